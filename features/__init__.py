@@ -1,0 +1,1 @@
+"""The Feast repository: entities, feature views, feature services."""

@@ -1,0 +1,7 @@
+"""`handpick` commands: night."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""

@@ -1,0 +1,115 @@
+"""Reads `handpick.toml` with environment overrides (`HANDPICK__SECTION__KEY`) into one typed, frozen object."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from handpick.errors import ConfigurationError
+from handpick.settings.embed import EmbedSettings
+from handpick.settings.evaluate import EvaluateSettings
+from handpick.settings.features import FeaturesSettings
+from handpick.settings.gate import GateSettings
+from handpick.settings.lake import LakeSettings
+from handpick.settings.rules import RulesSettings
+from handpick.settings.score import ScoreSettings
+from handpick.settings.serving import ServingSettings
+from handpick.settings.shop import ShopSettings
+from handpick.settings.sources import SourcesSettings
+from handpick.settings.spark import SparkSettings
+from handpick.settings.transform import TransformSettings
+from handpick.settings.validate import ValidateSettings
+from models.config import FamilyConfig, FusionConfig, TrainingConfig
+
+FILE_NAME = "handpick.toml"
+FILE_VARIABLE = "HANDPICK_CONFIG"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, by section."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HANDPICK__", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path = Field(Path(), description="The folder that relative paths start from; set by `load`.")
+    seed: int = Field(
+        7, description="Seed of everything random; the same seed and inputs give the same bytes."
+    )
+    shop: ShopSettings = ShopSettings()
+    lake: LakeSettings = LakeSettings()
+    sources: SourcesSettings = SourcesSettings()
+    validate_: ValidateSettings = Field(ValidateSettings(), alias="validate")
+    spark: SparkSettings = SparkSettings()
+    transform: TransformSettings = TransformSettings()
+    embed: EmbedSettings = EmbedSettings()
+    features: FeaturesSettings = FeaturesSettings()
+    fusion: FusionConfig = FusionConfig()
+    family: FamilyConfig = FamilyConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    gate: GateSettings = GateSettings()
+    score: ScoreSettings = ScoreSettings()
+    rules: RulesSettings = RulesSettings()
+    serving: ServingSettings = ServingSettings()
+
+    def path(self, relative: Path) -> Path:
+        """An absolute path for a configured one."""
+        return (self.home / relative).resolve()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit arguments win over the environment, which wins over the file."""
+        file = configuration_file()
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=file if file.is_file() else None)
+        return init_settings, env_settings, toml
+
+
+def configuration_file() -> Path:
+    """`$HANDPICK_CONFIG`, or `handpick.toml` in the working folder or the nearest folder above it."""
+    if FILE_VARIABLE in os.environ:
+        return Path(os.environ[FILE_VARIABLE])
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return here / FILE_NAME
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the configuration.
+
+    Args:
+        overrides: Sections or keys that win over the file and the environment.
+
+    Raises:
+        ConfigurationError: Naming each key that is unknown or has an unusable value.
+    """
+    file = configuration_file()
+    try:
+        return Settings(**{"home": file.resolve().parent, **overrides})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"
+            for problem in error.errors()
+        )
+        raise ConfigurationError(f"{file}: {problems}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None

@@ -1,0 +1,99 @@
+"""One night: the settings, the logical date and the lake that every stage receives, and the running of stages."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from handpick.config import Settings
+from handpick.errors import MissingPartition
+from handpick.lake import Lake
+from handpick.ledger import StageResult
+from handpick.log import say
+
+STAGES: dict[str, str] = {
+    "land": "Copy what arrived into the lake, row for row, as text",
+    "validate": "Check every row against the contracts; quarantine what breaks them",
+    "transform": "Clean, normalize and sessionize on Spark",
+    "model": "Build and test the warehouse with dbt",
+    "embed": "Encode what changed: text, pictures, voice",
+    "features": "Point-in-time training rows and online features with Feast",
+    "train": "Train the fusion model and the collaborative family",
+    "evaluate": "Measure every member on the held-out window, by slice",
+    "gate": "Champion against challenger: who scores tonight",
+    "score": "Exact top-N with rules, diversity and reasons",
+    "publish": "Load a new list version and move the pointer",
+    "report": "Write the night's report",
+}
+"""The stages in their order, with what each does; a stage lives in `handpick.<stage>` as `run(night)`."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One logical date's run.
+
+    `as_of` is the end of the logical date: midnight UTC after it. Nothing at or after it is known.
+    """
+
+    settings: Settings
+    logical_date: date
+    lake: Lake = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lake", Lake(self.settings.path(self.settings.lake.root)))
+
+    @property
+    def as_of(self) -> datetime:
+        """The first moment that is not known: midnight UTC after the logical date."""
+        return datetime.combine(self.logical_date + timedelta(days=1), datetime.min.time(), UTC)
+
+    @property
+    def seed(self) -> int:
+        """The configured seed."""
+        return self.settings.seed
+
+    def result_file(self, stage: str) -> Path:
+        """Where a stage's result is kept."""
+        return self.lake.root / "ledger" / f"logical_date={self.logical_date.isoformat()}" / f"{stage}.json"
+
+    def result(self, stage: str) -> StageResult:
+        """What an earlier stage did tonight.
+
+        Raises:
+            MissingPartition: If it has not run for this logical date.
+        """
+        file = self.result_file(stage)
+        if not file.is_file():
+            raise MissingPartition(
+                f"{stage} has not run for {self.logical_date}: run `handpick {stage} --date {self.logical_date}` first."
+            )
+        return StageResult.from_json(file.read_text())
+
+    def results(self) -> list[StageResult]:
+        """Results of all stages that have run tonight, in the night's order."""
+        return [self.result(stage) for stage in STAGES if self.result_file(stage).is_file()]
+
+
+def run_stage(stage: str, night: Night) -> StageResult:
+    """Run one stage, time it, keep its result in the ledger and say what it did."""
+    say(f"{stage} {night.logical_date}: {STAGES[stage]}")
+    started = time.perf_counter()
+    body: Callable[[Night], StageResult] = importlib.import_module(f"handpick.{stage}").run
+    result = replace(body(night), seconds=round(time.perf_counter() - started, 3))
+    file = night.result_file(stage)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    staged = file.with_suffix(".tmp")
+    staged.write_text(result.to_json())
+    staged.replace(file)
+    for flow in result.flows:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
+        say(
+            f"  {flow.source}: {flow.rows_in:,} in, {flow.rows_out:,} out"
+            + (f", dropped {reasons}" if reasons else "")
+        )
+    say(f"{stage} done in {result.seconds:.1f} s: {result.where}")
+    return result

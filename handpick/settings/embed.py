@@ -1,0 +1,7 @@
+"""`[embed]`."""
+
+from handpick.settings import Section
+
+
+class EmbedSettings(Section):
+    """Settings of `embed`."""

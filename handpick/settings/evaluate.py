@@ -1,0 +1,7 @@
+"""`[evaluate]`."""
+
+from handpick.settings import Section
+
+
+class EvaluateSettings(Section):
+    """Settings of `evaluate`."""

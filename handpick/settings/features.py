@@ -1,0 +1,7 @@
+"""`[features]`."""
+
+from handpick.settings import Section
+
+
+class FeaturesSettings(Section):
+    """Settings of `features`."""

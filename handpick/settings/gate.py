@@ -1,0 +1,7 @@
+"""`[gate]`."""
+
+from handpick.settings import Section
+
+
+class GateSettings(Section):
+    """Settings of `gate`."""

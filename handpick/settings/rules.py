@@ -1,0 +1,7 @@
+"""`[rules]`."""
+
+from handpick.settings import Section
+
+
+class RulesSettings(Section):
+    """Settings of `rules`."""

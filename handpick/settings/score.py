@@ -1,0 +1,7 @@
+"""`[score]`."""
+
+from handpick.settings import Section
+
+
+class ScoreSettings(Section):
+    """Settings of `score`."""

@@ -1,0 +1,7 @@
+"""`[sources]`."""
+
+from handpick.settings import Section
+
+
+class SourcesSettings(Section):
+    """Settings of `sources`."""

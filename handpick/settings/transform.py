@@ -1,0 +1,7 @@
+"""`[transform]`."""
+
+from handpick.settings import Section
+
+
+class TransformSettings(Section):
+    """Settings of `transform`."""

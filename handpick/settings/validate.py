@@ -1,0 +1,7 @@
+"""`[validate]`."""
+
+from handpick.settings import Section
+
+
+class ValidateSettings(Section):
+    """Settings of `validate`."""

@@ -1,0 +1,1 @@
+"""Everything that learns: tensors and arrays in, tensors and arrays out."""

@@ -1,0 +1,192 @@
+"""The arrays that every model reads: a catalogue, users, what they did, and what they asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
+StringArray: TypeAlias = NDArray[np.str_]
+
+EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
+"""Event types by code; `Interactions.event_type` holds indices into this tuple."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One modality's vectors for n rows.
+
+    Args:
+        values: `(n, d) float32`; rows that are not present are zero.
+        present: `(n,) bool`.
+    """
+
+    values: FloatArray
+    present: BoolArray
+
+    def take(self, rows: IntArray) -> Modality:
+        """The same modality for a selection of rows."""
+        return Modality(self.values[rows], self.present[rows])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The phones.
+
+    Args:
+        item_ids: `(items,) str`, sorted.
+        modalities: `text`, `image`, `specs` (and any other), each with `items` rows.
+        price: `(items,) float32` in the shop's currency, NaN where unknown.
+        brand: `(items,) str`, empty where unknown.
+        released_at: `(items,) int64` seconds since 1970 UTC; a missing date is the first time the phone was seen.
+        is_sellable: `(items,) bool`, in stock on the logical date.
+        statistics: `(items, f) float32` numeric item features as of the logical date (popularity windows ...).
+        statistic_names: Names of the columns of `statistics`.
+    """
+
+    item_ids: StringArray
+    modalities: Mapping[str, Modality]
+    price: FloatArray
+    brand: StringArray
+    released_at: IntArray
+    is_sellable: BoolArray
+    statistics: FloatArray
+    statistic_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+
+@dataclass(frozen=True)
+class Users:
+    """The customers.
+
+    Args:
+        user_ids: `(users,) str`, sorted.
+        features: `(users, f) float32` profile and activity features as of the logical date.
+        feature_names: Names of the columns of `features`.
+        country, locale: `(users,) str`.
+        owned_item: `(users,) int64` index into the catalogue, -1 where unknown.
+        signed_up_at: `(users,) int64` seconds since 1970 UTC.
+        is_consented: `(users,) bool`.
+    """
+
+    user_ids: StringArray
+    features: FloatArray
+    feature_names: tuple[str, ...]
+    country: StringArray
+    locale: StringArray
+    owned_item: IntArray
+    signed_up_at: IntArray
+    is_consented: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """What users did, sorted by user, then time, then event id.
+
+    Args:
+        user: `(n,) int64` index into `Users`.
+        item: `(n,) int64` index into `Catalogue`.
+        event_type: `(n,) int8` index into `EVENT_TYPES`.
+        weight: `(n,) float32` strength of preference shown (see the transform's interaction weights); 0 for impressions.
+        at: `(n,) int64` seconds since 1970 UTC.
+    """
+
+    user: IntArray
+    item: IntArray
+    event_type: NDArray[np.int8]
+    weight: FloatArray
+    at: IntArray
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def where(self, keep: BoolArray) -> Interactions:
+        """The rows for which `keep` holds."""
+        return Interactions(
+            self.user[keep], self.item[keep], self.event_type[keep], self.weight[keep], self.at[keep]
+        )
+
+    def between(self, start: int, end: int) -> Interactions:
+        """Rows with `start <= at < end`, seconds since 1970 UTC."""
+        return self.where((self.at >= start) & (self.at < end))
+
+    def positive(self) -> Interactions:
+        """Rows that show a preference: views, carts, purchases and ratings with a positive weight."""
+        return self.where(self.weight > 0)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What users asked, sorted by user, then time, then query id.
+
+    Args:
+        user: `(n,) int64` index into `Users`.
+        at: `(n,) int64` seconds since 1970 UTC.
+        modalities: `text`, `image`, `audio`, each with n rows.
+        query_ids: `(n,) str`.
+        text: `(n,) str`, empty where the query had none; only for reasons shown to people.
+    """
+
+    user: IntArray
+    at: IntArray
+    modalities: Mapping[str, Modality]
+    query_ids: StringArray
+    text: StringArray
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def between(self, start: int, end: int) -> Queries:
+        """Rows with `start <= at < end`, seconds since 1970 UTC."""
+        rows = np.flatnonzero((self.at >= start) & (self.at < end))
+        return Queries(
+            self.user[rows],
+            self.at[rows],
+            {name: modality.take(rows) for name, modality in self.modalities.items()},
+            self.query_ids[rows],
+            self.text[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything known at one moment.
+
+    Args:
+        as_of: Seconds since 1970 UTC; nothing in the data happened at or after it.
+        context: Point-in-time user features, one row per row of `interactions` (`(n, f) float32`, the columns of
+            `users.feature_names`), or None where they were not computed.
+    """
+
+    catalogue: Catalogue
+    users: Users
+    interactions: Interactions
+    queries: Queries
+    as_of: int
+    context: FloatArray | None = field(default=None)
+
+    def until(self, moment: int) -> Dataset:
+        """The same data as it was known at an earlier moment: later events and queries are gone.
+
+        User and item features are those of the logical date; models that must not see them at an earlier moment
+        take `context` instead.
+        """
+        keep = self.interactions.at < moment
+        return replace(
+            self,
+            interactions=self.interactions.where(keep),
+            queries=self.queries.between(np.iinfo(np.int64).min, moment),
+            as_of=min(self.as_of, moment),
+            context=None if self.context is None else self.context[keep],
+        )
