@@ -1,0 +1,91 @@
+"""Reaching PostgreSQL: embedded or by DSN."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from handpick.config import Settings, load
+from handpick.errors import ServingError
+from handpick.serving import connection as serving
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_embedded_server_is_started_once_and_reused(server_settings: Settings) -> None:
+    assert serving.embedded(server_settings) == serving.embedded(server_settings)
+    with serving.connect(server_settings) as connection:
+        assert connection.execute("select current_database()").fetchone() == ("handpick",)
+        assert connection.execute("show wal_level").fetchone() == ("minimal",)
+
+
+def test_a_database_for_another_program_is_made_and_reached_by_sqlalchemy(server_settings: Settings) -> None:
+    url = serving.embedded_dsn(server_settings, "airflow")
+    assert serving.embedded_dsn(server_settings, "airflow") == url
+    with sqlalchemy.create_engine(url).connect() as connection:
+        assert connection.execute(sqlalchemy.text("select current_database()")).scalar() == "airflow"
+
+    async def ask() -> object:
+        engine = create_async_engine(url)
+        async with engine.connect() as connection:
+            found = (await connection.execute(sqlalchemy.text("select current_database()"))).scalar()
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(ask()) == "airflow"
+
+
+def test_a_statement_that_takes_too_long_is_cancelled(server_settings: Settings) -> None:
+    with (
+        serving.connect(server_settings, timeout_s=1) as connection,
+        pytest.raises(psycopg.errors.QueryCanceled),
+    ):
+        connection.execute("select pg_sleep(5)")
+
+
+def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None:
+    deep = tmp_path / ("a long folder name " * 5) / ("and another " * 5)
+    deep.mkdir(parents=True)
+    settings = load(home=deep)
+    script = (
+        "from pathlib import Path; from handpick.config import load; from handpick.serving.connection import embedded;"
+        f"embedded(load(home=Path({str(deep)!r})))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
+    try:
+        found = serving._answering(settings.path(settings.serving.embedded_path))
+        assert found is not None, "nothing answers after the starter has ended"
+        with serving.connect(settings) as connection:
+            connection.execute("create table kept as select 1 as x")
+            pid = int(
+                (settings.path(settings.serving.embedded_path) / "postmaster.pid").read_text().split()[0]
+            )
+        os.kill(pid, signal.SIGKILL)
+        with serving.connect(settings) as connection:
+            assert connection.execute("select x from kept").fetchone() == (1,)
+    finally:
+        assert serving.stop_embedded(settings)
+
+
+def test_a_server_that_does_not_answer_is_one_clear_line(server_settings: Settings) -> None:
+    for dsn, hidden in [
+        ("postgresql://someone:secret@127.0.0.1:1/x", "secret"),
+        ("someone:secret@nowhere", "secret"),
+    ]:
+        broken = server_settings.model_copy(
+            update={"serving": server_settings.serving.model_copy(update={"dsn": SecretStr(dsn)})}
+        )
+        with pytest.raises(ServingError) as error:
+            serving.connect(broken)
+        assert hidden not in str(error.value)
+        assert "\n" not in str(error.value)
