@@ -16,6 +16,7 @@ from pydantic_settings import (
 )
 
 from handpick.errors import ConfigurationError
+from handpick.settings.airflow import AirflowSettings
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.evaluate import EvaluateSettings
 from handpick.settings.features import FeaturesSettings
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     score: ScoreSettings = ScoreSettings()
     rules: RulesSettings = RulesSettings()
     serving: ServingSettings = ServingSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     def path(self, relative: Path) -> Path:
         """An absolute path for a configured one."""

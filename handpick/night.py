@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,22 @@ STAGES: dict[str, str] = {
     "report": "Write the night's report",
 }
 """The stages in their order, with what each does; a stage lives in `handpick.<stage>` as `run(night)`."""
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "land": ("pyarrow",),
+    "validate": ("pyspark.sql", "great_expectations"),
+    "transform": ("pyspark.sql",),
+    "model": ("dbt.cli.main", "duckdb"),
+    "embed": ("torch", "transformers"),
+    "features": ("feast",),
+    "train": ("torch", "implicit"),
+    "evaluate": ("torch", "implicit"),
+    "gate": ("torch",),
+    "score": ("torch",),
+    "publish": ("psycopg", "pyarrow"),
+    "report": ("matplotlib", "jinja2"),
+}
+"""Heavy libraries of each stage, loaded before its body so that loading is told apart from work."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +95,24 @@ class Night:
         return [self.result(stage) for stage in STAGES if self.result_file(stage).is_file()]
 
 
+def peak_mib() -> int:
+    """Peak resident memory of this process and of its largest child so far, in MiB."""
+    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return int((own + children) / 1024)
+
+
 def run_stage(stage: str, night: Night) -> StageResult:
     """Run one stage, time it, keep its result in the ledger and say what it did."""
     say(f"{stage} {night.logical_date}: {STAGES[stage]}")
     started = time.perf_counter()
+    for library in LIBRARIES[stage]:
+        importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(f"handpick.{stage}").run
-    result = replace(body(night), seconds=round(time.perf_counter() - started, 3))
+    loaded = time.perf_counter()
+    result = body(night)
+    measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
+    seconds = round(time.perf_counter() - loaded, 3)
+    result = replace(result, seconds=seconds, notes={**result.notes, **measured})
     file = night.result_file(stage)
     file.parent.mkdir(parents=True, exist_ok=True)
     staged = file.with_suffix(".tmp")

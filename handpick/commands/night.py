@@ -1,7 +1,93 @@
-"""`handpick` commands: night."""
+"""`handpick run`, `night`, `up`, `down`, `show`: whole nights, and the Airflow that runs them."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Annotated
 
 import typer
+from rich.console import Console
+
+LogicalDate = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")]
+MaybeDate = Annotated[
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date; by default the newest day that has arrived."),
+]
+Rung = Annotated[str, typer.Option(help="Size of the demo shop, if one has to be made: XS, S, M or L.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
+    panel = "Whole nights"
+    app.command("run", rich_help_panel=panel)(run)
+    app.command("night", rich_help_panel=panel)(night)
+    app.command("show", rich_help_panel=panel)(show)
+    app.command("up", rich_help_panel=panel)(up)
+    app.command("down", rich_help_panel=panel)(down)
+
+
+def run(date: MaybeDate = None, rung: Rung = "S") -> None:
+    """Run the next night through Airflow and show it; on the first run, make the demo shop unless there is input."""
+    from handpick.config import load
+    from handpick.house.input import prepare
+    from handpick.house.run import house, run_night
+    from handpick.house.show import show_night
+    from handpick.night import Night
+
+    settings = load()
+    logical_date = prepare(settings, rung, date.date() if date else None)
+    with house(settings):
+        finished = run_night(settings, logical_date)
+    out = Console()
+    out.print()
+    show_night(Night(settings, logical_date), out, finished.seconds)
+    out.print("Next: `make up` opens Airflow on these nights, `make run` does the next one.")
+
+
+def night(date: LogicalDate) -> None:
+    """Run all stages of a night one after the other in this process, without Airflow."""
+    from handpick.config import load
+    from handpick.house.show import show_night
+    from handpick.night import STAGES, Night, run_stage
+
+    tonight = Night(load(), date.date())
+    began = time.perf_counter()
+    for stage in STAGES:
+        run_stage(stage, tonight)
+    show_night(tonight, Console(), time.perf_counter() - began)
+
+
+def show(date: LogicalDate) -> None:
+    """Show a finished night: stages, evaluation, five lists."""
+    from handpick.config import load
+    from handpick.house.show import show_night
+    from handpick.night import Night
+
+    show_night(Night(load(), date.date()), Console())
+
+
+def up() -> None:
+    """Start Airflow with its web UI on 127.0.0.1 and say how to sign in."""
+    from handpick.config import load
+    from handpick.house.processes import start
+    from handpick.house.run import show_login
+
+    settings = load()
+    if not start(settings):
+        typer.echo("Airflow is already up.")
+    show_login(settings, Console())
+
+
+def down() -> None:
+    """Stop the Airflow and the database that were started here, and nothing else."""
+    from handpick.config import load
+    from handpick.house.processes import stop
+    from handpick.serving.connection import stop_embedded
+
+    settings = load()
+    stopped = stop(settings)
+    if stop_embedded(settings):
+        stopped.append("postgresql")
+    typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+

@@ -1,0 +1,42 @@
+# Handpick. `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+RUNG ?= S
+
+.PHONY: help install run up down test lint bench docs clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+run: ## Set everything up and run the next night through Airflow, ending with lists (RUNG=XS for a small shop)
+	@scripts/install.sh
+	@$(BIN)/handpick run --rung $(RUNG)
+
+up: ## Start Airflow with its web UI on this machine and say how to sign in
+	@scripts/install.sh
+	@$(BIN)/handpick up
+
+down: ## Stop exactly what `make up` or `make run` started
+	@scripts/install.sh
+	@$(BIN)/handpick down
+
+test: ## Run all the tests
+	@scripts/install.sh --dev
+	@$(BIN)/pytest
+
+lint: ## Check format, style, types and the import rule
+	@scripts/install.sh --dev
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --quiet
+
+bench: ## List the benchmarks; run one with NAME=x
+	@scripts/install.sh --dev
+	@$(BIN)/python -m benchmarks $(NAME)
+
+docs: ## Build the documentation into site/
+	@scripts/install.sh --dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation: site/index.html"
+
+clean: ## Stop what runs here and remove everything that was generated (var/, site/), but not .venv
+	@[ ! -x $(BIN)/handpick ] || $(BIN)/handpick down
+	@rm -rf var site dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

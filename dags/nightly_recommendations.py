@@ -1,0 +1,53 @@
+"""The night: from what arrived to a published, explained top-N list for every user."""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import chain, dag, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+from stage_task import PUBLISHED, SETTINGS, stage
+from warehouse import warehouse
+
+SCHEDULE = CronDataIntervalTimetable(SETTINGS.airflow.schedule, timezone="UTC") if SETTINGS.airflow.schedule else None
+
+
+@task.branch
+def who_scores(logical_date=None) -> str:
+    """The gate's decision, as a branch that people can see."""
+    from handpick.gate import decision
+    from handpick.night import Night
+
+    night = Night(SETTINGS, logical_date.date())
+    return "challenger_promoted" if decision(night)["promoted"] else "champion_kept"
+
+
+@dag(
+    schedule=SCHEDULE,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["handpick"],
+)
+def nightly_recommendations():
+    outcomes = [EmptyOperator(task_id="challenger_promoted"), EmptyOperator(task_id="champion_kept")]
+    chain(
+        stage("land"),
+        stage("validate"),
+        stage("transform"),
+        warehouse(),
+        stage("embed"),
+        stage("features"),
+        stage("train"),
+        stage("evaluate"),
+        stage("gate"),
+        who_scores(),
+        outcomes,
+        stage("score", trigger_rule="none_failed_min_one_success"),
+        stage("publish", outlets=[PUBLISHED]),
+        stage("report"),
+    )
+
+
+nightly_recommendations()

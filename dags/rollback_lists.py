@@ -1,0 +1,27 @@
+"""Moves the pointer of the published lists back: to the version before, or to the one given as parameter."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag, task
+from stage_task import PUBLISHED, without_traceback
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    doc_md=__doc__,
+    params={"version": Param("", type="string", description="A list version; empty for the one before the current.")},
+    tags=["handpick"],
+)
+def rollback_lists():
+    @task(outlets=[PUBLISHED])
+    def rollback(params=None) -> str:
+        from handpick.config import load
+        from handpick.serving.versions import rollback as move_back
+
+        return without_traceback(lambda: str(move_back(load(), params["version"] or None)))
+
+    rollback()
+
+
+rollback_lists()

@@ -1,0 +1,51 @@
+"""How a stage of Handpick becomes one Airflow task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from handpick.config import load
+from handpick.errors import HandpickError
+
+SETTINGS = load()
+RETRIES = {
+    "retries": SETTINGS.airflow.retries,
+    "retry_delay": timedelta(seconds=SETTINGS.airflow.retry_delay_seconds),
+}
+PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendations")
+"""Updated when a new list version is current; downstream DAGs schedule on it."""
+
+
+def without_traceback(body: Callable[[], Any]) -> Any:
+    """Run a task's body; an error that a person must mend fails the task at once, in one line."""
+    try:
+        return body()
+    except HandpickError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def stage(name: str, **options: Any) -> Any:
+    """The task that runs one stage for the run's logical date and leaves its ledger lines in XCom."""
+
+    @task(task_id=name, **RETRIES, **options)
+    def run(logical_date: Any = None) -> dict[str, Any]:
+        from handpick.night import Night, run_stage
+
+        night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
+        result = without_traceback(lambda: run_stage(name, night))
+        return {
+            "where": result.where,
+            "digest": result.digest,
+            "seconds": result.seconds,
+            "ledger": [
+                {"source": flow.source, "in": flow.rows_in, "out": flow.rows_out, "dropped": dict(flow.dropped)}
+                for flow in result.flows
+            ],
+        }
+
+    return run()

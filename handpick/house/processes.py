@@ -1,0 +1,163 @@
+"""Starts Airflow's four processes, waits until they answer, and stops exactly those."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from handpick.config import Settings
+from handpick.errors import HandpickError
+from handpick.house.environment import airflow_environment, base_url
+from handpick.log import say
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+START_TIMEOUT_SECONDS = 120
+STOP_TIMEOUT_SECONDS = 20
+
+
+def _pid_file(settings: Settings, component: str) -> Path:
+    return settings.path(settings.airflow.home) / f"{component}.pid"
+
+
+def log_file(settings: Settings, component: str) -> Path:
+    """Where a component's output goes."""
+    return settings.path(settings.airflow.home) / "logs" / f"{component}.log"
+
+
+def _started_at(pid: int) -> str | None:
+    """The kernel's start time of a process, so that a reused process id is not mistaken for ours."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        result = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return result.stdout.strip() or None
+
+
+def running(settings: Settings) -> dict[str, int]:
+    """Process ids of the components that were started here and are still alive."""
+    alive = {}
+    for component in COMPONENTS:
+        file = _pid_file(settings, component)
+        if not file.is_file():
+            continue
+        pid, started = file.read_text().split("\n", 1)
+        if _started_at(int(pid)) == started:
+            alive[component] = int(pid)
+        else:
+            file.unlink()
+    return alive
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise HandpickError(
+                f"Port {port} on 127.0.0.1 is already in use by another program; nothing was started. Stop it, or choose "
+                f"another port: HANDPICK__AIRFLOW__PORT={port + 1} make run"
+            ) from None
+
+
+def start(settings: Settings) -> bool:
+    """Start what is not running and wait until the API answers; True if anything was started.
+
+    Raises:
+        HandpickError: If the port is taken, or a component ends or does not answer; names its log.
+    """
+    alive = running(settings)
+    if len(alive) == len(COMPONENTS):
+        return False
+    if alive:
+        stop(settings)
+    _check_port(settings.airflow.port)
+    began = time.perf_counter()
+    environment = airflow_environment(settings)
+    log_file(settings, "migrate").parent.mkdir(parents=True, exist_ok=True)
+    _migrate(settings, environment)
+    for component in COMPONENTS:
+        _spawn(settings, component, environment)
+    _wait_until_healthy(settings)
+    say(f"Airflow is up after {time.perf_counter() - began:.0f} s: {base_url(settings)}")
+    return True
+
+
+def _migrate(settings: Settings, environment: dict[str, str]) -> None:
+    log = log_file(settings, "migrate")
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise HandpickError(f"Airflow's database could not be prepared; see {log}")
+
+
+def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "airflow", component]
+    with log_file(settings, component).open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=settings.path(settings.airflow.home),
+        )
+    _pid_file(settings, component).write_text(f"{process.pid}\n{_started_at(process.pid)}")
+
+
+def _wait_until_healthy(settings: Settings) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    unhealthy: set[str] = set(COMPONENTS)
+    while time.monotonic() < deadline:
+        dead = set(COMPONENTS) - set(running(settings))
+        if dead:
+            component = sorted(dead)[0]
+            stop(settings)
+            raise HandpickError(f"Airflow's {component} ended while starting; see {log_file(settings, component)}")
+        try:
+            health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
+            parts = {"scheduler", "dag_processor", "triggerer"}
+            unhealthy = {part for part in parts if (health.get(part) or {}).get("status") != "healthy"}
+            if not unhealthy:
+                return
+        except (httpx.HTTPError, ValueError):
+            pass
+        time.sleep(0.3)
+    stop(settings)
+    raise HandpickError(
+        f"Airflow did not become healthy in {START_TIMEOUT_SECONDS} s ({', '.join(sorted(unhealthy))}); "
+        f"see {log_file(settings, 'scheduler').parent}"
+    )
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop the components that were started here, politely and then firmly; returns their names."""
+    alive = running(settings)
+    for pid in alive.values():
+        _signal_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while running(settings) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid in running(settings).values():
+        _signal_group(pid, signal.SIGKILL)
+    for component in COMPONENTS:
+        _pid_file(settings, component).unlink(missing_ok=True)
+    return list(alive)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        os.kill(pid, number)

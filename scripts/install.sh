@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Makes .venv from pyproject.toml and constraints.txt; does nothing when they have not changed since the last time.
+#   install.sh            what running needs
+#   install.sh --dev      and what tests, lint and docs need
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stop() { echo "handpick: $*" >&2; exit 1; }
+
+python=""
+for candidate in "${PYTHON:-}" python3.12 python3.11 python3 python; do
+  [[ -n $candidate ]] && command -v "$candidate" >/dev/null 2>&1 || continue
+  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+[[ -n $python || -x .venv/bin/python ]] ||
+  stop "Python 3.11 or 3.12 is needed ($(python3 --version 2>/dev/null || echo 'no Python') found). Install python3.11 with its venv module, or name one: PYTHON=/path/to/python3.11 make run"
+
+java=java
+[[ -n ${JAVA_HOME:-} && -x $JAVA_HOME/bin/java ]] && java=$JAVA_HOME/bin/java
+version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1) || true
+[[ ${version:-0} -ge 17 ]] ||
+  stop "Java 17 or newer is needed for Spark (${version:-none} found). Install a JRE, for example Debian's openjdk-17-jre-headless, or set JAVA_HOME."
+
+group=run
+[[ ${1:-} == --dev ]] && group=dev
+stamp=.venv/.installed-$group
+want=$(cat pyproject.toml constraints.txt scripts/install.sh | sha256sum | cut -d' ' -f1)
+[[ -f $stamp && $(cat "$stamp") == "$want" ]] && exit 0
+[[ $group == run && -f .venv/.installed-dev && $(cat .venv/.installed-dev) == "$want" ]] && exit 0
+
+began=$(date +%s)
+echo "Installing the environment into .venv (about 3 GB; once) ..."
+[[ -x .venv/bin/python ]] || "$python" -m venv .venv ||
+  stop "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
+.venv/bin/python -m uv --version >/dev/null 2>&1 ||
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check uv ||
+  stop "the package index cannot be reached; the environment was not changed. Run again when it can."
+# uv looks for local wheels where pip does only if it is told so
+export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} UV_LINK_MODE=${UV_LINK_MODE:-copy}
+[[ -n $UV_FIND_LINKS ]] || unset UV_FIND_LINKS
+requirements=(--requirement pyproject.toml)
+[[ $group == dev ]] && requirements+=(--group dev)
+.venv/bin/python -m uv pip install --quiet --python .venv/bin/python --constraints constraints.txt "${requirements[@]}" ||
+  stop "some packages could not be installed (see above); run again to go on where it stopped."
+.venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
+rm -f .venv/.installed-*
+echo "$want" >"$stamp"
+echo "Installed in $(($(date +%s) - began)) s."
