@@ -37,10 +37,17 @@ class AirflowClient:
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         response = self._http.request(method, path, **arguments)
         if response.is_error:
-            raise HandpickError(f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}")
+            raise HandpickError(
+                f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}"
+            )
         return dict(response.json())
 
-    @retry(retry=retry_if_exception_type(HandpickError), stop=stop_after_delay(90), wait=wait_fixed(0.5), reraise=True)
+    @retry(
+        retry=retry_if_exception_type(HandpickError),
+        stop=stop_after_delay(90),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
     def wait_for_dag(self, dag_id: str) -> None:
         """Wait until the DAG file has been read; names its import error if there is one."""
         errors = self._json("GET", "/api/v2/importErrors")["import_errors"]
@@ -70,7 +77,9 @@ class AirflowClient:
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """All tasks of a run, in no particular order."""
-        found = self._json("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500})
+        found = self._json(
+            "GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500}
+        )
         return [
             TaskState(task["task_id"], task["state"], task["try_number"], float(task["duration"] or 0))
             for task in found["task_instances"]

@@ -36,7 +36,9 @@ def _started_at(pid: int) -> str | None:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
-        result = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
         return result.stdout.strip() or None
 
 
@@ -122,7 +124,9 @@ def _wait_until_healthy(settings: Settings) -> None:
         if dead:
             component = sorted(dead)[0]
             stop(settings)
-            raise HandpickError(f"Airflow's {component} ended while starting; see {log_file(settings, component)}")
+            raise HandpickError(
+                f"Airflow's {component} ended while starting; see {log_file(settings, component)}"
+            )
         try:
             health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
             parts = {"scheduler", "dag_processor", "triggerer"}

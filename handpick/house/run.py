@@ -72,7 +72,9 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
             for stage, (stage_state, seconds) in _by_stage(client.tasks(NIGHTLY, run_id)).items():
                 if stage_state in ENDED and stage not in told:
                     told.add(stage)
-                    say(f"  {time.perf_counter() - began:6.0f} s  {stage:<10} {stage_state} in {seconds:.0f} s")
+                    say(
+                        f"  {time.perf_counter() - began:6.0f} s  {stage:<10} {stage_state} in {seconds:.0f} s"
+                    )
             if state in ENDED:
                 return state
             time.sleep(POLL_SECONDS)
@@ -105,7 +107,9 @@ def _by_stage(tasks: list[TaskState]) -> dict[str, tuple[str, float]]:
 
 
 def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed: float) -> Table:
-    table = Table(title=f"Night of {logical_date}, {elapsed:.0f} s", title_justify="left", show_header=False, box=None)
+    table = Table(
+        title=f"Night of {logical_date}, {elapsed:.0f} s", title_justify="left", show_header=False, box=None
+    )
     marks = {"success": "[green]done[/]", "failed": "[red]failed[/]", "running": "[cyan]running[/]"}
     for stage, (state, seconds) in stages.items():
         duration = f"{seconds:.0f} s" if state in ENDED else ""
@@ -116,7 +120,9 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
 def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> str:
     failed = [task for task in client.tasks(NIGHTLY, run_id) if task.state == "failed"]
     if not failed:
-        return f"The night of {logical_date} failed without a failed task; look at it in the web UI (`make up`)."
+        return (
+            f"The night of {logical_date} failed without a failed task; look at it in the web UI (`make up`)."
+        )
     task = failed[0]
     lines = [line.strip() for line in client.log(NIGHTLY, run_id, task) if line.strip()]
     telling = [line for line in lines if "HANDPICK:" in line]
@@ -131,4 +137,6 @@ def show_login(settings: Settings, out: Console) -> None:
     """Print the web UI's address and the admin's login."""
     from handpick.house.environment import USER, base_url, password
 
-    out.print(f"Airflow: {base_url(settings)}   user: {USER}   password: {password(settings)}", soft_wrap=True)
+    out.print(
+        f"Airflow: {base_url(settings)}   user: {USER}   password: {password(settings)}", soft_wrap=True
+    )

@@ -40,7 +40,15 @@ def stage_table(results: list[StageResult], wall_seconds: float | None = None) -
     if wall_seconds is not None:
         work = sum(result.seconds for result in results)
         table.add_section()
-        table.add_row("overhead", "process starts, loading libraries, Airflow", "", "", "", f"{wall_seconds - work:.1f}", "")
+        table.add_row(
+            "overhead",
+            "process starts, loading libraries, Airflow",
+            "",
+            "",
+            "",
+            f"{wall_seconds - work:.1f}",
+            "",
+        )
         table.add_row("total", "", "", "", "", f"{wall_seconds:.1f}", "")
     return table
 
@@ -52,10 +60,14 @@ def evaluation_table(metrics: pa.Table) -> Table:
     members = list(dict.fromkeys(row["member"] for row in rows))
     values = {(row["member"], row["slice"]): row for row in rows}
     best = {
-        name: max((values[m, name]["value"] for m in members if m != "oracle" and (m, name) in values), default=0.0)
+        name: max(
+            (values[m, name]["value"] for m in members if m != "oracle" and (m, name) in values), default=0.0
+        )
         for name in slices
     }
-    table = Table(title=f"NDCG@{K} on the held-out week (95 % interval)", title_justify="left", header_style="bold")
+    table = Table(
+        title=f"NDCG@{K} on the held-out week (95 % interval)", title_justify="left", header_style="bold"
+    )
     table.add_column("member")
     for name in slices:
         users = max((values[m, name]["users"] for m in members if (m, name) in values), default=0)
@@ -79,7 +91,11 @@ def _value(values: dict[tuple[str, str], dict[str, Any]], member: str, name: str
 def _interval(row: dict[str, Any] | None) -> str:
     if not row:
         return "-"
-    spread = f" ±{(row['high'] - row['low']) / 2:.3f}" if row["low"] is not None and row["high"] is not None else ""
+    spread = (
+        f" ±{(row['high'] - row['low']) / 2:.3f}"
+        if row["low"] is not None and row["high"] is not None
+        else ""
+    )
     return f"{row['value']:.3f}{spread}"
 
 
@@ -106,13 +122,15 @@ def chosen_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[t
         launched: Items launched on the logical date.
     """
     listed = set(lists["user_id"].unique().to_pylist())
-    people = [row for row in users.select(["user_id", "is_query_only", "is_cold", "event_count"]).to_pylist()]
+    people = users.select(["user_id", "is_query_only", "is_cold", "event_count"]).to_pylist()
     people = sorted((row for row in people if row["user_id"] in listed), key=lambda row: row["user_id"])
     by_launch = lists.filter(pc.is_in(lists["item_id"], pa.array(sorted(launched), pa.string())))
     offered = by_launch.sort_by([("rank", "ascending"), ("user_id", "ascending")])["user_id"].to_pylist()
     queried = [row["user_id"] for row in people if row["is_query_only"]]
     cold = [row["user_id"] for row in people if row["is_cold"] and not row["is_query_only"]]
-    busy = [row["user_id"] for row in sorted(people, key=lambda row: (-(row["event_count"] or 0), row["user_id"]))]
+    busy = [
+        row["user_id"] for row in sorted(people, key=lambda row: (-(row["event_count"] or 0), row["user_id"]))
+    ]
     wanted = [
         ("only asked a question", queried),
         ("offered a phone launched today", offered),
@@ -159,4 +177,6 @@ def show_night(night: Night, console: Console, wall_seconds: float | None = None
 
 def launched_on(items: pa.Table, day: date) -> set[str]:
     """Items whose release date is the given day."""
-    return set(items.filter(pc.equal(items["release_date"], pa.scalar(day, pa.date32())))["item_id"].to_pylist())
+    return set(
+        items.filter(pc.equal(items["release_date"], pa.scalar(day, pa.date32())))["item_id"].to_pylist()
+    )

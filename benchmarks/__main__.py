@@ -1,0 +1,30 @@
+"""`python -m benchmarks [NAME]`."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from benchmarks.face import run
+from benchmarks.registry import BENCHMARKS
+
+
+def main(arguments: list[str]) -> int:
+    """List the benchmarks, or run the one that is named."""
+    console = Console(highlight=False)
+    if not arguments:
+        for benchmark in BENCHMARKS.values():
+            targets = ", ".join(f"{target.key} {target} {target.unit}" for target in benchmark.targets)
+            console.print(f"{benchmark.name:<18} {benchmark.what} ({targets})", markup=False, soft_wrap=True)
+        console.print("Run one: make bench NAME=first-night")
+        return 0
+    name = arguments[0]
+    if name not in BENCHMARKS:
+        console.print(f"There is no benchmark {name!r}; `make bench` lists them.", markup=False)
+        return 2
+    return run(BENCHMARKS[name], console)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""What a benchmark is, and how its result is judged, drawn and kept."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+MISSED, UNAVAILABLE = 1, 77
+
+
+class Unavailable(Exception):
+    """Something that the benchmark needs is not here; the message says what and where it was looked for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure to reach.
+
+    Args:
+        key: The figure in what was measured.
+        unit: Shown after the value.
+        at_most: The value must not be above this.
+        at_least: The value must not be below this.
+    """
+
+    key: str
+    unit: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def met(self, measured: Mapping[str, Any]) -> bool:
+        """Whether the figure is within its bounds."""
+        value = float(measured[self.key])
+        return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
+
+    def __str__(self) -> str:
+        return f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named measurement.
+
+    Args:
+        name: As on the command line.
+        what: One line.
+        where: `module:function` below `benchmarks`; the function returns the figures by name.
+        targets: The figures that decide; the first is the headline.
+        needs: Files below `../shared/data` without which it cannot run.
+    """
+
+    name: str
+    what: str
+    where: str
+    targets: tuple[Target, ...]
+    needs: tuple[str, ...] = ()
+
+    def measure(self) -> dict[str, Any]:
+        """Run it.
+
+        Raises:
+            Unavailable: If something that it needs is missing.
+        """
+        for need in self.needs:
+            if not (DATA / need).exists():
+                raise Unavailable(f"{self.name} needs {need} below {DATA}")
+        module, function = self.where.split(":")
+        body: Callable[[], dict[str, Any]] = getattr(importlib.import_module(f"benchmarks.{module}"), function)
+        return body()
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 2**20, 1),
+        "python": platform.python_version(),
+    }
+
+
+def _lines(file: str) -> list[str]:
+    return Path(file).read_text().splitlines() if Path(file).exists() else []
+
+
+def run(benchmark: Benchmark, console: Console) -> int:
+    """Run one benchmark, draw and keep its figures; the exit status says whether the targets were met."""
+    try:
+        measured = benchmark.measure()
+    except Unavailable as reason:
+        console.print(f"{benchmark.name}: not run: {reason}", markup=False)
+        return UNAVAILABLE
+    met = all(target.met(measured) for target in benchmark.targets)
+    RESULTS.mkdir(exist_ok=True)
+    kept = {
+        "benchmark": benchmark.name,
+        "measured": measured,
+        "targets": {target.key: str(target) for target in benchmark.targets},
+        "met": met,
+        "machine": machine(),
+    }
+    (RESULTS / f"{benchmark.name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n")
+    _draw(benchmark, measured, console)
+    first = benchmark.targets[0]
+    console.print(f"{benchmark.name}: {_number(measured[first.key])} {first.unit} (target {first})", markup=False)
+    return 0 if met else MISSED
+
+
+def _draw(benchmark: Benchmark, measured: Mapping[str, Any], console: Console) -> None:
+    table = Table(title=f"{benchmark.name}: {benchmark.what}", title_justify="left", header_style="bold")
+    for heading in ("figure", "measured", "target", ""):
+        table.add_column(heading, justify="right" if heading == "measured" else "left")
+    targets = {target.key: target for target in benchmark.targets}
+    for key, value in measured.items():
+        target = targets.get(key)
+        verdict = "" if target is None else "met" if target.met(measured) else "missed"
+        table.add_row(key, _number(value), f"{target} {target.unit}" if target else "", verdict)
+    console.print(table)
+    console.print(", ".join(f"{key} {value}" for key, value in machine().items()), style="dim")
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_number(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

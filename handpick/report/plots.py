@@ -1,0 +1,102 @@
+"""The report's plots, as SVG text that is the same for the same numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+STYLE: Any = {
+    "svg.hashsalt": "handpick",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "figure.constrained_layout.use": True,
+}
+
+
+def svg(figure: Figure) -> str:
+    """The figure as inline SVG, without the XML header and without dates."""
+    sink = io.StringIO()
+    figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    text = sink.getvalue()
+    return text[text.index("<svg") :]
+
+
+def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Loss and validation metric by epoch, a panel each.
+
+    Args:
+        curves: `{fit: {series: values by epoch}}`; series that are not numbers are left out.
+    """
+    series = {name: 0 for fit in curves.values() for name in fit}
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            1, max(1, len(series)), figsize=(4.2 * max(1, len(series)), 2.8), squeeze=False
+        )
+        for axis, name in zip(axes[0], series, strict=False):
+            for fit, values in curves.items():
+                if name in values:
+                    axis.plot(
+                        range(1, len(values[name]) + 1), values[name], marker="o", markersize=3, label=fit
+                    )
+            axis.set_xlabel("epoch")
+            axis.set_title(name)
+            axis.legend(frameon=False)
+        return svg(figure)
+
+
+def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> str:
+    """Horizontal points with intervals, best on top.
+
+    Args:
+        values: `{label: (value, low, high)}`.
+    """
+    labels = sorted(values, key=lambda label: values[label][0])
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.28 * max(1, len(labels))))
+        for row, label in enumerate(labels):
+            value, low, high = values[label]
+            axis.plot([low, high], [row, row], color="#8fb4d8", linewidth=4, solid_capstyle="round")
+            axis.plot(value, row, "o", color="#1f4e79", markersize=5)
+        axis.set_yticks(range(len(labels)), labels)
+        axis.set_title(title)
+        axis.set_xlim(left=0)
+        return svg(figure)
+
+
+def by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
+    """Lines over nights.
+
+    Args:
+        series: `{label: {night in ISO form: value}}`.
+    """
+    nights = sorted({night for values in series.values() for night in values})
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(6.4, 2.8))
+        for label, values in series.items():
+            known = [night for night in nights if night in values]
+            axis.plot(
+                [nights.index(night) for night in known],
+                [values[night] for night in known],
+                "o-",
+                label=label,
+            )
+        axis.set_xticks(range(len(nights)), nights, rotation=30, ha="right")
+        axis.set_ylabel(unit)
+        axis.set_ylim(bottom=0)
+        axis.set_title(title)
+        if series:
+            axis.legend(frameon=False, fontsize=8)
+        return svg(figure)
