@@ -1,0 +1,1 @@
+"""The nightly lists: exact top-N, rules, diversity, reasons."""
