@@ -1,0 +1,115 @@
+"""The served relations, declared once: DDL, COPY, checks, views and docs are derived from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Args:
+        name: As in the lake and in the view.
+        sql: PostgreSQL type: `text`, `smallint`, `real`, `double precision`, `boolean` or `date`.
+        about: One sentence for people.
+        is_nullable: Whether it may be null.
+    """
+
+    name: str
+    sql: str
+    about: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A view for consumers over partitions, one for each list version.
+
+    Args:
+        name: Of the view; the partitioned table is `<name>_all`, a partition `<name>_v<version>`.
+        lake: The lake's table that it is loaded from.
+        columns: In the order of the table.
+        key: Columns that identify a row; rows are loaded in their order.
+        about: What one row is.
+    """
+
+    name: str
+    lake: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    about: str
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names in the order of the table."""
+        return [column.name for column in self.columns]
+
+    @property
+    def whole(self) -> str:
+        """The partitioned table."""
+        return f"{self.name}_all"
+
+    def partition(self, version: int) -> str:
+        """The table of one version."""
+        return f"{self.name}_v{version}"
+
+
+RECOMMENDATIONS = Relation(
+    name="recommendations",
+    lake="lists/recommendations",
+    about="One row is one phone on one user's list.",
+    key=("user_id", "rank"),
+    columns=(
+        Column("user_id", "text", "Whose list."),
+        Column("rank", "smallint", "Place on the list, from 1 without gaps."),
+        Column("item_id", "text", "The phone."),
+        Column("score", "real", "The model's score; comparable within one list only."),
+        Column("source", "text", "Which models or rules put it there, joined by +."),
+        Column("reason", "text", "Why, in the user's language."),
+        Column("reason_code", "text", "Why, for programs."),
+        Column("relaxed_rules", "text", "Rules set aside for this row, joined by +; null for none.", True),
+        Column("propensity", "real", "Probability with which this phone was given this place.", True),
+    ),
+)
+SIMILAR_ITEMS = Relation(
+    name="similar_items",
+    lake="lists/similar_items",
+    about="One row is one phone like another phone.",
+    key=("item_id", "rank"),
+    columns=(
+        Column("item_id", "text", "The phone looked at."),
+        Column("rank", "smallint", "Place on its list, from 1 without gaps."),
+        Column("similar_item_id", "text", "A phone like it."),
+        Column("score", "real", "Cosine of the two phones' vectors."),
+        Column("reason", "text", "What they have in common."),
+    ),
+)
+POPULAR_ITEMS = Relation(
+    name="popular_items",
+    lake="lists/popular_items",
+    about="One row is one popular phone in one segment; for people without an identity.",
+    key=("segment", "rank"),
+    columns=(
+        Column("segment", "text", "`all`, or a country."),
+        Column("rank", "smallint", "Place in the segment, from 1 without gaps."),
+        Column("item_id", "text", "The phone."),
+        Column("score", "real", "Recent interest in it, in weighted events."),
+    ),
+)
+ITEMS = Relation(
+    name="items",
+    lake="marts/dim_item",
+    about="One row is one phone as it was when the lists were made.",
+    key=("item_id",),
+    columns=(
+        Column("item_id", "text", "The phone."),
+        Column("title", "text", "Its title.", True),
+        Column("brand", "text", "Its brand.", True),
+        Column("price", "double precision", "Its price in the shop's currency.", True),
+        Column("is_in_stock", "boolean", "Whether it could be sold.", True),
+        Column("release_date", "date", "When it was or will be released.", True),
+        Column("image_path", "text", "Its picture, relative to the media root.", True),
+    ),
+)
+RELATIONS = (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS, ITEMS)

@@ -1,0 +1,138 @@
+"""The serving schema: versioned tables, the pointer, the views over it, and what the reader role may see.
+
+A view reads `<name>_all`, partitioned by list version, where the version is the pointer's. The pointer is one row,
+so moving it is one update: a statement sees the old version or the new one whole, and waits for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from handpick.config import Settings
+from handpick.errors import ServingError
+from handpick.serving.relations import RELATIONS, Relation
+
+VERSIONS = """
+create table if not exists {schema}.list_versions (
+    version integer primary key check (version > 0),
+    logical_date date not null,
+    status text not null check (status in ('loading', 'published', 'dropped')),
+    recommendation_count bigint not null default 0,
+    user_count bigint not null default 0,
+    similar_item_count bigint not null default 0,
+    popular_item_count bigint not null default 0,
+    item_count bigint not null default 0,
+    digest text,
+    model text,
+    metrics jsonb not null default '{{}}',
+    published_at timestamptz
+);
+create table if not exists {schema}.current_version (
+    is_the_one boolean primary key default true check (is_the_one),
+    version integer not null references {schema}.list_versions,
+    generated_at timestamptz not null,
+    moved_at timestamptz not null default now()
+);
+create table if not exists {schema}.ledger (
+    logical_date date not null,
+    stage text not null,
+    source text not null,
+    rows_in bigint not null,
+    rows_out bigint not null,
+    dropped jsonb not null,
+    digest text not null,
+    seconds double precision not null,
+    primary key (logical_date, stage, source)
+);
+"""
+PUBLIC = ("list_versions", "current_version", "ledger")
+"""Tables that consumers may read beside the views."""
+
+
+def statement(text: LiteralString, **names: str) -> sql.Composed:
+    """SQL with identifiers put in, quoted."""
+    return sql.SQL(text).format(**{key: sql.Identifier(name) for key, name in names.items()})
+
+
+def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> None:
+    """Create whatever is missing of the schema, in one transaction; nothing that is there is touched.
+
+    Raises:
+        ServingError: If the server is older than 14, or the publishing user lacks a right.
+    """
+    if connection.info.server_version < 140000:
+        raise ServingError(
+            f"the serving database is PostgreSQL {connection.info.server_version // 10000}; 14 or newer is needed. "
+            "Nothing was published."
+        )
+    schema, role = settings.serving.schema_name, settings.serving.reader_role
+    # `if not exists` alone takes locks that a reader's long query would make us wait for.
+    found = connection.execute("select to_regclass(%s), to_regrole(%s)", [f"{schema}.items", role]).fetchone()
+    if found is not None and None not in found:
+        return
+    try:
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(hashtext('handpick schema'))")
+            connection.execute(statement("create schema if not exists {schema}", schema=schema))
+            connection.execute(statement(VERSIONS, schema=schema))
+            for relation in RELATIONS:
+                connection.execute(_table(schema, relation))
+                connection.execute(_view(schema, relation))
+            _grant(connection, schema, role, may_log_in=settings.serving.dsn is None)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ServingError(
+            f"the publishing user may not set up schema {schema} and role {role}: {error.diag.message_primary}. "
+            f"Nothing was published. Let a database owner run: create role {role}; create schema {schema} "
+            f"authorization {connection.info.user};"
+        ) from None
+
+
+def _table(schema: str, relation: Relation) -> sql.Composed:
+    return sql.SQL(
+        "create table if not exists {}.{} (list_version integer not null, {}) partition by list (list_version)"
+    ).format(sql.Identifier(schema), sql.Identifier(relation.whole), column_definitions(relation))
+
+
+def column_definitions(relation: Relation) -> sql.Composed:
+    """The columns with their types; text compares byte by byte, as the lake's rows are sorted."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} {}{}{}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.sql),
+            sql.SQL(' collate "C"' if column.sql == "text" else ""),
+            sql.SQL("" if column.is_nullable else " not null"),
+        )
+        for column in relation.columns
+    )
+
+
+def _view(schema: str, relation: Relation) -> sql.Composed:
+    """The consumers' view. The pointer is read by subqueries, which lets the planner open one partition only."""
+    return sql.SQL(
+        "create or replace view {schema}.{view} as select {columns}, list_version, "
+        "(select generated_at from {schema}.current_version) as generated_at from {schema}.{whole} "
+        "where list_version = (select version from {schema}.current_version)"
+    ).format(
+        schema=sql.Identifier(schema),
+        view=sql.Identifier(relation.name),
+        whole=sql.Identifier(relation.whole),
+        columns=sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names),
+    )
+
+
+def _grant(connection: psycopg.Connection[Any], schema: str, role: str, *, may_log_in: bool) -> None:
+    """Make the reader role and let it select from the views and versions, and nothing else."""
+    if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
+        connection.execute(
+            statement("create role {role} login" if may_log_in else "create role {role}", role=role)
+        )
+    connection.execute(statement("alter role {role} set default_transaction_read_only = on", role=role))
+    connection.execute(statement("revoke all on schema {schema} from public", schema=schema))
+    connection.execute(statement("grant usage on schema {schema} to {role}", schema=schema, role=role))
+    for name in (*(relation.name for relation in RELATIONS), *PUBLIC):
+        connection.execute(
+            statement("grant select on {schema}.{name} to {role}", schema=schema, name=name, role=role)
+        )

@@ -1,0 +1,237 @@
+"""List versions: which there are, which one is current, moving the pointer, and dropping old ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from handpick.config import Settings
+from handpick.errors import ServingError
+from handpick.serving.connection import connect
+from handpick.serving.relations import RELATIONS
+from handpick.serving.schema import ensure_schema, statement
+
+LOCK_SECONDS = 600
+DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version of the lists."""
+
+    version: int
+    logical_date: date
+    is_current: bool
+    recommendation_count: int
+    user_count: int
+    similar_item_count: int
+    popular_item_count: int
+    digest: str
+    model: str | None
+    metrics: dict[str, Any]
+    published_at: datetime
+
+
+def versions(settings: Settings) -> list[Version]:
+    """Versions that can be read or rolled back to, newest first."""
+    with connect(settings) as connection:
+        ensure_schema(connection, settings)
+        return read_versions(connection, settings.serving.schema_name)
+
+
+def read_versions(connection: psycopg.Connection[Any], schema: str) -> list[Version]:
+    """The published versions, newest first."""
+    query = statement(
+        "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, user_count, "
+        "similar_item_count, popular_item_count, digest, model, metrics, published_at "
+        "from {schema}.list_versions v left join {schema}.current_version c on true "
+        "where status = 'published' order by v.version desc",
+        schema=schema,
+    )
+    with connection.cursor(row_factory=class_row(Version)) as cursor:
+        return cursor.execute(query).fetchall()
+
+
+def rollback(settings: Settings, version: int | str | None = None) -> int:
+    """Move the pointer to a version, or to the newest one before the current; return it.
+
+    Raises:
+        ServingError: If there is no such version; the pointer is not moved.
+    """
+    with connect(settings) as connection:
+        ensure_schema(connection, settings)
+        connection.commit()
+        with publishing(connection, settings.serving.schema_name):
+            kept = read_versions(connection, settings.serving.schema_name)
+            target = _target(kept, version)
+            with connection.transaction():
+                move_pointer(connection, settings.serving.schema_name, target)
+    return target
+
+
+def _target(kept: list[Version], version: int | str | None) -> int:
+    """The version meant, checked."""
+    there = ", ".join(str(one.version) for one in kept) or "none"
+    if version is not None:
+        text = str(version).removeprefix("v")
+        if not text.isdecimal() or int(text) not in {one.version for one in kept}:
+            raise ServingError(
+                f"there is no list version {version}; the pointer was not moved. Kept are: {there}"
+            )
+        return int(text)
+    current = next((one.version for one in kept if one.is_current), None)
+    earlier = [one.version for one in kept if current is not None and one.version < current]
+    if not earlier:
+        raise ServingError(
+            f"there is no version before the current one; the pointer was not moved. Kept are: {there}"
+        )
+    return earlier[0]
+
+
+def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int) -> None:
+    """Make a version current, within the caller's transaction."""
+    connection.execute(
+        statement(
+            "insert into {schema}.current_version as c (version, generated_at) "
+            "select version, published_at from {schema}.list_versions where version = %s and status = 'published' "
+            "on conflict (is_the_one) do update set version = excluded.version, "
+            "generated_at = excluded.generated_at, moved_at = now()",
+            schema=schema,
+        ),
+        [version],
+    )
+
+
+@contextmanager
+def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
+    """Hold the right to change versions; the server gives it up when this connection ends, however it ends.
+
+    Raises:
+        ServingError: If somebody else holds it for ten minutes.
+    """
+    key = f"handpick publish {schema}"
+    deadline = time.monotonic() + LOCK_SECONDS
+    while not _one(connection, "select pg_try_advisory_lock(hashtext(%s))", [key]):
+        connection.commit()
+        if time.monotonic() > deadline:
+            raise ServingError(
+                f"somebody else has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was changed. "
+                "See pg_stat_activity, or run again later."
+            )
+        time.sleep(0.05)
+    connection.commit()
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.rollback()
+            connection.execute("select pg_advisory_unlock(hashtext(%s))", [key])
+            connection.commit()
+
+
+def wait_for_plans(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Wait until no statement planned before now is still to start.
+
+    A statement that was planned before a partition was attached and starts after the pointer has moved to it would
+    see no rows. Such a one holds a lock on the partitioned table from before its planning on, so we wait for those
+    who hold one now; one that has run for seconds is long past its planning.
+    """
+    names = [f"{schema}.{relation.whole}" for relation in RELATIONS]
+    holders = """
+        select distinct virtualtransaction from pg_locks
+        where locktype = 'relation' and relation = any(%s::regclass[]::oid[]) and pid <> pg_backend_pid()
+    """
+    waiting = {row[0] for row in connection.execute(holders, [names])}
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while waiting and time.monotonic() < deadline:
+        connection.commit()
+        time.sleep(0.002)
+        waiting &= {row[0] for row in connection.execute(holders, [names])}
+    connection.commit()
+
+
+def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_date: date) -> list[int]:
+    """Drop versions beyond the configured count or age, counted from a logical date; return which.
+
+    The current version and the newest one before it always stay. Connection in autocommit: partitions are detached
+    concurrently, so that no reader waits.
+    """
+    serving = settings.serving
+    kept = read_versions(connection, serving.schema_name)
+    current = next((one.version for one in kept if one.is_current), 0)
+    older = [one for one in kept if one.version < current]
+    oldest = logical_date - timedelta(days=serving.keep_days)
+    dropped = [
+        one.version
+        for place, one in enumerate(older)
+        if place > 0 and (place >= serving.keep_versions or one.logical_date < oldest)
+    ]
+    for version in dropped:
+        connection.execute(
+            statement(
+                "update {schema}.list_versions set status = 'dropped' where version = %s",
+                schema=serving.schema_name,
+            ),
+            [version],
+        )
+    remove_leftovers(connection, serving.schema_name)
+    return dropped
+
+
+def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Drop tables of versions that were dropped, or whose loading was killed. Connection in autocommit."""
+    rows = connection.execute(
+        statement("select version from {schema}.list_versions where status <> 'published'", schema=schema)
+    ).fetchall()
+    gone = {int(row[0]) for row in rows}
+    tables = {(relation.whole, relation.partition(version)) for version in gone for relation in RELATIONS}
+    there = {
+        str(row[0])
+        for row in connection.execute(
+            "select relname from pg_class c join pg_namespace n on n.oid = relnamespace "
+            "where nspname = %s and relkind = 'r'",
+            [schema],
+        )
+    }
+    for whole, table in sorted(tables):
+        if table in there:
+            _detach(connection, schema, whole, table)
+            connection.execute(statement("drop table {schema}.{table}", schema=schema, table=table))
+    connection.execute(
+        statement("delete from {schema}.list_versions where status = 'loading'", schema=schema)
+    )
+
+
+def _detach(connection: psycopg.Connection[Any], schema: str, whole: str, table: str) -> None:
+    """Detach a partition without making readers wait; one half detached by a killed run is finished."""
+    state = _one(
+        connection,
+        "select case when inhdetachpending then 'pending' else 'attached' end from pg_inherits "
+        "where inhrelid = to_regclass(%s)",
+        [f"{schema}.{table}"],
+    )
+    if state is not None:
+        ending = "finalize" if state == "pending" else "concurrently"
+        connection.execute(
+            sql.SQL("alter table {}.{} detach partition {}.{} {}").format(
+                sql.Identifier(schema),
+                sql.Identifier(whole),
+                sql.Identifier(schema),
+                sql.Identifier(table),
+                sql.SQL(ending),
+            )
+        )
+
+
+def _one(connection: psycopg.Connection[Any], query: str, parameters: list[Any]) -> Any:
+    """The first column of the first row, or None."""
+    row = connection.execute(query.encode(), parameters).fetchone()
+    return None if row is None else row[0]
