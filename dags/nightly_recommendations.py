@@ -9,7 +9,11 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from stage_task import PUBLISHED, SETTINGS, stage
 from warehouse import warehouse
 
-SCHEDULE = CronDataIntervalTimetable(SETTINGS.airflow.schedule, timezone="UTC") if SETTINGS.airflow.schedule else None
+SCHEDULE = (
+    CronDataIntervalTimetable(SETTINGS.airflow.schedule, timezone="UTC")
+    if SETTINGS.airflow.schedule
+    else None
+)
 
 
 @task.branch

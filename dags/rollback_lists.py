@@ -10,7 +10,11 @@ from stage_task import PUBLISHED, without_traceback
     schedule=None,
     catchup=False,
     doc_md=__doc__,
-    params={"version": Param("", type="string", description="A list version; empty for the one before the current.")},
+    params={
+        "version": Param(
+            "", type="string", description="A list version; empty for the one before the current."
+        )
+    },
     tags=["handpick"],
 )
 def rollback_lists():

@@ -43,7 +43,12 @@ def stage(name: str, **options: Any) -> Any:
             "digest": result.digest,
             "seconds": result.seconds,
             "ledger": [
-                {"source": flow.source, "in": flow.rows_in, "out": flow.rows_out, "dropped": dict(flow.dropped)}
+                {
+                    "source": flow.source,
+                    "in": flow.rows_in,
+                    "out": flow.rows_out,
+                    "dropped": dict(flow.dropped),
+                }
                 for flow in result.flows
             ],
         }

@@ -1,3 +1,5 @@
 from airflow.providers.standard.operators.empty import EmptyOperator
+
+
 def warehouse():
     return EmptyOperator(task_id="model")

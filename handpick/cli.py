@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = ("demo", "imports", "inputs", "night", "ledger", "lists", "models", "lineage")
+COMMANDS = ("demo", "imports", "inputs", "night", "ledger", "lists", "models", "lineage", "settings")
 """Modules of `handpick.commands`; each has `register(app)`."""
 
 LogicalDate = Annotated[

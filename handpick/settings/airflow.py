@@ -12,7 +12,9 @@ class AirflowSettings(Section):
 
     home: Path = Field(Path("var/airflow"), description="AIRFLOW_HOME: logs, the password file, process ids.")
     port: int = Field(8080, ge=1, le=65535, description="Port of the web UI and API on 127.0.0.1.")
-    database: str = Field("airflow", description="Name of Airflow's database on the embedded PostgreSQL server.")
+    database: str = Field(
+        "airflow", description="Name of Airflow's database on the embedded PostgreSQL server."
+    )
     schedule: str | None = Field(
         None,
         description="Cron line (UTC) of `nightly_recommendations`; unset means triggered runs only, as the demo "

@@ -1,0 +1,62 @@
+"""The first and the second night at rung S, as a newcomer gets them: a fresh folder, one command each."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+RUNS = int(os.environ.get("RUNS", "3"))
+PORT = 8470
+
+
+@functools.cache
+def first_and_second() -> dict[str, Any]:
+    """Medians over RUNS fresh folders: seconds of both `handpick run`s, of the nights, of what was not work; memory."""
+    runs = [_one(number) for number in range(RUNS)]
+    middle = {key: median(run[key] for run in runs) for key in runs[0]}
+    middle["second_share_of_first"] = median(run["second_seconds"] / run["first_seconds"] for run in runs)
+    return {**middle, "runs": RUNS, "first_seconds_all": [run["first_seconds"] for run in runs]}
+
+
+def _one(number: int) -> dict[str, float]:
+    folder = Path(tempfile.mkdtemp(prefix="handpick-night-"))
+    config = folder / "handpick.toml"
+    config.write_text(f"[airflow]\nport = {PORT + number}\n")
+    environment = {**os.environ, "HANDPICK_CONFIG": str(config)}
+    try:
+        first = _timed([sys.executable, "-m", "handpick.cli", "run"], environment)
+        second = _timed([sys.executable, "-m", "handpick.cli", "run"], environment)
+        nights = sorted((folder / "var" / "lake" / "ledger").glob("logical_date=*"))
+        results = [[json.loads(file.read_text()) for file in night.glob("*.json")] for night in nights]
+    finally:
+        subprocess.run([sys.executable, "-m", "handpick.cli", "down"], env=environment, check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    work = sum(result["seconds"] for result in results[0])
+    return {
+        "first_seconds": first["seconds"],
+        "second_seconds": second["seconds"],
+        "first_night_seconds": first["night"],
+        "second_night_seconds": second["night"],
+        "overhead_seconds": first["night"] - work,
+        "peak_mib": max(result["notes"]["peak_mib"] for night in results for result in night),
+    }
+
+
+def _timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Wall seconds of a command, and those of the night that it says it ran."""
+    began = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr[-3000:]}")
+    told = next(line for line in done.stderr.splitlines() if line.startswith("The night of") and " took " in line)
+    return {"seconds": seconds, "night": float(told.rsplit(" took ", 1)[1].split()[0])}

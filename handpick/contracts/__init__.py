@@ -1,0 +1,6 @@
+"""Contracts: what each source promises, declared once and derived from everywhere else."""
+
+from handpick.contracts.contract import Column, Contract, Reference
+from handpick.contracts.sources import CONTRACTS
+
+__all__ = ["CONTRACTS", "Column", "Contract", "Reference"]

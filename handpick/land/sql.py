@@ -1,0 +1,60 @@
+"""A source that is a SQL query: any database that SQLAlchemy reaches."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from handpick.contracts import Contract
+from handpick.errors import InputError
+from handpick.night import Night
+from handpick.settings.sources import SourceSettings
+
+FETCH_ROWS = 50_000
+
+
+def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.Table:
+    """The query's rows as text, with their number as line.
+
+    Raises:
+        InputError: If the database does not answer or refuses the query; the URL is never shown.
+    """
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if settings.url is None or not settings.query:
+        raise InputError(f"sources.{contract.source}: format 'sql' needs url and query.")
+    previous = night.lake.before(f"raw/{contract.source}", night.logical_date)
+    since = (
+        datetime.combine(previous, datetime.min.time(), night.as_of.tzinfo) + timedelta(days=1)
+        if previous
+        else None
+    )
+    bounds = {"since": since or datetime(1970, 1, 1, tzinfo=night.as_of.tzinfo), "until": night.as_of}
+    wanted = {name: value for name, value in bounds.items() if f":{name}" in settings.query}
+    try:
+        engine = create_engine(settings.url.get_secret_value())
+        with engine.connect() as connection:
+            result = connection.execution_options(stream_results=True).execute(text(settings.query), wanted)
+            names = list(result.keys())
+            columns: list[list[str | None]] = [[] for _ in names]
+            while chunk := result.fetchmany(FETCH_ROWS):
+                for row in chunk:
+                    for column, value in zip(columns, row, strict=True):
+                        column.append(_text(value))
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"sources.{contract.source}: the database refused or did not answer: {reason}"
+        ) from None
+    table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
+    return table.append_column("_source_line", pa.array(range(1, table.num_rows + 1), pa.int64()))
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,49 @@
+"""The validate stage: every landed row becomes a typed valid row or a quarantined one with its reasons."""
+
+from __future__ import annotations
+
+import hashlib
+
+from handpick.contracts import CONTRACTS
+from handpick.ledger import Flow, StageResult
+from handpick.log import say
+from handpick.night import Night
+
+
+def run(night: Night) -> StageResult:
+    """Validate the four sources on Spark, and describe them with Great Expectations.
+
+    Raises:
+        NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
+    """
+    from handpick.lake import digest_of
+    from handpick.media import check_media
+    from handpick.spark import session
+    from handpick.validate.docs import describe
+    from handpick.validate.rows import validate_source
+    from handpick.validate.thresholds import check
+
+    spark = session(night.settings)
+    flows: list[Flow] = []
+    notes: dict[str, object] = {}
+    for contract in CONTRACTS.values():
+        flow = validate_source(spark, night, contract)
+        flows.append(flow)
+        media = check_media(night, contract)
+        for reason, count in media.items():
+            notes[f"{contract.source}: {reason}"] = count
+            say(f"  {contract.source}: {count:,} rows keep everything but their {reason}")
+    warnings = [line for flow in flows for line in check(night, flow)]
+    for line in warnings:
+        say(f"  warning: {line}")
+    notes["warnings"] = warnings
+    notes["data_docs_page"] = describe(night)
+    digests = [
+        digest_of(night.lake.partition(f"{kind}/{source}", night.logical_date))
+        for kind in ("valid", "quarantine")
+        for source in CONTRACTS
+    ]
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return StageResult(
+        "validate", night.logical_date, str(night.lake.root / "valid"), tuple(flows), digest, notes=notes
+    )

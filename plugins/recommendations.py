@@ -1,0 +1,98 @@
+"""The Recommendations pages of Airflow's web UI: nights, list versions and any user's list, for signed-in people."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.plugins_manager import AirflowPlugin
+from fastapi import Depends, FastAPI, Query
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from handpick.config import load
+from handpick.errors import HandpickError
+from handpick.night import Night
+
+pages = FastAPI(
+    title="Handpick recommendations",
+    docs_url=None,
+    redoc_url=None,
+    openapi_url=None,
+    # plugin pages are open to anyone unless they ask who it is themselves
+    dependencies=[Depends(requires_access_dag("GET"))],
+)
+templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=select_autoescape())
+
+
+def rows(query: str, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """Rows of a query on the serving database as its readers see it, or why there are none."""
+    from psycopg.rows import dict_row
+
+    from handpick.serving.connection import connect
+
+    try:
+        with connect(load(), reader=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, parameters).fetchall(), None
+    except HandpickError as error:
+        return [], str(error)
+    except Exception as error:
+        return [], f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def page(name: str, **values: Any) -> HTMLResponse:
+    """A rendered template."""
+    return HTMLResponse(templates.get_template(name).render(shop=load().shop.name, **values))
+
+
+@pages.get("/", response_class=HTMLResponse)
+def overview() -> HTMLResponse:
+    """Versions and nights, newest first."""
+    settings = load()
+    versions, problem = rows("select * from serving.list_versions order by version desc limit 30")
+    ledger = settings.path(settings.lake.root) / "ledger"
+    nights = sorted((folder.name[13:] for folder in ledger.glob("logical_date=*")), reverse=True)
+    return page("overview.html", versions=versions, nights=nights[:30], problem=problem)
+
+
+@pages.get("/nights/{day}", response_class=HTMLResponse)
+def report(day: date) -> HTMLResponse:
+    """A night's report."""
+    file = Night(load(), day).lake.partition("report", day) / "index.html"
+    if not file.is_file():
+        return page("message.html", message=f"There is no report for {day}.")
+    return HTMLResponse(file.read_text(encoding="utf-8"))
+
+
+@pages.get("/lists", response_class=HTMLResponse)
+def lists(user_id: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
+    """The current list of one user; without a name, of the first few."""
+    users, problem = rows(
+        "select distinct user_id from serving.recommendations where user_id >= %s order by user_id limit 20", user_id
+    )
+    if not user_id and users:
+        user_id = users[0]["user_id"]
+    found, _ = rows(
+        "select r.*, i.title, i.price from serving.recommendations r left join serving.items i using (item_id) "
+        "where r.user_id = %s order by r.rank",
+        user_id,
+    )
+    return page("lists.html", user_id=user_id, rows=found, users=users, problem=problem)
+
+
+class Recommendations(AirflowPlugin):
+    """Adds the pages and their place in the navigation."""
+
+    name = "recommendations"
+    fastapi_apps = [{"app": pages, "url_prefix": "/handpick", "name": "Handpick recommendations"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Recommendations",
+            "href": "handpick/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "recommendations",
+        }
+    ]
