@@ -1,7 +1,50 @@
-"""`handpick` commands: demo."""
+"""`handpick demo`: make a simulated phone shop, or run it for one more day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
+    app.command("demo", rich_help_panel="Input")(demo)
+
+
+def demo(
+    rung: Annotated[str, typer.Option(help="Size: XS, S, M or L.")] = "S",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    days: Annotated[int, typer.Option(help="Days of history.")] = 60,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for landing/ and truth/; by default the configured ones.")
+    ] = None,
+    end_date: Annotated[
+        datetime | None,
+        typer.Option("--end-date", formats=["%Y-%m-%d"], help="The last day; by default 2026-03-01."),
+    ] = None,
+    difficulty: Annotated[str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")] = "default",
+    media: Annotated[bool, typer.Option("--media/--no-media", help="Draw pictures and speak queries.")] = True,
+    add_day: Annotated[bool, typer.Option("--add-day", help="Run the existing shop for one more day.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the demo shop that is there.")] = False,
+) -> None:
+    """Make a simulated phone shop: landing files, media, and the hidden truth; or run it for one more day."""
+    from handpick.config import load
+    from handpick.demo import shop
+    from handpick.demo.landing import Folders
+    from handpick.demo.parameters import DEFAULT_END, Plan
+
+    if out is None:
+        settings = load()
+        lake = settings.lake
+        folders = Folders(settings.path(lake.landing), settings.path(lake.media), settings.path(lake.truth))
+    else:
+        folders = Folders.under(out)
+    if add_day:
+        shop.add_day(folders)
+        return
+    end = end_date.date() if end_date else DEFAULT_END
+    plan = Plan.ending(rung, seed, days, end, difficulty, media)
+    typer.echo(shop.summary(shop.generate(plan, folders, overwrite), folders))

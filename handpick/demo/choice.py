@@ -1,0 +1,106 @@
+"""How people meet phones and choose: slates, clicks with position bias, and direct search; also their expected values.
+
+A session shows one slate of `SLOTS` draws from the shop's ranking, which mixes what is popular with a little of what
+the person likes: `exposure(i) ∝ exp(TILT · utility)` with utility including what everybody likes. A shown phone is
+clicked with `position_bias(k) · sigmoid(utility - RESERVE)`. Besides, a session opens `Poisson(SEARCHES)` phones found
+by search, drawn from `softmax(utility)`. Only the on-sale phones take part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from handpick.demo.arrays import Doubles, Floats, Ints
+
+SLOTS = 8
+TILT = 0.5
+RESERVE = 1.2
+POSITION_DECAY = 0.88
+SEARCHES = 1.1
+MOST_SEARCHES = 4
+BLOCK = 4_000_000
+"""Utilities computed at once; bounds memory at any size of shop."""
+
+MEAN_POSITION_BIAS = float(np.mean(POSITION_DECAY ** np.arange(SLOTS)))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What sessions showed and what was opened.
+
+    Args:
+        shown: `(sessions, SLOTS)` shelf columns in order of position; -1 where a draw repeated an earlier one.
+        clicked: `(sessions, SLOTS) bool`.
+        found: `(sessions, MOST_SEARCHES)` shelf columns opened by search, -1 for none.
+        shown_utility, found_utility: Utilities of the same shapes.
+    """
+
+    shown: Ints
+    clicked: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    found: Ints
+    shown_utility: Floats
+    found_utility: Floats
+
+
+def blocks(sessions: int, columns: int) -> Iterator[slice]:
+    """Slices over the sessions such that no block holds more than `BLOCK` utilities."""
+    step = max(1, BLOCK // max(columns, 1))
+    for start in range(0, sessions, step):
+        yield slice(start, min(start + step, sessions))
+
+
+def pick(weights: Floats, uniform: Doubles) -> Ints:
+    """Draw columns in proportion to each row's weights: `(rows, m)` weights, `(rows, k)` uniforms, `(rows, k)` out."""
+    rows, columns = weights.shape
+    summed = np.cumsum(weights, axis=1, dtype=np.float64)
+    summed /= summed[:, -1:]
+    summed += np.arange(rows)[:, None]
+    targets = uniform + np.arange(rows)[:, None]
+    found = np.searchsorted(summed.ravel(), targets.ravel(), side="right").reshape(targets.shape)
+    return np.clip(found - np.arange(rows)[:, None] * columns, 0, columns - 1).astype(np.int64)
+
+
+def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Generator) -> Draws:
+    """Simulate sessions of people (`(sessions, d)` with their constants) at one shelf (`(phones on sale, d)`)."""
+    sessions = len(side)
+    slots = random.random((sessions, SLOTS))
+    attention = random.random((sessions, SLOTS))
+    search = random.random((sessions, MOST_SEARCHES))
+    wanted = random.poisson(SEARCHES, sessions)
+    shown = np.empty((sessions, SLOTS), np.int64)
+    found = np.empty((sessions, MOST_SEARCHES), np.int64)
+    shown_utility = np.empty((sessions, SLOTS), np.float32)
+    found_utility = np.empty((sessions, MOST_SEARCHES), np.float32)
+    for part in blocks(sessions, len(shelf)):
+        utility = side[part] @ shelf.T
+        weights = np.exp(utility - utility.max(axis=1, keepdims=True))
+        found[part] = pick(weights, search[part])
+        np.power(weights, TILT, out=weights)
+        shown[part] = pick(weights, slots[part])
+        shown_utility[part] = np.take_along_axis(utility, shown[part], 1) + constant[part, None]
+        found_utility[part] = np.take_along_axis(utility, found[part], 1) + constant[part, None]
+    for slot in range(1, SLOTS):
+        shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
+    found[np.arange(MOST_SEARCHES)[None, :] >= wanted[:, None]] = -1
+    clicked = (attention < click_chance(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (shown >= 0)
+    return Draws(shown, clicked, found, shown_utility, found_utility)
+
+
+def click_chance(utility: Floats) -> Floats:
+    """The chance that a phone at the first position is opened, `sigmoid(utility - RESERVE)`."""
+    return (1 / (1 + np.exp(RESERVE - utility))).astype(np.float32)
+
+
+def expected_opens(side: Floats, constant: Floats, shelf: Floats) -> Floats:
+    """`(sessions, phones on sale)` expected number of times one session opens each phone."""
+    utility = side @ shelf.T
+    search = np.exp(utility - utility.max(axis=1, keepdims=True))
+    exposure = search**TILT
+    search /= search.sum(axis=1, keepdims=True)
+    exposure /= exposure.sum(axis=1, keepdims=True)
+    shown = 1 - (1 - exposure) ** SLOTS
+    clicks = shown * MEAN_POSITION_BIAS * click_chance(utility + constant[:, None])
+    return (clicks + SEARCHES * search).astype(np.float32)

@@ -1,0 +1,155 @@
+"""Sizes and dials of the demo shop: the rungs, the difficulties, and one random stream per purpose and day."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from handpick.errors import InputError
+
+NOMINAL_DAYS = 60
+"""The window for which a rung's users, phones and events are counted; sign-ups and launches go on at that rate."""
+
+DEFAULT_END = date(2026, 3, 1)
+EVENTS_PER_SESSION = 9.15
+"""Rows that a session writes on average, measured; turns a rung's events into sessions."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A size on the scale ladder, reached after `NOMINAL_DAYS` days.
+
+    Args:
+        users, phones, events: How many there are at the end (events include impressions).
+        brands, lines_per_brand: How the catalogue is organised.
+        pixels: Side of the drawn square pictures.
+        shelf: How many phones one group of sessions chooses among; keeps the work of a big shop in bounds.
+    """
+
+    users: int
+    phones: int
+    events: int
+    brands: int
+    lines_per_brand: int
+    pixels: int = 112
+    shelf: int = 6000
+
+    @property
+    def launches_per_day(self) -> float:
+        """New phones a day: 30 % of the catalogue over the nominal window, at least one."""
+        return max(1.0, 0.3 * self.phones / NOMINAL_DAYS)
+
+    @property
+    def first_phones(self) -> int:
+        """Phones on sale on the first day."""
+        return round(self.phones - self.launches_per_day * NOMINAL_DAYS)
+
+    @property
+    def signups_per_day(self) -> float:
+        """New users a day: 25 % of all users over the nominal window."""
+        return 0.25 * self.users / NOMINAL_DAYS
+
+    @property
+    def first_users(self) -> int:
+        """Users on the first day."""
+        return round(self.users - self.signups_per_day * NOMINAL_DAYS)
+
+
+RUNGS = {
+    "XS": Rung(users=200, phones=120, events=5_000, brands=8, lines_per_brand=3),
+    "S": Rung(users=5_000, phones=600, events=150_000, brands=14, lines_per_brand=5),
+    "M": Rung(users=100_000, phones=5_000, events=5_000_000, brands=32, lines_per_brand=12, pixels=96),
+    "L": Rung(users=1_000_000, phones=50_000, events=50_000_000, brands=60, lines_per_brand=40, pixels=96),
+}
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """What makes preferences easy or hard to learn.
+
+    Args:
+        sharpness: Multiplies every utility; higher means that people choose more often what they like best.
+        shared_taste: Share of a taste's variance that comes from an archetype rather than from the person alone.
+        hidden_weight: Standard deviation of the part of utility that no content shows.
+        query_noise: Probability that a wish in a query is not the person's own.
+    """
+
+    sharpness: float
+    shared_taste: float
+    hidden_weight: float
+    query_noise: float
+
+
+DIFFICULTIES = {
+    "easy": Difficulty(sharpness=1.25, shared_taste=0.95, hidden_weight=0.4, query_noise=0.0),
+    "default": Difficulty(sharpness=1.0, shared_taste=0.85, hidden_weight=0.6, query_noise=0.08),
+    "hard": Difficulty(sharpness=0.75, shared_taste=0.65, hidden_weight=0.9, query_noise=0.2),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides a demo shop's bytes."""
+
+    rung: str
+    seed: int
+    first_date: date
+    days: int
+    difficulty: str = "default"
+    has_media: bool = True
+    catalog_digest: str | None = None
+
+    @classmethod
+    def ending(cls, rung: str, seed: int, days: int, end: date, difficulty: str, has_media: bool) -> Plan:
+        """A plan whose last day is `end`.
+
+        Raises:
+            InputError: If the rung or difficulty is unknown, or there is less than a day.
+        """
+        if rung not in RUNGS:
+            raise InputError(f"--rung {rung}: there are {', '.join(RUNGS)}; nothing was written.")
+        if difficulty not in DIFFICULTIES:
+            raise InputError(
+                f"--difficulty {difficulty}: there are {', '.join(DIFFICULTIES)}; nothing was written."
+            )
+        if days < 1:
+            raise InputError(f"--days {days}: at least 1 is needed; nothing was written.")
+        if seed < 0:
+            raise InputError(f"--seed {seed}: a seed is not negative; nothing was written.")
+        return cls(rung, seed, end - timedelta(days=days - 1), days, difficulty, has_media)
+
+    @property
+    def size(self) -> Rung:
+        """The rung's sizes."""
+        return RUNGS[self.rung]
+
+    @property
+    def dials(self) -> Difficulty:
+        """The difficulty's dials."""
+        return DIFFICULTIES[self.difficulty]
+
+    def date_of(self, day: int) -> date:
+        """The calendar date of a day counted from 0."""
+        return self.first_date + timedelta(days=day)
+
+    def micros_of(self, day: int) -> int:
+        """Microseconds since 1970 UTC at the start of a day."""
+        midnight = datetime.combine(self.date_of(day), datetime.min.time(), UTC)
+        return int(midnight.timestamp()) * 1_000_000
+
+    def stream(self, purpose: str, day: int = 0) -> np.random.Generator:
+        """The random numbers of one purpose on one day, independent of all others and of the number of days."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready dictionary that `from_json` reads back."""
+        return {**asdict(self), "first_date": self.first_date.isoformat()}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Plan:
+        """Read back what `to_json` gave."""
+        return cls(**{**saved, "first_date": date.fromisoformat(saved["first_date"])})

@@ -1,0 +1,165 @@
+"""The phones' hidden qualities: model lines, generations, and the four blocks that decide who likes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from handpick.demo.arrays import Doubles, Floats, Ints
+from handpick.demo.parameters import Plan
+from handpick.demo.words import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
+
+LAYOUTS = ("column", "square", "circle", "bar")
+FINISHES = ("plain", "gradient", "stripes")
+HIDDEN = 3
+CURRENCIES = ("EUR", "USD", "GBP", "CNY", "INR")
+EUROS = {"EUR": 1.0, "USD": 0.92, "GBP": 1.17, "CNY": 0.128, "INR": 0.011}
+"""Euros for one unit; the prices that people weigh are in euros, whatever the shelf says."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Model lines, drawn once per shop: what their generations have in common (rows are lines)."""
+
+    brand: Ints
+    brand_name: list[str]
+    name: list[str]
+    specs: Doubles
+    hue: Doubles
+    roundness: Doubles
+    layout: Ints
+    finish: Ints
+    persona: Ints
+    hidden: Doubles
+    premium: Doubles
+    popularity: Doubles
+
+
+def draw_lines(plan: Plan) -> Lines:
+    """Brands and lines with made-up names; a brand shares word of mouth and a price premium among its lines."""
+    random = plan.stream("lines")
+    brands, per_brand = plan.size.brands, plan.size.lines_per_brand
+    count = brands * per_brand
+    brand = np.repeat(np.arange(brands), per_brand)
+    every_brand = [start + end for end in BRAND_ENDS for start in BRAND_STARTS]
+    every_line = [start + end for end in LINE_ENDS for start in LINE_STARTS]
+    brand_name = [every_brand[i] for i in random.permutation(len(every_brand))[:brands]]
+    name = [every_line[i] for _ in range(brands) for i in random.permutation(len(every_line))[:per_brand]]
+    popularity = random.exponential(1.0, count) + 0.3
+    return Lines(
+        brand=brand,
+        brand_name=brand_name,
+        name=name,
+        specs=random.normal(size=(count, 4)),
+        hue=random.uniform(0, 2 * np.pi, count),
+        roundness=random.choice([-1.0, 1.0], count),
+        layout=random.integers(0, len(LAYOUTS), count),
+        finish=random.integers(0, len(FINISHES), count),
+        persona=random.integers(0, len(PERSONAS), count),
+        hidden=random.normal(size=(brands, HIDDEN))[brand],
+        premium=random.normal(0, 0.2, brands)[brand],
+        popularity=popularity / popularity.sum(),
+    )
+
+
+@dataclass(frozen=True)
+class Phones:
+    """Every phone that was ever launched; rows are phones in the order of launch.
+
+    Args:
+        line, generation: Index into `Lines` and the number in its name.
+        launch_day: Day it went on sale, negative before the window.
+        specs: `(phones, 4)` battery, camera, screen, speed; standard deviations from the middle.
+        hue, roundness, layout, finish: Looks, seen in the picture only.
+        persona: `(phones, 6)` shares that sum to 1, told by the description only.
+        hidden: `(phones, 3)` what only behaviour shows.
+        quality: How much everybody likes it.
+        log_price: Natural logarithm of the launch price in euros.
+        currency: Index into `CURRENCIES`.
+    """
+
+    line: Ints
+    generation: Ints
+    launch_day: Ints
+    specs: Doubles
+    hue: Doubles
+    roundness: Doubles
+    layout: Ints
+    finish: Ints
+    persona: Doubles
+    hidden: Doubles
+    quality: Doubles
+    log_price: Doubles
+    currency: Ints
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def joined(self, more: Phones) -> Phones:
+        """These phones, then more of them."""
+        return Phones(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
+
+    def ids(self) -> list[str]:
+        """Item ids, `P` and the number in the order of launch."""
+        return [f"P{number:06d}" for number in range(1, len(self) + 1)]
+
+    def style(self) -> Doubles:
+        """`(phones, 10)` looks as numbers: hue as cosine and sine, roundness, layout and finish as centred flags."""
+        layout = np.eye(len(LAYOUTS))[self.layout] - 1 / len(LAYOUTS)
+        finish = np.eye(len(FINISHES))[self.finish] - 1 / len(FINISHES)
+        return np.column_stack([np.cos(self.hue), np.sin(self.hue), self.roundness, layout, finish])
+
+
+def draw_phones(lines: Lines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None) -> Phones:
+    """Draw phones from the lines.
+
+    Args:
+        sold: `(lines,)` generations so far; raised in place.
+        launch_day: The day of the launch, or None for phones that were launched over the years before the window.
+    """
+    line = random.choice(len(lines.brand), count, p=lines.popularity)
+    days = np.sort(-1 - np.minimum(random.exponential(300, count), 1500).astype(np.int64))
+    if launch_day is not None:
+        days = np.full(count, launch_day, np.int64)
+    generation = np.zeros(count, np.int64)
+    for row, its_line in enumerate(line):
+        sold[its_line] += 1
+        generation[row] = sold[its_line]
+
+    def inherited(chance: float, parent: Ints, choices: int) -> Ints:
+        own = random.integers(0, choices, count)
+        return np.where(random.random(count) < chance, parent[line], own).astype(np.int64)
+
+    specs = 0.6 * lines.specs[line] + 0.8 * random.normal(size=(count, 4))
+    specs += 0.06 * np.minimum(generation, 8)[:, None]
+    own_hue = random.uniform(0, 2 * np.pi, count)
+    hue = np.where(random.random(count) < 0.4, lines.hue[line] + random.normal(0, 0.25, count), own_hue)
+    roundness = np.where(random.random(count) < 0.6, lines.roundness[line], -lines.roundness[line])
+    persona = np.zeros((count, len(PERSONAS)))
+    first = inherited(0.5, lines.persona, len(PERSONAS))
+    second = random.integers(0, len(PERSONAS), count)
+    share = random.choice([1.0, 0.7], count, p=[0.6, 0.4])
+    np.add.at(persona, (np.arange(count), first), share)
+    np.add.at(persona, (np.arange(count), second), 1 - share)
+    log_price = 5.75 + 0.22 * specs.sum(1) + lines.premium[line] + random.normal(0, 0.2, count)
+    return Phones(
+        line=line.astype(np.int64),
+        generation=generation,
+        launch_day=days,
+        specs=specs,
+        hue=np.mod(hue, 2 * np.pi),
+        roundness=roundness * random.uniform(0.6, 1.3, count),
+        layout=inherited(0.4, lines.layout, len(LAYOUTS)),
+        finish=inherited(0.4, lines.finish, len(FINISHES)),
+        persona=persona,
+        hidden=0.5 * lines.hidden[line] + 0.85 * random.normal(size=(count, HIDDEN)),
+        quality=random.normal(size=count),
+        log_price=np.clip(log_price, 4.0, 7.6),
+        currency=random.choice(len(CURRENCIES), count, p=[0.86, 0.05, 0.04, 0.03, 0.02]).astype(np.int64),
+    )
+
+
+def style_floats(phones: Phones) -> Floats:
+    """`Phones.style` as float32."""
+    return phones.style().astype(np.float32)

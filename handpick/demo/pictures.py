@@ -1,0 +1,126 @@
+"""Draws phones: the only place where their looks can be seen."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from handpick.demo.phones import FINISHES, LAYOUTS
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A phone's looks: `hue` in radians, `roundness` from -1.3 (sharp) to 1.3 (round), names of layout and finish."""
+
+    hue: float
+    roundness: float
+    layout: str
+    finish: str
+
+
+def look_of(hue: float, roundness: float, layout: int, finish: int) -> Look:
+    """A look from the numbers of `Phones`."""
+    return Look(float(hue), float(roundness), LAYOUTS[int(layout)], FINISHES[int(finish)])
+
+
+def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = False) -> bytes:
+    """A square JPEG of the phone's back, `side` pixels wide; a photo by a customer is cropped, noisy and off-colour."""
+    from PIL import Image, ImageDraw
+
+    shade = int(random.integers(222, 250))
+    picture = Image.new("RGB", (side, side), (shade, shade, shade - int(random.integers(0, 10))))
+    brush = ImageDraw.Draw(picture)
+    half = 0.24 * side * float(random.uniform(0.92, 1.06))
+    top, bottom = 0.06 * side + float(random.uniform(0, 3)), 0.94 * side - float(random.uniform(0, 3))
+    middle = side / 2 + float(random.uniform(-3, 3))
+    box = (middle - half, top, middle + half, bottom)
+    corner = (0.13 + 0.11 * look.roundness / 1.3) * side
+    saturation, lightness = float(random.uniform(0.55, 0.85)), float(random.uniform(0.6, 0.9))
+    body = _color(look.hue, saturation, lightness)
+    brush.rounded_rectangle(box, corner, fill=body, outline=_color(look.hue, saturation, lightness * 0.55), width=2)
+    _finish(picture, look, box, corner, saturation, lightness)
+    _lenses(brush, look.layout, box, side)
+    if is_photo:
+        picture = _as_photo(picture, side, random)
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _color(hue: float, saturation: float, lightness: float) -> Color:
+    red, green, blue = colorsys.hsv_to_rgb(hue / (2 * np.pi) % 1.0, saturation, min(lightness, 1.0))
+    return int(red * 255), int(green * 255), int(blue * 255)
+
+
+def _finish(
+    picture: Image.Image,
+    look: Look,
+    box: tuple[float, float, float, float],
+    corner: float,
+    saturation: float,
+    lightness: float,
+) -> None:
+    """Paint a gradient or stripes over the body, inside its outline."""
+    from PIL import Image, ImageDraw
+
+    if look.finish == "plain":
+        return
+    side = picture.width
+    over = Image.new("RGB", (side, side))
+    brush = ImageDraw.Draw(over)
+    for y in range(side):
+        if look.finish == "gradient":
+            factor = 0.35 + 0.8 * y / side
+        else:
+            factor = 0.6 if (y * 14 // side) % 2 else 1.05
+        brush.line((0, y, side, y), fill=_color(look.hue, saturation, lightness * factor))
+    mask = Image.new("L", (side, side), 0)
+    inner = (box[0] + 2, box[1] + 2, box[2] - 2, box[3] - 2)
+    ImageDraw.Draw(mask).rounded_rectangle(inner, max(corner - 2, 0), fill=255)
+    picture.paste(over, mask=mask)
+
+
+def _lenses(brush: object, layout: str, box: tuple[float, float, float, float], side: int) -> None:
+    """The camera bump: a column, a square of four, one big circle, or a bar across."""
+    from PIL import ImageDraw
+
+    assert isinstance(brush, ImageDraw.ImageDraw)
+    left, top, right = box[0], box[1], box[2]
+    lens, gap = 0.045 * side, 0.115 * side
+    dark, glass = (28, 28, 32), (70, 78, 96)
+    x, y = left + 0.09 * side, top + 0.1 * side
+    spots = {
+        "column": [(x, y + gap * row) for row in range(3)],
+        "square": [(x + gap * column, y + gap * row) for row in range(2) for column in range(2)],
+        "circle": [],
+        "bar": [(x + gap * column, y) for column in range(3)],
+    }[layout]
+    if layout == "circle":
+        center, radius = (left + right) / 2, 0.15 * side
+        brush.ellipse((center - radius, y - 4, center + radius, y - 4 + 2 * radius), fill=dark)
+        spots = [(center, y - 4 + radius)]
+    elif layout == "bar":
+        brush.rectangle((left + 1, y - 0.07 * side, right - 1, y + 0.07 * side), fill=dark)
+    for across, down in spots:
+        brush.ellipse((across - lens, down - lens, across + lens, down + lens), fill=glass, outline=dark, width=2)
+
+
+def _as_photo(picture: Image.Image, side: int, random: np.random.Generator) -> Image.Image:
+    """Crop a little, tint a little, and add the noise of a small sensor."""
+    from PIL import Image
+
+    cut = [float(random.uniform(0, 0.08)) * side for _ in range(4)]
+    picture = picture.crop((int(cut[0]), int(cut[1]), int(side - cut[2]), int(side - cut[3])))
+    pixels = np.asarray(picture.resize((side, side)), np.float32)
+    pixels = pixels * random.uniform(0.9, 1.08, 3).astype(np.float32)
+    pixels += random.normal(0, 9, pixels.shape).astype(np.float32)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))

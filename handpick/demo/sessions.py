@@ -1,0 +1,225 @@
+"""One day's events: who comes, what they see, open, put in the cart, buy, and what they return or rate later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from handpick.demo.arrays import Bools, Doubles, Floats, Ints
+from handpick.demo.choice import MOST_SEARCHES, SLOTS, choose
+from handpick.demo.parameters import Plan
+from handpick.demo.people import People
+
+IMPRESSION, VIEW, CART, PURCHASE, RETURN, RATING = range(6)
+EVENT_NAMES = ("impression", "view", "cart", "purchase", "return", "rating")
+WEEK = np.array([0.9, 0.9, 0.95, 1.0, 1.1, 1.2, 0.95])
+HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 8, 9, 8, 7, 7, 8, 9, 11, 13, 14, 12, 7])
+"""How many of a day's sessions start in each hour from midnight to 22:59 UTC."""
+
+SECOND = 1_000_000
+BOT_SHARE = 0.004
+BOT_VIEWS = 60
+
+
+@dataclass
+class Events:
+    """Events as arrays; rows are events.
+
+    Args:
+        user, item, kind: Rows of people and phones, and the event type.
+        value: Position, price or stars; NaN for none.
+        at: Microseconds since 1970 UTC.
+        session: Number of the session within the day, -1 for none.
+    """
+
+    user: Ints
+    item: Ints
+    kind: Ints
+    value: Doubles
+    at: Ints
+    session: Ints
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def where(self, keep: Bools | Ints) -> Events:
+        """The chosen rows."""
+        return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: list[Events]) -> Events:
+        """All rows of the parts."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+    @classmethod
+    def empty(cls) -> Events:
+        """No events."""
+        none = np.zeros(0, np.int64)
+        return cls(none, none, none, np.zeros(0), none, none)
+
+
+def visitors(plan: Plan, people: People, day: int) -> Ints:
+    """Rows of the people who come on a day, once per session."""
+    random = plan.stream("visits", day)
+    acts = people.first_day <= day
+    week = WEEK[plan.date_of(day).weekday()]
+    return np.repeat(np.arange(len(people)), random.poisson(people.rate * acts * week))
+
+
+def simulate_day(
+    plan: Plan,
+    people: People,
+    sides: tuple[Floats, Floats],
+    who: Ints,
+    shelf_rows: Ints,
+    shelf_side: Floats,
+    euros: Doubles,
+    owned: Ints,
+    day: int,
+) -> tuple[Events, Events]:
+    """The day's events and the returns and ratings that will follow on later days.
+
+    Args:
+        sides: `people_side` of each visitor, one row per session.
+        who: `(sessions,)` visitors.
+        shelf_rows: `(on sale,)` rows of the phones on sale; `shelf_side` their vectors, `euros` their prices.
+        owned: Sorted keys (`pair_keys`) of who already has which phone; nobody looks at those again.
+    """
+    random = plan.stream("sessions", day)
+    start = plan.micros_of(day) + (
+        random.choice(23, len(who), p=HOURS / HOURS.sum()) * 3600 * SECOND
+        + random.integers(0, 3600 * SECOND, len(who))
+    )
+    parts: list[Events] = []
+    for group in _groups(len(who), len(shelf_rows), plan.size.shelf, random):
+        sessions, columns = group
+        draws = choose(sides[0][sessions], sides[1][sessions], shelf_side[columns], random)
+        parts += _browse(draws.shown, draws.clicked, draws.found, sessions, shelf_rows[columns], who, start, random)
+        utility = np.column_stack([draws.shown_utility, draws.found_utility])
+        opened = np.column_stack([draws.clicked, draws.found >= 0])
+        items = shelf_rows[columns][np.column_stack([draws.shown, draws.found])]
+        prices = euros[columns][np.column_stack([draws.shown, draws.found])]
+        parts += _buy(utility, opened, items, prices, sessions, who, start, owned, random)
+    events = Events.joined([*parts, _bots(plan, people, shelf_rows, day, random)])
+    events = events.where(~np.isin(pair_keys(events.user, events.item), owned))
+    later = _afterwards(plan, events, people, day, random)
+    return events, later
+
+
+def pair_keys(user: Ints, item: Ints) -> Ints:
+    """One number per user and phone."""
+    return user * np.int64(1 << 24) + item
+
+
+def _groups(sessions: int, columns: int, limit: int, random: np.random.Generator) -> list[tuple[Ints, Ints]]:
+    """Sessions with the shelf columns they choose among: all of them, or a random `limit` for each 2,000 sessions."""
+    if columns <= limit:
+        return [(np.arange(sessions), np.arange(columns))]
+    return [
+        (np.arange(start, min(start + 2000, sessions)), np.sort(random.choice(columns, limit, replace=False)))
+        for start in range(0, sessions, 2000)
+    ]
+
+
+def _browse(
+    shown: Ints,
+    clicked: Bools,
+    found: Ints,
+    sessions: Ints,
+    rows: Ints,
+    who: Ints,
+    start: Ints,
+    random: np.random.Generator,
+) -> list[Events]:
+    """Impressions and views."""
+    at_slate = np.broadcast_to(start[sessions][:, None], shown.shape)
+    at_view = at_slate + SECOND * (5 + 25 * np.arange(SLOTS)[None, :] + random.integers(0, 20, shown.shape))
+    at_search = start[sessions][:, None] + SECOND * (
+        260 + 70 * np.arange(MOST_SEARCHES)[None, :] + random.integers(0, 60, found.shape)
+    )
+    position = np.cumsum(shown >= 0, axis=1)
+
+    def rows_of(which: Bools, items: Ints, kind: int, value: Doubles | None, at: Ints) -> Events:
+        session, _ = np.nonzero(which)
+        count = len(session)
+        return Events(
+            user=who[sessions[session]],
+            item=rows[items[which]],
+            kind=np.full(count, kind, np.int64),
+            value=np.full(count, np.nan) if value is None else value[which].astype(np.float64),
+            at=at[which],
+            session=sessions[session],
+        )
+
+    return [
+        rows_of(shown >= 0, shown, IMPRESSION, position.astype(np.float64), at_slate),
+        rows_of(clicked, shown, VIEW, None, at_view),
+        rows_of(found >= 0, found, VIEW, None, at_search),
+    ]
+
+
+def _buy(
+    utility: Floats,
+    opened: Bools,
+    items: Ints,
+    prices: Doubles,
+    sessions: Ints,
+    who: Ints,
+    start: Ints,
+    owned: Ints,
+    random: np.random.Generator,
+) -> list[Events]:
+    """Carts and at most one purchase a session, of what was opened, the likelier the more it is liked."""
+    chance = 0.35 / (1 + np.exp(3.2 - utility))
+    carted = opened & (random.random(opened.shape) < chance)
+    carted &= ~np.isin(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
+    session, slot = np.nonzero(carted)
+    pays = random.random(len(session)) < 0.4
+    at = start[sessions[session]] + SECOND * (700 + 40 * slot)
+    paying = np.flatnonzero(pays)
+    bought = paying[np.unique(session[paying], return_index=True)[1]]
+
+    def rows_of(which: Ints, kind: int, value: Doubles, moment: Ints) -> Events:
+        picked = session[which]
+        return Events(
+            user=who[sessions[picked]],
+            item=items[picked, slot[which]],
+            kind=np.full(len(which), kind, np.int64),
+            value=value,
+            at=moment,
+            session=sessions[picked],
+        )
+
+    every = np.arange(len(session))
+    paid = np.round(prices[session[bought], slot[bought]], 2)
+    return [
+        rows_of(every, CART, np.full(len(every), np.nan), at),
+        rows_of(bought, PURCHASE, paid, at[bought] + SECOND * 240),
+    ]
+
+
+def _afterwards(plan: Plan, events: Events, people: People, day: int, random: np.random.Generator) -> Events:
+    """Returns (7 %) and ratings (45 % of what is kept) that follow the day's purchases within two weeks."""
+    bought = events.where(events.kind == PURCHASE)
+    fate = random.random(len(bought))
+    days = random.integers(2, 15, len(bought))
+    at = plan.micros_of(day) + days * 86_400 * SECOND + random.integers(8 * 3600, 22 * 3600, len(bought)) * SECOND
+    stars = np.clip(np.round(random.normal(4.1, 0.9, len(bought))), 1, 5)
+    kind = np.where(fate < 0.07, RETURN, RATING)
+    value = np.where(kind == RATING, stars, np.nan)
+    session = np.full(len(bought), -1, np.int64)
+    return Events(bought.user, bought.item, kind, value, at, session).where(fate < 0.5)
+
+
+def _bots(plan: Plan, people: People, shelf_rows: Ints, day: int, random: np.random.Generator) -> Events:
+    """Now and then a machine opens phone after phone, a few a second, under some customer's name."""
+    expected = BOT_SHARE * plan.size.events / 60 / BOT_VIEWS
+    bots = int(random.poisson(expected))
+    count = bots * BOT_VIEWS
+    user = np.repeat(np.flatnonzero(people.habit == 0)[random.integers(0, (people.habit == 0).sum(), bots)], BOT_VIEWS)
+    pace = np.tile(np.arange(BOT_VIEWS) * (SECOND // 3), bots)
+    at = plan.micros_of(day) + np.repeat(random.integers(0, 22 * 3600, bots), BOT_VIEWS) * SECOND + pace
+    item = shelf_rows[random.integers(0, len(shelf_rows), count)]
+    none = np.full(count, -1, np.int64)
+    return Events(user, item, np.full(count, VIEW, np.int64), np.full(count, np.nan), at, none)

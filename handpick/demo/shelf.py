@@ -1,0 +1,83 @@
+"""What is on sale at which price: launches, price changes, stock-outs and retirements, and the log of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from handpick.demo.arrays import Bools, Doubles, Ints
+from handpick.demo.parameters import Plan
+from handpick.demo.phones import Phones
+
+PRICE_CHANGE = 0.02
+STOCK_OUT = 0.006
+RETIREMENT = 0.003
+RETIRES_AFTER_DAYS = 400
+GONE = 1_000_000
+
+
+@dataclass
+class Shelf:
+    """The state of every phone at the end of a day, and every change so far.
+
+    Args:
+        euros: `(phones,)` current price in euros.
+        back_day: `(phones,)` first day it is in stock again; 0 when it is, `GONE` when retired.
+        log_item, log_day, log_euros, log_stock: One entry per change, in order of time; launches included.
+    """
+
+    euros: Doubles
+    back_day: Ints
+    log_item: Ints
+    log_day: Ints
+    log_euros: Doubles
+    log_stock: Bools
+
+    @classmethod
+    def empty(cls) -> Shelf:
+        """A shelf before the first delivery."""
+        none = np.zeros(0, np.int64)
+        return cls(np.zeros(0), none, none, none, np.zeros(0), np.zeros(0, np.bool_))
+
+    def in_stock(self, day: int) -> Bools:
+        """`(phones,)` whether each can be bought on the current day."""
+        return self.back_day <= day
+
+    def as_of(self, day: int, phones: int) -> tuple[Doubles, Bools]:
+        """Prices in euros and stock of the first `phones` phones as they were on an earlier day, from the log.
+
+        A phone that was not launched yet has no stock; its price is that of its launch.
+        """
+        euros, stock = np.zeros(phones), np.zeros(phones, np.bool_)
+        first = np.unique(self.log_item, return_index=True)
+        euros[first[0]] = self.log_euros[first[1]]
+        seen = self.log_day <= day
+        euros[self.log_item[seen]] = self.log_euros[seen]
+        stock[self.log_item[seen]] = self.log_stock[seen]
+        return euros, stock
+
+
+def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int) -> Ints:
+    """Bring the shelf from the day before to this day; gives the rows of the phones that are new or changed."""
+    random = plan.stream("shelf", day)
+    old = len(shelf.euros)
+    moves = random.random(old)
+    cuts = random.uniform(0.86, 0.97, old)
+    was_in = shelf.back_day <= day - 1
+    changed_price = (moves < PRICE_CHANGE) & was_in
+    shelf.euros = np.where(changed_price, np.maximum(shelf.euros * cuts, 25.0), shelf.euros)
+    fate, absence = random.random(old), random.integers(2, 8, old)
+    retired = was_in & (fate < RETIREMENT) & (day - phones.launch_day[:old] > RETIRES_AFTER_DAYS)
+    runs_out = was_in & ~retired & (fate > 1 - STOCK_OUT)
+    shelf.back_day = np.where(retired, GONE, np.where(runs_out, day + absence, shelf.back_day))
+    is_in = shelf.back_day <= day
+    fresh = np.exp(phones.log_price[old:])
+    shelf.euros = np.concatenate([shelf.euros, fresh])
+    shelf.back_day = np.concatenate([shelf.back_day, np.zeros(len(fresh), np.int64)])
+    rows = np.concatenate([np.flatnonzero(changed_price | (is_in != was_in)), np.arange(old, len(phones))])
+    shelf.log_item = np.concatenate([shelf.log_item, rows])
+    shelf.log_day = np.concatenate([shelf.log_day, np.full(len(rows), day)])
+    shelf.log_euros = np.concatenate([shelf.log_euros, shelf.euros[rows]])
+    shelf.log_stock = np.concatenate([shelf.log_stock, shelf.in_stock(day)[rows]])
+    return rows

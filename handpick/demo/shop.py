@@ -1,0 +1,215 @@
+"""Opens a demo shop and runs it day by day."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from handpick.demo import truth
+from handpick.demo.arrays import Ints
+from handpick.demo.asking import ask, askers
+from handpick.demo.choice import blocks, pick
+from handpick.demo.dirt import Dirt
+from handpick.demo.landing import (
+    Folders,
+    instant,
+    write_catalog,
+    write_events,
+    write_picture,
+    write_queries,
+    write_users,
+)
+from handpick.demo.parameters import Plan
+from handpick.demo.people import People, draw_archetypes, draw_people
+from handpick.demo.phones import Lines, Phones, draw_lines, draw_phones
+from handpick.demo.pictures import draw, look_of
+from handpick.demo.sessions import PURCHASE, Events, pair_keys, simulate_day, visitors
+from handpick.demo.sheets import description_of, shelf_price, specs_of, title_of
+from handpick.demo.shelf import Shelf, stock_up
+from handpick.demo.truth import World
+from handpick.demo.utility import measure_scales, people_side, phone_side
+from handpick.errors import InputError
+from handpick.log import say, track
+
+OWNS_A_PHONE = 0.7
+OWNABLE = 3000
+SOURCES = ("catalog", "users", "events", "queries")
+
+
+def generate(plan: Plan, folders: Folders, overwrite: bool = False) -> World:
+    """Make a demo shop's landing files, media and truth.
+
+    Raises:
+        InputError: If there are files already and `overwrite` is not set; they stay as they are.
+    """
+    _make_room(folders, overwrite)
+    world = opened(plan)
+    for day in track(range(plan.days), "days", plan.days):
+        run_day(world, folders, day)
+    truth.save(world, folders.truth)
+    return world
+
+
+def add_day(folders: Folders) -> World:
+    """Run an existing demo shop for one more day, as if it had been made with one day more."""
+    world = truth.load(folders.truth)
+    run_day(world, folders, world.plan.days)
+    world.plan = replace(world.plan, days=world.plan.days + 1)
+    truth.save(world, folders.truth)
+    return world
+
+
+def opened(plan: Plan) -> World:
+    """A shop before its first day: the first phones and people, nothing sold yet."""
+    lines = draw_lines(plan)
+    sold = np.zeros(len(lines.brand), np.int64)
+    phones = draw_phones(lines, plan.size.first_phones, plan.stream("first-phones"), sold, None)
+    people = draw_people(plan, draw_archetypes(plan), plan.size.first_users, "first-people", -1)
+    world = World(plan, phones.ids(), phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {})
+    world.people = replace(people, owned=_phones_they_came_with(world, people, 0))
+    world.owned = np.sort(pair_keys(np.arange(len(people)), world.people.owned)[world.people.owned >= 0])
+    return world
+
+
+def run_day(world: World, folders: Folders, day: int) -> None:
+    """Run one day: deliveries, sign-ups, sessions, queries; write its landing files and bring the world to its end."""
+    plan, dirt = world.plan, Dirt()
+    newcomers = _sign_ups(world, day)
+    changed = _deliver(world, folders, day, dirt)
+    write_users(plan, folders, world.people, newcomers, world.item_ids, day, dirt)
+    events = _trade(world, day)
+    written = write_events(plan, folders, events, world.item_ids, day, dirt)
+    queries = ask(plan, world.people, askers(plan, world.people, day), day)
+    write_queries(plan, folders, queries, day, dirt)
+    world.dirt[plan.date_of(day).isoformat()] = dirt.to_json()
+    if day >= plan.days:
+        say(f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} sign-ups, {len(changed):,} phones new or changed")
+
+
+def _make_room(folders: Folders, overwrite: bool) -> None:
+    taken = [folders.landing / source for source in SOURCES if (folders.landing / source).is_dir()]
+    if (folders.truth / truth.PLAN_FILE).exists():
+        taken.append(folders.truth)
+    if not taken:
+        return
+    if not overwrite:
+        raise InputError(
+            f"{taken[0]} is there already and was left as it is: `--add-day` continues a demo shop, "
+            "`--overwrite` makes it anew, `--out` makes another one."
+        )
+    for folder in (*taken, folders.media):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sign_ups(world: World, day: int) -> Ints:
+    """Let the day's new people in; gives the rows of those whose sign-up the day's file tells."""
+    plan, old = world.plan, len(world.people)
+    count = int(plan.stream("sign-ups", day).poisson(plan.size.signups_per_day))
+    more = draw_people(plan, draw_archetypes(plan), count, "people", day)
+    owned = _phones_they_came_with(world, more, day + 1)
+    world.people = world.people.joined(replace(more, owned=owned))
+    keys = pair_keys(np.arange(old, old + count), owned)[owned >= 0]
+    world.owned = np.union1d(world.owned, keys)
+    return np.arange(0 if day == 0 else old, len(world.people))
+
+
+def _phones_they_came_with(world: World, people: People, purpose_day: int) -> Ints:
+    """The phone each of these people owns, mostly one they would like; -1 where the shop does not know."""
+    random = world.plan.stream("owned", purpose_day)
+    old = np.flatnonzero(world.phones.launch_day < -30)
+    if len(old) > OWNABLE:
+        old = np.sort(random.choice(old, OWNABLE, replace=False))
+    shelf = phone_side(world.plan, world.phones, world.phones.log_price, -30)[old]
+    owned = np.full(len(people), -1, np.int64)
+    side, _ = people_side(people, measure_scales(world.plan), np.arange(len(people)))
+    chance, known = random.random((len(people), 1)), random.random(len(people)) < OWNS_A_PHONE
+    for part in blocks(len(people), len(old)):
+        utility = side[part] @ shelf.T
+        owned[part] = old[pick(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]]
+    return np.where(known, owned, -1)
+
+
+def _deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
+    """Launch phones, change prices and stock, and write the catalog rows that are new or changed."""
+    plan, lines = world.plan, draw_lines(world.plan)
+    random = plan.stream("launches", day)
+    count = 1 + int(random.poisson(plan.size.launches_per_day - 1))
+    sold = np.bincount(world.phones.line, minlength=len(lines.brand))
+    world.phones = world.phones.joined(draw_phones(lines, count, random, sold, day))
+    world.item_ids = world.phones.ids()
+    rows = stock_up(world.shelf, plan, world.phones, day)
+    in_stock = world.shelf.in_stock(day)
+    table = [_catalog_row(world, lines, row, bool(in_stock[row]), day) for row in rows.tolist()]
+    if plan.has_media:
+        for row in rows[world.phones.launch_day[rows] >= (day if day else -GENERATIONS)].tolist():
+            _draw_phone(world, folders, row, dirt)
+    write_catalog(plan, folders, table, day, dirt)
+    return rows
+
+
+GENERATIONS = 1_000_000
+
+
+def _catalog_row(world: World, lines: Lines, row: int, in_stock: bool, day: int) -> dict[str, Any]:
+    plan, phones = world.plan, world.phones
+    random = plan.stream("sheet", row)
+    brand, title = title_of(lines, phones, row, random)
+    price, currency = shelf_price(phones, row, float(world.shelf.euros[row]))
+    return {
+        "item_id": world.item_ids[row],
+        "title": title,
+        "brand": brand,
+        "description": description_of(phones.persona[row], random),
+        "specs": specs_of(plan, phones, row, random),
+        "price": price,
+        "currency": currency,
+        "release_date": plan.date_of(int(phones.launch_day[row])).isoformat(),
+        "in_stock": in_stock,
+        "image_path": f"images/{world.item_ids[row]}.jpg" if plan.has_media else None,
+        "updated_at": instant(plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000),
+    }
+
+
+def _draw_phone(world: World, folders: Folders, row: int, dirt: Dirt) -> None:
+    plan, phones = world.plan, world.phones
+    look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
+    random = plan.stream("picture", row)
+    fate = float(random.random())
+    name = f"images/{world.item_ids[row]}.jpg"
+    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, dirt)
+
+
+def _trade(world: World, day: int) -> Events:
+    """The day's events, with what earlier purchases bring today; what today's bring later is kept for then."""
+    plan, phones, people = world.plan, world.phones, world.people
+    on_sale = np.flatnonzero(world.shelf.in_stock(day))
+    shelf = phone_side(plan, phones, np.log(world.shelf.euros), day)[on_sale]
+    who = visitors(plan, people, day)
+    sides = people_side(people, measure_scales(plan), who)
+    euros = world.shelf.euros[on_sale]
+    events, later = simulate_day(plan, people, sides, who, on_sale, shelf, euros, world.owned, day)
+    due = world.pending.at < plan.micros_of(day + 1)
+    today = Events.joined([events, world.pending.where(due)])
+    world.pending = Events.joined([world.pending.where(~due), later])
+    bought = events.where(events.kind == PURCHASE)
+    world.owned = np.union1d(world.owned, pair_keys(bought.user, bought.item))
+    return today
+
+
+def summary(world: World, folders: Folders) -> str:
+    """One line on what a shop holds."""
+    last = world.plan.date_of(world.plan.days - 1)
+    spoilt = sum(sum(kinds.values()) for day in world.dirt.values() for kinds in day.values())
+    return (
+        f"Demo shop {world.plan.rung}: {len(world.people):,} users, {len(world.phones):,} phones, "
+        f"{world.plan.first_date} to {last}, {spoilt:,} bad rows on purpose, in {folders.landing}"
+    )
+
+
+def describe(world: World) -> str:
+    """The plan as JSON, for logs and tests."""
+    return json.dumps(world.plan.to_json(), sort_keys=True)
