@@ -1,0 +1,136 @@
+"""Transform: from valid rows to clean tables on Spark: names, units, money, sessions, strengths, pairs, daily counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from handpick.ledger import Flow, StageResult
+from handpick.night import Night
+
+if TYPE_CHECKING:
+    from handpick.transform.tables import Tables
+
+CLEAN = (
+    "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily", "item_price_history",
+    "position_counts",
+)  # fmt: skip
+"""Tables below `clean/` that every night writes a partition of."""
+
+
+def run(night: Night) -> StageResult:
+    """Write tonight's `clean/*` partitions from tonight's valid rows and earlier nights' clean ones.
+
+    Raises:
+        MissingPartition: If validate has not run for this logical date.
+    """
+    from handpick.spark import session
+    from handpick.transform.digest import digest_of_tables
+    from handpick.transform.tables import Tables
+
+    settings = night.settings
+    tables = Tables(session(settings), night.lake, night.logical_date, settings.transform.rows_per_file)
+    flows = (_items(night, tables), _users(tables), _queries(tables), *_interactions(night, tables))
+    digest = digest_of_tables(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
+    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), flows, digest)
+
+
+def _items(night: Night, tables: Tables) -> Flow:
+    from handpick.transform import catalog, prices
+
+    shop = night.settings.shop
+    valid, previous = tables.tonight("valid/catalog"), tables.last("clean/items")
+    tonight = catalog.normalized(valid, night.logical_date, shop.currency, shop.exchange_rates)
+    states = prices.states(valid, shop.currency, shop.exchange_rates)
+    tables.write(
+        "clean/item_price_history", prices.changes(previous, states), prices.SCHEMA, "item_id", "valid_from"
+    )
+    rows_in = tables.rows("valid/catalog") + tables.rows_before("clean/items")
+    out = tables.write(
+        "clean/items", catalog.snapshot(previous, tonight), catalog.SCHEMA, "item_id", about=rows_in
+    )
+    return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
+
+
+def _users(tables: Tables) -> Flow:
+    from handpick.transform import users
+
+    tonight = users.normalized(tables.tonight("valid/users"), tables.logical_date)
+    rows_in = tables.rows("valid/users") + tables.rows_before("clean/users")
+    snapshot = users.snapshot(tables.last("clean/users"), tonight)
+    out = tables.write("clean/users", snapshot, users.SCHEMA, "user_id", about=rows_in)
+    return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
+
+
+def _queries(tables: Tables) -> Flow:
+    from handpick.transform import queries
+
+    rows_in = tables.rows("valid/queries")
+    rows = queries.normalized(tables.tonight("valid/queries"))
+    out = tables.write("clean/queries", rows, queries.SCHEMA, "query_id", about=rows_in)
+    return Flow("queries", rows_in, out)
+
+
+def _interactions(night: Night, tables: Tables) -> tuple[Flow, ...]:
+    from pyspark.sql import functions as F
+
+    from handpick.transform import daily, interactions, pairs, sessions
+
+    chosen = night.settings.transform
+    rows_in = tables.rows("valid/events")
+    events = tables.tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
+    last, opening = tables.last("clean/interactions"), night.as_of - timedelta(days=2)
+    # A session that goes on past midnight began at most a day before this night's day.
+    carried = (
+        None if last is None else last.where((F.col("occurred_at") >= F.lit(opening)) & ~F.col("is_bot"))
+    )
+    placed = interactions.placed(
+        interactions.flagged(
+            sessions.sessionized(events, carried, chosen.session_gap_minutes), chosen.bot_events_per_hour
+        )
+    ).cache()
+    tables.write(
+        "clean/position_counts", interactions.position_counts(placed), interactions.POSITIONS, "position"
+    )
+    exponent = interactions.position_exponent(
+        _position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
+    )
+    weighed = interactions.weighted(placed, chosen.weights, exponent, chosen.max_position_boost)
+    out = tables.write(
+        "clean/interactions",
+        weighed,
+        interactions.SCHEMA,
+        "user_id",
+        "occurred_at",
+        "event_id",
+        about=rows_in,
+    )
+    placed.unpersist()
+
+    people = tables.tonight("clean/interactions").where(~F.col("is_bot"))
+    since = night.logical_date - timedelta(days=chosen.co_purchase_days)
+    earlier = tables.earlier("clean/interactions", since)
+    co_views = pairs.co_viewed(
+        people.where("event_type = 'view'"),
+        None if carried is None else carried.where("event_type = 'view'"),
+        chosen.max_session_items,
+    )
+    co_purchases = pairs.co_purchased(
+        people.where("event_type = 'purchase'"),
+        None if earlier is None else earlier.where("event_type = 'purchase' and not is_bot"),
+        chosen.co_purchase_days,
+    )
+    pair_rows = tables.write(
+        "clean/item_pairs", pairs.counted(co_views, co_purchases), pairs.SCHEMA, "item_id", "other_item_id"
+    )
+    tables.write("clean/item_daily", daily.by_item(people), daily.ITEM_SCHEMA, "item_id", "event_date")
+    prices = tables.tonight("clean/items").select("item_id", "price")
+    by_user = daily.by_user(people, prices, sessions.session_starts(people, carried))
+    tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=rows_in)
+    return (Flow("interactions", rows_in, out), Flow("item pairs", pair_rows, pair_rows))
+
+
+def _position_counts(night: Night) -> list[tuple[int, int, int]]:
+    """Position, impressions and clicks of every night so far: at most a hundred rows a night."""
+    counts = night.lake.read_through("clean/position_counts", night.logical_date)
+    return list(zip(*(counts.column(name).to_pylist() for name in counts.column_names), strict=True))

@@ -1,0 +1,72 @@
+"""Additive counts a day, per phone and per user: every night adds its new rows, late ones in the day they happened."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DateType, DoubleType, LongType, StringType, StructField, StructType
+
+TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
+COUNTS = [StructField(f"{name}_count", LongType()) for name in TYPES]
+
+ITEM_SCHEMA = StructType(
+    [
+        StructField("item_id", StringType()),
+        StructField("event_date", DateType()),
+        *COUNTS,
+        StructField("rating_sum", DoubleType()),
+    ]
+)
+USER_SCHEMA = StructType(
+    [
+        StructField("user_id", StringType()),
+        StructField("event_date", DateType()),
+        *COUNTS,
+        StructField("rating_sum", DoubleType()),
+        StructField("viewed_price_sum", DoubleType()),
+        StructField("viewed_price_count", LongType()),
+        StructField("session_count", LongType()),
+    ]
+)
+
+
+def by_item(people: DataFrame) -> DataFrame:
+    """Rows of `ITEM_SCHEMA` from interactions without bots."""
+    days = people.withColumn("event_date", F.to_date("occurred_at"))
+    return days.groupBy("item_id", "event_date").agg(*_counts())
+
+
+def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
+    """Rows of `USER_SCHEMA`.
+
+    Args:
+        people: Interactions without bots.
+        prices: `item_id, price`, as of tonight.
+        starts: Sessions that begin in them, `user_id, started_at`.
+    """
+    days = people.withColumn("event_date", F.to_date("occurred_at")).join(
+        F.broadcast(prices), "item_id", "left"
+    )
+    viewed = F.when(F.col("event_type") == "view", F.col("price"))
+    counts = days.groupBy("user_id", "event_date").agg(
+        *_counts(), _exact_sum(viewed).alias("viewed_price_sum"), F.count(viewed).alias("viewed_price_count")
+    )
+    sessions = starts.groupBy("user_id", F.to_date("started_at").alias("event_date")).agg(
+        F.count("*").alias("session_count")
+    )
+    return (
+        counts.join(sessions, ["user_id", "event_date"], "left")
+        .withColumn("session_count", F.coalesce("session_count", F.lit(0)).cast("long"))
+        .select(*USER_SCHEMA.fieldNames())
+    )
+
+
+def _counts() -> list[Column]:
+    kind = F.col("event_type")
+    counts = [F.count(F.when(kind == name, 1)).alias(f"{name}_count") for name in TYPES]
+    return [*counts, _exact_sum(F.when(kind == "rating", F.col("value"))).alias("rating_sum")]
+
+
+def _exact_sum(value: Column) -> Column:
+    """A sum that does not depend on the order of the rows: in decimals, zero where there is nothing."""
+    return F.coalesce(F.sum(value.cast("decimal(18,2)")).cast("double"), F.lit(0.0))

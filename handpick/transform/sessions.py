@@ -1,0 +1,53 @@
+"""Sessions: the shop's own where it knows them, else what a user does without a long silence."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+
+def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
+    """The same events, each with a `session_id`.
+
+    A user's events without a session fall into one while no silence is longer than the gap. A derived session is
+    named after the user and its first second, so that tonight's continuation of last night's session has its name.
+
+    Args:
+        events: Columns `event_id, user_id, occurred_at, session_id?`.
+        carried: The last rows of the night before, with their sessions, or None.
+        gap_minutes: The longest silence within a session.
+    """
+    given = F.nullif(F.trim("session_id"), F.lit(""))
+    rows = events.withColumns({"session_id": given, "_carried": F.lit(None).cast("string")})
+    if carried is not None:
+        last = Window.partitionBy("user_id").orderBy(F.col("occurred_at").desc(), F.col("event_id").desc())
+        tails = (
+            carried.select("event_id", "user_id", "occurred_at", F.col("session_id").alias("_carried"))
+            .withColumn("_place", F.row_number().over(last))
+            .where("_place = 1")
+            .drop("_place")
+        )
+        rows = rows.unionByName(tails, allowMissingColumns=True)
+    user = Window.partitionBy("user_id", F.col("session_id").isNull()).orderBy("occurred_at", "event_id")
+    silence = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(user))
+    is_first = silence.isNull() | (silence > gap_minutes * 60_000_000)
+    numbered = rows.withColumn("_visit", F.sum(is_first.cast("int")).over(user))
+    visit = Window.partitionBy("user_id", F.col("session_id").isNull(), "_visit")
+    started = F.unix_seconds(F.min("occurred_at").over(visit))
+    # max() skips nulls: the one carried row of a visit gives it last night's name.
+    derived = F.coalesce(F.max("_carried").over(visit), F.concat_ws("-", "user_id", started.cast("string")))
+    return (
+        numbered.withColumn("session_id", F.coalesce("session_id", derived))
+        .where("_carried is null")
+        .drop("_carried", "_visit")
+    )
+
+
+def session_starts(events: DataFrame, carried: DataFrame | None) -> DataFrame:
+    """One row `user_id, session_id, started_at` for each session that begins in these events."""
+    starts = events.groupBy("user_id", "session_id").agg(F.min("occurred_at").alias("started_at"))
+    if carried is None:
+        return starts
+    return starts.join(
+        carried.select("user_id", "session_id").distinct(), ["user_id", "session_id"], "left_anti"
+    )
