@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,8 +22,161 @@ class FusionConfig(Config):
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
 
 
+class MemberConfig(Config):
+    """What every member of the family has."""
+
+    half_life_days: float | None = Field(
+        None, gt=0, description="Age at which an event counts half; none counts all events alike."
+    )
+    rank: int = Field(
+        1024,
+        ge=8,
+        description="Catalogues of more phones than this are scored through factors of this width.",
+    )
+
+
+class PopularityConfig(MemberConfig):
+    """Popularity by country with time decay."""
+
+    half_life_days: float | None = Field(7.0, gt=0, description="Age at which an event counts half.")
+    prior_events: float = Field(
+        50.0, ge=0, description="Events of the whole shop's popularity mixed into each country's."
+    )
+
+
+class FreshnessConfig(MemberConfig):
+    """How much phones of each age since release are liked."""
+
+    prior_events: float = Field(20.0, ge=0, description="Events at the average rate mixed into each age.")
+
+
+class UserNeighboursConfig(MemberConfig):
+    """User-based nearest neighbours."""
+
+    similarity: Literal["cosine", "pearson"] = Field("cosine", description="Likeness of two users.")
+    neighbours: int = Field(200, ge=1, description="Most similar users whose preferences count.")
+    shrinkage: float = Field(
+        5.0, ge=0, description="Pearson: phones in common at which the correlation is halved."
+    )
+
+
+class ItemNeighboursConfig(MemberConfig):
+    """Item-based nearest neighbours."""
+
+    weighting: Literal["cosine", "tf_idf", "bm25"] = Field("cosine", description="Weights before the cosine.")
+    neighbours: int = Field(100, ge=1, description="Most similar phones that each phone keeps.")
+
+
+class AlsConfig(MemberConfig):
+    """Implicit alternating least squares."""
+
+    dim: int = Field(32, ge=1, description="Width of the factors.")
+    regularization: float = Field(1.0, ge=0, description="Penalty on the factors' squares.")
+    alpha: float = Field(5.0, gt=0, description="Confidence added by one unit of preference.")
+    iterations: int = Field(12, ge=1, description="Sweeps over users and phones.")
+
+
+class BprConfig(MemberConfig):
+    """Bayesian personalised ranking."""
+
+    dim: int = Field(32, ge=1, description="Width of the factors.")
+    learning_rate: float = Field(0.05, gt=0, description="Step of the stochastic gradient.")
+    regularization: float = Field(0.01, ge=0, description="Penalty on the factors' squares.")
+    iterations: int = Field(60, ge=1, description="Passes over the interactions.")
+
+
+class EaseConfig(MemberConfig):
+    """EASE^R."""
+
+    regularization: float = Field(2.0, gt=0, description="Ridge, in means of the co-occurrence diagonal.")
+
+
+class GraphFilterConfig(MemberConfig):
+    """The linear graph filter."""
+
+    frequencies: int = Field(32, ge=1, description="Lowest graph frequencies that pass.")
+    low_pass: float = Field(0.3, ge=0, description="Weight of the low-pass part.")
+
+
+class MultVaeConfig(MemberConfig):
+    """The multinomial variational autoencoder."""
+
+    hidden: int = Field(128, ge=1, description="Width of the hidden layers.")
+    dim: int = Field(32, ge=1, description="Width of the latent vector.")
+    epochs: int = Field(20, ge=1, description="Passes over the users.")
+    batch: int = Field(256, ge=1, description="Users a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Step of Adam.")
+    dropout: float = Field(0.5, ge=0, lt=1, description="Share of the history hidden at training.")
+    anneal: float = Field(0.2, ge=0, le=1, description="Final weight of the Kullback-Leibler term.")
+
+
+class ContentConfig(MemberConfig):
+    """Likeness of phones' content to what the user did and asked."""
+
+    half_life_days: float | None = Field(
+        14.0, gt=0, description="Age at which an event or query counts half."
+    )
+    query_weight: float = Field(1.0, ge=0, description="Weight of a query beside one view.")
+    modality_weights: dict[str, float] = Field(
+        {"text": 1.0, "image": 1.0, "specs": 1.0}, description="Weight of each content modality."
+    )
+
+
+class ConcatConfig(MemberConfig):
+    """Feature combination: collaborative factors and content in one model."""
+
+    dim: int = Field(32, ge=1, description="Width of the collaborative factors that are combined.")
+    ridge: float = Field(10.0, gt=0, description="Penalty of the regression from content to factors.")
+    half_life_days: float | None = Field(None, gt=0, description="Age at which an event counts half.")
+
+
+class StackedConfig(Config):
+    """The LambdaMART ranker over the members' scores."""
+
+    trees: int = Field(80, ge=1, description="Boosting rounds.")
+    leaves: int = Field(15, ge=2, description="Leaves a tree.")
+    learning_rate: float = Field(0.08, gt=0, description="Shrinkage of each tree.")
+    candidates: int = Field(
+        60, ge=1, description="Phones of each user that it ranks, proposed by the weighted hybrid."
+    )
+    most_users: int = Field(1500, ge=10, description="Validation users that it learns from.")
+
+
+MEMBERS = Literal[
+    "popularity", "freshness", "user_cosine", "user_pearson", "item_cosine", "item_tf_idf", "item_bm25",
+    "als", "bpr", "ease", "graph_filter", "mult_vae", "content", "features_combined",
+]  # fmt: skip
+"""Members by the name they carry in configuration, evaluation and `source`."""
+
+HYBRIDS = Literal["weighted", "cascade_content_first", "cascade_behaviour_first", "stacked"]
+"""Hybrids by name."""
+
+
 class FamilyConfig(Config):
     """The collaborative, content and hybrid members that are fitted beside the fusion model."""
+
+    members: tuple[MEMBERS, ...] = Field(
+        get_args(MEMBERS), min_length=1, description="Members fitted and measured every night."
+    )
+    hybrids: tuple[HYBRIDS, ...] = Field(
+        get_args(HYBRIDS), description="Hybrids measured every night; the weighted one scores the lists."
+    )
+    popularity: PopularityConfig = PopularityConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+    user_cosine: UserNeighboursConfig = UserNeighboursConfig()
+    user_pearson: UserNeighboursConfig = UserNeighboursConfig(similarity="pearson")
+    item_cosine: ItemNeighboursConfig = ItemNeighboursConfig()
+    item_tf_idf: ItemNeighboursConfig = ItemNeighboursConfig(weighting="tf_idf")
+    item_bm25: ItemNeighboursConfig = ItemNeighboursConfig(weighting="bm25")
+    als: AlsConfig = AlsConfig()
+    bpr: BprConfig = BprConfig()
+    ease: EaseConfig = EaseConfig()
+    graph_filter: GraphFilterConfig = GraphFilterConfig()
+    mult_vae: MultVaeConfig = MultVaeConfig()
+    content: ContentConfig = ContentConfig()
+    features_combined: ConcatConfig = ConcatConfig()
+    stacked: StackedConfig = StackedConfig()
+    cascade_candidates: int = Field(100, ge=1, description="Phones that a cascade's first step proposes.")
 
 
 class TrainingConfig(Config):
