@@ -1,13 +1,17 @@
-"""What a contract is: a source's columns, types, bounds, keys and references, declared once."""
+"""What a contract is: a source's columns, types, bounds, keys, references, freshness and volume, declared once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
 ColumnType = Literal["string", "number", "boolean", "timestamp", "date", "json"]
+Severity = Literal["critical", "warning"]
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),
@@ -17,6 +21,11 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "date": pa.date32(),
     "json": pa.string(),
 }
+EARLIEST_DATE, LATEST_DATE = "1970-01-01", "2100-01-01"
+"""Dates and timestamps outside are typing errors; every library downstream can hold those inside."""
+
+ORIGIN = ("_source_file", "_source_line")
+"""Where a row came from; kept with it from landing on."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,10 @@ class Column:
         is_required: An empty value breaks the contract.
         at_least, at_most: Bounds of a number.
         one_of: Allowed values of a string, compared without case.
-        pattern: Regular expression that a string matches as a whole.
+        pattern: Regular expression that a string matches as a whole; in the syntax that Java, Python and RE2 share.
         is_past: A timestamp that lies after the night breaks the contract.
+        severity: A bad value sets the whole row aside (`critical`), or is emptied and counted while the row goes
+            on without it (`warning`).
     """
 
     name: str
@@ -43,6 +54,7 @@ class Column:
     one_of: tuple[str, ...] = ()
     pattern: str | None = None
     is_past: bool = False
+    severity: Severity = "critical"
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -60,6 +72,29 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Freshness:
+    """How old the newest value of a timestamp may be at the night's end.
+
+    Args:
+        column: The timestamp.
+        warn_hours: Older than this is a warning.
+        stop_hours: Older than this stops the night.
+    """
+
+    column: str
+    warn_hours: float
+    stop_hours: float
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Rows of a night as a multiple of the last nights' median; outside, the night stops."""
+
+    at_least: float
+    at_most: float
+
+
+@dataclass(frozen=True)
 class Contract:
     """One source's whole contract.
 
@@ -72,6 +107,9 @@ class Contract:
         references: Columns that must be known elsewhere.
         any_of: At least one of these must be present.
         is_log: Rows happen once and are only added (events, queries); otherwise a newer row replaces an older one.
+        freshness: How old the newest row may be.
+        volume: How far from the usual number of rows a night may be.
+        late_days: A log row older than this at the night's end comes too late to be counted, except on the first night.
     """
 
     source: str
@@ -82,6 +120,9 @@ class Contract:
     references: tuple[Reference, ...] = ()
     any_of: tuple[str, ...] = ()
     is_log: bool = False
+    freshness: Freshness | None = None
+    volume: Volume | None = None
+    late_days: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -108,3 +149,20 @@ class Contract:
         """Schema of the landed rows: every value as the text that arrived."""
         fields = [pa.field(name, pa.string()) for name in [*self.names, "_extra", "_raw", "_source_file"]]
         return pa.schema([*fields, pa.field("_source_line", pa.int64())])
+
+    def quarantine_schema(self) -> pa.Schema:
+        """Schema of the rows set aside: as landed, with every rule broken and the values that broke it."""
+        return pa.schema(
+            [
+                *self.raw_schema(),
+                pa.field("_rules", pa.list_(pa.string())),
+                pa.field("_values", pa.string()),
+                pa.field("contract_version", pa.string()),
+            ]
+        )
+
+    def spark_schema(self) -> StructType:
+        """The Arrow schema of the valid rows in Spark's types."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        return from_arrow_schema(self.arrow_schema())

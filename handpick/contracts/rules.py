@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from handpick.contracts.contract import Column, Contract
+from handpick.contracts.contract import EARLIEST_DATE, LATEST_DATE, Column, Contract, Severity
+
+REPEATED = "repeated in this night"
+CHANGED = "same key, different content"
+KNOWN = "landed on an earlier night"
+HARMLESS = (REPEATED, KNOWN)
+"""Reasons that cost nothing: the same row is already there. They do not count towards the share that stops a night."""
+
+DAY = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
+"""A date must be written out: Spark would read `12:00` as today at noon and `2024` as the first of January."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One reason to quarantine a row.
+    """One reason to quarantine a row, or to empty one value.
 
     Args:
         reason: As people read it in the ledger.
         column: The offending column, or None for the row as a whole.
-        broken: Spark SQL on the raw text columns; true for a row that breaks the rule.
+        broken: Spark SQL on the raw text columns; true for a row that breaks the rule, else false or null.
+        severity: Whether the row or only the value is set aside.
     """
 
     reason: str
     column: str | None
     broken: str
+    severity: Severity = "critical"
 
 
 def quote(text: str) -> str:
-    """A SQL string literal that keeps backslashes."""
-    return "r'" + text.replace("'", "\\'") + "'" if "\\" in text else "'" + text.replace("'", "''") + "'"
+    """A Spark SQL string literal of exactly this text."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def present(name: str) -> str:
@@ -33,71 +44,105 @@ def present(name: str) -> str:
     return f"(`{name}` is not null and trim(`{name}`) <> '')"
 
 
-def parsed(column: Column) -> str:
+def typed_value(column: Column) -> str:
     """SQL: the typed value of a raw text column, or null where its text cannot be read."""
     text = f"nullif(trim(`{column.name}`), '')"
     if column.type == "number":
         return f"try_cast({text} as double)"
-    if column.type == "timestamp":
-        return f"try_cast({text} as timestamp)"
-    if column.type == "date":
-        return f"try_cast({text} as date)"
+    if column.type in ("timestamp", "date"):
+        return f"case when `{column.name}` rlike '{DAY}' then try_cast({text} as {column.type}) end"
     if column.type == "boolean":
-        yes, no = "('true', 't', '1', 'yes', 'y')", "('false', 'f', '0', 'no', 'n')"
+        yes, no = "('true', 't', '1', 'yes', 'y', '1.0')", "('false', 'f', '0', 'no', 'n', '0.0')"
         return f"case when lower({text}) in {yes} then true when lower({text}) in {no} then false end"
     if column.one_of:
         return f"lower({text})"
     return text
 
 
-def rules_of(contract: Contract, as_of: datetime) -> list[Rule]:
+def valid_value(column: Column) -> str:
+    """SQL: the typed value as it enters the valid rows; a value that breaks a `warning` rule is emptied."""
+    value = typed_value(column)
+    if column.severity == "critical":
+        return value
+    broken = " or ".join(f"({rule.broken})" for rule in _value_rules(column))
+    return f"case when not coalesce({broken or 'false'}, false) then {value} end"
+
+
+def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
     """All row rules of a contract, in the order in which the ledger names the first one broken.
 
     Args:
+        contract: The source's contract.
         as_of: The first moment after the night; a past timestamp at or after it breaks the contract.
+        is_first_night: The first night brings the history, so nothing is late.
     """
-    rules = [Rule("unparsable line", None, "_raw is not null")]
-    readable = "_raw is null and "
+    rules = [Rule("unparsable line", None, "`_raw` is not null")]
+    readable = "`_raw` is null and "
+    missing = [column for column in contract.columns if column.is_required]
+    rules += [
+        Rule(f"missing {column.name}", column.name, f"{readable}not {present(column.name)}")
+        for column in missing
+    ]
     for column in contract.columns:
-        if column.is_required:
-            rules.append(Rule(f"missing {column.name}", column.name, f"{readable}not {present(column.name)}"))
-    for column in contract.columns:
-        rules += [
-            Rule(rule.reason, rule.column, readable + rule.broken) for rule in _column_rules(column, as_of)
-        ]
+        rules += _value_rules(column)
+        if column.is_past:
+            moment = _literal(as_of)
+            rules.append(
+                Rule(f"{column.name} in the future", column.name, f"{typed_value(column)} >= {moment}")
+            )
+    if contract.late_days is not None and contract.freshness and not is_first_night:
+        column = contract.column(contract.freshness.column)
+        oldest = _literal(as_of - timedelta(days=contract.late_days))
+        reason = f"{column.name} more than {contract.late_days} days late"
+        rules.append(Rule(reason, column.name, f"{typed_value(column)} < {oldest}"))
     if contract.any_of:
         anything = " or ".join(present(name) for name in contract.any_of)
         rules.append(Rule(f"none of {', '.join(contract.any_of)}", None, f"{readable}not ({anything})"))
     return rules
 
 
-def _column_rules(column: Column, as_of: datetime) -> list[Rule]:
-    name, value, there = column.name, parsed(column), present(column.name)
-    rules = []
+def stranger_reason(column: str, source: str) -> str:
+    """The reason of a row whose reference is not known."""
+    return f"{column} unknown in {source}"
+
+
+def reasons_of(contract: Contract) -> list[str]:
+    """Every reason for which a row of this source can be set aside, in the ledger's order."""
+    rules = rules_of(contract, datetime.max - timedelta(days=1), is_first_night=False)
+    strangers = [stranger_reason(reference.column, reference.source) for reference in contract.references]
+    rows = [rule.reason for rule in rules if rule.severity == "critical"]
+    return [*rows, REPEATED, CHANGED, *([KNOWN] if contract.is_log else []), *strangers]
+
+
+def _literal(moment: datetime) -> str:
+    return f"timestamp'{moment.strftime('%Y-%m-%d %H:%M:%S')}'"
+
+
+def _value_rules(column: Column) -> list[Rule]:
+    """Rules on one value, whatever its night."""
+    name, value, there = column.name, typed_value(column), present(column.name)
+    found: list[tuple[str, str]] = []
     if column.type in ("number", "timestamp", "date", "boolean"):
-        rules.append(Rule(f"{name} is not a {column.type}", name, f"{there} and {value} is null"))
+        found.append((f"{name} is not a {column.type}", f"{there} and {value} is null"))
+    if column.type in ("timestamp", "date"):
+        outside = f"{value} < {column.type}'{EARLIEST_DATE}' or {value} >= {column.type}'{LATEST_DATE}'"
+        found.append((f"{name} outside {EARLIEST_DATE[:4]} to {LATEST_DATE[:4]}", outside))
     if column.type == "number":
-        rules.append(Rule(f"{name} is not finite", name, f"({value} = 'NaN' or abs({value}) = 'Infinity')"))
+        found.append((f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))"))
     if column.type == "json":
-        broken = f"{there} and (try_parse_json(`{name}`) is null or not trim(`{name}`) like '{{%')"
-        rules.append(Rule(f"{name} is not a JSON object", name, broken))
+        broken = f"{there} and (try_parse_json(`{name}`) is null or not ltrim(`{name}`) like '{{%')"
+        found.append((f"{name} is not a JSON object", broken))
+    finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
     if column.at_least is not None:
-        rules.append(Rule(f"{name} below {column.at_least:g}", name, f"{value} < {column.at_least!r}"))
+        bound = f"{value} < {column.at_least!r}d and {finite}"
+        found.append((f"{name} below {column.at_least:g}", bound))
     if column.at_most is not None:
-        bound = f"{value} > {column.at_most!r} and {value} <> 'NaN' and abs({value}) <> 'Infinity'"
-        rules.append(Rule(f"{name} above {column.at_most:,.0f}", name, bound))
+        bound = f"{value} > {column.at_most!r}d and {finite}"
+        found.append((f"{name} above {column.at_most:,.0f}", bound))
     if column.one_of:
         allowed = ", ".join(quote(choice) for choice in column.one_of)
-        rules.append(Rule(f"unknown {name}", name, f"{there} and lower(trim(`{name}`)) not in ({allowed})"))
+        found.append((f"unknown {name}", f"{there} and lower(trim(`{name}`)) not in ({allowed})"))
     if column.pattern:
-        rules.append(
-            Rule(
-                f"malformed {name}",
-                name,
-                f"{there} and not trim(`{name}`) rlike {quote(f'^(?:{column.pattern})$')}",
-            )
-        )
-    if column.is_past:
-        moment = as_of.strftime("%Y-%m-%d %H:%M:%S")
-        rules.append(Rule(f"{name} in the future", name, f"{value} >= timestamp'{moment}'"))
-    return rules
+        whole = quote(rf"\A(?:{column.pattern})\z")
+        found.append((f"malformed {name}", f"{there} and not trim(`{name}`) rlike {whole}"))
+    return [Rule(reason, name, broken, column.severity) for reason, broken in found]

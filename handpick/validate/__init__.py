@@ -17,8 +17,8 @@ def run(night: Night) -> StageResult:
         NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
     """
     from handpick.lake import digest_of
-    from handpick.media import check_media
     from handpick.spark import session
+    from handpick.validate.bots import bots
     from handpick.validate.docs import describe
     from handpick.validate.rows import validate_source
     from handpick.validate.thresholds import check
@@ -27,17 +27,17 @@ def run(night: Night) -> StageResult:
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     for contract in CONTRACTS.values():
-        flow = validate_source(spark, night, contract)
-        flows.append(flow)
-        media = check_media(night, contract)
-        for reason, count in media.items():
+        verdict = validate_source(spark, night, contract)
+        flows.append(verdict.flow)
+        for reason, count in verdict.emptied.items():
             notes[f"{contract.source}: {reason}"] = count
-            say(f"  {contract.source}: {count:,} rows keep everything but their {reason}")
+            say(f"  {contract.source}: {count:,} rows go on without a value: {reason}")
+    page, failed = describe(night, flows)
     warnings = [line for flow in flows for line in check(night, flow)]
+    warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in bots(night)]
     for line in warnings:
         say(f"  warning: {line}")
-    notes["warnings"] = warnings
-    notes["data_docs_page"] = describe(night)
+    notes |= {"warnings": warnings, "data_docs_page": str(page), "expectations_failed": failed}
     digests = [
         digest_of(night.lake.partition(f"{kind}/{source}", night.logical_date))
         for kind in ("valid", "quarantine")

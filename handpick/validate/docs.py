@@ -1,80 +1,59 @@
-"""Great Expectations over the landed rows: the suite derived from each contract, and its Data Docs.
+"""Great Expectations over a night: the suites derived from the contracts, and their Data Docs.
 
-Whether a row is good is decided by the row filter, for every row. The expectations state the same contract in the
-words and pages that people know; they look at the first `expectations_rows` rows of each source.
+Whether a row is good is decided by the row filter, for every row. Great Expectations judges the shares that it set
+aside, over all rows (an aggregate that is equivalent), and describes the columns on the first rows of each source.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from handpick.contracts import CONTRACTS, Contract
+from handpick.contracts.expectations import (
+    ROWS,
+    SHARE_OF_ALL,
+    row_expectations,
+    share_column,
+    share_expectations,
+)
+from handpick.contracts.rules import HARMLESS, reasons_of
+from handpick.ledger import Flow
 from handpick.night import Night
 
-
-def expectations(contract: Contract) -> list[Any]:
-    """The contract as Great Expectations' expectations; bounds are critical, references are the row filter's."""
-    import great_expectations.expectations as gxe
-
-    suite: list[Any] = []
-    for column in contract.columns:
-        suite.append(gxe.ExpectColumnToExist(column=column.name))
-        if column.is_required:
-            suite.append(
-                gxe.ExpectColumnValuesToNotBeNull(column=column.name, mostly=0.8, severity="critical")
-            )
-        if column.at_least is not None or column.at_most is not None:
-            suite.append(
-                gxe.ExpectColumnValuesToBeBetween(
-                    column=column.name,
-                    min_value=column.at_least,
-                    max_value=column.at_most,
-                    mostly=0.95,
-                    severity="warning",
-                )
-            )
-        if column.one_of:
-            suite.append(
-                gxe.ExpectColumnValuesToBeInSet(
-                    column=column.name, value_set=list(column.one_of), mostly=0.95, severity="critical"
-                )
-            )
-        if column.pattern:
-            suite.append(
-                gxe.ExpectColumnValuesToMatchRegex(
-                    column=column.name, regex=f"^(?:{column.pattern})$", mostly=0.95, severity="warning"
-                )
-            )
-    if len(contract.key) == 1:
-        suite.append(
-            gxe.ExpectColumnProportionOfUniqueValuesToBeBetween(column=contract.key[0], min_value=0.95)
-        )
-    else:
-        suite.append(gxe.ExpectCompoundColumnsToBeUnique(column_list=list(contract.key), mostly=0.95))
-    return suite
+PAGE = "index.html"
 
 
-def describe(night: Night) -> str:
-    """Validate the four sources with Great Expectations and build the Data Docs; returns their first page."""
+def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
+    """Judge the four sources with Great Expectations and build the night's Data Docs.
+
+    Returns:
+        The first page, and the expectations that failed, as `source: expectation on column`.
+    """
     import great_expectations as gx
 
-    folder = night.lake.root / "data_docs"
-    folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    failed: list[str] = []
+    with warnings.catch_warnings(), night.lake.writing("docs", night.logical_date) as folder:
         warnings.simplefilter("ignore")
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         context.add_data_docs_site("local", _site(folder))
-        source = context.data_sources.add_pandas("landed")
-        for contract in CONTRACTS.values():
-            _validate(context, source, night, contract)
+        source = context.data_sources.add_pandas("night")
+        for flow in flows:
+            contract, limits = CONTRACTS[flow.source], night.settings.validation
+            suites = {
+                f"{flow.source} rows": (_sample(night, contract), row_expectations(contract, limits)),
+                f"{flow.source} shares": (_shares(contract, flow), share_expectations(contract, limits)),
+            }
+            for name, (frame, suite) in suites.items():
+                failed += _judge(context, source, night, name, frame, suite)
         context.build_data_docs()
-    return str(folder / "index.html")
+    return night.lake.partition("docs", night.logical_date) / PAGE, failed
 
 
 def _site(folder: Path) -> dict[str, Any]:
@@ -86,20 +65,48 @@ def _site(folder: Path) -> dict[str, Any]:
     }
 
 
-def _validate(context: Any, source: Any, night: Night, contract: Contract) -> None:
-    import great_expectations as gx
+def _sample(night: Night, contract: Contract) -> Any:
+    """The first landed rows as text, numbers as numbers."""
+    import pandas as pd
+    import pyarrow.dataset as ds
 
-    rows = night.lake.read(f"raw/{contract.source}", night.logical_date, contract.names)
-    frame = rows.slice(0, night.settings.validate_.expectations_rows).to_pandas()
+    landed = ds.dataset(
+        night.lake.partition(f"raw/{contract.source}", night.logical_date), format="parquet"
+    )
+    frame = landed.head(night.settings.validation.expectations_rows, columns=contract.names).to_pandas()
     for column in contract.columns:
         if column.type == "number":
-            import pandas as pd
-
             frame[column.name] = pd.to_numeric(frame[column.name], errors="coerce")
-    suite = context.suites.add(gx.ExpectationSuite(name=contract.source, expectations=expectations(contract)))
-    batch = source.add_dataframe_asset(contract.source).add_batch_definition_whole_dataframe("night")
-    definition = gx.ValidationDefinition(name=contract.source, data=batch, suite=suite)
+    return frame
+
+
+def _shares(contract: Contract, flow: Flow) -> Any:
+    """One row of aggregates over all of the night's rows."""
+    import pandas as pd
+
+    rows = max(flow.rows_in, 1)
+    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
+    shares = {
+        share_column(reason): flow.dropped.get(reason, 0) / rows if reason not in HARMLESS else 0.0
+        for reason in {*reasons_of(contract), *flow.dropped}
+    }
+    return pd.DataFrame([{ROWS: flow.rows_in, SHARE_OF_ALL: bad / rows, **shares}])
+
+
+def _judge(
+    context: Any, source: Any, night: Night, name: str, frame: Any, expectations: list[Any]
+) -> list[str]:
+    import great_expectations as gx
+
+    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("night")
+    definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
     context.validation_definitions.add(definition)
     run_time = datetime.combine(night.logical_date, datetime.min.time(), UTC)
     run = gx.RunIdentifier(run_name=night.logical_date.isoformat(), run_time=run_time)
-    definition.run(batch_parameters={"dataframe": frame}, run_id=run)
+    outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
+    return [
+        f"{name}: {result.expectation_config.type} on {result.expectation_config.kwargs.get('column')}"
+        for result in outcome.results
+        if not result.success
+    ]

@@ -1,153 +1,187 @@
-"""The row filter on Spark: flags every rule that a row breaks, then writes valid and quarantined rows."""
+"""The row filter on Spark: valid rows in the contract's types in one pass, and the others whole with what they break."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from handpick.contracts import Contract
-from handpick.contracts.rules import Rule, parsed, rules_of
+from handpick.contracts import ORIGIN, Contract
+from handpick.contracts.rules import Rule, quote, rules_of, stranger_reason, valid_value
+from handpick.lake import write_parquet
 from handpick.ledger import Flow
+from handpick.media import media_columns, without_unusable
 from handpick.night import Night
+from handpick.validate.keys import repeats
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-ORIGIN = ("_source_file", "_source_line")
-REPEATED, CHANGED, KNOWN = (
-    "repeated in this night",
-    "same key, different content",
-    "landed on an earlier night",
-)
+SORTED_ROWS = 1_000_000
+"""Up to this many valid rows are kept in one file sorted by origin; more stay in Spark's files, in the order read."""
+
+ENTRY = "struct<rule: string, column: string, value: string>"
+"""One broken rule with the value that broke it, in Spark SQL."""
 
 
-def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Flow:
-    """Write `valid/<source>` and `quarantine/<source>` for the night; returns the ledger line."""
-    from pyspark import StorageLevel
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a source's rows tonight.
 
-    flagged = flag(spark, night, contract).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        _write(night, f"valid/{contract.source}", typed(flagged, contract), contract)
-        _write(night, f"quarantine/{contract.source}", quarantined(flagged, contract), contract)
-        counted = flagged.groupBy("_first_rule").count().collect()
-    finally:
-        flagged.unpersist()
-    counts = {row["_first_rule"]: row["count"] for row in counted}
-    valid = counts.pop(None, 0)
-    return Flow(contract.source, valid + sum(counts.values()), valid, counts)
+    Args:
+        flow: The ledger line; a row counts under the first rule that it breaks.
+        emptied: Values that were emptied while their row went on, by reason.
+    """
+
+    flow: Flow
+    emptied: dict[str, int]
 
 
-def flag(spark: SparkSession, night: Night, contract: Contract) -> DataFrame:
-    """The raw rows with `_rules` (every rule broken, in order) and `_first_rule` (null for a good row)."""
+def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
+    """Write `valid/<source>` and `quarantine/<source>` for the night."""
     from pyspark.sql import functions as F
 
-    raw = _read(spark, night.lake.partition(f"raw/{contract.source}", night.logical_date))
-    rules = rules_of(contract, night.as_of)
-    rows = raw.withColumn("_broken", _reasons(rules))
-    rows = _flag_repeats(rows, contract)
-    rows = _flag_known(spark, night, rows, contract)
-    rows = _flag_strangers(spark, night, rows, contract)
-    rows = rows.withColumn(
-        "_rules", F.expr("array_compact(concat(_broken, array(_repeat, _known), _strangers))")
+    table = f"raw/{contract.source}"
+    landed = night.lake.partition(table, night.logical_date)
+    rows_in = ds.dataset(landed, format="parquet").count_rows()
+    days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
+    rules = rules_of(contract, night.as_of, is_first_night=not days)
+    rows = _marked(spark, night, contract, spark.read.parquet(str(landed)), rules)
+    is_bad = F.expr(_any_of([rule.broken for rule in rules if rule.severity == "critical"]))
+    is_bad = is_bad | F.coalesce(F.expr("_repeat is not null or size(_strangers) > 0"), F.lit(False))
+    emptied = _write_valid(night, contract, rows.where(~is_bad), rules)
+    rows_out = night.lake.read(f"valid/{contract.source}", night.logical_date, [ORIGIN[1]]).num_rows
+    dropped = (
+        _write_quarantine(night, contract, rows.where(is_bad), rules)
+        if rows_out < rows_in
+        else _write_no_quarantine(night, contract)
     )
-    return rows.withColumn("_first_rule", F.expr("try_element_at(_rules, 1)"))
+    return Verdict(Flow(contract.source, rows_in, rows_out, dropped), emptied)
 
 
-def typed(flagged: DataFrame, contract: Contract) -> DataFrame:
-    """The good rows in the contract's types."""
-    casts = [f"{parsed(column)} as `{column.name}`" for column in contract.columns]
-    return flagged.where("_first_rule is null").selectExpr(*casts, *ORIGIN)
-
-
-def quarantined(flagged: DataFrame, contract: Contract) -> DataFrame:
-    """The bad rows whole, with every rule that they break and the contract's version."""
-    kept = [*contract.names, "_extra", "_raw", *ORIGIN, "_rules"]
-    return flagged.where("_first_rule is not null").selectExpr(
-        *[f"`{name}`" for name in kept], f"'{contract.version}' as contract_version"
-    )
-
-
-def _reasons(rules: list[Rule]):  # type: ignore[no-untyped-def]
+def _marked(
+    spark: SparkSession, night: Night, contract: Contract, raw: DataFrame, rules: list[Rule]
+) -> DataFrame:
+    """The raw rows with `_repeat` (why its key is not new, or null) and `_strangers` (references that are unknown)."""
     from pyspark.sql import functions as F
 
-    conditions = [f"case when {rule.broken} then '{rule.reason}' end" for rule in rules]
-    return F.expr(f"array_compact(array({', '.join(conditions)}))")
-
-
-def _flag_repeats(rows: DataFrame, contract: Contract) -> DataFrame:
-    """Of readable rows that share a key, the first by file and line is kept; others are marked."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    keys = [F.trim(F.col(name)) for name in contract.key]
-    content = F.xxhash64(*[F.col(name) for name in contract.names])
-    same_key = Window.partitionBy("_is_clean", *keys).orderBy(*ORIGIN)
-    rows = rows.withColumn("_is_clean", F.size("_broken") == 0)
-    rows = rows.withColumn("_number", F.row_number().over(same_key))
-    rows = rows.withColumn("_first_content", F.first(content).over(same_key))
-    repeat = F.when(
-        F.col("_is_clean") & (F.col("_number") > 1),
-        F.when(F.col("_first_content") == content, F.lit(REPEATED)).otherwise(F.lit(CHANGED)),
-    )
-    return rows.withColumn("_repeat", repeat).drop("_number", "_first_content", "_is_clean")
-
-
-def _flag_known(spark: SparkSession, night: Night, rows: DataFrame, contract: Contract) -> DataFrame:
-    """Log rows whose key was landed on one of the last nights are marked."""
-    from pyspark.sql import functions as F
-
-    table = f"valid/{contract.source}"
-    days = [day for day in night.lake.dates(table) if day < night.logical_date]
-    days = (
-        days[-night.settings.validate_.duplicate_nights :]
-        if night.settings.validate_.duplicate_nights
-        else []
-    )
-    if not contract.is_log or not days:
-        return rows.withColumn("_known", F.lit(None).cast("string"))
-    (key,) = contract.key
-    seen = _read(spark, *[night.lake.partition(table, day) for day in days])
-    seen = seen.select(F.col(key).alias("_seen")).distinct()
-    joined = rows.join(seen, F.trim(F.col(key)) == F.col("_seen"), "left")
-    return joined.withColumn("_known", F.when(F.col("_seen").isNotNull(), F.lit(KNOWN))).drop("_seen")
-
-
-def _flag_strangers(spark: SparkSession, night: Night, rows: DataFrame, contract: Contract) -> DataFrame:
-    """Rows that point at keys nobody has ever brought are marked, a reason per reference."""
-    from pyspark.sql import functions as F
-
+    critical = _any_of([rule.broken for rule in rules if rule.severity == "critical"])
+    repeated = repeats(spark, night, contract, raw, critical)
+    if repeated is None:
+        rows = raw.withColumn("_repeat", F.lit(None).cast("string"))
+    else:
+        rows = raw.join(F.broadcast(repeated), list(ORIGIN), "left")
     marks = []
     for reference in contract.references:
         table = f"valid/{reference.source}"
         folders = [night.lake.partition(table, day) for day in night.lake.dates(table, night.logical_date)]
-        mark = f"_stranger_{reference.column}"
-        known = _read(spark, *folders).select(F.col(reference.key).alias(mark)).distinct()
-        rows = rows.join(F.broadcast(known), F.trim(F.col(reference.column)) == F.col(mark), "left")
-        there = F.col(reference.column).isNotNull()
-        marks.append(
-            F.when(F.col(mark).isNull() & there, F.lit(f"{reference.column} unknown in {reference.source}"))
-        )
-    strangers = F.array_compact(F.array(*marks)) if marks else F.expr("cast(array() as array<string>)")
-    return rows.withColumn("_strangers", strangers).drop(
-        *[f"_stranger_{r.column}" for r in contract.references]
+        known_as = f"_known_{reference.column}"
+        known = spark.read.parquet(*[str(folder) for folder in folders])
+        known = known.select(F.col(reference.key).alias(known_as)).distinct()
+        rows = rows.join(F.broadcast(known), F.trim(F.col(reference.column)) == F.col(known_as), "left")
+        is_stranger = f"`{known_as}` is null and trim(`{reference.column}`) <> ''"
+        reason = stranger_reason(reference.column, reference.source)
+        marks.append(f"case when {is_stranger} then {_entry(reason, reference.column)} end")
+    found = f"array_compact(array({', '.join(marks)}))" if marks else f"cast(array() as array<{ENTRY}>)"
+    return rows.withColumn("_strangers", F.expr(found))
+
+
+def _write_valid(night: Night, contract: Contract, good: DataFrame, rules: list[Rule]) -> dict[str, int]:
+    """Write the good rows in the contract's types; returns the values that were emptied, by reason."""
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as F
+
+    softer = [rule for rule in rules if rule.severity == "warning"]
+    counts = [
+        F.coalesce(F.sum(F.expr(f"int({_any_of([rule.broken])})")), F.lit(0)).alias(str(number))
+        for number, rule in enumerate(softer)
+    ]
+    observation = Observation()
+    observed = good.observe(observation, *counts) if counts else good
+    values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
+    with night.lake.writing(f"valid/{contract.source}", night.logical_date) as folder:
+        files = _spark_files(observed.selectExpr(*values, *[f"`{name}`" for name in ORIGIN]), folder)
+        seen = observation.get if counts else {}
+        emptied = {softer[int(number)].reason: count for number, count in seen.items() if count}
+        landed = ds.dataset(files, format="parquet", schema=contract.arrow_schema())
+        if landed.count_rows() <= SORTED_ROWS or media_columns(contract):
+            rows, lost = without_unusable(night, contract, _sorted(landed.to_table()))
+            write_parquet(rows, folder / "part-00000.parquet")
+            emptied |= lost
+        else:
+            for number, file in enumerate(files):
+                Path(file).replace(folder / f"part-{number:05d}.parquet")
+        _remove(folder / ".spark")
+    return dict(sorted(emptied.items()))
+
+
+def _write_quarantine(night: Night, contract: Contract, bad: DataFrame, rules: list[Rule]) -> dict[str, int]:
+    """Write the bad rows whole, with every rule that they break; returns their number by the first one."""
+    checks = [
+        f"case when {_any_of([rule.broken])} then {_entry(rule.reason, rule.column)} end"
+        for rule in rules
+        if rule.severity == "critical"
+    ]
+    repeat = f"case when _repeat is not null then {_entry(None, contract.key[0])} end"
+    found = f"array_compact(concat(array({', '.join([*checks, repeat])}), _strangers))"
+    kept = [f"`{field.name}`" for field in contract.raw_schema()]
+    rows = bad.withColumn("_found", _expr(found)).selectExpr(
+        *kept,
+        "transform(_found, x -> x.rule) as _rules",
+        "to_json(_found) as _values",
+        f"{quote(contract.version)} as contract_version",
     )
+    with night.lake.writing(f"quarantine/{contract.source}", night.logical_date) as folder:
+        files = _spark_files(rows, folder)
+        table = _sorted(ds.dataset(files, format="parquet", schema=contract.quarantine_schema()).to_table())
+        write_parquet(table, folder / "part-00000.parquet")
+        _remove(folder / ".spark")
+    first = pc.list_element(table.column("_rules"), 0)
+    return {entry["values"]: entry["counts"] for entry in pc.value_counts(first).to_pylist()}
 
 
-def _read(spark: SparkSession, *folders: Path) -> DataFrame:
-    return spark.read.parquet(*[str(folder) for folder in folders])
+def _write_no_quarantine(night: Night, contract: Contract) -> dict[str, int]:
+    night.lake.write(
+        f"quarantine/{contract.source}", night.logical_date, contract.quarantine_schema().empty_table()
+    )
+    return {}
 
 
-def _write(night: Night, table: str, rows: DataFrame, contract: Contract) -> None:
-    """Write a partition in a fixed order and under fixed file names, so that equal rows are equal bytes."""
-    with night.lake.writing(table, night.logical_date) as folder:
-        staged = folder / ".spark"
-        rows.sort(*ORIGIN).coalesce(1).write.parquet(str(staged))
-        for number, file in enumerate(sorted(staged.glob("part-*.parquet"))):
-            file.replace(folder / f"part-{number:05d}.parquet")
-        for file in staged.iterdir():
-            file.unlink()
-        staged.rmdir()
-        if not ds.dataset(folder, format="parquet").files:
-            raise RuntimeError(f"Spark wrote no file for {table} of {contract.source}")
+def _any_of(conditions: list[str]) -> str:
+    """SQL: true where any condition is true; unknown counts as false."""
+    return "coalesce(" + " or ".join(f"({condition})" for condition in conditions) + ", false)"
+
+
+def _entry(reason: str | None, column: str | None) -> str:
+    """SQL: one broken rule with its column and value; no reason stands for the one in `_repeat`."""
+    rule = "`_repeat`" if reason is None else quote(reason)
+    value = f"`{column}`" if column else "cast(null as string)"
+    name = quote(column) if column else "cast(null as string)"
+    return f"named_struct('rule', {rule}, 'column', {name}, 'value', {value})"
+
+
+def _expr(sql: str):  # type: ignore[no-untyped-def]
+    from pyspark.sql import functions as F
+
+    return F.expr(sql)
+
+
+def _spark_files(rows: DataFrame, folder: Path) -> list[str]:
+    """Let Spark write the rows below a folder; returns its files in the order of the rows."""
+    staged = folder / ".spark"
+    rows.write.parquet(str(staged))
+    return [str(file) for file in sorted(staged.glob("part-*.parquet"))]
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    return rows.sort_by([(name, "ascending") for name in ORIGIN])
+
+
+def _remove(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()

@@ -1,0 +1,43 @@
+"""The contract of `catalog`: phones as sold."""
+
+from __future__ import annotations
+
+from handpick.contracts.contract import Column, Contract, Freshness
+from handpick.contracts.patterns import ID, PATH
+
+CATALOG = Contract(
+    source="catalog",
+    version="1",
+    about="A phone as sold; a later row for the same phone replaces the earlier one.",
+    key=("item_id", "updated_at"),
+    freshness=Freshness("updated_at", warn_hours=24 * 30, stop_hours=24 * 3650),
+    columns=(
+        Column("item_id", "string", "The shop's identifier of the phone.", is_required=True, pattern=ID),
+        Column("title", "string", "Name on the shelf.", is_required=True),
+        Column("brand", "string", "Maker."),
+        Column("description", "string", "Sales text, any language."),
+        Column("specs", "json", "Raw specification strings, as a JSON object.", severity="warning"),
+        Column(
+            "price",
+            "number",
+            "Price in `currency`; empty where unknown.",
+            at_least=0.01,
+            at_most=100_000_000,
+        ),
+        Column(
+            "currency", "string", "ISO 4217 code of the price.", pattern=r"[A-Za-z]{3}", severity="warning"
+        ),
+        Column("release_date", "date", "First day of sale; empty where unknown.", severity="warning"),
+        Column("in_stock", "boolean", "Whether it can be bought now.", is_required=True),
+        Column(
+            "image_path",
+            "string",
+            "Picture, relative to the media root.",
+            pattern=PATH,
+            severity="warning",
+        ),
+        Column(
+            "updated_at", "timestamp", "When the shop last changed the row.", is_required=True, is_past=True
+        ),
+    ),
+)

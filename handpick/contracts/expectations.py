@@ -1,0 +1,66 @@
+"""The Great Expectations suite, derived from a contract.
+
+Two kinds, both from the same declaration. *Row expectations* state each column's rule in Great Expectations' own words
+and look at a sample of rows: they describe. *Share expectations* look at one row of aggregates over all rows, a column
+per rule, and bound the share that the row filter set aside: for "at most this share breaks the rule" that is the same
+statement as a row expectation with `mostly` over every row, at a cost that does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handpick.contracts.contract import Contract
+from handpick.contracts.rules import reasons_of
+from handpick.settings.validate import ValidateSettings
+
+ROWS, SHARE_OF_ALL = "row_count", "share set aside"
+
+
+def share_column(reason: str) -> str:
+    """The aggregate column that holds a rule's share."""
+    return f"share: {reason}"
+
+
+def row_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
+    """Each column's rules, on a sample of rows; `mostly` is what the night tolerates before it stops."""
+    import great_expectations.expectations as gxe
+
+    mostly = 1 - limits.stop_share
+    suite: list[Any] = []
+    for column in contract.columns:
+        about: dict[str, Any] = {"column": column.name, "notes": column.about}
+        rule: dict[str, Any] = {**about, "mostly": mostly, "severity": column.severity}
+        suite.append(gxe.ExpectColumnToExist(**about, severity="critical" if column.is_required else "warning"))
+        if column.is_required:
+            suite.append(gxe.ExpectColumnValuesToNotBeNull(**rule))
+        if column.at_least is not None or column.at_most is not None:
+            bounds = {"min_value": column.at_least, "max_value": column.at_most}
+            suite.append(gxe.ExpectColumnValuesToBeBetween(**rule, **bounds))
+        if column.one_of:
+            suite.append(gxe.ExpectColumnValuesToBeInSet(**rule, value_set=list(column.one_of)))
+        if column.pattern:
+            suite.append(gxe.ExpectColumnValuesToMatchRegex(**rule, regex=rf"\A(?:{column.pattern})\Z"))
+        if column.type == "json":
+            suite.append(gxe.ExpectColumnValuesToBeJsonParseable(**rule))
+    return suite
+
+
+def share_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
+    """What the night tolerates of each rule, on the aggregates over all rows."""
+    import great_expectations.expectations as gxe
+
+    suite: list[Any] = [
+        gxe.ExpectColumnMaxToBeBetween(
+            column=share_column(reason),
+            max_value=limits.stop_shares_by_rule.get(reason, limits.stop_share),
+            severity="critical",
+        )
+        for reason in reasons_of(contract)
+    ]
+    suite += [
+        gxe.ExpectColumnMaxToBeBetween(column=SHARE_OF_ALL, max_value=limits.stop_share, severity="critical"),
+        gxe.ExpectColumnMaxToBeBetween(column=SHARE_OF_ALL, max_value=limits.warn_share, severity="warning"),
+        gxe.ExpectColumnMinToBeBetween(column=ROWS, min_value=1, severity="warning"),
+    ]
+    return suite

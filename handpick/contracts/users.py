@@ -1,0 +1,35 @@
+"""The contract of `users`: customers."""
+
+from __future__ import annotations
+
+from handpick.contracts.contract import Column, Contract
+from handpick.contracts.patterns import ID
+
+USERS = Contract(
+    source="users",
+    version="1",
+    about="A customer; a later row for the same customer replaces the earlier one.",
+    key=("user_id",),
+    columns=(
+        Column("user_id", "string", "The shop's identifier of the customer.", is_required=True, pattern=ID),
+        Column("signed_up_at", "timestamp", "When the account was made.", is_required=True, is_past=True),
+        Column(
+            "country", "string", "ISO 3166 code, two letters.", pattern=r"[A-Za-z]{2}", severity="warning"
+        ),
+        Column(
+            "locale",
+            "string",
+            "Language, such as `en` or `zh-CN`.",
+            pattern=r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*",
+            severity="warning",
+        ),
+        Column(
+            "owned_item_id",
+            "string",
+            "The phone that the customer has now.",
+            pattern=ID,
+            severity="warning",
+        ),
+        Column("consent", "boolean", "Whether lists may be made for this customer.", is_required=True),
+    ),
+)
