@@ -1,0 +1,1 @@
+"""Collaborative filtering: members that learn from who did what, one file each."""

@@ -1,0 +1,52 @@
+"""Implicit alternating least squares, by the library `implicit`; users are folded in from what they have done by now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from models.collaborative.base import Arrays, Member
+from models.config import AlsConfig
+from models.data import Dataset, IntArray
+from models.interface import Factors
+
+
+class Als(Member):
+    """Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008."""
+
+    settings_class = AlsConfig
+    config: AlsConfig
+
+    def learn(self, data: Dataset, seed: int) -> Arrays:
+        """The items' factors."""
+        with threadpool_limits(1, "blas"):
+            model = self._library(seed)
+            model.fit(self.history(data, np.arange(len(data.users))), show_progress=False)
+        return {"items": np.asarray(model.item_factors, np.float32)}
+
+    def known_factors(self, data: Dataset, users: IntArray) -> Factors:
+        """The least-squares user vectors for the current histories (zero without one)."""
+        items = self.array("items")
+        history = self.history(data, users)
+        vectors = np.zeros((len(users), items.shape[1]), np.float32)
+        known = np.flatnonzero(np.diff(history.indptr))
+        if len(known):
+            with threadpool_limits(1, "blas"):
+                model = self._library(0)
+                model.item_factors = items
+                vectors[known] = model.recalculate_user(np.arange(len(known)), history[known])
+        return Factors(vectors, items)
+
+    def _library(self, seed: int) -> Any:
+        from implicit.cpu.als import AlternatingLeastSquares
+
+        return AlternatingLeastSquares(
+            factors=self.config.dim,
+            regularization=self.config.regularization,
+            alpha=self.config.alpha,
+            iterations=self.config.iterations,
+            num_threads=1,
+            random_state=seed,
+        )

@@ -1,0 +1,51 @@
+"""How much phones of each age are liked: what can be known about a phone before anybody has seen it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.collaborative.base import DAY, Arrays, Member
+from models.config import FreshnessConfig
+from models.data import Dataset, FloatArray, IntArray
+from models.interface import Factors
+
+AGES = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
+"""Lower ends of the age groups, days since release."""
+
+
+class Freshness(Member):
+    """`log(events a phone gets per day at its age / events an average phone gets per day)`."""
+
+    settings_class = FreshnessConfig
+    config: FreshnessConfig
+
+    def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
+        """One rate for each age group."""
+        events = data.interactions.positive()
+        released = data.catalogue.released_at
+        if not len(events):
+            return {"rates": np.zeros(len(AGES), np.float32)}
+        days = np.arange(events.at.min() // DAY, data.as_of // DAY)
+        counted = np.bincount(
+            age_group(events.at, released[events.item]), weights=events.weight, minlength=len(AGES)
+        )
+        on_sale = np.zeros(len(AGES))
+        for day in days:
+            present = released[released < (day + 1) * DAY]
+            on_sale += np.bincount(age_group(np.full(len(present), day * DAY), present), minlength=len(AGES))
+        mean = counted.sum() / max(on_sale.sum(), 1)
+        prior = self.config.prior_events
+        rates = (counted + prior) / (on_sale * mean + prior)
+        return {"rates": np.log(np.maximum(rates, 1e-6)).astype(np.float32)}
+
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        """The rate of each phone's age at `data.as_of`, the same for everybody."""
+        moments = np.full(len(data.catalogue), data.as_of)
+        rates: FloatArray = self.array("rates")[age_group(moments, data.catalogue.released_at)]
+        return Factors(np.ones((len(users), 1), np.float32), rates[:, None])
+
+
+def age_group(at: IntArray, released_at: IntArray) -> IntArray:
+    """Index into `AGES`; phones that are not out yet count as released now."""
+    days = np.maximum(at - released_at, 0) // DAY
+    return np.searchsorted(AGES, days, side="right").astype(np.int64) - 1

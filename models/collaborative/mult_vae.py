@@ -1,0 +1,109 @@
+"""MultVAE: a variational autoencoder of histories with a multinomial likelihood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from models.collaborative.base import Arrays, Member
+from models.config import MultVaeConfig
+from models.data import Dataset, FloatArray, IntArray
+from models.interface import Factors
+
+if TYPE_CHECKING:
+    import torch
+
+
+class MultVae(Member):
+    """Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018.
+
+    The last layer is linear, so scores are the last hidden layer times its weights: factored without loss.
+    """
+
+    settings_class = MultVaeConfig
+    config: MultVaeConfig
+
+    def learn(self, data: Dataset, seed: int) -> Arrays:
+        """The four layers, trained with Adam and the Kullback-Leibler term annealed over the first half."""
+        import torch
+
+        history = self.history(data, np.arange(len(data.users)))
+        history = history[np.flatnonzero(np.diff(history.indptr))]
+        generator = torch.Generator().manual_seed(seed)
+        layers = _fresh_layers(history.shape[1], self.config, generator)
+        adam = torch.optim.Adam(layers.values(), lr=self.config.learning_rate)
+        steps = self.config.epochs * -(-history.shape[0] // self.config.batch)
+        step = 0
+        for _ in range(self.config.epochs):
+            order = torch.randperm(history.shape[0], generator=generator).numpy()
+            for start in range(0, len(order), self.config.batch):
+                beta = self.config.anneal * min(1.0, 2 * step / max(steps, 1))
+                loss = self._loss(layers, history[order[start : start + self.config.batch]], beta, generator)
+                adam.zero_grad()
+                torch.autograd.backward(loss)
+                adam.step()
+                step += 1
+        return {name: layer.detach().numpy() for name, layer in layers.items()}
+
+    def _loss(
+        self,
+        layers: dict[str, torch.Tensor],
+        rows: sparse.csr_matrix,
+        beta: float,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Negative evidence lower bound of a batch (equation 7, multinomial likelihood)."""
+        import torch
+
+        wanted = torch.from_numpy(rows.toarray())  # (b, items)
+        keep = torch.rand(wanted.shape, generator=generator) >= self.config.dropout
+        seen = torch.nn.functional.normalize(wanted * keep)
+        hidden = torch.tanh(seen @ layers["encode"] + layers["encode_bias"])  # (b, hidden)
+        mean, log_variance = (hidden @ layers["latent"] + layers["latent_bias"]).chunk(
+            2, dim=1
+        )  # (b, dim) each
+        noise = torch.randn(mean.shape, generator=generator)
+        latent = mean + noise * torch.exp(0.5 * log_variance)
+        logits = (
+            torch.tanh(latent @ layers["decode"] + layers["decode_bias"]) @ layers["out"].T
+            + layers["out_bias"]
+        )
+        likelihood = (torch.log_softmax(logits, dim=1) * wanted).sum(1).mean()
+        divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
+        return beta * divergence - likelihood
+
+    def known_factors(self, data: Dataset, users: IntArray) -> Factors:
+        """The decoder's hidden layer with a one beside it, and the output layer with its bias; 0 without history."""
+        history = self.history(data, users)
+        length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1))).reshape(-1, 1)
+        seen = np.asarray(history @ self.array("encode")) / np.maximum(length, 1e-12)
+        hidden = np.tanh(seen + self.array("encode_bias"))
+        mean = (hidden @ self.array("latent") + self.array("latent_bias"))[:, : self.config.dim]
+        decoded = np.tanh(mean @ self.array("decode") + self.array("decode_bias"))
+        with_one: FloatArray = np.hstack([decoded, np.ones((len(users), 1), np.float32)]) * (length > 0)
+        return Factors(with_one, np.hstack([self.array("out"), self.array("out_bias")[:, None]]))
+
+
+def _fresh_layers(items: int, config: MultVaeConfig, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """Weights drawn with Xavier's variance, biases zero."""
+    import torch
+
+    def drawn(rows: int, columns: int) -> torch.Tensor:
+        scale = (2 / (rows + columns)) ** 0.5
+        return (torch.randn((rows, columns), generator=generator) * scale).requires_grad_()
+
+    def zeros(width: int) -> torch.Tensor:
+        return torch.zeros(width, requires_grad=True)
+
+    return {
+        "encode": drawn(items, config.hidden),
+        "encode_bias": zeros(config.hidden),
+        "latent": drawn(config.hidden, 2 * config.dim),
+        "latent_bias": zeros(2 * config.dim),
+        "decode": drawn(config.dim, config.hidden),
+        "decode_bias": zeros(config.hidden),
+        "out": drawn(items, config.hidden),
+        "out_bias": zeros(items),
+    }

@@ -1,0 +1,38 @@
+"""Popularity with time decay, by country: the baseline that everything must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.collaborative.base import DAY, Arrays, Member
+from models.config import PopularityConfig
+from models.data import Dataset, IntArray
+from models.interface import Factors
+
+
+class Popularity(Member):
+    """`log(1 + decayed weight of an item's events)` in the user's country, mixed with the whole shop's.
+
+    It counts the events of the dataset that it scores, so it is never stale.
+    """
+
+    settings_class = PopularityConfig
+    config: PopularityConfig
+
+    def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
+        """Nothing: popularity is counted when it is asked for."""
+        return {"none": np.zeros(1, np.float32)}
+
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        """One-hot countries beside each country's popularity."""
+        names, country = np.unique(data.users.country, return_inverse=True)
+        events = data.interactions.positive()
+        weights = events.weight.astype(np.float64)
+        if self.config.half_life_days is not None:
+            weights *= 0.5 ** ((data.as_of - events.at) / (self.config.half_life_days * DAY))
+        counts = np.zeros((len(names), len(data.catalogue)))
+        np.add.at(counts, (country[events.user], events.item), weights)
+        overall = counts.sum(axis=0)
+        share = overall / max(overall.sum(), 1e-12)
+        mixed = np.log1p(counts + self.config.prior_events * share)
+        return Factors(np.eye(len(names), dtype=np.float32)[country[users]], mixed.T.astype(np.float32))

@@ -1,0 +1,48 @@
+"""The members of the family by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.collaborative.als import Als
+from models.collaborative.base import Member
+from models.collaborative.bpr import Bpr
+from models.collaborative.ease import Ease
+from models.collaborative.freshness import Freshness
+from models.collaborative.graph_filter import GraphFilter
+from models.collaborative.item_neighbours import ItemNeighbours
+from models.collaborative.mult_vae import MultVae
+from models.collaborative.popularity import Popularity
+from models.collaborative.user_neighbours import UserNeighbours
+from models.config import FamilyConfig
+from models.content import Content
+from models.hybrids.features_combined import FeaturesCombined
+
+CLASSES: dict[str, type[Member]] = {
+    "popularity": Popularity,
+    "freshness": Freshness,
+    "user_cosine": UserNeighbours,
+    "user_pearson": UserNeighbours,
+    "item_cosine": ItemNeighbours,
+    "item_tf_idf": ItemNeighbours,
+    "item_bm25": ItemNeighbours,
+    "als": Als,
+    "bpr": Bpr,
+    "ease": Ease,
+    "graph_filter": GraphFilter,
+    "mult_vae": MultVae,
+    "content": Content,
+    "features_combined": FeaturesCombined,
+}
+
+
+def make(name: str, config: FamilyConfig) -> Member:
+    """A member that is not fitted yet, with its settings."""
+    member = CLASSES[name](getattr(config, name))
+    member.name = name
+    return member
+
+
+def load(name: str, folder: Path) -> Member:
+    """A fitted member from its folder."""
+    return CLASSES[name].load(folder)

@@ -1,0 +1,1 @@
+"""Hybrids: several members as one recommender."""

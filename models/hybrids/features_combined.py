@@ -1,0 +1,70 @@
+"""Feature combination: collaborative factors and content in one model, so that a new phone has factors too."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.collaborative.als import Als
+from models.collaborative.base import Arrays, Member, positions
+from models.config import AlsConfig, ConcatConfig
+from models.data import Dataset, FloatArray, IntArray
+from models.interface import Factors
+
+TRUST_EVENTS = 10.0
+"""Events at which a phone's own factors count as much as those predicted from its content."""
+
+
+class FeaturesCombined(Member):
+    """ALS factors of phones, regressed on their content; phones with few events lean on the regression.
+
+    Gantner et al., "Learning attribute-to-feature mappings for cold-start recommendations", ICDM 2010.
+    """
+
+    settings_class = ConcatConfig
+    config: ConcatConfig
+
+    def learn(self, data: Dataset, seed: int) -> Arrays:
+        """The ALS factors, how far each is trusted, and the regression from content."""
+        factors = self._als().fit(data, seed).array("items")
+        history = self.history(data, np.arange(len(data.users)))
+        counts = np.bincount(history.indices, minlength=history.shape[1]).astype(np.float32)
+        content = content_matrix(data)
+        warm = counts > 0
+        weighted = content[warm] * np.sqrt(counts[warm])[:, None]
+        gram = weighted.T @ weighted + self.config.ridge * np.eye(content.shape[1], dtype=np.float32)
+        wanted = factors[warm] * np.sqrt(counts[warm])[:, None]
+        mapping = np.linalg.solve(gram.astype(np.float64), (weighted.T @ wanted).astype(np.float64))
+        return {
+            "items": factors,
+            "trust": counts / (counts + np.float32(TRUST_EVENTS)),
+            "mapping": mapping.astype(np.float32),
+        }
+
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        """ALS vectors of users; of phones a mean of learned and predicted vectors."""
+        als = self._als()
+        als.item_ids, als.arrays = self.item_ids, {"items": self.array("items")}
+        place = positions(self.item_ids, data.catalogue.item_ids)
+        known = np.maximum(place, 0)
+        trust = np.where(place >= 0, self.array("trust")[known], np.float32(0))[:, None]
+        content = content_matrix(data)
+        mapping = self.array("mapping")
+        if content.shape[1] != len(
+            mapping
+        ):  # the encoders changed since the fit: only what was learned counts
+            content = np.zeros((len(content), len(mapping)), np.float32)
+        items = trust * self.array("items")[known] + (1 - trust) * (content @ mapping)
+        return Factors(als.known_factors(data, users).users, np.asarray(items, np.float32))
+
+    def _als(self) -> Als:
+        return Als(AlsConfig(dim=self.config.dim, half_life_days=self.config.half_life_days))
+
+
+def content_matrix(data: Dataset) -> FloatArray:
+    """`(items, d)`: all modalities side by side, each row of each of length 1, and a column of ones."""
+    parts = [np.ones((len(data.catalogue), 1), np.float32)]
+    for name in sorted(data.catalogue.modalities):
+        modality = data.catalogue.modalities[name]
+        length = np.maximum(np.linalg.norm(modality.values, axis=1, keepdims=True), 1e-12)
+        parts.append(np.asarray(modality.values / length * modality.present[:, None], np.float32))
+    return np.hstack(parts)

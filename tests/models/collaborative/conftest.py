@@ -1,0 +1,27 @@
+"""The made-up shop, and the family fitted on its first four weeks."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.collaborative.base import Member
+from models.config import FamilyConfig
+from models.data import Dataset
+from models.family import CLASSES, make
+from tests.models.collaborative.shop import DAY, DAYS, shop
+
+
+@pytest.fixture(scope="session")
+def data() -> Dataset:
+    return shop()
+
+
+@pytest.fixture(scope="session")
+def past(data: Dataset) -> Dataset:
+    """All but the last week."""
+    return data.until((DAYS - 7) * DAY)
+
+
+@pytest.fixture(scope="session")
+def family(past: Dataset) -> dict[str, Member]:
+    return {name: make(name, FamilyConfig()).fit(past, seed=3) for name in CLASSES}
