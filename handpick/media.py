@@ -102,7 +102,9 @@ def without_unusable(night: Night, contract: Contract, rows: pa.Table) -> tuple[
         }
         lost.update(verdict for path in paths if path is not None and (verdict := verdicts[path]))
         usable = [None if path is None or verdicts[path] else path for path in paths]
-        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), pa.array(usable, pa.string()))
+        rows = rows.set_column(
+            rows.schema.get_field_index(name), rows.schema.field(name), pa.array(usable, pa.string())
+        )
     if len(kept) > before:
         file.parent.mkdir(parents=True, exist_ok=True)
         staged = file.with_suffix(".tmp")

@@ -31,7 +31,9 @@ def row_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
     for column in contract.columns:
         about: dict[str, Any] = {"column": column.name, "notes": column.about}
         rule: dict[str, Any] = {**about, "mostly": mostly, "severity": column.severity}
-        suite.append(gxe.ExpectColumnToExist(**about, severity="critical" if column.is_required else "warning"))
+        suite.append(
+            gxe.ExpectColumnToExist(**about, severity="critical" if column.is_required else "warning")
+        )
         if column.is_required:
             suite.append(gxe.ExpectColumnValuesToNotBeNull(**rule))
         if column.at_least is not None or column.at_most is not None:

@@ -128,7 +128,9 @@ def _value_rules(column: Column) -> list[Rule]:
         outside = f"{value} < {column.type}'{EARLIEST_DATE}' or {value} >= {column.type}'{LATEST_DATE}'"
         found.append((f"{name} outside {EARLIEST_DATE[:4]} to {LATEST_DATE[:4]}", outside))
     if column.type == "number":
-        found.append((f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))"))
+        found.append(
+            (f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))")
+        )
     if column.type == "json":
         broken = f"{there} and (try_parse_json(`{name}`) is null or not ltrim(`{name}`) like '{{%')"
         found.append((f"{name} is not a JSON object", broken))

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS, Contract
+from handpick.errors import InputError
 from handpick.lake import digest_of, write_parquet
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
 
+if TYPE_CHECKING:
+    from handpick.land.arrivals import Arrival
+
 MANIFEST = "_manifest.json"
 
 
 def run(night: Night) -> StageResult:
-    """Land all four sources.
+    """Land all four sources, or none.
 
     Raises:
         InputError: If a source has no file for this night, or a file cannot be read as what it is; nothing was landed.
@@ -23,39 +30,45 @@ def run(night: Night) -> StageResult:
     from handpick.land.arrivals import arrivals
 
     waiting = {source: arrivals(night, source) for source in CONTRACTS}
-    flows, digests = [], []
-    for source, contract in CONTRACTS.items():
-        rows, digest = _land(night, contract, waiting[source])
-        flows.append(Flow(source, rows, rows))
-        digests.append(digest)
+    drift: dict[str, list[str]] = {}
+    flows: list[Flow] = []
+    with ExitStack() as partitions:
+        for source, contract in CONTRACTS.items():
+            folder = partitions.enter_context(night.lake.writing(f"raw/{source}", night.logical_date))
+            rows, unknown = _land(night, contract, waiting[source], folder)
+            flows.append(Flow(source, rows, rows))
+            if unknown:
+                drift[source] = unknown
+                say(f"  {source}: columns that the contract does not know, kept aside: {', '.join(unknown)}")
+    digests = [digest_of(night.lake.partition(f"raw/{source}", night.logical_date)) for source in CONTRACTS]
     digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    files = sum(len(found) for found in waiting.values())
+    notes = {"files": sum(len(found) for found in waiting.values()), "unknown_columns": drift}
     return StageResult(
-        "land", night.logical_date, str(night.lake.root / "raw"), tuple(flows), digest, notes={"files": files}
+        "land", night.logical_date, str(night.lake.root / "raw"), tuple(flows), digest, notes=notes
     )
 
 
-def _land(night: Night, contract: Contract, found: list) -> tuple[int, str]:  # type: ignore[type-arg]
+def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[int, list[str]]:
+    """Write a source's files and their manifest; returns the rows, and columns that the contract does not know."""
     from handpick.land.adapters import read
     from handpick.land.arrivals import taken_entry
 
-    source = contract.source
-    table = f"raw/{source}"
-    settings = night.settings.sources.of(source)
+    settings = night.settings.sources.of(contract.source)
     count = 0
     unknown: set[str] = set()
-    with night.lake.writing(table, night.logical_date) as folder:
-        for number, file in enumerate(found):
-            rows, extra = read(file, contract, settings, night)
-            unknown |= extra
-            count += rows.num_rows
-            write_parquet(rows, folder / f"part-{number:05d}.parquet")
-        if not found:
-            write_parquet(contract.raw_schema().empty_table(), folder / "part-00000.parquet")
-        manifest = {"files": [taken_entry(file) for file in found], "unknown_columns": sorted(unknown)}
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-    if unknown:
-        say(
-            f"  {source}: columns that the contract does not know were kept aside: {', '.join(sorted(unknown))}"
+    for number, file in enumerate(found):
+        rows, extra = read(file, contract, settings, night)
+        unknown |= extra
+        count += rows.num_rows
+        write_parquet(rows, folder / f"part-{number:05d}.parquet")
+    is_first = night.lake.before(f"raw/{contract.source}", night.logical_date) is None
+    if not count and is_first and settings.needed != "never":
+        names = ", ".join(str(file.path) for file in found)
+        raise InputError(
+            f"{contract.source}: no rows in {names}; nothing was landed tonight. Bring whole files."
         )
-    return count, digest_of(night.lake.partition(table, night.logical_date))
+    if not found:
+        write_parquet(contract.raw_schema().empty_table(), folder / "part-00000.parquet")
+    manifest = {"files": [taken_entry(file) for file in found], "unknown_columns": sorted(unknown)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    return count, sorted(unknown)

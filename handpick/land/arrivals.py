@@ -15,15 +15,23 @@ from handpick.land import MANIFEST
 from handpick.night import Night
 
 DATED = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+RELEASED = "released/"
 SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One file, or one SQL query, with the name that quarantine and ledger show."""
+    """One file, or one SQL query, with the name that quarantine and ledger show.
+
+    Args:
+        name: Relative to its source's folder.
+        path: The file, or None for a query.
+        is_released: The rows were mended in quarantine, and have the contract's columns and values already.
+    """
 
     name: str
     path: Path | None
+    is_released: bool = False
 
 
 def arrivals(night: Night, source: str) -> list[Arrival]:
@@ -40,30 +48,57 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
         if settings.path
         else night.settings.path(night.settings.lake.landing) / source
     )
-    earlier = _taken_before(night, source)
-    found = [
-        Arrival(path.name if path == folder else path.relative_to(folder).as_posix(), path)
-        for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
-        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
-    ]
+    if settings.path and not folder.exists():
+        raise InputError(
+            f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
+        )
+    earlier = _taken_by_others(night, source)
+    found = [*_files(folder), *_files(released_folder(night, source), RELEASED)]
     mine = [
         arrival
         for arrival in found
         if _day(arrival.name) <= night.logical_date and arrival.name not in earlier
     ]
     mine.sort(key=lambda arrival: (_day(arrival.name), arrival.name))
-    if not mine and not settings.is_optional:
-        newest = max((_day(arrival.name) for arrival in found), default=None)
-        known = (
-            f"{len(found)} files lie there, all landed before or dated later (newest {newest})"
-            if found
-            else "nothing lies there"
-        )
-        raise InputError(
-            f"no landing file of {source} for {night.logical_date}: looked in {folder}, {known}. The lists published "
-            f"before stay current; bring the file, or set sources.{source}.is_optional = true."
-        )
+    is_first = not [day for day in night.lake.dates(f"raw/{source}") if day < night.logical_date]
+    is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
+    if is_needed and not [arrival for arrival in mine if not arrival.is_released]:
+        raise InputError(_nothing(night, source, folder, found))
     return mine
+
+
+def released_folder(night: Night, source: str) -> Path:
+    """Where rows that were mended in quarantine wait for their night."""
+    return night.lake.root / "released" / source
+
+
+def _files(folder: Path, prefix: str = "") -> list[Arrival]:
+    """The files below a folder that can hold rows, or the folder itself if it is a file."""
+    return [
+        Arrival(
+            prefix + (path.name if path == folder else path.relative_to(folder).as_posix()),
+            path,
+            bool(prefix),
+        )
+        for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
+        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
+    ]
+
+
+def _nothing(night: Night, source: str, folder: Path, found: list[Arrival]) -> str:
+    """What a person needs to know when a needed source brought nothing."""
+    newest = max((_day(arrival.name) for arrival in found), default=date.min)
+    if not folder.exists():
+        known = "that folder does not exist"
+    elif not found:
+        known = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
+    else:
+        dated = f", newest {newest}" if newest > date.min else ""
+        known = f"{len(found)} files lie there, all landed before or dated later{dated}"
+    return (
+        f"no landing file of {source} for {night.logical_date}: looked in {folder}, {known}. Nothing was landed, and the "
+        f'lists published before stay current; bring the file, or set sources.{source}.needed = "first_night".'
+    )
 
 
 def taken_entry(arrival: Arrival) -> dict[str, Any]:
@@ -75,13 +110,17 @@ def taken_entry(arrival: Arrival) -> dict[str, Any]:
     return {"name": arrival.name, "bytes": arrival.path.stat().st_size, "sha256": digest}
 
 
-def _taken_before(night: Night, source: str) -> set[str]:
-    """Names of the files that earlier nights landed."""
+def _taken_by_others(night: Night, source: str) -> set[str]:
+    """Names of the files that earlier nights landed, and later ones too once this night has run.
+
+    So a night that is run again takes what it took, and not what has come since.
+    """
+    has_run = night.lake.has(f"raw/{source}", night.logical_date)
     names: set[str] = set()
     for day in night.lake.dates(f"raw/{source}"):
-        if day < night.logical_date:
+        if day < night.logical_date or (has_run and day > night.logical_date):
             manifest = night.lake.partition(f"raw/{source}", day) / MANIFEST
-            names |= {entry["name"] for entry in json.loads(manifest.read_text())["files"] if entry["bytes"]}
+            names |= {entry["name"] for entry in json.loads(manifest.read_text())["files"] if entry["sha256"]}
     return names
 
 

@@ -7,22 +7,37 @@ from pydantic import Field, SecretStr
 from handpick.settings import Section
 
 Format = Literal["auto", "csv", "jsonl", "parquet", "sql"]
+Needed = Literal["every_night", "first_night", "never"]
 
 
 class SourceSettings(Section):
     """One source."""
 
     path: str = Field("", description="Folder or file; empty for `<landing>/<source>`.")
-    format: Format = Field("auto", description="`auto` goes by the file's name and first bytes.")
+    format: Format = Field("auto", description="`auto` goes by the file's first bytes and name.")
+    needed: Needed = Field("every_night", description="When a night without rows of this source stops.")
     columns: dict[str, str] = Field(
         {}, description="Contract column = the owner's column, where they differ."
     )
     values: dict[str, dict[str, str]] = Field(
-        {}, description="Per contract column: the owner's value = ours."
+        {}, description="Per contract column: the owner's value = ours; `*` stands for any other value."
+    )
+    constants: dict[str, str] = Field(
+        {}, description="Contract column = value, where the owner has no column."
+    )
+    times: dict[str, str] = Field(
+        {},
+        description="How a date or timestamp is written, where not in ISO form: `epoch_s`, `epoch_ms`, or a pattern "
+        "such as `%d.%m.%Y %H:%M`.",
+    )
+    timezone: str = Field(
+        "UTC", description="Zone of timestamps that do not state one, such as `Europe/Berlin`."
+    )
+    factors: dict[str, float] = Field(
+        {}, description="Numbers are multiplied by this, such as `price = 0.01` for prices in cents."
     )
     url: SecretStr | None = Field(None, description="SQLAlchemy URL of a database, for `format = 'sql'`.")
     query: str = Field("", description="Query for `sql`; `:since` and `:until` are the night's bounds (UTC).")
-    is_optional: bool = Field(False, description="A night without a new file of this source goes on.")
 
 
 class SourcesSettings(Section):
@@ -31,7 +46,7 @@ class SourcesSettings(Section):
     catalog: SourceSettings = SourceSettings()
     users: SourceSettings = SourceSettings()
     events: SourceSettings = SourceSettings()
-    queries: SourceSettings = SourceSettings()
+    queries: SourceSettings = SourceSettings(needed="first_night")
 
     def of(self, source: str) -> SourceSettings:
         """Settings of one source by name."""

@@ -20,8 +20,12 @@ def bots(night: Night) -> list[tuple[str, int]]:
         return []
     hours = pc.floor_temporal(views.column("occurred_at"), unit="hour")
     counted = (
-        pa.table({"user_id": views.column("user_id"), "hour": hours}).group_by(["user_id", "hour"]).aggregate([([], "count_all")])
+        pa.table({"user_id": views.column("user_id"), "hour": hours})
+        .group_by(["user_id", "hour"])
+        .aggregate([([], "count_all")])
     )
     busy = counted.filter(pc.greater_equal(counted.column("count_all"), limit))
     busiest = busy.group_by("user_id").aggregate([("count_all", "max")]).sort_by("user_id")
-    return list(zip(busiest.column("user_id").to_pylist(), busiest.column("count_all_max").to_pylist(), strict=True))
+    return list(
+        zip(busiest.column("user_id").to_pylist(), busiest.column("count_all_max").to_pylist(), strict=True)
+    )

@@ -70,9 +70,7 @@ def _sample(night: Night, contract: Contract) -> Any:
     import pandas as pd
     import pyarrow.dataset as ds
 
-    landed = ds.dataset(
-        night.lake.partition(f"raw/{contract.source}", night.logical_date), format="parquet"
-    )
+    landed = ds.dataset(night.lake.partition(f"raw/{contract.source}", night.logical_date), format="parquet")
     frame = landed.head(night.settings.validation.expectations_rows, columns=contract.names).to_pandas()
     for column in contract.columns:
         if column.type == "number":

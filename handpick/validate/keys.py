@@ -31,11 +31,16 @@ def repeats(
     from pyspark.sql import functions as F
 
     names = [f"_key_{number}" for number in range(len(contract.key))]
-    keys = [F.expr(valid_value(contract.column(name))).alias(as_) for name, as_ in zip(contract.key, names, strict=True)]
+    keys = [
+        F.expr(valid_value(contract.column(name))).alias(as_)
+        for name, as_ in zip(contract.key, names, strict=True)
+    ]
     tonight = raw.select(*keys)
     twice = tonight.groupBy(*names).count().where("count > 1").select(*names)
     earlier = _earlier(spark, night, contract, names)
-    suspects = twice if earlier is None else twice.union(earlier.join(tonight, names).select(*names)).distinct()
+    suspects = (
+        twice if earlier is None else twice.union(earlier.join(tonight, names).select(*names)).distinct()
+    )
     suspects = suspects.dropna().localCheckpoint()
     if suspects.isEmpty():
         return None
@@ -48,10 +53,14 @@ def repeats(
     differs, follows = F.col("_content") != F.col("_first"), F.col("_number") > 1
     reason = F.when(follows & differs, CHANGED).when(follows, REPEATED)
     if earlier is not None:
-        rows = rows.join(earlier.withColumnRenamed("_content", "_earlier").dropDuplicates(names), names, "left")
-        reason = F.when(F.col("_earlier") != F.col("_content"), CHANGED).when(
-            F.col("_earlier").isNotNull(), KNOWN
-        ).otherwise(reason)
+        rows = rows.join(
+            earlier.withColumnRenamed("_content", "_earlier").dropDuplicates(names), names, "left"
+        )
+        reason = (
+            F.when(F.col("_earlier") != F.col("_content"), CHANGED)
+            .when(F.col("_earlier").isNotNull(), KNOWN)
+            .otherwise(reason)
+        )
     return rows.select(*ORIGIN, reason.alias("_repeat")).where("_repeat is not null").localCheckpoint()
 
 

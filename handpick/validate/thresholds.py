@@ -48,7 +48,9 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
                 f"{stop:.1%}. {next_step} validation.stop_shares_by_rule, and run the night again."
             )
         if warn is not None and share > warn:
-            warnings.append(f"{share:.1%} of {flow.source} were quarantined: {reason} (warns above {warn:.1%})")
+            warnings.append(
+                f"{share:.1%} of {flow.source} were quarantined: {reason} (warns above {warn:.1%})"
+            )
     told = ", ".join(
         f"{count:,} {reason}" for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1])
     )
