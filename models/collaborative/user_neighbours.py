@@ -77,7 +77,7 @@ def pearson(left: sparse.csr_matrix, right: sparse.csr_matrix, shrinkage: float)
     left_squares = (centred_left.multiply(centred_left) @ seen_right.T).toarray()
     right_squares = (seen_left @ centred_right.multiply(centred_right).T).toarray()
     correlation = products / np.sqrt(np.maximum(left_squares * right_squares, 1e-12))
-    return np.asarray(correlation * (common / (common + shrinkage)), np.float32)
+    return np.asarray(correlation * (common / np.maximum(common + shrinkage, 1e-12)), np.float32)
 
 
 def _centred(matrix: sparse.csr_matrix, keep_ones: bool) -> sparse.csr_matrix:

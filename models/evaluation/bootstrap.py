@@ -1,0 +1,64 @@
+"""Paired bootstrap: intervals of means over users, and of differences on the same users."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 64
+
+
+class Interval(NamedTuple):
+    """A mean and the bounds between which it lies with the stated confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+    """`(resamples, columns)`: column means over users drawn with replacement, the same draw for all columns.
+
+    Args:
+        values: `(users, columns)`, a column for each thing measured on the same users.
+        resamples: How many draws.
+        seed: Of the draws.
+    """
+    users = len(values)
+    random = np.random.default_rng(seed)
+    means = np.empty((resamples, values.shape[1]))
+    for start in range(0, resamples, BLOCK):
+        size = min(BLOCK, resamples - start)
+        drawn = random.integers(0, users, (size, users))
+        counts = np.zeros((size, users))
+        for row in range(size):
+            counts[row] = np.bincount(drawn[row], minlength=users)
+        means[start : start + size] = counts @ values / users
+    return means
+
+
+def intervals(
+    values: NDArray[np.float64], resamples: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> list[Interval]:
+    """A percentile interval for each column of `(users, columns)`; NaN without users."""
+    if not len(values):
+        return [Interval(np.nan, np.nan, np.nan)] * values.shape[1]
+    means = resampled_means(values, resamples, seed)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
+    return [
+        Interval(float(m), float(a), float(b)) for m, a, b in zip(values.mean(axis=0), low, high, strict=True)
+    ]
+
+
+def paired(
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Interval:
+    """The interval of `mean(left - right)`, both `(users,)` on the same users."""
+    return intervals((left - right)[:, None], resamples, seed, confidence)[0]

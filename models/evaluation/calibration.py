@@ -1,0 +1,46 @@
+"""Calibration: whether a score, turned into a probability, means what it says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data import BoolArray
+
+Doubles = NDArray[np.float64]
+
+
+class Logistic(NamedTuple):
+    """`probability = 1 / (1 + exp(-(slope * score + shift)))`."""
+
+    slope: float
+    shift: float
+
+    def __call__(self, scores: Doubles) -> Doubles:
+        """Probabilities of scores."""
+        return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * scores + self.shift, -30, 30))))
+
+
+def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logistic:
+    """The likeliest slope and shift, by Newton's method (Platt, "Probabilistic outputs ...", 1999)."""
+    design = np.stack([scores, np.ones_like(scores)], axis=1)
+    rate = np.clip(outcomes.mean(), 1e-6, 1 - 1e-6) if len(outcomes) else 0.5
+    at = np.array([0.0, np.log(rate / (1 - rate))])
+    for _ in range(steps):
+        expected = Logistic(*at)(scores)
+        curvature = (design * (expected * (1 - expected))[:, None]).T @ design + 1e-6 * np.eye(2)
+        at = at + np.linalg.solve(curvature, design.T @ (outcomes - expected) - 1e-6 * at)
+    return Logistic(float(at[0]), float(at[1]))
+
+
+def calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
+    """Expected calibration error: mean gap between promised and observed rate over bins of equal size.
+
+    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    gaps = [abs(probabilities[part].mean() - outcomes[part].mean()) * len(part) for part in parts]
+    return float(sum(gaps) / max(len(order), 1))

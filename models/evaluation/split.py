@@ -1,0 +1,160 @@
+"""The temporal split: what was relevant in a window, what could be recommended, and to whom it says what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from models.data import EVENT_TYPES, BoolArray, Dataset, IntArray
+
+DAY = 86_400
+PURCHASE = EVENT_TYPES.index("purchase")
+SLICES = ("all", "warm", "cold_item", "cold_user", "query_only", "launch_week")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One window as an exam: users, the right answers, and what may be answered.
+
+    Args:
+        past: The dataset as it was known at the window's start; all that a model may see.
+        users: `(n,)` indices into `past.users`: those with something relevant in the window.
+        relevant: `(n, items)`, an entry where the user chose the item in the window.
+        candidates: `(items,)` released and sellable at the window's start.
+        exclude: `(n, items)`, an entry where the user owned or had bought the item before.
+        slices: For each slice the relevant entries that count in it, `(n, items)`; users without one are not in it.
+    """
+
+    past: Dataset
+    users: IntArray
+    relevant: sparse.csr_matrix
+    candidates: BoolArray
+    exclude: sparse.csr_matrix
+    slices: dict[str, sparse.csr_matrix]
+
+    def part(self, rows: IntArray) -> Exam:
+        """The exam of some of the users."""
+        return Exam(
+            self.past,
+            self.users[rows],
+            self.relevant[rows],
+            self.candidates,
+            self.exclude[rows],
+            {name: matrix[rows] for name, matrix in self.slices.items()},
+        )
+
+
+def exam(
+    data: Dataset,
+    start: int,
+    end: int,
+    *,
+    trained_until: int,
+    launch_days: int = 7,
+    most_users: int | None = None,
+    seed: int = 0,
+) -> Exam:
+    """The exam of the window `[start, end)`.
+
+    Args:
+        data: Everything known now.
+        start: First second of the window; models see nothing at or after it.
+        end: First second after it.
+        trained_until: What happened before it was in training; items without an event there are cold.
+        launch_days: Length of a phone's launch week.
+        most_users: At most this many users, drawn with the seed.
+        seed: Of the draw.
+    """
+    past = data.until(start)
+    # A phone counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not known.
+    window = data.interactions.between(start, end).positive()
+    sold = np.zeros(len(data.catalogue), bool)
+    sold[window.item] = True
+    candidates = (data.catalogue.released_at < start) & (data.catalogue.is_sellable | sold)
+    owned = _owned(past)
+    chosen = _pairs(window.user, window.item, owned.shape)
+    chosen = _columns(_without(chosen, owned), candidates)
+    users = np.flatnonzero(np.diff(chosen.indptr))
+    if most_users is not None and len(users) > most_users:
+        users = np.sort(np.random.default_rng(seed).choice(users, most_users, replace=False))
+    relevant = chosen[users].tocsr()
+    relevant.sort_indices()
+    return Exam(
+        past,
+        users,
+        relevant,
+        candidates,
+        owned[users],
+        _slices(
+            data,
+            past,
+            users,
+            relevant,
+            trained_until=trained_until,
+            launched_after=start - launch_days * DAY,
+        ),
+    )
+
+
+def _slices(
+    data: Dataset,
+    past: Dataset,
+    users: IntArray,
+    relevant: sparse.csr_matrix,
+    *,
+    trained_until: int,
+    launched_after: int,
+) -> dict[str, sparse.csr_matrix]:
+    """Relevant entries by slice: by who the user is, or by what the item is."""
+    before = past.interactions.positive()
+    is_warm = np.isin(users, before.user)
+    has_asked = np.isin(users, past.queries.user)
+    trained = before.item[before.at < trained_until]
+    is_cold = ~np.isin(np.arange(len(data.catalogue)), trained)
+    is_launched = data.catalogue.released_at >= launched_after
+    return {
+        "all": relevant,
+        "warm": _rows(relevant, is_warm),
+        "cold_item": _columns(relevant, is_cold),
+        "cold_user": _rows(relevant, ~is_warm),
+        "query_only": _rows(relevant, ~is_warm & has_asked),
+        "launch_week": _columns(relevant, is_launched),
+    }
+
+
+def _owned(past: Dataset) -> sparse.csr_matrix:
+    """`(users, items)`: what users own by their account, or had bought."""
+    bought = past.interactions.where(past.interactions.event_type == PURCHASE)
+    owners = np.flatnonzero(past.users.owned_item >= 0)
+    return _pairs(
+        np.concatenate([bought.user, owners]),
+        np.concatenate([bought.item, past.users.owned_item[owners]]),
+        (len(past.users), len(past.catalogue)),
+    )
+
+
+def _pairs(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    matrix: sparse.csr_matrix = sparse.csr_matrix(
+        (np.ones(len(users), np.float32), (users, items)), shape=shape
+    )
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def _without(matrix: sparse.csr_matrix, other: sparse.csr_matrix) -> sparse.csr_matrix:
+    return (matrix - matrix.multiply(other)).tocsr()
+
+
+def _rows(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+    kept = (sparse.diags(keep.astype(np.float32)) @ matrix).tocsr()
+    kept.eliminate_zeros()
+    return kept
+
+
+def _columns(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+    kept = (matrix @ sparse.diags(keep.astype(np.float32))).tocsr()
+    kept.eliminate_zeros()
+    return kept

@@ -1,0 +1,204 @@
+"""Metrics against independent libraries and by hand."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from models.evaluation.bootstrap import intervals, paired
+from models.evaluation.calibration import calibration_error, fit_logistic
+from models.evaluation.coverage import coverage, gini
+from models.evaluation.diversity import diversity
+from models.evaluation.exposure import clicked, shown_propensity, snips
+from models.evaluation.fairness import disparity, groups_of, price_bands
+from models.evaluation.lists import judge, top_lists, top_of_scores
+from models.evaluation.metrics import RANKING
+from models.evaluation.novelty import novelty, serendipity
+from models.interface import Factors
+from tests.models.collaborative.shop import shop
+
+USERS, ITEMS, K = 40, 30, 10
+
+
+@pytest.fixture(scope="module")
+def scores() -> np.ndarray:
+    return np.random.default_rng(0).random((USERS, ITEMS)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def relevant() -> sparse.csr_matrix:
+    matrix = sparse.random(USERS, ITEMS, 0.15, format="csr", random_state=1)
+    matrix.data[:] = 1
+    matrix.sort_indices()
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("recall", "recall@10"),
+        ("precision", "precision@10"),
+        ("ndcg", "ndcg@10"),
+        ("mrr", "mrr@10"),
+        ("map", "map@10"),
+        ("hit_rate", "hit_rate@10"),
+    ],
+)
+def test_ranking_metrics_agree_with_ranx(
+    ours: str, theirs: str, scores: np.ndarray, relevant: sparse.csr_matrix
+) -> None:
+    from ranx import Qrels, Run, evaluate
+
+    asked = np.flatnonzero(np.diff(relevant.indptr))
+    truth = Qrels({f"u{u:02d}": {f"i{i}": 1 for i in relevant[u].indices} for u in asked})
+    run = Run({f"u{u:02d}": {f"i{i}": float(scores[u, i]) for i in range(ITEMS)} for u in asked})
+    evaluate(truth, run, theirs)
+    expected = np.array([run.scores[theirs][f"u{u:02d}"] for u in asked])
+    judged = judge(top_of_scores(scores[asked].copy(), K), relevant[asked])
+    np.testing.assert_allclose(RANKING[ours](judged, K), expected, atol=1e-9)
+
+
+def test_ndcg_agrees_with_scikit_learn(scores: np.ndarray, relevant: sparse.csr_matrix) -> None:
+    from sklearn.metrics import ndcg_score
+
+    asked = np.flatnonzero(np.diff(relevant.indptr))
+    judged = judge(top_of_scores(scores[asked].copy(), K), relevant[asked])
+    expected = ndcg_score(relevant[asked].toarray(), scores[asked], k=K)
+    assert RANKING["ndcg"](judged, K).mean() == pytest.approx(expected)
+
+
+def test_lists_leave_out_what_is_excluded_and_settle_ties_by_item() -> None:
+    scores = np.array([[1, 3, 3, 3, 2], [0, 0, np.nan, 0, 0]], np.float32)
+    exclude = sparse.csr_matrix(([1.0], ([0], [2])), shape=(2, 5))
+    allowed = np.array([True, True, True, True, False])
+    assert top_of_scores(scores, 4, exclude, allowed).tolist() == [[1, 3, 0, -1], [0, 1, 3, -1]]
+
+
+def test_blocked_lists_are_the_whole_sort() -> None:
+    random = np.random.default_rng(3)
+    factors = Factors(
+        random.standard_normal((500, 8)).astype(np.float32),
+        random.standard_normal((90, 8)).astype(np.float32),
+    )
+    whole = np.argsort(-(factors.users @ factors.items.T), axis=1, kind="stable")[:, :20]
+    assert np.array_equal(top_lists(factors, 20), whole)
+
+
+def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:
+    random = np.random.default_rng(4)
+    users, items, k = 1_000_000, 5_000, 100
+    start = random.integers(0, items, (users, 1), dtype=np.int32)
+    lists = (start + np.arange(k, dtype=np.int32)) % items
+    relevant = sparse.csr_matrix(
+        (
+            np.ones(3 * users, np.float32),
+            random.integers(0, items, 3 * users),
+            np.arange(0, 3 * users + 1, 3),
+        ),
+        shape=(users, items),
+    )
+    began = time.process_time()
+    judged = judge(lists, relevant)
+    values = {name: metric(judged, k).mean() for name, metric in RANKING.items()}
+    assert time.process_time() - began < 20
+    assert values["recall"] == pytest.approx(k / items, rel=0.05)
+
+
+def test_coverage_and_gini_know_even_and_constant_lists() -> None:
+    everything = np.ones(20, bool)
+    even = np.arange(20, dtype=np.int32).reshape(10, 2)
+    constant = np.tile(np.array([0, 1], np.int32), (10, 1))
+    assert coverage(even, everything) == 1 and gini(even, everything) == pytest.approx(0)
+    assert coverage(constant, everything) == 0.1 and gini(constant, everything) == pytest.approx(0.9)
+
+
+def test_novelty_counts_bits_and_serendipity_what_popularity_missed() -> None:
+    lists = np.array([[0, 1], [1, -1]], np.int32)
+    assert novelty(lists, np.array([8, 2]), 16).tolist() == [2.0, 3.0]
+    relevant = sparse.csr_matrix(np.array([[1, 1], [0, 1]], float))
+    popular = np.array([[0, 5], [0, 5]], np.int32)
+    assert serendipity(lists, popular, relevant).tolist() == [0.5, 0.5]
+
+
+def test_diversity_is_one_minus_the_mean_cosine_of_pairs() -> None:
+    vectors = np.random.default_rng(5).standard_normal((9, 4)).astype(np.float32)
+    lists = np.array([[0, 1, 2], [3, 3, 3], [4, -1, -1]], np.int32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = 1 - np.mean([unit[0] @ unit[1], unit[0] @ unit[2], unit[1] @ unit[2]])
+    np.testing.assert_allclose(diversity(lists, vectors), [expected, 0, 0], atol=1e-6)
+
+
+def test_calibration_finds_the_curve_and_sees_when_it_is_bent() -> None:
+    random = np.random.default_rng(6)
+    scores = random.standard_normal(20_000)
+    outcomes = random.random(20_000) < 1 / (1 + np.exp(-(1.5 * scores - 1)))
+    curve = fit_logistic(scores, outcomes)
+    assert curve.slope == pytest.approx(1.5, abs=0.1) and curve.shift == pytest.approx(-1, abs=0.1)
+    assert calibration_error(curve(scores), outcomes) < 0.02
+    assert calibration_error(np.clip(2 * curve(scores), 0, 1), outcomes) > 0.15
+
+
+def test_disparity_is_zero_where_lists_show_what_is_chosen_and_one_where_they_never_do() -> None:
+    relevant = sparse.csr_matrix(np.array([[1, 0, 0, 1]], float))
+    groups = groups_of(np.array(["a", "a", "b", "b"]))
+    assert disparity(np.array([[1, 2]], np.int32), groups, relevant) == pytest.approx(0)
+    only_a = sparse.csr_matrix(np.array([[1, 1, 0, 0]], float))
+    assert disparity(np.array([[2, 3]], np.int32), groups, only_a) == pytest.approx(1)
+    bands = price_bands(np.array([1, 2, 3, 4, np.nan], np.float32))
+    assert bands.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(7)
+    covered = [
+        bounds.low <= 0.3 <= bounds.high
+        for number in range(150)
+        for bounds in intervals((random.random((200, 1)) < 0.3).astype(float), 300, number)
+    ]
+    assert 0.88 <= np.mean(covered) <= 0.99
+
+
+def test_a_paired_interval_is_narrower_than_an_unpaired_one() -> None:
+    random = np.random.default_rng(8)
+    base = random.random(500)
+    better = base + 0.01 + 0.001 * random.standard_normal(500)
+    bounds = paired(better, base)
+    assert 0 < bounds.low < bounds.value < bounds.high < 0.012
+    assert intervals(better[:, None])[0].low < intervals(base[:, None])[0].high
+
+
+def test_snips_undoes_the_logging_policys_taste() -> None:
+    """Item 0 is shown nine times as often as item 1, which is clicked more: the naive mean is wrong."""
+    random = np.random.default_rng(9)
+    propensity = np.array([0.9, 0.1])
+    clicks = np.array([0.1, 0.5])
+    shown = (random.random(40_000) < 0.1).astype(int)
+    reward = (random.random(40_000) < clicks[shown]).astype(float)
+    uniform = snips(reward, propensity[shown], np.full(40_000, 0.5))
+    assert uniform == pytest.approx(0.3, abs=0.02)
+    assert abs(reward.mean() - 0.3) > 0.1
+    assert np.isnan(snips(reward, propensity[shown], np.zeros(40_000)))
+
+
+def test_a_click_is_an_event_on_the_shown_item_soon_after() -> None:
+    data = shop(users=4, items=6, events=3)
+    events = data.interactions
+    events = events.where(np.arange(len(events)) < 2)
+    shown = events.where(np.array([True, True]))
+    for delay, expected in ((0, True), (3000, True), (3700, False), (-10, False)):
+        moved = type(events)(
+            shown.user, shown.item, np.zeros(2, np.int8), np.zeros(2, np.float32), shown.at - delay
+        )
+        assert clicked(moved, events, 6).tolist() == [expected, expected], delay
+
+
+def test_propensities_add_up_to_the_slots_of_a_slate() -> None:
+    data = shop(users=10, items=20, events=5)
+    events = data.interactions
+    seen = type(events)(
+        events.user, events.item, np.zeros(len(events), np.int8), events.weight * 0, events.at
+    )
+    assert shown_propensity(seen, 20, slots=2).sum() == pytest.approx(2, rel=0.05)
