@@ -1,0 +1,21 @@
+"""What each version of a model reads: changing a model's inputs means a new service beside the old one."""
+
+from feast import FeatureService
+
+from features.entities import OWNER
+from features.views import at_scoring, item_content, item_offer, item_statistics, user_activity, user_queries
+
+fusion_v1 = FeatureService(
+    name="fusion_v1",
+    features=[user_activity, item_statistics, item_offer, item_content, user_queries, at_scoring],
+    description="All that the first fusion model reads when it scores a user and a phone.",
+    owner=OWNER,
+    tags={"model": "fusion", "version": "1"},
+)
+fusion_v1_training = FeatureService(
+    name="fusion_v1_training",
+    features=[user_activity, at_scoring],
+    description="The point-in-time columns of the first fusion model's training rows.",
+    owner=OWNER,
+    tags={"model": "fusion", "version": "1"},
+)

@@ -1,0 +1,153 @@
+"""Arrow columns as the bytes that Feast's online stores hold: values as serialized `Value` messages, entity keys.
+
+Feast builds a protobuf object for every value. Here a column's distinct values are serialized once each, and columns
+of floating point numbers by copying their bytes behind the field's tag, which gives the same bytes.
+Wire format: https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from feast import FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.repo_config import RepoConfig
+from feast.type_map import python_values_to_proto_values
+from feast.value_type import ValueType
+
+MISSING = Value().SerializeToString()
+"""What Feast writes for a missing value: a message without content."""
+
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_PACKED_FLOATS = b"\x0a"  # field 1 of FloatList and DoubleList, length-delimited
+
+
+class ColumnWriter(ABC):
+    """An online store that takes an Arrow table with one row for each entity."""
+
+    @abstractmethod
+    def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
+        """Write the view's features of every row, in one transaction where the store has them."""
+
+
+def encode(column: pa.ChunkedArray | pa.Array, kind: ValueType) -> list[bytes]:
+    """Each value of a column as Feast's `Value` message, serialized; null and NaN are `MISSING`.
+
+    Args:
+        kind: The feature's type as declared in its view.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if kind in (ValueType.DOUBLE, ValueType.FLOAT):
+        return _floats(array, kind)
+    if kind in (ValueType.FLOAT_LIST, ValueType.DOUBLE_LIST):
+        return _float_lists(array, kind)
+    if pa.types.is_nested(array.type):
+        return [value.SerializeToString() for value in python_values_to_proto_values(array.to_pylist(), kind)]
+    if pa.types.is_timestamp(array.type):
+        array = pc.divide(array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()), 1_000_000)
+    return by_distinct(array, lambda values: _scalars(values, kind))
+
+
+def by_distinct(array: pa.Array, serialize: Callable[[list[Any]], list[bytes]]) -> list[bytes]:
+    """`serialize` applied to the distinct values, then spread to the rows; null is `MISSING`."""
+    coded = pc.dictionary_encode(array)
+    messages = serialize(coded.dictionary.to_pylist())
+    messages.append(MISSING)
+    codes = coded.indices.fill_null(len(messages) - 1).to_numpy()
+    return np.asarray([*messages, None], dtype=object)[:-1][codes].tolist()
+
+
+def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) -> list[bytes]:
+    """Each row's entity key in Feast's encoding.
+
+    Args:
+        columns: The join keys with their values, none of which is null.
+        version: The configured `entity_key_serialization_version`.
+    """
+    if version == 3 and len(columns) == 1 and pa.types.is_string(columns[0][1].type):
+        name, values = columns[0]
+        first = values[0].as_py() if len(values) else ""
+        sample = serialize_entity_key(EntityKey(join_keys=[name], entity_values=[Value(string_val=first)]), 3)
+        prefix = sample[: len(sample) - 4 - len(first.encode())]
+        length = struct.Struct("<I").pack
+        texts = [value.encode() for value in values.to_pylist()]
+        return [prefix + length(len(text)) + text for text in texts]
+    names = [name for name, _ in columns]
+    messages = [python_values_to_proto_values(values.to_pylist(), ValueType.UNKNOWN) for _, values in columns]
+    return [
+        serialize_entity_key(EntityKey(join_keys=names, entity_values=row), version)
+        for row in zip(*messages, strict=True)
+    ]
+
+
+def moments(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list[Any]:
+    """Each timestamp of a column as `convert` gives it; a night has few distinct ones."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    coded = pc.dictionary_encode(array.cast(pa.timestamp("us", tz="UTC")))
+    converted = [convert(moment) for moment in coded.dictionary.to_pylist()]
+    return [converted[code] for code in coded.indices.to_pylist()]
+
+
+def _tag(field: str, wire: int) -> bytes:
+    return _varint(Value.DESCRIPTOR.fields_by_name[field].number << 3 | wire)
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _scalars(values: list[Any], kind: ValueType) -> list[bytes]:
+    return (
+        [value.SerializeToString() for value in python_values_to_proto_values(values, kind)] if values else []
+    )
+
+
+def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
+    """Tag and little-endian bytes of each number."""
+    field, wire, dtype = (
+        ("double_val", _FIXED64, "<f8") if kind == ValueType.DOUBLE else ("float_val", _FIXED32, "<f4")
+    )
+    tag = _tag(field, wire)
+    numbers = array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    width = len(tag) + np.dtype(dtype).itemsize
+    packed = np.empty((len(numbers), width), np.uint8)
+    packed[:, : len(tag)] = np.frombuffer(tag, np.uint8)
+    packed[:, len(tag) :] = numbers.astype(dtype).view(np.uint8).reshape(len(numbers), -1)
+    messages = packed.view(f"V{width}").ravel().tolist()
+    for row in np.flatnonzero(np.isnan(numbers)):
+        messages[row] = MISSING
+    return messages
+
+
+def _float_lists(array: pa.Array, kind: ValueType) -> list[bytes]:
+    """Tag, lengths and the packed numbers of each list; every distinct length has one header."""
+    field, dtype = ("double_list_val", "<f8") if kind == ValueType.DOUBLE_LIST else ("float_list_val", "<f4")
+    if not pa.types.is_list(array.type):
+        array = array.cast(pa.list_(array.type.value_type))
+    tag, size = _tag(field, _LENGTH), np.dtype(dtype).itemsize
+    lengths = pc.list_value_length(array).fill_null(0).to_numpy()
+    content = memoryview(array.flatten().to_numpy(zero_copy_only=False).astype(dtype).tobytes())
+    headers = {}
+    for length in set(lengths.tolist()):
+        packed = _PACKED_FLOATS + _varint(length * size) if length else b""
+        headers[length] = tag + _varint(len(packed) + length * size) + packed
+    ends = (np.cumsum(lengths) * size).tolist()
+    present = array.is_valid().to_pylist()
+    return [
+        headers[length] + content[end - length * size : end] if known else MISSING
+        for length, end, known in zip(lengths.tolist(), ends, present, strict=True)
+    ]

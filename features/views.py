@@ -1,0 +1,138 @@
+"""What is known about users and phones, when it goes out of date, and what is computed at the moment of scoring."""
+
+from datetime import timedelta
+
+import pandas as pd
+from feast import FeatureView
+from feast.field import Field
+from feast.on_demand_feature_view import on_demand_feature_view
+from feast.types import Array, Bool, Float32, Float64, Int64, UnixTimestamp
+
+from features import sources
+from features.entities import OWNER, item, user
+
+WINDOWS = ("7d", "30d", "all")
+
+
+def _counts(*events: str) -> list[Field]:
+    return [
+        Field(name=f"{event}_count_{window}", dtype=Int64, description=f"{event} events, {window}")
+        for event in events
+        for window in WINDOWS
+    ]
+
+
+user_activity = FeatureView(
+    name="user_activity",
+    entities=[user],
+    ttl=timedelta(days=730),
+    schema=[
+        *_counts("view", "cart", "purchase", "query"),
+        Field(
+            name="mean_viewed_price_30d", dtype=Float64, description="Mean price of phones viewed, 30 days"
+        ),
+        Field(name="distinct_brand_count_30d", dtype=Int64, description="Brands looked at, 30 days"),
+        Field(name="owned_price", dtype=Float64, description="Price of the phone that the user owns"),
+        Field(name="last_active_at", dtype=UnixTimestamp, description="End of the last day with an event"),
+    ],
+    source=sources.user_activity_source,
+    description="What a user did, over three windows, in whole days.",
+    owner=OWNER,
+    tags={"stage": "features", "table": "marts/mart_user_activity"},
+)
+
+item_statistics = FeatureView(
+    name="item_statistics",
+    entities=[item],
+    ttl=timedelta(days=730),
+    schema=[
+        *_counts("impression", "view", "cart", "purchase", "return"),
+        Field(name="rating_mean", dtype=Float64, description="Mean stars"),
+        Field(name="view_rate_30d", dtype=Float64, description="Views for each impression, 30 days"),
+        Field(name="price_change_30d", dtype=Float64, description="Relative change of price, 30 days"),
+    ],
+    source=sources.item_statistics_source,
+    description="What all users did with a phone, over three windows.",
+    owner=OWNER,
+    tags={"stage": "features", "table": "marts/mart_item_statistics"},
+)
+
+item_offer = FeatureView(
+    name="item_offer",
+    entities=[item],
+    ttl=timedelta(days=3650),
+    schema=[
+        Field(name="price", dtype=Float64, description="Price in the shop's currency"),
+        Field(name="is_in_stock", dtype=Bool, description="Whether it could be bought"),
+        Field(
+            name="released_at", dtype=UnixTimestamp, description="Release, or when the phone was first seen"
+        ),
+    ],
+    source=sources.item_offer_source,
+    description="A phone's price and stock at any moment.",
+    owner=OWNER,
+    tags={"stage": "features", "table": "clean/item_price_history"},
+)
+
+item_content = FeatureView(
+    name="item_content",
+    entities=[item],
+    ttl=timedelta(days=3650),
+    schema=[
+        Field(
+            name="text", dtype=Array(Float32), description="Vector of title, description and specifications"
+        ),
+        Field(name="image", dtype=Array(Float32), description="Vector of the picture"),
+    ],
+    source=sources.item_content_source,
+    description="What a phone's text and picture say, as vectors.",
+    owner=OWNER,
+    tags={"stage": "features", "table": "embeddings/items"},
+)
+
+user_queries = FeatureView(
+    name="user_queries",
+    entities=[user],
+    ttl=timedelta(days=730),
+    schema=[
+        Field(name="query_text", dtype=Array(Float32), description="Mean vector of the texts asked"),
+        Field(name="query_image", dtype=Array(Float32), description="Mean vector of the pictures asked"),
+        Field(name="query_audio", dtype=Array(Float32), description="Mean vector of what was spoken"),
+    ],
+    source=sources.user_queries_source,
+    description="What a user asked for by text, picture or voice, as mean vectors.",
+    owner=OWNER,
+    tags={"stage": "features", "table": "embeddings/queries"},
+)
+
+
+@on_demand_feature_view(
+    sources=[user_activity[["last_active_at", "owned_price"]], item_offer, sources.scoring_moment],
+    schema=[  # Feast compares these with what it infers, which has no descriptions
+        Field(name="days_since_last_event", dtype=Float64),
+        Field(name="phone_age_days", dtype=Float64),
+        Field(name="price_gap_to_owned", dtype=Float64),
+    ],
+    mode="pandas",
+    description="What depends on the moment, the user and the phone together: whole days since the user's last active "
+    "day, days since the phone's release, its price above that of the user's own phone relative to the latter.",
+    owner=OWNER,
+    tags={"stage": "features"},
+)
+def at_scoring(inputs: pd.DataFrame) -> pd.DataFrame:
+    """One row for each of `inputs`; null where the phone, the owned phone or any earlier activity is unknown."""
+    import pandas as pd  # Feast keeps this function's text and runs it elsewhere
+
+    def moments(column: str) -> "pd.Series[pd.Timestamp]":
+        values = inputs[column]
+        # Feast gives seconds where it tries the function out, moments elsewhere.
+        return pd.to_datetime(values, utc=True, unit="s" if pd.api.types.is_numeric_dtype(values) else "ns")
+
+    day = pd.Timedelta(days=1)
+    scored = moments("scored_at")
+    outputs = pd.DataFrame(index=inputs.index)
+    outputs["days_since_last_event"] = ((scored - moments("last_active_at")) / day).floordiv(1)
+    outputs["phone_age_days"] = (scored - moments("released_at")) / day
+    price, owned = inputs["price"].astype("float64"), inputs["owned_price"].astype("float64")
+    outputs["price_gap_to_owned"] = (price - owned) / owned.where(owned > 0)
+    return outputs

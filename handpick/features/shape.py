@@ -1,0 +1,43 @@
+"""The columns of the feature tables, as the feature repository declares them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from features.views import at_scoring, item_statistics, user_activity
+
+MOMENT = "last_active_at"
+"""Kept instead of a count of days, which would change every night for every user; the days are computed from it."""
+
+ARROW = {"Int64": pa.int64(), "Float64": pa.float64()}
+
+USER_COLUMNS: dict[str, pa.DataType] = {
+    **{field.name: ARROW[str(field.dtype)] for field in user_activity.features if field.name != MOMENT},
+    "days_since_last_event": pa.int64(),
+}
+"""Columns of `features/users` after `user_id`, and of `features/training` after its keys."""
+
+ITEM_COLUMNS: dict[str, pa.DataType] = {
+    **{field.name: ARROW[str(field.dtype)] for field in item_statistics.features},
+    "days_on_sale": pa.int64(),
+}
+"""Columns of `features/items` after `item_id`."""
+
+PAIR_COLUMNS: dict[str, pa.DataType] = {
+    field.name: pa.float64() for field in at_scoring.features if field.name not in USER_COLUMNS
+}
+"""Columns of `features/training` that depend on the phone, too."""
+
+COUNTS = tuple(name for name in USER_COLUMNS if "_count_" in name)
+"""User columns that are 0, not unknown, before a user has done anything."""
+
+TRAINING_SCHEMA = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("user_id", pa.string()),
+        ("item_id", pa.string()),
+        ("event_timestamp", pa.timestamp("us", "UTC")),
+        *USER_COLUMNS.items(),
+        *PAIR_COLUMNS.items(),
+    ]
+)
