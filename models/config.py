@@ -148,8 +148,8 @@ MEMBERS = Literal[
 ]  # fmt: skip
 """Members by the name they carry in configuration, evaluation and `source`."""
 
-HYBRIDS = Literal["weighted", "cascade_content_first", "cascade_behaviour_first", "stacked"]
-"""Hybrids by name."""
+HYBRIDS = Literal["cascade_content_first", "cascade_behaviour_first", "stacked"]
+"""Hybrids beside the weighted one, by name."""
 
 
 class FamilyConfig(Config):
@@ -159,7 +159,7 @@ class FamilyConfig(Config):
         get_args(MEMBERS), min_length=1, description="Members fitted and measured every night."
     )
     hybrids: tuple[HYBRIDS, ...] = Field(
-        get_args(HYBRIDS), description="Hybrids measured every night; the weighted one scores the lists."
+        get_args(HYBRIDS), description="Hybrids measured every night beside the weighted one, which scores the lists."
     )
     popularity: PopularityConfig = PopularityConfig()
     freshness: FreshnessConfig = FreshnessConfig()

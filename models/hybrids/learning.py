@@ -1,0 +1,148 @@
+"""Learns blend weights: coordinate search on validation NDCG, and a second look before a segment gets its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.data import FloatArray, IntArray, StringArray
+from models.evaluation.bootstrap import paired
+
+GRID = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5)
+LEAST_GAIN = 2e-4
+SWEEPS = 4
+FEW_USERS = 60
+"""Segments with fewer validation users than this share the weights of all."""
+
+
+class Learned(NamedTuple):
+    """Weights and what validation said.
+
+    Args:
+        weights: By segment, then member; they sum to 1 in each segment.
+        ndcg: Validation NDCG@k by segment, and `all`.
+        own: Segments with weights of their own; the others have those of all users.
+    """
+
+    weights: dict[str, dict[str, float]]
+    ndcg: dict[str, float]
+    own: list[str]
+
+
+class Answers(NamedTuple):
+    """Validation users' standardised scores and right answers.
+
+    Args:
+        scores: `(members, users, items) float32`, minus infinity where an item may not be recommended.
+        relevant: `(users, items)`.
+        k: The list length whose NDCG is sought.
+    """
+
+    scores: FloatArray
+    relevant: sparse.csr_matrix
+    k: int
+
+    def part(self, rows: IntArray) -> Answers:
+        """Some of the users."""
+        return Answers(self.scores[:, rows], self.relevant[rows], self.k)
+
+    def blended(self, weights: NDArray[np.float64]) -> FloatArray:
+        """`(users, items)`: the weighted sum; exclusions stay minus infinity."""
+        total = np.zeros(self.scores.shape[1:], np.float32)
+        for weight, scores in zip(weights, self.scores, strict=True):
+            if weight:
+                total += np.float32(weight) * scores
+        return total
+
+    def ndcg(self, total: FloatArray) -> NDArray[np.float64]:
+        """`(users,)` NDCG@k of blended scores, from the ranks of the relevant items alone."""
+        counts = np.diff(self.relevant.indptr)
+        user = np.repeat(np.arange(len(counts)), counts)
+        own = total[user, self.relevant.indices]
+        rank = (total[user] > own[:, None]).sum(axis=1)
+        gains = np.where((rank < self.k) & np.isfinite(own), 1 / np.log2(rank + 2), 0)
+        ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
+        return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]
+
+
+def learn_weights(
+    answers: Answers, names: list[str], segment: StringArray, all_segments: list[str]
+) -> Learned:
+    """Weights for everybody, and for each segment where weights of its own hold on users they were not learned on.
+
+    Args:
+        answers: The validation window.
+        names: The members, in the order of `answers.scores`.
+        segment: `(users,)` each user's segment.
+        all_segments: All segments that there can be; each gets weights.
+    """
+    common = search(answers)
+    weights, own = {}, []
+    measured = {"all": float(answers.ndcg(answers.blended(common)).mean())}
+    for name in all_segments:
+        rows = np.flatnonzero(segment == name)
+        chosen = common
+        if len(rows) >= FEW_USERS:
+            part = answers.part(rows)
+            if _holds(part, common):
+                chosen = search(part, common)
+                own.append(name)
+            measured[name] = float(part.ndcg(part.blended(chosen)).mean())
+        weights[name] = _named(chosen, names)
+    return Learned(weights, measured, own)
+
+
+def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """`(members,)` weights: from the best member, or a start, one weight at a time while NDCG@k grows."""
+    members = len(answers.scores)
+    alone = np.array([answers.ndcg(scores).mean() for scores in answers.scores])
+    weights = np.eye(members)[int(alone.argmax())] if start is None else start.copy()
+    best = max(float(answers.ndcg(answers.blended(weights)).mean()), 0.0)
+    for _ in range(SWEEPS):
+        before = best
+        for member in np.argsort(-alone, kind="stable"):
+            others = weights.copy()
+            others[member] = 0
+            rest = answers.blended(others)
+            for weight in GRID:
+                if weight == weights[member] or (weight == 0 and not others.any()):
+                    continue
+                value = float(answers.ndcg(rest + np.float32(weight) * answers.scores[member]).mean())
+                # A weight of nought is kept on a tie: fewer members, simpler reasons.
+                if value > best + (LEAST_GAIN if weight else 0):
+                    best, weights[member] = value, weight
+        if best - before < LEAST_GAIN:
+            break
+    return weights
+
+
+def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
+    """Whether weights learned on each half of a segment's users beat the common ones on the other half."""
+    order = np.arange(part.scores.shape[1])
+    gains = np.zeros(len(order))
+    baseline = part.ndcg(part.blended(common))
+    for half in (order % 2 == 0, order % 2 == 1):
+        learned = search(part.part(np.flatnonzero(half)), common)
+        other = np.flatnonzero(~half)
+        tested = part.part(other)
+        gains[other] = tested.ndcg(tested.blended(learned)) - baseline[other]
+    return paired(gains, np.zeros_like(gains), resamples=400, confidence=0.8).low > 0
+
+
+def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
+    total = weights.sum() or 1.0
+    return {name: round(float(w / total), 4) for name, w in zip(names, weights, strict=True) if w}
+
+
+def explained(weights: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """For each segment one line that a person reads: `fusion 0.53, item_cosine 0.27 ...`."""
+    return {
+        segment: ", ".join(
+            f"{name} {weight:.2f}" for name, weight in sorted(part.items(), key=lambda x: (-x[1], x[0]))
+        )
+        for segment, part in weights.items()
+    }

@@ -1,0 +1,34 @@
+"""The family fitted before the validation window of the made-up shop."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.collaborative.base import Member
+from models.config import FamilyConfig
+from models.data import Dataset
+from models.evaluation.split import Exam, exam
+from models.family import CLASSES, make
+from tests.models.collaborative.shop import DAY, DAYS, shop
+
+TRAINED, VALIDATED = (DAYS - 14) * DAY, (DAYS - 7) * DAY
+
+
+@pytest.fixture(scope="session")
+def data() -> Dataset:
+    return shop(users=240)
+
+
+@pytest.fixture(scope="session")
+def members(data: Dataset) -> dict[str, Member]:
+    return {name: make(name, FamilyConfig()).fit(data.until(TRAINED), seed=3) for name in CLASSES}
+
+
+@pytest.fixture(scope="session")
+def validation(data: Dataset) -> Exam:
+    return exam(data.until(VALIDATED), TRAINED, VALIDATED, trained_until=TRAINED)
+
+
+@pytest.fixture(scope="session")
+def test(data: Dataset) -> Exam:
+    return exam(data, VALIDATED, data.as_of, trained_until=TRAINED)
