@@ -131,6 +131,8 @@ def _value_rules(column: Column) -> list[Rule]:
         found.append(
             (f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))")
         )
+    if column.type == "string" and not column.pattern and not column.one_of:
+        found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
     if column.type == "json":
         broken = f"{there} and (try_parse_json(`{name}`) is null or not ltrim(`{name}`) like '{{%')"
         found.append((f"{name} is not a JSON object", broken))

@@ -42,7 +42,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
             while chunk := result.fetchmany(FETCH_ROWS):
                 for row in chunk:
                     for column, value in zip(columns, row, strict=True):
-                        column.append(_text(value))
+                        column.append(as_text(value))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -52,7 +52,8 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
     return table.append_column("_source_line", pa.array(range(1, table.num_rows + 1), pa.int64()))
 
 
-def _text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
+    """A database value as text; None stays None."""
     if value is None:
         return None
     if isinstance(value, bool):

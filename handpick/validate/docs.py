@@ -50,8 +50,9 @@ def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
                 f"{flow.source} rows": (_sample(night, contract), row_expectations(contract, limits)),
                 f"{flow.source} shares": (_shares(contract, flow), share_expectations(contract, limits)),
             }
-            for name, (frame, suite) in suites.items():
-                failed += _judge(context, source, night, name, frame, suite)
+            for name, (frame, expectations) in suites.items():
+                suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+                failed += _judge(context, source, suite, frame, night)
         context.build_data_docs()
     return night.lake.partition("docs", night.logical_date) / PAGE, failed
 
@@ -91,20 +92,18 @@ def _shares(contract: Contract, flow: Flow) -> Any:
     return pd.DataFrame([{ROWS: flow.rows_in, SHARE_OF_ALL: bad / rows, **shares}])
 
 
-def _judge(
-    context: Any, source: Any, night: Night, name: str, frame: Any, expectations: list[Any]
-) -> list[str]:
+def _judge(context: Any, source: Any, suite: Any, frame: Any, night: Night) -> list[str]:
+    """Run one suite on one frame; returns the expectations that failed."""
     import great_expectations as gx
 
-    suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-    batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("night")
-    definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("night")
+    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
     context.validation_definitions.add(definition)
     run_time = datetime.combine(night.logical_date, datetime.min.time(), UTC)
     run = gx.RunIdentifier(run_name=night.logical_date.isoformat(), run_time=run_time)
     outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
     return [
-        f"{name}: {result.expectation_config.type} on {result.expectation_config.kwargs.get('column')}"
+        f"{suite.name}: {result.expectation_config.type} on {result.expectation_config.kwargs.get('column')}"
         for result in outcome.results
         if not result.success
     ]

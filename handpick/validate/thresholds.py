@@ -87,7 +87,8 @@ def _check_volume(night: Night, flow: Flow) -> None:
 
 
 def _rows(night: Night, table: str, day: date) -> int:
-    return ds.dataset(night.lake.partition(table, day), format="parquet").count_rows()
+    count: int = ds.dataset(night.lake.partition(table, day), format="parquet").count_rows()
+    return count
 
 
 def _check_freshness(night: Night, flow: Flow) -> list[str]:

@@ -1,0 +1,53 @@
+"""The dbt sources file, derived from the contracts: the valid rows as the warehouse reads them, with their tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from handpick.contracts.contract import Column, Contract
+
+NOTE = "# Written by `handpick contracts --write` from handpick/contracts; change it there.\n"
+WAREHOUSE_TYPES = {
+    "string": "varchar",
+    "number": "double",
+    "boolean": "boolean",
+    "timestamp": "timestamp with time zone",
+    "date": "date",
+    "json": "varchar",
+}
+
+
+def dbt_sources(contracts: dict[str, Contract]) -> str:
+    """The YAML of one dbt source, `valid`, with a table per contract."""
+    tables = [_table(contract) for contract in contracts.values()]
+    about = "Rows that keep their contract, as the validate stage wrote them."
+    document = {"version": 2, "sources": [{"name": "valid", "description": about, "tables": tables}]}
+    return NOTE + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _table(contract: Contract) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": contract.source, "description": contract.about}
+    if contract.freshness:
+        limits = {
+            "warn_after": {"count": int(contract.freshness.warn_hours), "period": "hour"},
+            "error_after": {"count": int(contract.freshness.stop_hours), "period": "hour"},
+        }
+        table["config"] = {"loaded_at_field": contract.freshness.column, "freshness": limits}
+    table["columns"] = [_column(column, contract) for column in contract.columns]
+    return table
+
+
+def _column(column: Column, contract: Contract) -> dict[str, Any]:
+    tests: list[Any] = ["not_null"] if column.is_required else []
+    if contract.key == (column.name,) and contract.is_log:
+        tests.append("unique")
+    if column.one_of:
+        tests.append({"accepted_values": {"arguments": {"values": list(column.one_of)}}})
+    entry: dict[str, Any] = {
+        "name": column.name,
+        "description": column.about,
+        "data_type": WAREHOUSE_TYPES[column.type],
+    }
+    return {**entry, "data_tests": tests} if tests else entry

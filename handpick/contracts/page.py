@@ -1,0 +1,86 @@
+"""The documentation page, derived from the contracts."""
+
+from __future__ import annotations
+
+from handpick.contracts.contract import Column, Contract
+from handpick.contracts.rules import HARMLESS, reasons_of
+
+HEAD = """<!-- Written by `handpick contracts --write` from handpick/contracts; change it there. -->
+# The contracts
+
+What each of the four sources promises. A row that breaks a rule is set aside whole, with every rule that it breaks
+([quarantine](quarantine.md)); a bad value in a column marked *emptied* is taken out while the row goes on. Values are
+read as text: numbers with a decimal point, dates and timestamps in ISO form (without an offset they are UTC), booleans
+as true/false, yes/no, t/f, y/n or 1/0. How to map your own columns onto these: [inputs](inputs.md).
+"""
+
+
+def contracts_page(contracts: dict[str, Contract]) -> str:
+    """The page in Markdown."""
+    return HEAD + "".join(_section(contract) for contract in contracts.values())
+
+
+def _section(contract: Contract) -> str:
+    lines = [
+        "",
+        f"## `{contract.source}`",
+        "",
+        f"{contract.about} Contract version {contract.version}.",
+        "",
+        "| column | type | needed | bounds | a bad value | what it is |",
+        "|---|---|---|---|---|---|",
+        *[_row(column) for column in contract.columns],
+        "",
+        *[f"- {fact}" for fact in _facts(contract)],
+        f"- Reasons, in the order in which the ledger names the first: {', '.join(reasons_of(contract))}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(column: Column) -> str:
+    needed = "yes" if column.is_required else ""
+    treatment = "row set aside" if column.severity == "critical" else "emptied"
+    return (
+        f"| `{column.name}` | {column.type} | {needed} | {bounds_of(column)} | {treatment} | {column.about} |"
+    )
+
+
+def bounds_of(column: Column) -> str:
+    """A column's bounds in words."""
+    parts = []
+    if column.at_least is not None:
+        parts.append(f"at least {column.at_least:g}")
+    if column.at_most is not None:
+        parts.append(f"at most {column.at_most:,.0f}")
+    if column.one_of:
+        parts.append(", ".join(f"`{choice}`" for choice in column.one_of))
+    if column.pattern:
+        parts.append(f"`{column.pattern}`".replace("|", "\\|"))
+    if column.is_past:
+        parts.append("not after the night")
+    return "; ".join(parts)
+
+
+def _facts(contract: Contract) -> list[str]:
+    key = " and ".join(f"`{name}`" for name in contract.key)
+    facts = [f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS)})."]
+    facts += [
+        f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier night's."
+        for reference in contract.references
+    ]
+    if contract.any_of:
+        facts.append(f"At least one of {', '.join(f'`{name}`' for name in contract.any_of)} must be there.")
+    if contract.freshness:
+        freshness = contract.freshness
+        facts.append(
+            f"The newest `{freshness.column}` may be {freshness.warn_hours / 24:g} days old without a warning, and "
+            f"{freshness.stop_hours / 24:g} before the night stops."
+        )
+    if contract.volume:
+        facts.append(
+            f"A night outside {contract.volume.at_least:g} to {contract.volume.at_most:g} times the last nights' median "
+            "stops."
+        )
+    if contract.late_days:
+        facts.append(f"After the first night, rows more than {contract.late_days} days late are set aside.")
+    return facts

@@ -1,0 +1,231 @@
+"""What an owner's folder, file or database holds, and how it may map onto the four sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from handpick.contracts import CONTRACTS, Column, Contract
+from handpick.errors import InputError
+from handpick.land.arrivals import SUFFIXES
+from handpick.land.proposals import name_score
+from handpick.land.rows import LINE, RAW
+
+LOOKED_AT = 5_000
+SAMPLES = 3
+LEAST = 0.55
+"""Matches below this confidence are not proposed."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A contract column and the owner's column that it is most likely, with samples of its values."""
+
+    column: str
+    theirs: str | None
+    confidence: float
+    samples: tuple[str, ...]
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A source and the owner's files or table that it most likely is."""
+
+    source: str
+    where: str
+    rows: int
+    matches: tuple[Match, ...]
+    table: str | None = None
+
+    @property
+    def score(self) -> float:
+        """How well the source fits, 0 to 1: the mean confidence over its required columns and half of the others."""
+        weights = [(1.0 if match.is_required else 0.25, match.confidence) for match in self.matches]
+        return sum(weight * confidence for weight, confidence in weights) / sum(
+            weight for weight, _ in weights
+        )
+
+
+def discover(place: str) -> list[Proposal]:
+    """One proposal per source that something in the folder, file or database may be, in the sources' order.
+
+    Raises:
+        InputError: If nothing there can be read as a table.
+    """
+    tables = list(_database(place) if "://" in place else _folder(Path(place)))
+    if not tables:
+        raise InputError(
+            f"nothing in {place} can be read as a table: CSV, JSON, Parquet or a database is needed."
+        )
+    scored = [
+        (proposal.score, proposal)
+        for where, rows, name in tables
+        for contract in CONTRACTS.values()
+        if (proposal := propose(contract, where, rows, name)).score >= 0.3
+    ]
+    best: dict[str, Proposal] = {}
+    taken: set[str] = set()
+    for _, proposal in sorted(scored, key=lambda pair: (-pair[0], pair[1].source)):
+        if proposal.source not in best and proposal.where not in taken:
+            best[proposal.source] = proposal
+            taken.add(proposal.where)
+    return [best[source] for source in CONTRACTS if source in best]
+
+
+def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> Proposal:
+    """How a table may map onto one source: each of its columns is used once, the surest match first."""
+    names = [column for column in rows.column_names if column not in (RAW, LINE)]
+    samples = {column: _samples(rows, column) for column in names}
+    pairs = sorted(
+        (
+            (
+                0.7 * name_score(column.name, theirs) + 0.3 * _value_score(column, samples[theirs]),
+                column.name,
+                theirs,
+            )
+            for column in contract.columns
+            for theirs in names
+            if name_score(column.name, theirs) >= 0.6
+        ),
+        reverse=True,
+    )
+    chosen: dict[str, tuple[str, float]] = {}
+    for confidence, column, theirs in pairs:
+        if (
+            confidence >= LEAST
+            and column not in chosen
+            and theirs not in {used for used, _ in chosen.values()}
+        ):
+            chosen[column] = (theirs, confidence)
+    matches = []
+    for declared in contract.columns:
+        found = chosen.get(declared.name)
+        shown = tuple(text[:40] for text in samples[found[0]][:SAMPLES]) if found else ()
+        their_name, confidence = found or (None, 0.0)
+        matches.append(Match(declared.name, their_name, confidence, shown, declared.is_required))
+    return Proposal(contract.source, where, rows.num_rows, tuple(matches), name)
+
+
+def settings_text(proposals: list[Proposal], place: str) -> str:
+    """The proposals as `handpick.toml`; what could not be found is a comment that says so."""
+    lines = [
+        "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the first night.",
+        "",
+    ]
+    for proposal in proposals:
+        lines.append(f"[sources.{proposal.source}]")
+        if proposal.table:
+            lines += [
+                f"url = {_quoted(place)}",
+                'format = "sql"',
+                f"query = {_quoted(f'select * from {proposal.table}')}",
+            ]
+        else:
+            lines.append(f"path = {_quoted(proposal.where)}")
+        lines += _mapping(proposal)
+    for source in CONTRACTS:
+        if source not in {proposal.source for proposal in proposals}:
+            lines += [f"# Nothing here looks like {source}.", f"[sources.{source}]"]
+            lines += ['needed = "never"', ""] if source == "queries" else ['path = "..."', ""]
+    return "\n".join(lines)
+
+
+def _mapping(proposal: Proposal) -> list[str]:
+    missing = [match.column for match in proposal.matches if match.is_required and not match.theirs]
+    lines = [
+        f"# Not found, and needed: {column}. Name your column, or set constants.{column} = '...'"
+        for column in missing
+    ]
+    renamed = [match for match in proposal.matches if match.theirs and match.theirs != match.column]
+    if renamed:
+        lines += ["", f"[sources.{proposal.source}.columns]"]
+    for match in renamed:
+        samples = re.sub(r"[\x00-\x1f\x7f]", " ", ", ".join(match.samples))
+        lines.append(f"{match.column} = {_quoted(match.theirs or '')}  # {match.confidence:.0%}: {samples}")
+    return [*lines, ""]
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string of the text."""
+    shown = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found.group()):04x}", shown) + '"'
+
+
+def _samples(rows: pa.Table, column: str) -> list[str]:
+    """The first different values that hold something."""
+    values = (value for value in rows.column(column).to_pylist() if value is not None and value.strip())
+    return [value for value, _ in zip(dict.fromkeys(values), range(100), strict=False)]
+
+
+def _value_score(column: Column, samples: list[str]) -> float:
+    """The share of samples that the contract would take."""
+    if not samples:
+        return 0.0
+    return sum(_fits(column, sample.strip()) for sample in samples) / len(samples)
+
+
+def _fits(column: Column, text: str) -> bool:
+    if column.type == "number":
+        return re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None
+    if column.type in ("timestamp", "date"):
+        return re.match(r"\d{4}-\d{2}-\d{2}", text) is not None
+    if column.type == "boolean":
+        return text.lower() in {"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"}
+    if column.type == "json":
+        return text.startswith("{")
+    if column.one_of:
+        return text.lower() in column.one_of
+    return re.fullmatch(column.pattern, text) is not None if column.pattern else True
+
+
+def _folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
+    """Files that can be read; files of one folder that differ only in digits are one source, shown by their folder."""
+    from handpick.land.adapters import read_file
+
+    if not place.exists():
+        raise InputError(f"there is no {place}")
+    files = [place] if place.is_file() else [file for file in sorted(place.rglob("*")) if file.is_file()]
+    seen: set[tuple[Path, str]] = set()
+    kinds = {
+        (file.parent, re.sub(r"\d+", "#", file.name)) for file in files if file.suffix.lower() in SUFFIXES
+    }
+    for file in files:
+        kind = (file.parent, re.sub(r"\d+", "#", file.name))
+        if kind not in kinds or kind in seen:
+            continue
+        try:
+            rows = read_file(file)
+        except InputError:
+            continue
+        seen.add(kind)
+        is_alone = sum(parent == file.parent for parent, _ in kinds) == 1 and not place.is_file()
+        where = file.parent if is_alone and file.parent != place else file
+        yield str(where.resolve()), rows.slice(0, LOOKED_AT), None
+
+
+def _database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
+    from sqlalchemy import MetaData, create_engine, inspect, select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from handpick.land.sql import as_text
+
+    try:
+        engine = create_engine(url)
+        names = inspect(engine).get_table_names()
+        metadata = MetaData()
+        metadata.reflect(engine, only=names)
+        with engine.connect() as connection:
+            for name in names:
+                result = connection.execute(select(metadata.tables[name]).limit(LOOKED_AT))
+                columns = list(result.keys())
+                values = list(zip(*result.fetchall(), strict=True)) or [()] * len(columns)
+                texts = [pa.array([as_text(value) for value in column], pa.string()) for column in values]
+                yield f"table {name}", pa.table(texts, names=columns), name
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        raise InputError(f"the database did not answer: {reason}") from None

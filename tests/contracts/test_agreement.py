@@ -1,0 +1,140 @@
+"""What is derived from a contract says the same as the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+
+from handpick.contracts import CONTRACTS, Contract
+from handpick.contracts.dbt_sources import dbt_sources
+from handpick.contracts.page import bounds_of, contracts_page
+from handpick.contracts.rules import reasons_of, rules_of
+from handpick.settings.validate import ValidateSettings
+
+AS_OF = datetime(2026, 1, 2, tzinfo=UTC)
+every_contract = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+
+
+@every_contract
+def test_arrow_and_spark_schemas_hold_the_same_columns_types_and_nullability(contract: Contract) -> None:
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    ours, sparks = contract.arrow_schema(), to_arrow_schema(contract.spark_schema(), timezone="UTC")
+    assert [(field.name, field.type, field.nullable) for field in sparks] == [
+        (field.name, field.type, field.nullable) for field in ours
+    ]
+    assert [name for name in contract.names if not ours.field(name).nullable] == contract.required
+
+
+@every_contract
+def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contract) -> None:
+    by_column: dict[str | None, str] = {}
+    for rule in rules_of(contract, AS_OF):
+        by_column[rule.column] = by_column.get(rule.column, "") + rule.broken
+    for column in contract.columns:
+        sql = by_column.get(column.name, "")
+        bounds = [repr(bound) for bound in (column.at_least, column.at_most) if bound is not None]
+        assert all(text in sql for text in [*bounds, *column.one_of]), column.name
+        assert (" rlike '\\\\A" in sql) == bool(column.pattern), column.name
+        assert (f"not (`{column.name}` is not null" in sql) == column.is_required, column.name
+        assert ("2026-01-02" in sql) == column.is_past, column.name
+
+
+@every_contract
+def test_great_expectations_states_every_column_and_bound_with_the_contracts_severity(
+    contract: Contract,
+) -> None:
+    from handpick.contracts.expectations import row_expectations, share_column, share_expectations
+
+    limits = ValidateSettings()
+    stated = row_expectations(contract, limits)
+    told: dict[str, dict[str, object]] = {}
+    for expectation in stated:
+        told.setdefault(expectation.column, {})[type(expectation).__name__] = expectation
+    for column in contract.columns:
+        mine = told[column.name]
+        assert ("ExpectColumnValuesToNotBeNull" in mine) == column.is_required
+        between = mine.get("ExpectColumnValuesToBeBetween")
+        assert (getattr(between, "min_value", None), getattr(between, "max_value", None)) == (
+            column.at_least,
+            column.at_most,
+        )
+        allowed = mine.get("ExpectColumnValuesToBeInSet")
+        assert tuple(getattr(allowed, "value_set", ())) == column.one_of
+        assert (column.pattern or "") in getattr(mine.get("ExpectColumnValuesToMatchRegex"), "regex", "")
+        severities = {rule.severity.value for name, rule in mine.items() if name != "ExpectColumnToExist"}
+        assert severities <= {column.severity}
+    columns = {expectation.column for expectation in share_expectations(contract, limits)}
+    assert {share_column(reason) for reason in reasons_of(contract)} <= columns
+
+
+@every_contract
+def test_the_dbt_source_declares_every_column_and_its_tests(contract: Contract) -> None:
+    tables = yaml.safe_load(dbt_sources(CONTRACTS))["sources"][0]["tables"]
+    table = next(table for table in tables if table["name"] == contract.source)
+    assert [column["name"] for column in table["columns"]] == contract.names
+    for declared, column in zip(table["columns"], contract.columns, strict=True):
+        tests = declared.get("data_tests", [])
+        assert ("not_null" in tests) == column.is_required
+        accepted = [
+            test["accepted_values"]["arguments"]["values"] for test in tests if isinstance(test, dict)
+        ]
+        assert accepted == ([list(column.one_of)] if column.one_of else [])
+
+
+@every_contract
+def test_the_page_shows_every_column_bound_and_reason(contract: Contract) -> None:
+    section = contracts_page({contract.source: contract})
+    for column in contract.columns:
+        assert f"| `{column.name}` | {column.type} |" in section
+        assert bounds_of(column) in section
+    assert all(reason in section for reason in reasons_of(contract))
+
+
+def test_the_committed_page_is_the_one_that_the_contracts_give() -> None:
+    page = Path(__file__).parents[2] / "docs" / "contracts.md"
+    assert page.read_text() == contracts_page(CONTRACTS), "run `handpick contracts --write`"
+
+
+@every_contract
+def test_patterns_mean_the_same_in_python_and_in_re2(contract: Contract) -> None:
+    import re
+
+    import pyarrow.compute as pc
+
+    words = [
+        "a",
+        "A-1",
+        "en",
+        "zh-CN",
+        "EUR",
+        "",
+        " a",
+        "a b",
+        "a\nb",
+        "a\n",
+        "x" * 128,
+        "x" * 129,
+        "é",
+        "电",
+        "\ufffd",
+        "a\x00",
+    ]
+    for column in contract.columns:
+        if column.pattern:
+            python = [bool(re.fullmatch(column.pattern, word)) for word in words]
+            re2 = pc.match_substring_regex(
+                pa.array(words), rf"\A(?:{re2_form(column.pattern)})\z"
+            ).to_pylist()
+            assert python == re2, column.name
+
+
+def re2_form(pattern: str) -> str:
+    """RE2 writes a character by number as `\\x{...}`."""
+    import re
+
+    return re.sub(r"\\u([0-9a-f]{4})", r"\\x{\1}", pattern)
