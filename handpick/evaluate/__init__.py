@@ -17,7 +17,7 @@ from handpick.lake import digest_of, write_parquet
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
-from models.data import FloatArray, StringArray
+from models.data import Dataset, FloatArray, StringArray
 from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
@@ -30,7 +30,11 @@ def run(night: Night) -> StageResult:
     """Learn the blend on validation, hold the exam on test, write `evaluation`."""
     from handpick.dataset import load_dataset
 
-    data = load_dataset(night)
+    return measure(night, load_dataset(night))
+
+
+def measure(night: Night, data: Dataset) -> StageResult:
+    """The stage on a dataset that is loaded."""
     settings = night.settings.evaluate
     members = load_members(night, night.logical_date, "selection")
     members.setdefault("popularity", fresh_popularity(night.settings.family))

@@ -17,6 +17,8 @@ LEAST_GAIN = 2e-4
 SWEEPS = 4
 FEW_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
+ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
+"""Popularity always has a little weight, so that a user whom no weighted member knows gets it instead of chance."""
 
 
 class Learned(NamedTuple):
@@ -62,8 +64,12 @@ class Answers(NamedTuple):
         """`(users,)` NDCG@k of blended scores, from the ranks of the relevant items alone."""
         counts = np.diff(self.relevant.indptr)
         user = np.repeat(np.arange(len(counts)), counts)
-        own = total[user, self.relevant.indices]
-        rank = (total[user] > own[:, None]).sum(axis=1)
+        item = self.relevant.indices
+        own = total[user, item]
+        rows = total[user]
+        # Equal scores rank by item, as they do on lists; else a member that ties everything would win.
+        is_before = np.arange(rows.shape[1]) < item[:, None]
+        rank = ((rows > own[:, None]) | ((rows == own[:, None]) & is_before)).sum(axis=1)
         gains = np.where((rank < self.k) & np.isfinite(own), 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
         return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]
@@ -111,7 +117,8 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
             for weight in GRID:
                 if weight == weights[member] or (weight == 0 and not others.any()):
                     continue
-                value = float(answers.ndcg(rest + np.float32(weight) * answers.scores[member]).mean())
+                total = rest + np.float32(weight) * answers.scores[member] if weight else rest
+                value = float(answers.ndcg(total).mean())
                 # A weight of nought is kept on a tie: fewer members, simpler reasons.
                 if value > best + (LEAST_GAIN if weight else 0):
                     best, weights[member] = value, weight
@@ -134,8 +141,11 @@ def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
 
 
 def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
-    total = weights.sum() or 1.0
-    return {name: round(float(w / total), 4) for name, w in zip(names, weights, strict=True) if w}
+    kept = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
+    if ANCHOR in names:
+        kept[ANCHOR] = max(kept.get(ANCHOR, 0.0), ANCHOR_WEIGHT * sum(kept.values()))
+    total = sum(kept.values()) or 1.0
+    return {name: round(weight / total, 4) for name, weight in sorted(kept.items())}
 
 
 def explained(weights: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
