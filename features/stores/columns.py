@@ -27,7 +27,7 @@ from feast.value_type import ValueType
 MISSING = Value().SerializeToString()
 """What Feast writes for a missing value: a message without content."""
 
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_FIXED64, _LENGTH, _FIXED32 = 1, 2, 5
 _PACKED_FLOATS = b"\x0a"  # field 1 of FloatList and DoubleList, length-delimited
 
 
@@ -39,31 +39,37 @@ class ColumnWriter(ABC):
         """Write the view's features of every row, in one transaction where the store has them."""
 
 
-def encode(column: pa.ChunkedArray | pa.Array, kind: ValueType) -> list[bytes]:
+def encode(
+    column: pa.ChunkedArray | pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None = None
+) -> list[bytes]:
     """Each value of a column as Feast's `Value` message, serialized; null and NaN are `MISSING`.
 
     Args:
         kind: The feature's type as declared in its view.
+        frame: What the store's protocol puts around a message.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if kind in (ValueType.DOUBLE, ValueType.FLOAT):
-        return _floats(array, kind)
-    if kind in (ValueType.FLOAT_LIST, ValueType.DOUBLE_LIST):
-        return _float_lists(array, kind)
-    if pa.types.is_nested(array.type):
-        return [value.SerializeToString() for value in python_values_to_proto_values(array.to_pylist(), kind)]
     if pa.types.is_timestamp(array.type):
         array = pc.divide(array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()), 1_000_000)
-    return by_distinct(array, lambda values: _scalars(values, kind))
+    if kind in (ValueType.DOUBLE, ValueType.FLOAT):
+        messages = _floats(array, kind)
+    elif kind in (ValueType.FLOAT_LIST, ValueType.DOUBLE_LIST):
+        messages = _float_lists(array, kind)
+    elif pa.types.is_nested(array.type):
+        messages = _messages(array.to_pylist(), kind)
+    else:
+        return _by_distinct(array, kind, frame)
+    return list(map(frame, messages)) if frame else messages
 
 
-def by_distinct(array: pa.Array, serialize: Callable[[list[Any]], list[bytes]]) -> list[bytes]:
-    """`serialize` applied to the distinct values, then spread to the rows; null is `MISSING`."""
+def _by_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None) -> list[bytes]:
+    """The messages of the distinct values, spread to the rows."""
     coded = pc.dictionary_encode(array)
-    messages = serialize(coded.dictionary.to_pylist())
-    messages.append(MISSING)
+    messages = [*_messages(coded.dictionary.to_pylist(), kind), MISSING]
+    framed = list(map(frame, messages)) if frame else messages
     codes = coded.indices.fill_null(len(messages) - 1).to_numpy()
-    return np.asarray([*messages, None], dtype=object)[:-1][codes].tolist()
+    spread: list[bytes] = np.array(framed, dtype=object)[codes].tolist()
+    return spread
 
 
 def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) -> list[bytes]:
@@ -110,7 +116,7 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _scalars(values: list[Any], kind: ValueType) -> list[bytes]:
+def _messages(values: list[Any], kind: ValueType) -> list[bytes]:
     return (
         [value.SerializeToString() for value in python_values_to_proto_values(values, kind)] if values else []
     )
@@ -126,7 +132,7 @@ def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
     width = len(tag) + np.dtype(dtype).itemsize
     packed = np.empty((len(numbers), width), np.uint8)
     packed[:, : len(tag)] = np.frombuffer(tag, np.uint8)
-    packed[:, len(tag) :] = numbers.astype(dtype).view(np.uint8).reshape(len(numbers), -1)
+    packed[:, len(tag) :] = numbers.astype(dtype).view(np.uint8).reshape(len(numbers), width - len(tag))
     messages = packed.view(f"V{width}").ravel().tolist()
     for row in np.flatnonzero(np.isnan(numbers)):
         messages[row] = MISSING

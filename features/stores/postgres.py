@@ -1,0 +1,217 @@
+"""Feast's PostgreSQL online store with one physical row for each entity, loaded by binary COPY.
+
+As in `features.stores.sqlite`, Feast reads from a SQL view that is named and shaped as its own table.
+COPY's format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+from feast import Entity, FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.postgres_online_store.postgres import (
+    PostgreSQLOnlineStore,
+    PostgreSQLOnlineStoreConfig,
+)
+from feast.infra.utils.postgres.connection_utils import _get_conn, _get_connection_pool
+from feast.infra.utils.postgres.postgres_config import ConnectionType
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.repo_config import RepoConfig
+from feast.utils import make_tzaware
+from psycopg import Connection, Cursor, sql
+
+from features.stores.columns import ColumnWriter, encode, entity_keys, moments
+
+Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
+FIXED = ("entity_key", "event_ts", "created_ts")
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
+LENGTH = struct.Struct(">i").pack
+NULL = LENGTH(-1)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+CHUNK = 5_000
+"""Rows handed to COPY at a time."""
+
+
+class FastPostgreSQLOnlineStoreConfig(PostgreSQLOnlineStoreConfig):
+    """As Feast's; searching by vector is left to Feast's own store."""
+
+    type: Literal["features.stores.postgres.FastPostgreSQLOnlineStore"] = (  # type: ignore[assignment]
+        "features.stores.postgres.FastPostgreSQLOnlineStore"
+    )
+
+
+class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
+    """Writes entities, reads as `PostgreSQLOnlineStore` does."""
+
+    def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
+        """Upsert one physical row for each row, in one transaction."""
+        source = view.batch_source
+        assert source is not None
+        columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
+        created = source.created_timestamp_column
+        fields = [
+            map(_field, entity_keys(columns, config.entity_key_serialization_version)),
+            moments(rows.column(source.timestamp_field), _moment),
+            moments(rows.column(created), _moment) if created else [NULL] * rows.num_rows,
+            *(encode(rows.column(f.name), f.dtype.to_value_type(), _field) for f in view.features),
+        ]
+        self._upsert(config, view, [feature.name for feature in view.features], zip(*fields, strict=True))
+
+    def online_write_batch(
+        self, config: RepoConfig, table: FeatureView, data: Rows, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Upsert rows that Feast pushes; features that a row does not name keep their values."""
+        version = config.entity_key_serialization_version
+        shapes: dict[tuple[str, ...], dict[bytes, tuple[bytes, ...]]] = {}
+        for key, values, known, made in data:
+            packed = serialize_entity_key(key, version)
+            messages = (_field(value.SerializeToString()) for value in values.values())
+            row = (_field(packed), _moment(known), _moment(made) if made else NULL, *messages)
+            shapes.setdefault(tuple(values), {})[packed] = row
+        for names, rows in shapes.items():
+            self._upsert(config, table, names, rows.values())
+        if progress:
+            progress(len(data))
+
+    def update(  # noqa: PLR0917
+        self,
+        config: RepoConfig,
+        tables_to_delete: Sequence[FeatureView],
+        tables_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],  # noqa: ARG002
+        entities_to_keep: Sequence[Entity],  # noqa: ARG002
+        partial: bool,  # noqa: ARG002
+    ) -> None:
+        """Make, widen or drop the tables of views that were applied."""
+        if config.online_store.vector_enabled:
+            raise ValueError("searching by vector needs Feast's own store: online_store.type: postgres")
+        schema = config.online_store.db_schema
+        with self._get_conn(config) as connection, connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            for table in tables_to_delete:
+                _drop(cursor, _name(config, table))
+            for table in tables_to_keep:
+                _make(cursor, schema, _name(config, table), [feature.name for feature in table.features])
+
+    def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:  # noqa: ARG002
+        """Drop the tables of all views."""
+        with self._get_conn(config) as connection, connection.transaction(), connection.cursor() as cursor:
+            for table in tables:
+                _drop(cursor, _name(config, table))
+
+    @contextlib.contextmanager
+    def _get_conn(self, config: RepoConfig, autocommit: bool = False) -> Iterator[Connection[Any]]:
+        """As Feast's, which insists on its own `type`."""
+        if config.online_store.conn_type == ConnectionType.pool:
+            if not self._conn_pool:
+                self._conn_pool = _get_connection_pool(config.online_store)
+                self._conn_pool.open()
+            with self._conn_pool.connection() as connection:
+                connection.set_autocommit(autocommit)
+                yield connection
+            return
+        if not self._conn or self._conn.closed:
+            self._conn = _get_conn(config.online_store)
+        self._conn.set_autocommit(autocommit)
+        yield self._conn
+
+    def _upsert(
+        self, config: RepoConfig, view: FeatureView, names: Sequence[str], rows: Iterable[tuple[bytes, ...]]
+    ) -> None:
+        """COPY rows of binary fields beside the table, then into it."""
+        wide = sql.Identifier(_wide(_name(config, view)))
+        columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED, *names)))
+        changes = sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in (*FIXED[1:], *names)
+        )
+        with self._get_conn(config) as connection, connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("CREATE TEMP TABLE arriving ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0").format(
+                    columns, wide
+                )
+            )
+            with cursor.copy(
+                sql.SQL("COPY arriving ({}) FROM STDIN (FORMAT BINARY)").format(columns)
+            ) as copy:
+                for chunk in _packed(rows, len(FIXED) + len(names)):
+                    copy.write(chunk)
+            cursor.execute(
+                sql.SQL(
+                    "INSERT INTO {} ({}) SELECT * FROM arriving ON CONFLICT (entity_key) DO UPDATE SET {}"
+                ).format(wide, columns, changes)
+            )
+
+
+def _packed(rows: Iterable[tuple[bytes, ...]], width: int) -> Iterator[bytes]:
+    """Rows of fields in COPY's binary format, in chunks."""
+    head = struct.pack(">h", width)
+    waiting = [SIGNATURE]
+    for row in rows:
+        waiting.append(head)
+        waiting += row
+        if len(waiting) > CHUNK * width:
+            yield b"".join(waiting)
+            waiting.clear()
+    yield b"".join((*waiting, TRAILER))
+
+
+def _field(content: bytes) -> bytes:
+    return LENGTH(len(content)) + content
+
+
+def _moment(moment: datetime) -> bytes:
+    """A timestamp field: its length, then microseconds since 2000, UTC."""
+    since = make_tzaware(moment) - EPOCH
+    return struct.pack(">iq", 8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) -> None:
+    """The wide table with a column for each feature, and the view that shows it as Feast reads it."""
+    wide, shown = sql.Identifier(_wide(name)), sql.Identifier(name)
+    cursor.execute("SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s", (schema, name))
+    if cursor.fetchone():
+        # Feast's own store made it; the next materialization fills the new one.
+        cursor.execute(sql.SQL("DROP TABLE {}").format(shown))
+    cursor.execute(
+        sql.SQL(
+            "CREATE TABLE IF NOT EXISTS {} (entity_key bytea PRIMARY KEY, event_ts timestamptz, created_ts timestamptz)"
+        ).format(wide)
+    )
+    for feature in features:
+        column = sql.Identifier(feature)
+        cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} bytea").format(wide, column))
+    values = sql.SQL(", ").join(
+        sql.SQL("({}, wide.{})").format(sql.Literal(feature), sql.Identifier(feature)) for feature in features
+    )
+    cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(shown))
+    cursor.execute(
+        sql.SQL(
+            "CREATE VIEW {} AS SELECT wide.entity_key, feature.feature_name, feature.value, NULL::text AS value_text, "
+            "NULL::bytea AS vector_value, wide.event_ts, wide.created_ts FROM {} AS wide "
+            "CROSS JOIN LATERAL (VALUES {}) AS feature(feature_name, value) WHERE feature.value IS NOT NULL"
+        ).format(shown, wide, values)
+    )
+
+
+def _drop(cursor: Cursor[Any], name: str) -> None:
+    cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(_wide(name))))
+
+
+def _name(config: RepoConfig, view: FeatureView) -> str:
+    return compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
+
+
+def _wide(name: str) -> str:
+    return f"{name}__wide"
