@@ -11,8 +11,8 @@ PROBE = b'abcXYZ019,;|\t{}[]":'
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def encoding_of(path: Path) -> str:
-    """The declared or likely encoding.
+def encoding_of(path: Path) -> tuple[str, bool]:
+    """The declared or likely encoding, and whether Arrow can read the bytes as they are (they are all UTF-8).
 
     A file that is nearly all UTF-8 is UTF-8 with damaged bytes, not something else: reading it otherwise would spoil
     every good row.
@@ -21,7 +21,7 @@ def encoding_of(path: Path) -> str:
         head = stream.read(SAMPLE_BYTES)
         for mark, name in MARKS.items():
             if head.startswith(mark):
-                return name
+                return name, False
         stream.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
         place = 0
@@ -30,9 +30,10 @@ def encoding_of(path: Path) -> str:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 stream.seek(max(0, place + error.start - SAMPLE_BYTES // 2))
-                return _likely(stream.read(SAMPLE_BYTES))
+                return _likely(stream.read(SAMPLE_BYTES)), False
             place += len(chunk)
-    return "utf-8"
+        cut = bool(decoder.getstate()[0])
+    return "utf-8", not cut
 
 
 def _likely(sample: bytes) -> str:

@@ -24,7 +24,7 @@ def read_json(path: Path) -> pa.Table:
     Raises:
         InputError: If the file holds nothing at all.
     """
-    encoding = encoding_of(path)
+    encoding, _ = encoding_of(path)
     pieces = _lines(path, encoding)
     if not _is_line_by_line(path, encoding):
         pieces = _laid_out(text_of(path, encoding))

@@ -14,6 +14,7 @@ from handpick.settings.sources import SourceSettings
 
 EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
 OTHER = "*"
+DECIMALS = 9
 
 
 def conform(
@@ -93,7 +94,7 @@ def _mapped(
         if declared == "timestamp" and settings.timezone != "UTC":
             column = _in_utc(column, settings.timezone)
     if name in settings.factors:
-        numbers = pc.multiply(_numbers(column), settings.factors[name])
+        numbers = pc.round(pc.multiply(_numbers(column), settings.factors[name]), DECIMALS)
         column = pc.coalesce(numbers.cast(pa.string()), column)
     return column
 

@@ -29,7 +29,7 @@ def read_csv(path: Path) -> pa.Table:
     Raises:
         InputError: If there is no header line.
     """
-    encoding = encoding_of(path)
+    encoding, is_clean = encoding_of(path)
     with path.open("rb") as stream:
         sample = stream.read(SAMPLE_BYTES).decode(encoding, errors="replace").removeprefix("\ufeff")
     delimiter, names = header_of(sample)
@@ -37,7 +37,9 @@ def read_csv(path: Path) -> pa.Table:
         raise InputError(
             f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one."
         )
-    return _read_whole(path, encoding, delimiter, names) or _read_damaged(path, encoding, delimiter, names)
+    source = path if is_clean else pa.BufferReader(text_of(path, encoding).encode())
+    rows = _read_whole(source, delimiter, names)
+    return _read_damaged(text_of(path, encoding), delimiter, names) if rows is None else rows
 
 
 def header_of(sample: str) -> tuple[str, list[str]]:
@@ -64,7 +66,7 @@ def _distinct(names: list[str]) -> list[str]:
     return result
 
 
-def _read_whole(path: Path, encoding: str, delimiter: str, names: list[str]) -> pa.Table | None:
+def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]) -> pa.Table | None:
     """The table as Arrow reads it, or None where a stray quote may have swallowed rows."""
     broken: list[tuple[int, str]] = []
 
@@ -74,7 +76,7 @@ def _read_whole(path: Path, encoding: str, delimiter: str, names: list[str]) -> 
 
     try:
         rows = pa_csv.read_csv(
-            pa.BufferReader(text_of(path, encoding).encode()) if not encoding.startswith("utf-8") else path,
+            source,
             # rows are numbered only when one thread reads
             read_options=pa_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
             parse_options=pa_csv.ParseOptions(
@@ -88,31 +90,14 @@ def _read_whole(path: Path, encoding: str, delimiter: str, names: list[str]) -> 
                 check_utf8=False,
             ),
         )
-    except (pa.ArrowException, UnicodeError):
+    except pa.ArrowException:
         return None
     if any("\n" in text for _, text in broken):
         return None
-    rows = _readable(rows)
     if any(_has_swallowed(column, delimiter, len(names)) for column in rows.columns):
         return None
     lines = _lines_between(rows.num_rows, {number for number, _ in broken})
     return with_broken(rows.append_column(LINE, lines), broken)
-
-
-def _readable(rows: pa.Table) -> pa.Table:
-    """Columns as valid text; bytes that are no text become the replacement character."""
-    columns = []
-    for column in rows.columns:
-        try:
-            column.validate(full=True)
-            columns.append(column)
-        except pa.ArrowInvalid:
-            texts = [
-                None if value is None else value.decode("utf-8", errors="replace")
-                for value in column.cast(pa.binary()).to_pylist()
-            ]
-            columns.append(pa.chunked_array([pa.array(texts, pa.string())]))
-    return pa.table(columns, names=rows.column_names)
 
 
 def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
@@ -131,13 +116,13 @@ def _lines_between(count: int, gaps: set[int]) -> pa.Array:
     return pa.array([number for number, _ in zip(numbers, range(count), strict=False)], pa.int64())
 
 
-def _read_damaged(path: Path, encoding: str, delimiter: str, names: list[str]) -> pa.Table:
+def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
     good: list[list[str]] = []
     lines: list[int] = []
     broken: list[tuple[int, str]] = []
-    for number, row, text in rows_of(text_of(path, encoding), delimiter, len(names)):
+    for number, row, line in rows_of(text, delimiter, len(names)):
         if row is None:
-            broken.append((number, text))
+            broken.append((number, line))
         else:
             good.append(row)
             lines.append(number)

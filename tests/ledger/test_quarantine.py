@@ -1,0 +1,108 @@
+"""Quarantined rows can be looked at, mended and released; the ledger agrees with the lake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from handpick import land
+from handpick.config import Settings
+from handpick.contracts import CONTRACTS
+from handpick.errors import InputError
+from handpick.ledger import Flow, StageResult
+from handpick.night import Night
+from handpick.quarantine import Selection, counts, release, select
+from handpick.quarantine.balance import flows, imbalances, keep
+from handpick.quarantine.release import exported
+
+DAY, NEXT = date(2026, 1, 10), date(2026, 1, 11)
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Callable[[date], Night]:
+    never = {name: {"needed": "never"} for name in ("catalog", "users", "queries", "events")}
+    lake = {"root": "lake", "landing": "landing"}
+    return lambda day: Night(Settings(home=tmp_path, lake=lake, sources=never), day)
+
+
+@pytest.fixture
+def judged(night: Callable[[date], Night]) -> Night:
+    """A night with two events in quarantine and one valid."""
+    tonight = night(DAY)
+    schema = CONTRACTS["events"].quarantine_schema()
+    bad: list[dict[str, Any]] = [
+        {
+            "event_id": "e1",
+            "user_id": "u1",
+            "item_id": "p1",
+            "event_type": "look",
+            "_rules": ["unknown event_type"],
+            "_source_line": 2,
+        },
+        {"_raw": '{"event_id": "e2", "us', "_rules": ["unparsable line"], "_source_line": 3},
+    ]
+    bad = [{"_source_file": "a.csv", "contract_version": "1", "_values": "[]", **row} for row in bad]
+    tonight.lake.write("quarantine/events", DAY, pa.Table.from_pylist(bad, schema=schema))
+    for source in ("catalog", "users", "queries"):
+        tonight.lake.write(f"quarantine/{source}", DAY, CONTRACTS[source].quarantine_schema().empty_table())
+    tonight.lake.write("raw/events", DAY, CONTRACTS["events"].raw_schema().empty_table())
+    (tonight.lake.partition("raw/events", DAY) / "_manifest.json").write_text('{"files": []}')
+    return tonight
+
+
+def test_rows_are_counted_by_rule_and_found_by_rule_file_and_line(judged: Night) -> None:
+    assert counts(judged.lake, DAY) == [("events", "unknown event_type", 1), ("events", "unparsable line", 1)]
+    assert select(judged.lake, DAY, Selection("events", "unparsable line")).num_rows == 1
+    assert select(judged.lake, DAY, Selection("events", file="a.csv", line=2)).num_rows == 1
+    assert select(judged.lake, DAY, Selection("events", file="b.csv")).num_rows == 0
+    with pytest.raises(InputError, match="there is no source 'event'"):
+        select(judged.lake, DAY, Selection("event"))
+
+
+def test_a_mended_row_lands_on_the_next_night_and_only_once(
+    judged: Night, night: Callable[[date], Night], tmp_path: Path
+) -> None:
+    mended = tmp_path / "mended.jsonl"
+    row = json.loads(exported(judged, Selection("events", "unknown event_type")))
+    mended.write_text(json.dumps({**row, "event_type": "view"}) + "\n")
+    first = release(judged, Selection("events"), NEXT, mended)
+    assert release(judged, Selection("events"), NEXT, mended) == first
+    land.run(night(NEXT))
+    landed = judged.lake.read("raw/events", NEXT).to_pylist()
+    assert [(row["event_id"], row["event_type"], row["_raw"]) for row in landed] == [("e1", "view", None)]
+    assert landed[0]["_source_file"].startswith(f"released/{NEXT}-")
+    land.run(night(date(2026, 1, 12)))
+    assert judged.lake.read("raw/events", date(2026, 1, 12)).num_rows == 0
+    with pytest.raises(InputError, match="2026-01-11 has landed already"):
+        release(judged, Selection("events"), NEXT)
+    with pytest.raises(InputError, match="go into a later night"):
+        release(judged, Selection("events"), DAY)
+
+
+def test_a_mended_file_that_is_no_json_releases_nothing(judged: Night, tmp_path: Path) -> None:
+    mended = tmp_path / "mended.jsonl"
+    mended.write_text('{"event_id": "e1"}\n{"event_id": \n')
+    with pytest.raises(InputError, match=r"is not a JSON object\. Nothing was released"):
+        release(judged, Selection("events"), NEXT, mended)
+    assert not list(judged.lake.root.glob("released/events/*"))
+
+
+def test_the_ledger_is_kept_as_a_table_and_notices_what_the_lake_does_not_hold(judged: Night) -> None:
+    told = StageResult(
+        "validate", DAY, "valid", (Flow("events", 3, 1, {"unknown event_type": 1, "unparsable line": 1}),), ""
+    )
+    file = judged.result_file("validate")
+    file.parent.mkdir(parents=True)
+    file.write_text(told.to_json())
+    judged.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
+    assert imbalances(judged) == ["validate wrote 1 rows to valid/events, but 0 lie there"]
+    keep(judged)
+    kept = judged.lake.read("ledger_flows", DAY)
+    assert kept == flows(judged)
+    assert kept.column("reason").to_pylist() == ["unknown event_type", "unparsable line"]
