@@ -83,4 +83,4 @@ def _clean(line: str, source: str, file: Path | None) -> dict[str, str | None]:
         row = None
     if not isinstance(row, dict):
         raise InputError(f"{file}: {line[:60]!r} is not a JSON object. Nothing was released.")
-    return {name: row[name] for name in CONTRACTS[source].names if row.get(name) is not None}
+    return {name: row.get(name) for name in CONTRACTS[source].names}
