@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.config import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-QUIET = "-Dlog4j2.level=ERROR -Dlog4j2.StatusLogger.level=OFF"
 
 
 def session(settings: Settings) -> SparkSession:
@@ -22,10 +21,10 @@ def session(settings: Settings) -> SparkSession:
     logging.getLogger("py4j").setLevel(logging.ERROR)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark_conf"))
     spark = settings.spark
     options = {
         "spark.driver.memory": spark.driver_memory,
-        "spark.driver.extraJavaOptions": QUIET,
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -39,7 +38,6 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
         **spark.options,
     }
     builder = SparkSession.builder.master(spark.master).appName("handpick")

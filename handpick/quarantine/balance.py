@@ -25,21 +25,19 @@ SCHEMA = pa.schema(
 
 def flows(night: Night) -> pa.Table:
     """The night's ledger: a row per stage, source and reason; a flow that dropped nothing has one row without reason."""
-    rows = [
-        {
-            "logical_date": night.logical_date,
-            "stage": result.stage,
-            "source": flow.source,
-            "rows_in": flow.rows_in,
-            "rows_out": flow.rows_out,
-            "rows_dropped": flow.rows_dropped,
-            "reason": reason,
-            "reason_rows": count,
-        }
-        for result in night.results()
-        for flow in result.flows
-        for reason, count in [*flow.dropped.items()] or [(None, 0)]
-    ]
+    rows = []
+    for result in night.results():
+        for flow in result.flows:
+            line = {
+                "logical_date": night.logical_date,
+                "stage": result.stage,
+                "source": flow.source,
+                "rows_in": flow.rows_in,
+                "rows_out": flow.rows_out,
+                "rows_dropped": flow.rows_dropped,
+            }
+            reasons = [{"reason": reason, "reason_rows": count} for reason, count in flow.dropped.items()]
+            rows += [{**line, **reason} for reason in reasons or [{"reason_rows": 0}]]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 

@@ -22,7 +22,9 @@ class ValidateSettings(Section):
         {}, description="Shares of single rules that are a warning, by their reason."
     )
     volume_low: float | None = Field(
-        None, ge=0, description="Fewer rows than this share of the median stop the night; else the contract's."
+        None,
+        ge=0,
+        description="Fewer rows than this share of the median stop the night; else the contract's.",
     )
     volume_high: float | None = Field(
         None, gt=1, description="More rows than this multiple of the median stop it; else the contract's."
