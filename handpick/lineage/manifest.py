@@ -1,0 +1,104 @@
+"""dbt's models, column by column, from the SQL that dbt compiled and keeps in its manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+WHOLE = "="
+LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
+
+
+class Models:
+    """The models of one manifest; without a manifest there are none."""
+
+    def __init__(self, file: Path) -> None:
+        raw: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        nodes = {**raw.get("nodes", {}), **raw.get("sources", {}), **raw.get("snapshots", {})}
+        self._nodes = {
+            key: node
+            for key, node in nodes.items()
+            if node["resource_type"] in ("model", "snapshot", "seed", "source")
+        }
+        self._by_name = {
+            node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
+        }
+
+    def __contains__(self, table: str) -> bool:
+        return self._key(table) is not None
+
+    def tables(self) -> dict[str, list[str]]:
+        """The marts with the columns that they are documented with."""
+        nodes = (self._nodes[key] for key in self._by_name.values())
+        return {
+            table_of(node): list(node.get("columns", {}))
+            for node in nodes
+            if table_of(node).startswith("marts/")
+        }
+
+    def inputs(self, table: str, column: str) -> list[tuple[str, str]]:
+        """Tables and columns that one column of a model is made of; the whole parents where SQL does not say."""
+        node = self._nodes[self._key(table) or ""]
+        parents = [
+            self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes
+        ]
+        whole = [(table_of(parent), WHOLE) for parent in parents]
+        compiled = node.get("compiled_code") or ""
+        if column == WHOLE or not compiled:
+            return whole
+        return list(dict.fromkeys(self._traced(compiled, column, parents))) or whole
+
+    def _traced(self, compiled: str, column: str, parents: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+        """The leaves of sqlglot's lineage of one column."""
+        from sqlglot import exp
+        from sqlglot.errors import SqlglotError
+        from sqlglot.lineage import lineage
+
+        schema = {
+            _relation(parent): dict.fromkeys(parent.get("columns", {}), "unknown") for parent in parents
+        }
+        try:
+            query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
+            for table in query.find_all(exp.Table):
+                parent = next((one for one in parents if _is_meant(table, one)), None)
+                if parent is not None:
+                    alias = table.alias or table.name or parent["name"]
+                    table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
+            root = lineage(column, query, schema=schema, dialect="duckdb")
+        except SqlglotError:
+            return
+        by_relation = {_relation(parent): parent for parent in parents}
+        for leaf in root.walk():
+            if not leaf.downstream and isinstance(leaf.source, exp.Table) and leaf.source.name in by_relation:
+                yield table_of(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"')
+
+    def _key(self, table: str) -> str | None:
+        name = table.rpartition("/")[2].removeprefix("dbt.")
+        return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
+
+
+def table_of(node: dict[str, Any]) -> str:
+    """What the rest of the night calls a dbt node: its table in the lake, or `dbt.<model>` for what stays in dbt."""
+    if node["resource_type"] == "source":
+        # dbt-duckdb's relation is the files that are read; elsewhere the location stands in the configuration.
+        places = (str(node.get(key)) for key in ("relation_name", "config", "meta", "external"))
+        found = LAKE_TABLE.search(" ".join(places).replace("{name}", node["name"]))
+        return found.group() if found else f"{node['source_name']}/{node['name']}"
+    return ("marts/" if "marts" in node.get("fqn", []) else "dbt.") + str(node["name"])
+
+
+def _relation(node: dict[str, Any]) -> str:
+    return str(node["unique_id"]).replace(".", "__")
+
+
+def _is_meant(table: Any, node: dict[str, Any]) -> bool:
+    """Whether a table in compiled SQL is this node: by its qualified name, or by the lake table whose files it reads.
+
+    An unqualified name is a CTE of the query.
+    """
+    if table.db and table.name == str(node.get("alias") or node.get("identifier") or node["name"]):
+        return True
+    return node["resource_type"] == "source" and f"{table_of(node)}/" in table.sql("duckdb")
