@@ -11,7 +11,7 @@ from scipy import sparse
 
 from handpick.settings.evaluate import EvaluateSettings
 from models.config import FamilyConfig
-from models.data import Dataset, FloatArray, IntArray
+from models.data import BoolArray, Dataset, FloatArray, IntArray
 from models.evaluation.lists import top_of_scores
 from models.evaluation.split import DAY, Exam
 from models.hybrids.cascade import cascaded
@@ -19,13 +19,15 @@ from models.hybrids.learning import Answers, Learned, learn_weights
 from models.hybrids.scaling import scores_of, standardised
 from models.hybrids.segments import segment_names, segments
 from models.hybrids.stacked import Stacked, candidate_features
-from models.hybrids.weighted import Blend
+from models.hybrids.weighted import COLD, MARK, Blend, cold_items, part_factors
 from models.interface import Factors, Recommender
 
 Lists = NDArray[np.int32]
 LEARNING_FLOATS = 60_000_000
 """Scores held at once: members x users x items."""
-MOST_LEARNERS = 3000
+MOST_LEARNERS = 1500
+COLD_ABLE = ("content", "freshness", "fusion", "popularity")
+"""Members that can score a phone without events."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,43 @@ def learn_blend(
     members: Mapping[str, Recommender], validation: Exam, settings: EvaluateSettings, seed: int
 ) -> tuple[Blend, Learned]:
     """The weighted hybrid, its weights by segment learned on the validation window."""
-    names = sorted(members)
+    names = terms(members)
     room = LEARNING_FLOATS // (len(names) * max(len(validation.candidates), 1))
     rows = _sample(len(validation.users), min(MOST_LEARNERS, max(room, 100)), seed)
     part = validation.part(rows)
-    scores = masked(factored(members, names, part.past, part.users), part)
+    # In the test window the models are a validation window old, and phones of that time are cold. Here nothing is
+    # that old: what was released in as long a time before is hidden, so that weights for cold phones can be learned.
+    gap = settings.validation_days * DAY
+    unknown = part.past.catalogue.released_at >= part.past.as_of - gap
+    scores = masked(list(factored(members, part.past, part.users, unknown).values()), part)
     who = segments(part.past, part.users, settings.segments)
     answers = Answers(scores, part.relevant, settings.gate_cutoff)
     learned = learn_weights(answers, names, who, segment_names(settings.segments))
     return Blend(members, learned.weights, settings.segments), learned
 
 
+def terms(members: Mapping[str, Recommender]) -> list[str]:
+    """What a blend may weigh: the members, and for cold phones alone those that can score them and being one."""
+    able = [name + MARK for name in COLD_ABLE if name in members]
+    return [*sorted(members), *able, COLD]
+
+
 def factored(
-    members: Mapping[str, Recommender], names: list[str], past: Dataset, users: IntArray
-) -> list[Factors]:
-    """Each member's standardised factors."""
-    return [standardised(members[name].factors(past, users)) for name in names]
+    members: Mapping[str, Recommender], past: Dataset, users: IntArray, unknown: BoolArray | None = None
+) -> dict[str, Factors]:
+    """Standardised factors of every term; behavioural members are kept from knowing the `unknown` phones."""
+    cold = cold_items(members, past)
+    whole = {}
+    for name in sorted(members):
+        factors = members[name].factors(past, users)
+        if unknown is not None and name not in COLD_ABLE:
+            factors = Factors(factors.users, factors.items * ~unknown[:, None])
+        whole[name] = standardised(factors)
+    cold = cold if unknown is None else cold | unknown
+    return {
+        term: whole.get(term) or part_factors(whole.get(term.removesuffix(MARK)), cold, len(users))
+        for term in terms(members)
+    }
 
 
 def masked(factors: list[Factors], part: Exam) -> FloatArray:
@@ -85,13 +108,13 @@ def compete(
         seed: Of the stacked ranker.
         k: Length of the lists.
     """
-    names = sorted(blend.members)
-    behaviour = _best_behaviour(blend, names)
+    names = terms(blend.members)
+    behaviour = _best_behaviour(blend)
     stacked = _stacked(blend, names, validation, family, seed) if "stacked" in family.hybrids else None
     made: dict[str, list[Entry]] = {}
-    for part, scores in _blocks(blend.members, names, test):
+    for part, scores in _blocks(blend.members, test):
         mixed = _mixed(blend, names, part, scores)
-        rankings = dict(zip(names, scores, strict=True))
+        rankings = {name: said for name, said in zip(names, scores, strict=True) if name in blend.members}
         rankings["weighted"] = mixed
         pair = (rankings.get("content"), rankings.get(behaviour))
         for name, (first, second) in {
@@ -108,19 +131,17 @@ def compete(
     return {name: _joined(entries) for name, entries in made.items()}
 
 
-def _best_behaviour(blend: Blend, names: list[str]) -> str:
+def _best_behaviour(blend: Blend) -> str:
     """The member beside content that the blend trusts most; it is the behavioural half of the cascades."""
-    total = {name: sum(part.get(name, 0.0) for part in blend.weights.values()) for name in names}
-    others = [name for name in names if name not in ("content", "popularity", "freshness", "fusion")]
+    total = {name: sum(part.get(name, 0.0) for part in blend.weights.values()) for name in blend.members}
+    others = [name for name in blend.members if name not in COLD_ABLE]
     return max(others, key=lambda name: (total[name], name), default="")
 
 
-def _blocks(
-    members: Mapping[str, Recommender], names: list[str], whole: Exam
-) -> Iterator[tuple[Exam, FloatArray]]:
+def _blocks(members: Mapping[str, Recommender], whole: Exam) -> Iterator[tuple[Exam, FloatArray]]:
     """Parts of an exam with all members' scores; memory stays bounded whatever the number of users."""
-    factors = factored(members, names, whole.past, whole.users)
-    step = max(16, LEARNING_FLOATS // (len(names) * max(len(whole.candidates), 1)))
+    factors = list(factored(members, whole.past, whole.users).values())
+    step = max(16, LEARNING_FLOATS // (len(factors) * max(len(whole.candidates), 1)))
     for start in range(0, len(whole.users), step):
         rows = np.arange(start, min(start + step, len(whole.users)))
         part = whole.part(rows)
@@ -157,7 +178,7 @@ def _joined(entries: list[Entry]) -> Entry:
 def _stacked(blend: Blend, names: list[str], validation: Exam, family: FamilyConfig, seed: int) -> Stacked:
     rows = _sample(len(validation.users), family.stacked.most_users, seed + 1)
     lists, features = [], []
-    for part, scores in _blocks(blend.members, names, validation.part(rows)):
+    for part, scores in _blocks(blend.members, validation.part(rows)):
         mixed = _mixed(blend, names, part, scores)
         some_lists, some_features = _candidates(part, scores, mixed, family.stacked.candidates)
         lists.append(some_lists)

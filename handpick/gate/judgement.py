@@ -45,7 +45,9 @@ def compare(
                 continue
             theirs = other.ndcg[name][users]
             margin = _margin(rival, name, settings)
-            bounds = relative_loss(own, theirs, settings, seed)
+            # On a slice where a rival hits next to nothing, a share of that would be no margin at all.
+            scale = max(float(theirs.mean()), float(np.nanmean(other.ndcg[ALL])) / 4)
+            bounds = relative_loss(own, theirs, scale, settings, seed)
             row[rival] = float(theirs.mean())
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
             if is_gated and not bounds["low"] > -margin:
@@ -63,11 +65,10 @@ def _margin(rival: str, name: str, settings: GateSettings) -> float:
 
 
 def relative_loss(
-    own: NDArray[np.float64], theirs: NDArray[np.float64], settings: GateSettings, seed: int
+    own: NDArray[np.float64], theirs: NDArray[np.float64], scale: float, settings: GateSettings, seed: int
 ) -> dict[str, float]:
-    """The mean difference and its one-sided lower and upper bounds, as shares of the rival's mean."""
+    """The mean difference and its one-sided lower and upper bounds, as shares of `scale`."""
     bounds = paired(own, theirs, settings.resamples, seed, confidence=1 - 2 * settings.risk)
-    scale = max(float(theirs.mean()), 1e-9)
     if scale <= 1e-9:  # a rival that hits nothing: any hit is an infinite gain, none is a tie
         sign = float(np.sign(bounds.value))
         return {"value": sign, "low": sign, "high": sign}

@@ -57,4 +57,4 @@ class GateSettings(Section):
         le=1,
         description="Test users, as a share of the champion's night, below which data counts as truncated.",
     )
-    resamples: int = Field(2000, ge=200, description="Bootstrap resamples of users.")
+    resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users.")

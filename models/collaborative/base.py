@@ -97,13 +97,17 @@ class Member:
         raise NotImplementedError
 
     def fit(self, data: Dataset, seed: int) -> Self:
-        """Learn from everything in the data; the same data and seed give the same arrays."""
-        self.item_ids = data.catalogue.item_ids
+        """Learn from everything in the data; the same data and seed give the same arrays.
+
+        A phone that nobody has liked yet is not known: it scores 0 rather than whatever a model starts from.
+        """
+        liked = np.unique(data.interactions.positive().item)
+        self.item_ids = data.catalogue.item_ids[liked]
         self.arrays = self.learn(data, seed)
         return self
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Factored scores for the data's whole catalogue; items that were not there at fitting score 0."""
+        """Factored scores for the data's whole catalogue; items without an event at fitting score 0."""
         known = self.known_factors(data, users)
         place = positions(self.item_ids, data.catalogue.item_ids)
         items = np.where((place >= 0)[:, None], known.items[np.maximum(place, 0)], np.float32(0))

@@ -32,6 +32,9 @@ def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> N
     for start in range(0, resamples, BLOCK):
         size = min(BLOCK, resamples - start)
         drawn = random.integers(0, users, (size, users))
+        if values.shape[1] == 1:
+            means[start : start + size, 0] = values[drawn, 0].mean(axis=1)
+            continue
         counts = np.zeros((size, users))
         for row in range(size):
             counts[row] = np.bincount(drawn[row], minlength=users)

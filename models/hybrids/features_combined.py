@@ -28,7 +28,7 @@ class FeaturesCombined(Member):
         factors = self._als().fit(data, seed).array("items")
         history = self.history(data, np.arange(len(data.users)))
         counts = np.bincount(history.indices, minlength=history.shape[1]).astype(np.float32)
-        content = content_matrix(data)
+        content = content_matrix(data)[positions(data.catalogue.item_ids, self.item_ids)]
         warm = counts > 0
         weighted = content[warm] * np.sqrt(counts[warm])[:, None]
         gram = weighted.T @ weighted + self.config.ridge * np.eye(content.shape[1], dtype=np.float32)

@@ -12,9 +12,9 @@ from scipy import sparse
 from models.data import FloatArray, IntArray, StringArray
 from models.evaluation.bootstrap import paired
 
-GRID = (0.0, 0.1, 0.2, 0.35, 0.6, 1.0, 1.6, 2.5)
+GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 LEAST_GAIN = 2e-4
-SWEEPS = 4
+SWEEPS = 3
 FEW_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
 ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02

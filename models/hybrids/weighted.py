@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import Dataset, FloatArray, IntArray, StringArray
+from models.collaborative.base import Member
+from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
 from models.hybrids.scaling import scores_of, standardised
 from models.hybrids.segments import segments
 from models.interface import Factors, Recommender
@@ -15,9 +16,35 @@ from models.interface import Factors, Recommender
 Weights = Mapping[str, float]
 
 
+COLD = "cold"
+"""Weights may name this instead of a member: 1 for each phone that no behavioural member knows, else 0."""
+MARK = "|cold"
+"""Behind a member's name: its scores of those phones alone."""
+
+
+def cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
+    """`(items,)`: phones that no member which learns phones by id has seen an event of; none without such members."""
+    known = [
+        member.item_ids for member in members.values() if isinstance(member, Member) and len(member.item_ids)
+    ]
+    if not known:
+        return np.zeros(len(data.catalogue), bool)
+    return ~np.isin(data.catalogue.item_ids, np.unique(np.concatenate(known)))
+
+
+def part_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors:
+    """Standardised factors over cold phones alone; without a member, 1 for each of them."""
+    if member is None:
+        return Factors(np.ones((users, 1), np.float32), cold.astype(np.float32)[:, None])
+    return Factors(member.users, member.items * cold[:, None])
+
+
 @dataclass(frozen=True)
 class Blend:
     """`score(u, i) = sum over members m of weight[segment(u), m] * standardised score_m(u, i)`.
+
+    Behavioural members call phones without events average. So the blend has further weights for those phones alone:
+    of members that can score them (`content|cold`), and of being one (`cold`).
 
     It stays factored: the members' factors side by side, each user's part times the weight of their segment.
 
@@ -35,6 +62,10 @@ class Blend:
     @property
     def used(self) -> list[str]:
         """Members with a weight in some segment, by name."""
+        return sorted({name.removesuffix(MARK) for name in self._terms if name != COLD})
+
+    @property
+    def _terms(self) -> list[str]:
         return sorted({name for part in self.weights.values() for name, weight in part.items() if weight})
 
     def segments(self, data: Dataset, users: IntArray) -> StringArray:
@@ -44,7 +75,9 @@ class Blend:
     def sources(self, data: Dataset, users: IntArray) -> StringArray:
         """`(users,)`: the members behind each user's scores, heaviest first, as `fusion+item_cosine`."""
         names = {
-            segment: "+".join(sorted((m for m, w in part.items() if w), key=lambda m: (-part[m], m)))
+            segment: "+".join(
+                sorted((m for m, w in part.items() if w and m in self.members), key=lambda m: (-part[m], m))
+            )
             for segment, part in self.weights.items()
         }
         return np.array([names[segment] for segment in self.segments(data, users)], dtype=str)
@@ -56,11 +89,13 @@ class Blend:
             KeyError: If a weighted member is not among `members`.
         """
         found = self.segments(data, users)
+        cold = cold_items(self.members, data)
+        scaled = {name: standardised(self.members[name].factors(data, users)) for name in self.used}
         parts = []
-        for name in self.used:
-            weight = np.array([self.weights[segment].get(name, 0.0) for segment in found], np.float32)
-            scaled = standardised(self.members[name].factors(data, users))
-            parts.append(Factors(scaled.users * weight[:, None], scaled.items))
+        for term in self._terms:
+            weight = np.array([self.weights[segment].get(term, 0.0) for segment in found], np.float32)
+            one = scaled.get(term) or part_factors(scaled.get(term.removesuffix(MARK)), cold, len(users))
+            parts.append(Factors(one.users * weight[:, None], one.items))
         return Factors(
             np.ascontiguousarray(np.hstack([part.users for part in parts])),
             np.ascontiguousarray(np.hstack([part.items for part in parts])),

@@ -1,0 +1,98 @@
+"""How often the gate promotes a challenger that is truly worse, and one that is truly better, over simulated nights.
+
+A night is a set of test users with a few relevant items each. The champion's list finds each of them with some chance
+and ranks it somewhere; the challenger's list is the champion's, changed for a share of users, with a chance of finding
+that makes its expected NDCG@20 lower or higher by the stated part. What the two lists have in common is what makes
+the comparison paired, so its share is a setting that is reported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from handpick.gate.health import Contestant
+from handpick.gate.judgement import compare
+from handpick.settings.gate import GateSettings
+from models.evaluation.lists import judge
+from models.evaluation.ndcg import ndcg
+
+NIGHTS, USERS, FEWER_USERS, ITEMS, K = 200, 5000, 2000, 600, 20
+CHANGED = 0.35
+"""Share of relevant items whose place differs between two nights' models."""
+FOUND = 0.45
+SLICES = {"warm": 0.85, "cold_item": 0.25, "cold_user": 0.12, "query_only": 0.07, "launch_week": 0.15}
+
+
+def measure() -> dict[str, Any]:
+    """Shares of nights promoted with -2 % and +2 % true NDCG, with 5,000 and with 2,000 test users."""
+    figures: dict[str, Any] = {"nights": NIGHTS, "users": USERS, "changed_share": CHANGED}
+    for users, suffix in ((USERS, ""), (FEWER_USERS, f"_{FEWER_USERS}_users")):
+        for change, name in ((-0.02, "worse"), (0.02, "better")):
+            share, gain = _promoted(change, users)
+            figures[f"{name}_promoted{suffix}"] = share
+            figures[f"{name}_measured_change{suffix}"] = gain
+    return figures
+
+
+def _promoted(change: float, users: int) -> tuple[float, float]:
+    """Share of nights promoted, and the mean measured change of NDCG."""
+    settings = GateSettings()
+    promoted, gains = 0, []
+    for number in range(NIGHTS):
+        champion, challenger, popularity = _night(change, users, np.random.default_rng([number, users]))
+        reasons, _ = compare(challenger, popularity, champion, settings, number)
+        promoted += not reasons
+        gains.append(np.nanmean(challenger.ndcg["all"]) / np.nanmean(champion.ndcg["all"]) - 1)
+    return promoted / NIGHTS, float(np.mean(gains))
+
+
+def _night(
+    change: float, users: int, random: np.random.Generator
+) -> tuple[Contestant, Contestant, Contestant]:
+    """Champion, challenger and popularity on the same users."""
+    counts = 1 + random.poisson(1.2, users)
+    user = np.repeat(np.arange(users), counts)
+    kinds = {name: random.random(users) < share for name, share in SLICES.items()}
+    place = _places(len(user), FOUND, random)
+    again = random.random(len(user)) < CHANGED
+    # Only the redrawn share can carry the change.
+    redrawn = _places(len(user), FOUND * (1 + change / CHANGED), random)
+    weak = _places(len(user), FOUND * 0.4, random)
+    made = []
+    for places in (place, np.where(again, redrawn, place), weak):
+        values = _ndcg(user, places, counts)
+        by_slice = {name: np.where(kept, values, np.nan) for name, kept in kinds.items()}
+        made.append(Contestant(np.empty((users, K), np.int32), {"all": values, **by_slice}, True))
+    return made[0], made[1], made[2]
+
+
+def _places(count: int, found: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """Each relevant item's place on a list, `K` where it is not on it; the first places are likelier."""
+    return np.where(random.random(count) < found, np.floor(K * random.random(count) ** 1.5), K).astype(
+        np.int64
+    )
+
+
+def _ndcg(
+    user: NDArray[np.int64], place: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """NDCG@20 by the metric that the gate uses, on lists that hold each relevant item at its place.
+
+    Two relevant items may fall on one place; the later one moves to the next free one.
+    """
+    lists = np.full((len(counts), K), -1, np.int32)
+    item = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)
+    for one in range(int(counts.max())):
+        rows = np.flatnonzero((item == one) & (place < K))
+        for shift in range(K):
+            free = rows[lists[user[rows], (place[rows] + shift) % K] == -1]
+            lists[user[free], (place[free] + shift) % K] = one
+            rows = np.setdiff1d(rows, free, assume_unique=True)
+            if not len(rows):
+                break
+    relevant = sparse.csr_matrix((np.ones(len(user)), (user, item)), shape=(len(counts), ITEMS))
+    return ndcg(judge(lists, relevant), K)
