@@ -49,6 +49,8 @@ def encode(
         frame: What the store's protocol puts around a message.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_null(array.type):  # what offline stores give that go through pandas
+        array = array.cast(pa.list_(pa.float32()) if kind == ValueType.FLOAT_LIST else pa.string())
     if pa.types.is_timestamp(array.type):
         array = pc.divide(array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()), 1_000_000)
     if kind in (ValueType.DOUBLE, ValueType.FLOAT):

@@ -47,6 +47,10 @@ def applied(night: Night) -> FeatureStore:
 
 def opened(settings: Settings, through: date | None = None) -> FeatureStore:
     """The store as configured; its training rows come from nights up to and including `through`."""
+    if settings.features.offline_store == "spark":
+        from handpick.spark import session
+
+        session(settings)  # Feast takes the one that runs
     raw = configuration(settings)
     if through is not None:
         raw["offline_store"]["through"] = through

@@ -1,0 +1,85 @@
+"""Feast's Spark offline store over the lake: the same sources, joined by the running Spark session."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date, datetime
+from typing import Any, Literal
+
+from feast import FeatureView
+from feast.data_source import DataSource
+from feast.infra.offline_stores.contrib.spark_offline_store.spark import (
+    SparkOfflineStore,
+    SparkOfflineStoreConfig,
+)
+from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+from feast.infra.offline_stores.file_source import FileSource
+from feast.infra.offline_stores.offline_store import RetrievalJob
+from feast.repo_config import RepoConfig
+
+from features.stores.offline import NIGHT, lake_root
+
+
+class LakeSparkOfflineStoreConfig(SparkOfflineStoreConfig):
+    """Where the lake is, and which nights of it may be read."""
+
+    type: Literal["features.stores.spark.LakeSparkOfflineStore"] = (
+        "features.stores.spark.LakeSparkOfflineStore"
+    )
+    root: str = "../var/lake"
+    """The lake's root, absolute or relative to the feature repository."""
+    through: date | None = None
+    """The last logical date to read; None for all."""
+
+
+class LakeSparkOfflineStore(SparkOfflineStore):
+    """Spark over night partitions; joins and deduplication are Feast's own."""
+
+    @staticmethod
+    def pull_latest_from_table_or_query(  # noqa: PLR0917
+        config: RepoConfig,
+        data_source: DataSource,
+        join_key_columns: list[str],
+        feature_name_columns: list[str],
+        timestamp_field: str,
+        created_timestamp_column: str | None,
+        start_date: datetime,
+        end_date: datetime,
+    ) -> RetrievalJob:
+        """Each entity's newest row between two moments, both included."""
+        return SparkOfflineStore.pull_latest_from_table_or_query(
+            config, _source(config, data_source), join_key_columns, feature_name_columns, timestamp_field,
+            created_timestamp_column, start_date, end_date,
+        )  # fmt: skip
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig, feature_views: list[FeatureView], *args: Any, **kwargs: Any
+    ) -> RetrievalJob:
+        """For each row of the entity frame the newest values that were known at its timestamp."""
+        views = []
+        for view in feature_views:
+            placed = copy.copy(view)
+            assert view.batch_source is not None
+            placed.batch_source = _source(config, view.batch_source)
+            views.append(placed)
+        return SparkOfflineStore.get_historical_features(config, views, *args, **kwargs)
+
+    @staticmethod
+    def validate_data_source(config: RepoConfig, data_source: DataSource) -> None:
+        """Nothing: a source has no file before the first night, and every file is written with the view's schema."""
+
+
+def _source(config: RepoConfig, source: DataSource) -> SparkSource:
+    """The same rows as a query of Spark."""
+    assert isinstance(source, FileSource)
+    folder = lake_root(config) / source.path.partition(f"/{NIGHT}=")[0]
+    through = config.offline_store.through
+    nights = f" WHERE {NIGHT} <= '{through}'" if through else ""
+    return SparkSource(
+        name=source.name,
+        query=f"SELECT * FROM parquet.`{folder}`{nights}",
+        timestamp_field=source.timestamp_field,
+        created_timestamp_column=source.created_timestamp_column,
+        field_mapping=source.field_mapping,
+    )
