@@ -43,7 +43,7 @@ class Filter(NamedTuple):
     passes: int = 3
 
 
-BEST = Filter(frequencies=1536, low_pass=0.7)
+BEST = Filter(frequencies=1536, low_pass=0.5, degree=0.3)
 FAST = Filter(frequencies=512, low_pass=0.5)
 NEIGHBOUR_USER, NEIGHBOUR_FROM, NEIGHBOUR_TO = 0.7, 0.5, 0.4
 """Degree exponents of the neighbours-of-neighbours part: the users between, the items in, the items out."""

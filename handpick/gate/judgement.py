@@ -46,7 +46,8 @@ def compare(
             theirs = other.ndcg[name][users]
             margin = _margin(rival, name, settings)
             # On a slice where a rival hits next to nothing, a share of that would be no margin at all.
-            scale = max(float(theirs.mean()), float(np.nanmean(other.ndcg[ALL])) / 4)
+            overall = max(float(np.nanmean(one.ndcg[ALL])) for one in (challenger, other))
+            scale = float(theirs.mean()) if name == ALL else max(float(theirs.mean()), overall / 4)
             bounds = relative_loss(own, theirs, scale, settings, seed)
             row[rival] = float(theirs.mean())
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
