@@ -159,7 +159,8 @@ class FamilyConfig(Config):
         get_args(MEMBERS), min_length=1, description="Members fitted and measured every night."
     )
     hybrids: tuple[HYBRIDS, ...] = Field(
-        get_args(HYBRIDS), description="Hybrids measured every night beside the weighted one, which scores the lists."
+        get_args(HYBRIDS),
+        description="Hybrids measured every night beside the weighted one, which scores the lists.",
     )
     popularity: PopularityConfig = PopularityConfig()
     freshness: FreshnessConfig = FreshnessConfig()
