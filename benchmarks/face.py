@@ -42,7 +42,9 @@ class Target:
     def met(self, measured: Mapping[str, Any]) -> bool:
         """Whether the figure is within its bounds."""
         value = float(measured[self.key])
-        return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
+        return (self.at_most is None or value <= self.at_most) and (
+            self.at_least is None or value >= self.at_least
+        )
 
     def __str__(self) -> str:
         return f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
@@ -76,7 +78,9 @@ class Benchmark:
             if not (DATA / need).exists():
                 raise Unavailable(f"{self.name} needs {need} below {DATA}")
         module, function = self.where.split(":")
-        body: Callable[[], dict[str, Any]] = getattr(importlib.import_module(f"benchmarks.{module}"), function)
+        body: Callable[[], dict[str, Any]] = getattr(
+            importlib.import_module(f"benchmarks.{module}"), function
+        )
         return body()
 
 
@@ -86,7 +90,9 @@ def machine() -> dict[str, Any]:
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
     )
-    memory = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    memory = next(
+        (int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0
+    )
     return {
         "cpu": model,
         "cores": os.cpu_count(),
@@ -115,10 +121,14 @@ def run(benchmark: Benchmark, console: Console) -> int:
         "met": met,
         "machine": machine(),
     }
-    (RESULTS / f"{benchmark.name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n")
+    (RESULTS / f"{benchmark.name}.json").write_text(
+        json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n"
+    )
     _draw(benchmark, measured, console)
     first = benchmark.targets[0]
-    console.print(f"{benchmark.name}: {_number(measured[first.key])} {first.unit} (target {first})", markup=False)
+    console.print(
+        f"{benchmark.name}: {_number(measured[first.key])} {first.unit} (target {first})", markup=False
+    )
     return 0 if met else MISSED
 
 

@@ -38,7 +38,9 @@ def _one(number: int) -> dict[str, float]:
         nights = sorted((folder / "var" / "lake" / "ledger").glob("logical_date=*"))
         results = [[json.loads(file.read_text()) for file in night.glob("*.json")] for night in nights]
     finally:
-        subprocess.run([sys.executable, "-m", "handpick.cli", "down"], env=environment, check=False, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "handpick.cli", "down"], env=environment, check=False, capture_output=True
+        )
         shutil.rmtree(folder, ignore_errors=True)
     work = sum(result["seconds"] for result in results[0])
     return {
@@ -58,5 +60,7 @@ def _timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     seconds = time.perf_counter() - began
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr[-3000:]}")
-    told = next(line for line in done.stderr.splitlines() if line.startswith("The night of") and " took " in line)
+    told = next(
+        line for line in done.stderr.splitlines() if line.startswith("The night of") and " took " in line
+    )
     return {"seconds": seconds, "night": float(told.rsplit(" took ", 1)[1].split()[0])}

@@ -22,6 +22,7 @@ from handpick.settings.evaluate import EvaluateSettings
 from handpick.settings.features import FeaturesSettings
 from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
+from handpick.settings.lineage import LineageSettings
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.settings.serving import ServingSettings
@@ -30,6 +31,7 @@ from handpick.settings.sources import SourcesSettings
 from handpick.settings.spark import SparkSettings
 from handpick.settings.transform import TransformSettings
 from handpick.settings.validate import ValidateSettings
+from handpick.settings.warehouse import WarehouseSettings
 from models.config import FamilyConfig, FusionConfig, TrainingConfig
 
 FILE_NAME = "handpick.toml"
@@ -50,9 +52,10 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     lake: LakeSettings = LakeSettings()
     sources: SourcesSettings = SourcesSettings()
-    validate_: ValidateSettings = Field(ValidateSettings(), alias="validate")
+    validation: ValidateSettings = ValidateSettings()
     spark: SparkSettings = SparkSettings()
     transform: TransformSettings = TransformSettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
     embed: EmbedSettings = EmbedSettings()
     features: FeaturesSettings = FeaturesSettings()
     fusion: FusionConfig = FusionConfig()
@@ -64,6 +67,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     serving: ServingSettings = ServingSettings()
     airflow: AirflowSettings = AirflowSettings()
+    lineage: LineageSettings = LineageSettings()
 
     def path(self, relative: Path) -> Path:
         """An absolute path for a configured one."""

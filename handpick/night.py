@@ -97,7 +97,9 @@ class Night:
 
 def peak_mib() -> int:
     """Peak resident memory of this process and of its largest child so far, in MiB."""
-    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, children = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return int((own + children) / 1024)
 
 

@@ -24,7 +24,9 @@ pages = FastAPI(
     # plugin pages are open to anyone unless they ask who it is themselves
     dependencies=[Depends(requires_access_dag("GET"))],
 )
-templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=select_autoescape())
+templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=select_autoescape()
+)
 
 
 def rows(query: str, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
@@ -70,7 +72,8 @@ def report(day: date) -> HTMLResponse:
 def lists(user_id: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
     """The current list of one user; without a name, of the first few."""
     users, problem = rows(
-        "select distinct user_id from serving.recommendations where user_id >= %s order by user_id limit 20", user_id
+        "select distinct user_id from serving.recommendations where user_id >= %s order by user_id limit 20",
+        user_id,
     )
     if not user_id and users:
         user_id = users[0]["user_id"]

@@ -44,7 +44,7 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
     """DuckDB over night partitions; joins and deduplication are Feast's own."""
 
     @staticmethod
-    def pull_latest_from_table_or_query(  # noqa: PLR0917
+    def pull_latest_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],
@@ -61,7 +61,7 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
         )  # fmt: skip
 
     @staticmethod
-    def pull_all_from_table_or_query(  # noqa: PLR0917
+    def pull_all_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],

@@ -82,7 +82,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         if progress:
             progress(len(data))
 
-    def update(  # noqa: PLR0917
+    def update(
         self,
         config: RepoConfig,
         tables_to_delete: Sequence[FeatureView],

@@ -36,7 +36,7 @@ class LakeSparkOfflineStore(SparkOfflineStore):
     """Spark over night partitions; joins and deduplication are Feast's own."""
 
     @staticmethod
-    def pull_latest_from_table_or_query(  # noqa: PLR0917
+    def pull_latest_from_table_or_query(
         config: RepoConfig,
         data_source: DataSource,
         join_key_columns: list[str],

@@ -75,7 +75,7 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         if progress:
             progress(len(data))
 
-    def update(  # noqa: PLR0917
+    def update(
         self,
         config: RepoConfig,
         tables_to_delete: Sequence[FeatureView],

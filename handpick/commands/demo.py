@@ -25,10 +25,18 @@ def demo(
         datetime | None,
         typer.Option("--end-date", formats=["%Y-%m-%d"], help="The last day; by default 2026-03-01."),
     ] = None,
-    difficulty: Annotated[str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")] = "default",
-    media: Annotated[bool, typer.Option("--media/--no-media", help="Draw pictures and speak queries.")] = True,
-    add_day: Annotated[bool, typer.Option("--add-day", help="Run the existing shop for one more day.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the demo shop that is there.")] = False,
+    difficulty: Annotated[
+        str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")
+    ] = "default",
+    media: Annotated[
+        bool, typer.Option("--media/--no-media", help="Draw pictures and speak queries.")
+    ] = True,
+    add_day: Annotated[
+        bool, typer.Option("--add-day", help="Run the existing shop for one more day.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the demo shop that is there.")
+    ] = False,
 ) -> None:
     """Make a simulated phone shop: landing files, media, and the hidden truth; or run it for one more day."""
     from handpick.config import load

@@ -138,7 +138,7 @@ def list_reasons(date: LogicalDate, source: Source = "") -> None:
 
 
 @quarantine.command("show")
-def show(  # noqa: PLR0917
+def show(
     date: LogicalDate,
     source: Annotated[str, typer.Option(help="catalog, users, events or queries.")],
     rule: Rule = "",
@@ -179,7 +179,7 @@ def show(  # noqa: PLR0917
 
 
 @quarantine.command("release")
-def release_rows(  # noqa: PLR0917
+def release_rows(
     date: LogicalDate,
     source: Annotated[str, typer.Option(help="catalog, users, events or queries.")],
     rule: Rule = "",

@@ -17,12 +17,11 @@ def lineage(
     from handpick.config import load
     from handpick.lineage.manifest import Models
     from handpick.lineage.walk import Column, Graph, check_served
-    from handpick.settings.lineage import LineageSettings
 
     start = Column.parse(column)
     check_served(start.table, start.name)
     settings = load()
-    manifest = settings.path(LineageSettings().manifest)
+    manifest = settings.path(settings.lineage.manifest)
     for step in Graph(Models(manifest)).walk(start):
         made = f"  [{step.stage}]" if step.stage else ""
         typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")

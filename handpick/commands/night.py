@@ -9,10 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-LogicalDate = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")]
+LogicalDate = Annotated[
+    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
+]
 MaybeDate = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date; by default the newest day that has arrived."),
+    typer.Option(
+        "--date", formats=["%Y-%m-%d"], help="The logical date; by default the newest day that has arrived."
+    ),
 ]
 Rung = Annotated[str, typer.Option(help="Size of the demo shop, if one has to be made: XS, S, M or L.")]
 
@@ -90,4 +94,3 @@ def down() -> None:
     if stop_embedded(settings):
         stopped.append("postgresql")
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
-

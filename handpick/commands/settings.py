@@ -34,7 +34,7 @@ def page() -> str:
         if not isinstance(section, BaseModel):
             continue
         about = (type(section).__doc__ or "").strip().splitlines()[0]
-        lines += ["", f"## `[{field.alias or name}]`", "", about, "", "| key | default | what it does |", "|---|---|---|"]
+        lines += ["", f"## `[{name}]`", "", about, "", "| key | default | what it does |", "|---|---|---|"]
         lines += [f"| `{key}` | {default} | {what} |" for key, default, what in _keys(section)]
     return "\n".join(lines) + "\n"
 

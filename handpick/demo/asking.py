@@ -92,7 +92,9 @@ def _wishes(plan: Plan, people: People, user: int, random: np.random.Generator) 
     return persona, SPECS[dimension] + sign, BUDGETS[level]
 
 
-def _softmax(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _softmax(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     weights = np.exp(values - values.max())
     return weights / weights.sum()
 
@@ -102,7 +104,9 @@ def _word(wish: str, language: str, random: np.random.Generator) -> str:
     return ways[int(random.integers(len(ways)))]
 
 
-def _photo(plan: Plan, people: People, user: int, random: np.random.Generator) -> tuple[str, Callable[[], bytes]]:
+def _photo(
+    plan: Plan, people: People, user: int, random: np.random.Generator
+) -> tuple[str, Callable[[], bytes]]:
     """A picture of the looks the person likes best, to one of `HUES` hues, in one of a few takes."""
     taste = people.style[user]
     hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, 0.15))
@@ -122,7 +126,9 @@ def _photo(plan: Plan, people: People, user: int, random: np.random.Generator) -
 def _speech(wishes: list[str], language: str, random: np.random.Generator) -> tuple[str, Callable[[], bytes]]:
     """The wishes spoken by one of the language's voices, in one of two wordings."""
     wording, speaker = int(random.integers(2)), int(random.integers(len(VOICES[language])))
-    name = "_".join(wish.replace("+", "-high") if "+" in wish else wish.replace("-", "-low") for wish in wishes)
+    name = "_".join(
+        wish.replace("+", "-high") if "+" in wish else wish.replace("-", "-low") for wish in wishes
+    )
     words = [WISHES[wish][language] for wish in wishes]
     phrase = ("，" if language == "zh" else ", ").join(
         way[(wording * 2 + place) % len(way)] for place, way in enumerate(words)

@@ -75,7 +75,9 @@ def write_catalog(plan: Plan, folders: Folders, rows: list[Row], day: int, dirt:
     write_lines(folders.file("catalog", plan.date_of(day), "jsonl"), spoilt)
 
 
-def write_users(plan: Plan, folders: Folders, people: People, rows: Ints, items: list[str], day: int, dirt: Dirt) -> None:
+def write_users(
+    plan: Plan, folders: Folders, people: People, rows: Ints, items: list[str], day: int, dirt: Dirt
+) -> None:
     """The day's sign-ups."""
     seconds = plan.stream("signup-times", day).integers(0, 86_400, len(rows))
     table: list[Row] = [
@@ -93,7 +95,9 @@ def write_users(plan: Plan, folders: Folders, people: People, rows: Ints, items:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, USER_COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row for row in spoil_rows(plan, "users", table, "user_id", day, dirt) if isinstance(row, dict))
+        writer.writerows(
+            row for row in spoil_rows(plan, "users", table, "user_id", day, dirt) if isinstance(row, dict)
+        )
 
 
 def numbered(letter: str, numbers: Ints, width: int) -> pa.Array:
@@ -106,7 +110,9 @@ def write_events(plan: Plan, folders: Folders, events: Events, items: list[str],
     """The day's events in order of time; gives how many rows were written."""
     events = events.where(np.lexsort((events.item, events.kind, events.user, events.at)))
     random = plan.stream("session-ids", day)
-    tracked = (events.session >= 0) & (random.random(int(events.session.max(initial=0)) + 1) >= 0.05)[events.session]
+    tracked = (events.session >= 0) & (random.random(int(events.session.max(initial=0)) + 1) >= 0.05)[
+        events.session
+    ]
     sessions = numbered(f"S{day:04d}-", np.maximum(events.session, 0), 6)
     count = len(events)
     names = pa.array(EVENT_NAMES)

@@ -87,7 +87,9 @@ def draw_archetypes(plan: Plan) -> Archetypes:
     roundness = np.where(np.arange(STYLE_TASTES) % 2 == 0, 1.0, -1.0)
     layout = np.eye(len(LAYOUTS))[random.permutation(STYLE_TASTES) % len(LAYOUTS)]
     finish = np.eye(len(FINISHES))[random.permutation(STYLE_TASTES) % len(FINISHES)]
-    style = np.column_stack([1.5 * np.cos(hue), 1.5 * np.sin(hue), 0.6 * roundness, 0.9 * layout, 0.7 * finish])
+    style = np.column_stack(
+        [1.5 * np.cos(hue), 1.5 * np.sin(hue), 0.6 * roundness, 0.9 * layout, 0.7 * finish]
+    )
     specs = random.normal(0.15, 1.0, (SPEC_TASTES, 4))
     specs /= np.linalg.norm(specs, axis=1, keepdims=True) / 2
     hidden = random.normal(size=(HIDDEN_TASTES, HIDDEN))

@@ -111,7 +111,9 @@ class Phones:
         return np.column_stack([np.cos(self.hue), np.sin(self.hue), self.roundness, layout, finish])
 
 
-def draw_phones(lines: Lines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None) -> Phones:
+def draw_phones(
+    lines: Lines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None
+) -> Phones:
     """Draw phones from the lines.
 
     Args:

@@ -46,7 +46,9 @@ def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = Fa
     corner = (0.13 + 0.11 * look.roundness / 1.3) * side
     saturation, lightness = float(random.uniform(0.55, 0.85)), float(random.uniform(0.6, 0.9))
     body = _color(look.hue, saturation, lightness)
-    brush.rounded_rectangle(box, corner, fill=body, outline=_color(look.hue, saturation, lightness * 0.55), width=2)
+    brush.rounded_rectangle(
+        box, corner, fill=body, outline=_color(look.hue, saturation, lightness * 0.55), width=2
+    )
     _finish(picture, look, box, corner, saturation, lightness)
     _lenses(brush, look.layout, box, side)
     if is_photo:
@@ -78,10 +80,7 @@ def _finish(
     over = Image.new("RGB", (side, side))
     brush = ImageDraw.Draw(over)
     for y in range(side):
-        if look.finish == "gradient":
-            factor = 0.35 + 0.8 * y / side
-        else:
-            factor = 0.6 if (y * 14 // side) % 2 else 1.05
+        factor = 0.35 + 0.8 * y / side if look.finish == "gradient" else 0.6 if y * 14 // side % 2 else 1.05
         brush.line((0, y, side, y), fill=_color(look.hue, saturation, lightness * factor))
     mask = Image.new("L", (side, side), 0)
     inner = (box[0] + 2, box[1] + 2, box[2] - 2, box[3] - 2)
@@ -111,7 +110,9 @@ def _lenses(brush: object, layout: str, box: tuple[float, float, float, float], 
     elif layout == "bar":
         brush.rectangle((left + 1, y - 0.07 * side, right - 1, y + 0.07 * side), fill=dark)
     for across, down in spots:
-        brush.ellipse((across - lens, down - lens, across + lens, down + lens), fill=glass, outline=dark, width=2)
+        brush.ellipse(
+            (across - lens, down - lens, across + lens, down + lens), fill=glass, outline=dark, width=2
+        )
 
 
 def _as_photo(picture: Image.Image, side: int, random: np.random.Generator) -> Image.Image:

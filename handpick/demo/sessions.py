@@ -95,7 +95,9 @@ def simulate_day(
     for group in _groups(len(who), len(shelf_rows), plan.size.shelf, random):
         sessions, columns = group
         draws = choose(sides[0][sessions], sides[1][sessions], shelf_side[columns], random)
-        parts += _browse(draws.shown, draws.clicked, draws.found, sessions, shelf_rows[columns], who, start, random)
+        parts += _browse(
+            draws.shown, draws.clicked, draws.found, sessions, shelf_rows[columns], who, start, random
+        )
         utility = np.column_stack([draws.shown_utility, draws.found_utility])
         opened = np.column_stack([draws.clicked, draws.found >= 0])
         items = shelf_rows[columns][np.column_stack([draws.shown, draws.found])]
@@ -103,7 +105,7 @@ def simulate_day(
         parts += _buy(utility, opened, items, prices, sessions, who, start, owned, random)
     events = Events.joined([*parts, _bots(plan, people, shelf_rows, day, random)])
     events = events.where(~np.isin(pair_keys(events.user, events.item), owned))
-    later = _afterwards(plan, events, people, day, random)
+    later = _afterwards(plan, events, day, random)
     return events, later
 
 
@@ -199,12 +201,16 @@ def _buy(
     ]
 
 
-def _afterwards(plan: Plan, events: Events, people: People, day: int, random: np.random.Generator) -> Events:
+def _afterwards(plan: Plan, events: Events, day: int, random: np.random.Generator) -> Events:
     """Returns (7 %) and ratings (45 % of what is kept) that follow the day's purchases within two weeks."""
     bought = events.where(events.kind == PURCHASE)
     fate = random.random(len(bought))
     days = random.integers(2, 15, len(bought))
-    at = plan.micros_of(day) + days * 86_400 * SECOND + random.integers(8 * 3600, 22 * 3600, len(bought)) * SECOND
+    at = (
+        plan.micros_of(day)
+        + days * 86_400 * SECOND
+        + random.integers(8 * 3600, 22 * 3600, len(bought)) * SECOND
+    )
     stars = np.clip(np.round(random.normal(4.1, 0.9, len(bought))), 1, 5)
     kind = np.where(fate < 0.07, RETURN, RATING)
     value = np.where(kind == RATING, stars, np.nan)
@@ -217,7 +223,9 @@ def _bots(plan: Plan, people: People, shelf_rows: Ints, day: int, random: np.ran
     expected = BOT_SHARE * plan.size.events / 60 / BOT_VIEWS
     bots = int(random.poisson(expected))
     count = bots * BOT_VIEWS
-    user = np.repeat(np.flatnonzero(people.habit == 0)[random.integers(0, (people.habit == 0).sum(), bots)], BOT_VIEWS)
+    user = np.repeat(
+        np.flatnonzero(people.habit == 0)[random.integers(0, (people.habit == 0).sum(), bots)], BOT_VIEWS
+    )
     pace = np.tile(np.arange(BOT_VIEWS) * (SECOND // 3), bots)
     at = plan.micros_of(day) + np.repeat(random.integers(0, 22 * 3600, bots), BOT_VIEWS) * SECOND + pace
     item = shelf_rows[random.integers(0, len(shelf_rows), count)]

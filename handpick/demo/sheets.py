@@ -8,9 +8,20 @@ from handpick.demo.parameters import Plan
 from handpick.demo.phones import CURRENCIES, EUROS, Lines, Phones
 from handpick.demo.words import COLOR_NAMES, DESCRIPTIONS, FILLERS, PERSONAS
 
-MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 CAMERAS = (2, 5, 8, 12, 13, 16, 20, 32, 48, 50, 64, 108, 200)
 RAMS = (1, 2, 3, 4, 6, 8, 12, 16)
 CHIPS = ("Mediatek MT6739 (28 nm)", "Unisoc T606 (12 nm)", "Qualcomm SM6225 Snapdragon 680 4G (6 nm)",
@@ -36,7 +47,9 @@ def title_of(lines: Lines, phones: Phones, row: int, random: np.random.Generator
     return brand, f"{brand} {lines.name[line]} {phones.generation[row]}{storage}"
 
 
-def description_of(persona: np.ndarray[tuple[int, ...], np.dtype[np.float64]], random: np.random.Generator) -> str:
+def description_of(
+    persona: np.ndarray[tuple[int, ...], np.dtype[np.float64]], random: np.random.Generator
+) -> str:
     """Two or three sentences in English, Chinese or both, that tell the phone's character and nothing else."""
     languages = [("en",), ("zh",), ("en", "zh")][int(random.choice(3, p=[0.55, 0.15, 0.3]))]
     sentences: list[str] = []
@@ -72,7 +85,9 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
     def one(*ways: str) -> str:
         return ways[int(random.integers(len(ways)))]
 
-    names = ", ".join(COLOR_NAMES[i] for i in random.permutation(len(COLOR_NAMES))[: 1 + int(random.integers(3))])
+    names = ", ".join(
+        COLOR_NAMES[i] for i in random.permutation(len(COLOR_NAMES))[: 1 + int(random.integers(3))]
+    )
     ounces, pounds = grams / 28.3495, grams / 453.592
     sheet = {
         "announced": one(f"{launched.year}, {month} {launched.day:02d}", f"{launched.year}, {month}",

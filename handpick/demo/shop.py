@@ -25,7 +25,7 @@ from handpick.demo.landing import (
 )
 from handpick.demo.parameters import Plan
 from handpick.demo.people import People, draw_archetypes, draw_people
-from handpick.demo.phones import Lines, Phones, draw_lines, draw_phones
+from handpick.demo.phones import Lines, draw_lines, draw_phones
 from handpick.demo.pictures import draw, look_of
 from handpick.demo.sessions import PURCHASE, Events, pair_keys, simulate_day, visitors
 from handpick.demo.sheets import description_of, shelf_price, specs_of, title_of
@@ -69,7 +69,9 @@ def opened(plan: Plan) -> World:
     sold = np.zeros(len(lines.brand), np.int64)
     phones = draw_phones(lines, plan.size.first_phones, plan.stream("first-phones"), sold, None)
     people = draw_people(plan, draw_archetypes(plan), plan.size.first_users, "first-people", -1)
-    world = World(plan, phones.ids(), phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {})
+    world = World(
+        plan, phones.ids(), phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}
+    )
     world.people = replace(people, owned=_phones_they_came_with(world, people, 0))
     world.owned = np.sort(pair_keys(np.arange(len(people)), world.people.owned)[world.people.owned >= 0])
     return world
@@ -87,7 +89,9 @@ def run_day(world: World, folders: Folders, day: int) -> None:
     write_queries(plan, folders, queries, day, dirt)
     world.dirt[plan.date_of(day).isoformat()] = dirt.to_json()
     if day >= plan.days:
-        say(f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} sign-ups, {len(changed):,} phones new or changed")
+        say(
+            f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} sign-ups, {len(changed):,} phones new or changed"
+        )
 
 
 def _make_room(folders: Folders, overwrite: bool) -> None:
@@ -170,7 +174,9 @@ def _catalog_row(world: World, lines: Lines, row: int, in_stock: bool, day: int)
         "release_date": plan.date_of(int(phones.launch_day[row])).isoformat(),
         "in_stock": in_stock,
         "image_path": f"images/{world.item_ids[row]}.jpg" if plan.has_media else None,
-        "updated_at": instant(plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000),
+        "updated_at": instant(
+            plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000
+        ),
     }
 
 

@@ -102,7 +102,9 @@ def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:
     for column in fields(record):
         values = getattr(record, column.name)
         if values.ndim == 2:
-            columns[column.name] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+            columns[column.name] = pa.FixedSizeListArray.from_arrays(
+                pa.array(values.ravel()), values.shape[1]
+            )
         else:
             columns[column.name] = pa.array(values)
     return columns

@@ -57,7 +57,9 @@ def measure_scales(plan: Plan) -> Scales:
     )
 
 
-def people_side(people: People, scales: Scales, rows: Ints, without: Collection[str] = ()) -> tuple[Floats, Floats]:
+def people_side(
+    people: People, scales: Scales, rows: Ints, without: Collection[str] = ()
+) -> tuple[Floats, Floats]:
     """`(rows, d) float32` and the constant `(rows,) float32` of each person; blocks in `without` count nothing."""
     on = {block: float(block not in without) * scales.sharpness for block in BLOCKS}
     thrift = PRICE_WEIGHT * people.thrift[rows] * on["specs"]
@@ -82,9 +84,9 @@ def phone_side(plan: Plan, phones: Phones, log_price: Doubles, day: int) -> Floa
     age = np.maximum(day - phones.launch_day, 0)
     everybody = QUALITY_WEIGHT * phones.quality + NOVELTY_WEIGHT * np.exp(-age / NOVELTY_DAYS)
     style = style_floats(phones)
-    side = [phones.specs, style, phones.persona, phones.hidden]
-    columns = [*side, log_price**2, log_price, everybody, style @ fashion(plan, day)]
-    return np.column_stack(columns).astype(np.float32)
+    own = np.hstack([phones.specs, style, phones.persona, phones.hidden])
+    shared = np.column_stack([log_price**2, log_price, everybody, style @ fashion(plan, day)])
+    return np.hstack([own, shared]).astype(np.float32)
 
 
 def fashion(plan: Plan, day: int) -> Doubles:

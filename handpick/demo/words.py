@@ -169,23 +169,48 @@ WISHES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": ("上大学用的手机", "给孩子上学用", "学生党推荐", "上课记笔记用"),
     },
     "battery+": {
-        "en": ("the battery should last for days", "I hate charging it", "long battery life", "endurance matters"),
+        "en": (
+            "the battery should last for days",
+            "I hate charging it",
+            "long battery life",
+            "endurance matters",
+        ),
         "zh": ("电池要耐用", "不想天天充电", "续航长", "待机时间久"),
     },
     "battery-": {
-        "en": ("light in the pocket, I charge every night anyway", "a small battery is fine", "not a heavy brick", "I always have a charger"),
+        "en": (
+            "light in the pocket, I charge every night anyway",
+            "a small battery is fine",
+            "not a heavy brick",
+            "I always have a charger",
+        ),
         "zh": ("轻一点，电池小没关系", "每天都能充电", "不要太重", "充电方便"),
     },
     "camera+": {
-        "en": ("I take a lot of pictures", "sharp photos even at night", "a very good camera", "for my travel photography"),
+        "en": (
+            "I take a lot of pictures",
+            "sharp photos even at night",
+            "a very good camera",
+            "for my travel photography",
+        ),
         "zh": ("拍照要好", "夜景拍得清楚", "喜欢摄影", "像素要高"),
     },
     "camera-": {
-        "en": ("I do not care about photos", "no need for a fancy camera", "the camera is not important", "I never take pictures"),
+        "en": (
+            "I do not care about photos",
+            "no need for a fancy camera",
+            "the camera is not important",
+            "I never take pictures",
+        ),
         "zh": ("不怎么拍照", "相机无所谓", "不需要好镜头", "拍照不重要"),
     },
     "screen+": {
-        "en": ("a huge display for films", "a big screen please", "I watch videos on it", "as large as possible"),
+        "en": (
+            "a huge display for films",
+            "a big screen please",
+            "I watch videos on it",
+            "as large as possible",
+        ),
         "zh": ("大屏幕", "看视频用，屏幕要大", "显示要大", "越大越好"),
     },
     "screen-": {
@@ -197,7 +222,12 @@ WISHES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": ("运行要快", "内存要大", "性能强", "不能卡"),
     },
     "speed-": {
-        "en": ("only for calls and messages", "I do not need power", "basic is enough", "nothing complicated inside"),
+        "en": (
+            "only for calls and messages",
+            "I do not need power",
+            "basic is enough",
+            "nothing complicated inside",
+        ),
         "zh": ("只打电话发短信", "性能够用就行", "基本功能即可", "不需要高配置"),
     },
     "low": {
@@ -205,11 +235,21 @@ WISHES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": ("便宜一点", "预算不多", "性价比高", "越便宜越好"),
     },
     "middle": {
-        "en": ("a reasonable price", "not too cheap and not too expensive", "in the middle of the price range", "fair value"),
+        "en": (
+            "a reasonable price",
+            "not too cheap and not too expensive",
+            "in the middle of the price range",
+            "fair value",
+        ),
         "zh": ("价格适中", "不要太贵也不要太便宜", "中等价位", "价钱合理"),
     },
     "high": {
-        "en": ("money is no object", "I would pay for the very best", "the most expensive is fine", "a flagship"),
+        "en": (
+            "money is no object",
+            "I would pay for the very best",
+            "the most expensive is fine",
+            "a flagship",
+        ),
         "zh": ("价格不是问题", "要旗舰机", "最贵的也可以", "不差钱"),
     },
 }
@@ -219,9 +259,52 @@ OPENINGS = {
     "zh": ("", "我想要", "求推荐：", "请问有没有", "需要", "帮我选："),
 }
 
-BRAND_STARTS = ("Nor", "Vel", "Kai", "Zan", "Ori", "Lum", "Tek", "Fen", "Mir", "Sol", "Ara", "Bex", "Qui", "Hal", "Jun", "Pax")
+BRAND_STARTS = (
+    "Nor",
+    "Vel",
+    "Kai",
+    "Zan",
+    "Ori",
+    "Lum",
+    "Tek",
+    "Fen",
+    "Mir",
+    "Sol",
+    "Ara",
+    "Bex",
+    "Qui",
+    "Hal",
+    "Jun",
+    "Pax",
+)
 BRAND_ENDS = ("vik", "ora", "zen", "tron", "lis", "mo", "dex", "una", "qo", "ris", "tel", "wave")
-LINE_STARTS = ("Fjell", "Nova", "Pico", "Terra", "Edge", "Vanta", "Mist", "Halo", "Rune", "Cirro", "Delta", "Umbra", "Koi", "Sable")
+LINE_STARTS = (
+    "Fjell",
+    "Nova",
+    "Pico",
+    "Terra",
+    "Edge",
+    "Vanta",
+    "Mist",
+    "Halo",
+    "Rune",
+    "Cirro",
+    "Delta",
+    "Umbra",
+    "Koi",
+    "Sable",
+)
 LINE_ENDS = ("", " X", " Pro", " Lite", " Air", " Neo", " Max", " Se")
-COLOR_NAMES = ("Nebula", "Tide", "Monsoon", "Ember Glow", "Polar Wind", "Velvet Hour", "First Light", "Old Harbour", "Silent Hill", "Echo")
+COLOR_NAMES = (
+    "Nebula",
+    "Tide",
+    "Monsoon",
+    "Ember Glow",
+    "Polar Wind",
+    "Velvet Hour",
+    "First Light",
+    "Old Harbour",
+    "Silent Hill",
+    "Echo",
+)
 """Marketing names of colours say nothing about the colour: looks are known from pictures only."""

@@ -1,1 +1,13 @@
-"""The nightly lists: exact top-N, rules, diversity, reasons."""
+"""Score: every user's list from tonight's champion, with rules, diversity and reasons."""
+
+from __future__ import annotations
+
+from handpick.ledger import StageResult
+from handpick.night import Night
+
+
+def run(night: Night) -> StageResult:
+    """Write `lists/recommendations`, `lists/similar_items` and `lists/popular_items`."""
+    from handpick.score.stage import score
+
+    return score(night)

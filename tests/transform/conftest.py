@@ -70,17 +70,16 @@ def events_of(day: date, seed: int, days: int = 1) -> list[dict[str, Any]]:
     """Slates of four, some clicked, some bought."""
     draw = random.Random(seed)
     rows: list[dict[str, Any]] = []
+    who: dict[str, Any] = {}
 
-    def add(user: int, item: int, kind: str, at: datetime, value: float | None, visit: str | None) -> None:
+    def add(kind: str, at: datetime, value: float | None) -> None:
         rows.append(
             {
                 "event_id": f"e{day}-{len(rows):05d}",
-                "user_id": f"u{user:02d}",
-                "item_id": f"p{item:02d}",
+                **who,
                 "event_type": kind,
                 "value": value,
                 "occurred_at": at,
-                "session_id": visit,
             }
         )
 
@@ -91,14 +90,15 @@ def events_of(day: date, seed: int, days: int = 1) -> list[dict[str, Any]]:
             at = moment(day - timedelta(days=back), draw.randrange(1, 22), draw.randrange(60))
             visit = f"s{user}-{back}-{day}" if user % 2 else None
             for place, item in enumerate(draw.sample(range(ITEMS), 4), 1):
+                who = {"user_id": f"u{user:02d}", "item_id": f"p{item:02d}", "session_id": visit}
                 at += timedelta(seconds=20)
-                add(user, item, "impression", at, place, visit)
+                add("impression", at, place)
                 if draw.random() < 0.6:
-                    add(user, item, "view", at + timedelta(seconds=5), None, visit)
+                    add("view", at + timedelta(seconds=5), None)
                 if draw.random() < 0.2:
-                    add(user, item, "purchase", at + timedelta(seconds=9), 199.0, visit)
+                    add("purchase", at + timedelta(seconds=9), 199.0)
                 if draw.random() < 0.1:
-                    add(user, item, "rating", at + timedelta(seconds=15), draw.randint(1, 5), visit)
+                    add("rating", at + timedelta(seconds=15), draw.randint(1, 5))
     return rows
 
 

@@ -1,0 +1,137 @@
+"""What rules and reasons know about phones and people, row for row beside the models' dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy import sparse
+
+from handpick.night import Night
+from models.data import EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
+
+NUMBERS = (
+    "display_inches",
+    "battery_mah",
+    "weight_g",
+    "main_camera_mp",
+    "ram_gb",
+    "storage_gb",
+    "thickness_mm",
+    "refresh_hz",
+    "charging_w",
+)
+WORDS = ("os", "chipset", "network", "display_type")
+PURCHASE, RETURN = EVENT_TYPES.index("purchase"), EVENT_TYPES.index("return")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One night's shop.
+
+    Args:
+        data: Catalogue, users and what they did, as the models see them.
+        day: The logical date.
+        title, model_line, variant_group: `(items,) str`, empty where unknown.
+        generation: `(items,) float`, NaN where unknown.
+        numbers: Numeric specifications by name, `(items,) float`, NaN where unknown.
+        words: Categorical specifications by name, `(items,) str`, empty where unknown.
+        tags: For each phone its free tags and colours.
+    """
+
+    data: Dataset
+    day: date
+    title: StringArray
+    model_line: StringArray
+    variant_group: StringArray
+    generation: NDArray[np.float64]
+    numbers: dict[str, NDArray[np.float64]]
+    words: dict[str, StringArray]
+    tags: tuple[frozenset[str], ...]
+
+    @cached_property
+    def days_since_release(self) -> NDArray[np.int64]:
+        """Days since each phone's release, negative before it."""
+        return (self.data.as_of - 1 - self.data.catalogue.released_at) // 86_400
+
+    @cached_property
+    def countries(self) -> tuple[list[str], IntArray]:
+        """The users' countries, sorted, and each user's index into them."""
+        names, codes = np.unique(self.data.users.country, return_inverse=True)
+        return [str(name) for name in names], codes.astype(np.int64)
+
+    def did(self, *event_types: int) -> sparse.csr_matrix:
+        """`(users, items)` with an entry where a user did one of these to a phone."""
+        events = self.data.interactions
+        keep = np.isin(events.event_type, event_types)
+        return pairs(self, events.user[keep], events.item[keep])
+
+    @cached_property
+    def owned(self) -> sparse.csr_matrix:
+        """`(users, items)`: what a user owns by their account, or bought."""
+        users = np.flatnonzero(self.data.users.owned_item >= 0)
+        return (pairs(self, users, self.data.users.owned_item[users]) + self.did(PURCHASE)).tocsr()
+
+
+def pairs(shop: Shop, users: IntArray, items: IntArray) -> sparse.csr_matrix:
+    """`(users, items)` with an entry at each of the pairs."""
+    shape = (len(shop.data.users), len(shop.data.catalogue))
+    matrix = sparse.csr_matrix((np.ones(len(users), np.int32), (users, items)), shape=shape)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def read_shop(night: Night, data: Dataset) -> Shop:
+    """The night's shop from `marts/dim_item`; phones in the catalogue's order."""
+    table = night.lake.read("marts/dim_item", night.logical_date)
+    rows = pc.index_in(
+        pa.array(data.catalogue.item_ids.tolist(), pa.string()), table["item_id"].cast(pa.string())
+    )
+    table = table.take(rows)
+
+    def text(name: str) -> StringArray:
+        return np.array(_values(table, name, ""), dtype=str)
+
+    def number(name: str) -> NDArray[np.float64]:
+        return np.array(_values(table, name, np.nan), dtype=np.float64)
+
+    lists: list[Sequence[Sequence[str]]] = [_values(table, name, ()) for name in ("color_tags", "spec_tags")]
+    return Shop(
+        data=data,
+        day=night.logical_date,
+        title=np.where(text("title") == "", data.catalogue.item_ids, text("title")),
+        model_line=text("model_line"),
+        variant_group=text("variant_group_id"),
+        generation=number("generation"),
+        numbers={name: number(name) for name in NUMBERS},
+        words={name: text(name) for name in WORDS},
+        tags=tuple(
+            frozenset(word for words in tagged for word in words) for tagged in zip(*lists, strict=True)
+        ),
+    )
+
+
+def _values(table: pa.Table, name: str, missing: Any) -> list[Any]:
+    """A column as a list, with a value for what is missing; a column that the shop has not is all missing."""
+    if name not in table.column_names:
+        return [missing] * len(table)
+    return [missing if value is None else value for value in table[name].to_pylist()]
+
+
+def one_hot(codes: IntArray, count: int) -> NDArray[np.float32]:
+    """`(n, count) float32` with a one at each row's code."""
+    matrix = np.zeros((len(codes), count), np.float32)
+    matrix[np.arange(len(codes)), codes] = 1
+    return matrix
+
+
+def is_any(values: StringArray, wanted: Sequence[str]) -> BoolArray:
+    """Which values are among the wanted ones."""
+    return np.isin(values, np.array(list(wanted), dtype=str)) if wanted else np.zeros(len(values), bool)

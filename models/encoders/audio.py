@@ -1,0 +1,143 @@
+"""Sounds: any format and rate that soundfile reads, log-mel bands, and Wav2Vec2 or Whisper encoders by name or path."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Sequence
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.data import FloatArray
+from models.encoders.interface import EncoderError, UnreadableMedia
+from models.encoders.weights import chosen_device, digest_of_folder, find
+
+RATE = 16_000
+WINDOW, HOP, BANDS = 400, 160, 40
+"""25 ms windows every 10 ms, 40 mel bands."""
+
+
+def prepare(content: bytes, max_seconds: float = 30.0) -> FloatArray:
+    """`(samples,) float32`: the sound as mono at 16 kHz, cut after `max_seconds`.
+
+    Raises:
+        UnreadableMedia: If it does not decode or holds no sound.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            rate = int(file.samplerate)
+            samples = file.read(int(max_seconds * rate), dtype="float32", always_2d=True)
+    except (RuntimeError, OSError, ValueError, TypeError):
+        raise UnreadableMedia("audio does not decode") from None
+    if not samples.size:
+        raise UnreadableMedia("empty audio")
+    mono = samples.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise UnreadableMedia("audio holds numbers that are not finite")
+    return resample(mono, rate)
+
+
+def resample(mono: FloatArray, rate: int, wanted: int = RATE) -> FloatArray:
+    """The same sound at another rate, with a polyphase low-pass filter."""
+    if rate == wanted:
+        return mono
+    from scipy.signal import resample_poly
+
+    shared = gcd(rate, wanted)
+    return np.asarray(resample_poly(mono, wanted // shared, rate // shared), np.float32)
+
+
+@functools.cache
+def mel_filters(bands: int = BANDS, rate: int = RATE, window: int = WINDOW) -> Tensor:
+    """`(window // 2 + 1, bands)`: triangles evenly spaced on the mel scale, `2595 log10(1 + hertz / 700)`."""
+    highest = 2595 * np.log10(1 + rate / 2 / 700)
+    corners = 700 * (10 ** (np.linspace(0, highest, bands + 2) / 2595) - 1)  # hertz
+    hertz = np.linspace(0, rate / 2, window // 2 + 1)[:, None]
+    rising = (hertz - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - hertz) / (corners[2:] - corners[1:-1])
+    return torch.from_numpy(np.maximum(0, np.minimum(rising, falling))).float()
+
+
+def log_mel(sound: FloatArray) -> Tensor:
+    """`(frames, 40) float32`: log energies, each band with mean 0 and deviation 1 over the sound.
+
+    Subtracting each band's mean removes what is the microphone's and the speaker's loudness.
+    """
+    wave = torch.from_numpy(np.ascontiguousarray(sound))
+    if len(wave) < WINDOW:
+        wave = torch.nn.functional.pad(wave, (0, WINDOW - len(wave)))
+    spectrum = torch.stft(
+        wave, WINDOW, HOP, window=torch.hann_window(WINDOW), center=False, return_complex=True
+    )
+    energies = spectrum.abs().square().T @ mel_filters()  # (frames, bands)
+    logs = torch.log(energies + 1e-6)
+    return (logs - logs.mean(0)) / (logs.std(0, correction=0) + 1e-3)
+
+
+class HuggingFaceAudio:
+    """Wav2Vec2 and its kin (raw waveform) or Whisper's encoder (log-mel), mean over time, of length 1.
+
+    Raises:
+        EncoderError: If the model cannot be loaded as an audio encoder.
+    """
+
+    def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
+        from transformers import AutoModel
+
+        folder = find(name_or_path, allow_download)
+        try:
+            model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise EncoderError(
+                f"{name_or_path}: not an audio encoder that transformers can load ({error})"
+            ) from None
+        self.is_whisper = model.config.model_type == "whisper"
+        if not self.is_whisper and model.main_input_name != "input_values":
+            raise EncoderError(f"{name_or_path}: a {model.config.model_type} model hears nothing")
+        self.device = chosen_device(device)
+        self.model = (model.get_encoder() if self.is_whisper else model).to(self.device).eval()
+        self.features = _whisper_features(model.config) if self.is_whisper else None
+        self.dim = int(model.config.d_model if self.is_whisper else model.config.hidden_size)
+        self.name = Path(name_or_path).name
+        self.fingerprint = f"{self.name}:{digest_of_folder(folder, RATE)}"
+
+    @torch.inference_mode()
+    def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
+        """`(len(batch), dim) float32` of length 1; sounds are `(samples,)` at 16 kHz."""
+        vectors = np.zeros((len(batch), self.dim), np.float32)
+        for row, sound in enumerate(batch):
+            # one at a time: a padded sound is not what these models heard in training, and batches change the result
+            states = self._whisper(sound) if self.is_whisper else self._wav2vec(sound)
+            vectors[row] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
+        return vectors
+
+    def _wav2vec(self, sound: FloatArray) -> Tensor:
+        shortest = WINDOW * 2
+        padded = np.pad(sound, (0, max(0, shortest - len(sound))))
+        standard = (padded - padded.mean()) / np.sqrt(padded.var() + 1e-7)
+        states: Tensor = self.model(
+            torch.from_numpy(standard).float()[None].to(self.device)
+        ).last_hidden_state
+        return states[0]  # (time, dim)
+
+    def _whisper(self, sound: FloatArray) -> Tensor:
+        assert self.features is not None
+        bands = self.features(sound, sampling_rate=RATE, return_tensors="pt").input_features
+        states: Tensor = self.model(bands.to(self.device)).last_hidden_state
+        # Whisper fills up to its window with silence; two frames become one state
+        spoken = min(states.shape[1], max(1, len(sound) // (2 * HOP)))
+        return states[0, :spoken]
+
+
+def _whisper_features(config: Any) -> Any:
+    from transformers import WhisperFeatureExtractor
+
+    seconds = config.max_source_positions * 2 * HOP // RATE
+    return WhisperFeatureExtractor(feature_size=config.num_mel_bins, chunk_length=max(1, seconds))

@@ -1,0 +1,140 @@
+"""Pictures: decoding with limits, ImageNet's preparation without torchvision, and any Hugging Face vision encoder."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.data import FloatArray
+from models.encoders.interface import EncoderError, UnreadableMedia
+from models.encoders.weights import chosen_device, digest_of_folder, find
+
+Picture: TypeAlias = NDArray[np.uint8]
+"""`(224, 224, 3) uint8`, red green blue."""
+
+SHORT_SIDE, CROP = 256, 224
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+BATCH = 32
+
+
+def prepare(content: bytes, max_pixels: int = 40_000_000) -> Picture:
+    """`(224, 224, 3) uint8`: the shorter side resized to 256, then the middle 224 × 224.
+
+    Transparent pictures are laid on white; the camera's orientation mark is followed.
+
+    Raises:
+        UnreadableMedia: If it does not decode, or has more than `max_pixels`.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as opened:
+                if opened.width * opened.height > max_pixels:
+                    raise UnreadableMedia("too large image")
+                picture = _on_white(ImageOps.exif_transpose(opened))
+    except UnreadableMedia:
+        raise
+    except Exception:  # decoders of hostile bytes raise anything; each of it means that the picture is broken
+        raise UnreadableMedia("image does not decode") from None
+    scale = SHORT_SIDE / min(picture.size)
+    width, height = (max(SHORT_SIDE, round(side * scale)) for side in picture.size)
+    left, top = (width - CROP) // 2, (height - CROP) // 2
+    # resizing only the box that the crop keeps costs less, and no picture's length can make it explode
+    box = (left / width, top / height, (left + CROP) / width, (top + CROP) / height)
+    region = tuple(part * side for part, side in zip(box, picture.size * 2, strict=True))
+    resized = picture.resize((CROP, CROP), Image.Resampling.BICUBIC, box=region)
+    return np.asarray(resized, np.uint8)
+
+
+def _on_white(picture: Any) -> Any:
+    from PIL import Image
+
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def normalised(
+    batch: Sequence[Picture],
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> Tensor:
+    """`(n, 3, 224, 224) float32`, each channel less its mean, over its deviation (ImageNet's by default)."""
+    pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255  # (n, 3, 224, 224)
+    return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
+class HuggingFaceImage:
+    """A vision transformer or CLIP: its image features, its pooled state, or the mean of its patches, of length 1.
+
+    Raises:
+        EncoderError: If the model cannot be loaded as an image encoder.
+    """
+
+    def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
+        from transformers import AutoModel
+
+        folder = find(name_or_path, allow_download)
+        try:
+            self.model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise EncoderError(
+                f"{name_or_path}: not an image encoder that transformers can load ({error})"
+            ) from None
+        self.is_clip = hasattr(self.model, "get_image_features")
+        if not self.is_clip and self.model.main_input_name != "pixel_values":
+            raise EncoderError(f"{name_or_path}: a {self.model.config.model_type} model takes no pictures")
+        self.device = chosen_device(device)
+        self.model = self.model.to(self.device).eval()
+        vision = self.model.config.vision_config if self.is_clip else self.model.config
+        self.side = int(getattr(vision, "image_size", CROP))
+        self.mean, self.std = _normalisation(folder)
+        self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
+        self.name = Path(name_or_path).name
+        self.fingerprint = f"{self.name}:{digest_of_folder(folder, SHORT_SIDE, CROP)}"
+
+    def encode(self, batch: Sequence[Picture]) -> FloatArray:
+        """`(len(batch), dim) float32` of length 1."""
+        vectors = np.zeros((len(batch), self.dim), np.float32)
+        for start in range(0, len(batch), BATCH):
+            pixels = normalised(batch[start : start + BATCH], self.mean, self.std)
+            if self.side != CROP:
+                pixels = torch.nn.functional.interpolate(
+                    pixels, self.side, mode="bicubic", antialias=True, align_corners=False
+                )
+            vectors[start : start + BATCH] = self._forward(pixels).cpu().numpy()
+        return vectors
+
+    @torch.inference_mode()
+    def _forward(self, pixels: Tensor) -> Tensor:
+        pixels = pixels.to(self.device)
+        told = self.model.get_image_features(pixel_values=pixels) if self.is_clip else self.model(pixels)
+        if not isinstance(told, Tensor):
+            pooled = getattr(told, "pooler_output", None)
+            told = told.last_hidden_state if pooled is None else pooled
+        if told.ndim == 4:
+            told = told.flatten(2).transpose(1, 2)  # a convolutional map (n, c, h, w) → (n, h·w, c)
+        if told.ndim == 3:
+            told = told.mean(1)
+        return torch.nn.functional.normalize(told.float(), dim=1)
+
+
+def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
+    """The means and deviations that the model was trained with, ImageNet's where it does not say."""
+    import json
+
+    file = folder / "preprocessor_config.json"
+    said = json.loads(file.read_text()) if file.is_file() else {}
+    return said.get("image_mean") or IMAGENET_MEAN, said.get("image_std") or IMAGENET_STD

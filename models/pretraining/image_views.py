@@ -1,0 +1,96 @@
+"""Two views of one picture are partners: what a customer's photo and the shop's picture of a phone have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.encoders.cnn import SIDE, ShopImage, pixels_of, small
+from models.encoders.image import Picture
+from models.encoders.looks import looks
+from models.pretraining.config import ImagePretraining
+from models.pretraining.info_nce import info_nce
+from models.pretraining.loop import Progress, seeded, silent, train
+from models.pretraining.text_image import Pairing
+
+AT_ONCE = 256
+LEAST_SIDE = 0.8
+"""A view shows at least this share of each side; more would cut away what tells phones apart."""
+
+
+def view(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """Each picture cropped, tinted and noisy, as a photo would be; colours stay, because they matter to buyers.
+
+    Args:
+        pixels: `(n, 3, 64, 64)`, normalised.
+    """
+    count = len(pixels)
+    sides = LEAST_SIDE + (1 - LEAST_SIDE) * torch.rand(count, 2, generator=generator)
+    shifts = (2 * torch.rand(count, 2, generator=generator) - 1) * (1 - sides)
+    grid = torch.zeros(count, 2, 3)
+    grid[:, 0, 0], grid[:, 1, 1] = sides[:, 0], sides[:, 1]
+    grid[:, :, 2] = shifts
+    places = nn.functional.affine_grid(grid, [count, 3, SIDE, SIDE], align_corners=False)
+    cropped = nn.functional.grid_sample(pixels, places, padding_mode="reflection", align_corners=False)
+    tint = 1 + 0.15 * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
+    noise = (
+        torch.randn(cropped.shape, generator=generator)
+        * 0.15
+        * torch.rand(count, 1, 1, 1, generator=generator)
+    )
+    return cropped * tint + noise
+
+
+def _look_at(pictures: Sequence[Picture], module: ShopImage) -> Tensor:
+    """Fit the fixed features to the pictures; `(n, 3, 64, 64)` what the network sees of them."""
+    groups, reduced = [], []
+    with torch.no_grad():
+        for start in range(0, len(pictures), AT_ONCE):
+            pixels = pixels_of(pictures[start : start + AT_ONCE])
+            groups.append(looks(pixels))
+            reduced.append(small(pixels))
+        module.fit_looks({name: torch.cat([group[name] for group in groups]) for name in groups[0]})
+    return torch.cat(reduced)
+
+
+def pretrain_image(
+    pictures: Sequence[Picture],
+    texts: Tensor | None,
+    config: ImagePretraining,
+    seed: int,
+    progress: Progress = silent,
+) -> tuple[ShopImage, list[float]]:
+    """The default image encoder trained on the shop's pictures (Chen et al., SimCLR, 2020), and its losses.
+
+    Args:
+        pictures: At least one.
+        texts: `(pictures, d)` vectors of what the shop writes about each, for the objective `text_image`.
+
+    Raises:
+        NotFinite: If the loss does not stay finite.
+    """
+    with seeded(seed) as generator:
+        module = ShopImage(config.dim, config.width, config.axes)
+        reduced = _look_at(pictures, module)
+        pairing = (
+            Pairing(config.dim, texts) if texts is not None and "text_image" in config.objectives else None
+        )
+        batch = min(config.batch, len(reduced))
+
+        def loss(step: int) -> Tensor:  # noqa: ARG001
+            rows = torch.randperm(len(reduced), generator=generator)[:batch]
+            one = module.cnn(view(reduced[rows], generator))
+            total = torch.zeros(())
+            if "image_views" in config.objectives:
+                total = total + info_nce(one, module.cnn(view(reduced[rows], generator)), config.temperature)
+            if pairing is not None:
+                total = total + pairing.loss(one, rows, config.temperature)
+            return total
+
+        modules: list[nn.Module] = [module.cnn, *([pairing] if pairing is not None else [])]
+        able = batch > 1 and ("image_views" in config.objectives or pairing is not None)
+        steps = config.steps if able else 0
+        losses = train(modules, loss, steps, config.learning_rate, "pretrain images", progress)
+    return module.eval(), losses

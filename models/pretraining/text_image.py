@@ -1,0 +1,41 @@
+"""Contrastive text–image pretraining: a picture and what the shop writes about it are partners (CLIP, 2021)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.pretraining.info_nce import info_nce
+
+
+class Pairing(nn.Module):
+    """Both sides brought into one space; the text encoder is frozen, its vectors are given.
+
+    Args:
+        dim: Width of the image encoder's vectors.
+        texts: `(n, d)`, row i for picture i.
+    """
+
+    texts: Tensor
+    same: Tensor
+
+    def __init__(self, dim: int, texts: Tensor, space: int = 64) -> None:
+        super().__init__()
+        self.register_buffer("texts", nn.functional.normalize(texts - texts.mean(0), dim=1))
+        # variants of a phone share their words: they are partners of each other's pictures, not negatives
+        self.register_buffer("same", torch.unique(texts, dim=0, return_inverse=True)[1])
+        self.from_image, self.from_text = nn.Linear(dim, space), nn.Linear(texts.shape[1], space)
+
+    def image_side(self, images: Tensor) -> Tensor:
+        """`(b, space)` of length 1."""
+        return nn.functional.normalize(self.from_image(images), dim=1)
+
+    def text_side(self, texts: Tensor) -> Tensor:
+        """`(b, space)` of length 1 from centred text vectors."""
+        return nn.functional.normalize(self.from_text(texts), dim=1)
+
+    def loss(self, images: Tensor, rows: Tensor, temperature: float) -> Tensor:
+        """Symmetric InfoNCE of the pictures `rows`."""
+        return info_nce(
+            self.image_side(images), self.text_side(self.texts[rows]), temperature, self.same[rows]
+        )

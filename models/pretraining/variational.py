@@ -1,0 +1,64 @@
+"""A variational autoencoder of rows (Kingma and Welling, 2014; for histories Liang et al., 2018)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.pretraining.autoencoder import Autoencoder, Rows, corrupted, drawn, reconstruction
+from models.pretraining.config import RowsPretraining
+from models.pretraining.loop import Progress, seeded, silent, train
+
+
+class VariationalAutoencoder(Autoencoder):
+    """The encoder tells a normal distribution over codes instead of one code."""
+
+    def __init__(self, width: int, hidden: int, dim: int) -> None:
+        super().__init__(width, hidden, dim)
+        self.log_variance = nn.Linear(width, dim)
+
+    def distribution(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(code | row), `(b, dim)` each."""
+        return self.encode(rows), self.log_variance(nn.functional.normalize(rows, dim=1)).clamp(-8, 8)
+
+
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """The mean over rows of KL(q || N(0, 1)), in nats."""
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
+
+
+def beta_at(step: int, config: RowsPretraining) -> float:
+    """The weight of the divergence: from 0 in a line to its final value, so that the code is not given up early.
+
+    (Bowman et al., 2016; Liang et al., 2018, section 2.2.2.)
+    """
+    growing = config.annealing * config.steps
+    return config.final_beta * (min(1.0, step / growing) if growing else 1.0)
+
+
+def pretrain_variational(
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress = silent
+) -> tuple[VariationalAutoencoder, list[float]]:
+    """A variational autoencoder of the rows, and its losses: the negative evidence lower bound with annealed KL.
+
+    Args:
+        rows: `(n, width)`.
+        is_counts: Rows are histories (multinomial likelihood) rather than measurements (normal likelihood).
+
+    Raises:
+        NotFinite: If the loss does not stay finite.
+    """
+    with seeded(seed) as generator:
+        module = VariationalAutoencoder(rows.shape[1], config.hidden, config.dim)
+
+        def loss(step: int) -> Tensor:
+            wanted = drawn(rows, config.batch, generator)
+            mean, log_variance = module.distribution(corrupted(wanted, config.corruption, generator))
+            noise = torch.randn(mean.shape, generator=generator)
+            told = module.decode(mean + noise * (0.5 * log_variance).exp())
+            return reconstruction(told, wanted, is_counts) + beta_at(step, config) * divergence(
+                mean, log_variance
+            )
+
+        losses = train([module], loss, config.steps, config.learning_rate, "pretrain variational", progress)
+    return module.eval(), losses
