@@ -44,12 +44,7 @@ def demo(
     from handpick.demo.landing import Folders
     from handpick.demo.parameters import DEFAULT_END, Plan
 
-    if out is None:
-        settings = load()
-        lake = settings.lake
-        folders = Folders(settings.path(lake.landing), settings.path(lake.media), settings.path(lake.truth))
-    else:
-        folders = Folders.under(out)
+    folders = Folders.configured(load()) if out is None else Folders.under(out)
     if add_day:
         shop.add_day(folders)
         return

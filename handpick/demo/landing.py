@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from handpick.config import Settings
 from handpick.demo.arrays import Ints
 from handpick.demo.asking import Query
 from handpick.demo.dirt import BROKEN_PICTURES, Dirt, Row, spoil_events, spoil_rows
@@ -37,6 +39,10 @@ EVENT_SCHEMA = pa.schema(
 )
 
 
+ENDINGS = {"catalog": "jsonl", "users": "csv", "events": "parquet", "queries": "jsonl"}
+"""How the landing files of each source end."""
+
+
 @dataclass(frozen=True)
 class Folders:
     """Where a demo shop lies: the landing folder, the media root that paths in rows start from, and the truth."""
@@ -50,11 +56,26 @@ class Folders:
         """`landing/`, `landing/media/` and `truth/` below one folder."""
         return cls(root / "landing", root / "landing" / "media", root / "truth")
 
-    def file(self, source: str, day: date, ending: str) -> Path:
+    @classmethod
+    def configured(cls, settings: Settings) -> Folders:
+        """The folders that `[lake]` names."""
+        lake = settings.lake
+        return cls(settings.path(lake.landing), settings.path(lake.media), settings.path(lake.truth))
+
+    def file(self, source: str, day: date) -> Path:
         """The landing file of a source and day; its folder exists afterwards."""
         folder = self.landing / source
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{source}-{day.isoformat()}.{ending}"
+        return folder / f"{source}-{day.isoformat()}.{ENDINGS[source]}"
+
+    def foreign_file(self) -> Path | None:
+        """A file below the sources' folders that no demo shop has written, or None."""
+        for source, ending in ENDINGS.items():
+            own = re.compile(rf"{source}-\d{{4}}-\d{{2}}-\d{{2}}\.{ending}")
+            for path in sorted((self.landing / source).rglob("*")):
+                if not own.fullmatch(path.name):
+                    return path
+        return None
 
 
 def instant(micros: int) -> str:
@@ -72,7 +93,7 @@ def write_lines(path: Path, rows: Iterable[Row | str]) -> None:
 def write_catalog(plan: Plan, folders: Folders, rows: list[Row], day: int, dirt: Dirt) -> None:
     """The day's catalog file."""
     spoilt = spoil_rows(plan, "catalog", rows, "item_id", day, dirt)
-    write_lines(folders.file("catalog", plan.date_of(day), "jsonl"), spoilt)
+    write_lines(folders.file("catalog", plan.date_of(day)), spoilt)
 
 
 def write_users(
@@ -91,7 +112,7 @@ def write_users(
         }
         for row, second in zip(rows.tolist(), seconds, strict=True)
     ]
-    path = folders.file("users", plan.date_of(day), "csv")
+    path = folders.file("users", plan.date_of(day))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, USER_COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -130,7 +151,7 @@ def write_events(plan: Plan, folders: Folders, events: Events, items: list[str],
         schema=EVENT_SCHEMA,
     )
     table = spoil_events(plan, table, day, dirt)
-    write_parquet(table, folders.file("events", plan.date_of(day), "parquet"))
+    write_parquet(table, folders.file("events", plan.date_of(day)))
     return len(table)
 
 
@@ -152,7 +173,7 @@ def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, 
             if medium and plan.has_media:
                 write_media(folders, *medium)
     spoilt = spoil_rows(plan, "queries", rows, "query_id", day, dirt)
-    write_lines(folders.file("queries", plan.date_of(day), "jsonl"), spoilt)
+    write_lines(folders.file("queries", plan.date_of(day)), spoilt)
 
 
 def write_media(folders: Folders, name: str, make: Callable[[], bytes]) -> None:

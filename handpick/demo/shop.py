@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from handpick.demo.asking import ask, askers
 from handpick.demo.choice import blocks, pick
 from handpick.demo.dirt import Dirt
 from handpick.demo.landing import (
+    ENDINGS,
     Folders,
     instant,
     write_catalog,
@@ -37,7 +39,6 @@ from handpick.log import say, track
 
 OWNS_A_PHONE = 0.7
 OWNABLE = 3000
-SOURCES = ("catalog", "users", "events", "queries")
 
 
 def generate(plan: Plan, folders: Folders, overwrite: bool = False) -> World:
@@ -47,11 +48,24 @@ def generate(plan: Plan, folders: Folders, overwrite: bool = False) -> World:
         InputError: If there are files already and `overwrite` is not set; they stay as they are.
     """
     _make_room(folders, overwrite)
+    mark = _unfinished_mark(folders)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     world = opened(plan)
     for day in track(range(plan.days), "days", plan.days):
         run_day(world, folders, day)
     truth.save(world, folders.truth)
+    mark.unlink()
     return world
+
+
+def is_unfinished(folders: Folders) -> bool:
+    """Whether the making of a demo shop began here and did not come to its end; `overwrite` makes it anew."""
+    return _unfinished_mark(folders).is_file()
+
+
+def _unfinished_mark(folders: Folders) -> Path:
+    return folders.truth.with_name(f".unfinished-{folders.truth.name}")
 
 
 def add_day(folders: Folders) -> World:
@@ -95,7 +109,7 @@ def run_day(world: World, folders: Folders, day: int) -> None:
 
 
 def _make_room(folders: Folders, overwrite: bool) -> None:
-    taken = [folders.landing / source for source in SOURCES if (folders.landing / source).is_dir()]
+    taken = [folders.landing / source for source in ENDINGS if (folders.landing / source).is_dir()]
     if (folders.truth / truth.PLAN_FILE).exists():
         taken.append(folders.truth)
     if not taken:
@@ -104,6 +118,12 @@ def _make_room(folders: Folders, overwrite: bool) -> None:
         raise InputError(
             f"{taken[0]} is there already and was left as it is: `--add-day` continues a demo shop, "
             "`--overwrite` makes it anew, `--out` makes another one."
+        )
+    foreign = folders.foreign_file()
+    if foreign:
+        raise InputError(
+            f"{foreign} is no file of a demo shop, so nothing was deleted or written: move your own files away, or make "
+            "the demo shop elsewhere with `--out`."
         )
     for folder in (*taken, folders.media):
         shutil.rmtree(folder, ignore_errors=True)

@@ -72,8 +72,8 @@ def save(world: World, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load(folder: Path) -> World:
-    """Read the truth back.
+def read_plan(folder: Path) -> Plan:
+    """The plan of the demo shop whose truth lies in a folder.
 
     Raises:
         InputError: If there is no demo shop in this folder.
@@ -81,11 +81,21 @@ def load(folder: Path) -> World:
     file = folder / PLAN_FILE
     if not file.is_file():
         raise InputError(f"no demo shop: {file} is missing. `handpick demo` makes one; nothing was written.")
+    return Plan.from_json(json.loads(file.read_text()))
+
+
+def load(folder: Path) -> World:
+    """Read the truth back.
+
+    Raises:
+        InputError: If there is no demo shop in this folder.
+    """
+    plan = read_plan(folder)
     items, users = pq.read_table(folder / "items.parquet"), pq.read_table(folder / "users.parquet")
     changes = pq.read_table(folder / "changes.parquet")
     log = {f"log_{name}": _array(changes[name]) for name in changes.column_names}
     return World(
-        plan=Plan.from_json(json.loads(file.read_text())),
+        plan=plan,
         item_ids=items["item_id"].to_pylist(),
         phones=_read(Phones, items),
         people=_read(People, users),

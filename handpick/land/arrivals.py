@@ -6,10 +6,11 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from handpick.config import Settings
 from handpick.errors import InputError
 from handpick.land import MANIFEST
 from handpick.night import Night
@@ -43,11 +44,7 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     settings = night.settings.sources.of(source)
     if settings.url is not None:
         return [Arrival(f"sql:{source}", None)]
-    folder = (
-        night.settings.path(Path(settings.path))
-        if settings.path
-        else night.settings.path(night.settings.lake.landing) / source
-    )
+    folder = source_folder(night.settings, source)
     if settings.path and not folder.exists():
         raise InputError(
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
@@ -65,6 +62,26 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     if is_needed and not [arrival for arrival in mine if not arrival.is_released]:
         raise InputError(_nothing(night, source, folder, found))
     return mine
+
+
+def source_folder(settings: Settings, source: str) -> Path:
+    """Where a source's files arrive: its configured path, or its folder below landing."""
+    path = settings.sources.of(source).path
+    return settings.path(Path(path)) if path else settings.path(settings.lake.landing) / source
+
+
+def newest_day(settings: Settings, source: str) -> date | None:
+    """The newest day that a source's files are of: the date in the name, else the day (UTC) on which the file came."""
+    days = [
+        _day(arrival.name) if _day(arrival.name) > date.min else _came_on(arrival.path)
+        for arrival in _files(source_folder(settings, source))
+        if arrival.path is not None
+    ]
+    return max(days, default=None)
+
+
+def _came_on(path: Path) -> date:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
 
 def released_folder(night: Night, source: str) -> Path:
