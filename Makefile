@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 RUNG ?= S
 
-.PHONY: help install run up down test lint bench docs clean
+.PHONY: help run up down test lint bench docs clean compose-init compose-test
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,6 +36,12 @@ bench: ## List the benchmarks; run one with NAME=x
 docs: ## Build the documentation into site/
 	@scripts/install.sh --dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation: site/index.html"
+
+compose-init: ## Write .env with fresh secrets for docker-compose.yml
+	@deploy/init-env.sh
+
+compose-test: ## Check docker-compose.yml for real: build, run a night on its servers, read the lists, take it down
+	@deploy/compose-test.sh
 
 clean: ## Stop what runs here and remove everything that was generated (var/, site/), but not .venv
 	@[ ! -x $(BIN)/handpick ] || $(BIN)/handpick down

@@ -17,6 +17,8 @@ RETRIES = {
     "retries": SETTINGS.airflow.retries,
     "retry_delay": timedelta(seconds=SETTINGS.airflow.retry_delay_seconds),
 }
+TELLING = "HANDPICK:"
+"""Marks the log line that says why a stage stopped; `handpick run` looks for it and shows it."""
 PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendations")
 """Updated when a new list version is current; downstream DAGs schedule on it."""
 
@@ -26,6 +28,7 @@ def without_traceback(body: Callable[[], Any]) -> Any:
     try:
         return body()
     except HandpickError as error:
+        print(f"{TELLING} {error}", flush=True)
         raise AirflowFailException(str(error)) from None
 
 

@@ -70,7 +70,7 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
         while True:
             state = client.run_state(NIGHTLY, run_id)
             for stage, (stage_state, seconds) in _by_stage(client.tasks(NIGHTLY, run_id)).items():
-                if stage_state in ENDED and stage not in told:
+                if stage_state in ENDED - {"upstream_failed"} and stage not in told:
                     told.add(stage)
                     say(
                         f"  {time.perf_counter() - began:6.0f} s  {stage:<10} {stage_state} in {seconds:.0f} s"

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The release check of docker-compose.yml: builds it, brings it up, runs a night at rung XS through the scheduler with
+# the transforms on the Spark cluster and the features in Redis, reads the lists as a consumer, and takes it all down.
+#   BUILD_OPTIONS="--network host"   further options of docker build
+set -euo pipefail
+cd "$(dirname "$0")/.."
+began=$(date +%s)
+night=2026-03-01
+
+if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
+compose+=(--project-name handpick-test)
+fail() {
+  echo "compose-test: $*" >&2
+  "${compose[@]}" logs --tail 30 >&2 || true
+  exit 1
+}
+say() { echo "$(($(date +%s) - began)) s  $*"; }
+down() { "${compose[@]}" down --volumes --timeout 10 >/dev/null 2>&1 || true; }
+trap down EXIT
+
+[[ -f .env ]] || deploy/init-env.sh
+set -a
+# shellcheck source=/dev/null
+. ./.env
+set +a
+
+say "building the image"
+# shellcheck disable=SC2086
+docker build --quiet ${BUILD_OPTIONS:-} --tag handpick:latest . >/dev/null || fail "the image does not build"
+down
+say "starting the servers"
+"${compose[@]}" up --detach >/dev/null 2>&1 || fail "the servers do not come up"
+
+inside() { "${compose[@]}" exec -T "$@"; }
+say "making a demo shop"
+inside scheduler handpick demo --rung XS 2>/dev/null || fail "the demo shop cannot be made"
+say "running the night of $night through the scheduler"
+inside scheduler airflow dags trigger nightly_recommendations --run-id compose-test \
+  --logical-date "${night}T00:00:00+00:00" --output plain >/dev/null 2>&1 || fail "the night cannot be triggered"
+state=queued
+for _ in $(seq 180); do
+  state=$(inside scheduler airflow dags state nightly_recommendations "${night}T00:00:00+00:00" 2>/dev/null | tail -n 1 | cut -d, -f1)
+  [[ $state == success || $state == failed ]] && break
+  sleep 5
+done
+if [[ $state != success ]]; then
+  inside scheduler airflow tasks states-for-dag-run nightly_recommendations compose-test --output plain 2>/dev/null | tail -n +1 >&2 || true
+  fail "the night ended as $state"
+fi
+
+reader() {
+  inside -e PGPASSWORD="$HANDPICK_READER_PASSWORD" postgres \
+    psql -h 127.0.0.1 -U handpick_reader -d handpick -tAX -v ON_ERROR_STOP=1 -c "$1"
+}
+users=$(reader "select count(distinct user_id) from serving.recommendations")
+[[ $users -gt 0 ]] || fail "the read-only role sees no lists"
+reader "delete from serving.list_versions" >/dev/null 2>&1 && fail "the read-only role may write"
+applications=$(inside scheduler python -c "import json, urllib.request as u
+page = json.load(u.urlopen('http://spark-master:8081/json/'))
+print(len(page['completedapps']) + len(page['activeapps']))")
+[[ $applications -gt 0 ]] || fail "no Spark application ran on the cluster"
+keys=$(inside -e REDISCLI_AUTH="$REDIS_PASSWORD" redis redis-cli dbsize | tr -dc 0-9)
+[[ $keys -gt 0 ]] || fail "Redis holds no features"
+root=$("${compose[@]}" ps -q | while read -r id; do
+  docker top "$id" -eo user,comm | tail -n +2 | awk '$1 == "root" && $2 !~ /^(tini|sh)$/'
+done)
+[[ -z $root ]] || fail "processes run as root: $root"
+reader "select user_id, rank, item_id, round(score::numeric, 3), reason from serving.recommendations order by 1, 2 limit 3"
+say "green: $users users have lists, $applications Spark applications, $keys keys in Redis"
