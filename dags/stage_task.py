@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from handpick.config import load
 from handpick.errors import HandpickError
+from handpick.log import console
 
 SETTINGS = load()
 RETRIES = {
@@ -24,7 +26,11 @@ PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendation
 
 
 def without_traceback(body: Callable[[], Any]) -> Any:
-    """Run a task's body; an error that a person must mend fails the task at once, in one line."""
+    """Run a task's body; an error that a person must mend fails the task at once, in one line.
+
+    Progress goes to standard output: Airflow shows what comes by standard error as errors.
+    """
+    console.file = sys.stdout
     try:
         return body()
     except HandpickError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, LiteralString
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
@@ -29,19 +29,27 @@ templates = Environment(
 )
 
 
-def rows(query: str, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
-    """Rows of a query on the serving database as its readers see it, or why there are none."""
+def rows(query: LiteralString, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
+    """Rows of a query on the serving database as its readers see it, or why there are none.
+
+    Before the first publish there is neither schema nor reader role, which is no problem to report.
+    """
+    from psycopg import errors
     from psycopg.rows import dict_row
 
     from handpick.serving.connection import connect
+    from handpick.serving.schema import statement
 
+    settings = load()
+    composed = statement(query, schema=settings.serving.schema_name)
     try:
-        with connect(load(), reader=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query, parameters).fetchall(), None
+        with connect(settings, reader=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(composed, parameters).fetchall(), None
+    except errors.UndefinedTable:
+        return [], None
     except HandpickError as error:
-        return [], str(error)
-    except Exception as error:
-        return [], f"{type(error).__name__}: {error}".splitlines()[0]
+        is_first = f'role "{settings.serving.reader_role}" does not exist' in str(error)
+        return [], None if is_first else str(error)
 
 
 def page(name: str, **values: Any) -> HTMLResponse:
@@ -53,7 +61,11 @@ def page(name: str, **values: Any) -> HTMLResponse:
 def overview() -> HTMLResponse:
     """Versions and nights, newest first."""
     settings = load()
-    versions, problem = rows("select * from serving.list_versions order by version desc limit 30")
+    versions, problem = rows(
+        "select v.version, v.logical_date, v.version = c.version as is_current, v.status, v.user_count, "
+        "v.recommendation_count, v.model, v.published_at from {schema}.list_versions v "
+        "left join {schema}.current_version c on true order by v.version desc limit 30"
+    )
     ledger = settings.path(settings.lake.root) / "ledger"
     nights = sorted((folder.name[13:] for folder in ledger.glob("logical_date=*")), reverse=True)
     return page("overview.html", versions=versions, nights=nights[:30], problem=problem)
@@ -72,13 +84,13 @@ def report(day: date) -> HTMLResponse:
 def lists(user_id: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
     """The current list of one user; without a name, of the first few."""
     users, problem = rows(
-        "select distinct user_id from serving.recommendations where user_id >= %s order by user_id limit 20",
+        "select distinct user_id from {schema}.recommendations where user_id >= %s order by user_id limit 20",
         user_id,
     )
     if not user_id and users:
         user_id = users[0]["user_id"]
     found, _ = rows(
-        "select r.*, i.title, i.price from serving.recommendations r left join serving.items i using (item_id) "
+        "select r.*, i.title, i.price from {schema}.recommendations r left join {schema}.items i using (item_id) "
         "where r.user_id = %s order by r.rank",
         user_id,
     )

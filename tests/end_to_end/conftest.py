@@ -1,0 +1,84 @@
+"""Two whole nights at rung XS through Airflow, as a newcomer runs them; shared by all tests that look at the outcome."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest import TempPathFactory
+
+from handpick.config import Settings, load
+from handpick.night import Night
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class House:
+    """A folder with a shop, its nights and an Airflow that is up."""
+
+    folder: Path
+    port: int
+    outputs: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands are run with; wide enough that tables are not folded."""
+        return {**os.environ, "HANDPICK_CONFIG": str(self.folder / "handpick.toml"), "COLUMNS": "200"}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as the nights had them."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HANDPICK_CONFIG", str(self.folder / "handpick.toml"))
+            return load()
+
+    def handpick(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command of the product."""
+        command = [sys.executable, "-m", "handpick.cli", *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=900, **options
+        )
+
+    def nights(self) -> list[Night]:
+        """The nights that have run, oldest first."""
+        settings = self.settings
+        ledger = settings.path(settings.lake.root) / "ledger"
+        days = sorted(folder.name.removeprefix("logical_date=") for folder in ledger.glob("logical_date=*"))
+        return [Night(settings, date.fromisoformat(day)) for day in days]
+
+
+def furnished(folder: Path, port: int) -> House:
+    """A folder with its settings."""
+    (folder / "handpick.toml").write_text(f"[airflow]\nport = {port}\nretries = 0\n")
+    return House(folder, port)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: TempPathFactory) -> Iterator[House]:
+    """Airflow up, the first and the second night done, each by `handpick run`."""
+    house = furnished(tmp_path_factory.mktemp("house"), free_port())
+    try:
+        up = house.handpick("up")
+        assert up.returncode == 0, up.stderr
+        outputs = []
+        for _ in range(2):
+            done = house.handpick("run", "--rung", "XS")
+            assert done.returncode == 0, done.stderr[-5000:]
+            outputs.append(done.stdout)
+        yield House(house.folder, house.port, tuple(outputs))
+    finally:
+        house.handpick("down")

@@ -1,0 +1,79 @@
+"""What two nights leave behind: what they print, the published tables, the ledger."""
+
+from __future__ import annotations
+
+import re
+
+from handpick.night import STAGES
+from handpick.serving.connection import connect
+from tests.end_to_end.conftest import House
+
+
+def test_the_run_ends_with_stages_evaluation_five_lists_the_report_and_the_next_command(house: House) -> None:
+    told = house.outputs[0]
+    for stage in STAGES:
+        assert re.search(rf"^.?\s*{stage}\b", told, re.MULTILINE), stage
+    assert "overhead" in told
+    for member in ("fusion", "popularity", "als", "oracle"):
+        assert member in told
+    assert "only asked a question" in told
+    assert "(new today)" in told
+    assert len(re.findall(r"^U\d{7}: ", told, re.MULTILINE)) == 5
+    assert "index.html" in told
+    assert "make up" in told
+
+
+def test_every_stage_of_both_nights_is_in_a_ledger_that_balances(house: House) -> None:
+    nights = house.nights()
+    assert len(nights) == 2
+    for night in nights:
+        assert [result.stage for result in night.results()] == list(STAGES)
+        checked = house.handpick("ledger", "--date", night.logical_date.isoformat())
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_published_lists_are_whole_and_nobody_is_recommended_what_they_own(house: House) -> None:
+    settings, night = house.settings, house.nights()[-1]
+    with connect(settings, reader=True) as connection:
+        rows = connection.execute(
+            "select user_id, rank, item_id from serving.recommendations order by 1, 2"
+        ).fetchall()
+        dated = connection.execute(
+            "select logical_date from serving.list_versions order by version desc limit 1"
+        ).fetchone()
+    assert dated == (night.logical_date,)
+    users = night.lake.read("marts/dim_user", night.logical_date).to_pylist()
+    owned = {row["user_id"]: row["owned_item_id"] for row in users}
+    lists: dict[str, list[tuple[int, str]]] = {}
+    for user, rank, item in rows:
+        lists.setdefault(user, []).append((rank, item))
+    assert set(lists) == set(owned)
+    for user, listed in lists.items():
+        assert [rank for rank, _ in listed] == list(range(1, len(listed) + 1))
+        assert owned[user] not in {item for _, item in listed}
+
+
+def test_the_second_night_encodes_only_what_is_new(house: House) -> None:
+    first, second = (night.result("embed").notes for night in house.nights())
+    assert sum(_counts(second, "encoded_count")) < sum(_counts(first, "encoded_count")) / 5
+    assert sum(_counts(second, "reused_count")) > 0
+
+
+def test_running_a_stage_again_gives_the_same_bytes(house: House) -> None:
+    night = house.nights()[-1]
+    before = night.result("score").digest
+    again = house.handpick("score", "--date", night.logical_date.isoformat())
+    assert again.returncode == 0, again.stderr
+    assert night.result("score").digest == before
+
+
+def _counts(notes: object, name: str) -> list[int]:
+    """All numbers under a name, however the note nests them by modality."""
+    found: list[int] = []
+    if isinstance(notes, dict):
+        for key, value in notes.items():
+            if key == name:
+                found += list(value.values()) if isinstance(value, dict) else [int(value)]
+            else:
+                found += _counts(value, name)
+    return found

@@ -1,0 +1,79 @@
+"""Airflow's web UI as a person sees it, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.end_to_end.conftest import House
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SECONDS = 1000
+RUN = "handpick__"
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def page(house: House) -> Iterator[Page]:
+    """A signed-in browser page."""
+    passwords = json.loads((house.folder / "var" / "airflow" / "passwords.json").read_text())
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = browser.new_page(
+            base_url=f"http://127.0.0.1:{house.port}", viewport={"width": 1400, "height": 900}
+        )
+        opened.set_default_timeout(60 * SECONDS)
+        opened.goto("/")
+        opened.fill('input[name="username"]', "admin")
+        opened.fill('input[name="password"]', passwords["admin"])
+        opened.keyboard.press("Enter")
+        opened.wait_for_url(re.compile(r"/(?!auth).*$"))
+        yield opened
+        browser.close()
+
+
+def test_the_night_is_shown_with_its_stages_and_a_task_for_each_dbt_model(house: House, page: Page) -> None:
+    run = f"{RUN}{house.nights()[0].logical_date}"
+    page.goto(f"/dags/nightly_recommendations/runs/{run}")
+    for task in ("land", "validate", "transform", "embed", "score", "publish", "report"):
+        expect(page.get_by_text(task, exact=True).first).to_be_visible(timeout=60 * SECONDS)
+    tasks = {task["task_id"]: task["state"] for task in _tasks(house, run)}
+    assert any(name.startswith("model.") and "dim_item" in name for name in tasks)
+    assert set(tasks.values()) <= {"success", "skipped"}
+
+
+def test_the_pages_in_the_web_ui_show_versions_a_list_and_the_report(house: House, page: Page) -> None:
+    page.goto("/handpick/")
+    expect(page.get_by_text("current", exact=True)).to_be_visible()
+    page.goto("/handpick/lists")
+    expect(page.locator("table tr").nth(1)).to_be_visible()
+    page.goto(f"/handpick/nights/{house.nights()[-1].logical_date}")
+    expect(page.get_by_role("heading", name="The ledger")).to_be_visible()
+    expect(page.get_by_role("heading", name="Evaluation")).to_be_visible()
+
+
+def test_the_pages_are_closed_to_those_who_have_not_signed_in(house: House) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{house.port}/handpick/", trust_env=False)
+    assert answer.status_code in (401, 403)
+
+
+def _tasks(house: House, run: str) -> list[dict[str, str]]:
+    """The run's tasks by Airflow's API."""
+    from handpick.house.client import signed_in
+
+    with signed_in(house.settings) as client:
+        return [
+            {"task_id": task.task_id, "state": str(task.state)}
+            for task in client.tasks("nightly_recommendations", run)
+        ]
