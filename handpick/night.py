@@ -103,6 +103,18 @@ def peak_mib() -> int:
     return int((own + children) / 1024)
 
 
+def _tell_lineage(result: StageResult, night: Night) -> None:
+    """Send the stage's OpenLineage event; an endpoint that does not take it is no reason to stop a night."""
+    from handpick.lineage.events import emit
+
+    settings = night.settings
+    try:
+        emit(result, settings.lineage, settings.home, datetime.now(UTC))
+    except Exception as error:  # whatever the transport raises
+        reason = " ".join(str(error).split())
+        say(f"  lineage: the event of {result.stage} was not taken ({reason}); see [lineage]. The night goes on.")
+
+
 def run_stage(stage: str, night: Night) -> StageResult:
     """Run one stage, time it, keep its result in the ledger and say what it did."""
     say(f"{stage} {night.logical_date}: {STAGES[stage]}")
@@ -120,6 +132,7 @@ def run_stage(stage: str, night: Night) -> StageResult:
     staged = file.with_suffix(".tmp")
     staged.write_text(result.to_json())
     staged.replace(file)
+    _tell_lineage(result, night)
     for flow in result.flows:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
         say(
