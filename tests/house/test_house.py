@@ -1,0 +1,71 @@
+"""Starting and stopping: what stands in the way is said in one line."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def handpick(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line with a settings file of its own."""
+    config = folder / "handpick.toml"
+    config.touch()
+    return subprocess.run(
+        [sys.executable, "-m", "handpick.cli", *arguments],
+        env={**os.environ, "HANDPICK_CONFIG": str(config), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_port_that_is_taken_is_one_line_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+        done = handpick(tmp_path, "up", HANDPICK__AIRFLOW__PORT=port)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"handpick: Port {port} on 127.0.0.1 is already in use by another program")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "var").exists()
+
+
+def test_down_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    done = handpick(tmp_path, "down")
+    assert (done.returncode, done.stdout) == (0, "Nothing was running.\n")
+
+
+def test_a_night_without_input_says_which_source_and_where_it_looked(tmp_path: Path) -> None:
+    done = handpick(tmp_path, "land", "--date", "2026-03-01")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "no landing file of catalog for 2026-03-01" in done.stderr
+    assert str(tmp_path / "var" / "landing" / "catalog") in done.stderr
+
+
+def test_a_stage_before_its_turn_names_the_one_to_run_first(tmp_path: Path) -> None:
+    done = handpick(tmp_path, "score", "--date", "2026-03-01")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "run `handpick" in done.stderr
+
+
+def test_a_serving_database_that_does_not_answer_is_one_line_without_the_password(tmp_path: Path) -> None:
+    dsn = "postgresql://somebody:very-secret@127.0.0.1:9/none"
+    done = handpick(tmp_path, "versions", HANDPICK__SERVING__DSN=dsn)
+    assert done.returncode == 1
+    assert "the server of serving.dsn does not answer" in done.stderr
+    assert "very-secret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_configuration_page_is_what_the_settings_say() -> None:
+    from handpick.commands.settings import page
+
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == page()
