@@ -17,9 +17,40 @@ class FusionConfig(Config):
     """The fusion recommender's shape."""
 
     fusion: Literal[
-        "attention", "concat", "gated", "cross_attention", "late_weighted", "late_vote", "end_to_end"
+        "attention",
+        "concat",
+        "features",
+        "gated",
+        "cross_attention",
+        "late_weighted",
+        "late_vote",
+        "end_to_end",
     ] = Field("attention", description="How modalities become one vector.")
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
+    layers: int = Field(1, ge=1, description="Layers of the sequence encoder.")
+    heads: int = Field(2, ge=1, description="Attention heads of the sequence encoder.")
+    history: int = Field(
+        50, ge=1, description="Things that a user did that are read at once, the latest ones."
+    )
+    queries: int = Field(8, ge=1, description="Queries of a user that are read, the latest ones.")
+    without: tuple[str, ...] = Field(
+        (),
+        description="Modalities left out: text, image, specs, facts, identity of phones; behaviour, query_text, "
+        "query_image, query_audio, profile of users.",
+    )
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of hidden numbers dropped in training.")
+    input_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of encoders' numbers dropped in training."
+    )
+    identity_dropout: float = Field(
+        0.3, ge=0, lt=1, description="Probability that a phone's identity is hidden in a training step."
+    )
+    modality_dropout: float = Field(
+        0.05, ge=0, lt=1, description="Probability that another modality of a phone or a question is hidden."
+    )
+    history_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Probability that what an asker did is hidden in a training step."
+    )
 
 
 class MemberConfig(Config):
@@ -184,3 +215,17 @@ class TrainingConfig(Config):
     """How the fusion model is trained."""
 
     device: str = Field("auto", description="`auto` takes a GPU where there is one, else the CPU.")
+    epochs: int = Field(30, ge=1, description="Passes over the stories at most.")
+    patience: int = Field(
+        4, ge=1, description="Epochs without a better validation NDCG after which it stops."
+    )
+    batch: int = Field(128, ge=1, description="Passages of stories a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    weight_decay: float = Field(0.05, ge=0, description="Of AdamW.")
+    half_life_days: float | None = Field(
+        None, gt=0, description="Age at which a choice counts half; none counts all alike."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all phones.")
+    shown_weight: float = Field(
+        0.5, ge=0, description="Weight of the second loss: what was opened among what was shown."
+    )

@@ -25,14 +25,16 @@ class Modality:
     Args:
         values: `(n, d) float32`; rows that are not present are zero.
         present: `(n,) bool`.
+        fingerprint: What made the vectors; empty where that was not recorded.
     """
 
     values: FloatArray
     present: BoolArray
+    fingerprint: str = ""
 
     def take(self, rows: IntArray) -> Modality:
         """The same modality for a selection of rows."""
-        return Modality(self.values[rows], self.present[rows])
+        return Modality(self.values[rows], self.present[rows], self.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -179,14 +181,25 @@ class Dataset:
     def until(self, moment: int) -> Dataset:
         """The same data as it was known at an earlier moment: later events and queries are gone.
 
-        User and item features are those of the logical date; models that must not see them at an earlier moment
-        take `context` instead.
+        Item features are those of the logical date, and not to be read at an earlier moment. User features become
+        those of the user's last interaction before the moment, where `context` tells them, and unknown (NaN) where
+        there was none.
         """
         keep = self.interactions.at < moment
         return replace(
             self,
+            users=self.users if moment >= self.as_of else self._users_at(keep),
             interactions=self.interactions.where(keep),
             queries=self.queries.between(np.iinfo(np.int64).min, moment),
             as_of=min(self.as_of, moment),
             context=None if self.context is None else self.context[keep],
         )
+
+    def _users_at(self, known: BoolArray) -> Users:
+        """The users with the features of their last interaction among the `known` ones."""
+        features = np.full_like(self.users.features, np.nan)
+        if self.context is not None:
+            # Interactions are sorted by user, then time, so that the last one written is the latest.
+            rows = np.flatnonzero(known & ~np.isnan(self.context).all(axis=1))
+            features[self.interactions.user[rows]] = self.context[rows]
+        return replace(self.users, features=features)

@@ -1,0 +1,206 @@
+"""The night's dataset: what the lake knows as of tonight, as the arrays that models read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from handpick.features.shape import ITEM_COLUMNS, USER_COLUMNS
+from handpick.lake import Lake
+from handpick.night import Night
+from models.data import (
+    EVENT_TYPES,
+    BoolArray,
+    Catalogue,
+    Dataset,
+    FloatArray,
+    IntArray,
+    Interactions,
+    Modality,
+    Queries,
+    StringArray,
+    Users,
+)
+
+ITEM_MODALITIES = ("text", "image", "specs")
+QUERY_MODALITIES = ("text", "image", "audio")
+
+
+def load_dataset(night: Night) -> Dataset:
+    """Everything known as of tonight.
+
+    Raises:
+        MissingPartition: If an earlier stage has not run for this logical date.
+    """
+    lake = night.lake
+    catalogue = _catalogue(night)
+    users = _users(night, catalogue.item_ids)
+    facts = _facts(night, users.user_ids, catalogue.item_ids)
+    interactions = Interactions(
+        user=_ints(facts["user"]),
+        item=_ints(facts["item"]),
+        event_type=_ints(facts["event_type"]).astype(np.int8),
+        weight=_floats(facts["weight"]),
+        at=_seconds(facts["occurred_at"]),
+    )
+    context = _context(lake, night, facts["event_id"])
+    return Dataset(
+        catalogue,
+        users,
+        interactions,
+        _queries(night, users.user_ids),
+        as_of=int(night.as_of.timestamp()),
+        context=context,
+    )
+
+
+def _catalogue(night: Night) -> Catalogue:
+    items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
+    ids = items["item_id"].cast(pa.string())
+    encoded = night.lake.read("embeddings/items", night.logical_date)
+    statistics = night.lake.read("features/items", night.logical_date)
+    released = pc.coalesce(items["release_date"], items["first_seen_date"])
+    return Catalogue(
+        item_ids=_strings(ids),
+        modalities=_modalities(encoded, "item_id", ids, ITEM_MODALITIES),
+        price=_floats(items["price"]),
+        brand=_strings(items["brand"]),
+        released_at=_seconds(released),
+        is_sellable=_flags(items["is_in_stock"]),
+        statistics=_matrix(statistics, "item_id", ids, tuple(ITEM_COLUMNS)),
+        statistic_names=tuple(ITEM_COLUMNS),
+    )
+
+
+def _users(night: Night, item_ids: StringArray) -> Users:
+    people = night.lake.read("marts/dim_user", night.logical_date).sort_by("user_id")
+    ids = people["user_id"].cast(pa.string())
+    activity = night.lake.read("features/users", night.logical_date)
+    return Users(
+        user_ids=_strings(ids),
+        features=_matrix(activity, "user_id", ids, tuple(USER_COLUMNS)),
+        feature_names=tuple(USER_COLUMNS),
+        country=_strings(people["country"]),
+        locale=_strings(people["locale"]),
+        owned_item=_places(people["owned_item_id"], item_ids),
+        signed_up_at=_seconds(people["signed_up_at"]),
+        is_consented=_flags(people["is_consented"]),
+    )
+
+
+def _facts(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Table:
+    """Interactions of known users with known phones as indices, sorted by user, then time, then event id."""
+    columns = ["event_id", "user_id", "item_id", "event_type", "occurred_at", "weight"]
+    facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns)
+    kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
+    rows = pa.table(
+        {
+            "user": _places(facts["user_id"], user_ids),
+            "item": _places(facts["item_id"], item_ids),
+            "event_type": kinds,
+            "weight": facts["weight"],
+            "occurred_at": facts["occurred_at"],
+            "event_id": facts["event_id"],
+        }
+    )
+    known = pc.and_(pc.greater_equal(rows["user"], 0), pc.greater_equal(rows["item"], 0))
+    rows = rows.filter(pc.and_(known, pc.is_valid(rows["event_type"])))
+    return rows.sort_by([("user", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")])
+
+
+def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
+    """`(events, f)`: what Feast knew of the user at each interaction; NaN for those that show no preference."""
+    columns = list(USER_COLUMNS)
+    known = lake.read("features/training", night.logical_date, ["event_id", *columns])
+    return _matrix(known, "event_id", events, tuple(columns))
+
+
+def _queries(night: Night, user_ids: StringArray) -> Queries:
+    columns = ["query_id", "user_id", "occurred_at", "text"]
+    asked = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
+    asked = asked.append_column("user", pa.array(_places(asked["user_id"], user_ids)))
+    asked = asked.filter(pc.greater_equal(asked["user"], 0)).sort_by(
+        [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
+    )
+    encoded = night.lake.read("embeddings/queries", night.logical_date)
+    return Queries(
+        user=_ints(asked["user"]),
+        at=_seconds(asked["occurred_at"]),
+        modalities=_modalities(encoded, "query_id", asked["query_id"].cast(pa.string()), QUERY_MODALITIES),
+        query_ids=_strings(asked["query_id"]),
+        text=_strings(asked["text"]),
+    )
+
+
+def _modalities(
+    encoded: pa.Table, key: str, ids: pa.ChunkedArray, names: tuple[str, ...]
+) -> dict[str, Modality]:
+    """The vectors of each modality for these ids, with what made them: the table's metadata, by column."""
+    rows = pc.index_in(ids, encoded[key].cast(pa.string()).combine_chunks())
+    about = {name.decode(): said.decode() for name, said in (encoded.schema.metadata or {}).items()}
+    found = {}
+    for name in names:
+        if name in encoded.column_names:
+            values, present = _vectors(encoded[name].combine_chunks().take(rows.combine_chunks()))
+            found[name] = Modality(values, present, about.get(name, ""))
+    return found
+
+
+def _vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:
+    """`(n, d)` and `(n,)`: vectors of the longest width found; null, odd or not finite ones are not present."""
+    lengths = _floats(pc.list_value_length(lists))
+    width = int(np.nanmax(lengths, initial=0))
+    present = lengths == width if width else np.zeros(len(lists), bool)
+    values = np.zeros((len(lists), width), np.float32)
+    kept = lists.filter(pa.array(present))
+    values[present] = _floats(kept.flatten()).reshape(-1, width)
+    present &= np.isfinite(values).all(axis=1)
+    values[~present] = 0
+    return values, present
+
+
+def _matrix(table: pa.Table, key: str, ids: pa.ChunkedArray, columns: tuple[str, ...]) -> FloatArray:
+    """`(ids, columns) float32` of the rows with these ids; NaN where there is no row or no value."""
+    rows = pc.index_in(ids, table[key].cast(pa.string()).combine_chunks()).combine_chunks()
+    matrix = np.empty((len(ids), len(columns)), np.float32)
+    for place, name in enumerate(columns):
+        matrix[:, place] = _floats(table[name].combine_chunks().take(rows))
+    return matrix
+
+
+def _places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
+    """Where each id stands among the known ones, -1 where it is not."""
+    places = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))
+    return _ints(pc.fill_null(places, -1))
+
+
+def _ints(values: pa.ChunkedArray | pa.Array) -> IntArray:
+    return np.asarray(
+        values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy(), np.int64
+    )
+
+
+def _floats(values: pa.ChunkedArray | pa.Array) -> FloatArray:
+    """Numbers, NaN for null."""
+    filled = pc.fill_null(values.cast(pa.float32()), float("nan"))
+    return np.array(
+        filled.to_numpy(zero_copy_only=False) if isinstance(filled, pa.Array) else filled.to_numpy()
+    )
+
+
+def _flags(values: pa.ChunkedArray) -> BoolArray:
+    return np.asarray(pc.fill_null(values, False).to_numpy(), bool)
+
+
+def _strings(values: pa.ChunkedArray) -> StringArray:
+    """Text, empty for null."""
+    return np.array(pc.fill_null(values.cast(pa.string()), "").to_pylist(), dtype=str)
+
+
+def _seconds(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Seconds since 1970 UTC, 0 for null."""
+    zone = values.type.tz if pa.types.is_timestamp(values.type) else None
+    micros = values.cast(pa.timestamp("us", zone)).cast(pa.int64())
+    return _ints(pc.fill_null(micros, 0)) // 1_000_000

@@ -1,0 +1,29 @@
+"""Attention over modalities: the mean of what is present, weighted by what each says of itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.fusion.interface import Fused, Fusion, masked_softmax
+
+
+class Attention(Fusion):
+    """`c = Σ α_m h_m`, `α = softmax over present m of a_m · tanh(W h_m) + b_m`.
+
+    The additive form of Bahdanau et al., "Neural machine translation by jointly learning to align and translate",
+    ICLR 2015, over modalities instead of words. `b_m` is how much a modality is trusted in general.
+    """
+
+    def __init__(self, modalities: int, dim: int) -> None:
+        super().__init__(modalities, dim)
+        self.hidden = nn.Linear(dim, dim)
+        self.score = nn.Parameter(torch.randn(modalities, dim) * dim**-0.5)
+        self.trust = nn.Parameter(torch.zeros(modalities))
+
+    def forward(self, parts: Tensor, present: Tensor) -> Fused:
+        """As `Fusion.forward`."""
+        told = torch.tanh(self.hidden(parts))  # (n, m, d)
+        scores = (told * self.score).sum(-1) + self.trust  # (n, m)
+        weights = masked_softmax(scores, present)
+        return Fused((weights.unsqueeze(-1) * parts).sum(1), weights)

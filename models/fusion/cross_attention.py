@@ -1,0 +1,36 @@
+"""Cross-attention: modalities look at each other, then a learned question looks at all of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.fusion.interface import Fused, Fusion, masked_softmax
+
+HEADS = 4
+
+
+class CrossAttention(Fusion):
+    """One pre-norm transformer layer over the modalities as tokens, then pooling by attention.
+
+    Vaswani et al., "Attention is all you need", 2017; the pooling of Lee et al., "Set transformer", 2019.
+    """
+
+    def __init__(self, modalities: int, dim: int) -> None:
+        super().__init__(modalities, dim)
+        self.kind = nn.Parameter(torch.randn(modalities, dim) * 0.02)
+        self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.look = nn.MultiheadAttention(dim, HEADS, batch_first=True)
+        self.think = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.question = nn.Linear(dim, 1, bias=False)
+
+    def forward(self, parts: Tensor, present: Tensor) -> Fused:
+        """As `Fusion.forward`."""
+        # a row without any modality looks at all of them and is set to zero at the end: softmax of nothing is NaN
+        hidden = ~present & present.any(1, keepdim=True)
+        x = (parts + self.kind) * present.unsqueeze(-1)  # (n, m, d)
+        y = self.first(x)
+        x = x + self.look(y, y, y, key_padding_mask=hidden, need_weights=False)[0]
+        x = x + self.think(self.second(x))
+        weights = masked_softmax(self.question(x).squeeze(-1), present)  # (n, m)
+        return Fused((weights.unsqueeze(-1) * x).sum(1), weights)

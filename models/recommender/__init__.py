@@ -1,0 +1,5 @@
+"""The fusion recommender."""
+
+from models.recommender.fitted import FusionRecommender
+
+__all__ = ["FusionRecommender"]

@@ -1,0 +1,150 @@
+"""The fusion recommender as a member of the family: fit, score, save and load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from models.config import FusionConfig, TrainingConfig
+from models.data import Dataset, FloatArray, IntArray
+from models.evaluation.split import Exam
+from models.interface import Factors
+from models.recommender.inputs import asked_of, items_of
+from models.recommender.items import Phones
+from models.recommender.moments import moments_of
+from models.recommender.network import FusionNetwork
+from models.recommender.reading import Reader, cut
+from models.recommender.signature import Mismatch, Signature
+from models.recommender.stories import tell
+
+WEIGHTS, ABOUT = "weights.safetensors", "model.json"
+USERS_AT_ONCE = 2048
+
+
+class FusionRecommender:
+    """Text, pictures, voice, specifications and behaviour in one model.
+
+    `factors` is the network on tonight's data: one row for each user, one for each phone, and their inner product is
+    the score. What was learned about a phone by its id is used where the id is known; any other phone is scored by
+    its content.
+    """
+
+    name = "fusion"
+
+    def __init__(self, config: FusionConfig | None = None, training: TrainingConfig | None = None) -> None:
+        self.config = config or FusionConfig()
+        self.training = training or TrainingConfig()
+        self.network: FusionNetwork | None = None
+        self.curves: dict[str, list[float]] = {}
+        self.epochs: int | None = None
+
+    def fit(
+        self,
+        data: Dataset,
+        seed: int,
+        validation: Exam | None = None,
+        start: FusionRecommender | None = None,
+        epochs: int | None = None,
+    ) -> Self:
+        """Learn from everything in the data; the same data, seed and start give the same bytes on a CPU."""
+        from models.training.course import train
+
+        train(self, data, seed, validation, start, epochs)
+        return self
+
+    @torch.inference_mode()
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        """Scores of these users (indices into `data.users`) at `data.as_of`."""
+        network, phones = self._fitted(), self._phones(data)
+        device = next(network.parameters()).device
+        asked = asked_of(data, network.signature)
+        asked = type(asked)(
+            {name: part.to(device) for name, part in asked.content.items()},
+            {name: part.to(device) for name, part in asked.present.items()},
+        )
+        moments = moments_of(data).at(np.array([data.as_of]))[0]  # (items, WIDTH)
+        scale = float(network.log_scale.exp())
+        items = np.hstack([phones.vectors.cpu().numpy() * scale, moments, phones.bias.cpu().numpy()[:, None]])
+        reader = Reader(data, tell(data), network.signature, self.config.history, self.config.queries)
+        rows = [np.empty((0, items.shape[1]), np.float32)]
+        for at in range(0, len(users), USERS_AT_ONCE):
+            some = users[at : at + USERS_AT_ONCE]
+            now = np.full(len(some), data.as_of)
+            passages = cut(reader.stories, some, now, self.config.history, 1)
+            reading, order = reader.read(
+                passages, np.arange(len(passages)), some, now, data.users.features[some]
+            )
+            wishes = network.wishes(reading, asked, phones)
+            side = torch.cat([wishes.vectors, wishes.moments, torch.ones(len(some), 1)], 1).numpy()
+            block = np.empty_like(side)
+            block[order] = side
+            rows.append(block)
+        return Factors(np.vstack(rows), np.ascontiguousarray(items, np.float32))
+
+    def score(self, data: Dataset, users: IntArray) -> FloatArray:
+        """`(len(users), items) float32`, higher is better."""
+        factors = self.factors(data, users)
+        return factors.users @ factors.items.T
+
+    def item_vectors(self, data: Dataset) -> FloatArray:
+        """`(items, d) float32`: phones that are alike have a high cosine."""
+        return self._phones(data).vectors.cpu().numpy()
+
+    def item_weights(self, data: Dataset) -> tuple[tuple[str, ...], FloatArray]:
+        """The modalities of phones, and `(items, modalities)` how much each phone's vector rests on each."""
+        network = self._fitted()
+        return network.items.names, self._phones(data).weights.cpu().numpy()
+
+    def save(self, folder: Path) -> None:
+        """Write `weights.safetensors` and `model.json`."""
+        network = self._fitted()
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+        save_file(weights, folder / WEIGHTS)
+        about = {
+            "config": self.config.model_dump(),
+            "training": self.training.model_dump(),
+            "signature": json.loads(network.signature.to_json()),
+            "curves": self.curves,
+        }
+        (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what `save` wrote.
+
+        Raises:
+            Mismatch: If a file is missing or damaged, or the weights do not fit their settings.
+        """
+        try:
+            about = json.loads((folder / ABOUT).read_text())
+            weights = load_file(folder / WEIGHTS)
+            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
+            signature = Signature.from_json(json.dumps(about["signature"]))
+            model.network = FusionNetwork(signature, model.config)
+            model.network.load_state_dict(weights)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
+            raise Mismatch(
+                f"{folder}: no usable fusion model ({str(error).splitlines()[0]}); train it again"
+            ) from None
+        model.curves = about["curves"]
+        model.network.eval()
+        return model
+
+    @torch.inference_mode()
+    def _phones(self, data: Dataset) -> Phones:
+        network = self._fitted()
+        network.signature.check(data)
+        network.eval()
+        return network.phones(items_of(data, network.signature).to(next(network.parameters()).device))
+
+    def _fitted(self) -> FusionNetwork:
+        if self.network is None:
+            raise RuntimeError("The fusion recommender was not fitted")
+        return self.network

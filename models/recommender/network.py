@@ -1,0 +1,52 @@
+"""The fusion network: `score(u, i, t) = user · item + w(user) · φ(item, t) + bias(item)`, one inner product a night."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from models.config import FusionConfig
+from models.recommender.inputs import Asked, Items
+from models.recommender.items import ItemTower, Phones
+from models.recommender.signature import Signature
+from models.recommender.users import Reading, UserTower, Wishes
+
+
+class FusionNetwork(nn.Module):
+    """Both towers.
+
+    Args:
+        signature: What the data looks like.
+        config: What the network looks like.
+    """
+
+    def __init__(self, signature: Signature, config: FusionConfig) -> None:
+        super().__init__()
+        self.signature, self.config = signature, config
+        self.items = ItemTower(signature, config)
+        self.users = UserTower(signature, config)
+        # a random user and a random phone start with a product of about 1
+        self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(config.dim)))
+
+    def calibrate(self, items: Items, asked: Asked, features: Tensor) -> None:
+        """Learn the centres and scales of everything that comes in."""
+        self.items.calibrate(items)
+        self.users.calibrate(asked, features)
+
+    def phones(self, items: Items) -> Phones:
+        """All phones' vectors."""
+        phones: Phones = self.items(items)
+        return phones
+
+    def wishes(self, reading: Reading, asked: Asked, phones: Phones) -> Wishes:
+        """The askers' vectors."""
+        wishes: Wishes = self.users(reading, asked, phones.vectors, self.items)
+        return wishes
+
+    def scores(self, wishes: Wishes, phones: Phones, moments: Tensor) -> Tensor:
+        """`(n, items)` from `n` questions and `φ`, `(n, items, WIDTH)`."""
+        likes = (wishes.vectors * self.log_scale.exp()) @ phones.vectors.T  # (n, items)
+        timely = torch.einsum("nk,nik->ni", wishes.moments, moments)
+        return likes + timely + phones.bias

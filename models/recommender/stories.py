@@ -1,0 +1,161 @@
+"""Every user's story: what they own, did and asked, in order; and the questions that a night puts to it.
+
+Lists are made at midnight and shown on the day after. So the model is asked at midnights: for each user and day with
+something to predict, what was known before that day is given, and what was chosen on that day is to be foreseen. A
+phone that a user viewed, put into the cart and bought on one day is one token and one choice, the strongest of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.data import EVENT_TYPES, Dataset, FloatArray, IntArray
+
+DAY = 86_400
+DAYS, PHONES = 1 << 16, 1 << 24
+"""Bounds that keep a user, a day and a phone in one 64-bit number: days to the year 2149, 16 million phones."""
+OWNED = len(EVENT_TYPES)
+"""The kind of a token for the phone that a user came with; the other kinds are event types."""
+KINDS = len(EVENT_TYPES) + 1
+IMPRESSION = EVENT_TYPES.index("impression")
+
+
+@dataclass(frozen=True)
+class Stories:
+    """Tokens of all users, sorted by user, then time.
+
+    Args:
+        start: `(users + 1,)` where each user's tokens begin.
+        item: `(tokens,)` index into the catalogue.
+        kind: `(tokens,)` event type, or `OWNED`.
+        at: `(tokens,)` seconds since 1970 UTC.
+        query_start: `(users + 1,)` where each user's queries begin, in the order of `Dataset.queries`.
+        query_at: `(queries,)` seconds since 1970 UTC.
+    """
+
+    start: IntArray
+    item: IntArray
+    kind: IntArray
+    at: IntArray
+    query_start: IntArray
+    query_at: IntArray
+
+    def known(self, users: IntArray, moments: IntArray) -> IntArray:
+        """`(n,)`: one past the last token of each user before each moment."""
+        return before(self.start, self.at, users, moments)
+
+    def asked(self, users: IntArray, moments: IntArray) -> IntArray:
+        """`(n,)`: one past the last query of each user before each moment."""
+        return before(self.query_start, self.query_at, users, moments)
+
+
+def tell(data: Dataset) -> Stories:
+    """The stories of a dataset's users."""
+    days = strongest(data)
+    owners = np.flatnonzero(data.users.owned_item >= 0)
+    user = np.concatenate([owners, data.interactions.user[days]])
+    item = np.concatenate([data.users.owned_item[owners], data.interactions.item[days]])
+    kind = np.concatenate([np.full(len(owners), OWNED), data.interactions.event_type[days].astype(np.int64)])
+    at = np.concatenate([np.full(len(owners), np.iinfo(np.int64).min // 2), data.interactions.at[days]])
+    order = np.lexsort((at, user))  # stable: tokens of one moment stay in the order of events
+    return Stories(
+        start=starts(user[order], len(data.users)),
+        item=item[order],
+        kind=kind[order],
+        at=at[order],
+        query_start=starts(data.queries.user, len(data.users)),
+        query_at=data.queries.at,
+    )
+
+
+def strongest(data: Dataset) -> IntArray:
+    """Rows of interactions that tell something: of those of one user, phone and day the strongest, in their order."""
+    events = data.interactions
+    rows = np.flatnonzero(events.weight != 0)
+    key = (events.at[rows] // DAY, events.item[rows], events.user[rows])
+    order = np.lexsort((-np.abs(events.weight[rows]), *key))
+    day, item, user = (part[order] for part in key)
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (day[1:] != day[:-1]) | (item[1:] != item[:-1]) | (user[1:] != user[:-1])
+    return np.sort(rows[order[is_first]])
+
+
+def starts(sorted_users: IntArray, users: int) -> IntArray:
+    """`(users + 1,)`: where each user's rows begin."""
+    return np.searchsorted(sorted_users, np.arange(users + 1)).astype(np.int64)
+
+
+def before(start: IntArray, at: IntArray, users: IntArray, moments: IntArray) -> IntArray:
+    """One past the last row of each user before each moment, by bisection in all rows at once."""
+    low, high = start[users].copy(), start[users + 1].copy()
+    while (open_ := low < high).any():
+        middle = (low + high) // 2
+        earlier = open_ & (at[np.minimum(middle, max(len(at) - 1, 0))] < moments)
+        low = np.where(earlier, middle + 1, low)
+        high = np.where(open_ & ~earlier, middle, high)
+    return low
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the model is asked in training, and the right answers; sorted by user, then day.
+
+    Args:
+        user: `(n,)`.
+        at: `(n,)` the midnight at which it is asked, seconds since 1970 UTC.
+        row: `(n,)` interaction whose `Dataset.context` tells the user's features at that time, -1 for none.
+        answer_start: `(n + 1,)` where each question's answers begin.
+        answer: `(answers,)` phones chosen on that day.
+        weight: `(answers,) float32`.
+        shown_start: `(n + 1,)` where each question's impressions begin.
+        shown: `(shown,)` phones that were shown on that day.
+        opened: `(shown,) float32` 1 where such a phone was chosen on that day.
+    """
+
+    user: IntArray
+    at: IntArray
+    row: IntArray
+    answer_start: IntArray
+    answer: IntArray
+    weight: FloatArray
+    shown_start: IntArray
+    shown: IntArray
+    opened: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+def questions(data: Dataset, half_life_days: float | None) -> Questions:
+    """A question for every user and day on which they chose something.
+
+    Args:
+        half_life_days: Age at which an answer counts half; none counts all alike.
+    """
+    events = data.interactions
+    rows = strongest(data)
+    rows = rows[events.weight[rows] > 0]
+    keys = events.user[rows] * DAYS + events.at[rows] // DAY
+    unique, first = np.unique(keys, return_index=True)
+    user, day = unique // DAYS, unique % DAYS
+    age = (data.as_of - events.at[rows]) / DAY
+    weight = np.ones(len(rows)) if half_life_days is None else 0.5 ** (age / half_life_days)
+    shown = np.flatnonzero(events.event_type == IMPRESSION)
+    shown_keys = events.user[shown] * DAYS + events.at[shown] // DAY
+    asked = np.isin(shown_keys, unique)
+    shown, shown_keys = shown[asked], shown_keys[asked]
+    pairs = np.unique(np.column_stack([shown_keys, events.item[shown]]), axis=0)
+    chosen = keys * PHONES + events.item[rows]
+    return Questions(
+        user=user,
+        at=day * DAY,
+        row=rows[first],
+        answer_start=np.append(first, len(rows)).astype(np.int64),
+        answer=events.item[rows],
+        weight=weight.astype(np.float32),
+        shown_start=np.append(np.searchsorted(pairs[:, 0], unique), len(pairs)).astype(np.int64),
+        shown=pairs[:, 1],
+        opened=np.isin(pairs[:, 0] * PHONES + pairs[:, 1], chosen).astype(np.float32),
+    )
