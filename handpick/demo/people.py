@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -80,6 +81,7 @@ class Archetypes:
     hidden: Doubles
 
 
+@lru_cache(maxsize=4)
 def draw_archetypes(plan: Plan) -> Archetypes:
     """Draw the kinds of taste; blocks are independent, so no modality tells what another one does."""
     random = plan.stream("archetypes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Lines:
     popularity: Doubles
 
 
+@lru_cache(maxsize=4)
 def draw_lines(plan: Plan) -> Lines:
     """Brands and lines with made-up names; a brand shares word of mouth and a price premium among its lines."""
     random = plan.stream("lines")
