@@ -1,0 +1,10 @@
+{#- On Spark a source is a view over its folder of the lake; dbt-duckdb reads the files by itself. -#}
+{% macro show_lake_to_spark() -%}
+    {%- if execute and target.type == "spark" -%}
+        {%- for source in graph.sources.values() -%}
+            {%- do run_query("create database if not exists " ~ source.schema) -%}
+            {%- set folder = env_var("HANDPICK_LAKE", "../var/lake") ~ "/" ~ (source.meta.folder or source.schema ~ "/" ~ source.name) -%}
+            {%- do run_query("create or replace view " ~ source.schema ~ "." ~ source.identifier ~ " as select * from parquet.`" ~ folder ~ "`") -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,77 @@
+-- A brand looked at on a day counts for the 30 days that begin with it, or until it is looked at again. So the number
+-- of brands in the window is a running sum of ones that come and go, at a cost that is linear in the days.
+with brands as (
+
+    select distinct user_id, brand_key, event_date
+    from {{ ref('int_user_brands_dated') }}
+    where logical_date <= {{ tonight() }}
+
+),
+
+spans as (
+
+    select
+        user_id,
+        event_date as from_date,
+        {{ add_days('event_date', 30) }} as expiry_date,
+        lead(event_date) over (
+            partition by user_id, brand_key
+            order by event_date
+        ) as next_date
+
+    from brands
+
+),
+
+changes as (
+
+    select
+        user_id,
+        from_date as change_date,
+        1 as change
+
+    from spans
+
+    union all
+
+    select
+        user_id,
+        case when next_date < expiry_date then next_date else expiry_date end as change_date,
+        -1 as change
+
+    from spans
+
+),
+
+daily as (
+
+    select
+        user_id,
+        change_date,
+        sum(change) as change
+
+    from changes
+    group by user_id, change_date
+
+),
+
+running as (
+
+    select
+        user_id,
+        change_date as from_date,
+        cast(sum(change) over (
+            partition by user_id
+            order by change_date
+            rows between unbounded preceding and current row
+        ) as bigint) as distinct_brand_count_30d,
+        lead(change_date) over (
+            partition by user_id
+            order by change_date
+        ) as to_date
+
+    from daily
+
+)
+
+select * from running

@@ -1,0 +1,29 @@
+"""dbt's documentation of the warehouse, as one page that opens from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from handpick.model.dbt import WarehouseError, alone, invoke
+from handpick.model.project import environment, environment_of, project_folder, target_folder
+from handpick.night import Night
+
+
+def docs_page(night: Night) -> Path:
+    """The page; written anew only when the project has changed since, as it tells of models and not of nights.
+
+    Raises:
+        WarehouseError: If dbt cannot write it.
+    """
+    page = target_folder(night.settings) / "static_index.html"
+    if not page.is_file() or page.stat().st_mtime < _changed(project_folder()):
+        with alone(night.settings), environment_of(environment(night.settings, night.logical_date)):
+            outcome = invoke(night.settings, "docs generate", "--static", "--no-compile")
+        if not outcome.success:
+            raise WarehouseError(f"dbt could not write its documentation: {outcome.exception}")
+    return page
+
+
+def _changed(folder: Path) -> float:
+    """When any file of the project was last changed, in seconds."""
+    return max(file.stat().st_mtime for kind in ("*.sql", "*.yml") for file in folder.rglob(kind))
