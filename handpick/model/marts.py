@@ -45,7 +45,6 @@ MARTS = (
     Mart("mart_user_activity_history", ("user_id", "event_timestamp")),
     Mart("mart_item_statistics", ("item_id",)),
     Mart("mart_item_pairs", ("item_id", "other_item_id")),
-    Mart("mart_ledger", ("night_date", "stage", "source_name", "reason")),
 )
 
 

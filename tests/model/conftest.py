@@ -73,7 +73,16 @@ class Shop:
                 )
                 item = "" if kind == "query" else self.items[int(rng.integers(items - 1))]
                 self.events.append(
-                    Event(len(self.events), user, item, kind, at, night, value, number == users - 3)
+                    Event(
+                        len(self.events),
+                        user,
+                        item,
+                        kind,
+                        at,
+                        night,
+                        value,
+                        number == users - 3 and kind != "query",
+                    )
                 )
 
     def price(self, item: str, end: datetime) -> float:

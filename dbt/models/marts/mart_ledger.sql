@@ -1,7 +1,9 @@
+-- A view over the lake: it shows what a night's later stages did as soon as the ledger is kept again.
+{{ config(materialized='view') }}
+
 with flows as (
 
     select * from {{ ref('stg_ledger__flows') }}
-    where logical_date <= {{ tonight() }}
 
 ),
 
