@@ -27,7 +27,7 @@ def read_json(path: Path) -> pa.Table:
     encoding, _ = encoding_of(path)
     pieces = _lines(path, encoding)
     if not _is_line_by_line(path, encoding):
-        pieces = _laid_out(text_of(path, encoding))
+        pieces = _told_apart(list(_laid_out(text_of(path, encoding))))
     table = _table(pieces)
     if not table.num_rows:
         raise InputError(
@@ -99,6 +99,13 @@ def _laid_out(text: str) -> Iterator[Piece]:
             end = following.start() if following else len(text)
         yield line, text[start:end].strip()
         place = end
+
+
+def _told_apart(pieces: list[Piece]) -> Iterator[Piece]:
+    """The same pieces, by their number in the document where several start on one line."""
+    if len({line for line, _ in pieces}) == len(pieces):
+        return iter(pieces)
+    return ((number, text) for number, (_, text) in enumerate(pieces, 1))
 
 
 def _unwrapped(text: str) -> str:

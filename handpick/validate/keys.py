@@ -2,82 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from handpick.contracts import ORIGIN, Column, Contract
-from handpick.contracts.rules import CHANGED, KNOWN, REPEATED, valid_value
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from handpick.contracts import Column, Contract
+from handpick.contracts.rules import CHANGED, KNOWN, REPEATED
 from handpick.night import Night
+from handpick.validate.judge import KEY, Judged
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+REASONS = (None, REPEATED, CHANGED, KNOWN)
+"""What the codes that `repeats` returns stand for."""
+
+Codes = npt.NDArray[np.int8]
 
 
 def repeats(
-    spark: SparkSession, night: Night, contract: Contract, raw: DataFrame, critical: str
-) -> DataFrame | None:
-    """The rows whose key is not new, by origin, with the reason in `_repeat`; None if every key is new.
+    night: Night, contract: Contract, judged: Judged, is_whole: Sequence[npt.NDArray[np.bool_]]
+) -> list[Codes]:
+    """For each batch and row, the place in `REASONS` of why its key is not new; 0 where it is.
 
-    Only key columns are shuffled to find the few suspects; whole rows are compared for those alone. Of rows that
-    share a key the first by file and line that breaks no rule of its own is kept, unless an earlier night has the key.
+    Of rows that share a key the first by file and line is kept, unless an earlier night has the key. The hashes of
+    the keys, eight bytes a row, find the few suspects; whole keys and contents are compared for those alone.
 
     Args:
-        spark: The session.
         night: Tonight.
         contract: The source's contract.
-        raw: The landed rows.
-        critical: SQL that is true for a row that breaks a rule of its own, and so takes no part.
+        judged: Tonight's rows.
+        is_whole: For each batch and row, whether it breaks no other rule; only such rows take part.
     """
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
-
-    names = [f"_key_{number}" for number in range(len(contract.key))]
-    keys = [
-        F.expr(valid_value(contract.column(name))).alias(as_)
-        for name, as_ in zip(contract.key, names, strict=True)
-    ]
-    tonight = raw.select(*keys)
-    twice = tonight.groupBy(*names).count().where("count > 1").select(*names)
-    earlier = _earlier(spark, night, contract, names)
-    suspects = (
-        twice if earlier is None else twice.union(earlier.join(tonight, names).select(*names)).distinct()
-    )
-    suspects = suspects.dropna().localCheckpoint()
-    if suspects.isEmpty():
-        return None
-    content = F.xxhash64(*[F.expr(valid_value(column)) for column in _compared(contract)])
-    rows = raw.where(f"not {critical}").select(*keys, content.alias("_content"), *ORIGIN)
-    rows = rows.join(F.broadcast(suspects), names)
-    same_key = Window.partitionBy(*names).orderBy(*ORIGIN)
-    rows = rows.withColumn("_number", F.row_number().over(same_key))
-    rows = rows.withColumn("_first", F.first("_content").over(same_key))
-    differs, follows = F.col("_content") != F.col("_first"), F.col("_number") > 1
-    reason = F.when(follows & differs, CHANGED).when(follows, REPEATED)
-    if earlier is not None:
-        rows = rows.join(
-            earlier.withColumnRenamed("_content", "_earlier").dropDuplicates(names), names, "left"
-        )
-        reason = (
-            F.when(F.col("_earlier") != F.col("_content"), CHANGED)
-            .when(F.col("_earlier").isNotNull(), KNOWN)
-            .otherwise(reason)
-        )
-    return rows.select(*ORIGIN, reason.alias("_repeat")).where("_repeat is not null").localCheckpoint()
-
-
-def _earlier(spark: SparkSession, night: Night, contract: Contract, names: list[str]) -> DataFrame | None:
-    """Keys of a log's last nights with a hash of each row's content, or None where any key is new."""
-    from pyspark.sql import functions as F
-
-    table = f"valid/{contract.source}"
-    days = [day for day in night.lake.dates(table) if day < night.logical_date]
+    codes = [np.zeros(len(mask), np.int8) for mask in is_whole]
+    suspects = _sharing(judged, is_whole)
+    if any(len(rows) for rows in suspects):
+        _mark_repeated(contract, judged, suspects, codes)
+    days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
     nights = night.settings.validation.duplicate_nights
-    days = days[-nights:] if nights else []
-    if not contract.is_log or not days:
-        return None
-    rows = spark.read.parquet(*[str(night.lake.partition(table, day)) for day in days])
-    keys = [F.col(name).alias(as_) for name, as_ in zip(contract.key, names, strict=True)]
-    content = F.xxhash64(*[F.col(column.name) for column in _compared(contract)])
-    return rows.select(*keys, content.alias("_content"))
+    if contract.is_log and days and nights:
+        folders = [night.lake.partition(f"valid/{contract.source}", day) for day in days[-nights:]]
+        files = [str(file) for folder in folders for file in sorted(folder.glob("*.parquet"))]
+        _mark_known(contract, judged, files, is_whole, codes)
+    return codes
+
+
+def _sharing(judged: Judged, is_whole: Sequence[npt.NDArray[np.bool_]]) -> list[npt.NDArray[np.int64]]:
+    """For each batch, the rows whose hash another row of the night has too."""
+    hashes = [
+        batch.column(KEY).to_numpy()[mask] for batch, mask in zip(judged.read([KEY]), is_whole, strict=True)
+    ]
+    every = np.concatenate(hashes) if hashes else np.zeros(0, np.int64)
+    ordered = np.sort(every)
+    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(shared):
+        return [np.zeros(0, np.int64) for _ in hashes]
+    return [np.flatnonzero(mask)[np.isin(mine, shared)] for mine, mask in zip(hashes, is_whole, strict=True)]
+
+
+def _mark_repeated(
+    contract: Contract, judged: Judged, suspects: Sequence[npt.NDArray[np.int64]], codes: list[Codes]
+) -> None:
+    compared = _compared(contract)
+    batches = judged.read([*contract.key, *(column.name for column in compared)])
+    rows = pa.concat_tables([batch.take(mine) for batch, mine in zip(batches, suspects, strict=True)])
+    place = np.repeat(np.arange(len(suspects)), [len(mine) for mine in suspects])
+    keys = pc.binary_join_element_wise(
+        *[rows.column(name).cast(pa.string()) for name in contract.key], "\x1f"
+    )
+    group = keys.combine_chunks().dictionary_encode().indices.to_numpy()
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    first = np.empty(len(group), np.int64)
+    first[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
+    follows = first != np.arange(len(first))
+    same = _same(rows, rows.take(first), compared)
+    code = np.where(same, REASONS.index(REPEATED), REASONS.index(CHANGED)) * follows
+    where = np.concatenate(suspects)
+    for number, mine in enumerate(codes):
+        mine[where[place == number]] = code[place == number]
+
+
+def _mark_known(
+    contract: Contract,
+    judged: Judged,
+    files: list[str],
+    is_whole: Sequence[npt.NDArray[np.bool_]],
+    codes: list[Codes],
+) -> None:
+    (key,) = contract.key
+    compared = _compared(contract)
+    names = list(dict.fromkeys([key, *(column.name for column in compared)]))
+    for batch, mask, mine in zip(judged.read(names), is_whole, codes, strict=True):
+        wanted = batch.column(key).filter(pa.array(mask)).combine_chunks()
+        hits = [hit for file in files if (hit := _holding(file, key, wanted, names)) is not None]
+        if not hits:
+            continue
+        earlier = pa.concat_tables(hits)
+        place = pc.fill_null(
+            pc.index_in(batch.column(key), earlier.column(key).combine_chunks()), -1
+        ).to_numpy()
+        found = np.flatnonzero((place >= 0) & mask)
+        same = _same(batch.take(found), earlier.take(place[found]), compared)
+        mine[found] = np.where(same, REASONS.index(KNOWN), REASONS.index(CHANGED))
+
+
+def _holding(file: str, key: str, wanted: pa.Array, names: list[str]) -> pa.Table | None:
+    """A file's rows that have one of the wanted keys; only keys are read where there are none."""
+    mask = pc.is_in(pq.read_table(file, columns=[key]).column(key), wanted)
+    return pq.read_table(file, columns=names).filter(mask) if pc.any(mask).as_py() else None
+
+
+def _same(ours: pa.Table, theirs: pa.Table, columns: Sequence[Column]) -> npt.NDArray[np.bool_]:
+    """Row by row, whether two tables say the same in all of these columns."""
+    same = np.ones(ours.num_rows, np.bool_)
+    for column in columns:
+        one, other = ours.column(column.name), theirs.column(column.name)
+        equal = pc.fill_null(pc.equal(one, other), False)
+        both_empty = pc.and_(pc.is_null(one), pc.is_null(other))
+        same &= pc.or_(equal, both_empty).to_numpy()
+    return same
 
 
 def _compared(contract: Contract) -> list[Column]:

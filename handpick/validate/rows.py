@@ -1,31 +1,33 @@
-"""The row filter on Spark: valid rows in the contract's types in one pass, and the others whole with what they break."""
+"""What becomes of every landed row: valid in the contract's types, or whole in quarantine with every rule it breaks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
-from handpick.contracts.rules import Rule, quote, rules_of, stranger_reason, valid_value
+from handpick.contracts.rules import Rule, rules_of, stranger_reason
 from handpick.lake import write_parquet
 from handpick.ledger import Flow
 from handpick.media import media_columns, without_unusable
 from handpick.night import Night
-from handpick.validate.keys import repeats
+from handpick.validate.judge import BROKEN, Judged, judge
+from handpick.validate.keys import REASONS, repeats
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
-SORTED_ROWS = 1_000_000
-"""Up to this many valid rows are kept in one file sorted by origin; more stay in Spark's files, in the order read."""
-
-ENTRY = "struct<rule: string, column: string, value: string>"
-"""One broken rule with the value that broke it, in Spark SQL."""
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -41,147 +43,170 @@ class Verdict:
     emptied: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Marks:
+    """For each row of a batch, what it breaks.
+
+    Args:
+        broken: Its own rules, a bit each, the warnings among them.
+        strangers: For each reference, whether its value is unknown.
+        repeat: Place in `REASONS` of why its key is not new.
+    """
+
+    broken: npt.NDArray[np.int64]
+    strangers: list[Mask]
+    repeat: npt.NDArray[np.int8]
+
+    def is_bad(self, critical: int) -> Mask:
+        """Rows that break a rule that sets them aside."""
+        return np.logical_or.reduce([(self.broken & critical) != 0, self.repeat != 0, *self.strangers])
+
+
+@dataclass
+class _Tally:
+    """What has been written so far."""
+
+    rows_out: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    emptied: Counter[str] = field(default_factory=Counter)
+
+
 def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
     """Write `valid/<source>` and `quarantine/<source>` for the night."""
-    from pyspark.sql import functions as F
+    landed = night.lake.partition(f"raw/{contract.source}", night.logical_date)
+    rows_in = sum(pq.read_metadata(file).num_rows for file in landed.glob("*.parquet"))
+    is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
+    rules = rules_of(contract, night.as_of, is_first_night=is_first)
+    tally = _Tally()
+    writing = night.lake.writing
+    with (
+        writing(f"valid/{contract.source}", night.logical_date) as valid,
+        writing(f"quarantine/{contract.source}", night.logical_date) as aside,
+    ):
+        staged = valid / ".spark"
+        judged = judge(spark, contract, landed, rules, staged)
+        marks = _marks(night, contract, judged, rules)
+        for number, (rows, mine) in enumerate(zip(judged.read(), marks, strict=True)):
+            name = f"part-{number:05d}.parquet"
+            is_bad = mine.is_bad(_bits(rules, "critical"))
+            good = rows.filter(pa.array(~is_bad)).select(contract.arrow_schema().names)
+            _write_valid(night, contract, good, valid / name, tally)
+            _count_emptied(rules, mine.broken[~is_bad], tally)
+            bad = rows.select(list(ORIGIN)).filter(pa.array(is_bad))
+            raw = _landed(contract, judged, number, bad)
+            _write_quarantine(contract, rules, raw, _only(mine, is_bad), aside / name, tally)
+        if not marks:
+            write_parquet(contract.arrow_schema().empty_table(), valid / "part-00000.parquet")
+            write_parquet(contract.quarantine_schema().empty_table(), aside / "part-00000.parquet")
+        shutil.rmtree(staged)
+    flow = Flow(contract.source, rows_in, tally.rows_out, tally.dropped)
+    return Verdict(flow, dict(sorted(tally.emptied.items())))
 
-    table = f"raw/{contract.source}"
-    landed = night.lake.partition(table, night.logical_date)
-    rows_in = ds.dataset(landed, format="parquet").count_rows()
-    days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
-    rules = rules_of(contract, night.as_of, is_first_night=not days)
-    rows = _marked(spark, night, contract, spark.read.parquet(str(landed)), rules)
-    is_bad = F.expr(_any_of([rule.broken for rule in rules if rule.severity == "critical"]))
-    is_bad = is_bad | F.coalesce(F.expr("_repeat is not null or size(_strangers) > 0"), F.lit(False))
-    emptied = _write_valid(night, contract, rows.where(~is_bad), rules)
-    rows_out = night.lake.read(f"valid/{contract.source}", night.logical_date, [ORIGIN[1]]).num_rows
-    dropped = (
-        _write_quarantine(night, contract, rows.where(is_bad), rules)
-        if rows_out < rows_in
-        else _write_no_quarantine(night, contract)
-    )
-    return Verdict(Flow(contract.source, rows_in, rows_out, dropped), emptied)
+
+def _marks(night: Night, contract: Contract, judged: Judged, rules: list[Rule]) -> list[Marks]:
+    """What the rows of each batch break, the night and all nights before it considered."""
+    known = [_known(night, reference.source, reference.key) for reference in contract.references]
+    columns = [BROKEN, *(reference.column for reference in contract.references)]
+    found: list[tuple[npt.NDArray[np.int64], list[Mask]]] = []
+    for rows in judged.read(columns):
+        strangers = [
+            pc.and_not(
+                pc.is_valid(rows.column(reference.column)), pc.is_in(rows.column(reference.column), values)
+            ).to_numpy()
+            for reference, values in zip(contract.references, known, strict=True)
+        ]
+        found.append((rows.column(BROKEN).to_numpy(), strangers))
+    critical = _bits(rules, "critical")
+    is_whole = [~np.logical_or.reduce([(broken & critical) != 0, *strangers]) for broken, strangers in found]
+    codes = repeats(night, contract, judged, is_whole)
+    return [Marks(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
 
 
-def _marked(
-    spark: SparkSession, night: Night, contract: Contract, raw: DataFrame, rules: list[Rule]
-) -> DataFrame:
-    """The raw rows with `_repeat` (why its key is not new, or null) and `_strangers` (references that are unknown)."""
-    from pyspark.sql import functions as F
+def _known(night: Night, source: str, key: str) -> pa.Array:
+    """Every value of a key that is valid tonight or on an earlier night."""
+    table = f"valid/{source}"
+    values = [
+        night.lake.read(table, day, [key]).column(0) for day in night.lake.dates(table, night.logical_date)
+    ]
+    return pa.chunked_array([chunk for column in values for chunk in column.chunks], pa.string()).unique()
 
-    critical = _any_of([rule.broken for rule in rules if rule.severity == "critical"])
-    repeated = repeats(spark, night, contract, raw, critical)
-    if repeated is None:
-        rows = raw.withColumn("_repeat", F.lit(None).cast("string"))
-    else:
-        rows = raw.join(F.broadcast(repeated), list(ORIGIN), "left")
-    marks = []
-    for reference in contract.references:
-        table = f"valid/{reference.source}"
-        folders = [night.lake.partition(table, day) for day in night.lake.dates(table, night.logical_date)]
-        known_as = f"_known_{reference.column}"
-        known = spark.read.parquet(*[str(folder) for folder in folders])
-        known = known.select(F.col(reference.key).alias(known_as)).distinct()
-        rows = rows.join(F.broadcast(known), F.trim(F.col(reference.column)) == F.col(known_as), "left")
-        is_stranger = f"`{known_as}` is null and trim(`{reference.column}`) <> ''"
+
+def _bits(rules: list[Rule], severity: str) -> int:
+    """The bits of all rules of a severity."""
+    return sum(1 << place for place, rule in enumerate(rules) if rule.severity == severity)
+
+
+def _only(marks: Marks, chosen: Mask) -> Marks:
+    return Marks(marks.broken[chosen], [mask[chosen] for mask in marks.strangers], marks.repeat[chosen])
+
+
+def _write_valid(night: Night, contract: Contract, good: pa.Table, file: Path, tally: _Tally) -> None:
+    if media_columns(contract):
+        good, lost = without_unusable(night, contract, good)
+        tally.emptied.update(lost)
+    write_parquet(good, file)
+    tally.rows_out += good.num_rows
+
+
+def _count_emptied(rules: list[Rule], broken: npt.NDArray[np.int64], tally: _Tally) -> None:
+    for place, rule in enumerate(rules):
+        count = int(np.count_nonzero(broken & (1 << place))) if rule.severity == "warning" else 0
+        if count:
+            tally.emptied[rule.reason] += count
+
+
+def _landed(contract: Contract, judged: Judged, number: int, bad: pa.Table) -> pa.Table:
+    """The bad rows of a batch as they landed, in the same order."""
+    found = [contract.raw_schema().empty_table()]
+    for name, file in judged.batches[number].items():
+        lines = bad.filter(pc.equal(bad.column(ORIGIN[0]), name)).column(ORIGIN[1])
+        if len(lines):
+            raw = pq.read_table(file, schema=contract.raw_schema())
+            raw = raw.filter(pc.is_in(raw.column(ORIGIN[1]), lines.combine_chunks()))
+            found.append(raw.sort_by(ORIGIN[1]))
+    return pa.concat_tables(found)
+
+
+def _write_quarantine(
+    contract: Contract, rules: list[Rule], raw: pa.Table, marks: Marks, file: Path, tally: _Tally
+) -> None:
+    """Write the bad rows whole, with every rule that they break and the values that break it."""
+    reasons = _reasons(contract, rules, marks)
+    columns = {name: raw.column(name).to_pylist() for name in contract.names}
+    values = [
+        json.dumps([_entry(reason, column, columns, row) for reason, column in broken], ensure_ascii=False)
+        for row, broken in enumerate(reasons)
+    ]
+    named = [[reason for reason, _ in broken] for broken in reasons]
+    tally.dropped.update(names[0] for names in named)
+    added = [
+        pa.array(named, pa.list_(pa.string())),
+        pa.array(values, pa.string()),
+        pa.array([contract.version] * len(named), pa.string()),
+    ]
+    schema = contract.quarantine_schema()
+    write_parquet(pa.table([*raw.columns, *added], schema=schema), file)
+
+
+def _reasons(contract: Contract, rules: list[Rule], marks: Marks) -> list[list[tuple[str, str | None]]]:
+    """For each row, the rules that it breaks with the column of each, in the ledger's order."""
+    critical = [(1 << place, rule) for place, rule in enumerate(rules) if rule.severity == "critical"]
+    own = {
+        bits: [(rule.reason, rule.column) for bit, rule in critical if bits & bit]
+        for bits in np.unique(marks.broken).tolist()
+    }
+    found: list[list[tuple[str, str | None]]] = [list(own[bits]) for bits in marks.broken.tolist()]
+    for row in np.flatnonzero(marks.repeat).tolist():
+        found[row].append((str(REASONS[marks.repeat[row]]), contract.key[0]))
+    for reference, mask in zip(contract.references, marks.strangers, strict=True):
         reason = stranger_reason(reference.column, reference.source)
-        marks.append(f"case when {is_stranger} then {_entry(reason, reference.column)} end")
-    found = f"array_compact(array({', '.join(marks)}))" if marks else f"cast(array() as array<{ENTRY}>)"
-    return rows.withColumn("_strangers", F.expr(found))
+        for row in np.flatnonzero(mask).tolist():
+            found[row].append((reason, reference.column))
+    return found
 
 
-def _write_valid(night: Night, contract: Contract, good: DataFrame, rules: list[Rule]) -> dict[str, int]:
-    """Write the good rows in the contract's types; returns the values that were emptied, by reason."""
-    from pyspark.sql import Observation
-    from pyspark.sql import functions as F
-
-    softer = [rule for rule in rules if rule.severity == "warning"]
-    counts = [
-        F.coalesce(F.sum(F.expr(f"int({_any_of([rule.broken])})")), F.lit(0)).alias(str(number))
-        for number, rule in enumerate(softer)
-    ]
-    observation = Observation()
-    observed = good.observe(observation, *counts) if counts else good
-    values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
-    with night.lake.writing(f"valid/{contract.source}", night.logical_date) as folder:
-        files = _spark_files(observed.selectExpr(*values, *[f"`{name}`" for name in ORIGIN]), folder)
-        seen = observation.get if counts else {}
-        emptied = {softer[int(number)].reason: count for number, count in seen.items() if count}
-        landed = ds.dataset(files, format="parquet", schema=contract.arrow_schema())
-        if landed.count_rows() <= SORTED_ROWS or media_columns(contract):
-            rows, lost = without_unusable(night, contract, _sorted(landed.to_table()))
-            write_parquet(rows, folder / "part-00000.parquet")
-            emptied |= lost
-        else:
-            for number, file in enumerate(files):
-                Path(file).replace(folder / f"part-{number:05d}.parquet")
-        _remove(folder / ".spark")
-    return dict(sorted(emptied.items()))
-
-
-def _write_quarantine(night: Night, contract: Contract, bad: DataFrame, rules: list[Rule]) -> dict[str, int]:
-    """Write the bad rows whole, with every rule that they break; returns their number by the first one."""
-    checks = [
-        f"case when {_any_of([rule.broken])} then {_entry(rule.reason, rule.column)} end"
-        for rule in rules
-        if rule.severity == "critical"
-    ]
-    repeat = f"case when _repeat is not null then {_entry(None, contract.key[0])} end"
-    found = f"array_compact(concat(array({', '.join([*checks, repeat])}), _strangers))"
-    kept = [f"`{field.name}`" for field in contract.raw_schema()]
-    rows = bad.withColumn("_found", _expr(found)).selectExpr(
-        *kept,
-        "transform(_found, x -> x.rule) as _rules",
-        "to_json(_found) as _values",
-        f"{quote(contract.version)} as contract_version",
-    )
-    with night.lake.writing(f"quarantine/{contract.source}", night.logical_date) as folder:
-        files = _spark_files(rows, folder)
-        table = _sorted(ds.dataset(files, format="parquet", schema=contract.quarantine_schema()).to_table())
-        write_parquet(table, folder / "part-00000.parquet")
-        _remove(folder / ".spark")
-    first = pc.list_element(table.column("_rules"), 0)
-    return {entry["values"]: entry["counts"] for entry in pc.value_counts(first).to_pylist()}
-
-
-def _write_no_quarantine(night: Night, contract: Contract) -> dict[str, int]:
-    night.lake.write(
-        f"quarantine/{contract.source}", night.logical_date, contract.quarantine_schema().empty_table()
-    )
-    return {}
-
-
-def _any_of(conditions: list[str]) -> str:
-    """SQL: true where any condition is true; unknown counts as false."""
-    return "coalesce(" + " or ".join(f"({condition})" for condition in conditions) + ", false)"
-
-
-def _entry(reason: str | None, column: str | None) -> str:
-    """SQL: one broken rule with its column and value; no reason stands for the one in `_repeat`."""
-    rule = "`_repeat`" if reason is None else quote(reason)
-    value = f"`{column}`" if column else "cast(null as string)"
-    name = quote(column) if column else "cast(null as string)"
-    return f"named_struct('rule', {rule}, 'column', {name}, 'value', {value})"
-
-
-def _expr(sql: str):  # type: ignore[no-untyped-def]
-    from pyspark.sql import functions as F
-
-    return F.expr(sql)
-
-
-def _spark_files(rows: DataFrame, folder: Path) -> list[str]:
-    """Let Spark write the rows below a folder; returns its files in the order of the rows."""
-    staged = folder / ".spark"
-    rows.write.parquet(str(staged))
-    return [str(file) for file in sorted(staged.glob("part-*.parquet"))]
-
-
-def _sorted(rows: pa.Table) -> pa.Table:
-    return rows.sort_by([(name, "ascending") for name in ORIGIN])
-
-
-def _remove(folder: Path) -> None:
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+def _entry(reason: str, column: str | None, columns: dict[str, list[str | None]], row: int) -> dict[str, str]:
+    """One broken rule with its column and value, where there are such."""
+    entry = {"rule": reason} | ({"column": column} if column else {})
+    value = columns[column][row] if column else None
+    return entry if value is None else {**entry, "value": value}
