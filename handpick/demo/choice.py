@@ -8,10 +8,13 @@ by search, drawn from `softmax(utility)`. Only the on-sale phones take part.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from handpick.demo.arrays import Doubles, Floats, Ints
 
@@ -21,8 +24,8 @@ RESERVE = 1.2
 POSITION_DECAY = 0.88
 SEARCHES = 1.1
 MOST_SEARCHES = 4
-BLOCK = 4_000_000
-"""Utilities computed at once; bounds memory at any size of shop."""
+BLOCK = 500_000
+"""Utilities computed at once: few enough to stay in the cache, and memory is bounded at any size of shop."""
 
 MEAN_POSITION_BIAS = float(np.mean(POSITION_DECAY ** np.arange(SLOTS)))
 
@@ -74,7 +77,8 @@ def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Gene
     found = np.empty((sessions, MOST_SEARCHES), np.int64)
     shown_utility = np.empty((sessions, SLOTS), np.float32)
     found_utility = np.empty((sessions, MOST_SEARCHES), np.float32)
-    for part in blocks(sessions, len(shelf)):
+
+    def simulate(part: slice) -> None:
         utility = side[part] @ shelf.T
         weights = np.exp(utility - utility.max(axis=1, keepdims=True))
         found[part] = pick(weights, search[part])
@@ -82,6 +86,9 @@ def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Gene
         shown[part] = pick(weights, slots[part])
         shown_utility[part] = np.take_along_axis(utility, shown[part], 1) + constant[part, None]
         found_utility[part] = np.take_along_axis(utility, found[part], 1) + constant[part, None]
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(simulate, blocks(sessions, len(shelf))))
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
     found[np.arange(MOST_SEARCHES)[None, :] >= wanted[:, None]] = -1

@@ -104,7 +104,7 @@ def simulate_day(
         prices = euros[columns][np.column_stack([draws.shown, draws.found])]
         parts += _buy(utility, opened, items, prices, sessions, who, start, owned, random)
     events = Events.joined([*parts, _bots(plan, people, shelf_rows, day, random)])
-    events = events.where(~np.isin(pair_keys(events.user, events.item), owned))
+    events = events.where(~among(pair_keys(events.user, events.item), owned))
     later = _afterwards(plan, events, day, random)
     return events, later
 
@@ -112,6 +112,14 @@ def simulate_day(
 def pair_keys(user: Ints, item: Ints) -> Ints:
     """One number per user and phone."""
     return user * np.int64(1 << 24) + item
+
+
+def among(keys: Ints, known: Ints) -> Bools:
+    """Whether each key is among the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(keys.shape, np.bool_)
+    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return known[place] == keys
 
 
 def _groups(sessions: int, columns: int, limit: int, random: np.random.Generator) -> list[tuple[Ints, Ints]]:
@@ -175,7 +183,7 @@ def _buy(
     """Carts and at most one purchase a session, of what was opened, the likelier the more it is liked."""
     chance = 0.35 / (1 + np.exp(3.2 - utility))
     carted = opened & (random.random(opened.shape) < chance)
-    carted &= ~np.isin(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
+    carted &= ~among(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
     session, slot = np.nonzero(carted)
     pays = random.random(len(session)) < 0.4
     at = start[sessions[session]] + SECOND * (700 + 40 * slot)

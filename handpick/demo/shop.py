@@ -137,7 +137,7 @@ def _sign_ups(world: World, day: int) -> Ints:
     owned = _phones_they_came_with(world, more, day + 1)
     world.people = world.people.joined(replace(more, owned=owned))
     keys = pair_keys(np.arange(old, old + count), owned)[owned >= 0]
-    world.owned = np.union1d(world.owned, keys)
+    world.owned = _merged(world.owned, keys)
     return np.arange(0 if day == 0 else old, len(world.people))
 
 
@@ -222,8 +222,12 @@ def _trade(world: World, day: int) -> Events:
     today = Events.joined([events, world.pending.where(due)])
     world.pending = Events.joined([world.pending.where(~due), later])
     bought = events.where(events.kind == PURCHASE)
-    world.owned = np.union1d(world.owned, pair_keys(bought.user, bought.item))
+    world.owned = _merged(world.owned, pair_keys(bought.user, bought.item))
     return today
+
+
+def _merged(keys: Ints, more: Ints) -> Ints:
+    return np.sort(np.concatenate([keys, more]), kind="stable")
 
 
 def summary(world: World, folders: Folders) -> str:
