@@ -5,24 +5,32 @@
 additions is fixed, so block size, thread count and device cannot change a bit of it. Items are ranked by that score,
 equal scores by the lower item index (items are sorted by id, so: by id).
 
-**How it is fast.** A cheap first pass scores everything approximately, within an error bound that is proven, keeps
-the few items that could be among the best N, and only those are scored exactly.
+**How it is fast.** A first pass scores everything approximately, tile by tile, within an error bound that is proven:
+8-bit integers where the processor multiplies them exactly, else float32, and float32 on a GPU. Only items whose bound
+reaches the n-th best are kept, and only those are scored exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from handpick.score.quantised import Items, is_exact, round_items, round_users
+from handpick.score.selection import best_of_pairs, exact_pairs, finish, gather
 from models.data import BoolArray, FloatArray, IntArray
 from models.interface import Factors
 
-BLOCK_BYTES = 64 << 20
-"""Memory for one block of approximate scores."""
+TILE_BYTES = 2 << 20
+"""Memory of one tile of approximate scores in each thread; it should fit the processor's cache."""
+TILE_ITEMS = 2048
+DEVICE_TILE_BYTES = 1 << 30
+"""The same on a GPU."""
 
 
 class TopN(NamedTuple):
@@ -37,14 +45,31 @@ class TopN(NamedTuple):
     scores: FloatArray
 
 
+class Wanted(NamedTuple):
+    """How much is wanted, and what nobody or somebody may not have.
+
+    Args:
+        n: Length of the lists.
+        allowed: `(kinds, items)`.
+        kind: `(users,) int32`, rows of `allowed`.
+        barred: `(users, items)` with sorted indices.
+    """
+
+    n: int
+    allowed: BoolArray
+    kind: NDArray[np.int32]
+    barred: sparse.csr_matrix
+
+
 def top_n(
     factors: Factors,
     n: int,
     *,
     exclude: sparse.csr_matrix | None = None,
     allowed: BoolArray | None = None,
+    kind: IntArray | None = None,
     device: str = "cpu",
-    block_bytes: int = BLOCK_BYTES,
+    tile_bytes: int | None = None,
 ) -> TopN:
     """The n best allowed items of every user.
 
@@ -52,76 +77,158 @@ def top_n(
         factors: `(users, d)` and `(items, d)` float32.
         n: Length of the lists.
         exclude: `(users, items)`; a stored entry, whatever its value, keeps the item off that user's list.
-        allowed: `(items,)`; items that nobody may get are False.
+        allowed: `(items,)`, or `(kinds, items)` with `kind`; items that may not be had are False.
+        kind: `(users,)`, each user's row of `allowed`.
         device: `cpu`, or a torch device for the first pass; the result is the same.
-        block_bytes: Memory bound of the first pass.
+        tile_bytes: Memory of the approximate scores that exist at a time, in each thread.
 
     Raises:
         ValueError: If a factor is not finite, or shapes do not fit.
     """
-    users, items = _checked(factors, exclude, allowed)
-    order = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
+    users, items = _checked(factors)
+    wanted = _wanted(n, exclude, allowed, kind, shape=(len(users), len(items)))
     best = TopN(np.full((len(users), n), -1, np.int32), np.full((len(users), n), -np.inf, np.float32))
-    if not len(order) or not len(users) or n <= 0:
+    there = np.flatnonzero(wanted.allowed.any(axis=0))
+    if not len(there) or not len(users) or n <= 0:
         return best
-    barred = None if exclude is None else exclude[:, order].tocsr()
-    for rows, candidate_users, candidate_items in _candidates(
-        users, items[order], n=n, barred=barred, device=device, block_bytes=block_bytes
-    ):
-        scores = exact_scores(users, items[order], candidate_users, candidate_items)
-        _fill(best, rows, candidate_users, order[candidate_items], scores)
+    if device == "cpu" and is_exact(users.shape[1]):
+        _by_integers(users, items, there, wanted, best, tile_bytes or TILE_BYTES)
+    else:
+        size = tile_bytes or (TILE_BYTES if device == "cpu" else DEVICE_TILE_BYTES)
+        _by_floats(users, items, there, wanted, best, size, device)
     return best
 
 
 def exact_scores(users: FloatArray, items: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
-    """`(pairs,) float32`: the exact scores of the pairs (rows, columns), in the one order of additions."""
-    width = 1 << max(0, int(users.shape[1] - 1).bit_length())
-    result = np.empty(len(rows), np.float32)
-    step = max(1, (16 << 20) // (8 * width))
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        products = users[rows[part]].astype(np.float64) * items[columns[part]]
-        result[part] = fold(products, width)
-    return result
+    """`(pairs,) float32`: the exact scores of the pairs (rows, columns)."""
+    scores = np.empty(len(rows), np.float32)
+    exact_pairs(
+        np.ascontiguousarray(users, np.float32),
+        np.ascontiguousarray(items, np.float32),
+        rows,
+        columns,
+        scores,
+    )
+    return scores
 
 
-def fold(products: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Row sums of `(n, d)`, `d <= width` a power of two, adding the right half to the left until one is left."""
-    if products.shape[1] < width:
-        products = np.pad(products, ((0, 0), (0, width - products.shape[1])))
-    while width > 1:
-        width //= 2
-        products = products[:, :width] + products[:, width : 2 * width]
-    return products[:, 0]
-
-
-def _checked(
-    factors: Factors, exclude: sparse.csr_matrix | None, allowed: BoolArray | None
-) -> tuple[FloatArray, FloatArray]:
+def _checked(factors: Factors) -> tuple[FloatArray, FloatArray]:
     """Contiguous float32 factors."""
     users = np.ascontiguousarray(factors.users, np.float32)
     items = np.ascontiguousarray(factors.items, np.float32)
     if users.ndim != 2 or items.ndim != 2 or users.shape[1] != items.shape[1]:
         raise ValueError(f"factors do not fit: users {users.shape}, items {items.shape}")
-    if exclude is not None and exclude.shape != (len(users), len(items)):
-        raise ValueError(f"exclude is {exclude.shape}, not {(len(users), len(items))}")
-    if allowed is not None and allowed.shape != (len(items),):
-        raise ValueError(f"allowed is {allowed.shape}, not {(len(items),)}")
     if not (np.isfinite(users).all() and np.isfinite(items).all()):
         raise ValueError("factors hold NaN or infinite values")
     return users, items
 
 
-def _candidates(
+def _wanted(
+    n: int,
+    exclude: sparse.csr_matrix | None,
+    allowed: BoolArray | None,
+    kind: IntArray | None,
+    shape: tuple[int, int],
+) -> Wanted:
+    """What is wanted, checked and with nothing left out."""
+    if exclude is not None and exclude.shape != shape:
+        raise ValueError(f"exclude is {exclude.shape}, not {shape}")
+    barred = _nothing(shape) if exclude is None else exclude.tocsr()
+    if not barred.has_sorted_indices:
+        barred = barred.sorted_indices()
+    masks = np.ones((1, shape[1]), bool) if allowed is None else np.atleast_2d(allowed)
+    kinds = np.zeros(shape[0], np.int32) if kind is None else kind.astype(np.int32)
+    if masks.shape[1] != shape[1] or kinds.shape != shape[:1] or (kinds >= len(masks)).any():
+        raise ValueError(f"allowed is {masks.shape} and kind {kinds.shape}, for factors {shape}")
+    return Wanted(n, np.ascontiguousarray(masks), kinds, barred)
+
+
+def _nothing(shape: tuple[int, int]) -> sparse.csr_matrix:
+    """A matrix without entries."""
+    none = np.zeros(0, np.int32)
+    return sparse.csr_matrix((none, (none, none)), shape=shape)
+
+
+def _by_integers(
+    users: FloatArray, items: FloatArray, there: IntArray, wanted: Wanted, best: TopN, tile_bytes: int
+) -> None:
+    """Fill `best` by 8-bit products of the items that are there, blocks of users side by side in threads."""
+    rounded = round_items(items[there], users)
+    rounded = rounded._replace(order=there[rounded.order].astype(np.int32))
+    tile = min(TILE_ITEMS, len(there))
+    block = max(1, tile_bytes // (4 * tile))
+    starts = range(0, len(users), block)
+
+    def fill(start: int) -> None:
+        rows = slice(start, min(start + block, len(users)))
+        _fill_block(users, items, rounded, wanted, best, rows, tile)
+
+    with _threads(len(starts)) as pool:
+        list(pool.map(fill, starts))
+
+
+@contextmanager
+def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """As many threads as torch may use, each of which multiplies alone."""
+    import torch
+
+    count = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(min(count, most), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(count)  # new threads take over what was set last in any thread
+
+
+def _fill_block(
+    users: FloatArray, items: FloatArray, rounded: Items, wanted: Wanted, best: TopN, rows: slice, tile: int
+) -> None:
+    """The lists of one block of users, one tile of items at a time."""
+    import torch
+
+    mine = users[rows]
+    codes, bounds = round_users(mine, rounded)
+    left, right = torch.from_numpy(codes), torch.from_numpy(rounded.codes)
+    size = max(4 * wanted.n, wanted.n + 64)
+    buffer = (
+        np.empty((len(mine), size), np.int32),
+        np.empty((len(mine), size), np.float32),
+        np.empty((len(mine), size), np.float32),
+        np.zeros(len(mine), np.int64),
+        np.full(len(mine), -np.inf, np.float32),
+    )
+    barred = wanted.barred[rows]
+    masks = (wanted.allowed, wanted.kind[rows], barred.indptr, barred.indices)
+    for start in range(0, len(right), tile):
+        part = slice(start, start + tile)
+        item_bounds = np.ascontiguousarray(
+            rounded.bounds[:, part]
+        )  # compiled loops are fast on dense rows alone
+        approximate = torch._int_mm(left, right[part].T).numpy()
+        gather(
+            approximate,
+            rounded.order[part],
+            item_bounds,
+            bounds,
+            wanted.n,
+            buffer,
+            masks,
+            mine,
+            items,
+        )
+    finish(wanted.n, buffer, mine, items, best.items[rows], best.scores[rows])
+
+
+def _by_floats(
     users: FloatArray,
     items: FloatArray,
-    *,
-    n: int,
-    barred: sparse.csr_matrix | None,
+    there: IntArray,
+    wanted: Wanted,
+    best: TopN,
+    tile_bytes: int,
     device: str,
-    block_bytes: int,
-) -> Iterator[tuple[slice, IntArray, IntArray]]:
-    """Per block of users: its rows, and (user, item) pairs that hold every pair of the block's exact top n.
+) -> None:
+    """Fill `best` by float32 products, all items that are there at a time.
 
     A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)` times
     the product of the norms (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5). So an item
@@ -131,31 +238,26 @@ def _candidates(
 
     dim = users.shape[1]
     relative = dim * 2.0**-24 / (1 - dim * 2.0**-24)
-    longest = float(np.linalg.norm(items.astype(np.float64), axis=1).max())
+    longest = float(np.linalg.norm(items[there].astype(np.float64), axis=1).max())
     error = (relative * 1.01) * np.linalg.norm(users.astype(np.float64), axis=1) * longest + 1e-40
-    columns = torch.from_numpy(items).to(device).T
-    kept = min(n, len(items))
-    block = max(1, block_bytes // (4 * len(items)))
+    columns = torch.from_numpy(items[there]).to(device).T
+    masks = torch.from_numpy(wanted.allowed[:, there]).to(device)
+    barred = wanted.barred[:, there].tocsr()
+    kept = min(wanted.n, len(there))
+    block = max(1, tile_bytes // (4 * len(there)))
     for start in range(0, len(users), block):
         rows = slice(start, min(start + block, len(users)))
         scores = torch.from_numpy(users[rows]).to(device) @ columns
-        if barred is not None:
-            part = barred[rows].tocoo()
-            scores[
-                torch.from_numpy(part.row.astype(np.int64)), torch.from_numpy(part.col.astype(np.int64))
-            ] = -torch.inf
+        scores.masked_fill_(~masks[torch.from_numpy(wanted.kind[rows]).to(device).long()], -torch.inf)
+        part = barred[rows].tocoo()
+        scores[
+            torch.from_numpy(part.row.astype(np.int64)).to(device),
+            torch.from_numpy(part.col.astype(np.int64)).to(device),
+        ] = -torch.inf
         floor = torch.topk(scores, kept, dim=1, sorted=True).values[:, -1].double()
         floor = torch.clamp(floor - 2 * torch.from_numpy(error[rows]).to(device), min=-3.0e38)
-        found_users, found_items = torch.nonzero(scores.double() >= floor[:, None], as_tuple=True)
-        yield rows, found_users.cpu().numpy() + start, found_items.cpu().numpy()
-
-
-def _fill(best: TopN, rows: slice, users: IntArray, items: IntArray, scores: FloatArray) -> None:
-    """Write the best of the candidate pairs of a block of users into the result."""
-    order = np.lexsort((items, -scores, users))
-    users, items, scores = users[order], items[order], scores[order]
-    first = np.searchsorted(users, np.arange(rows.start, rows.stop))
-    rank = np.arange(len(users)) - first[users - rows.start]
-    keep = rank < best.items.shape[1]
-    best.items[users[keep], rank[keep]] = items[keep]
-    best.scores[users[keep], rank[keep]] = scores[keep]
+        found_users, found_items = (
+            part.cpu().numpy() for part in torch.nonzero(scores.double() >= floor[:, None], as_tuple=True)
+        )
+        starts = np.searchsorted(found_users, np.arange(len(scores) + 1))
+        best_of_pairs(users[rows], items, starts, there[found_items], best.items[rows], best.scores[rows])

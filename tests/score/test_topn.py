@@ -8,8 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from handpick.score.topn import TopN, fold, top_n
+from handpick.score import topn
+from handpick.score.topn import TopN, top_n
 from models.interface import Factors
+
+
+def folded(products: np.ndarray, width: int) -> np.ndarray:
+    """Row sums, adding the right half to the left until one column is left."""
+    products = np.pad(products, ((0, 0), (0, width - products.shape[1])))
+    while width > 1:
+        width //= 2
+        products = products[:, :width] + products[:, width : 2 * width]
+    return products[:, 0]
 
 
 def brute_force(
@@ -20,7 +30,7 @@ def brute_force(
     items = np.full((len(factors.users), n), -1, np.int32)
     scores = np.full((len(factors.users), n), -np.inf, np.float32)
     for user, vector in enumerate(factors.users):
-        exact = fold(vector.astype(np.float64) * factors.items.astype(np.float64), width).astype(np.float32)
+        exact = folded(vector.astype(np.float64) * factors.items.astype(np.float64), width).astype(np.float32)
         barred = set() if exclude is None else set(exclude[user].indices)
         ranked = [
             item
@@ -57,16 +67,53 @@ def same(left: TopN, right: TopN) -> bool:
     n=st.integers(1, 30),
     ties=st.booleans(),
     with_exclusions=st.booleans(),
-    block=st.sampled_from([1, 5_000, 64 << 20]),
+    block=st.sampled_from([1, 5_000, None]),
 )
 def test_the_lists_equal_brute_force(
-    *, seed: int, users: int, items: int, dim: int, n: int, ties: bool, with_exclusions: bool, block: int
+    *,
+    seed: int,
+    users: int,
+    items: int,
+    dim: int,
+    n: int,
+    ties: bool,
+    with_exclusions: bool,
+    block: int | None,
 ) -> None:
     factors, exclude = example(seed, users, items, dim, ties)
     barred = exclude if with_exclusions else None
     allowed = np.random.default_rng(seed).random(items) < 0.8 if with_exclusions else None
-    found = top_n(factors, n, exclude=barred, allowed=allowed, block_bytes=block)
+    found = top_n(factors, n, exclude=barred, allowed=allowed, tile_bytes=block)
     assert same(found, brute_force(factors, n, barred, allowed))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), power=st.sampled_from([-40, -12, 0, 12]), ties=st.booleans())
+def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
+    seed: int, power: int, ties: bool
+) -> None:
+    """Blends put coordinates of very different size side by side, and some users only have very small ones."""
+    factors, barred = example(seed, 20, 200, 9, ties)
+    scale = np.float32(10.0) ** np.array([power, 3, -3, 0, 0, 0, 6, 0, 0], np.float32)
+    factors.users[:] *= scale
+    factors.items[:] /= np.where(power == -40, 1, scale)
+    expected = brute_force(factors, 7, barred, None)
+    assert same(top_n(factors, 7, exclude=barred), expected)
+    found = TopN(np.full((20, 7), -1, np.int32), np.full((20, 7), -np.inf, np.float32))
+    wanted = topn._wanted(7, barred, None, None, (20, 200))
+    topn._by_floats(factors.users, factors.items, np.arange(200), wanted, found, 9_000, "cpu")
+    assert same(found, expected)
+
+
+def test_kinds_of_users_may_have_different_items() -> None:
+    factors, barred = example(3, 50, 120, 8)
+    kind = np.arange(50) % 3
+    allowed = np.random.default_rng(1).random((3, 120)) < 0.5
+    found = top_n(factors, 6, exclude=barred, allowed=allowed, kind=kind)
+    for code in range(3):
+        rows = np.flatnonzero(kind == code)
+        alone = brute_force(Factors(factors.users[rows], factors.items), 6, barred[rows], allowed[code])
+        assert same(TopN(found.items[rows], found.scores[rows]), alone)
 
 
 def test_equal_scores_are_ordered_by_item() -> None:
