@@ -23,6 +23,7 @@ from handpick.settings.features import FeaturesSettings
 from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
 from handpick.settings.lineage import LineageSettings
+from handpick.settings.pretraining import PretrainingSettings
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.settings.serving import ServingSettings
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     transform: TransformSettings = TransformSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     embed: EmbedSettings = EmbedSettings()
+    pretraining: PretrainingSettings = PretrainingSettings()
     features: FeaturesSettings = FeaturesSettings()
     fusion: FusionConfig = FusionConfig()
     family: FamilyConfig = FamilyConfig()

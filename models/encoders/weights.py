@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.encoders.interface import EncoderError
+from models.encoders.names import MINILM
 
 if TYPE_CHECKING:
     import torch
 
-MINILM = "all-MiniLM-L6-v2"
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 NEEDED = ("*.json", "*.safetensors", "*.txt", "*.model")

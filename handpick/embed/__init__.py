@@ -1,0 +1,137 @@
+"""Embed: vectors of phones and queries, of what is new or changed; everything else is taken from the night before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from handpick.ledger import Flow, StageResult
+from handpick.night import Night
+
+if TYPE_CHECKING:
+    from handpick.embed.columns import Column
+    from handpick.embed.encoders import Encoders
+    from handpick.embed.files import Files
+
+ITEMS, QUERIES = "embeddings/items", "embeddings/queries"
+
+
+def run(night: Night) -> StageResult:
+    """Write tonight's `embeddings/items` and `embeddings/queries`: a row for every phone and for every query so far.
+
+    Each has a vector column for each modality, null where the row has no such content; `<modality>_key` says what
+    content a vector was made of, and the schema's metadata with which encoder.
+
+    Raises:
+        MissingPartition: If the warehouse has not been built for this logical date.
+        EncoderUnusable: If a configured encoder cannot be loaded.
+        NightStopped: If training an encoder fails.
+    """
+    from handpick.embed.encoders import chosen
+    from handpick.embed.files import Files
+    from handpick.lake import digest_of
+    from handpick.pretrain import corpus
+    from handpick.pretrain.training import Trainer
+
+    items, queries = corpus.items(night), corpus.queries(night)
+    files = Files(night)
+    trainer = Trainer(night, items, queries, files, night.logical_date)
+    pictures = sum(len(rows) - rows["image_path"].null_count for rows in (items, queries))
+    sounds = len(queries) - queries["audio_path"].null_count
+    encoders = chosen(trainer, pictures > 0, sounds > 0)
+    phones, item_flows = _items(night, items, files, encoders)
+    asked, query_flows = _queries(night, queries, files, encoders)
+    files.keep()
+    digest = hashlib.sha256()
+    for table in (ITEMS, QUERIES):
+        digest.update(digest_of(night.lake.partition(table, night.logical_date)).encode())
+    notes = _notes({"items": phones, "queries": asked})
+    where = str(night.lake.root / "embeddings")
+    return StageResult(
+        "embed", night.logical_date, where, (*item_flows, *query_flows), digest.hexdigest(), notes=notes
+    )
+
+
+def _items(
+    night: Night, items: pa.Table, files: Files, encoders: Encoders
+) -> tuple[dict[str, Column], list[Flow]]:
+    from handpick.embed.columns import column, key_of
+    from handpick.pretrain.corpus import phone_text, sheet, sheet_text
+
+    rows = items.to_pylist()
+    texts, sheets = [phone_text(row) for row in rows], [sheet(row) for row in rows]
+    previous = _previous(night, ITEMS)
+    keys = [key_of(text) if text else None for text in texts]
+    columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
+    columns["image"], flow = _media("image", "item", items, files, encoders.image, previous)
+    keys = [key_of(sheet_text(told)) for told in sheets]
+    columns["specs"] = column("specs", keys, sheets.__getitem__, encoders.specs, previous)
+    _write(night, ITEMS, items.select(["item_id", "content_hash"]), columns)
+    return columns, [Flow("items", len(items), len(items)), flow]
+
+
+def _queries(
+    night: Night, queries: pa.Table, files: Files, encoders: Encoders
+) -> tuple[dict[str, Column], list[Flow]]:
+    from handpick.embed.columns import column, key_of
+
+    texts = queries["text"].to_pylist()
+    previous = _previous(night, QUERIES)
+    keys = [key_of(text) if text else None for text in texts]
+    columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
+    columns["image"], pictures = _media("image", "query", queries, files, encoders.image, previous)
+    columns["audio"], sounds = _media("audio", "query", queries, files, encoders.audio, previous)
+    _write(night, QUERIES, queries.select(["query_id"]), columns)
+    return columns, [Flow("queries", len(queries), len(queries)), pictures, sounds]
+
+
+def _media(
+    kind: str, whose: str, rows: pa.Table, files: Files, encoder: Any, previous: pa.Table | None
+) -> tuple[Column, Flow]:
+    """The vectors of files, and their flow: a row whose file is not usable stays and has no vector."""
+    from handpick.embed.columns import column
+    from models.encoders import audio, image
+
+    paths = rows[f"{kind}_path"].to_pylist()
+    keys, lost = files.keys(paths, kind)
+    seconds, pixels = files.embed.audio_seconds, files.limits.max_image_pixels
+
+    def prepared(row: int) -> Any:
+        content = files.content(paths[row])
+        return image.prepare(content, pixels) if kind == "image" else audio.prepare(content, seconds)
+
+    made = column(kind, keys, prepared, encoder, previous)
+    total = Counter(lost)
+    total.update(made.unreadable)
+    named = sum(path is not None for path in paths)
+    total["no encoder"] = named - sum(total.values()) if encoder is None else 0
+    return made, Flow(f"{whose} {kind} files", named, len(made.keys) - made.keys.null_count, total)
+
+
+def _previous(night: Night, table: str) -> pa.Table | None:
+    """The last partition before tonight, with all its columns."""
+    earlier = night.lake.before(table, night.logical_date)
+    return None if earlier is None else night.lake.read(table, earlier)
+
+
+def _write(night: Night, table: str, rows: pa.Table, columns: Mapping[str, Column]) -> None:
+    for name, made in columns.items():
+        rows = rows.append_column(name, made.vectors).append_column(f"{name}_key", made.keys)
+    rows = rows.replace_schema_metadata({name: made.fingerprint for name, made in columns.items()})
+    night.lake.write(table, night.logical_date, rows)
+
+
+def _notes(tables: Mapping[str, Mapping[str, Column]]) -> dict[str, Any]:
+    """Different contents encoded and reused, by table and modality."""
+    return {
+        f"{what}_count": {
+            f"{table}.{name}": getattr(made, what)
+            for table, columns in tables.items()
+            for name, made in columns.items()
+        }
+        for what in ("encoded", "reused")
+    }

@@ -1,0 +1,93 @@
+"""The encoders that `[embed]` chooses for a night; those that are trained here are trained when there is no version yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handpick.errors import ConfigurationError
+from handpick.pretrain.training import Trainer, space_of
+from models.encoders.interface import Encoder, EncoderError
+from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
+
+if TYPE_CHECKING:
+    from handpick.settings.embed import EmbedSettings
+
+
+class EncoderUnusable(ConfigurationError):
+    """A configured encoder cannot be loaded."""
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """One encoder a modality; None where the shop has nothing of that kind."""
+
+    text: Encoder[str]
+    specs: Encoder[Any]
+    image: Encoder[Any] | None
+    audio: Encoder[Any] | None
+
+
+def chosen(trainer: Trainer, has_pictures: bool, has_sounds: bool) -> Encoders:
+    """The night's encoders; the audio encoder is trained again when the text encoder's space is another.
+
+    Raises:
+        EncoderUnusable: If one cannot be loaded.
+        NightStopped: If training one fails.
+    """
+    from models.encoders.specs import SpecsEncoder
+
+    settings = trainer.night.settings.embed
+    try:
+        text = text_encoder(trainer)
+        specs = SpecsEncoder.load(_version(trainer, SPECS, trainer.specs))
+        image = _image(trainer, text, settings) if has_pictures else None
+        audio = _audio(trainer, text, settings) if has_sounds else None
+    except EncoderError as error:
+        raise EncoderUnusable(
+            f"[embed]: {error} No vector was written; the lists published last stay."
+        ) from None
+    return Encoders(text, specs, image, audio)
+
+
+def text_encoder(trainer: Trainer) -> Encoder[str]:
+    """The configured text encoder, or several side by side."""
+    from models.encoders.text import HuggingFaceText, SideBySide
+
+    settings = trainer.night.settings.embed
+    parts = []
+    for name in settings.text:
+        where = str(_version(trainer, SHOP_BERT, trainer.text)) if name == SHOP_BERT else name
+        known_as = SHOP_BERT if name == SHOP_BERT else None
+        parts.append(
+            HuggingFaceText(where, settings.max_tokens, settings.allow_download, settings.device, known_as)
+        )
+    return parts[0] if len(parts) == 1 else SideBySide(parts)
+
+
+def _image(trainer: Trainer, text: Encoder[str], settings: EmbedSettings) -> Encoder[Any] | None:
+    from models.encoders.cnn import ShopCnn
+    from models.encoders.image import HuggingFaceImage
+
+    if settings.image != SHOP_CNN:
+        return HuggingFaceImage(settings.image, settings.allow_download, settings.device)
+    folder = trainer.versions.serving(SHOP_CNN, trainer.night.logical_date) or trainer.image(text)
+    return None if folder is None else ShopCnn(folder, settings.device)
+
+
+def _audio(trainer: Trainer, text: Encoder[str], settings: EmbedSettings) -> Encoder[Any] | None:
+    from models.encoders.audio import HuggingFaceAudio
+    from models.encoders.bilstm import BiLstmAudio
+
+    if settings.audio != BILSTM:
+        return HuggingFaceAudio(settings.audio, settings.allow_download, settings.device)
+    folder = trainer.versions.serving(BILSTM, trainer.night.logical_date)
+    if folder is None or space_of(folder) != text.fingerprint:
+        folder = trainer.audio(text)
+    return None if folder is None else BiLstmAudio(folder, settings.device)
+
+
+def _version(trainer: Trainer, name: str, train: Callable[[], Path]) -> Path:
+    return trainer.versions.serving(name, trainer.night.logical_date) or train()

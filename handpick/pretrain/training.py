@@ -1,0 +1,171 @@
+"""Trains the encoders that are trained here, each into the version that serves from a given night on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from handpick.errors import NightStopped
+from handpick.log import say, track
+from handpick.night import Night
+from handpick.pretrain import corpus, speech
+from handpick.pretrain.versions import Versions
+from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
+
+if TYPE_CHECKING:
+    from handpick.embed.files import Files
+    from models.encoders.interface import Encoder
+
+CURVE = "curve.csv"
+"""The losses of a training beside its weights, one a line; no encoder reads it."""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains on one night's marts.
+
+    Args:
+        night: Whose settings, seed and lake.
+        items, queries: What `corpus` reads.
+        first_night: From which the new versions serve.
+    """
+
+    night: Night
+    items: pa.Table
+    queries: pa.Table
+    files: Files
+    first_night: date
+
+    @property
+    def versions(self) -> Versions:
+        """Where trained encoders are."""
+        return Versions(self.night.settings.path(self.night.settings.embed.encoders))
+
+    def text(self) -> Path:
+        """The small BERT."""
+        from models.pretraining.shop_bert import pretrain_bert
+
+        chosen = self.night.settings.pretraining
+        known = corpus.texts(self.items.to_pylist(), self._typed(), chosen.most_texts, self.night.seed)
+        say(f"  train {SHOP_BERT} on {len(known):,} texts")
+        with _finite(), self.versions.writing(SHOP_BERT, self.first_night) as folder:
+            trained = pretrain_bert(known, chosen.text, self.night.seed, track)
+            trained.save(folder)
+            _keep_curve(folder, trained.losses)
+        return self._serving(SHOP_BERT)
+
+    def specs(self) -> Path:
+        """Means, deviations and categories of the spec sheets."""
+        from models.encoders.specs import SpecsEncoder
+
+        sheets = [corpus.sheet(row) for row in self.items.to_pylist()]
+        with self.versions.writing(SPECS, self.first_night) as folder:
+            SpecsEncoder.fit(sheets, corpus.NUMERIC, corpus.CATEGORICAL, corpus.TAGS).save(folder)
+        return self._serving(SPECS)
+
+    def image(self, text: Encoder[str]) -> Path | None:
+        """The small CNN; None where there is no picture to learn from."""
+        import torch
+
+        from models.encoders.cnn import save_shop_image
+        from models.pretraining.image_views import pretrain_image
+
+        chosen = self.night.settings.pretraining
+        pictures, words = self._pictures(chosen.most_pictures)
+        if not pictures:
+            return None
+        say(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
+        texts = torch.from_numpy(text.encode(words)) if "text_image" in chosen.image.objectives else None
+        with _finite(), self.versions.writing(SHOP_CNN, self.first_night) as folder:
+            module, losses = pretrain_image(pictures, texts, chosen.image, self.night.seed, track)
+            save_shop_image(module, folder, {"pictures": len(pictures)})
+            _keep_curve(folder, losses)
+        return self._serving(SHOP_CNN)
+
+    def audio(self, text: Encoder[str]) -> Path | None:
+        """The BiLSTM in the space of `text`; None where there are no words to read out."""
+        from models.encoders.bilstm import save_bilstm
+        from models.pretraining.audio_text import pretrain_audio
+
+        chosen = self.night.settings.pretraining.audio
+        said = corpus.phrases(self.items.to_pylist(), self._typed(), chosen.phrases, self.night.seed)
+        if len(said) < 2:
+            return None
+        say(f"  train {BILSTM} on {len(said):,} phrases")
+        sounds, rows = speech.spoken(said, chosen.speakers)
+        written = text.encode(said)[rows]
+        with _finite(), self.versions.writing(BILSTM, self.first_night) as folder:
+            module, losses = pretrain_audio(sounds, written, chosen, self.night.seed, track)
+            save_bilstm(module, folder, {"space": text.fingerprint, "phrases": len(said)})
+            _keep_curve(folder, losses)
+        return self._serving(BILSTM)
+
+    def _serving(self, name: str) -> Path:
+        folder = self.versions.serving(name, self.first_night)
+        assert folder is not None
+        return folder
+
+    def _typed(self) -> list[str | None]:
+        typed: list[str | None] = self.queries["text"].to_pylist()
+        return typed
+
+    def _pictures(self, most: int) -> tuple[list[Any], list[str]]:
+        """Readable pictures of phones with the phones' words, and of queries with none, each file once."""
+        words = {
+            row["image_path"]: corpus.phone_text(row) for row in self.items.to_pylist() if row["image_path"]
+        }
+        for path in self.queries["image_path"].to_pylist():
+            if path:
+                words.setdefault(path, "")
+        paths = corpus.evenly(sorted(words), most, self.night.seed)
+        found = {path: picture for path in paths if (picture := self._picture(path)) is not None}
+        return list(found.values()), [words[path] for path in found]
+
+    def _picture(self, path: str) -> Any:
+        from models.encoders.image import prepare
+        from models.encoders.interface import UnreadableMedia
+
+        (key,), _ = self.files.keys([path], "image")
+        try:
+            return (
+                None if key is None else prepare(self.files.content(path), self.files.limits.max_image_pixels)
+            )
+        except UnreadableMedia:
+            return None
+
+
+def curve(folder: Path) -> list[float]:
+    """The losses of the training that made a version, step by step; empty where it was not trained by steps."""
+    file = folder / CURVE
+    return [float(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def space_of(folder: Path) -> str:
+    """The fingerprint of the text encoder whose space an audio encoder was trained in."""
+    told: str = json.loads((folder / "config.json").read_text()).get("about", {}).get("space", "")
+    return told
+
+
+def _keep_curve(folder: Path, losses: Sequence[float]) -> None:
+    (folder / CURVE).write_text("".join(f"{loss:.6g}\n" for loss in losses))
+
+
+@contextmanager
+def _finite() -> Iterator[None]:
+    """Turns a loss that is not finite into a stopped night; the version before stays."""
+    from models.pretraining.loop import NotFinite
+
+    try:
+        yield
+    except NotFinite as error:
+        raise NightStopped(
+            f"Pretraining stopped: {error} ([pretraining] learning_rate). Nothing was replaced; the encoders and "
+            "lists of the night before stay."
+        ) from None
