@@ -38,6 +38,19 @@ def without_traceback(body: Callable[[], Any]) -> Any:
         raise AirflowFailException(str(error)) from None
 
 
+def ledger_lines(result: Any) -> dict[str, Any]:
+    """What a stage leaves in XCom."""
+    return {
+        "where": result.where,
+        "digest": result.digest,
+        "seconds": result.seconds,
+        "ledger": [
+            {"source": flow.source, "in": flow.rows_in, "out": flow.rows_out, "dropped": dict(flow.dropped)}
+            for flow in result.flows
+        ],
+    }
+
+
 def stage(name: str, **options: Any) -> Any:
     """The task that runs one stage for the run's logical date and leaves its ledger lines in XCom."""
 
@@ -46,20 +59,6 @@ def stage(name: str, **options: Any) -> Any:
         from handpick.night import Night, run_stage
 
         night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
-        result = without_traceback(lambda: run_stage(name, night))
-        return {
-            "where": result.where,
-            "digest": result.digest,
-            "seconds": result.seconds,
-            "ledger": [
-                {
-                    "source": flow.source,
-                    "in": flow.rows_in,
-                    "out": flow.rows_out,
-                    "dropped": dict(flow.dropped),
-                }
-                for flow in result.flows
-            ],
-        }
+        return ledger_lines(without_traceback(lambda: run_stage(name, night)))
 
     return run()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handpick.config import Settings
 from handpick.errors import HandpickError
 from handpick.log import say
+from handpick.model.nodes import callbacks
 from handpick.model.project import environment, environment_of, project_folder, target_folder
 from handpick.night import Night
 
@@ -44,23 +46,23 @@ def build(night: Night) -> None:
         raise WarehouseError(_why(night, outcome))
 
 
-def invoke(settings: Settings, command: str, *arguments: str) -> dbtRunnerResult:
-    """Run one dbt command on the project; whoever calls sets the environment."""
+def invoke(settings: Settings, command: str, *arguments: str, target: Path | None = None) -> dbtRunnerResult:
+    """Run one dbt command on the project, by default with the usual target folder; the caller sets the environment."""
     from dbt.cli.main import dbtRunner
 
-    target = target_folder(settings)
+    target = target or target_folder(settings)
     options = {
         "--project-dir": project_folder(),
         "--profiles-dir": project_folder(),
         "--target": settings.warehouse.target,
         "--target-path": target,
-        "--log-path": target.parent / "logs",
+        "--log-path": target_folder(settings).parent / "logs",
         "--log-level": "none",
         "--log-level-file": "info",
     }
     words = [str(word) for option in options.items() for word in option]
     try:
-        return dbtRunner().invoke([*command.split(), "--quiet", *words, *arguments])
+        return dbtRunner(callbacks=callbacks()).invoke([*command.split(), "--quiet", *words, *arguments])
     finally:
         _let_go()
 
@@ -69,7 +71,7 @@ def _let_go() -> None:
     """Close the DuckDB file, which dbt would keep open, and locked, until this process ends."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ def docs_page(night: Night) -> Path:
         WarehouseError: If dbt cannot write it.
     """
     page = target_folder(night.settings) / "static_index.html"
-    if not page.is_file() or page.stat().st_mtime < _changed(project_folder()):
+    if not page.is_file() or page.stat().st_mtime < changed_at(project_folder()):
         with alone(night.settings), environment_of(environment(night.settings, night.logical_date)):
             outcome = invoke(night.settings, "docs generate", "--static", "--no-compile")
         if not outcome.success:
@@ -24,6 +24,6 @@ def docs_page(night: Night) -> Path:
     return page
 
 
-def _changed(folder: Path) -> float:
+def changed_at(folder: Path) -> float:
     """When any file of the project was last changed, in seconds."""
     return max(file.stat().st_mtime for kind in ("*.sql", "*.yml") for file in folder.rglob(kind))

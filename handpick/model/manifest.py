@@ -1,0 +1,32 @@
+"""The manifest that Airflow draws the warehouse from: parsed once for each state of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from handpick.config import Settings
+from handpick.model.dbt import WarehouseError, invoke
+from handpick.model.docs import changed_at
+from handpick.model.project import environment, environment_of, project_folder, target_folder
+
+NAME = "manifest.json"
+
+
+def parsed_manifest(settings: Settings) -> Path:
+    """The manifest of the project as it is; dbt parses only if a file of the project has changed since.
+
+    It is not the one that lineage reads: dbt rewrites that one, bit by bit, while Airflow may be looking.
+
+    Raises:
+        WarehouseError: If the project cannot be parsed.
+    """
+    manifest = target_folder(settings) / "drawn" / NAME
+    if not manifest.is_file() or manifest.stat().st_mtime < changed_at(project_folder()):
+        staging = target_folder(settings) / "parsing"
+        with environment_of(environment(settings)):
+            outcome = invoke(settings, "parse", target=staging)
+        if not outcome.success:
+            raise WarehouseError(f"dbt cannot parse {project_folder()}: {outcome.exception}")
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        (staging / NAME).replace(manifest)
+    return manifest
