@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from handpick.log import track
+from handpick.score.engine import Engine
 from handpick.score.pool import boosted, pools
-from handpick.score.rerank import Lists, Phones, pin, rerank
+from handpick.score.rerank import Lists, Phones, empty_lists, pin, rerank
 from handpick.score.rules import Rules
 from handpick.score.rules.campaigns import Pin
 from handpick.score.shop import Shop
-from handpick.score.topn import TopN
+from handpick.score.topn import TopN, top_n
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from models.data import FloatArray, IntArray
@@ -38,10 +39,25 @@ class Plan:
     boosts: FloatArray
     pins: list[Pin]
     chance: NDArray[np.uint64]
+    engine: Engine = top_n
 
 
-def make_lists(plan: Plan, factors: Factors, users: IntArray) -> tuple[Lists, NDArray[np.bool_]]:
-    """The lists of some users, and `(users, n)`: which rows were added by relaxing rules.
+class Made(NamedTuple):
+    """The finished lists of some users.
+
+    Args:
+        lists: `(users, n)`.
+        is_added: `(users, n) bool`: rows that relaxing added.
+        held_back: Pairs that the bound on brands kept off lists.
+    """
+
+    lists: Lists
+    is_added: NDArray[np.bool_]
+    held_back: int
+
+
+def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
+    """The lists of some users.
 
     Args:
         factors: Of these users and the whole catalogue.
@@ -49,17 +65,13 @@ def make_lists(plan: Plan, factors: Factors, users: IntArray) -> tuple[Lists, ND
     n = plan.score.n
     _, country = plan.shop.countries
     driven = boosted(factors, plan.boosts, country[users])
-    lists = Lists(
-        np.full((len(users), n), -1, np.int32),
-        np.zeros((len(users), n), np.int8),
-        np.full((len(users), n), np.nan, np.float32),
-    )
-    starts = range(0, len(users), plan.score.block_users)
-    for start in track(starts, "lists"):
+    pool = pools(driven, plan.rules, users, max(plan.score.pool, n), engine=plan.engine)
+    lists = empty_lists(len(users), n)
+    held_back = 0
+    for start in range(0, len(users), plan.score.block_users):
         rows = slice(start, start + plan.score.block_users)
-        pool = _pool(plan, Factors(driven.users[rows], driven.items), users[rows])
-        made = rerank(
-            pool,
+        made, held = rerank(
+            TopN(pool.items[rows], pool.scores[rows]),
             plan.phones,
             plan.score,
             chance=plan.chance[users[rows]],
@@ -67,14 +79,21 @@ def make_lists(plan: Plan, factors: Factors, users: IntArray) -> tuple[Lists, ND
             n=n,
         )
         lists.items[rows], lists.origin[rows], lists.propensity[rows] = made
+        held_back += held
     is_added = _relax(plan, driven, users, lists)
+    before = lists.items.copy()
     pinned = pin(lists, plan.pins, users, _may_have(plan, users))
-    return pinned, is_added & (pinned.items == lists.items)
+    return Made(pinned, _moved(is_added, before, pinned.items), held_back)
 
 
-def _pool(plan: Plan, factors: Factors, users: IntArray) -> TopN:
-    """The pool, long enough that a bound on brands does not empty the list."""
-    return pools(factors, plan.rules, users, max(plan.score.pool, plan.score.n), device=plan.score.device)
+def _moved(
+    marks: NDArray[np.bool_], before: NDArray[np.int32], after: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Marks of list rows where pins have moved the phones to."""
+    if np.array_equal(before, after):
+        return marks
+    same = after[:, :, None] == before[:, None, :]
+    return np.asarray((same & marks[:, None, :]).any(axis=2) & (after >= 0))
 
 
 def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArray[np.bool_]:
@@ -141,25 +160,27 @@ def broken_rules(
     plan: Plan, users: IntArray, lists: Lists, is_added: NDArray[np.bool_]
 ) -> dict[tuple[int, int], str]:
     """For the rows that relaxing added: (row of the list, place) to the relaxable rules that the phone breaks."""
-    found: dict[tuple[int, int], str] = {}
-    rules = plan.rules
-    for row, place in zip(*np.nonzero(is_added & (lists.items >= 0)), strict=True):
-        user, item = int(users[row]), int(lists.items[row, place])
-        broken = [
-            name
-            for name in plan.settings.relax
-            if (name in rules.items and rules.items[name][item])
-            or (name in rules.kinds and rules.kinds[name][1][rules.kinds[name][0][user], item])
-            or (name in rules.pairs and rules.pairs[name][user, item] != 0)
-            or (name == "max_per_brand" and _brand_place(plan, lists, int(row), int(place)))
-        ]
-        if broken:
-            found[int(row), int(place)] = "+".join(broken)
-    return found
-
-
-def _brand_place(plan: Plan, lists: Lists, row: int, place: int) -> bool:
-    """Whether a phone is beyond its brand's share of the list."""
-    brands = plan.phones.brand[lists.items[row, : place + 1]]
-    most = plan.settings.max_per_brand
-    return most is not None and int((brands == brands[-1]).sum()) > most
+    rows, places = np.nonzero(is_added & (lists.items >= 0))
+    if not len(rows):
+        return {}
+    who, items, rules = users[rows], lists.items[rows, places], plan.rules
+    broken = np.zeros((len(plan.settings.relax), len(rows)), bool)
+    for at, name in enumerate(plan.settings.relax):
+        if name in rules.items:
+            broken[at] = rules.items[name][items]
+        elif name in rules.kinds:
+            codes, mask = rules.kinds[name]
+            broken[at] = mask[codes[who], items]
+        elif name in rules.pairs:
+            broken[at] = np.asarray(rules.pairs[name][who, items]).ravel() != 0
+        elif plan.settings.max_per_brand is not None:
+            brand = np.where(lists.items[rows] >= 0, plan.phones.brand[lists.items[rows]], -1)
+            above = np.arange(lists.items.shape[1]) <= places[:, None]
+            same = brand == brand[np.arange(len(rows)), places][:, None]
+            broken[at] = (same & above).sum(axis=1) > plan.settings.max_per_brand
+    names = np.array(plan.settings.relax, dtype=object)
+    return {
+        (row, place): "+".join(names[marks])
+        for row, place, marks in zip(rows.tolist(), places.tolist(), broken.T, strict=True)
+        if marks.any()
+    }

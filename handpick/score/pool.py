@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 from scipy import sparse
 
+from handpick.score.engine import Engine
 from handpick.score.rules import Rules
 from handpick.score.topn import TopN, top_n
 from models.data import FloatArray, IntArray
@@ -21,7 +22,7 @@ def pools(
     *,
     relaxed: Collection[str] = (),
     taken: sparse.csr_matrix | None = None,
-    device: str = "cpu",
+    engine: Engine = top_n,
 ) -> TopN:
     """The `size` best allowed phones of some users, rows in the order of `users`.
 
@@ -29,27 +30,13 @@ def pools(
         factors: Of these users and the whole catalogue.
         relaxed: Rules that do not count.
         taken: `(len(users), items)`: what is on the list already.
-
-    Users of one kind (country, consent, price band) share what they may see, so each kind is one exact top-N over
-    fewer phones.
+        engine: Where the top-N runs.
     """
     kind_of, allowed = rules.by_kind(relaxed)
     barred = rules.by_pair(relaxed)[users]
     if taken is not None:
         barred = (barred + taken).tocsr()
-    mine = kind_of[users]
-    best = TopN(np.full((len(users), size), -1, np.int32), np.full((len(users), size), -np.inf, np.float32))
-    for kind in np.unique(mine):
-        rows = np.flatnonzero(mine == kind)
-        found = top_n(
-            Factors(factors.users[rows], factors.items),
-            size,
-            exclude=barred[rows],
-            allowed=allowed[kind],
-            device=device,
-        )
-        best.items[rows], best.scores[rows] = found
-    return best
+    return engine(factors, size, exclude=barred, allowed=allowed, kind=kind_of[users])
 
 
 def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:

@@ -68,8 +68,8 @@ def rerank(
     chance: NDArray[np.uint64],
     most_per_brand: int | None,
     n: int,
-) -> Lists:
-    """The n-long lists of a block of users from their pools.
+) -> tuple[Lists, int]:
+    """The n-long lists of a block of users from their pools, and how many pairs the bound on brands kept off them.
 
     Args:
         chance: `(users,)` seeds of the users' own draws, so that nobody's list depends on who else is in the block.
@@ -78,7 +78,7 @@ def rerank(
     relevance, is_helped = _relevance(pool, phones, settings)
     state = _State(pool, phones, most_per_brand)
     users = np.arange(len(pool.items))
-    lists = _empty(len(users), n)
+    lists = empty_lists(len(users), n)
     alike = np.zeros(pool.items.shape, np.float32)
     for place in range(n):
         value = (1 - settings.diversity) * relevance - settings.diversity * alike
@@ -97,8 +97,8 @@ def rerank(
         state.take(pick, there)
         if settings.diversity:
             vectors = phones.vectors[np.maximum(chosen, 0)]
-            alike = np.maximum(alike, np.einsum("upd,ud->up", state.vectors, vectors))
-    return lists
+            alike = np.maximum(alike, (state.vectors @ vectors[:, :, None])[:, :, 0])
+    return lists, state.held_back()
 
 
 def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
@@ -127,6 +127,10 @@ class _State:
     def free(self) -> BoolArray:
         """`(users, pool)`: neither taken nor of a brand that has its share."""
         return self.is_free if self.most is None else self.is_free & (self.of_brand < self.most)
+
+    def held_back(self) -> int:
+        """Pairs that nobody took and whose brand has its share."""
+        return int((self.is_free & ~self.free()).sum())
 
     def take(self, pick: IntArray, there: BoolArray) -> None:
         """Take one phone per user, where there is one."""
@@ -189,7 +193,7 @@ def _with_last(rows: NDArray[Number], value: float, order: IntArray) -> NDArray[
     return np.take_along_axis(wider, order, axis=1)
 
 
-def _empty(users: int, n: int) -> Lists:
+def empty_lists(users: int, n: int) -> Lists:
     """Lists without phones."""
     return Lists(
         np.full((users, n), -1, np.int32),

@@ -16,6 +16,7 @@ from handpick.log import say
 from handpick.night import Night
 from handpick.score.causes import find_causes
 from handpick.score.chance import seeds
+from handpick.score.engine import engine
 from handpick.score.lists import Plan, broken_rules, make_lists
 from handpick.score.popularity import popular_lists, popularity
 from handpick.score.reasons import Reasons, Row, chosen_cause
@@ -41,6 +42,7 @@ class Group:
         source: `(users,)` what scored them.
         factors: Of these users.
         is_added: Rows that relaxing added.
+        held_back: Pairs that the bound on brands kept off lists.
     """
 
     users: IntArray
@@ -48,6 +50,7 @@ class Group:
     factors: Factors
     lists: Lists
     is_added: NDArray[np.bool_]
+    held_back: int
 
 
 def score(night: Night) -> StageResult:
@@ -94,6 +97,7 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         boosts=boosts(shop, settings.rules),
         pins=pins(shop, settings.rules),
         chance=seeds(shop.data.users.user_ids, night.seed, night.logical_date),
+        engine=engine(settings),
     )
     groups = _groups(plan, scorer, by_country)
     popular = popular_lists(shop, whole, by_country, _for_strangers(shop, rules), settings.score.popular)
@@ -142,8 +146,8 @@ def _groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
 
 
 def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
-    lists, is_added = make_lists(plan, factors, users)
-    return Group(users, source, factors, lists, is_added)
+    made = make_lists(plan, factors, users)
+    return Group(users, source, factors, made.lists, made.is_added, made.held_back)
 
 
 def _recommendations(
@@ -230,7 +234,7 @@ def _notes(plan: Plan, groups: list[Group], rows: pa.Table) -> dict[str, Any]:
     listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in groups)
     relaxed = [text for text in rows["relaxed_rules"].to_pylist() if text]
     counted = {name: int(count) for name, count in plan.rules.counts().items()}
-    counted["max_per_brand"] = plan.settings.max_per_brand or 0
+    counted["max_per_brand"] = sum(group.held_back for group in groups)
     say(f"  {listed:,} lists; pairs barred by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
     return {
         "users_listed": listed,

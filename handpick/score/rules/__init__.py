@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
@@ -49,47 +49,73 @@ class Rules:
 
     Args:
         items, kinds, pairs: What each rule bars, by its name.
+        nothing: `(users, items)` without entries.
     """
 
     items: dict[str, BoolArray]
     kinds: dict[str, tuple[IntArray, BoolArray]]
     pairs: dict[str, sparse.csr_matrix]
     nothing: sparse.csr_matrix
+    _kept: dict[tuple[str, ...], tuple[IntArray, BoolArray, sparse.csr_matrix]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def counts(self) -> dict[str, int]:
-        """How many pairs of a user and a phone each rule bars."""
-        users = self.nothing.shape[0]
-        found = {name: int(mask.sum()) * users for name, mask in self.items.items()}
-        for name, (codes, mask) in self.kinds.items():
-            found[name] = int((np.bincount(codes, minlength=len(mask)) * mask.sum(axis=1)).sum())
-        found.update({name: int(matrix.nnz) for name, matrix in self.pairs.items()})
+        """How many pairs of a user and a phone each rule bars; a pair counts for the first rule that bars it."""
+        items = self.nothing.shape[1]
+        kind_of, codes = self._kinds(())
+        sizes = np.bincount(kind_of, minlength=len(codes))
+        before = np.zeros((len(codes), items), bool)
+        found = {}
+        masks = [(name, np.broadcast_to(mask, before.shape)) for name, mask in self.items.items()]
+        masks += [(name, mask[codes[:, at]]) for at, (name, (_, mask)) in enumerate(self.kinds.items())]
+        for name, mask in masks:
+            found[name] = int(sizes @ (mask & ~before).sum(axis=1))
+            before |= mask
+        counted = np.zeros(0, np.int64)
+        for name, matrix in self.pairs.items():
+            entries = matrix.tocoo()
+            new = ~before[kind_of[entries.row], entries.col]
+            keys = entries.row[new].astype(np.int64) * items + entries.col[new]
+            found[name] = int((~np.isin(keys, counted)).sum())
+            counted = np.union1d(counted, keys)
         return found
 
     def by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
         """Each user's kind `(users,)` under all rules together, and `(kinds, items)` of what is allowed."""
-        users, items = self.nothing.shape
-        everybody = np.zeros(items, bool)
-        for name, mask in self.items.items():
-            if name not in relaxed:
-                everybody |= mask
-        kept = [kind for name, kind in self.kinds.items() if name not in relaxed]
-        codes, kind_of = (
-            np.unique(np.stack([codes for codes, _ in kept], axis=1), axis=0, return_inverse=True)
-            if kept
-            else (np.zeros((1, 0), np.int64), np.zeros(users, np.int64))
-        )
-        allowed = np.repeat(~everybody[None, :], len(codes), axis=0)
-        for place, (_, mask) in enumerate(kept):
-            allowed &= ~mask[codes[:, place]]
-        return kind_of.astype(np.int64).ravel(), allowed
+        return self._worked_out(relaxed)[:2]
 
     def by_pair(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
         """`(users, items)` of what is barred for one user."""
-        total = self.nothing
-        for name, matrix in self.pairs.items():
-            if name not in relaxed:
-                total = total + matrix
-        return total.tocsr()
+        return self._worked_out(relaxed)[2]
+
+    def _worked_out(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
+        """Kinds, what they may have, and pairs, without the relaxed rules; kept for the next block of users."""
+        key = tuple(sorted(relaxed))
+        if key not in self._kept:
+            everybody = np.zeros(self.nothing.shape[1], bool)
+            for name, mask in self.items.items():
+                if name not in relaxed:
+                    everybody |= mask
+            kind_of, codes = self._kinds(relaxed)
+            allowed = np.repeat(~everybody[None, :], len(codes), axis=0)
+            kept = [mask for name, (_, mask) in self.kinds.items() if name not in relaxed]
+            for place, mask in enumerate(kept):
+                allowed &= ~mask[codes[:, place]]
+            pairs = self.nothing
+            for name, matrix in self.pairs.items():
+                if name not in relaxed:
+                    pairs = pairs + matrix
+            self._kept[key] = kind_of, allowed, pairs.tocsr().sorted_indices()
+        return self._kept[key]
+
+    def _kinds(self, relaxed: Collection[str]) -> tuple[IntArray, IntArray]:
+        """`(users,)` kind, and `(kinds, rules)` the kind's code in each rule that is not relaxed."""
+        kept = [codes for name, (codes, _) in self.kinds.items() if name not in relaxed]
+        if not kept:
+            return np.zeros(self.nothing.shape[0], np.int64), np.zeros((1, 0), np.int64)
+        codes, kind_of = np.unique(np.stack(kept, axis=1), axis=0, return_inverse=True)
+        return kind_of.astype(np.int64).ravel(), codes
 
 
 def work_out(shop: Shop, settings: RulesSettings) -> Rules:
