@@ -215,17 +215,37 @@ class TrainingConfig(Config):
     """How the fusion model is trained."""
 
     device: str = Field("auto", description="`auto` takes a GPU where there is one, else the CPU.")
-    epochs: int = Field(30, ge=1, description="Passes over the stories at most.")
+    threads: int = Field(
+        2,
+        ge=1,
+        description="CPU threads; the last bits of a model depend on it, so it is set and not found out.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Of matrix products; `auto` takes bfloat16 on GPUs that have it."
+    )
+    compile: bool = Field(False, description="Compile the loss with torch.compile; pays on long trainings.")
+    epochs: int = Field(12, ge=1, description="Passes over the stories at most.")
     patience: int = Field(
         4, ge=1, description="Epochs without a better validation NDCG after which it stops."
     )
     batch: int = Field(128, ge=1, description="Passages of stories a step.")
+    accumulation: int = Field(1, ge=1, description="Parts that a batch is computed in, to save memory.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate grows.")
     weight_decay: float = Field(0.05, ge=0, description="Of AdamW.")
+    clip: float = Field(1.0, gt=0, description="Length to which gradients are cut.")
     half_life_days: float | None = Field(
         None, gt=0, description="Age at which a choice counts half; none counts all alike."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all phones.")
     shown_weight: float = Field(
         0.5, ge=0, description="Weight of the second loss: what was opened among what was shown."
+    )
+    full_softmax: int = Field(
+        20_000, ge=1, description="Phones up to which every choice is compared with all of them."
+    )
+    negatives: int = Field(2048, ge=1, description="Phones drawn a step in larger catalogues, by popularity.")
+    checkpoint_steps: int = Field(500, ge=1, description="Steps between two checkpoints within an epoch.")
+    validation_users: int = Field(
+        3000, ge=20, description="Users that early stopping looks at, a seeded sample where there are more."
     )

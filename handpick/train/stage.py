@@ -15,6 +15,7 @@ from handpick.night import Night
 from handpick.windows import windows
 from models.data import Dataset
 from models.recommender import FusionRecommender
+from models.training.plan import Plan
 
 
 def train(night: Night, data: Dataset) -> StageResult:
@@ -45,12 +46,12 @@ def _fusion(night: Night, data: Dataset, folder: Path, seconds: dict[str, Any]) 
     validation = validation_exam(night, data)
     started = time.perf_counter()
     selection = FusionRecommender(settings.fusion, settings.training)
-    selection.fit(validation.past, night.seed, validation)
+    selection.fit(validation.past, night.seed, Plan(validation))
     selection.save(folder / "selection")
     seconds["fusion_selection"] = round(time.perf_counter() - started, 1)
     started = time.perf_counter()
     serving = FusionRecommender(settings.fusion, settings.training)
-    serving.fit(data, night.seed, epochs=selection.epochs)
+    serving.fit(data, night.seed, Plan(epochs=selection.standing.best_epoch))
     serving.save(folder / "serving")
     seconds["fusion_serving"] = round(time.perf_counter() - started, 1)
-    return {"selection": selection.curves, "serving": serving.curves}
+    return {"selection": selection.standing.curves, "serving": serving.standing.curves}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Self
@@ -13,15 +14,16 @@ from safetensors.torch import load_file, save_file
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
-from models.evaluation.split import Exam
 from models.interface import Factors
 from models.recommender.inputs import asked_of, items_of
 from models.recommender.items import Phones
 from models.recommender.moments import moments_of
 from models.recommender.network import FusionNetwork
 from models.recommender.reading import Reader, cut
-from models.recommender.signature import Mismatch, Signature
+from models.recommender.signature import Mismatch, Signature, signature_of
 from models.recommender.stories import tell
+from models.recommender.warm import warm_start
+from models.training.plan import Plan, Standing
 
 WEIGHTS, ABOUT = "weights.safetensors", "model.json"
 USERS_AT_ONCE = 2048
@@ -41,33 +43,56 @@ class FusionRecommender:
         self.config = config or FusionConfig()
         self.training = training or TrainingConfig()
         self.network: FusionNetwork | None = None
-        self.curves: dict[str, list[float]] = {}
-        self.epochs: int | None = None
+        self.standing = Standing()
 
     def fit(
-        self,
-        data: Dataset,
-        seed: int,
-        validation: Exam | None = None,
-        start: FusionRecommender | None = None,
-        epochs: int | None = None,
+        self, data: Dataset, seed: int, plan: Plan | None = None, start: FusionRecommender | None = None
     ) -> Self:
-        """Learn from everything in the data; the same data, seed and start give the same bytes on a CPU."""
-        from models.training.course import train
+        """Learn from everything in the data; the same data, seed and start give the same bytes on a CPU.
 
-        train(self, data, seed, validation, start, epochs)
+        Args:
+            data: Nothing later than its `as_of` is learned from.
+            seed: Of first weights, batches and dropout.
+            plan: Validation, epochs, checkpoints, progress.
+            start: A model whose weights to start from, matched by name; one that does not fit is not used.
+
+        Raises:
+            TrainingError: If nobody chose anything, a loss is not finite, or memory does not suffice.
+        """
+        from models.training.course import Course, digest_of_dataset
+        from models.training.devices import device_of, repeatable
+        from models.training.lessons import Lessons
+        from models.training.processes import together
+
+        training, plan = self.training, plan or Plan()
+        signature = signature_of(data)
+        with repeatable(seed, training.threads):
+            lessons = Lessons(data, signature, self.config, training)
+            self.network = FusionNetwork(signature, self.config)
+            self.network.calibrate(lessons.items, lessons.asked, torch.from_numpy(lessons.features))
+            if start is not None:
+                warm_start(self.network, start._fitted())
+            with together(device_of(training.device)):
+                digest = self._digest(digest_of_dataset(data), seed)
+                course = Course(self.network, lessons, training, seed, plan, self.factors, digest)
+                self.standing = course.run()
         return self
+
+    def _digest(self, data: str, seed: int) -> str:
+        """Of everything that decides the weights; `data` is the dataset's digest."""
+        assert self.network is not None
+        total = hashlib.sha256(data.encode())
+        total.update(json.dumps([self.config.model_dump(), self.training.model_dump(), seed]).encode())
+        for _, value in sorted(self.network.state_dict().items()):
+            total.update(value.detach().cpu().numpy().tobytes())
+        return total.hexdigest()
 
     @torch.inference_mode()
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Scores of these users (indices into `data.users`) at `data.as_of`."""
         network, phones = self._fitted(), self._phones(data)
         device = next(network.parameters()).device
-        asked = asked_of(data, network.signature)
-        asked = type(asked)(
-            {name: part.to(device) for name, part in asked.content.items()},
-            {name: part.to(device) for name, part in asked.present.items()},
-        )
+        asked = asked_of(data, network.signature).to(device)
         moments = moments_of(data).at(np.array([data.as_of]))[0]  # (items, WIDTH)
         scale = float(network.log_scale.exp())
         items = np.hstack([phones.vectors.cpu().numpy() * scale, moments, phones.bias.cpu().numpy()[:, None]])
@@ -80,8 +105,9 @@ class FusionRecommender:
             reading, order = reader.read(
                 passages, np.arange(len(passages)), some, now, data.users.features[some]
             )
-            wishes = network.wishes(reading, asked, phones)
-            side = torch.cat([wishes.vectors, wishes.moments, torch.ones(len(some), 1)], 1).numpy()
+            wishes = network.wishes(reading.to(device), asked, phones)
+            ones = torch.ones_like(wishes.vectors[:, :1])
+            side = torch.cat([wishes.vectors, wishes.moments, ones], 1).cpu().numpy()
             block = np.empty_like(side)
             block[order] = side
             rows.append(block)
@@ -111,7 +137,7 @@ class FusionRecommender:
             "config": self.config.model_dump(),
             "training": self.training.model_dump(),
             "signature": json.loads(network.signature.to_json()),
-            "curves": self.curves,
+            "standing": vars(self.standing),
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
 
@@ -133,7 +159,7 @@ class FusionRecommender:
             raise Mismatch(
                 f"{folder}: no usable fusion model ({str(error).splitlines()[0]}); train it again"
             ) from None
-        model.curves = about["curves"]
+        model.standing = Standing(**about["standing"])
         model.network.eval()
         return model
 

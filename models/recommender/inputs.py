@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -51,11 +51,6 @@ class Items:
             self.identity[rows],
         )
 
-    def without(self, modality: str) -> Items:
-        """The same phones with one modality hidden."""
-        hidden = torch.zeros_like(self.present[modality])
-        return replace(self, present={**self.present, modality: hidden})
-
 
 def items_of(data: Dataset, signature: Signature) -> Items:
     """The catalogue's content as a network with this signature takes it."""
@@ -82,11 +77,11 @@ class Asked:
     content: dict[str, Tensor]
     present: dict[str, Tensor]
 
-    def take(self, rows: Tensor) -> Asked:
-        """Some of the queries, in any shape of rows."""
+    def to(self, device: torch.device) -> Asked:
+        """The same on another device."""
         return Asked(
-            {name: part[rows] for name, part in self.content.items()},
-            {name: part[rows] for name, part in self.present.items()},
+            {name: part.to(device) for name, part in self.content.items()},
+            {name: part.to(device) for name, part in self.present.items()},
         )
 
 
@@ -112,6 +107,10 @@ class Profiles:
     features: Tensor
     country: Tensor
     locale: Tensor
+
+    def to(self, device: torch.device) -> Profiles:
+        """The same on another device."""
+        return Profiles(self.features.to(device), self.country.to(device), self.locale.to(device))
 
 
 def profiles_of(data: Dataset, signature: Signature, users: IntArray, features: FloatArray) -> Profiles:

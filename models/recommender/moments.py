@@ -34,13 +34,13 @@ class Moments:
     popularity: FloatArray
     released_at: IntArray
 
-    def at(self, moments: IntArray) -> FloatArray:
-        """`(n, items, WIDTH)`: what is true of every phone at these midnights."""
-        ages = np.maximum(moments[:, None] - self.released_at[None, :], 0) / DAY  # (n, items)
+    def at(self, moments: IntArray, items: IntArray | None = None) -> FloatArray:
+        """`(n, items, WIDTH)`: what is true of phones (all, unless told which) at these midnights."""
+        rows = slice(None) if items is None else items
+        ages = np.maximum(moments[:, None] - self.released_at[rows], 0) / DAY  # (n, items)
         day = np.clip(moments // DAY - self.first_day, 0, len(self.popularity) - 1)
-        return np.concatenate([hats(ages), self.popularity[day].transpose(0, 2, 1)], axis=2).astype(
-            np.float32
-        )
+        chosen = self.popularity[day][:, :, rows].transpose(0, 2, 1)  # (n, items, half lives)
+        return np.concatenate([hats(ages), chosen], axis=2).astype(np.float32)
 
 
 def moments_of(data: Dataset) -> Moments:

@@ -113,7 +113,7 @@ class Reader:
             days=torch.from_numpy(days.astype(np.float32)),
             passage=torch.from_numpy(place),
             end=torch.from_numpy(known - first[place]),
-            count=torch.from_numpy(known - story.start[who]),
+            known=torch.from_numpy(known - story.start[who]),
             since=torch.from_numpy(since.astype(np.float32)),
             queries=torch.from_numpy(query),
             query_since=torch.from_numpy(query_since),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,11 +49,12 @@ class Signature:
     def from_json(cls, text: str) -> Signature:
         """Read back what `to_json` wrote."""
         told = json.loads(text)
-        pairs = {
+        pairs: dict[str, Any] = {
             side: {name: (int(width), str(by)) for name, (width, by) in told[side].items()}
             for side in ("items", "queries")
         }
-        return cls(**{key: tuple(values) for key, values in told.items() if key not in pairs}, **pairs)
+        rest: dict[str, Any] = {key: tuple(values) for key, values in told.items() if key not in pairs}
+        return cls(**rest, **pairs)
 
     def check(self, data: Dataset) -> None:
         """Refuse data whose vectors or features mean something else.

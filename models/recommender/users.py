@@ -28,7 +28,7 @@ class Reading(NamedTuple):
         days: `(b, l) float32` when, in days since the batch's first; infinite behind the end.
         passage: `(n,) int64` the passage that each question is about.
         end: `(n,) int64` tokens of that passage that were known.
-        count: `(n,) int64` tokens of the whole story that were known.
+        known: `(n,) int64` tokens of the whole story that were known.
         since: `(n,) float32` days since the last of them.
         queries: `(n, q) int64` the latest queries, the last row of `Asked` for none.
         query_since: `(n, q) float32` days since each.
@@ -40,11 +40,15 @@ class Reading(NamedTuple):
     days: Tensor
     passage: Tensor
     end: Tensor
-    count: Tensor
+    known: Tensor
     since: Tensor
     queries: Tensor
     query_since: Tensor
     profiles: Profiles
+
+    def to(self, device: torch.device) -> Reading:
+        """The same on another device."""
+        return Reading(**{name: part.to(device) for name, part in self._asdict().items()})
 
 
 class Wishes(NamedTuple):
@@ -189,7 +193,7 @@ class UserTower(nn.Module):
             parts.append(self._profile(reading.profiles))
             present.append(torch.ones_like(reading.end, dtype=torch.bool))
         fused = self.fusion(torch.stack(parts, 1), torch.stack(present, 1))
-        told = fused.vector + self.since(gap_bucket(reading.since)) + self.count(count_bucket(reading.count))
+        told = fused.vector + self.since(gap_bucket(reading.since)) + self.count(count_bucket(reading.known))
         vectors = fused.vector + self.leave(told)
         return Wishes(vectors, self.moments(torch.tanh(vectors)), fused.weights)
 

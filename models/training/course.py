@@ -1,122 +1,219 @@
-"""quick first loop"""
+"""A training course: epochs of steps, validation after each, the best weights at the end."""
 
 from __future__ import annotations
+
+import hashlib
+import math
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.config import TrainingConfig
+from models.data import Dataset, IntArray
 from models.evaluation.lists import judge, top_lists
 from models.evaluation.ndcg import ndcg
-from models.recommender.inputs import asked_of, items_of
-from models.recommender.moments import moments_of
+from models.evaluation.split import Exam
+from models.interface import Factors
 from models.recommender.network import FusionNetwork
-from models.recommender.reading import Reader, cut, ranges
-from models.recommender.signature import signature_of
-from models.recommender.stories import DAY, questions, tell
-from models.training.losses import chosen_loss, opened_loss
+from models.training import checkpoint, processes
+from models.training.devices import device_of, precision_of
+from models.training.errors import TrainingError
+from models.training.lessons import Lessons, on
+from models.training.objective import losses
+from models.training.plan import K, Plan, Progress, Standing
 
 
-def train(model, data, seed, validation, start, epochs, log=lambda line: None):
-    t = model.training
-    torch.manual_seed(seed)
-    signature = signature_of(data)
-    net = FusionNetwork(signature, model.config)
-    items, asked = items_of(data, signature), asked_of(data, signature)
-    q = questions(data, t.half_life_days)
-    feats = (
-        data.context[q.row]
-        if data.context is not None
-        else np.full((len(q), len(signature.feature_names)), np.nan, np.float32)
-    )
-    net.calibrate(items, asked, torch.from_numpy(feats))
-    stories = tell(data)
-    reader = Reader(data, stories, signature, model.config.history, model.config.queries)
-    passages = cut(stories, q.user, q.at, model.config.history, max(1, model.config.history // 2))
-    mom = moments_of(data)
-    days = np.unique(q.at)
-    phi = torch.from_numpy(mom.at(days))
-    released = torch.from_numpy(data.catalogue.released_at)
-    owned = torch.from_numpy(data.users.owned_item)
-    E = epochs or t.epochs
-    steps = -(-len(passages) // t.batch)
-    decay = [p for p in net.parameters() if p.ndim > 1]
-    rest = [p for p in net.parameters() if p.ndim <= 1]
-    adam = torch.optim.AdamW(
-        [{"params": decay, "weight_decay": t.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-        lr=t.learning_rate,
-        betas=(0.9, 0.98),
-    )
-    total = E * steps
-    sched = torch.optim.lr_scheduler.LambdaLR(
-        adam,
-        lambda s: min(1.0, (s + 1) / (steps)) * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * min(1, s / total)))),
-    )
-    rng = np.random.default_rng(seed)
-    best, best_state, since = -1.0, None, 0
-    model.network = net
-    log(
-        f"{len(q)} questions, {len(passages)} passages, {len(q.answer)} answers, {len(q.shown)} shown, {steps} steps, {sum(p.numel() for p in net.parameters())} weights"
-    )
-    for epoch in range(E):
-        net.train()
-        t0 = time.time()
-        ls = []
-        ls2 = []
-        for chosen in np.array_split(rng.permutation(len(passages)), steps):
-            reading, order = reader.read(passages, chosen, q.user, q.at, feats)
-            phones = net.phones(items)
-            wishes = net.wishes(reading, asked, phones)
-            day = torch.from_numpy(np.searchsorted(days, q.at[order]))
-            scores = net.scores(wishes, phones, phi[day])
-            at = torch.from_numpy(q.at[order])
-            barred = released[None, :] >= at[:, None] + DAY
-            own = owned[torch.from_numpy(q.user[order])]
-            rows = torch.nonzero(own >= 0).squeeze(1)
-            barred[rows, own[rows]] = True
-            cnt = q.answer_start[order + 1] - q.answer_start[order]
-            a = ranges(q.answer_start[order], cnt)
-            qi = torch.from_numpy(np.repeat(np.arange(len(order)), cnt))
-            ai = torch.from_numpy(q.answer[a])
-            barred[qi, ai] = False
-            w = torch.from_numpy(q.weight[a])
-            loss = chosen_loss(scores.masked_fill(barred, -torch.inf), qi, ai, w, t.label_smoothing) / w.sum()
-            ls.append(loss.item())
-            if t.shown_weight:
-                cnt = q.shown_start[order + 1] - q.shown_start[order]
-                a = ranges(q.shown_start[order], cnt)
-                qi = torch.from_numpy(np.repeat(np.arange(len(order)), cnt))
-                op = torch.from_numpy(q.opened[a])
-                l2 = opened_loss(scores, qi, torch.from_numpy(q.shown[a]), op) / op.sum().clamp(min=1)
-                ls2.append(l2.item())
-                loss = loss + t.shown_weight * l2
-            adam.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            adam.step()
-            sched.step()
-        t1 = time.time()
-        if validation is not None:
-            net.eval()
-            f = model.factors(validation.past, validation.users)
-            lists = top_lists(f, 20, validation.exclude, validation.candidates)
-            v = ndcg(judge(lists, validation.relevant), 20).mean()
-            sl = {
-                n: round(float(ndcg(judge(lists[r], m[r]), 20).mean()), 4)
-                for n, m in validation.slices.items()
-                if len(r := np.flatnonzero(np.diff(m.indptr)))
-            }
-            model.curves.setdefault("loss", []).append(float(np.mean(ls)))
-            model.curves.setdefault("validation NDCG@20", []).append(float(v))
-            log(
-                f"epoch {epoch} loss {np.mean(ls):.4f} {np.mean(ls2) if ls2 else 0:.4f} val {v:.4f} {t1 - t0:.2f}s+{time.time() - t1:.2f}s {sl}"
+class Course:
+    """Trains a network on lessons.
+
+    Args:
+        network: With its inputs calibrated; it is changed in place.
+        factors: The network's factors for an exam, in evaluation mode.
+        digest: Of data, settings and start: a checkpoint with another one is not continued.
+    """
+
+    def __init__(
+        self,
+        network: FusionNetwork,
+        lessons: Lessons,
+        training: TrainingConfig,
+        seed: int,
+        plan: Plan,
+        factors: Callable[[Dataset, IntArray], Factors],
+        digest: str,
+    ) -> None:
+        self.network, self.lessons, self.training = network, lessons, training
+        self.seed, self.plan, self.factors, self.digest = seed, plan, factors, digest
+        self.device = device_of(training.device)
+        self.network.to(self.device)
+        self.items, self.asked = lessons.items.to(self.device), lessons.asked.to(self.device)
+        self.epochs = plan.epochs or training.epochs
+        self.steps = -(-len(lessons.passages) // training.batch)
+        self.adam = optimizer(network, training)
+        self.standing, self.best = Standing(), dict[str, Tensor]()
+        self.losses = torch.compile(losses, dynamic=True) if training.compile else losses
+
+    def run(self) -> Standing:
+        """Go through the epochs, or those that are left after a checkpoint; the network has the best weights then.
+
+        Raises:
+            TrainingError: If a loss is not finite, or memory does not suffice.
+        """
+        if self.plan.folder is not None:
+            self._resume(self.plan.folder)
+        while self.standing.epoch < self.epochs and not self._has_stalled():
+            self._epoch()
+        if self.best:
+            self.network.load_state_dict(self.best)
+        self.network.eval()
+        return self.standing
+
+    def _epoch(self) -> None:
+        now = self.standing
+        random = np.random.default_rng([self.seed, now.epoch])
+        order = random.permutation(len(self.lessons.passages))
+        began = time.perf_counter()
+        self.network.train()
+        for step, passages in enumerate(np.array_split(order, self.steps)):
+            if step < now.step:
+                continue
+            now.loss += self._step(passages)
+            now.step += 1
+            now.questions += self._questions(passages)
+            self._tell(began)
+            if self.plan.folder is not None and now.step % self.training.checkpoint_steps == 0:
+                self._keep(self.plan.folder)
+        self._finish(began)
+
+    def _step(self, passages: IntArray) -> float:
+        """One step of the optimizer on a batch; the mean loss."""
+        now = self.standing
+        for group in self.adam.param_groups:
+            group["lr"] = self.training.learning_rate * rate(
+                now.epoch * self.steps + now.step, self.epochs * self.steps, self.training.warm_up
             )
-            if v > best:
-                model.epochs = epoch + 1
-                best, best_state, since = v, {k: x.clone() for k, x in net.state_dict().items()}, 0
-            else:
-                since += 1
-                if since >= t.patience:
-                    break
-    if best_state is not None:
-        net.load_state_dict(best_state)
-    model.best = best
-    net.eval()
+        chosen_total, opened_total = self.lessons.totals(passages)
+        self.adam.zero_grad()
+        total = torch.zeros((), device=self.device)
+        pieces = np.array_split(processes.own_part(passages), self.training.accumulation)
+        try:
+            for number, piece in enumerate(pieces):
+                if not len(piece):
+                    continue
+                random = np.random.default_rng([self.seed, now.epoch, now.step, number, processes.rank()])
+                batch = on(self.lessons.batch(piece, random), self.device)
+                with precision_of(self.training, self.device):
+                    both = self.losses(self.network, self.items, self.asked, batch, self.training)
+                loss = both.chosen / max(chosen_total, 1e-9)
+                loss = loss + self.training.shown_weight * both.opened / max(opened_total, 1.0)
+                torch.autograd.backward(loss)
+                total += loss.detach()
+        except torch.OutOfMemoryError:
+            raise TrainingError(
+                f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
+                f"{self.training.accumulation} part(s): raise accumulation or lower batch"
+            ) from None
+        mean = float(processes.summed(total))
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"the loss is {mean} at step {now.step + 1} of epoch {now.epoch + 1}: lower [training] learning_rate, "
+                "or look for features or vectors that are not finite"
+            )
+        processes.sum_gradients(self.network)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+        self.adam.step()
+        return mean
+
+    def _finish(self, began: float) -> None:
+        """Validate, keep the best weights, and make ready for the next epoch."""
+        now, loss = self.standing, self.standing.loss / self.steps
+        now.curves.setdefault("loss", []).append(loss)
+        value = None
+        if self.plan.validation is not None:
+            value = self._validate(self.plan.validation)
+            now.curves.setdefault(f"validation NDCG@{K}", []).append(value)
+            if value > now.best:
+                now.best, now.best_epoch = value, now.epoch + 1
+                self.best = {name: one.detach().clone() for name, one in self.network.state_dict().items()}
+        self._tell(began, value)
+        now.epoch, now.step, now.loss, now.questions = now.epoch + 1, 0, 0.0, 0
+        if self.plan.folder is not None:
+            self._keep(self.plan.folder)
+
+    def _validate(self, exam: Exam) -> float:
+        self.network.eval()
+        found = self.factors(exam.past, exam.users)
+        return float(ndcg(judge(top_lists(found, K, exam.exclude, exam.candidates), exam.relevant), K).mean())
+
+    def _has_stalled(self) -> bool:
+        now = self.standing
+        return self.plan.validation is not None and now.epoch - now.best_epoch >= self.training.patience
+
+    def _questions(self, passages: IntArray) -> int:
+        starts = self.lessons.passages.question_start
+        return int((starts[passages + 1] - starts[passages]).sum())
+
+    def _tell(self, began: float, value: float | None = None) -> None:
+        now = self.standing
+        self.plan.watch(
+            Progress(
+                now.epoch + 1, self.epochs, now.step, self.steps, now.questions,
+                time.perf_counter() - began, now.loss / max(now.step, 1), value,
+            )
+        )  # fmt: skip
+
+    def _keep(self, folder: Path) -> None:
+        if processes.rank() == 0:
+            about = {"digest": self.digest, "standing": vars(self.standing)}
+            checkpoint.write(folder, self.network, self.adam, self.best, about)
+
+    def _resume(self, folder: Path) -> None:
+        found = checkpoint.read(folder, self.network, self.adam, self.digest)
+        if found is not None:
+            about, self.best = found
+            self.standing = Standing(**about["standing"])
+
+
+def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW; only matrices decay."""
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [w for w in weights if w.ndim > 1], "weight_decay": training.weight_decay},
+        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.98))
+
+
+def rate(step: int, steps: int, warm_up: float) -> float:
+    """The share of the highest learning rate: up in a line, then down along half a cosine to a twentieth."""
+    warm = max(1, round(warm_up * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def digest_of_dataset(data: Dataset) -> str:
+    """SHA-256 over everything in a dataset that training reads."""
+    total = hashlib.sha256(str(data.as_of).encode())
+    events, queries = data.interactions, data.queries
+    arrays: list[NDArray[Any]] = [
+        events.user,
+        events.item,
+        events.event_type,
+        events.weight,
+        events.at,
+        queries.user,
+        queries.at,
+    ]
+    arrays += [data.catalogue.item_ids, data.catalogue.price, data.catalogue.released_at, data.users.user_ids]
+    arrays += [part.values for part in (*data.catalogue.modalities.values(), *queries.modalities.values())]
+    arrays += [data.context] if data.context is not None else []
+    for array in arrays:
+        total.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
+    return total.hexdigest()
