@@ -23,7 +23,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = ("demo", "imports", "inputs", "night", "ledger", "lists", "models", "lineage", "settings")
+COMMANDS = (
+    "demo",
+    "imports",
+    "inputs",
+    "night",
+    "ledger",
+    "lists",
+    "models",
+    "lineage",
+    "settings",
+    "backfill",
+)
 """Modules of `handpick.commands`; each has `register(app)`."""
 
 LogicalDate = Annotated[

@@ -112,11 +112,15 @@ def _tell_lineage(result: StageResult, night: Night) -> None:
         emit(result, settings.lineage, settings.home, datetime.now(UTC))
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
-        say(f"  lineage: the event of {result.stage} was not taken ({reason}); see [lineage]. The night goes on.")
+        say(
+            f"  lineage: the event of {result.stage} was not taken ({reason}); see [lineage]. The night goes on."
+        )
 
 
 def run_stage(stage: str, night: Night) -> StageResult:
-    """Run one stage, time it, keep its result in the ledger and say what it did."""
+    """Run one stage, time it, keep its result in the ledger, which must balance, and say what it did."""
+    from handpick.quarantine.balance import settle
+
     say(f"{stage} {night.logical_date}: {STAGES[stage]}")
     started = time.perf_counter()
     for library in LIBRARIES[stage]:
@@ -132,6 +136,7 @@ def run_stage(stage: str, night: Night) -> StageResult:
     staged = file.with_suffix(".tmp")
     staged.write_text(result.to_json())
     staged.replace(file)
+    settle(night, stage)
     _tell_lineage(result, night)
     for flow in result.flows:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())

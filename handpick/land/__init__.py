@@ -35,8 +35,8 @@ def run(night: Night) -> StageResult:
     with ExitStack() as partitions:
         for source, contract in CONTRACTS.items():
             folder = partitions.enter_context(night.lake.writing(f"raw/{source}", night.logical_date))
-            rows, unknown = _land(night, contract, waiting[source], folder)
-            flows.append(Flow(source, rows, rows))
+            flow, unknown = _land(night, contract, waiting[source], folder)
+            flows.append(flow)
             if unknown:
                 drift[source] = unknown
                 say(f"  {source}: columns that the contract does not know, kept aside: {', '.join(unknown)}")
@@ -48,18 +48,24 @@ def run(night: Night) -> StageResult:
     )
 
 
-def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[int, list[str]]:
-    """Write a source's files and their manifest; returns the rows, and columns that the contract does not know."""
+def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[Flow, list[str]]:
+    """Write a source's files and their manifest; returns the ledger line, and columns that the contract does not know."""
     from handpick.land.adapters import read
     from handpick.land.arrivals import taken_entry
+    from handpick.land.derived import first_per_key
 
     settings = night.settings.sources.of(contract.source)
-    count = 0
+    count, repeated = 0, 0
     unknown: set[str] = set()
+    seen: set[str] = set()
     for number, file in enumerate(found):
         rows, extra = read(file, contract, settings, night)
         unknown |= extra
         count += rows.num_rows
+        if settings.first_per_key:
+            kept = first_per_key(rows, contract.key[0], seen)
+            repeated += rows.num_rows - kept.num_rows
+            rows = kept
         write_parquet(rows, folder / f"part-{number:05d}.parquet")
     is_first = night.lake.before(f"raw/{contract.source}", night.logical_date) is None
     if not count and is_first and settings.needed != "never":
@@ -71,4 +77,5 @@ def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) 
         write_parquet(contract.raw_schema().empty_table(), folder / "part-00000.parquet")
     manifest = {"files": [taken_entry(file) for file in found], "unknown_columns": sorted(unknown)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
-    return count, sorted(unknown)
+    dropped = {f"another row of the same {contract.key[0]}": repeated}
+    return Flow(contract.source, count, count - repeated, dropped), sorted(unknown)

@@ -41,7 +41,16 @@ def read(
         return contract.raw_schema().empty_table(), set()
     else:
         rows = read_file(arrival.path, settings.format)
-    return conform(rows, arrival.name, contract, SourceSettings() if arrival.is_released else settings)
+    if arrival.is_released:
+        return conform(rows, arrival.name, contract, SourceSettings())
+    return conform(rows, arrival.name, contract, _dated(settings, night))
+
+
+def _dated(settings: SourceSettings, night: Night) -> SourceSettings:
+    """The same settings, the night's date in their constants."""
+    day = night.logical_date.isoformat()
+    constants = {name: value.replace("{logical_date}", day) for name, value in settings.constants.items()}
+    return settings.model_copy(update={"constants": constants})
 
 
 def read_file(path: Path, declared: Format = "auto") -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow as pa
 from handpick.contracts import CONTRACTS, Column, Contract
 from handpick.errors import InputError
 from handpick.land.arrivals import SUFFIXES
+from handpick.land.completions import Completion, completed, toml_lines
 from handpick.land.proposals import name_score
 from handpick.land.rows import LINE, RAW
 
@@ -41,6 +42,7 @@ class Proposal:
     rows: int
     matches: tuple[Match, ...]
     table: str | None = None
+    completion: Completion = field(default_factory=Completion)
 
     @property
     def score(self) -> float:
@@ -74,7 +76,26 @@ def discover(place: str) -> list[Proposal]:
         if proposal.source not in best and proposal.where not in taken:
             best[proposal.source] = proposal
             taken.add(proposal.where)
+    if "users" not in best and "events" in best:
+        best["users"] = _users_of(best["events"])
     return [best[source] for source in CONTRACTS if source in best]
+
+
+def _users_of(events: Proposal) -> Proposal:
+    """Customers taken from a log, for owners who have no table of them."""
+    mine = {match.column: match for match in events.matches}
+    who, when = mine["user_id"], mine["occurred_at"]
+    matches = tuple(
+        replace(found, column=column.name, is_required=column.is_required)
+        if (found := {"user_id": who, "signed_up_at": when}.get(column.name))
+        else Match(column.name, None, 0.0, (), column.is_required)
+        for column in CONTRACTS["users"].columns
+    )
+    completion = Completion(constants={"consent": "true"}, first_per_key=True)
+    for table in ("times", "patterns"):
+        if "occurred_at" in (kept := getattr(events.completion, table)):
+            getattr(completion, table)["signed_up_at"] = kept["occurred_at"]
+    return Proposal("users", events.where, events.rows, matches, events.table, completion)
 
 
 def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> Proposal:
@@ -102,13 +123,36 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
             and theirs not in {used for used, _ in chosen.values()}
         ):
             chosen[column] = (theirs, confidence)
+    if (
+        contract.source == "catalog"
+        and "item_id" not in chosen
+        and (unique := _unique(contract, rows, names))
+    ):
+        chosen = {mine: found for mine, found in chosen.items() if found[0] != unique} | {
+            "item_id": (unique, 0.5)
+        }
     matches = []
     for declared in contract.columns:
         found = chosen.get(declared.name)
         shown = tuple(text[:40] for text in samples[found[0]][:SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
         matches.append(Match(declared.name, their_name, confidence, shown, declared.is_required))
-    return Proposal(contract.source, where, rows.num_rows, tuple(matches), name)
+    completion = completed(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
+    return Proposal(contract.source, where, rows.num_rows, tuple(matches), name, completion)
+
+
+def _unique(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
+    """A column that could identify the rows: never empty, never twice the same; one that sounds like it is best."""
+    pattern = contract.column(contract.key[0]).pattern or ""
+    fitting = [
+        name
+        for name in names
+        if rows.num_rows > 1
+        and len(set(values := rows.column(name).to_pylist())) == rows.num_rows
+        and all(value is not None and re.fullmatch(pattern, value.strip()) for value in values)
+    ]
+    likely = [name for name in fitting if re.search(r"id|code|sku|url|link|number", name.lower())]
+    return next(iter(likely or fitting), None)
 
 
 def settings_text(proposals: list[Proposal], place: str) -> str:
@@ -130,23 +174,38 @@ def settings_text(proposals: list[Proposal], place: str) -> str:
         lines += _mapping(proposal)
     for source in CONTRACTS:
         if source not in {proposal.source for proposal in proposals}:
-            lines += [f"# Nothing here looks like {source}.", f"[sources.{source}]"]
-            lines += ['needed = "never"', ""] if source == "queries" else ['path = "..."', ""]
+            lines += [
+                f"# Nothing here looks like {source}. Where you have them: name their path, and take this away.",
+                f"[sources.{source}]",
+                'needed = "never"',
+                "",
+            ]
     return "\n".join(lines)
 
 
 def _mapping(proposal: Proposal) -> list[str]:
-    missing = [match.column for match in proposal.matches if match.is_required and not match.theirs]
+    completion = proposal.completion
+    missing = [
+        match.column
+        for match in proposal.matches
+        if match.is_required and not match.theirs and not completion.told(match.column)
+    ]
     lines = [
         f"# Not found, and needed: {column}. Name your column, or set constants.{column} = '...'"
         for column in missing
     ]
-    renamed = [match for match in proposal.matches if match.theirs and match.theirs != match.column]
-    if renamed:
-        lines += ["", f"[sources.{proposal.source}.columns]"]
-    for match in renamed:
-        samples = re.sub(r"[\x00-\x1f\x7f]", " ", ", ".join(match.samples))
-        lines.append(f"{match.column} = {_quoted(match.theirs or '')}  # {match.confidence:.0%}: {samples}")
+    if completion.first_per_key:
+        lines.append("# There is no table of customers, so they are taken from the events, each once.")
+    if "consent" in completion.constants:
+        lines.append("# Set consent to true only if you may make lists for these customers.")
+    lines += toml_lines(completion, _quoted)
+    for match in proposal.matches:
+        if match.theirs and match.theirs != match.column:
+            samples = re.sub(r"[\x00-\x1f\x7f]", " ", ", ".join(match.samples))
+            lines.append(
+                f"columns.{match.column} = {_quoted(match.theirs)}  # {match.confidence:.0%}: {samples}"
+            )
+    lines += [f"columns.{mine} = {_quoted(theirs)}" for mine, theirs in completion.columns.items()]
     return [*lines, ""]
 
 

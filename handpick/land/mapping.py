@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from handpick.contracts import Contract
 from handpick.errors import InputError
+from handpick.land.derived import EVERY, collected, cut_out, hashed, plain_number
 from handpick.land.rows import LINE, RAW
 from handpick.settings.sources import SourceSettings
 
@@ -25,22 +26,39 @@ def conform(
     Raises:
         InputError: If a required column is missing; names it, what is there, and a likely other name of it.
     """
+    made = _made(rows, settings)
     rows = _renamed(rows, settings)
     _check_columns(rows, name, contract, settings)
-    known = {*contract.names, RAW, LINE}
-    unknown = [column for column in rows.column_names if column not in known]
+    gathered = {their for names in settings.collected.values() for their in names}
+    known = {*contract.names, RAW, LINE, *gathered}
+    unknown = [column for column in rows.column_names if column not in known and EVERY not in gathered]
     columns = []
     for field in contract.raw_schema():
         if field.name == "_source_file":
             columns.append(pa.repeat(pa.scalar(name, pa.string()), rows.num_rows))
         elif field.name == "_extra":
             columns.append(_extra(rows, unknown))
+        elif field.name in made:
+            columns.append(made[field.name])
         elif field.name in rows.column_names:
             columns.append(_mapped(rows.column(field.name), field.name, contract, settings))
         else:
             constant = settings.constants.get(field.name)
             columns.append(pa.repeat(pa.scalar(constant, pa.string()), rows.num_rows).cast(field.type))
     return pa.table(columns, schema=contract.raw_schema()), set(unknown)
+
+
+def _made(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
+    """Contract columns that are made of several of the owner's."""
+    mapped = set(settings.columns.values())
+    rest = [name for name in rows.column_names if name not in mapped and name not in (RAW, LINE)]
+    return {
+        **{
+            mine: collected(rows, rest if EVERY in names else names)
+            for mine, names in settings.collected.items()
+        },
+        **{mine: hashed(rows) for mine in settings.hashed},
+    }
 
 
 def _renamed(rows: pa.Table, settings: SourceSettings) -> pa.Table:
@@ -62,7 +80,7 @@ def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: Sour
     missing = [
         column
         for column in contract.required
-        if column not in rows.column_names and column not in settings.constants
+        if column not in {*rows.column_names, *settings.constants, *settings.hashed, *settings.collected}
     ]
     if not missing or not parsed:
         return
@@ -87,7 +105,11 @@ def _extra(rows: pa.Table, unknown: list[str]) -> pa.Array:
 def _mapped(
     column: pa.ChunkedArray, name: str, contract: Contract, settings: SourceSettings
 ) -> pa.ChunkedArray:
+    if name in settings.patterns:
+        column = cut_out(column, settings.patterns[name], name)
     column = _values(column, settings.values.get(name, {}))
+    if name in settings.numbers:
+        column = plain_number(column, settings.numbers[name])
     declared = contract.column(name).type if name in contract.names else "string"
     if declared in ("date", "timestamp"):
         column = _times(column, settings.times.get(name, ""), declared)
@@ -116,9 +138,16 @@ def _times(column: pa.ChunkedArray, written: str, declared: str) -> pa.ChunkedAr
         numbers = pc.floor(_numbers(column)).cast(pa.int64(), safe=False)
         moments = numbers.cast(pa.timestamp(EPOCHS[written])).cast(pa.timestamp("us"), safe=False)
     else:
-        moments = pc.strptime(column, format=written, unit="us", error_is_null=True)
+        missing = [part for part, codes in {"%d": "dj", "%m": "mbBj"}.items() if not _has(written, codes)]
+        full = pc.binary_join_element_wise(column, *["1"] * len(missing), " ") if missing else column
+        moments = pc.strptime(full, format=" ".join([written, *missing]), unit="us", error_is_null=True)
     text = pc.strftime(moments, format="%Y-%m-%d" if declared == "date" else "%Y-%m-%dT%H:%M:%S")
     return pc.coalesce(text, column)
+
+
+def _has(written: str, codes: str) -> bool:
+    """Whether a pattern for times has one of these codes; `%x`, `%D` and `%F` stand for whole dates."""
+    return any(f"%{code}" in written for code in codes + "xDFe")
 
 
 def _in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:

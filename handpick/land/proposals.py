@@ -28,7 +28,17 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "in_stock": ("available", "availability", "stock", "is_available", "status", "launch_status"),
     "image_path": ("image", "img", "img_url", "picture", "photo", "thumbnail", "image_url"),
     "audio_path": ("audio", "voice", "recording"),
-    "updated_at": ("modified", "modified_at", "last_modified", "update_time", "changed_at", "updated"),
+    "updated_at": (
+        "modified",
+        "modified_at",
+        "last_modified",
+        "update_time",
+        "changed_at",
+        "updated",
+        "timestamp",
+        "scraped_at",
+        "crawled_at",
+    ),
     "user_id": (
         "customer_id",
         "customer",

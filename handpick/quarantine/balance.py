@@ -6,7 +6,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from handpick.contracts import CONTRACTS
-from handpick.night import Night
+from handpick.errors import LedgerImbalance
+from handpick.ledger import Flow
+from handpick.night import STAGES, Night
 
 TABLE = "ledger_flows"
 SCHEMA = pa.schema(
@@ -46,26 +48,67 @@ def keep(night: Night) -> None:
     night.lake.write(TABLE, night.logical_date, flows(night))
 
 
-def imbalances(night: Night) -> list[str]:
-    """What does not add up, one line each; a single stage's flows balance by construction, so this compares the lake."""
-    by_stage = {result.stage: {flow.source: flow for flow in result.flows} for result in night.results()}
-    landed, judged = by_stage.get("land", {}), by_stage.get("validate", {})
+WRITTEN: dict[tuple[str, str], str] = {
+    **{("land", source): f"raw/{source}" for source in CONTRACTS},
+    **{("validate", source): f"valid/{source}" for source in CONTRACTS},
+    **{("transform", name): f"clean/{name}" for name in ("items", "users", "queries", "interactions")},
+}
+"""The lake's table of each ledger line, whose rows are compared with the line's."""
+
+HANDED_ON: dict[tuple[str, str], tuple[str, str]] = {
+    **{("validate", source): ("land", source) for source in CONTRACTS},
+    ("transform", "queries"): ("validate", "queries"),
+    ("transform", "interactions"): ("validate", "events"),
+}
+"""Lines that read exactly what another line wrote."""
+
+
+def settle(night: Night, stage: str) -> None:
+    """Keep the ledger as it stands after a stage, and hold it against the lake.
+
+    Raises:
+        LedgerImbalance: If rows are missing or too many anywhere up to this stage; the night stops.
+    """
+    keep(night)
+    found = imbalances(night, stage)
+    if found:
+        raise LedgerImbalance(
+            f"the ledger of {night.logical_date} does not balance after {stage}: {'; '.join(found)}. The lists published "
+            f"before stay current. Run the night again from the stage named; `handpick ledger --date {night.logical_date}` "
+            "shows every line."
+        )
+
+
+def imbalances(night: Night, through: str = "report") -> list[str]:
+    """What does not add up from the first stage through one of them, a line each.
+
+    A single line balances by construction, so this compares lines with the lake and with one another.
+    """
+    stages = list(STAGES)[: list(STAGES).index(through) + 1]
+    lines = {
+        (result.stage, flow.source): flow
+        for result in night.results()
+        if result.stage in stages
+        for flow in result.flows
+    }
+    return [problem for line, flow in lines.items() for problem in _problems(night, line, flow, lines)]
+
+
+def _problems(
+    night: Night, line: tuple[str, str], flow: Flow, lines: dict[tuple[str, str], Flow]
+) -> list[str]:
+    stage, source = line
     found = []
-    for source in CONTRACTS:
-        if source in landed and (lies := _rows(night, f"raw/{source}")) != landed[source].rows_out:
-            found.append(
-                f"land wrote {landed[source].rows_out:,} rows of {source}, but {lies:,} lie in raw/{source}"
-            )
-        if source not in judged:
-            continue
-        flow = judged[source]
-        if source in landed and flow.rows_in != landed[source].rows_out:
-            found.append(
-                f"land wrote {landed[source].rows_out:,} rows of {source}, validate read {flow.rows_in:,}"
-            )
-        for table, said in ((f"valid/{source}", flow.rows_out), (f"quarantine/{source}", flow.rows_dropped)):
-            if (lies := _rows(night, table)) != said:
-                found.append(f"validate wrote {said:,} rows to {table}, but {lies:,} lie there")
+    before = lines.get(HANDED_ON.get(line, line))
+    if line in HANDED_ON and before is not None and before.rows_out != flow.rows_in:
+        giver, given = HANDED_ON[line]
+        found.append(f"{giver} wrote {before.rows_out:,} rows of {given}, {stage} read {flow.rows_in:,}")
+    said = {WRITTEN[line]: flow.rows_out} if line in WRITTEN else {}
+    if stage == "validate":
+        said[f"quarantine/{source}"] = flow.rows_dropped
+    for table, rows in said.items():
+        if (lies := _rows(night, table)) != rows:
+            found.append(f"{stage} wrote {rows:,} rows to {table}, but {lies:,} lie there")
     return found
 
 

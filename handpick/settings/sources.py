@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from handpick.settings import Section
 
 Format = Literal["auto", "csv", "jsonl", "parquet", "sql"]
+NumberForm = Literal["1.299,00", "1,299.00"]
 Needed = Literal["every_night", "first_night", "never"]
 
 
@@ -23,7 +24,29 @@ class SourceSettings(Section):
         {}, description="Per contract column: the owner's value = ours; `*` stands for any other value."
     )
     constants: dict[str, str] = Field(
-        {}, description="Contract column = value, where the owner has no column."
+        {},
+        description="Contract column = value, where the owner has no column; `{logical_date}` is the night's date.",
+    )
+    patterns: dict[str, str] = Field(
+        {},
+        description="Contract column = regular expression; its first group is the value, such as "
+        r"`price = '([\d.,]+)'` for \"About 130 EUR\". Texts that it does not match stay as they are.",
+    )
+    numbers: dict[str, NumberForm] = Field(
+        {}, description="How numbers with marks are written, by contract column: `1.299,00` or `1,299.00`."
+    )
+    collected: dict[str, list[str]] = Field(
+        {},
+        description="Contract column = the owner's columns that become one JSON object in it; `*` stands for all that "
+        'are not mapped, such as `specs = ["*"]` for a table with a column for each specification.',
+    )
+    hashed: tuple[str, ...] = Field(
+        (),
+        description="Contract columns that become a hash of the owner's whole row: identifiers where there are none.",
+    )
+    first_per_key: bool = Field(
+        False,
+        description="Land only the first row of each key and count the others: for customers taken from a log.",
     )
     times: dict[str, str] = Field(
         {},

@@ -140,7 +140,10 @@ def weighted(events: DataFrame, weights: Mapping[str, float], exponent: float, m
     base: Column = F.lit(0.0)
     for name, weight in weights.items():
         base = F.when(kind == name, F.lit(float(weight))).otherwise(base)
-    stars = (F.least(F.greatest(F.col("value"), F.lit(1.0)), F.lit(5.0)) - 3.0) / 2.0
+    # greatest() and least() skip nulls, and a rating without stars says nothing
+    stars = F.when(
+        F.col("value").isNotNull(), (F.least(F.greatest("value", F.lit(1.0)), F.lit(5.0)) - 3.0) / 2.0
+    )
     boost = F.least(
         F.pow(F.coalesce("shown_position", F.lit(1)).cast("double"), F.lit(exponent)), F.lit(max_boost)
     )

@@ -14,7 +14,7 @@ import pytest
 from handpick import land
 from handpick.config import Settings
 from handpick.contracts import CONTRACTS
-from handpick.errors import InputError
+from handpick.errors import InputError, LedgerImbalance
 from handpick.ledger import Flow, StageResult
 from handpick.night import Night
 from handpick.quarantine import Selection, counts, release, select
@@ -106,3 +106,21 @@ def test_the_ledger_is_kept_as_a_table_and_notices_what_the_lake_does_not_hold(j
     kept = judged.lake.read("ledger_flows", DAY)
     assert kept == flows(judged)
     assert kept.column("reason").to_pylist() == ["unknown event_type", "unparsable line"]
+
+
+def test_rows_that_are_nowhere_stop_the_night_at_the_stage_that_lost_them(judged: Night) -> None:
+    from handpick.quarantine.balance import settle
+
+    def told(stage: str, rows_in: int, rows_out: int, dropped: dict[str, int]) -> None:
+        file = judged.result_file(stage)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        result = StageResult(stage, DAY, stage, (Flow("events", rows_in, rows_out, dropped),), "")
+        file.write_text(result.to_json())
+
+    judged.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
+    told("land", 0, 0, {})
+    told("validate", 2, 0, {"unknown event_type": 1, "unparsable line": 1})
+    settle(judged, "land")
+    with pytest.raises(LedgerImbalance, match="after validate: land wrote 0 rows of events, validate read 2"):
+        settle(judged, "validate")
+    assert judged.lake.read("ledger_flows", DAY).num_rows == 3

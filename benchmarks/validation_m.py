@@ -1,0 +1,109 @@
+"""Validation with quarantine of rung M's events: against reading and writing alone, and against Great Expectations.
+
+Great Expectations gets the same row rules on its Spark engine, with every unexpected index, on the first
+`GX_ROWS` rows; ours is timed on the same rows for that ratio. References and repeated keys, which it has no row rule
+for across nights, are checked by ours only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+GX_ROWS = 250_000
+MEMORY = "6g"
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
+    from benchmarks.rungs import LAST_DAY, settings
+    from handpick import land
+    from handpick.contracts import CONTRACTS
+    from handpick.night import Night
+    from handpick.spark import session
+    from handpick.validate.rows import validate_source
+
+    with settings("M", spark={"driver_memory": MEMORY}) as chosen:
+        night = Night(chosen, LAST_DAY)
+        land.run(night)
+        spark = session(chosen)
+        for source in ("catalog", "users"):
+            validate_source(spark, night, CONTRACTS[source])
+        raw = night.lake.partition("raw/events", LAST_DAY)
+        plain = [_read_and_write(spark, raw, chosen.home / "plain")]
+        began = time.perf_counter()
+        flow = validate_source(spark, night, CONTRACTS["events"]).flow
+        seconds = time.perf_counter() - began
+        plain.append(_read_and_write(spark, raw, chosen.home / "plain"))
+        _keep_first(raw, GX_ROWS)
+        began = time.perf_counter()
+        validate_source(spark, night, CONTRACTS["events"])
+        ours = time.perf_counter() - began
+        theirs = _great_expectations(spark, night, raw)
+    return {
+        "validation_seconds": seconds,
+        "rows": flow.rows_in,
+        "rows_set_aside": flow.rows_dropped,
+        "read_and_write_seconds": min(plain),
+        "over_read_and_write": seconds / min(plain),
+        "gx_rows": GX_ROWS,
+        "our_seconds_on_gx_rows": ours,
+        "gx_seconds": theirs,
+        "faster_than_gx": theirs / ours,
+    }
+
+
+def _read_and_write(spark: Any, raw: Path, folder: Path) -> float:
+    shutil.rmtree(folder, ignore_errors=True)
+    began = time.perf_counter()
+    spark.read.parquet(str(raw)).write.parquet(str(folder))
+    return time.perf_counter() - began
+
+
+def _keep_first(raw: Path, rows: int) -> None:
+    """Shorten a landed partition to about its first rows: whole files, and the last of them cut."""
+    room = rows
+    for file in sorted(raw.glob("*.parquet")):
+        table = pq.read_table(file)
+        pq.write_table(table.slice(0, room), file)
+        room = max(0, room - table.num_rows)
+
+
+def _great_expectations(spark: Any, night: Any, raw: Path) -> float:
+    import great_expectations as gx
+    from pyspark.sql import functions as F
+
+    from handpick.contracts import CONTRACTS
+    from handpick.contracts.expectations import row_expectations
+
+    contract = CONTRACTS["events"]
+    columns = [
+        F.expr(f"try_cast({name} as double)").alias(name)
+        if contract.column(name).type == "number"
+        else F.col(name)
+        for name in contract.names
+    ]
+    frame = spark.read.parquet(str(raw)).select(*columns, "_source_file", "_source_line")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        asset = context.data_sources.add_spark("events").add_dataframe_asset("events")
+        batch = asset.add_batch_definition_whole_dataframe("night")
+        rules = row_expectations(contract, night.settings.validation)
+        suite = context.suites.add(gx.ExpectationSuite(name="events", expectations=rules))
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(name="events", data=batch, suite=suite)
+        )
+        wanted = {
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": ["_source_file", "_source_line"],
+        }
+        began = time.perf_counter()
+        definition.run(batch_parameters={"dataframe": frame}, result_format=wanted)
+        return time.perf_counter() - began
