@@ -27,7 +27,7 @@ test: ## Run all the tests
 
 lint: ## Check format, style, types and the import rule
 	@scripts/install.sh --dev
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --quiet
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
 
 bench: ## List the benchmarks; run one with NAME=x
 	@scripts/install.sh --dev

@@ -92,7 +92,7 @@ def phrases(phones: Sequence[Row], typed: Iterable[str | None], most: int, seed:
     known = [*_by_count(counts), *(clause for clause in _by_count(told) if clause not in counts)][:most]
     random = np.random.default_rng(seed)
     alone = known[: max(1, most // 2)]
-    pairs = {}
+    pairs: dict[str, None] = {}
     for language in (True, False):
         same = [clause for clause in alone if is_chinese(clause) == language]
         for _ in range(len(same) if len(same) > 1 else 0):
