@@ -17,6 +17,20 @@ import pyarrow.parquet as pq
 from handpick.errors import MissingPartition
 
 PREFIX = "logical_date="
+STAGE_OF = {
+    "raw": "land",
+    "valid": "validate",
+    "quarantine": "validate",
+    "clean": "transform",
+    "marts": "model",
+    "embeddings": "embed",
+    "features": "features",
+    "models": "train",
+    "evaluation": "evaluate",
+    "gate": "gate",
+    "lists": "score",
+}
+"""First part of a table's name to the stage that writes it."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,7 @@ class Lake:
         folder = self.partition(table, logical_date)
         if not folder.is_dir():
             raise MissingPartition(
-                f"{table} has no partition for {logical_date}: looked in {folder}. Run the earlier stages first "
-                f"(`handpick night --date {logical_date}` runs them all)."
+                f"{table} has no partition for {logical_date}: looked in {folder}. First {_made_by(table, logical_date)}."
             )
         return ds.dataset(folder, format="parquet").to_table(columns=columns)
 
@@ -99,11 +112,19 @@ class Lake:
         days = [day for day in self.dates(table, logical_date) if since is None or day >= since]
         if not days:
             raise MissingPartition(
-                f"{table} has no partition up to {logical_date}: looked in {self.root / table}"
+                f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
+                f"First {_made_by(table, logical_date)}."
             )
         return pa.concat_tables(
             [self.read(table, day, columns) for day in days], promote_options="permissive"
         )
+
+
+def _made_by(table: str, logical_date: date) -> str:
+    """What to run to get a partition of a table."""
+    stage = STAGE_OF.get(table.split("/")[0])
+    alone = f"run `handpick {stage} --date {logical_date}`, or " if stage else ""
+    return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 
 
 def write_parquet(rows: pa.Table, path: Path) -> None:
