@@ -43,6 +43,40 @@ _ALL = (
             Target("cold_phones_fusion_over_content", "x", at_least=1.0),
         ),
     ),
+    Benchmark(
+        "gowalla",
+        "the family's best on Gowalla, all items ranked, fitting and scoring",
+        "gowalla:measure",
+        (
+            Target("recall_20", "Recall@20", at_least=0.1930),
+            Target("ndcg_20", "NDCG@20", at_least=0.1610),
+            Target("seconds", "s", at_most=600),
+        ),
+        needs=("gowalla",),
+    ),
+    Benchmark(
+        "gowalla-fast",
+        "LightGCN's published Recall@20 on Gowalla, fitting and scoring within a minute",
+        "gowalla:fast",
+        (Target("recall_20", "Recall@20", at_least=0.1830), Target("seconds", "s", at_most=60)),
+        needs=("gowalla",),
+    ),
+    Benchmark(
+        "als-parity",
+        "implicit's ALS through the family's interface against the library itself, MovieLens-100k",
+        "als_parity:measure",
+        (Target("largest_difference", "of the library's figures", at_most=0.01),),
+        needs=("movielens-100k",),
+    ),
+    Benchmark(
+        "gate-power",
+        "nights on which a truly worse, and a truly better, challenger is promoted",
+        "gate_power:measure",
+        (
+            Target("worse_promoted", "of 200 nights", at_most=0.05),
+            Target("better_promoted", "of 200 nights", at_least=0.8),
+        ),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
