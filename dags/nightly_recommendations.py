@@ -19,11 +19,12 @@ SCHEDULE = (
 @task.branch
 def who_scores(logical_date=None) -> str:
     """The gate's decision, as a branch that people can see."""
-    from handpick.gate import decision
+    from handpick.gate.decision import read_decision
     from handpick.night import Night
 
     night = Night(SETTINGS, logical_date.date())
-    return "challenger_promoted" if decision(night)["promoted"] else "champion_kept"
+    decision = read_decision(night.lake, night.logical_date)
+    return "challenger_promoted" if decision.promoted else "champion_kept"
 
 
 @dag(
