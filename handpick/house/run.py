@@ -123,8 +123,12 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
         return (
             f"The night of {logical_date} failed without a failed task; look at it in the web UI (`make up`)."
         )
-    task = failed[0]
-    lines = [line.strip() for line in client.log(NIGHTLY, run_id, task) if line.strip()]
+    logs = {
+        task: [line.strip() for line in client.log(NIGHTLY, run_id, task) if line.strip()] for task in failed
+    }
+    # A failed dbt test is red on its own task too; the task that built says why, and what to do.
+    task = next((one for one in failed if any("HANDPICK:" in line for line in logs[one])), failed[0])
+    lines = logs[task]
     telling = [line for line in lines if "HANDPICK:" in line]
     reason = telling[-1].split("HANDPICK:", 1)[1].strip() if telling else "\n".join(lines[-8:])
     return (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -160,7 +161,11 @@ def show_night(night: Night, console: Console, wall_seconds: float | None = None
     results = night.results()
     console.print(stage_table(results, wall_seconds))
     console.print()
-    console.print(evaluation_table(night.lake.read("evaluation", night.logical_date)))
+    console.print(
+        evaluation_table(
+            pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
+        )
+    )
     lists = night.lake.read("lists/recommendations", night.logical_date)
     items = night.lake.read("marts/dim_item", night.logical_date)
     users = night.lake.read("marts/dim_user", night.logical_date)

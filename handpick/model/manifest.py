@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from handpick.config import Settings
 from handpick.model.dbt import WarehouseError, invoke
@@ -22,11 +23,11 @@ def parsed_manifest(settings: Settings) -> Path:
     """
     manifest = target_folder(settings) / "drawn" / NAME
     if not manifest.is_file() or manifest.stat().st_mtime < changed_at(project_folder()):
-        staging = target_folder(settings) / "parsing"
-        with environment_of(environment(settings)):
-            outcome = invoke(settings, "parse", target=staging)
-        if not outcome.success:
-            raise WarehouseError(f"dbt cannot parse {project_folder()}: {outcome.exception}")
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        (staging / NAME).replace(manifest)
+        # A folder of its own: the DAG processor and a worker may both find the manifest out of date.
+        with TemporaryDirectory(dir=manifest.parent) as staging, environment_of(environment(settings)):
+            outcome = invoke(settings, "parse", target=Path(staging))
+            if not outcome.success:
+                raise WarehouseError(f"dbt cannot parse {project_folder()}: {outcome.exception}")
+            (Path(staging) / NAME).replace(manifest)
     return manifest
