@@ -33,6 +33,21 @@ _ALL = (
         (Target("peak_mib", "MiB", at_most=4096),),
     ),
     Benchmark(
+        "cosmos",
+        "dbt through Airflow, a task per model and test, against the bare dbt build at rung XS",
+        "cosmos:measure",
+        (Target("cosmos_over_bare", "x the bare dbt build", at_most=1.3),),
+    ),
+    Benchmark(
+        "materialize",
+        "entities of 20 features a second into the online stores, beside Feast's own path",
+        "materialize:measure",
+        (
+            Target("sqlite_entities_per_second", "entities a second", at_least=50_000),
+            Target("sqlite_over_stock", "x Feast's own", at_least=10),
+        ),
+    ),
+    Benchmark(
         "quality-s",
         "fusion against popularity, the best collaborative member and the oracle at rung S",
         "quality:quality_s",

@@ -1,0 +1,136 @@
+"""dbt through Airflow, drawn by Cosmos with a task per model and test, against the bare `dbt build`, in one run.
+
+The bare build is the command line from its start to its end. Through Airflow counts from the beginning of the first task
+of the group to the end of the last. What the stage does after dbt (marts as partitions, documentation) is timed alone in
+this process and taken off, because the bare build has no such thing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.rungs import LAST_DAY, shop
+
+ROUNDS = 3
+GROUP = "model."
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of each at rung XS, medians of three rounds taken in turns, and their ratio."""
+    from handpick.config import load
+    from handpick.house.client import NIGHTLY, signed_in
+    from handpick.house.run import house
+    from handpick.model import write
+    from handpick.night import Night
+    from handpick.serving.connection import stop_embedded
+
+    home = Path(tempfile.mkdtemp(prefix="handpick-cosmos-"))
+    landing = shop("XS") / "landing"
+    (home / "handpick.toml").write_text(
+        f'[airflow]\nport = {_free_port()}\n[lake]\nlanding = "{landing}"\nmedia = "{landing}/media"\n'
+    )
+    before = os.environ.get("HANDPICK_CONFIG")
+    os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
+    rounds = []
+    try:
+        settings = load()
+        night = Night(settings, LAST_DAY)
+        with house(settings), signed_in(settings) as client:
+            client.wait_for_dag(NIGHTLY)
+            run = f"/api/v2/dags/{NIGHTLY}/dagRuns/{client.trigger(NIGHTLY, LAST_DAY)}"
+            _wait(client, run)
+            # The rest of the night is of no interest here.
+            client._json("PATCH", run, json={"state": "failed"})
+            for _ in range(ROUNDS):
+                began = time.perf_counter()
+                write(night)
+                besides = time.perf_counter() - began
+                rounds.append((_bare(settings), _again(client, run), besides))
+    finally:
+        stop_embedded(load())
+        if before is None:
+            del os.environ["HANDPICK_CONFIG"]
+        else:
+            os.environ["HANDPICK_CONFIG"] = before
+        shutil.rmtree(home, ignore_errors=True)
+    bare, group, besides = (median(column) for column in zip(*rounds, strict=True))
+    return {
+        "cosmos_over_bare": (group - besides) / bare,
+        "bare_seconds": bare,
+        "group_seconds": group,
+        "besides_dbt_seconds": besides,
+    }
+
+
+def _bare(settings: Any) -> float:
+    """Wall seconds of `dbt build` with the project's data tests."""
+    from handpick.model.project import environment, project_folder, target_folder
+
+    folder = str(project_folder())
+    command = [
+        str(Path(sys.executable).with_name("dbt")),
+        "--quiet",
+        "build",
+        *("--project-dir", folder, "--profiles-dir", folder),
+        *("--target-path", str(target_folder(settings)), "--log-path", str(target_folder(settings))),
+        *("--exclude-resource-type", "unit_test"),
+    ]
+    began = time.perf_counter()
+    done = subprocess.run(
+        command,
+        env={**os.environ, **environment(settings, LAST_DAY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"dbt build failed:\n{done.stdout[-3000:]}")
+    return time.perf_counter() - began
+
+
+def _again(client: Any, run: str) -> float:
+    """Seconds of the group when its tasks are cleared and run again."""
+    dag, run_id = run.removeprefix("/api/v2/dags/").split("/dagRuns/")
+    tasks = sorted(task["task_id"] for task in _group(client, run))
+    client._json(
+        "POST",
+        f"/api/v2/dags/{dag}/clearTaskInstances",
+        json={"dag_run_id": run_id, "task_ids": tasks, "dry_run": False, "only_failed": False},
+    )
+    return _wait(client, run)
+
+
+def _wait(client: Any, run: str) -> float:
+    """Wait for the group; seconds from its first task's start to its last task's end."""
+    while True:
+        tasks = _group(client, run)
+        states = {task["state"] for task in tasks}
+        if "failed" in states or "upstream_failed" in states:
+            raise RuntimeError("the night stopped before the warehouse was built")
+        if tasks and states == {"success"}:
+            starts, ends = (
+                [datetime.fromisoformat(task[key]) for task in tasks] for key in ("start_date", "end_date")
+            )
+            return (max(ends) - min(starts)).total_seconds()
+        time.sleep(0.5)
+
+
+def _group(client: Any, run: str) -> list[dict[str, Any]]:
+    found = client._json("GET", f"{run}/taskInstances", params={"limit": 500})["task_instances"]
+    return [task for task in found if task["task_id"].startswith(GROUP)]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
