@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pyarrow.csv as pc
 from scipy import sparse
 
-from benchmarks.face import DATA
+from benchmarks.pairs import dataset, matrix, movielens, temporal_share
 from models.collaborative.als import Als
 from models.config import AlsConfig
-from models.data import BoolArray, Catalogue, Dataset, FloatArray, Interactions, Queries, Users
+from models.data import BoolArray, FloatArray, Interactions
 from models.evaluation.lists import judge, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
@@ -24,13 +23,8 @@ GRID = [
 
 def measure() -> dict[str, Any]:
     """NDCG@20 and Recall@20 of both, tuned on validation, and the largest difference between them."""
-    events = _events()
-    order = np.lexsort((events.item, events.at, events.user))
-    events = Interactions(
-        *(column[order] for column in (events.user, events.item, events.event_type, events.weight, events.at))
-    )
-    place = np.arange(len(events)) - np.searchsorted(events.user, events.user)
-    share = place / np.bincount(events.user)[events.user]
+    events = movielens()
+    share = temporal_share(events)
     train, validation, test = (share < 0.7), (share >= 0.7) & (share < 0.8), share >= 0.8
     best = max(GRID, key=lambda setting: _direct(events, train, validation, setting)[1])
     known = train | validation
@@ -48,59 +42,6 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _events() -> Interactions:
-    table = pc.read_csv(
-        DATA / "movielens-100k" / "ml-100k.inter", parse_options=pc.ParseOptions(delimiter="\t")
-    )
-    columns = {name.split(":")[0]: table[name].to_numpy() for name in table.column_names}
-    user = np.unique(columns["user_id"], return_inverse=True)[1].astype(np.int64)
-    item = np.unique(columns["item_id"], return_inverse=True)[1].astype(np.int64)
-    rows = len(user)
-    return Interactions(
-        user,
-        item,
-        np.full(rows, 1, np.int8),
-        np.ones(rows, np.float32),
-        columns["timestamp"].astype(np.int64),
-    )
-
-
-def _dataset(events: Interactions, users: int, items: int) -> Dataset:
-    nothing = np.zeros((0,), np.int64)
-    return Dataset(
-        Catalogue(
-            np.array([f"{n:05d}" for n in range(items)]),
-            {},
-            np.zeros(items, np.float32),
-            np.full(items, ""),
-            np.zeros(items, np.int64),
-            np.ones(items, bool),
-            np.zeros((items, 0), np.float32),
-        ),
-        Users(
-            np.array([f"{n:05d}" for n in range(users)]),
-            np.zeros((users, 0), np.float32),
-            (),
-            np.full(users, ""),
-            np.full(users, ""),
-            np.full(users, -1),
-            np.zeros(users, np.int64),
-            np.ones(users, bool),
-        ),
-        events,
-        Queries(nothing, nothing, {}, nothing.astype(str), nothing.astype(str)),
-        as_of=int(events.at.max()) + 1,
-    )
-
-
-def _matrix(events: Interactions, keep: BoolArray, shape: tuple[int, int]) -> sparse.csr_matrix:
-    matrix = sparse.csr_matrix(
-        (np.ones(keep.sum(), np.float32), (events.user[keep], events.item[keep])), shape=shape
-    )
-    matrix.data[:] = 1
-    return matrix
-
-
 def _direct(
     events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
@@ -109,13 +50,13 @@ def _direct(
 
     dim, regularization, alpha = setting
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
-    matrix = _matrix(events, known, shape)
+    pairs = matrix(events, known, shape)
     model = AlternatingLeastSquares(
         factors=dim, regularization=regularization, alpha=alpha, iterations=12, num_threads=1, random_state=7
     )
-    model.fit((matrix * np.float32(np.log(2))).tocsr(), show_progress=False)
+    model.fit((pairs * np.float32(np.log(2))).tocsr(), show_progress=False)
     scores = np.asarray(model.user_factors) @ np.asarray(model.item_factors).T
-    return _quality(scores, matrix, _matrix(events, wanted, shape))
+    return _quality(scores, pairs, matrix(events, wanted, shape))
 
 
 def _through(
@@ -124,10 +65,10 @@ def _through(
     """The family's member on a dataset of the same pairs."""
     dim, regularization, alpha = setting
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
-    data = _dataset(events.where(known), *shape)
+    data = dataset(events.where(known), *shape)
     member = Als(AlsConfig(dim=dim, regularization=regularization, alpha=alpha, iterations=12)).fit(data, 7)
     scores = member.score(data, np.arange(shape[0]))
-    return _quality(scores, _matrix(events, known, shape), _matrix(events, wanted, shape))
+    return _quality(scores, matrix(events, known, shape), matrix(events, wanted, shape))
 
 
 def _quality(scores: FloatArray, known: sparse.csr_matrix, wanted: sparse.csr_matrix) -> tuple[float, float]:

@@ -92,6 +92,16 @@ _ALL = (
             Target("better_promoted", "of 200 nights", at_least=0.8),
         ),
     ),
+    Benchmark(
+        "arena",
+        "every member of the family on Gowalla and MovieLens-100k beside the published rows, with time and memory",
+        "arena:measure",
+        (
+            Target("gowalla_best_recall_20", "Recall@20", at_least=0.1830),
+            Target("movielens-100k_over_popularity", "x popularity's NDCG@20", at_least=1.0),
+        ),
+        needs=("gowalla", "movielens-100k"),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
