@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +21,19 @@ def demo(
     out: Annotated[
         Path | None, typer.Option(help="Folder for landing/ and truth/; by default the configured ones.")
     ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog", exists=True, dir_okay=False, help="Sell these real phones: a file of `catalog` rows."
+        ),
+    ] = None,
     end_date: Annotated[
         datetime | None,
-        typer.Option("--end-date", formats=["%Y-%m-%d"], help="The last day; by default 2026-03-01."),
+        typer.Option(
+            "--end-date",
+            formats=["%Y-%m-%d"],
+            help="The last day; by default 2026-03-01, or the newest day of --catalog.",
+        ),
     ] = None,
     difficulty: Annotated[
         str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")
@@ -41,6 +51,7 @@ def demo(
     """Make a simulated phone shop: landing files, media, and the hidden truth; or run it for one more day."""
     from handpick.config import load
     from handpick.demo import shop
+    from handpick.demo.catalogue import planned
     from handpick.demo.landing import Folders
     from handpick.demo.parameters import DEFAULT_END, Plan
 
@@ -48,6 +59,14 @@ def demo(
     if add_day:
         shop.add_day(folders)
         return
-    end = end_date.date() if end_date else DEFAULT_END
-    plan = Plan.ending(rung, seed, days, end, difficulty, media)
-    typer.echo(shop.summary(shop.generate(plan, folders, overwrite), folders))
+    end = end_date.date() if end_date else None
+
+    def plan_of(last: date, digest: str | None = None) -> Plan:
+        return Plan.ending(rung, seed, days, last, difficulty, media, digest)
+
+    if catalog is None:
+        plan, phones = plan_of(end or DEFAULT_END), None
+    else:
+        plan, phones = planned(catalog, folders.landing, plan_of, end)
+    world = shop.generate(plan, folders, overwrite, phones)
+    typer.echo(shop.summary(world, folders))

@@ -55,6 +55,7 @@ def ask(plan: Plan, people: People, who: Ints, day: int) -> list[Query]:
 
 def _query(plan: Plan, people: People, user: int, at: int, random: np.random.Generator) -> Query:
     uses = {kind: bool(random.random() < share) for kind, share in ASKS_IN.items()}
+    uses["image"] &= plan.catalog_digest is None  # real phones have no looks to ask for
     if not any(uses.values()):
         uses["text"] = True
     language = LOCALES[int(people.country[user])][:2]

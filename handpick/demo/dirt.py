@@ -56,7 +56,7 @@ def _set(**values: Any) -> Spoil:
 
 ROW_FLAWS: dict[str, dict[str, Spoil]] = {
     "catalog": {
-        "negative price": lambda row: row.update(price=-abs(float(row["price"]))),
+        "negative price": lambda row: row.update(price=-abs(float(row["price"] or 1))),
         "missing title": _set(title=None),
         "currency is not a code": _set(currency="Euro??"),
         "release date is not a date": _set(release_date="coming soon"),

@@ -102,9 +102,19 @@ class Plan:
     difficulty: str = "default"
     has_media: bool = True
     catalog_digest: str | None = None
+    """Of the owner's catalogue whose phones are sold; None for made-up phones."""
 
     @classmethod
-    def ending(cls, rung: str, seed: int, days: int, end: date, difficulty: str, has_media: bool) -> Plan:
+    def ending(
+        cls,
+        rung: str,
+        seed: int,
+        days: int,
+        end: date,
+        difficulty: str,
+        has_media: bool,
+        catalog_digest: str | None = None,
+    ) -> Plan:
         """A plan whose last day is `end`.
 
         Raises:
@@ -120,7 +130,7 @@ class Plan:
             raise InputError(f"--days {days}: at least 1 is needed; nothing was written.")
         if seed < 0:
             raise InputError(f"--seed {seed}: a seed is not negative; nothing was written.")
-        return cls(rung, seed, end - timedelta(days=days - 1), days, difficulty, has_media)
+        return cls(rung, seed, end - timedelta(days=days - 1), days, difficulty, has_media, catalog_digest)
 
     @property
     def size(self) -> Rung:

@@ -58,8 +58,12 @@ class Shelf:
         return euros, stock
 
 
-def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int) -> Ints:
-    """Bring the shelf from the day before to this day; gives the rows of the phones that are new or changed."""
+def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:
+    """Bring the shelf from the day before to this day; gives the rows of the phones that are new or changed.
+
+    Args:
+        gone: `(new phones,)` whether each can no longer be bought when it comes; by default all can.
+    """
     random = plan.stream("shelf", day)
     old = len(shelf.euros)
     moves = random.random(old)
@@ -74,7 +78,8 @@ def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int) -> Ints:
     is_in = shelf.back_day <= day
     fresh = np.exp(phones.log_price[old:])
     shelf.euros = np.concatenate([shelf.euros, fresh])
-    shelf.back_day = np.concatenate([shelf.back_day, np.zeros(len(fresh), np.int64)])
+    back_day = np.zeros(len(fresh), np.int64) if gone is None else np.where(gone, GONE, 0)
+    shelf.back_day = np.concatenate([shelf.back_day, back_day])
     rows = np.concatenate([np.flatnonzero(changed_price | (is_in != was_in)), np.arange(old, len(phones))])
     shelf.log_item = np.concatenate([shelf.log_item, rows])
     shelf.log_day = np.concatenate([shelf.log_day, np.full(len(rows), day)])

@@ -6,32 +6,28 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from handpick.demo import truth
 from handpick.demo.arrays import Ints
 from handpick.demo.asking import ask, askers
+from handpick.demo.catalogue import Catalogue
 from handpick.demo.choice import blocks, pick
+from handpick.demo.delivery import deliver, item_ids
 from handpick.demo.dirt import Dirt
 from handpick.demo.landing import (
     ENDINGS,
     Folders,
-    instant,
-    write_catalog,
     write_events,
-    write_picture,
     write_queries,
     write_users,
 )
 from handpick.demo.parameters import Plan
 from handpick.demo.people import People, draw_archetypes, draw_people
-from handpick.demo.phones import Lines, draw_lines, draw_phones
-from handpick.demo.pictures import draw, look_of
+from handpick.demo.phones import draw_lines, draw_phones
 from handpick.demo.sessions import PURCHASE, Events, pair_keys, simulate_day, visitors
-from handpick.demo.sheets import description_of, shelf_price, specs_of, title_of
-from handpick.demo.shelf import Shelf, stock_up
+from handpick.demo.shelf import Shelf
 from handpick.demo.truth import World
 from handpick.demo.utility import measure_scales, people_side, phone_side
 from handpick.errors import InputError
@@ -41,8 +37,10 @@ OWNS_A_PHONE = 0.7
 OWNABLE = 3000
 
 
-def generate(plan: Plan, folders: Folders, overwrite: bool = False) -> World:
-    """Make a demo shop's landing files, media and truth.
+def generate(
+    plan: Plan, folders: Folders, overwrite: bool = False, catalogue: Catalogue | None = None
+) -> World:
+    """Make a demo shop's landing files, media and truth, on made-up phones or on a real catalogue.
 
     Raises:
         InputError: If there are files already and `overwrite` is not set; they stay as they are.
@@ -51,7 +49,7 @@ def generate(plan: Plan, folders: Folders, overwrite: bool = False) -> World:
     mark = _unfinished_mark(folders)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
-    world = opened(plan)
+    world = opened(plan, catalogue)
     for day in track(range(plan.days), "days", plan.days):
         run_day(world, folders, day)
     truth.save(world, folders.truth)
@@ -71,21 +69,26 @@ def _unfinished_mark(folders: Folders) -> Path:
 def add_day(folders: Folders) -> World:
     """Run an existing demo shop for one more day, as if it had been made with one day more."""
     world = truth.load(folders.truth)
+    world.catalogue = truth.load_catalogue(folders.truth, world.plan)
     run_day(world, folders, world.plan.days)
     world.plan = replace(world.plan, days=world.plan.days + 1)
     truth.save(world, folders.truth)
     return world
 
 
-def opened(plan: Plan) -> World:
+def opened(plan: Plan, catalogue: Catalogue | None = None) -> World:
     """A shop before its first day: the first phones and people, nothing sold yet."""
-    lines = draw_lines(plan)
-    sold = np.zeros(len(lines.brand), np.int64)
-    phones = draw_phones(lines, plan.size.first_phones, plan.stream("first-phones"), sold, None)
+    if catalogue is not None:
+        phones = catalogue.launched(0, -1)
+    else:
+        lines = draw_lines(plan)
+        sold = np.zeros(len(lines.brand), np.int64)
+        phones = draw_phones(lines, plan.size.first_phones, plan.stream("first-phones"), sold, None)
     people = draw_people(plan, draw_archetypes(plan), plan.size.first_users, "first-people", -1)
     world = World(
-        plan, phones.ids(), phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}
+        plan, [], phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}, catalogue
     )
+    world.item_ids = item_ids(world)
     world.people = replace(people, owned=_phones_they_came_with(world, people, 0))
     world.owned = np.sort(pair_keys(np.arange(len(people)), world.people.owned)[world.people.owned >= 0])
     return world
@@ -95,7 +98,7 @@ def run_day(world: World, folders: Folders, day: int) -> None:
     """Run one day: deliveries, sign-ups, sessions, queries; write its landing files and bring the world to its end."""
     plan, dirt = world.plan, Dirt()
     newcomers = _sign_ups(world, day)
-    changed = _deliver(world, folders, day, dirt)
+    changed = deliver(world, folders, day, dirt)
     write_users(plan, folders, world.people, newcomers, world.item_ids, day, dirt)
     events = _trade(world, day)
     written = write_events(plan, folders, events, world.item_ids, day, dirt)
@@ -155,58 +158,6 @@ def _phones_they_came_with(world: World, people: People, purpose_day: int) -> In
         utility = side[part] @ shelf.T
         owned[part] = old[pick(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]]
     return np.where(known, owned, -1)
-
-
-def _deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
-    """Launch phones, change prices and stock, and write the catalog rows that are new or changed."""
-    plan, lines = world.plan, draw_lines(world.plan)
-    random = plan.stream("launches", day)
-    count = 1 + int(random.poisson(plan.size.launches_per_day - 1))
-    sold = np.bincount(world.phones.line, minlength=len(lines.brand))
-    world.phones = world.phones.joined(draw_phones(lines, count, random, sold, day))
-    world.item_ids = world.phones.ids()
-    rows = stock_up(world.shelf, plan, world.phones, day)
-    in_stock = world.shelf.in_stock(day)
-    table = [_catalog_row(world, lines, row, bool(in_stock[row]), day) for row in rows.tolist()]
-    if plan.has_media:
-        for row in rows[world.phones.launch_day[rows] >= (day if day else -GENERATIONS)].tolist():
-            _draw_phone(world, folders, row, dirt)
-    write_catalog(plan, folders, table, day, dirt)
-    return rows
-
-
-GENERATIONS = 1_000_000
-
-
-def _catalog_row(world: World, lines: Lines, row: int, in_stock: bool, day: int) -> dict[str, Any]:
-    plan, phones = world.plan, world.phones
-    random = plan.stream("sheet", row)
-    brand, title = title_of(lines, phones, row, random)
-    price, currency = shelf_price(phones, row, float(world.shelf.euros[row]))
-    return {
-        "item_id": world.item_ids[row],
-        "title": title,
-        "brand": brand,
-        "description": description_of(phones.persona[row], random),
-        "specs": specs_of(plan, phones, row, random),
-        "price": price,
-        "currency": currency,
-        "release_date": plan.date_of(int(phones.launch_day[row])).isoformat(),
-        "in_stock": in_stock,
-        "image_path": f"images/{world.item_ids[row]}.jpg" if plan.has_media else None,
-        "updated_at": instant(
-            plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000
-        ),
-    }
-
-
-def _draw_phone(world: World, folders: Folders, row: int, dirt: Dirt) -> None:
-    plan, phones = world.plan, world.phones
-    look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
-    random = plan.stream("picture", row)
-    fate = float(random.random())
-    name = f"images/{world.item_ids[row]}.jpg"
-    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, dirt)
 
 
 def _trade(world: World, day: int) -> Events:

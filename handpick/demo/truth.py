@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from handpick.demo.arrays import Ints
+from handpick.demo.catalogue import Catalogue, open_catalogue
 from handpick.demo.parameters import Plan
 from handpick.demo.people import People
 from handpick.demo.phones import Phones
@@ -23,6 +24,7 @@ from handpick.lake import write_parquet
 
 T = TypeVar("T", Phones, People, Events, Shelf)
 PLAN_FILE = "plan.json"
+CATALOGUE_FILE = "catalogue.jsonl"
 LOG_COLUMNS = ("log_item", "log_day", "log_euros", "log_stock")
 
 
@@ -35,6 +37,7 @@ class World:
         pending: Returns and ratings still to come.
         owned: Sorted `pair_keys` of who has which phone.
         dirt: Bad rows by date, source and kind.
+        catalogue: The owner's phones, those still to be launched too; None for made-up phones, and until it is read back.
     """
 
     plan: Plan
@@ -45,6 +48,7 @@ class World:
     pending: Events
     owned: Ints
     dirt: dict[str, dict[str, dict[str, int]]]
+    catalogue: Catalogue | None = None
 
 
 def save(world: World, folder: Path) -> None:
@@ -63,6 +67,9 @@ def save(world: World, folder: Path) -> None:
     write_parquet(pa.table(_columns(world.pending)), staging / "pending.parquet")
     write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
     _write_json(staging / "dirt.json", world.dirt)
+    if world.catalogue is not None:
+        rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in world.catalogue.rows)
+        (staging / CATALOGUE_FILE).write_text("".join(rows), encoding="utf-8")
     _write_json(staging / PLAN_FILE, world.plan.to_json())
     old = folder.with_name(f".old-{folder.name}")
     shutil.rmtree(old, ignore_errors=True)
@@ -104,6 +111,15 @@ def load(folder: Path) -> World:
         owned=_array(pq.read_table(folder / "owned.parquet")["key"]),
         dirt=json.loads((folder / "dirt.json").read_text()),
     )
+
+
+def load_catalogue(folder: Path, plan: Plan) -> Catalogue | None:
+    """The owner's phones of a demo shop that sells real ones; takes a Spark session, so only running it on needs it."""
+    file = folder / CATALOGUE_FILE
+    if not file.is_file():
+        return None
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return open_catalogue(plan, [json.loads(line) for line in lines])
 
 
 def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:

@@ -38,6 +38,7 @@ class Scales:
     text: float
     hidden: float
     sharpness: float
+    fashion: float = FASHION_WEIGHT
 
 
 @lru_cache(maxsize=4)
@@ -47,16 +48,19 @@ def measure_scales(plan: Plan) -> Scales:
     phones = draw_phones(lines, 800, plan.stream("reference"), np.zeros(len(lines.brand), np.int64), 0)
     people = draw_people(plan, draw_archetypes(plan), 800, "reference-people", 0)
 
+    has_looks = plan.catalog_digest is None
+
     def scale(taste: Doubles, block: Doubles, weight: float) -> float:
         spread = np.cov(block, rowvar=False, bias=True)
         return weight / float(np.sqrt(((taste @ spread) * taste).sum(axis=1)).mean())
 
     return Scales(
         specs=scale(people.specs, phones.specs, WEIGHTS["specs"]),
-        image=scale(people.style, phones.style(), WEIGHTS["image"]),
+        image=scale(people.style, phones.style(), WEIGHTS["image"]) * has_looks,
         text=scale(people.persona, phones.persona, WEIGHTS["text"]),
         hidden=scale(people.hidden, phones.hidden, plan.dials.hidden_weight),
         sharpness=plan.dials.sharpness,
+        fashion=FASHION_WEIGHT * has_looks,
     )
 
 
@@ -76,7 +80,7 @@ def people_side(
             -thrift,
             2 * thrift * budget,
             np.full(len(rows), scales.sharpness),
-            FASHION_WEIGHT * people.fashion[rows] * on["image"],
+            scales.fashion * people.fashion[rows] * on["image"],
         ]
     )
     return side.astype(np.float32), (-thrift * budget**2).astype(np.float32)

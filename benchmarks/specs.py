@@ -1,0 +1,94 @@
+"""Figures read from raw spec sheets of real phones, against 200 phones that a person read.
+
+`benchmarks/expectations/specs.csv` names each phone by the number of its page and holds what a reader found stated on its
+raw sheet (inches, mAh, grams, megapixels; empty where the sheet says nothing; VGA is 0.3 and CIF 0.1 megapixels).
+Coverage is counted twice: on the sample, and on all phones by a plain search for a number beside its unit that
+knows nothing of the parsers.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.face import DATA
+
+EXPECTED = Path(__file__).parent / "expectations" / "specs.csv"
+FIGURES = ("display_inches", "battery_mah", "weight_g", "main_camera_mp")
+STATED = {
+    "display_inches": ("size", r"\d\s*(?:inch|\"|cm\b)"),
+    "battery_mah": ("battery-type", r"\d\s*m?Ah"),
+    "weight_g": ("weight", r"\d\s*(?:g\b|kg|oz|lb)"),
+    "main_camera_mp": ("main-camera", r"\d\s*MP|VGA|CIF"),
+}
+Figures = dict[str, float | None]
+
+
+def measure() -> dict[str, Any]:
+    """Coverage and correctness over all four figures, and each figure's own."""
+    catalog = imported()
+    read = parsed(catalog)
+    expected = expectations()
+    covered, stated = 0, 0
+    measured: dict[str, Any] = {}
+    for name in FIGURES:
+        key, pattern = STATED[name]
+        saying = [
+            item for item, sheet in catalog.items() if re.search(pattern, sheet.get(key, ""), re.IGNORECASE)
+        ]
+        got = sum(read[item][name] is not None for item in saying)
+        covered, stated = covered + got, stated + len(saying)
+        measured[f"{name}_coverage"] = got / len(saying)
+    told = [(item, name) for item, row in expected.items() for name in FIGURES if row[name] is not None]
+    found = [(item, name) for item in expected for name in FIGURES if read[item][name] is not None]
+    right = sum(read[item][name] == expected[item][name] for item, name in found)
+    both = set(told) & set(found)
+    wrong = [f"{item} {name}" for item, name in found if read[item][name] != expected[item][name]]
+    return {
+        "coverage": covered / stated,
+        "sample_coverage": len(both) / len(told),
+        "correctness": right / len(found),
+        **measured,
+        "phones": len(catalog),
+        "sample_phones": len(expected),
+        "sample_figures": len(told),
+        "wrong": ", ".join(wrong) or "none",
+    }
+
+
+def imported() -> dict[str, dict[str, str]]:
+    """The raw sheets of all real phones by item id, as `handpick import gsmarena` writes them."""
+    from handpick.imports.gsmarena import import_gsmarena
+
+    with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
+        file, _ = import_gsmarena(DATA / "phones" / "gsmarena.csv", Path(folder), "EUR")
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {row["item_id"]: json.loads(row["specs"]) for row in rows}
+
+
+def parsed(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
+    """What the night's transform reads from the sheets."""
+    from handpick.config import load
+    from handpick.spark import session
+    from handpick.transform.catalog import with_specs
+    from handpick.transform.specs import normalized_keys
+
+    with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
+        spark = session(load(home=Path(folder)))
+        items = spark.createDataFrame(list(catalog.items()), "item_id string, specs map<string,string>")
+        sheets = items.withColumn("specs", normalized_keys(items.specs))
+        rows = with_specs(sheets).select("item_id", *FIGURES).collect()
+    return {row.item_id: {name: row[name] for name in FIGURES} for row in rows}
+
+
+def expectations() -> dict[str, Figures]:
+    """What a person read on the sample's sheets."""
+    with EXPECTED.open(newline="") as file:
+        return {
+            f"gsmarena-{row['page']}": {name: float(row[name]) if row[name] else None for name in FIGURES}
+            for row in csv.DictReader(file)
+        }
