@@ -40,9 +40,7 @@ def run(night: Night) -> StageResult:
     items, queries = corpus.items(night), corpus.queries(night)
     files = Files(night)
     trainer = Trainer(night, items, queries, files, night.logical_date)
-    pictures = sum(len(rows) - rows["image_path"].null_count for rows in (items, queries))
-    sounds = len(queries) - queries["audio_path"].null_count
-    encoders = chosen(trainer, pictures > 0, sounds > 0)
+    encoders = chosen(trainer)
     phones, item_flows = _items(night, items, files, encoders)
     asked, query_flows = _queries(night, queries, files, encoders)
     files.keep()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ class Encoders:
     audio: Encoder[Any] | None
 
 
-def chosen(trainer: Trainer, has_pictures: bool, has_sounds: bool) -> Encoders:
+def chosen(trainer: Trainer) -> Encoders:
     """The night's encoders; the audio encoder is trained again when the text encoder's space is another.
 
     Raises:
@@ -39,17 +40,43 @@ def chosen(trainer: Trainer, has_pictures: bool, has_sounds: bool) -> Encoders:
     """
     from models.encoders.specs import SpecsEncoder
 
-    settings = trainer.night.settings.embed
-    try:
+    with _usable():
         text = text_encoder(trainer)
         specs = SpecsEncoder.load(_version(trainer, SPECS, trainer.specs))
-        image = _image(trainer, text, settings) if has_pictures else None
-        audio = _audio(trainer, text, settings) if has_sounds else None
+        settings = trainer.night.settings.embed
+        image = _image(trainer, text, settings) if trainer.has_pictures() else None
+        audio = _audio(trainer, text, settings) if trainer.has_sounds() else None
+    return Encoders(text, specs, image, audio)
+
+
+def fresh(trainer: Trainer) -> Encoders:
+    """As `chosen`, after training anew every chosen encoder that is trained here.
+
+    Raises:
+        EncoderUnusable: If one cannot be loaded.
+        NightStopped: If training one fails.
+    """
+    settings = trainer.night.settings.embed
+    with _usable():
+        trainer.specs()
+        if SHOP_BERT in settings.text:
+            trainer.text()
+        text = text_encoder(trainer)
+        if trainer.has_pictures() and settings.image == SHOP_CNN:
+            trainer.image(text)
+        if trainer.has_sounds() and settings.audio == BILSTM:
+            trainer.audio(text)
+    return chosen(trainer)
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    try:
+        yield
     except EncoderError as error:
         raise EncoderUnusable(
             f"[embed]: {error} No vector was written; the lists published last stay."
         ) from None
-    return Encoders(text, specs, image, audio)
 
 
 def text_encoder(trainer: Trainer) -> Encoder[str]:
@@ -73,7 +100,7 @@ def _image(trainer: Trainer, text: Encoder[str], settings: EmbedSettings) -> Enc
 
     if settings.image != SHOP_CNN:
         return HuggingFaceImage(settings.image, settings.allow_download, settings.device)
-    folder = trainer.versions.serving(SHOP_CNN, trainer.night.logical_date) or trainer.image(text)
+    folder = trainer.versions.serving(SHOP_CNN, trainer.first_night) or trainer.image(text)
     return None if folder is None else ShopCnn(folder, settings.device)
 
 
@@ -83,11 +110,11 @@ def _audio(trainer: Trainer, text: Encoder[str], settings: EmbedSettings) -> Enc
 
     if settings.audio != BILSTM:
         return HuggingFaceAudio(settings.audio, settings.allow_download, settings.device)
-    folder = trainer.versions.serving(BILSTM, trainer.night.logical_date)
+    folder = trainer.versions.serving(BILSTM, trainer.first_night)
     if folder is None or space_of(folder) != text.fingerprint:
         folder = trainer.audio(text)
     return None if folder is None else BiLstmAudio(folder, settings.device)
 
 
 def _version(trainer: Trainer, name: str, train: Callable[[], Path]) -> Path:
-    return trainer.versions.serving(name, trainer.night.logical_date) or train()
+    return trainer.versions.serving(name, trainer.first_night) or train()

@@ -7,11 +7,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from handpick.errors import MissingPartition
+from handpick.lake import Lake
 from handpick.night import Night
 
 NUMERIC = (
@@ -31,6 +34,20 @@ Row = dict[str, Any]
 
 _CLAUSE = re.compile(r"[,;:.!?，；：。！？、]+\s*|\n+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+def newest_night(lake: Lake) -> date:
+    """The newest logical date whose marts are built.
+
+    Raises:
+        MissingPartition: If there is none.
+    """
+    dates = lake.dates("marts/dim_item")
+    if not dates:
+        raise MissingPartition(
+            "There are no marts to learn from yet: run a night first, with `handpick run`."
+        )
+    return dates[-1]
 
 
 def items(night: Night) -> pa.Table:

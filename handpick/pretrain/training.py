@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -48,12 +48,20 @@ class Trainer:
         """Where trained encoders are."""
         return Versions(self.night.settings.path(self.night.settings.embed.encoders))
 
+    def has_pictures(self) -> bool:
+        """Whether any phone or query names a picture."""
+        return any(len(rows) > rows["image_path"].null_count for rows in (self.items, self.queries))
+
+    def has_sounds(self) -> bool:
+        """Whether any query names a recording."""
+        return len(self.queries) > self.queries["audio_path"].null_count
+
     def text(self) -> Path:
         """The small BERT."""
         from models.pretraining.shop_bert import pretrain_bert
 
         chosen = self.night.settings.pretraining
-        known = corpus.texts(self.items.to_pylist(), self._typed(), chosen.most_texts, self.night.seed)
+        known = self.texts()
         say(f"  train {SHOP_BERT} on {len(known):,} texts")
         with _finite(), self.versions.writing(SHOP_BERT, self.first_night) as folder:
             trained = pretrain_bert(known, chosen.text, self.night.seed, track)
@@ -78,7 +86,7 @@ class Trainer:
         from models.pretraining.image_views import pretrain_image
 
         chosen = self.night.settings.pretraining
-        pictures, words = self._pictures(chosen.most_pictures)
+        pictures, words = self.pictures()
         if not pictures:
             return None
         say(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
@@ -116,7 +124,12 @@ class Trainer:
         typed: list[str | None] = self.queries["text"].to_pylist()
         return typed
 
-    def _pictures(self, most: int) -> tuple[list[Any], list[str]]:
+    def texts(self) -> list[str]:
+        """What the small BERT learns from."""
+        most = self.night.settings.pretraining.most_texts
+        return corpus.texts(self.items.to_pylist(), self._typed(), most, self.night.seed)
+
+    def pictures(self) -> tuple[list[Any], list[str]]:
         """Readable pictures of phones with the phones' words, and of queries with none, each file once."""
         words = {
             row["image_path"]: corpus.phone_text(row) for row in self.items.to_pylist() if row["image_path"]
@@ -124,19 +137,29 @@ class Trainer:
         for path in self.queries["image_path"].to_pylist():
             if path:
                 words.setdefault(path, "")
+        most = self.night.settings.pretraining.most_pictures
         paths = corpus.evenly(sorted(words), most, self.night.seed)
-        found = {path: picture for path in paths if (picture := self._picture(path)) is not None}
+        found = {path: picture for path in paths if (picture := self.picture(path)) is not None}
         return list(found.values()), [words[path] for path in found]
 
-    def _picture(self, path: str) -> Any:
+    def picture(self, path: str) -> Any:
+        """The prepared picture of a file, None where it is not usable."""
         from models.encoders.image import prepare
+
+        return self._prepared(path, "image", prepare, self.files.limits.max_image_pixels)
+
+    def sound(self, path: str) -> Any:
+        """The prepared sound of a file, None where it is not usable."""
+        from models.encoders.audio import prepare
+
+        return self._prepared(path, "audio", prepare, self.files.embed.audio_seconds)
+
+    def _prepared(self, path: str, kind: str, prepare: Callable[[bytes, Any], Any], limit: float) -> Any:
         from models.encoders.interface import UnreadableMedia
 
-        (key,), _ = self.files.keys([path], "image")
+        (key,), _ = self.files.keys([path], kind)
         try:
-            return (
-                None if key is None else prepare(self.files.content(path), self.files.limits.max_image_pixels)
-            )
+            return None if key is None else prepare(self.files.content(path), limit)
         except UnreadableMedia:
             return None
 

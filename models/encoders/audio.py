@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from models.data import FloatArray
+from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
@@ -89,15 +90,8 @@ class HuggingFaceAudio:
     """
 
     def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
-        from transformers import AutoModel
-
         folder = find(name_or_path, allow_download)
-        try:
-            model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise EncoderError(
-                f"{name_or_path}: not an audio encoder that transformers can load ({error})"
-            ) from None
+        model: Any = load_model(folder, name_or_path, "audio")
         self.is_whisper = model.config.model_type == "whisper"
         if not self.is_whisper and model.main_input_name != "input_values":
             raise EncoderError(f"{name_or_path}: a {model.config.model_type} model hears nothing")

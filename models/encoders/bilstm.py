@@ -16,8 +16,8 @@ from models.encoders.audio import BANDS, log_mel
 from models.encoders.text import batches_of_like_length, mean_over_tokens
 from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
 
-STACKED = 4
-"""Frames read at once: 40 ms, about half a phoneme; four times fewer steps."""
+STACKED = 8
+"""Frames read at once: 80 ms, about a phoneme; eight times fewer steps of the LSTM, which is all its cost."""
 PADDED_FRAMES = 8192
 
 
@@ -38,7 +38,7 @@ class BiLstm(nn.Module):
         self.leave = nn.Linear(4 * hidden, dim)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """`(b, dim)` from `(b, time, 160)` and the number of steps of each row."""
+        """`(b, dim)` from `(b, time, 320)` and the number of steps of each row."""
         packed = pack_padded_sequence(
             self.enter(frames), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
@@ -53,13 +53,13 @@ class BiLstm(nn.Module):
 
 
 def steps_of(bands: Tensor) -> Tensor:
-    """`(time, 160)` from `(frames, 40)`: four frames side by side, the last ones padded with zeros."""
+    """`(time, 320)` from `(frames, 40)`: eight frames side by side, the last ones padded with zeros."""
     missing = -len(bands) % STACKED
     return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED)
 
 
 def padded(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """`(b, longest, 160)` and `(b,)` lengths."""
+    """`(b, longest, 320)` and `(b,)` lengths."""
     lengths = torch.tensor([len(sound) for sound in sounds])
     return nn.utils.rnn.pad_sequence(list(sounds), batch_first=True), lengths
 
@@ -76,15 +76,22 @@ class BiLstmAudio:
         self.name, self.dim = "bilstm", self.module.dim
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
-    @torch.inference_mode()
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1; sounds are `(samples,)` at 16 kHz."""
-        vectors = np.zeros((len(batch), self.dim), np.float32)
-        sounds = [steps_of(log_mel(sound)) for sound in batch]
-        for rows in batches_of_like_length([len(sound) for sound in sounds], PADDED_FRAMES):
-            frames, lengths = padded([sounds[row] for row in rows])
-            vectors[rows] = self.module(frames.to(self.device), lengths).cpu().numpy()
-        return vectors
+        return encode_sounds(self.module, batch, self.device)
+
+
+@torch.inference_mode()
+def encode_sounds(
+    module: BiLstm, batch: Sequence[FloatArray], device: torch.device | None = None
+) -> FloatArray:
+    """`(sounds, dim) float32` of length 1; sounds of like length share a batch."""
+    vectors = np.zeros((len(batch), module.dim), np.float32)
+    sounds = [steps_of(log_mel(sound)) for sound in batch]
+    for rows in batches_of_like_length([len(sound) for sound in sounds], PADDED_FRAMES):
+        frames, lengths = padded([sounds[row] for row in rows])
+        vectors[rows] = module(frames.to(device), lengths).cpu().numpy()
+    return vectors
 
 
 def save_bilstm(module: BiLstm, folder: Path, about: dict[str, Any]) -> None:

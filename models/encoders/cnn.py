@@ -125,14 +125,21 @@ class ShopCnn:
         self.name, self.dim = "cnn", self.module.dim
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
-    @torch.inference_mode()
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1."""
-        vectors = np.zeros((len(batch), self.dim), np.float32)
-        for start in range(0, len(batch), BATCH):
-            part = pixels_of(batch[start : start + BATCH]).to(self.device)
-            vectors[start : start + BATCH] = self.module(part).cpu().numpy()
-        return vectors
+        return encode_pictures(self.module, batch, self.device)
+
+
+@torch.inference_mode()
+def encode_pictures(
+    module: ShopImage, pictures: Sequence[Picture], device: torch.device | None = None
+) -> FloatArray:
+    """`(pictures, dim) float32` of length 1."""
+    vectors = np.zeros((len(pictures), module.dim), np.float32)
+    for start in range(0, len(pictures), BATCH):
+        part = pixels_of(pictures[start : start + BATCH]).to(device)
+        vectors[start : start + BATCH] = module(part).cpu().numpy()
+    return vectors
 
 
 def save_shop_image(module: ShopImage, folder: Path, about: dict[str, Any]) -> None:

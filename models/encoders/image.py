@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.data import FloatArray
+from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
@@ -84,15 +85,8 @@ class HuggingFaceImage:
     """
 
     def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
-        from transformers import AutoModel
-
         folder = find(name_or_path, allow_download)
-        try:
-            self.model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise EncoderError(
-                f"{name_or_path}: not an image encoder that transformers can load ({error})"
-            ) from None
+        self.model: Any = load_model(folder, name_or_path, "image")
         self.is_clip = hasattr(self.model, "get_image_features")
         if not self.is_clip and self.model.main_input_name != "pixel_values":
             raise EncoderError(f"{name_or_path}: a {self.model.config.model_type} model takes no pictures")

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from models.data import FloatArray
-from models.encoders.interface import Encoder, EncoderError
+from models.encoders.hugging_face import load_model, unusable
+from models.encoders.interface import Encoder
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
 PADDED_TOKENS = 4096
@@ -38,16 +39,14 @@ class HuggingFaceText:
         device: str = "auto",
         name: str | None = None,
     ) -> None:
-        from transformers import AutoModel, AutoTokenizer
+        from transformers import AutoTokenizer
 
         folder = find(name_or_path, allow_download)
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise EncoderError(
-                f"{name_or_path}: not a text encoder that transformers can load ({error})"
-            ) from None
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise unusable(name_or_path, "text", error) from None
+        model: Any = load_model(folder, name_or_path, "text")
         # a model of two halves (CLIP) has its text half here; an encoder-decoder only encodes
         model = getattr(model, "text_model", model)
         self.model = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model

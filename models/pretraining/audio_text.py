@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.data import FloatArray
-from models.encoders.audio import log_mel
-from models.encoders.bilstm import BiLstm, padded, steps_of
+from models.encoders.audio import BANDS, log_mel
+from models.encoders.bilstm import STACKED, BiLstm, padded, steps_of
 from models.pretraining.config import AudioPretraining
 from models.pretraining.info_nce import info_nce
 from models.pretraining.loop import Progress, seeded, silent, train
@@ -61,9 +61,9 @@ def varied(steps: Tensor, generator: torch.Generator) -> Tensor:
     pace, place, band, louder = torch.rand(4, generator=generator).tolist()
     wanted = max(1, round(len(steps) * (0.85 + 0.3 * pace)))
     said = nn.functional.interpolate(steps.T[None], wanted, mode="linear", align_corners=False)[0].T.clone()
-    start = int(place * max(1, len(said) - 3))
-    said[start : start + 3] = 0
-    frames = said.reshape(len(said), 4, -1)  # four frames of 40 bands
+    start = int(place * max(1, len(said) - 2))
+    said[start : start + 2] = 0
+    frames = said.reshape(len(said), STACKED, BANDS)
     first = int(band * (frames.shape[2] - 5))
     frames[:, :, first : first + 5] = 0
     return said + 0.2 * louder * torch.randn(said.shape, generator=generator)

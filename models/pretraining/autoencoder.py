@@ -84,9 +84,8 @@ def completed(module: Autoencoder, rows: Rows) -> FloatArray:
     return told
 
 
-def item_vectors(module: Autoencoder) -> FloatArray:
-    """`(width, hidden) float32`: the output layer, where items that occur together are alike."""
-    last = module.decoder[-1]
-    assert isinstance(last, nn.Linear)
-    vectors: FloatArray = last.weight.detach().numpy().copy()
-    return vectors
+@torch.inference_mode()
+def codes(module: Autoencoder, rows: FloatArray) -> FloatArray:
+    """`(n, dim) float32`: what the module keeps of each row."""
+    kept: FloatArray = module.encode(torch.from_numpy(np.asarray(rows, np.float32))).numpy()
+    return kept

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.encoders.hugging_face import be_quiet
 from models.encoders.text import mean_over_tokens
 from models.pretraining.config import TextPretraining
 from models.pretraining.info_nce import info_nce
@@ -35,6 +36,7 @@ class ShopBert:
 
     def save(self, folder: Path) -> None:
         """Write both so that `HuggingFaceText(folder)`, or transformers anywhere, reads them."""
+        be_quiet()
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
