@@ -102,6 +102,15 @@ _ALL = (
         ),
         needs=("gowalla", "movielens-100k"),
     ),
+    Benchmark(
+        "hybrid-s",
+        "the nightly hybrid against every single member at rung S, all users and every slice",
+        "hybrid:measure",
+        (
+            Target("slices_where_a_member_is_better", "slices beyond the interval", at_most=0),
+            Target("hybrid_over_best_member", "x", at_least=1.0),
+        ),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
