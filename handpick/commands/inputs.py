@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handpick.errors import InputError
+
 LogicalDate = Annotated[
     datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
 ]
@@ -40,10 +42,17 @@ def init(
     is_forced: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
 ) -> None:
     """Look at your files or database, propose how they map onto the four sources, and write handpick.toml."""
-    from handpick.land.discover import discover, settings_text
+    from handpick.land.discover import discover
+    from handpick.land.proposed_settings import settings_text
 
-    found = discover(place)
-    text = settings_text(found, place)
+    found, rest = discover(place)
+    if not found:
+        columns = "; ".join(f"{each.where}: {', '.join(each.columns)}" for each in rest)
+        raise InputError(
+            f"nothing in {place} looks like phones, customers, events or queries, and no {out} was written. Columns there: "
+            f"{columns}. See docs/inputs.md for writing the mapping by hand."
+        )
+    text = settings_text(found, place, rest)
     console = Console()
     for proposal in found:
         console.print(_proposal_table(proposal))

@@ -26,15 +26,20 @@ TIMES_IN_TEXT = {
     r"\b((?:19|20)\d{2})\b": "%Y",
 }
 WORDS = {
-    "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale"),
+    "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui", "si", "sí",
+             "sim", "verfügbar", "lieferbar", "auf lager", "disponible", "en stock"),
     "false": ("discontinued", "cancelled", "canceled", "out of stock", "outofstock", "sold out", "rumored", "coming",
-              "unavailable", "inactive", "no", "retired"),
-    "impression": ("show", "shown", "exposure", "display", "impressions"),
-    "view": ("click", "clicked", "pageview", "page_view", "product_view", "detail", "viewed", "pv", "visit"),
-    "cart": ("add_to_cart", "addtocart", "add-to-cart", "add", "basket", "fav", "wishlist", "add to cart"),
-    "purchase": ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout"),
-    "return": ("refund", "returned", "refunded"),
-    "rating": ("review", "rate", "rated", "stars", "feedback"),
+              "unavailable", "inactive", "no", "retired", "nein", "non", "não", "nee", "nicht verfügbar", "ausverkauft",
+              "épuisé", "agotado", "esaurito"),
+    "impression": ("show", "shown", "exposure", "display", "impressions", "angezeigt", "gezeigt"),
+    "view": ("click", "clicked", "pageview", "page_view", "product_view", "detail", "viewed", "pv", "visit", "angesehen", "ansicht",
+             "klick", "geklickt", "vu", "visto"),
+    "cart": ("add_to_cart", "addtocart", "add-to-cart", "add", "basket", "fav", "wishlist", "add to cart", "warenkorb",
+             "panier", "carrito", "carrello"),
+    "purchase": ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout", "gekauft", "kauf",
+                 "bestellt", "bestellung", "achat", "acheté", "compra", "comprado", "acquisto"),
+    "return": ("refund", "returned", "refunded", "retoure", "zurückgegeben", "retour", "devolución", "reso"),
+    "rating": ("review", "rate", "rated", "stars", "feedback", "bewertung", "bewertet", "avis"),
 }  # fmt: skip
 OURS = {word: ours for ours, words in WORDS.items() for word in words}
 SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
@@ -51,9 +56,11 @@ class Completion:
     times: dict[str, str] = field(default_factory=dict)
     patterns: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
+    factors: dict[str, float] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     collected: dict[str, list[str]] = field(default_factory=dict)
     hashed: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     first_per_key: bool = False
 
     def told(self, column: str) -> str:
@@ -93,6 +100,8 @@ def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, lis
     spare = [name for name in samples if name not in mapped.values()]
     if contract.source == "catalog" and "specs" not in mapped and len(spare) >= 5:
         found.collected["specs"] = ["*"]
+    if "price" in mapped and re.search(r"cents?\b|_ct\b|pence|centimes", mapped["price"].lower()):
+        found.factors["price"] = 0.01
     if "price" in mapped and "currency" not in mapped:
         _read_currency(mapped["price"], samples[mapped["price"]], found)
     return found
@@ -107,6 +116,7 @@ def _read_values(column: Column, samples: Sequence[str], found: Completion) -> N
             found.patterns[column.name] = pattern
         if written:
             found.times[column.name] = written
+        found.doubts += _doubts(column.name, written, samples)
     elif column.type == "number":
         _read_numbers(column, samples, found)
     elif column.type == "boolean" or column.one_of:
@@ -135,6 +145,18 @@ def time_form(samples: Sequence[str]) -> tuple[str, str]:
     return "", ""
 
 
+def _doubts(name: str, written: str, samples: Sequence[str]) -> Iterator[str]:
+    """What a person must decide about times: the order of day and month, and the zone."""
+    other = written.replace("%d/%m", "%m/%d")
+    if other != written and all(_is_time(text, other) for text in samples):
+        yield f"{name} may have the month first ({samples[0]}): then times.{name} = '{other}'."
+    says_zone = written.startswith("epoch") or all(
+        re.search(r"(?:Z|[+-]\d{2}:?\d{2})$", text) for text in samples
+    )
+    if any(re.search(r"\d:\d", text) for text in samples) and not says_zone:
+        yield f"{name} states no time zone and is read as UTC. If it is local: timezone = 'Europe/Berlin', say."
+
+
 def _is_time(text: str, form: str) -> bool:
     try:
         return 1970 <= datetime.strptime(text.strip(), form).year < 2100
@@ -158,6 +180,13 @@ def _read_numbers(column: Column, samples: Sequence[str], found: Completion) -> 
 
 
 def _read_words(column: Column, samples: Sequence[str], found: Completion) -> None:
+    if column.type == "boolean" and all(re.fullmatch(r"\d+(\.0+)?", text.strip()) for text in samples):
+        if any(float(text) > 1 for text in samples):  # a number of pieces
+            found.values[column.name] = {
+                **{text: "false" for text in samples if not float(text)},
+                "*": "true",
+            }
+        return
     known = column.one_of or ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0", "1.0", "0.0")
     if all(text.strip().lower() in known for text in samples):
         return
@@ -186,13 +215,14 @@ def _read_currency(theirs: str, samples: Sequence[str], found: Completion) -> No
 
 
 def _share(samples: Sequence[str], fits) -> float:  # type: ignore[no-untyped-def]
-    return sum(bool(fits(text)) for text in samples) / len(samples)
+    return sum(bool(fits(text)) for text in samples) / max(len(samples), 1)
 
 
 def toml_lines(found: Completion, quoted) -> Iterator[str]:  # type: ignore[no-untyped-def]
     """The completion as TOML: keys of the source's own table first, then its tables."""
     if found.first_per_key:
         yield "first_per_key = true"
+    yield from (f"# {doubt}" for doubt in found.doubts)
     if found.hashed:
         yield f"hashed = [{', '.join(quoted(name) for name in found.hashed)}]  # no column is unique: a hash of the row"
     for name, theirs in found.collected.items():
@@ -200,6 +230,8 @@ def toml_lines(found: Completion, quoted) -> Iterator[str]:  # type: ignore[no-u
     for table in ("constants", "times", "patterns", "numbers"):
         for name, value in getattr(found, table).items():
             yield f"{table}.{name} = {quoted(value)}"
+    for name, factor in found.factors.items():
+        yield f"factors.{name} = {factor}"
     for name, mapping in found.values.items():
         pairs = ", ".join(f"{quoted(theirs)} = {quoted(ours)}" for theirs, ours in mapping.items())
         yield f"values.{name} = {{ {pairs} }}"

@@ -12,8 +12,8 @@ import pyarrow as pa
 from handpick.contracts import CONTRACTS, Column, Contract
 from handpick.errors import InputError
 from handpick.land.arrivals import SUFFIXES
-from handpick.land.completions import Completion, completed, toml_lines
-from handpick.land.proposals import name_score
+from handpick.land.completions import OURS, Completion, completed, time_form
+from handpick.land.proposals import name_score, table_score
 from handpick.land.rows import LINE, RAW
 
 LOOKED_AT = 5_000
@@ -34,6 +34,14 @@ class Match:
 
 
 @dataclass(frozen=True)
+class Unplaced:
+    """A file or table that is no source's best, and the names of its columns."""
+
+    where: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A source and the owner's files or table that it most likely is."""
 
@@ -48,13 +56,16 @@ class Proposal:
     def score(self) -> float:
         """How well the source fits, 0 to 1: the mean confidence over its required columns and half of the others."""
         weights = [(1.0 if match.is_required else 0.25, match.confidence) for match in self.matches]
-        return sum(weight * confidence for weight, confidence in weights) / sum(
+        fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
         )
+        found = {match.column for match in self.matches if match.theirs}
+        says_something = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
+        return (0.8 * fit + 0.2 * table_score(self.source, self.table or self.where)) * says_something
 
 
-def discover(place: str) -> list[Proposal]:
-    """One proposal per source that something in the folder, file or database may be, in the sources' order.
+def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
+    """One proposal per source that something in the folder, file or database may be, in the sources' order; and the rest.
 
     Raises:
         InputError: If nothing there can be read as a table.
@@ -78,7 +89,12 @@ def discover(place: str) -> list[Proposal]:
             taken.add(proposal.where)
     if "users" not in best and "events" in best:
         best["users"] = _users_of(best["events"])
-    return [best[source] for source in CONTRACTS if source in best]
+    rest = [
+        Unplaced(where, tuple(column for column in rows.column_names if column not in (RAW, LINE)))
+        for where, rows, _ in tables
+        if where not in taken
+    ]
+    return [best[source] for source in CONTRACTS if source in best], rest
 
 
 def _users_of(events: Proposal) -> Proposal:
@@ -155,66 +171,6 @@ def _unique(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
     return next(iter(likely or fitting), None)
 
 
-def settings_text(proposals: list[Proposal], place: str) -> str:
-    """The proposals as `handpick.toml`; what could not be found is a comment that says so."""
-    lines = [
-        "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the first night.",
-        "",
-    ]
-    for proposal in proposals:
-        lines.append(f"[sources.{proposal.source}]")
-        if proposal.table:
-            lines += [
-                f"url = {_quoted(place)}",
-                'format = "sql"',
-                f"query = {_quoted(f'select * from {proposal.table}')}",
-            ]
-        else:
-            lines.append(f"path = {_quoted(proposal.where)}")
-        lines += _mapping(proposal)
-    for source in CONTRACTS:
-        if source not in {proposal.source for proposal in proposals}:
-            lines += [
-                f"# Nothing here looks like {source}. Where you have them: name their path, and take this away.",
-                f"[sources.{source}]",
-                'needed = "never"',
-                "",
-            ]
-    return "\n".join(lines)
-
-
-def _mapping(proposal: Proposal) -> list[str]:
-    completion = proposal.completion
-    missing = [
-        match.column
-        for match in proposal.matches
-        if match.is_required and not match.theirs and not completion.told(match.column)
-    ]
-    lines = [
-        f"# Not found, and needed: {column}. Name your column, or set constants.{column} = '...'"
-        for column in missing
-    ]
-    if completion.first_per_key:
-        lines.append("# There is no table of customers, so they are taken from the events, each once.")
-    if "consent" in completion.constants:
-        lines.append("# Set consent to true only if you may make lists for these customers.")
-    lines += toml_lines(completion, _quoted)
-    for match in proposal.matches:
-        if match.theirs and match.theirs != match.column:
-            samples = re.sub(r"[\x00-\x1f\x7f]", " ", ", ".join(match.samples))
-            lines.append(
-                f"columns.{match.column} = {_quoted(match.theirs)}  # {match.confidence:.0%}: {samples}"
-            )
-    lines += [f"columns.{mine} = {_quoted(theirs)}" for mine, theirs in completion.columns.items()]
-    return [*lines, ""]
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string of the text."""
-    shown = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found.group()):04x}", shown) + '"'
-
-
 def _samples(rows: pa.Table, column: str) -> list[str]:
     """The first different values that hold something."""
     values = (value for value in rows.column(column).to_pylist() if value is not None and value.strip())
@@ -222,24 +178,28 @@ def _samples(rows: pa.Table, column: str) -> list[str]:
 
 
 def _value_score(column: Column, samples: list[str]) -> float:
-    """The share of samples that the contract would take."""
+    """The share of samples that the contract would take, at once or read as the completion proposes."""
     if not samples:
         return 0.0
+    if column.type in ("timestamp", "date") and any(time_form(samples)):
+        return 0.9
     return sum(_fits(column, sample.strip()) for sample in samples) / len(samples)
 
 
-def _fits(column: Column, text: str) -> bool:
+def _fits(column: Column, text: str) -> float:
     if column.type == "number":
-        return re.fullmatch(r"[+-]?\d+(\.\d+)?", text) is not None
+        is_amount = len(text) < 24 and any(char.isdigit() for char in text)
+        return 1.0 if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else 0.8 * is_amount
     if column.type in ("timestamp", "date"):
-        return re.match(r"\d{4}-\d{2}-\d{2}", text) is not None
+        return float(re.match(r"\d{4}-\d{2}-\d{2}", text) is not None)
     if column.type == "boolean":
-        return text.lower() in {"true", "false", "t", "f", "yes", "no", "y", "n", "1", "0"}
+        known = {"true", "false", "t", "f", "yes", "no", "y", "n"}
+        return float(text.lower() in known or text.isdigit()) or 0.9 * (OURS.get(text.lower()) in known)
     if column.type == "json":
-        return text.startswith("{")
+        return float(text.startswith("{"))
     if column.one_of:
-        return text.lower() in column.one_of
-    return re.fullmatch(column.pattern, text) is not None if column.pattern else True
+        return float(text.lower() in column.one_of) or 0.9 * (OURS.get(text.lower()) in column.one_of)
+    return float(re.fullmatch(column.pattern, text) is not None) if column.pattern else 1.0
 
 
 def _folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,9 @@ from handpick.land.encoding import encoding_of, text_of
 from handpick.land.rows import LINE, with_broken
 
 FIRST_LINES = 20
+WRAPPED = re.compile(r'\{\s*"(?:data|items|results?|rows|records|hits|value|list|[a-z]+s)"\s*:\s*\[')
+"""How a document on a single line begins if it is a list of rows with a name, and not a row."""
+
 Piece = tuple[int, str]
 """A line number and the text that starts there."""
 
@@ -37,13 +41,11 @@ def read_json(path: Path) -> pa.Table:
 
 
 def _is_line_by_line(path: Path, encoding: str) -> bool:
-    """Whether any of the first lines is an object by itself."""
-    for tried, (_, text) in enumerate(_lines(path, encoding)):
-        if _object(text) is not None:
-            return True
-        if tried == FIRST_LINES:
-            break
-    return False
+    """Whether any of the first lines is an object by itself, and not the only one, wrapped around all rows."""
+    first = list(islice(_lines(path, encoding), FIRST_LINES + 1))
+    if len(first) == 1 and WRAPPED.match(first[0][1]) and _unwrapped(first[0][1]) != first[0][1]:
+        return False
+    return any(_object(text) is not None for _, text in first)
 
 
 def _table(pieces: Iterator[Piece]) -> pa.Table:

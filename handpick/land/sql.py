@@ -31,7 +31,12 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
         if previous
         else None
     )
-    bounds = {"since": since or datetime(1970, 1, 1, tzinfo=night.as_of.tzinfo), "until": night.as_of}
+    first = datetime(1970, 1, 1, tzinfo=night.as_of.tzinfo)
+    bounds = {
+        "since": since or first,
+        "late": since - timedelta(days=contract.late_days or 0) if since else first,
+        "until": night.as_of,
+    }
     wanted = {name: value for name, value in bounds.items() if f":{name}" in settings.query}
     try:
         engine = create_engine(settings.url.get_secret_value())

@@ -60,7 +60,11 @@ class SourceSettings(Section):
         {}, description="Numbers are multiplied by this, such as `price = 0.01` for prices in cents."
     )
     url: SecretStr | None = Field(None, description="SQLAlchemy URL of a database, for `format = 'sql'`.")
-    query: str = Field("", description="Query for `sql`; `:since` and `:until` are the night's bounds (UTC).")
+    query: str = Field(
+        "",
+        description="Query for `sql`; `:since` and `:until` are the night's bounds (UTC), `:late` lies before `:since` by "
+        "the days that the contract lets rows come late; rows that an earlier night has are told apart by their key.",
+    )
 
 
 class SourcesSettings(Section):

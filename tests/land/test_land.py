@@ -232,7 +232,8 @@ def test_columns_that_the_contract_does_not_know_are_kept_aside_and_reported(
 def test_init_proposes_a_mapping_that_check_can_use(tmp_path: Path) -> None:
     import tomllib
 
-    from handpick.land.discover import discover, settings_text
+    from handpick.land.discover import discover
+    from handpick.land.proposed_settings import settings_text
 
     (tmp_path / "phones.csv").write_text(
         "sku,name,maker,cost,availability,modified\nA1,One,Acme,99,yes,2026-01-01\n"
@@ -240,7 +241,7 @@ def test_init_proposes_a_mapping_that_check_can_use(tmp_path: Path) -> None:
     (tmp_path / "clicks.csv").write_text(
         "uuid,customer_id,sku,action,ts\n1,c1,A1,view,2026-01-01T00:00:00Z\n"
     )
-    found = discover(str(tmp_path))
+    found, _ = discover(str(tmp_path))
     proposed = tomllib.loads(settings_text(found, str(tmp_path)))["sources"]
     assert proposed["catalog"]["columns"] == {
         "item_id": "sku",

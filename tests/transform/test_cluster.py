@@ -53,6 +53,7 @@ def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
         **os.environ,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "SPARK_SCALA_VERSION": "2.13",  # what Spark's own start scripts export
     }
     with (
         log.open("wb") as sink,

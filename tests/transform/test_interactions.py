@@ -103,9 +103,10 @@ def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: Sp
             ("ib", "bot", "p1", "impression", 1.0, 0),
             ("vb", "bot", "p1", "view", None, 1),
             ("vc", "bot", "p1", "view", None, 2),
+            ("vd", "bot", "p1", "view", None, 3),
         )
     )
-    found = position_counts(flagged(rows, 1)).collect()
+    found = position_counts(flagged(rows, 2)).collect()
     assert sorted(tuple(row) for row in found) == [(1, 1, 0), (2, 2, 1)]
 
 
