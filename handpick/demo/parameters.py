@@ -15,8 +15,6 @@ NOMINAL_DAYS = 60
 """The window for which a rung's users, phones and events are counted; sign-ups and launches go on at that rate."""
 
 DEFAULT_END = date(2026, 3, 1)
-EVENTS_PER_SESSION = 9.15
-"""Rows that a session writes on average, measured; turns a rung's events into sessions."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Rung:
         brands, lines_per_brand: How the catalogue is organised.
         pixels: Side of the drawn square pictures.
         shelf: How many phones one group of sessions chooses among; keeps the work of a big shop in bounds.
+        events_per_session: Events of the window over expected sessions, measured; turns events into sessions.
     """
 
     users: int
@@ -37,6 +36,7 @@ class Rung:
     lines_per_brand: int
     pixels: int = 112
     shelf: int = 6000
+    events_per_session: float = 9.15
 
     @property
     def launches_per_day(self) -> float:
@@ -62,8 +62,24 @@ class Rung:
 RUNGS = {
     "XS": Rung(users=200, phones=120, events=5_000, brands=8, lines_per_brand=3),
     "S": Rung(users=5_000, phones=600, events=150_000, brands=14, lines_per_brand=5),
-    "M": Rung(users=100_000, phones=5_000, events=5_000_000, brands=32, lines_per_brand=12, pixels=96),
-    "L": Rung(users=1_000_000, phones=50_000, events=50_000_000, brands=60, lines_per_brand=40, pixels=96),
+    "M": Rung(
+        users=100_000,
+        phones=5_000,
+        events=5_000_000,
+        brands=32,
+        lines_per_brand=12,
+        pixels=96,
+        events_per_session=15.2,
+    ),
+    "L": Rung(
+        users=1_000_000,
+        phones=50_000,
+        events=50_000_000,
+        brands=60,
+        lines_per_brand=40,
+        pixels=96,
+        events_per_session=15.2,
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from handpick.demo.arrays import Bools, Doubles, Ints
-from handpick.demo.parameters import EVENTS_PER_SESSION, NOMINAL_DAYS, Plan
+from handpick.demo.parameters import NOMINAL_DAYS, Plan
 from handpick.demo.phones import FINISHES, HIDDEN, LAYOUTS
 from handpick.demo.words import PERSONAS
 
@@ -144,4 +144,4 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
 def mean_sessions(plan: Plan) -> float:
     """Sessions a day of an average active user, so that the rung's number of events comes out."""
     acting = 0.66 * (plan.size.first_users + plan.size.users) / 2
-    return plan.size.events / NOMINAL_DAYS / EVENTS_PER_SESSION / acting
+    return plan.size.events / NOMINAL_DAYS / plan.size.events_per_session / acting
