@@ -15,9 +15,9 @@ from psycopg.rows import class_row
 
 from handpick.config import Settings
 from handpick.errors import ServingError
-from handpick.serving.connection import connect
+from handpick.serving.reading import reading
 from handpick.serving.relations import RELATIONS
-from handpick.serving.schema import ensure_schema, statement
+from handpick.serving.schema import statement
 
 LOCK_SECONDS = 600
 DRAIN_SECONDS = 5.0
@@ -41,9 +41,12 @@ class Version:
 
 
 def versions(settings: Settings) -> list[Version]:
-    """Versions that can be read or rolled back to, newest first."""
-    with connect(settings) as connection:
-        ensure_schema(connection, settings)
+    """Versions that can be read or rolled back to, newest first.
+
+    Raises:
+        ServingError: If the database does not answer, or nothing was ever published to it.
+    """
+    with reading(settings) as connection:
         return read_versions(connection, settings.serving.schema_name)
 
 
@@ -66,9 +69,10 @@ def rollback(settings: Settings, version: int | str | None = None) -> int:
     Raises:
         ServingError: If there is no such version; the pointer is not moved.
     """
-    with connect(settings) as connection:
-        ensure_schema(connection, settings)
+    with reading(settings) as connection:
         connection.commit()
+        # Otherwise reading the versions would open a transaction, and the move be a part of it that is undone below.
+        connection.autocommit = True
         with publishing(connection, settings.serving.schema_name):
             kept = read_versions(connection, settings.serving.schema_name)
             target = _target(kept, version)
