@@ -2,10 +2,15 @@
     must not make dbt parse everything anew. -#}
 {% macro tonight() -%}
     {%- if execute -%}
-        cast('{{ var("logical_date", none) or env_var("HANDPICK_LOGICAL_DATE") }}' as date)
+        cast('{{ night() }}' as date)
     {%- else -%}
         cast('2000-01-01' as date)
     {%- endif -%}
+{%- endmacro %}
+
+{#- The same in ISO form, for places where SQL takes only a literal. -#}
+{% macro night() -%}
+    {{- var("logical_date", none) or env_var("HANDPICK_LOGICAL_DATE") -}}
 {%- endmacro %}
 
 {#- The first day of a window of whole days that ends with the given day. -#}

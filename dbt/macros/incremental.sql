@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 {% macro spark__forget_tonight() -%}
-    alter table {{ this }} drop if exists partition (logical_date = {{ tonight() }})
+    alter table {{ this }} drop if exists partition (logical_date = date '{{ night() }}')
 {%- endmacro %}
 
 {#- Tonight's partition of a source on an ordinary run; all nights so far when a table is built from nothing. -#}

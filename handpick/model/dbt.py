@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 FAILED = ("error", "fail", "runtime error")
+SCHEMA = "warehouse"
 LOCKED = "Could not set lock on file"
 
 
@@ -37,13 +39,25 @@ def build(night: Night) -> None:
     left_out = ["unit_test", *([] if settings.warehouse.tests else ["test"])]
     arguments = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
     if settings.warehouse.target == "spark":
-        from handpick.spark import session
-
-        session(settings)  # dbt joins the session that is there
+        open_database(settings)
     with alone(settings), environment_of(environment(settings, night.logical_date)):
         outcome = invoke(settings, "build", *arguments)
     if not outcome.success:
         raise WarehouseError(_why(night, outcome))
+
+
+def open_database(settings: Settings) -> None:
+    """Start the Spark session that dbt joins, with a database beside the DuckDB file unless its catalog has one.
+
+    A catalog in memory forgets its tables when the process ends; their files are taken away, and built anew from the lake.
+    """
+    from handpick.spark import session
+
+    spark = session(settings)
+    if not spark.catalog.databaseExists(SCHEMA):
+        folder = settings.path(settings.warehouse.path).with_suffix(".spark")
+        shutil.rmtree(folder, ignore_errors=True)
+        spark.sql(f"CREATE DATABASE {SCHEMA} LOCATION '{folder.as_uri()}'")
 
 
 def invoke(settings: Settings, command: str, *arguments: str, target: Path | None = None) -> dbtRunnerResult:

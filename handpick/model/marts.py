@@ -12,13 +12,12 @@ import pyarrow.dataset as ds
 
 from handpick.lake import digest_of
 from handpick.ledger import Flow
-from handpick.model.dbt import WarehouseError, alone
+from handpick.model.dbt import SCHEMA, WarehouseError, alone
 from handpick.night import Night
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA = "warehouse"
 NIGHT = "logical_date"
 
 

@@ -126,13 +126,9 @@ class Shop:
         for name, rows in self._clean(night, fresh).items():
             night.lake.write(f"clean/{name}", night.logical_date, pa.Table.from_pylist(rows, _schema(name)))
         self._write_valid(night, fresh)
-        result = StageResult(
-            "transform",
-            night.logical_date,
-            "",
-            (Flow("queries", 9, 7, {"too old": 2}), Flow("items", 3, 3)),
-            "",
-        )
+        queries, items = sum(event.kind == "query" for event in fresh), len(self.items)
+        flows = (Flow("queries", queries + 2, queries, {"too old": 2}), Flow("items", items, items))
+        result = StageResult("transform", night.logical_date, "", flows, "")
         file = night.result_file("transform")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(result.to_json())
@@ -170,7 +166,7 @@ class Shop:
                     "item_id": self.items[one],
                     "other_item_id": self.items[1 - one],
                     "co_view_count": 3,
-                    "co_purchase_count": one,
+                    "co_purchase_count": 1,
                 }
                 for one in (0, 1)
             ],
