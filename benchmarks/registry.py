@@ -111,6 +111,48 @@ _ALL = (
             Target("hybrid_over_best_member", "x", at_least=1.0),
         ),
     ),
+    Benchmark(
+        "fuzz",
+        "2,400 damaged files through landing and validation",
+        "fuzz:measure",
+        (
+            Target("crashed", "files", at_most=0),
+            Target("files_that_lost_a_good_row", "files", at_most=0),
+            Target("files_that_do_not_balance", "files", at_most=0),
+            Target("files", "files", at_least=2000),
+        ),
+    ),
+    Benchmark(
+        "validation-m",
+        "validation with quarantine of rung M's 5 million events",
+        "validation_m:measure",
+        (
+            Target("validation_seconds", "s", at_most=60),
+            Target("over_read_and_write", "x reading and writing", at_most=1.5),
+            Target("faster_than_gx", "x Great Expectations' row rules", at_least=5),
+        ),
+    ),
+    Benchmark(
+        "spark-peer",
+        "the transforms on Spark against the same logic in DuckDB, one process, rung M",
+        "spark_peer:measure",
+        (Target("over_duckdb", "x DuckDB", at_most=2.0), Target("tables_that_differ", "tables", at_most=0)),
+    ),
+    Benchmark(
+        "features-m",
+        "landing to features at rung M, first night, and second with one day's new data",
+        "features_m:measure",
+        (
+            Target("first_seconds", "s", at_most=360),
+            Target("second_share_of_first", "of the first", at_most=0.2),
+        ),
+    ),
+    Benchmark(
+        "growth",
+        "landing to features at rungs S, M and L: the exponent of time over rows, a constant apart",
+        "features_m:growth",
+        (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}

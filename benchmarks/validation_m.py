@@ -7,6 +7,7 @@ for across nights, are checked by ours only.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import warnings
@@ -28,7 +29,7 @@ def measure() -> dict[str, Any]:
     from handpick.spark import session
     from handpick.validate.rows import validate_source
 
-    with settings("M", spark={"driver_memory": MEMORY}) as chosen:
+    with settings(os.environ.get("RUNG", "M"), spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)
         land.run(night)
         spark = session(chosen)

@@ -13,6 +13,7 @@ from handpick.contracts.rules import HARMLESS
 from handpick.errors import NightStopped
 from handpick.ledger import Flow
 from handpick.night import Night
+from handpick.validate.retyped import proposal
 
 STAYS = "Last night's lists stay current"
 
@@ -59,7 +60,7 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     if share > limits.stop_share:
         raise NightStopped(
             f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
-            f"{limits.stop_share:.0%}: {told}. {next_step} validation.stop_share, and run the night again."
+            f"{limits.stop_share:.0%}: {told}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"
         )
     if share > limits.warn_share:
         warnings.append(f"{share:.1%} of {flow.source} were quarantined: {told}")

@@ -156,6 +156,17 @@ def test_rows_of_an_earlier_night_are_set_aside_and_changed_ones_say_so(judged: 
     assert [row["event_id"] for row in valid(night, "events")] == ["e900"]
 
 
+def test_a_column_that_is_written_another_way_stops_with_the_settings_that_read_it(
+    night: MakeNight, tmp_path: Path, spark: Any
+) -> None:
+    rows = shop()
+    rows["events"] = [event(number, occurred_at=f"10.01.2026 {number:02d}:00") for number in range(20)]
+    bring(tmp_path, rows)
+    land.run(night())
+    with pytest.raises(NightStopped, match=r'another way now.*times.occurred_at = "%d.%m.%Y %H:%M"'):
+        validate.run(night())
+
+
 def test_too_many_bad_rows_stop_the_night_in_one_line_that_says_which_and_where(judged: Any) -> None:
     rows = shop()
     rows["users"] += [user(number, consent="perhaps") for number in range(10, 14)]

@@ -1,0 +1,102 @@
+"""From landing to features, as tasks run it: a process a stage; rung M's first and second night, and growth over rungs.
+
+The first night takes all days of the shop but its last, the second the last day's files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from typing import Any
+
+from benchmarks.rungs import LAST_DAY, settings
+
+STAGES = ("land", "validate", "transform", "model", "embed", "features")
+MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of the first night and of the second, and their ratio; at rung M, or RUNG from the environment."""
+    rung = os.environ.get("RUNG", "M")
+    first, second = _nights(rung, [LAST_DAY - timedelta(days=1), LAST_DAY])
+    return {
+        "rung": rung,
+        "first_seconds": first["seconds"],
+        "second_seconds": second["seconds"],
+        "second_share_of_first": second["seconds"] / first["seconds"],
+        "peak_mib": max(first["peak_mib"], second["peak_mib"]),
+        **{f"first_{stage}_seconds": first[stage] for stage in STAGES},
+        **{f"second_{stage}_seconds": second[stage] for stage in STAGES},
+    }
+
+
+def growth() -> dict[str, Any]:
+    """Seconds and memory of the first night at each rung (RUNGS, by default S, M and L), and the fitted exponent."""
+    rungs = os.environ.get("RUNGS", "S,M,L").split(",")
+    nights = {rung: _nights(rung, [LAST_DAY])[0] for rung in rungs}
+    points = [(nights[rung]["rows"], nights[rung]["seconds"]) for rung in rungs]
+    exponent, constant = fitted(points)
+    return {
+        "exponent": exponent,
+        "constant_seconds": constant,
+        "largest_peak_gib": max(night["peak_mib"] for night in nights.values()) / 1024,
+        **{f"{rung}_events": night["rows"] for rung, night in nights.items()},
+        **{f"{rung}_seconds": night["seconds"] for rung, night in nights.items()},
+        **{f"{rung}_{stage}_seconds": night[stage] for rung, night in nights.items() for stage in STAGES},
+    }
+
+
+def fitted(points: list[tuple[float, float]]) -> tuple[float, float]:
+    """Exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by least squares of relative errors.
+
+    Args:
+        points: Rows and seconds of at least three sizes.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    rows, seconds = (np.array(column, float) for column in zip(*points, strict=True))
+    scale = rows / rows.max()
+    tried = []
+    for exponent in np.linspace(0.3, 2.0, 341):
+        parts = np.stack([np.ones_like(scale), scale**exponent], axis=1) / seconds[:, None]
+        (constant, _), error = nnls(parts, np.ones_like(seconds))
+        tried.append((round(float(error), 9), float(exponent), float(constant)))
+    _, exponent, constant = min(tried)
+    return exponent, constant
+
+
+def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
+    """Each night's seconds in all and by stage, its largest process and the events it read."""
+    with settings(rung) as chosen:
+        config = chosen.home / "handpick.toml"
+        lake = {name: str(getattr(chosen.lake, name)) for name in ("root", "landing", "media", "truth")}
+        lines = ["[lake]", *(f'{name} = "{path}"' for name, path in lake.items())]
+        config.write_text("\n".join([*lines, "[spark]", f'driver_memory = "{MEMORY[rung]}"', ""]))
+        return [_night(config, chosen.home / "lake", day) for day in days]
+
+
+def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for stage in STAGES:
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "handpick.cli", stage, "--date", str(day)],
+            env={**os.environ, "HANDPICK_CONFIG": str(config)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{stage} of {day} failed:\n{done.stderr[-3000:]}")
+        found[stage] = time.perf_counter() - began
+    folder = lake / "ledger" / f"logical_date={day}"
+    results = {stage: json.loads((folder / f"{stage}.json").read_text()) for stage in STAGES}
+    events = next(flow for flow in results["land"]["flows"] if flow["source"] == "events")
+    return {
+        **found,
+        "seconds": sum(found.values()),
+        "rows": events["rows_in"],
+        "peak_mib": max(result["notes"]["peak_mib"] for result in results.values()),
+    }

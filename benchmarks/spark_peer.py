@@ -1,0 +1,146 @@
+"""The transform of a night's events on Spark against the same logic in one DuckDB process, on the same valid rows.
+
+The peer does sessions, bots, places of impressions, weights, co-views, and daily counts by item and by user, and writes
+the same tables as Parquet. What it wrote is compared with what Spark wrote before any ratio is told.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+MEMORY = {"XS": "1g", "S": "1g", "M": "6g", "L": "10g"}
+SIGNALS = "('view', 'cart', 'purchase')"
+TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of the transform stage on Spark and of the peer in DuckDB, loading apart; at rung M, or RUNG."""
+    from benchmarks.rungs import LAST_DAY, settings
+    from handpick import land, transform
+    from handpick.contracts import CONTRACTS
+    from handpick.night import Night
+    from handpick.spark import session
+    from handpick.validate.rows import validate_source
+
+    rung = os.environ.get("RUNG", "M")
+    with settings(rung, spark={"driver_memory": MEMORY[rung]}) as chosen:
+        night = Night(chosen, LAST_DAY)
+        land.run(night)
+        spark = session(chosen)
+        for contract in CONTRACTS.values():
+            validate_source(spark, night, contract)
+        began = time.perf_counter()
+        transform.run(night)
+        spark_seconds = time.perf_counter() - began
+        peer = chosen.home / "peer"
+        peer.mkdir()
+        began = time.perf_counter()
+        duckdb_peer(night, peer)
+        peer_seconds = time.perf_counter() - began
+        differing = _differing(night, peer)
+        rows = night.lake.read("clean/interactions", LAST_DAY, ["event_id"]).num_rows
+    return {
+        "over_duckdb": spark_seconds / peer_seconds,
+        "spark_seconds": spark_seconds,
+        "duckdb_seconds": peer_seconds,
+        "tables_that_differ": len(differing),
+        "rung": rung,
+        "events": rows,
+    }
+
+
+def duckdb_peer(night: Any, out: Path) -> None:
+    """Write interactions, co-views, and daily counts of one first night with DuckDB alone."""
+    import duckdb
+
+    chosen = night.settings.transform
+    events = night.lake.partition("valid/events", night.logical_date) / "*.parquet"
+    items = night.lake.partition("clean/items", night.logical_date) / "*.parquet"
+    weight = " ".join(f"when event_type = '{name}' then {value}" for name, value in chosen.weights.items())
+    database = duckdb.connect()
+    database.execute("set threads to 2; set timezone = 'UTC'")
+    database.execute(
+        f"""
+        create temp table visits as
+        with rows as (select *, nullif(trim(session_id), '') as given from '{events}'),
+        silences as (select *, occurred_at - lag(occurred_at) over w as silence from rows
+          window w as (partition by user_id, given is null order by occurred_at, event_id)),
+        numbered as (select *, sum((silence is null or silence > interval {chosen.session_gap_minutes} minute)::int) over
+          (partition by user_id, given is null order by occurred_at, event_id rows unbounded preceding) as visit
+          from silences),
+        named as (select * replace (coalesce(given, user_id || '-' || floor(epoch(min(occurred_at) over
+          (partition by user_id, given is null, visit)))::bigint) as session_id) from numbered),
+        busy as (select distinct user_id from rows where event_type <> 'impression'
+          group by user_id, date_trunc('hour', occurred_at) having count(*) > {chosen.bot_events_per_hour}),
+        places as (select named.*, busy.user_id is not null as is_bot,
+          case when event_type = 'impression' and value >= 1 then least(value, 100)::int end as position
+          from named left join busy using (user_id))
+        select event_id, user_id, item_id, event_type, value, occurred_at, session_id, list_version, position,
+          case when event_type <> 'impression' then last_value(position ignore nulls) over
+            (partition by user_id, session_id, item_id order by occurred_at,
+             case when event_type = 'impression' then 0 else 1 end, event_id
+             rows between unbounded preceding and current row) end as shown_position, is_bot
+        from places"""
+    )
+    exponent = _exponent(database, chosen)
+    copies = {
+        "interactions": f"""select * exclude (is_bot), round(case
+            when event_type in {SIGNALS} then (case {weight} else 0 end) *
+              least(coalesce(shown_position, 1)::double ** {exponent}, {chosen.max_position_boost})
+            when event_type = 'rating' then (case {weight} else 0 end) *
+              coalesce((least(greatest(value, 1.0), 5.0) - 3.0) / 2.0, 0.0)
+            else (case {weight} else 0.0 end) end, 6) as weight, is_bot
+          from visits order by user_id, occurred_at, event_id""",
+        "item_pairs": f"""with firsts as (select user_id, session_id, item_id, min(occurred_at) as at from visits
+            where not is_bot and event_type = 'view' group by all),
+          kept as (select * from firsts qualify row_number() over (partition by user_id, session_id
+            order by at, item_id) <= {chosen.max_session_items})
+          select a.item_id, b.item_id as other_item_id, count(*) as co_view_count
+          from kept a join kept b using (user_id, session_id) where a.item_id <> b.item_id group by all order by all""",
+        "item_daily": f"""select item_id, occurred_at::date as event_date, {_counts()} from visits where not is_bot
+          group by all order by all""",
+        "user_daily": f"""select user_id, occurred_at::date as event_date, {_counts()},
+            coalesce(sum(price::decimal(18, 2)) filter (event_type = 'view'), 0)::double as viewed_price_sum
+          from visits left join (select item_id, price from '{items}') using (item_id) where not is_bot
+          group by all order by all""",
+    }
+    for name, query in copies.items():
+        database.execute(f"copy ({query}) to '{out / name}.parquet' (compression zstd)")
+
+
+def _counts() -> str:
+    return ", ".join(f"count(*) filter (event_type = '{name}') as {name}_count" for name in TYPES)
+
+
+def _exponent(database: Any, chosen: Any) -> float:
+    from handpick.transform.interactions import position_exponent
+
+    counts = database.execute(
+        """select position, shown, coalesce(clicked, 0) from
+           (select position, count(*) as shown from visits where position is not null and not is_bot group by 1)
+           left join (select shown_position as position, count(*) as clicked from visits
+             where event_type = 'view' and shown_position is not null and not is_bot group by 1) using (position)"""
+    ).fetchall()
+    return position_exponent(counts, chosen.min_position_impressions, chosen.default_position_exponent)
+
+
+def _differing(night: Any, peer: Path) -> list[str]:
+    """Tables of the peer that hold other rows than Spark's."""
+    import duckdb
+
+    found = []
+    for file in sorted(peer.glob("*.parquet")):
+        ours = night.lake.partition(f"clean/{file.stem}", night.logical_date) / "*.parquet"
+        columns = [name for (name, *_) in duckdb.sql(f"describe select * from '{file}'").fetchall()]
+        listed = ", ".join(columns)
+        only = " where co_view_count > 0" if file.stem == "item_pairs" else ""
+        count = duckdb.sql(
+            f"""select count(*) from ((select {listed} from '{ours}'{only} except select {listed} from '{file}')
+                union all (select {listed} from '{file}' except select {listed} from '{ours}'))"""
+        ).fetchone()
+        if count and count[0]:
+            found.append(file.stem)
+    return found
