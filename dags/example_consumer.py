@@ -1,6 +1,8 @@
-"""An example of a downstream DAG: runs whenever a new list version is current, and reads it as a consumer would."""
+"""An example of a downstream DAG: runs whenever a new list version is current, and hands its lists on, by segment."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from airflow.sdk import dag, task
 from stage_task import PUBLISHED, without_traceback
@@ -9,20 +11,51 @@ from stage_task import PUBLISHED, without_traceback
 @dag(schedule=[PUBLISHED], catchup=False, doc_md=__doc__, tags=["handpick", "example"])
 def example_consumer():
     @task
-    def count_lists() -> dict[str, int]:
-        """How many users have a list tonight, by source."""
+    def current_version() -> dict[str, Any]:
+        """What is current, by SQL as the role of the consumers: version, night, users by source."""
         from handpick.config import load
         from handpick.serving.connection import connect
+        from handpick.serving.schema import statement
 
-        query = "select source, count(distinct user_id) from serving.recommendations group by source order by source"
-
-        def read() -> dict[str, int]:
-            with connect(load()) as connection:
-                return {str(source): int(users) for source, users in connection.execute(query)}
+        def read() -> dict[str, Any]:
+            settings = load()
+            with connect(settings, reader=True) as connection:
+                schema = settings.serving.schema_name
+                query = "select version, logical_date from {schema}.current_version join {schema}.list_versions using (version)"
+                version, day = connection.execute(statement(query, schema=schema)).fetchone()
+                query = "select source, count(distinct user_id) from {schema}.recommendations group by 1 order by 1"
+                users = dict(connection.execute(statement(query, schema=schema)).fetchall())
+            return {"version": version, "logical_date": day.isoformat(), "users_by_source": users}
 
         return without_traceback(read)
 
-    count_lists()
+    @task
+    def hand_on(current: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The night's files for those who do not read SQL: for each segment its file, users and rows."""
+        from datetime import date
+
+        import pyarrow.parquet as pq
+
+        from handpick.config import load
+        from handpick.night import Night
+
+        def read() -> dict[str, dict[str, Any]]:
+            night = Night(load(), date.fromisoformat(current["logical_date"]))
+            folder = night.lake.partition("exports", night.logical_date) / "recommendations"
+            files = {file.stem: file for file in sorted(folder.glob("*.parquet"))}
+            tables = {segment: pq.read_table(file, columns=["user_id"]) for segment, file in files.items()}
+            return {
+                segment: {
+                    "file": str(files[segment].with_suffix(".csv")),
+                    "users": len(table["user_id"].unique()),
+                    "rows": len(table),
+                }
+                for segment, table in tables.items()
+            }
+
+        return without_traceback(read)
+
+    hand_on(current_version())
 
 
 example_consumer()
