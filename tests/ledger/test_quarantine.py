@@ -124,3 +124,30 @@ def test_rows_that_are_nowhere_stop_the_night_at_the_stage_that_lost_them(judged
     with pytest.raises(LedgerImbalance, match="after validate: land wrote 0 rows of events, validate read 2"):
         settle(judged, "validate")
     assert judged.lake.read("ledger_flows", DAY).num_rows == 3
+
+
+def test_each_rules_rate_is_followed_over_the_nights(night: Callable[[date], Night]) -> None:
+    from handpick.quarantine.balance import SCHEMA
+    from handpick.validate.trends import rule_rates
+
+    def line(day: date, reason: str | None, rows: int) -> dict[str, Any]:
+        flow = {
+            "stage": "validate",
+            "source": "events",
+            "rows_in": 10,
+            "rows_out": 10 - rows,
+            "rows_dropped": rows,
+        }
+        return {**flow, "logical_date": day, "reason": reason, "reason_rows": rows}
+
+    lake = night(NEXT).lake
+    kept = {DAY: [line(DAY, "missing user_id", 1)], NEXT: [line(NEXT, "unparsable line", 2)]}
+    later = date(2026, 1, 12)
+    kept[later] = [line(later, None, 0)]
+    for day, lines in kept.items():
+        lake.write("ledger_flows", day, pa.Table.from_pylist(lines, schema=SCHEMA))
+    assert rule_rates(night(later)) == {
+        "events: unparsable line": {"2026-01-10": 0.0, "2026-01-11": 20.0, "2026-01-12": 0.0},
+        "events: missing user_id": {"2026-01-10": 10.0, "2026-01-11": 0.0, "2026-01-12": 0.0},
+    }
+    assert list(rule_rates(night(NEXT), nights=1)) == ["events: unparsable line"]

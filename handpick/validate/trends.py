@@ -1,0 +1,34 @@
+"""How often each rule was broken, night by night."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pyarrow.compute as pc
+
+from handpick.night import Night
+
+TABLE = "ledger_flows"
+
+
+def rule_rates(night: Night, nights: int = 30, most: int = 8) -> dict[str, dict[str, float]]:
+    """Percent of a source's rows that each rule set aside, by `source: rule` and day in ISO form.
+
+    Args:
+        night: The last night looked at.
+        nights: So many nights up to it, from the kept ledger.
+        most: Only so many rules, those with the highest rate on any night; zero on nights when nothing broke one.
+    """
+    days = night.lake.dates(TABLE, night.logical_date)[-nights:]
+    rates: dict[str, dict[str, float]] = {}
+    for day in days:
+        ledger = night.lake.read(TABLE, day)
+        mine = ledger.filter(pc.and_(pc.equal(ledger["stage"], "validate"), pc.is_valid(ledger["reason"])))
+        for row in mine.to_pylist():
+            rule = f"{row['source']}: {row['reason']}"
+            rates.setdefault(rule, {})[day.isoformat()] = 100 * row["reason_rows"] / row["rows_in"]
+    highest = Counter({rule: max(by_day.values()) for rule, by_day in rates.items()})
+    return {
+        rule: {day.isoformat(): rates[rule].get(day.isoformat(), 0.0) for day in days}
+        for rule, _ in sorted(highest.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+    }
