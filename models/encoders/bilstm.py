@@ -29,7 +29,7 @@ class BiLstm(nn.Module):
         hidden: Width of each direction.
     """
 
-    def __init__(self, dim: int, hidden: int = 160, layers: int = 1) -> None:
+    def __init__(self, dim: int, hidden: int = 96, layers: int = 1) -> None:
         super().__init__()
         self.dim, self.hidden, self.layers = dim, hidden, layers
         self.enter = nn.Sequential(nn.Linear(BANDS * STACKED, hidden), nn.GELU())

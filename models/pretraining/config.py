@@ -26,8 +26,8 @@ class TextPretraining(Config):
     layers: int = Field(2, ge=1, description="Transformer layers.")
     heads: int = Field(4, ge=1, description="Attention heads a layer.")
     max_tokens: int = Field(96, ge=8, description="Longer texts are cut.")
-    steps: int = Field(250, ge=0, description="Gradient steps.")
-    batch: int = Field(48, ge=2, description="Pairs of sentences a step.")
+    steps: int = Field(200, ge=0, description="Gradient steps.")
+    batch: int = Field(32, ge=2, description="Pairs of sentences a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Highest step of AdamW.")
     masked_share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are to be guessed.")
     temperature: float = Field(0.1, gt=0, description="Of the contrast between sentences.")
@@ -51,12 +51,12 @@ class ImagePretraining(Config):
 class AudioPretraining(Config):
     """The BiLSTM that is taught to put a spoken phrase where the text encoder puts the written one."""
 
-    hidden: int = Field(160, ge=8, description="Width of each direction of the LSTM.")
+    hidden: int = Field(96, ge=8, description="Width of each direction of the LSTM.")
     layers: int = Field(1, ge=1, description="Layers of the LSTM.")
-    phrases: int = Field(500, ge=2, description="Phrases that are spoken at most, the most frequent first.")
+    phrases: int = Field(300, ge=2, description="Phrases that are spoken at most, the most frequent first.")
     speakers: int = Field(2, ge=1, description="Voices that speak each phrase.")
     steps: int = Field(200, ge=0, description="Gradient steps.")
-    batch: int = Field(64, ge=2, description="Sounds a step.")
+    batch: int = Field(32, ge=2, description="Sounds a step.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
     temperature: float = Field(0.07, gt=0, description="Of the contrast.")
 
