@@ -11,7 +11,9 @@ import pytest
 from handpick.lake import digest_of
 from handpick.ledger import Flow
 from handpick.model import run
+from handpick.model.dbt import invoke
 from handpick.model.marts import MARTS
+from handpick.model.project import environment, environment_of
 from handpick.night import Night
 from tests.features import conftest as features
 from tests.model.conftest import BEGINNING, FIRST, SECOND, WINDOWS, Shop, midnight
@@ -157,3 +159,11 @@ def test_the_ledger_says_how_many_rows_bots_made(two_nights: Nights, shop: Shop)
     bots = sum(e.is_bot and e.kind != "query" and e.night == FIRST for e in shop.events)
     landed = sum(e.kind != "query" and e.night == FIRST for e in shop.events)
     assert flows["interactions"] == Flow("interactions", landed, landed - bots, {"bot": bots})
+
+
+def test_dbts_own_unit_tests_hold(two_nights: Nights) -> None:
+    night = two_nights[1]
+    with environment_of(environment(night.settings, night.logical_date)):
+        outcome = invoke(night.settings, "test", "--select", "test_type:unit")
+    assert outcome.success, [result.message for result in outcome.result]
+    assert len(outcome.result.results) >= 2
