@@ -125,7 +125,8 @@ def battery_mah(text: Column) -> Column:
     """Capacity in mAh, from mAh or Ah; `5.000 mAh` is read as five thousand."""
     stated = first_number(text, r"\s*(?:m\s?[Aa]\s?[Hh]|MAH|毫安时?)")
     amperes = first_number(text, r"\s*(?:A[Hh]|安时)") * 1000
-    grouped = F.when(stated < 30, stated * 1000).otherwise(stated)
+    is_grouped = (stated < 30) & F.regexp_like(text, F.lit(r"(?i)\d\.\d{3}\s*m"))
+    grouped = F.when(is_grouped, stated * 1000).otherwise(stated)
     return within(F.round(F.coalesce(grouped, amperes), 0), 30, 30_000)
 
 
