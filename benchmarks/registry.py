@@ -153,6 +153,17 @@ _ALL = (
         "features_m:growth",
         (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
     ),
+    Benchmark(
+        "specs",
+        "figures read from 4,508 raw spec sheets of real phones, against 200 phones read by hand",
+        "specs:measure",
+        (
+            Target("coverage", "of the figures stated", at_least=0.95),
+            Target("sample_coverage", "of the figures stated", at_least=0.95),
+            Target("correctness", "of the figures read", at_least=0.98),
+        ),
+        needs=("phones",),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
