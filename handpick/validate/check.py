@@ -90,7 +90,7 @@ def _judged(night: Night) -> list[Finding]:
         )
         findings += [Finding("warning", line) for line in _explained(night, flow)]
         findings += [
-            Finding("warning", f"{flow.source}: {count:,} rows would go on without a value: {reason}")
+            Finding("warning", f"{flow.source}: {_rows(count)} would go on without a value: {reason}")
             for reason, count in verdict.emptied.items()
         ]
         try:
@@ -111,4 +111,8 @@ def _explained(night: Night, flow: Flow) -> Iterator[str]:
         value = next(entry.get("value") for entry in json.loads(first["_values"]) if entry["rule"] == reason)
         shown = f", {value!r}" if value is not None else ""
         where = f"{first['_source_file']}:{first['_source_line']}"
-        yield f"{flow.source}: {count:,} rows would be set aside: {reason} (first in {where}{shown})"
+        yield f"{flow.source}: {_rows(count)} would be set aside: {reason} (first in {where}{shown})"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -218,6 +223,31 @@ def test_a_night_takes_what_is_new_and_takes_the_same_again(night: MakeNight, br
     bring("events", HEAD + ROW.format(3), "events-2026-01-09.csv")
     assert ids(landed(later)) == ["e2", "e3"][::-1]
     assert land.run(night()).digest == first.digest
+
+
+def test_a_night_that_is_killed_while_it_lands_leaves_nothing_and_lands_whole_when_run_again(
+    night: MakeNight, bring: Bring, tmp_path: Path
+) -> None:
+    bring("events", HEAD + ROW.format(0), "a-2026-01-10.csv")
+    (tmp_path / "landing" / "queries" / f"{DAY}.jsonl").write_text(
+        "".join(
+            json.dumps({"query_id": f"q{n}", "user_id": "u1", "text": "hi", "occurred_at": str(DAY)}) + "\n"
+            for n in range(60_000)
+        )
+    )
+    (tmp_path / "handpick.toml").write_text('[lake]\nroot = "lake"\nlanding = "landing"\n')
+    command = [sys.executable, "-m", "handpick.cli", "land", "--date", str(DAY)]
+    environment = {**os.environ, "HANDPICK_CONFIG": str(tmp_path / "handpick.toml")}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None and not list(tmp_path.glob("lake/raw/events/.tmp-*")):
+            time.sleep(0.01)
+        running.kill()
+    assert running.returncode == -signal.SIGKILL
+    tonight = night()
+    assert not tonight.lake.has("raw/events", DAY)
+    result = land.run(tonight)
+    assert {flow.source: flow.rows_out for flow in result.flows}["queries"] == 60_000
+    assert not list(tmp_path.glob("lake/raw/*/.tmp-*"))
 
 
 def test_columns_that_the_contract_does_not_know_are_kept_aside_and_reported(

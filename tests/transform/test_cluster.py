@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import pyspark
 import pytest
 
 from handpick.lake import Lake, digest_of
+from handpick.night import Night
 from handpick.transform import CLEAN
 
-from .conftest import FIRST, SECOND, write_shop
+from .conftest import SECOND
 
 JARS = str(Path(pyspark.__file__).parent / "jars" / "*")
 JAVA = ["java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-cp", JARS]
@@ -27,15 +29,14 @@ OPENED = [
     for package in ("java.lang", "java.nio", "java.util", "sun.nio.ch", "sun.security.action")
 ]
 
-NIGHTS = """
+NIGHT = """
 import sys
 from datetime import date
 from handpick import transform
 from handpick.config import load
 from handpick.night import Night
 from handpick.spark import session
-for day in sys.argv[1:]:
-    transform.run(Night(load(), date.fromisoformat(day)))
+transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
 print("executors", session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
 """
 
@@ -105,28 +106,33 @@ def cluster(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def transformed(home: Path, master: str) -> tuple[dict[str, str], str]:
-    """Digests of two nights transformed on a master, in a process of their own, and what it printed."""
+def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], str]:
+    """Digests of the second night, transformed on a master in a process of its own, and what that printed."""
     home.mkdir()
     lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
     (home / "handpick.toml").write_text("\n".join([*lines, '"spark.cores.max" = "2"', ""]))
     lake = Lake(home / "var" / "lake")
-    write_shop(lake)
-    done = subprocess.run(
-        [sys.executable, "-c", NIGHTS, str(FIRST), str(SECOND)],
+    shutil.copytree(done.root, lake.root)
+    for name in CLEAN:
+        shutil.rmtree(lake.partition(f"clean/{name}", SECOND))
+    run = subprocess.run(
+        [sys.executable, "-c", NIGHT, str(SECOND)],
         env={**os.environ, "HANDPICK_CONFIG": str(home / "handpick.toml")},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    days = (FIRST, SECOND)
-    return {
-        f"{name} {day}": digest_of(lake.partition(f"clean/{name}", day)) for name in CLEAN for day in days
-    }, done.stdout
+    assert run.returncode == 0, run.stderr[-3000:]
+    return digests(lake), run.stdout
+
+
+def digests(lake: Lake) -> dict[str, str]:
+    return {name: digest_of(lake.partition(f"clean/{name}", SECOND)) for name in CLEAN}
 
 
 @pytest.mark.slow
-def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(cluster: str, tmp_path: Path) -> None:
-    on_cluster, told = transformed(tmp_path / "cluster", cluster)
+def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(
+    cluster: str, nights: tuple[Night, Night], tmp_path: Path
+) -> None:
+    alone = nights[1].lake
+    on_cluster, told = transformed(tmp_path / "cluster", alone, cluster)
     assert "executors 2" in told
-    alone, _ = transformed(tmp_path / "alone", "local[*]")
-    assert on_cluster == alone
+    assert on_cluster == digests(alone)

@@ -235,7 +235,7 @@ def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(
     found = check_inputs(tonight)
     assert not tonight.lake.root.exists()
     assert any(
-        "1 rows would be set aside: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, 'yesterday')"
+        "1 row would be set aside: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, 'yesterday')"
         in f.text
         for f in found
     )
