@@ -31,6 +31,7 @@ COMMANDS = (
     "ledger",
     "lists",
     "models",
+    "ablation",
     "lineage",
     "settings",
     "backfill",

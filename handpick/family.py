@@ -58,9 +58,15 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         )
     members: dict[str, Recommender] = {}
     if (folder / "fusion" / which).is_dir():
-        from models.recommender import FusionRecommender
+        from models.recommender.choose import load as load_fusion
+        from models.recommender.signature import Mismatch
 
-        members["fusion"] = FusionRecommender.load(folder / "fusion" / which)
+        try:
+            members["fusion"] = load_fusion(folder / "fusion" / which)
+        except Mismatch as error:
+            raise NightStopped(
+                f"{error}: `handpick train --date {logical_date}`. Nothing was published."
+            ) from None
     for member in sorted((folder / "family" / which).glob("*/")):
         if member.name in CLASSES:
             members[member.name] = load(member.name, member)

@@ -24,7 +24,6 @@ class FusionConfig(Config):
         "cross_attention",
         "late_weighted",
         "late_vote",
-        "end_to_end",
     ] = Field("attention", description="How modalities become one vector.")
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
     layers: int = Field(1, ge=1, description="Layers of the sequence encoder.")
@@ -228,7 +227,12 @@ class TrainingConfig(Config):
     patience: int = Field(
         4, ge=1, description="Epochs without a better validation NDCG after which it stops."
     )
-    batch: int = Field(128, ge=1, description="Passages of stories a step.")
+    batch: int = Field(128, ge=1, description="Passages of stories a step at most.")
+    least_steps: int = Field(
+        24,
+        ge=1,
+        description="Steps of an epoch at least: a small shop's batches are smaller, down to 8 passages.",
+    )
     accumulation: int = Field(1, ge=1, description="Parts that a batch is computed in, to save memory.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
     warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate grows.")
@@ -246,6 +250,14 @@ class TrainingConfig(Config):
     )
     negatives: int = Field(2048, ge=1, description="Phones drawn a step in larger catalogues, by popularity.")
     checkpoint_steps: int = Field(500, ge=1, description="Steps between two checkpoints within an epoch.")
+    warm_start: bool = Field(
+        True, description="Start from last night's weights, where encoders and settings are the same."
+    )
+    warm_epochs: int = Field(4, ge=1, description="Passes at most when it starts from last night's weights.")
+    tracking: str = Field(
+        "var/mlflow.db",
+        description="MLflow's SQLite file, relative to the folder of handpick.toml; empty tracks nothing.",
+    )
     validation_users: int = Field(
         3000, ge=20, description="Users that early stopping looks at, a seeded sample where there are more."
     )

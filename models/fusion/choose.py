@@ -20,5 +20,9 @@ CLASSES: dict[str, type[Fusion]] = {
 
 
 def make(name: str, modalities: int, dim: int) -> Fusion:
-    """A fusion by name; those that do not fuse vectors learn each modality's recommender with attention inside."""
-    return CLASSES.get(name, Attention)(modalities, dim)
+    """A fusion of vectors by name.
+
+    Raises:
+        KeyError: If there is none of that name.
+    """
+    return CLASSES[name](modalities, dim)

@@ -1,5 +1,6 @@
 """The fusion recommender."""
 
 from models.recommender.fitted import FusionRecommender
+from models.recommender.late import LateFusion
 
-__all__ = ["FusionRecommender"]
+__all__ = ["FusionRecommender", "LateFusion"]

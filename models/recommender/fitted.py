@@ -78,6 +78,11 @@ class FusionRecommender:
                 self.standing = course.run()
         return self
 
+    def refit(self, data: Dataset, seed: int) -> Self:
+        """A model of the same settings on other data, trained for as many epochs as were best for this one."""
+        again = type(self)(self.config, self.training)
+        return again.fit(data, seed, Plan(epochs=max(1, self.standing.best_epoch)))
+
     def _digest(self, data: str, seed: int) -> str:
         """Of everything that decides the weights; `data` is the dataset's digest."""
         assert self.network is not None

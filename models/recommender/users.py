@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -185,10 +186,10 @@ class UserTower(nn.Module):
             )
             parts.append(heard)
             present.append(self._kept(there, self.query_dropout))
+        reading = self._forgotten(reading)
         if BEHAVIOUR in self.names:
-            behaved, there = self._behaviour(reading, phones)
-            parts.append(behaved)
-            present.append(there)
+            parts.append(self._behaviour(reading, phones))
+            present.append(reading.end > 0)
         if PROFILE in self.names:
             parts.append(self._profile(reading.profiles))
             present.append(torch.ones_like(reading.end, dtype=torch.bool))
@@ -197,14 +198,30 @@ class UserTower(nn.Module):
         vectors = fused.vector + self.leave(told)
         return Wishes(vectors, self.moments(torch.tanh(vectors)), fused.weights)
 
-    def _behaviour(self, reading: Reading, phones: Tensor) -> tuple[Tensor, Tensor]:
-        """`(n, d)` states after the last known token, and whether there is one."""
+    def _forgotten(self, reading: Reading) -> Reading:
+        """In training, some askers are made newcomers of whom nothing but their queries, country and language is known.
+
+        All traces of what they did go together: with the counts of their views left in, the network would learn that
+        many views and no story mean a veteran, and would not know a newcomer when it meets one.
+        """
+        if not (self.training and self.history_dropout):
+            return reading
+        end, features = reading.end, reading.profiles.features
+        is_new = torch.rand(len(end), device=end.device) < self.history_dropout
+        return reading._replace(
+            end=end.masked_fill(is_new, 0),
+            known=reading.known.masked_fill(is_new, 0),
+            since=reading.since.masked_fill(is_new, torch.inf),
+            profiles=replace(reading.profiles, features=features.masked_fill(is_new.unsqueeze(1), torch.nan)),
+        )
+
+    def _behaviour(self, reading: Reading, phones: Tensor) -> Tensor:
+        """`(n, d)` states after the last known token; that of somebody who did nothing where there is none."""
         tokens = torch.nn.functional.embedding(reading.tokens, phones)  # (b, l, d)
         states = self.sequence(tokens, reading.kinds, reading.days)  # (b, 1 + l, d)
         b, length, d = states.shape
         place = reading.passage * length + reading.end
-        state = torch.nn.functional.embedding(place, states.reshape(b * length, d))
-        return state, self._kept(reading.end > 0, self.history_dropout)
+        return torch.nn.functional.embedding(place, states.reshape(b * length, d))
 
     def _profile(self, profiles: Profiles) -> Tensor:
         z = (squashed(profiles.features) - self.feature_mean) / self.feature_scale

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models.recommender.network import FusionNetwork
+from models.recommender.signature import Signature
 
 VOCABULARIES = {
     "items.identity.weight": "item_ids",
@@ -25,12 +26,7 @@ def warm_start(network: FusionNetwork, before: FusionNetwork) -> bool:
     mean something else. The answer tells whether it was.
     """
     mine, theirs = network.signature, before.signature
-    is_alike = (mine.items, mine.queries, mine.feature_names) == (
-        theirs.items,
-        theirs.queries,
-        theirs.feature_names,
-    )
-    if network.config != before.config or not is_alike:
+    if network.config != before.config or not is_alike(mine, theirs):
         return False
     weights = before.state_dict()
     taken = {}
@@ -43,6 +39,15 @@ def warm_start(network: FusionNetwork, before: FusionNetwork) -> bool:
             taken[name] = matched(fresh, weights[name], new, old, has_unknown=vocabulary != "item_ids")
     network.load_state_dict(taken)
     return True
+
+
+def is_alike(mine: Signature, theirs: Signature) -> bool:
+    """Whether vectors and features mean the same to two networks."""
+    return (mine.items, mine.queries, mine.feature_names) == (
+        theirs.items,
+        theirs.queries,
+        theirs.feature_names,
+    )
 
 
 def matched(

@@ -28,6 +28,8 @@ from models.training.lessons import Lessons, on
 from models.training.objective import losses
 from models.training.plan import K, Plan, Progress, Standing
 
+LEAST_BATCH = 8
+
 
 class Course:
     """Trains a network on lessons.
@@ -54,7 +56,7 @@ class Course:
         self.network.to(self.device)
         self.items, self.asked = lessons.items.to(self.device), lessons.asked.to(self.device)
         self.epochs = plan.epochs or training.epochs
-        self.steps = -(-len(lessons.passages) // training.batch)
+        self.steps = steps_of(len(lessons.passages), training)
         self.adam = optimizer(network, training)
         self.standing, self.best = Standing(), dict[str, Tensor]()
         self.losses = torch.compile(losses, dynamic=True) if training.compile else losses
@@ -67,8 +69,14 @@ class Course:
         """
         if self.plan.folder is not None:
             self._resume(self.plan.folder)
-        while self.standing.epoch < self.epochs and not self._has_stalled():
-            self._epoch()
+        try:
+            while self.standing.epoch < self.epochs and not self._has_stalled():
+                self._epoch()
+        except (torch.OutOfMemoryError, MemoryError):
+            raise TrainingError(
+                f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
+                f"{self.training.accumulation} part(s): raise accumulation or lower batch"
+            ) from None
         if self.best:
             self.network.load_state_dict(self.best)
         self.network.eval()
@@ -102,23 +110,17 @@ class Course:
         self.adam.zero_grad()
         total = torch.zeros((), device=self.device)
         pieces = np.array_split(processes.own_part(passages), self.training.accumulation)
-        try:
-            for number, piece in enumerate(pieces):
-                if not len(piece):
-                    continue
-                random = np.random.default_rng([self.seed, now.epoch, now.step, number, processes.rank()])
-                batch = on(self.lessons.batch(piece, random), self.device)
-                with precision_of(self.training, self.device):
-                    both = self.losses(self.network, self.items, self.asked, batch, self.training)
-                loss = both.chosen / max(chosen_total, 1e-9)
-                loss = loss + self.training.shown_weight * both.opened / max(opened_total, 1.0)
-                torch.autograd.backward(loss)
-                total += loss.detach()
-        except torch.OutOfMemoryError:
-            raise TrainingError(
-                f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
-                f"{self.training.accumulation} part(s): raise accumulation or lower batch"
-            ) from None
+        for number, piece in enumerate(pieces):
+            if not len(piece):
+                continue
+            random = np.random.default_rng([self.seed, now.epoch, now.step, number, processes.rank()])
+            batch = on(self.lessons.batch(piece, random), self.device)
+            with precision_of(self.training, self.device):
+                both = self.losses(self.network, self.items, self.asked, batch, self.training)
+            loss = both.chosen / max(chosen_total, 1e-9)
+            loss = loss + self.training.shown_weight * both.opened / max(opened_total, 1.0)
+            torch.autograd.backward(loss)
+            total += loss.detach()
         mean = float(processes.summed(total))
         if not math.isfinite(mean):
             raise TrainingError(
@@ -188,6 +190,11 @@ def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.A
         {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.98))
+
+
+def steps_of(passages: int, training: TrainingConfig) -> int:
+    """Steps of an epoch: as many as the batch's size asks for, but not too few in a small shop."""
+    return max(-(-passages // training.batch), min(training.least_steps, passages // LEAST_BATCH))
 
 
 def rate(step: int, steps: int, warm_up: float) -> float:

@@ -1,0 +1,132 @@
+"""The fusion model at rung S, mean of several seeds: its share of the oracle, cold phones, and what gaps cost."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.shop_night import evaluated
+from handpick.dataset import load_dataset
+from handpick.evaluate import oracle
+from handpick.evaluate.exams import test_exam, validation_exam
+from handpick.night import Night
+from models.data import Dataset, FloatArray, Modality
+from models.evaluation.lists import judge, top_lists, top_of_scores
+from models.evaluation.ndcg import ndcg
+from models.evaluation.recall import recall
+from models.evaluation.split import Exam
+from models.family import make as make_member
+from models.recommender.choose import make
+from models.training.plan import Plan
+
+SEEDS = range(int(os.environ.get("SEEDS", "3")))
+K = 20
+Lists = NDArray[np.int32]
+
+
+class Ground(NamedTuple):
+    """What every measurement stands on."""
+
+    night: Night
+    validation: Exam
+    test: Exam
+    truth: FloatArray
+
+
+@functools.cache
+def ground() -> Ground:
+    """The kept shop of rung S, both exams and the truth."""
+    night = evaluated("S")
+    data = load_dataset(night)
+    test = test_exam(night, data)
+    truth = oracle(night, test)
+    if truth is None:
+        raise RuntimeError(f"the shop of {night.settings.home} has no truth")
+    return Ground(night, validation_exam(night, data), test, truth)
+
+
+def fusion_oracle() -> dict[str, Any]:
+    """Shares of the oracle's NDCG@20 for all users and for those who only asked; cold phones against content."""
+    share = {
+        part: float(np.mean([_ndcg(_listed(seed), part) for seed in SEEDS])) / _ndcg(_oracle(), part)
+        for part in ("all", "query_only")
+    }
+    cold = float(np.mean([_recall(_listed(seed), "cold_item") for seed in SEEDS]))
+    here = ground()
+    content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
+    neighbours = _recall(_lists(content, here.test), "cold_item")
+    return {
+        "share_of_oracle": share["all"],
+        "cold_phones_over_content": cold / max(neighbours, 1e-9),
+        "query_only_share_of_oracle": share["query_only"],
+        "cold_phones_recall_20": cold,
+        "cold_phones_content_recall_20": neighbours,
+        "oracle_ndcg_20": _ndcg(_oracle(), "all"),
+        "seeds": len(SEEDS),
+    }
+
+
+def missing_modality() -> dict[str, Any]:
+    """NDCG@20 with each content modality of every other phone taken away at scoring, against the whole."""
+    here = ground()
+    whole = float(np.mean([_ndcg(_listed(seed), "all") for seed in SEEDS]))
+    falls = {}
+    for name in here.test.past.catalogue.modalities:
+        gap = replace(here.test, past=_halved(here.test.past, name))
+        values = [_ndcg(_lists(_fusion(seed), gap), "all") for seed in SEEDS]
+        falls[name] = 1 - float(np.mean(values)) / whole
+    return {
+        "largest_fall": max(falls.values()),
+        **{f"fall_{name}": fall for name, fall in falls.items()},
+        "seeds": len(SEEDS),
+    }
+
+
+@functools.cache
+def _fusion(seed: int) -> Any:
+    here = ground()
+    settings = here.night.settings
+    model = make(settings.fusion, settings.training)
+    return model.fit(here.validation.past, seed, Plan(here.validation))
+
+
+@functools.cache
+def _listed(seed: int) -> Lists:
+    return _lists(_fusion(seed), ground().test)
+
+
+@functools.cache
+def _oracle() -> Lists:
+    here = ground()
+    return top_of_scores(here.truth.copy(), K, here.test.exclude, here.test.candidates)
+
+
+def _lists(model: Any, test: Exam) -> Lists:
+    return top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
+
+
+def _ndcg(lists: Lists, part: str) -> float:
+    relevant = ground().test.slices[part]
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    return float(ndcg(judge(lists[users], relevant[users]), K).mean())
+
+
+def _recall(lists: Lists, part: str) -> float:
+    relevant = ground().test.slices[part]
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    return float(recall(judge(lists[users], relevant[users]), K).mean())
+
+
+def _halved(data: Dataset, name: str) -> Dataset:
+    """The data with a modality missing for every other phone."""
+    modality = data.catalogue.modalities[name]
+    present = modality.present & (np.arange(len(data.catalogue)) % 2 == 0)
+    gap = Modality(modality.values * present[:, None], present, modality.fingerprint)
+    return replace(
+        data, catalogue=replace(data.catalogue, modalities={**data.catalogue.modalities, name: gap})
+    )
