@@ -144,7 +144,8 @@ def _modalities(
     for name in names:
         if name in encoded.column_names:
             values, present = _vectors(encoded[name].combine_chunks().take(rows.combine_chunks()))
-            found[name] = Modality(values, present, about.get(name, ""))
+            if present.any():  # what nothing has is no modality: a shop without pictures
+                found[name] = Modality(values, present, about.get(name, ""))
     return found
 
 
@@ -155,7 +156,7 @@ def _vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:
     present = lengths == width if width else np.zeros(len(lists), bool)
     values = np.zeros((len(lists), width), np.float32)
     kept = lists.filter(pa.array(present))
-    values[present] = _floats(kept.flatten()).reshape(-1, width)
+    values[present] = _floats(kept.flatten()).reshape(len(kept), width)
     present &= np.isfinite(values).all(axis=1)
     values[~present] = 0
     return values, present
