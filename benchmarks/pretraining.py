@@ -1,0 +1,124 @@
+"""What each pretraining objective is worth downstream, with and without it: the demo shop, and MovieLens-100k.
+
+MovieLens has text (titles and genres) and interactions. Each user's latest fifth of the ratings is held out; films
+are ranked by likeness to the user's others, by their texts, or by what an autoencoder tells from the history.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from benchmarks.face import DATA
+from models.data import FloatArray
+from models.encoders.text import HuggingFaceText
+from models.pretraining.config import TEXT, RowsPretraining, TextPretraining
+from models.pretraining.shop_bert import pretrain_bert
+from models.pretraining.worth import Worth, compared, profiled, rows_worth
+
+STAGES = ("land", "validate", "transform", "model")
+RUNG = os.environ.get("RUNG", "S")
+HELD_OUT = 0.2
+SEED = 7
+
+
+def measure() -> dict[str, Any]:
+    """Each objective's NDCG@20 without and with it, on both."""
+    return {**_figures("demo", demo()), **_figures("movielens", movielens())}
+
+
+def measure_movielens() -> dict[str, Any]:
+    """The same on MovieLens-100k alone."""
+    return _figures("movielens", movielens())
+
+
+def demo() -> list[Worth]:
+    """The verdict of `handpick pretrain` after the first night's marts of a fresh demo shop."""
+    from handpick.config import Settings
+    from handpick.house.input import prepare
+    from handpick.night import Night, run_stage
+    from handpick.pretrain import pretrain
+
+    with tempfile.TemporaryDirectory(prefix="handpick-pretraining-") as folder:
+        settings = Settings(home=Path(folder))
+        night = Night(settings, prepare(settings, RUNG, None))
+        for stage in STAGES:
+            run_stage(stage, night)
+        return pretrain(night)
+
+
+def movielens() -> list[Worth]:
+    """The text objectives and both autoencoders on MovieLens-100k."""
+    films, ratings = _films(), _ratings()
+    places = pd.Index(films["id"])
+    order = ratings.sort_values(["user", "at"], kind="stable")
+    rank = order.groupby("user").cumcount()
+    is_later = rank >= (1 - HELD_OUT) * order.groupby("user")["at"].transform("size")
+    history, wanted = (
+        _matrix(part["user"].to_numpy() - 1, places.get_indexer(part["film"]), len(films))
+        for part in (order[~is_later], order[is_later])
+    )
+    texts = films["text"].tolist()
+    config = TextPretraining()
+    vectors: dict[tuple[Any, ...], FloatArray] = {}
+
+    def quality(objectives: tuple[Any, ...]) -> float:
+        vectors[objectives] = _encoded(texts, config, objectives)
+        return profiled(history, vectors[objectives], wanted)
+
+    judged = compared("films for users, by text", history.shape[0], config.objectives, TEXT, quality)
+    content = vectors[config.objectives]
+    content = (content - content.mean(0)) / np.maximum(content.std(0), 1e-3)
+    return judged + rows_worth(history, content, wanted, RowsPretraining(), SEED)
+
+
+def _encoded(texts: list[str], config: TextPretraining, objectives: tuple[Any, ...]) -> FloatArray:
+    steps = config.steps if objectives else 0
+    chosen = config.model_copy(update={"objectives": objectives, "steps": steps})
+    with tempfile.TemporaryDirectory() as folder:
+        pretrain_bert(texts, chosen, SEED).save(Path(folder))
+        return HuggingFaceText(folder, device="cpu").encode(texts)
+
+
+def _films() -> pd.DataFrame:
+    """Number and text of each film: title, genres, year."""
+    told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.item", sep="\t").fillna("")
+    told.columns = [name.split(":")[0] for name in told.columns]
+    genres = told["class"].str.replace(" ", ", ")
+    return pd.DataFrame(
+        {
+            "id": told["item_id"],
+            "text": told["movie_title"] + ". " + genres + ". " + told["release_year"].astype(str),
+        }
+    )
+
+
+def _ratings() -> pd.DataFrame:
+    told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.inter", sep="\t")
+    told.columns = ["user", "film", "rating", "at"]
+    return told
+
+
+def _matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix(
+        (np.ones(len(users), np.float32), (users, films)), shape=(users.max() + 1, width)
+    )
+
+
+def _figures(where: str, judged: list[Worth]) -> dict[str, Any]:
+    """Both NDCG@20 of each objective, their quotient, and how many cases."""
+    figures: dict[str, Any] = {f"{where}_threads": torch.get_num_threads()}
+    for worth in judged:
+        key = f"{where}_{worth.objective}_{worth.task.split()[-1]}"
+        figures[f"{key}_without"], figures[f"{key}_with"] = worth.without, worth.with_it
+        figures[f"{key}_cases"] = worth.cases
+        if worth.without:
+            figures[f"{key}_ratio"] = worth.with_it / worth.without
+    return figures
