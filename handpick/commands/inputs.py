@@ -184,7 +184,7 @@ def show(
             name: value for name, value in row.items() if value is not None and not name.startswith("_")
         }
         values.pop("contract_version")
-        console.print(f"  {row['_raw'] if row['_raw'] is not None else values}", markup=False)
+        console.print(f"  {row['_raw'] if row['_raw'] is not None else values}", markup=False, soft_wrap=True)
     console.print(f"{min(limit, rows.num_rows):,} of {rows.num_rows:,} rows")
 
 
