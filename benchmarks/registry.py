@@ -59,6 +59,22 @@ _ALL = (
         ),
     ),
     Benchmark(
+        "fusion-oracle",
+        "the fusion model's share of the oracle for all, for cold phones and for those who only asked, rung S",
+        "fusion_model:fusion_oracle",
+        (
+            Target("share_of_oracle", "of the oracle's NDCG@20", at_least=0.7),
+            Target("cold_phones_over_content", "x content's Recall@20", at_least=2.0),
+            Target("query_only_share_of_oracle", "of the oracle's NDCG@20", at_least=0.6),
+        ),
+    ),
+    Benchmark(
+        "missing-modality",
+        "what NDCG@20 loses when one modality is missing for half the phones, at rung S",
+        "fusion_model:missing_modality",
+        (Target("largest_fall", "of NDCG@20", at_most=0.05),),
+    ),
+    Benchmark(
         "gowalla",
         "the family's best on Gowalla, all items ranked, fitting and scoring",
         "gowalla:measure",
@@ -163,6 +179,55 @@ _ALL = (
             Target("correctness", "of the figures read", at_least=0.98),
         ),
         needs=("phones",),
+    ),
+    Benchmark(
+        "topn",
+        "exact top-20 of all users on ALS factors of Gowalla against implicit and the bare float32 product",
+        "topn:measure",
+        (
+            Target("of_product", "of the product's time", at_most=0.6),
+            Target("of_implicit", "of implicit's time", at_most=0.5),
+            Target("l_of_product", "of the product's time at rung L", at_most=0.6),
+            Target("differences", "places unlike brute force", at_most=0),
+        ),
+        needs=("gowalla",),
+    ),
+    Benchmark(
+        "topn-spark",
+        "exact top-100 against Spark's ALS.recommendForAllUsers on the same factors, and on Spark",
+        "topn_spark:measure",
+        (
+            Target("times_faster", "x faster", at_least=20),
+            Target("engine_differences", "places unlike the local lists", at_most=0),
+        ),
+        needs=("gowalla",),
+    ),
+    Benchmark(
+        "publish",
+        "loading, checking and publishing lists against a bare binary COPY into an unindexed table",
+        "publish:measure",
+        (
+            Target("share_of_bare_rate", "of the bare row rate", at_least=0.7),
+            Target("seconds_for_rung_l", "s for 20 million rows", at_most=120),
+        ),
+    ),
+    Benchmark(
+        "readers",
+        "8 readers under a publish or a rollback every 2 s for 5 minutes (READING_SECONDS=300)",
+        "readers:measure",
+        (
+            Target("p99_ms", "ms for one user's list", at_most=20),
+            Target("wrong", "errors, empty or mixed lists", at_most=0),
+        ),
+    ),
+    Benchmark(
+        "kill",
+        "kill -9 at 50 random moments of score and publish (KILLS=50)",
+        "kill:measure",
+        (
+            Target("wrong_reads", "reads of no complete version", at_most=0),
+            Target("other_digests", "runs after a kill with another digest", at_most=0),
+        ),
     ),
 )
 

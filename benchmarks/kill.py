@@ -1,0 +1,153 @@
+"""kill -9 at random moments of score and publish: what readers see meanwhile, and the digest of the run after it.
+
+A night at rung XS is run up to the gate; then score and publish run again and again with one seed or another (which
+gives other lists), are killed, and run whole. `KILLS=4 make bench NAME=kill` is a short run; the default is 50.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rungs import LAST_DAY, shop
+from handpick.config import Settings, load
+from handpick.night import STAGES, Night
+from handpick.serving.connection import connect, stop_embedded
+
+KILLS = int(os.environ.get("KILLS", "50"))
+SEEDS = ("7", "8")
+STAGES_KILLED = ("score", "publish")
+CONTENT = (
+    "select list_version, count(*), count(distinct user_id), sum(hashtext(user_id || rank || item_id || reason)::bigint) "
+    "from serving.recommendations group by list_version"
+)
+
+
+def measure() -> dict[str, Any]:
+    """Kills, what readers saw that was no complete version, and runs after a kill with another digest."""
+    home = Path(tempfile.mkdtemp(prefix="handpick-kill-"))
+    made = shop("XS")
+    (home / "handpick.toml").write_text(
+        f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = "{made / "truth"}"\n'
+    )
+    os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
+    settings = load()
+    try:
+        for stage in list(STAGES)[: list(STAGES).index("score")]:
+            _run(stage, SEEDS[0])
+        return _kill_and_run_again(settings)
+    finally:
+        stop_embedded(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _kill_and_run_again(settings: Settings) -> dict[str, Any]:
+    expected, allowed, lasts = {}, set(), dict.fromkeys(STAGES_KILLED, 0.0)
+    for seed in SEEDS:
+        for stage in STAGES_KILLED:
+            began = time.monotonic()
+            _run(stage, seed)
+            lasts[stage] = time.monotonic() - began
+        expected[seed] = _digests(settings)
+        allowed.add(_content(settings)[1:])
+    watcher = _Watcher(settings, allowed)
+    watcher.start()
+    draw = random.Random(1)
+    killed: Counter[str] = Counter()
+    differs = 0
+    for number in range(KILLS):
+        seed, victim = SEEDS[number % len(SEEDS)], STAGES_KILLED[number // 2 % len(STAGES_KILLED)]
+        for stage in STAGES_KILLED:
+            if stage == victim:
+                killed[stage] += _killed(stage, seed, draw.uniform(0, lasts[stage]))
+            _run(stage, seed)
+        differs += _digests(settings) != expected[seed]
+    watcher.finish()
+    return {
+        "wrong_reads": len(watcher.wrong),
+        "other_digests": differs,
+        "kills": sum(killed.values()),
+        **{f"kills_of_{stage}": count for stage, count in killed.items()},
+        "reads": watcher.reads,
+        "first_wrong_read": str(watcher.wrong[0]) if watcher.wrong else "none",
+        "attempts": KILLS,
+    }
+
+
+def _digests(settings: Settings) -> dict[str, str]:
+    night = Night(settings, LAST_DAY)
+    return {stage: night.result(stage).digest for stage in STAGES_KILLED}
+
+
+def _content(settings: Settings) -> tuple[int, ...]:
+    with connect(settings, reader=True) as connection:
+        (row,) = connection.execute(CONTENT).fetchall()
+    return tuple(row)
+
+
+def _command(stage: str) -> list[str]:
+    return [sys.executable, "-m", "handpick.cli", stage, "--date", LAST_DAY.isoformat()]
+
+
+def _run(stage: str, seed: str) -> None:
+    """Run a stage to its end."""
+    environment = {**os.environ, "HANDPICK__SEED": seed if stage in STAGES_KILLED else SEEDS[0]}
+    done = subprocess.run(_command(stage), env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{stage} failed: {done.stderr[-2000:]}")
+
+
+def _killed(stage: str, seed: str, after: float) -> bool:
+    """Start a stage and kill it after some seconds; False where it had ended by then."""
+    environment = {**os.environ, "HANDPICK__SEED": seed}
+    process = subprocess.Popen(
+        _command(stage),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(after)
+    if process.poll() is not None:
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
+
+
+class _Watcher(threading.Thread):
+    """Reads everything again and again, as a consumer; keeps what is not one of the complete versions."""
+
+    def __init__(self, settings: Settings, allowed: set[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.settings, self.allowed = settings, allowed
+        self.wrong: list[Any] = []
+        self.reads = 0
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        """Read until told to stop."""
+        with connect(self.settings, autocommit=True, reader=True) as connection:
+            while not self.is_over.wait(0.05):
+                try:
+                    rows = connection.execute(CONTENT).fetchall()
+                    if len(rows) != 1 or tuple(rows[0][1:]) not in self.allowed:
+                        self.wrong.append(rows)
+                except Exception as error:  # an error is what must not happen
+                    self.wrong.append(error)
+                self.reads += 1
+
+    def finish(self) -> None:
+        """Stop reading."""
+        self.is_over.set()
+        self.join()

@@ -1,0 +1,165 @@
+"""Publishing against a bare binary COPY of the same rows into an unindexed table, in one run on the embedded server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from benchmarks.topn import seconds
+from handpick.config import Settings, load
+from handpick.night import Night
+from handpick.publish.encode import copy_stream
+from handpick.publish.load import prepared
+from handpick.publish.publish import lists_digest
+from handpick.publish.publish import load as load_version
+from handpick.serving.connection import connect, stop_embedded
+from handpick.serving.relations import RECOMMENDATIONS, RELATIONS
+from handpick.serving.schema import column_definitions, ensure_schema
+from handpick.serving.versions import publishing
+
+N = 20
+ROWS = int(os.environ.get("ROWS", "2_000_000"))
+RUNS = int(os.environ.get("RUNS", "3"))
+DAY = date(2026, 3, 1)
+RUNG_L_ROWS = 20_000_000
+
+
+def measure() -> dict[str, Any]:
+    """Rows a second of both, their ratio (medians over runs), and the seconds that 20 million rows take at that rate."""
+    with served() as settings:
+        night = Night(settings, DAY)
+        write_lists(night, ROWS // N, 5_000, seed=1)
+        tables = {relation: prepared(night.lake.read(relation.lake, DAY), relation) for relation in RELATIONS}
+        pieces = list(copy_stream(tables[RECOMMENDATIONS], RECOMMENDATIONS))
+        with connect(settings, autocommit=True, timeout_s=0) as connection:
+            ensure_schema(connection, settings)
+
+            def publish() -> None:
+                with publishing(connection, settings.serving.schema_name):
+                    load_version(connection, night, tables, lists_digest(night))
+
+            runs = []
+            for _ in range(RUNS):
+                runs.append({"bare_s": _bare(connection, pieces), "publish_s": seconds(publish)})
+    rows = len(tables[RECOMMENDATIONS])
+    share = median(run["bare_s"] / run["publish_s"] for run in runs)
+    publish_s = median(run["publish_s"] for run in runs)
+    return {
+        "share_of_bare_rate": share,
+        "seconds_for_rung_l": publish_s * RUNG_L_ROWS / rows,
+        "rows": rows,
+        "publish_s": publish_s,
+        "bare_s": median(run["bare_s"] for run in runs),
+        "rows_per_s": rows / publish_s,
+        "bytes_per_row": sum(map(len, pieces)) / rows,
+        "runs": RUNS,
+    }
+
+
+def _bare(connection: Any, pieces: list[Any]) -> float:
+    """Seconds of a COPY of ready-made bytes into a table that was there before, as a bare client would."""
+    connection.execute("drop table if exists bare")
+    connection.execute(sql.SQL("create table bare ({})").format(column_definitions(RECOMMENDATIONS)))
+
+    def copy() -> None:
+        with connection.cursor().copy("copy bare from stdin (format binary)") as stream:
+            for piece in pieces:
+                stream.write(piece)
+
+    return seconds(copy)
+
+
+@contextmanager
+def served() -> Iterator[Settings]:
+    """Settings with an embedded server and a lake of their own, which go afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="handpick-publish-"))
+    settings = load(home=home)
+    try:
+        yield settings
+    finally:
+        stop_embedded(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def write_lists(night: Night, users: int, items: int, seed: int) -> None:
+    """Lists of 20 phones for so many users, as the score stage leaves them; every seed gives others."""
+    random = np.random.default_rng(seed)
+    day, rows = night.logical_date, users * N
+    item_ids = pa.array([f"item-{number:06}" for number in range(items)])
+    start = random.integers(0, items, users)
+    chosen = pa.array(((start[:, None] + np.arange(N) * 7) % items).ravel())
+    people = pa.array([f"user-{number:08}" for number in range(users)])
+    names = item_ids.take(chosen)
+    reasons = pc.binary_join_element_wise("like the phone ", names, " you viewed, 12 g lighter", "")
+    night.lake.write(
+        "lists/recommendations",
+        day,
+        pa.table(
+            {
+                "user_id": people.take(pa.array(np.repeat(np.arange(users), N))),
+                "rank": np.tile(np.arange(1, N + 1, dtype=np.int16), users),
+                "item_id": names,
+                "score": random.random(rows, dtype=np.float32),
+                "source": pa.array(["fusion+als+content"]).take(pa.array(np.zeros(rows, np.int32))),
+                "reason": reasons,
+                "reason_code": pa.array(["history"]).take(pa.array(np.zeros(rows, np.int32))),
+                "relaxed_rules": pa.nulls(rows, pa.string()),
+                "propensity": np.full(rows, 0.95, np.float32),
+            }
+        ),
+    )
+    ranks = np.ones(items, np.int16)
+    scores = np.ones(items, np.float32)
+    night.lake.write(
+        "lists/similar_items",
+        day,
+        pa.table(
+            {
+                "item_id": item_ids,
+                "rank": ranks,
+                "similar_item_id": item_ids.take(pa.array((np.arange(items) + 1) % items)),
+                "score": scores,
+                "reason": pa.array(["same brand"] * items),
+            }
+        ),
+    )
+    popular = item_ids.slice(0, N)
+    night.lake.write(
+        "lists/popular_items",
+        day,
+        pa.table(
+            {
+                "segment": ["all"] * N,
+                "rank": np.arange(1, N + 1, dtype=np.int16),
+                "item_id": popular,
+                "score": scores[:N],
+            }
+        ),
+    )
+    night.lake.write(
+        "marts/dim_item",
+        day,
+        pa.table(
+            {
+                "item_id": item_ids,
+                "title": item_ids,
+                "price": np.full(items, 100.0),
+                "is_in_stock": np.ones(items, bool),
+            }
+        ),
+    )
+    night.lake.write(
+        "marts/dim_user", day, pa.table({"user_id": people, "country": pa.array(["DE"] * users)})
+    )

@@ -1,0 +1,126 @@
+"""The exact top-20 for all users against implicit's `recommend` and the bare float32 product, in one run.
+
+Factors are ALS factors of Gowalla (29,858 × 40,981, d = 128); seen items are excluded. For rung L (1 million users,
+50 thousand phones), where every user costs the same, a block of users of that shape is scored: Gowalla's factors drawn
+again with noise.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from implicit.als import AlternatingLeastSquares
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from benchmarks.gowalla import read
+from benchmarks.rungs import KEPT
+from handpick.score.topn import exact_scores, top_n
+from models.data import FloatArray, IntArray
+from models.interface import Factors
+
+N, DIM = 20, 128
+RUNS = int(os.environ.get("RUNS", "3"))
+CHECKED_USERS = 200
+L_USERS, L_ITEMS = 20_000, 50_000
+PRODUCT_ROWS = 1024
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of ours, implicit's and the product, the ratios (medians over runs), and what differs from brute force."""
+    seen = read("train")
+    factors = gowalla_factors(DIM)
+    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compiles
+    model = AlternatingLeastSquares(factors=DIM, num_threads=torch.get_num_threads())
+    model.user_factors, model.item_factors = factors
+    everybody = np.arange(len(factors.users))
+    runs = [
+        {
+            "ours_s": seconds(lambda: top_n(factors, N, exclude=seen)),
+            "implicit_s": seconds(lambda: implicit_lists(model, everybody, seen)),
+            "product_s": seconds(lambda: product(factors)),
+        }
+        for _ in range(RUNS)
+    ]
+    large = rung_l(factors)
+    block = [
+        {"l_ours_s": seconds(lambda: top_n(large, N)), "l_product_s": seconds(lambda: product(large))}
+        for _ in range(RUNS)
+    ]
+    return {
+        "of_implicit": median(run["ours_s"] / run["implicit_s"] for run in runs),
+        "of_product": median(run["ours_s"] / run["product_s"] for run in runs),
+        "l_of_product": median(run["l_ours_s"] / run["l_product_s"] for run in block),
+        "differences": differences(factors, seen),
+        **{name: median(run[name] for run in runs) for name in runs[0]},
+        **{name: median(run[name] for run in block) for name in block[0]},
+        "l_users": L_USERS,
+        "l_items": L_ITEMS,
+        "threads": torch.get_num_threads(),
+        "runs": RUNS,
+    }
+
+
+def seconds(body: Callable[[], Any]) -> float:
+    """Wall seconds of a call."""
+    began = time.perf_counter()
+    body()
+    return time.perf_counter() - began
+
+
+def implicit_lists(model: AlternatingLeastSquares, users: IntArray, seen: sparse.csr_matrix) -> None:
+    """implicit's lists, with the one BLAS thread for each of its own that it asks for."""
+    with threadpool_limits(1, "blas"):
+        model.recommend(users, seen, N, filter_already_liked_items=True)
+
+
+def gowalla_factors(dim: int) -> Factors:
+    """implicit's ALS factors of Gowalla's training pairs, fitted once and kept in the system's temporary folder."""
+    file = KEPT / f"gowalla-als-{dim}.npz"
+    if not file.exists():
+        model = AlternatingLeastSquares(factors=dim, iterations=15, random_state=7)
+        model.fit(read("train"), show_progress=False)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        np.savez(file, users=model.user_factors, items=model.item_factors)
+    with np.load(file) as kept:
+        return Factors(kept["users"], kept["items"])
+
+
+def rung_l(factors: Factors) -> Factors:
+    """A block of users and all phones of rung L."""
+    random = np.random.default_rng(1)
+
+    def drawn(rows: FloatArray, count: int) -> FloatArray:
+        chosen = rows[random.integers(0, len(rows), count)]
+        return (chosen + rows.std() * 0.3 * random.standard_normal(chosen.shape)).astype(np.float32)
+
+    return Factors(drawn(factors.users, L_USERS), drawn(factors.items, L_ITEMS))
+
+
+def product(factors: Factors) -> None:
+    """Every score once, in blocks of users, into the same memory."""
+    users, items = torch.from_numpy(factors.users), torch.from_numpy(factors.items).T
+    out = torch.empty(PRODUCT_ROWS, items.shape[1])
+    for start in range(0, len(users), PRODUCT_ROWS):
+        block = users[start : start + PRODUCT_ROWS]
+        torch.mm(block, items, out=out[: len(block)])
+
+
+def differences(factors: Factors, seen: sparse.csr_matrix) -> int:
+    """Places of the lists of some users, drawn at random, that are not those of scoring and sorting everything."""
+    users = np.random.default_rng(2).choice(len(factors.users), CHECKED_USERS, replace=False)
+    items = np.arange(len(factors.items))
+    found = top_n(Factors(factors.users[users], factors.items), N, exclude=seen[users])
+    wrong = 0
+    for row, user in enumerate(users.tolist()):
+        scores = exact_scores(factors.users, factors.items, np.full(len(items), user), items)
+        scores[seen[user].indices] = -np.inf
+        best = np.lexsort((items, -scores))[:N]
+        wrong += int((found.items[row] != best).sum() + (found.scores[row] != scores[best]).sum())
+    return wrong
