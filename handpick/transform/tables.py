@@ -13,6 +13,7 @@ from pyspark.sql.types import StructType
 
 from handpick.errors import MissingPartition
 from handpick.lake import Lake
+from handpick.transform.footer import sort_encodings
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ class Tables:
 
 
 def _rename(folder: Path) -> None:
-    """Names without the run's random part: `part-00000.parquet` ..., and no checksum files."""
+    """Names without the run's random part: `part-00000.parquet` ..., no checksum files, and footers in order."""
     for checksum in folder.glob(".*.crc"):
         checksum.unlink()
     for number, file in enumerate(sorted(folder.glob("*.parquet"))):
+        sort_encodings(file)
         file.rename(folder / f"part-{number:05d}.parquet")

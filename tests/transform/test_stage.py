@@ -130,3 +130,21 @@ def test_the_schemas_on_disk_are_the_ones_declared(nights: Nights) -> None:
         assert [field.type for field in found if not pa.types.is_nested(field.type)] == [
             field.type for field in wanted if not pa.types.is_nested(field.type)
         ], name
+
+
+def test_encodings_that_a_footer_lists_in_any_order_become_the_same_bytes(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from handpick.transform.footer import sort_encodings
+
+    rows = pa.table({"name": ["a", "b", "a"], "count": [1, 2, None]})
+    file = tmp_path / "rows.parquet"
+    pq.write_table(rows, file)
+    sort_encodings(file)
+    whole = file.read_bytes()
+    found = whole.index(bytes([0x35, 0, 6, 16]))  # three encodings: plain, run lengths, dictionary
+    file.write_bytes(whole[: found + 1] + bytes([16, 0, 6]) + whole[found + 4 :])
+    assert file.read_bytes() != whole
+    sort_encodings(file)
+    assert file.read_bytes() == whole
+    assert pq.read_table(file) == rows
