@@ -49,9 +49,14 @@ class Signature:
     def from_json(cls, text: str) -> Signature:
         """Read back what `to_json` wrote."""
         told = json.loads(text)
+        # JSON may have sorted the modalities; weights of a fusion are in the order of the network's
         pairs: dict[str, Any] = {
-            side: {name: (int(width), str(by)) for name, (width, by) in told[side].items()}
-            for side in ("items", "queries")
+            side: {
+                name: (int(told[side][name][0]), str(told[side][name][1]))
+                for name in order
+                if name in told[side]
+            }
+            for side, order in (("items", ITEM_MODALITIES), ("queries", QUERY_MODALITIES))
         }
         rest: dict[str, Any] = {key: tuple(values) for key, values in told.items() if key not in pairs}
         return cls(**rest, **pairs)

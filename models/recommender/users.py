@@ -93,12 +93,20 @@ class Intent(nn.Module):
             self.own.calibrate(vectors)
 
     def forward(
-        self, vectors: Tensor, present: Tensor, since: Tensor, shared: Entry | None
+        self, vectors: Tensor, place: Tensor, present: Tensor, since: Tensor, shared: Entry | None
     ) -> tuple[Tensor, Tensor]:
-        """`(n, d)` and `(n,) bool` from `(n, q, width)`, `(n, q)` and `(n, q)`."""
-        heard = self.own(vectors)  # (n, q, d)
+        """`(n, d)` and `(n,) bool`.
+
+        Args:
+            vectors: `(different queries, width)`; a query stands in many questions and is projected once.
+            place: `(n, q)` rows of `vectors`.
+            present, since: `(n, q)`.
+            shared: The phones' projection, if there is one.
+        """
+        once = self.own(vectors)  # (different queries, d)
         if shared is not None and self.is_shared:
-            heard = heard + self.adapt(shared(vectors, self.mean))
+            once = once + self.adapt(shared(vectors, self.mean))
+        heard = torch.nn.functional.embedding(place, once)  # (n, q, d)
         scores = self.score(heard).squeeze(-1) + self.recency(gap_bucket(since)).squeeze(-1)
         weights = masked_softmax(scores, present)  # (n, q)
         return (weights.unsqueeze(-1) * heard).sum(1), present.any(1)
@@ -177,12 +185,13 @@ class UserTower(nn.Module):
         """
         parts: list[Tensor] = []
         present: list[Tensor] = []
+        different, place = reading.queries.unique(return_inverse=True)  # (n, q)
         for name in self.asked:
             chosen = asked.present[name][reading.queries]  # (n, q)
             shared = tower.enter[SPACE_OF[name]] if SPACE_OF[name] in tower.content else None
             assert shared is None or isinstance(shared, Entry)
             heard, there = self._intent(name)(
-                asked.content[name][reading.queries], chosen, reading.query_since, shared
+                asked.content[name][different], place, chosen, reading.query_since, shared
             )
             parts.append(heard)
             present.append(self._kept(there, self.query_dropout))
