@@ -28,6 +28,7 @@ COMMANDS = (
     "imports",
     "inputs",
     "night",
+    "gate_command",
     "ledger",
     "lists",
     "models",
