@@ -44,6 +44,7 @@ def ledger_lines(result: Any) -> dict[str, Any]:
         "where": result.where,
         "digest": result.digest,
         "seconds": result.seconds,
+        "pages": {name: page for name, page in result.notes.items() if name.endswith("_page")},
         "ledger": [
             {"source": flow.source, "in": flow.rows_in, "out": flow.rows_out, "dropped": dict(flow.dropped)}
             for flow in result.flows

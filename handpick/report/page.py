@@ -16,6 +16,7 @@ from handpick.house.show import chosen_users, launched_on, list_rows
 from handpick.ledger import StageResult
 from handpick.night import Night
 from handpick.report import plots
+from handpick.validate.trends import rule_rates
 
 METRIC, K = "ndcg", 20
 TREND_NIGHTS = 30
@@ -129,6 +130,7 @@ def _trends(night: Night) -> list[Markup]:
         return []
     return [
         Markup(plots.by_night(dropped, "Rows quarantined", "% of rows")),
+        Markup(plots.by_night(rule_rates(night, TREND_NIGHTS), "Rules broken", "% of rows")),
         Markup(plots.by_night(seconds, "Seconds by stage", "s")),
     ]
 
