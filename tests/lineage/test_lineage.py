@@ -27,7 +27,7 @@ PROFILE = """
 shop:
   target: dev
   outputs:
-    dev: {type: duckdb, path: shop.duckdb}
+    dev: {type: duckdb, path: ":memory:"}
 """
 SOURCES = """
 sources:
