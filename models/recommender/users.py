@@ -185,7 +185,7 @@ class UserTower(nn.Module):
         """
         parts: list[Tensor] = []
         present: list[Tensor] = []
-        different, place = reading.queries.unique(return_inverse=True)  # (n, q)
+        different, place = torch.unique(reading.queries, return_inverse=True)  # (n, q)
         for name in self.asked:
             chosen = asked.present[name][reading.queries]  # (n, q)
             shared = tower.enter[SPACE_OF[name]] if SPACE_OF[name] in tower.content else None
