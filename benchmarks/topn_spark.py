@@ -69,6 +69,7 @@ def _model(spark: SparkSession, factors: Factors) -> ALSModel:
     java = spark._jvm.org.apache.spark.ml.recommendation.ALSModel(  # type: ignore[union-attr]
         "als", DIM, frame(factors.users), frame(factors.items)
     )
+    java.setUserCol("user").setItemCol("item")
     return ALSModel(java)
 
 
