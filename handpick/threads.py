@@ -10,6 +10,6 @@ def share_the_machine() -> None:
     """Bound the spinning of OpenMP threads, before any library starts them.
 
     By default a thread that is done spins for others far longer than it works; on a machine where something else runs
-    too, it keeps them from their cores, and small steps of training take a hundred times as long.
+    too, it keeps them from their cores, and small steps of training take several times as long.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
