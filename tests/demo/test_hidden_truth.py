@@ -120,7 +120,7 @@ def test_an_unusable_plan_is_refused_in_one_line(named: str, what: object) -> No
         named: what,
     }
     with pytest.raises(InputError, match=f"--{named} {what}"):
-        Plan.ending(**wanted)  # type: ignore[arg-type]
+        Plan.ending(**wanted)
 
 
 def test_an_easier_shop_has_a_higher_ceiling(tmp_path: Path) -> None:
