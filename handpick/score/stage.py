@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from handpick.errors import NightStopped
 from handpick.lake import digest_of
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
@@ -29,6 +30,7 @@ from handpick.score.similar import similar_lists, unit
 from handpick.score.topn import exact_scores
 from models.data import BoolArray, FloatArray, IntArray, StringArray
 from models.interface import Factors
+from models.recommender.signature import Mismatch
 
 POPULARITY = "popularity"
 
@@ -61,7 +63,13 @@ def score(night: Night) -> StageResult:
     data = load_dataset(night)
     champion = load_champion(night)
     shop = read_shop(night, data)
-    tables, notes = score_shop(shop, champion, night)
+    try:
+        tables, notes = score_shop(shop, champion, night)
+    except Mismatch as error:
+        raise NightStopped(
+            f"the champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
+            "lists published last stay; run train, evaluate, gate and score of this night again."
+        ) from None
     total = hashlib.sha256()
     for name, rows in tables.items():
         path = night.lake.write(f"lists/{name}", night.logical_date, rows)

