@@ -61,9 +61,7 @@ class Rung:
 
 RUNGS = {
     "XS": Rung(users=200, phones=120, events=5_000, brands=8, lines_per_brand=3),
-    "S": Rung(
-        users=5_000, phones=600, events=150_000, brands=14, lines_per_brand=5, events_per_session=14.2
-    ),
+    "S": Rung(users=5_000, phones=600, events=150_000, brands=14, lines_per_brand=5, events_per_session=14.2),
     "M": Rung(
         users=100_000,
         phones=5_000,
