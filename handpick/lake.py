@@ -122,7 +122,7 @@ class Lake:
 
 def _made_by(table: str, logical_date: date) -> str:
     """What to run to get a partition of a table."""
-    stage = STAGE_OF.get(table.split("/")[0])
+    stage = STAGE_OF.get(table.split("/", maxsplit=1)[0])
     alone = f"run `handpick {stage} --date {logical_date}`, or " if stage else ""
     return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 
