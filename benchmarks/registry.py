@@ -229,6 +229,16 @@ _ALL = (
             Target("other_digests", "runs after a kill with another digest", at_most=0),
         ),
     ),
+    Benchmark(
+        "pretraining",
+        "what each pretraining objective is worth downstream, demo shop and MovieLens-100k",
+        "pretraining:measure",
+        (
+            Target("demo_audio_text_queries_ratio", "x without", at_least=1.0),
+            Target("movielens_masked_language_text_ratio", "x without", at_least=1.0),
+        ),
+        needs=("movielens-100k",),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
