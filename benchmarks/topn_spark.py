@@ -29,8 +29,7 @@ def measure() -> dict[str, Any]:
     """Seconds of each, how many times faster, and the share of places on which the lists agree."""
     whole = gowalla_factors(DIM)
     factors = Factors(whole.users[:USERS], whole.items)
-    home = Path(tempfile.mkdtemp(prefix="handpick-topn-spark-"))
-    spark = session(load(home=home))
+    spark = session(load(home=Path(tempfile.gettempdir())))
     try:
         model = _model(spark, factors)
         top_n(Factors(factors.users[:100], factors.items), N)  # compiles

@@ -75,6 +75,20 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
             assert connection.execute("select x from kept").fetchone() == (1,)
     finally:
         assert serving.stop_embedded(settings)
+    assert serving._answering(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
+
+
+def test_a_process_stops_the_server_that_another_one_started(tmp_path: Path) -> None:
+    settings = load(home=tmp_path)
+    serving.embedded(settings)
+    script = (
+        "from pathlib import Path; from handpick.config import load;"
+        "from handpick.serving.connection import stop_embedded;"
+        f"assert stop_embedded(load(home=Path({str(tmp_path)!r})))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    assert not (settings.path(settings.serving.embedded_path) / "postmaster.pid").exists()
+    assert not serving.stop_embedded(settings)
 
 
 def test_a_server_that_does_not_answer_is_one_clear_line(server_settings: Settings) -> None:
