@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, LiteralString
+from typing import Annotated, Any, Literal, LiteralString
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from handpick.config import load
 from handpick.errors import HandpickError
 from handpick.night import Night
+from handpick.report import INDEX
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -71,12 +72,18 @@ def overview() -> HTMLResponse:
     return page("overview.html", versions=versions, nights=nights[:30], problem=problem)
 
 
-@pages.get("/nights/{day}", response_class=HTMLResponse)
-def report(day: date) -> HTMLResponse:
-    """A night's report."""
-    file = Night(load(), day).lake.partition("report", day) / "index.html"
+@pages.get("/nights/{day}")
+def report(day: date) -> RedirectResponse:
+    """A night's report, where its own links lead somewhere."""
+    return RedirectResponse(f"{day}/{INDEX}")
+
+
+@pages.get("/nights/{day}/{name}", response_class=HTMLResponse)
+def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
+    """One page of a night's report."""
+    file = Night(load(), day).lake.partition("report", day) / name
     if not file.is_file():
-        return page("message.html", message=f"There is no report for {day}.")
+        return page("message.html", message=f"There is no {name.removesuffix('.html')} for {day}.")
     return HTMLResponse(file.read_text(encoding="utf-8"))
 
 

@@ -7,17 +7,22 @@ from handpick.ledger import Flow, StageResult
 from handpick.night import STAGES, Night
 
 TABLE = "report"
+INDEX, CARD = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
-    """Write tonight's page; the ledger line counts the stages that it tells of."""
+    """Write tonight's page and the model card; the ledger line counts the stages that the page tells of."""
+    from handpick.report.card import render_card
     from handpick.report.page import render
 
     results = night.results()
     told = [result for result in results if result.stage != "report"]
+    card = render_card(night)
     with night.lake.writing(TABLE, night.logical_date) as folder:
-        (folder / "index.html").write_text(render(night, told), encoding="utf-8")
+        (folder / INDEX).write_text(render(night, told, CARD if card else None), encoding="utf-8")
+        if card:
+            (folder / CARD).write_text(card, encoding="utf-8")
     target = night.lake.partition(TABLE, night.logical_date)
     missing = len(STAGES) - 1 - len(told)
     flow = Flow("stages", len(STAGES) - 1, len(told), {"has not run tonight": missing})
-    return StageResult("report", night.logical_date, str(target / "index.html"), (flow,), digest_of(target))
+    return StageResult("report", night.logical_date, str(target / INDEX), (flow,), digest_of(target))

@@ -22,8 +22,8 @@ METRIC, K = "ndcg", 20
 TREND_NIGHTS = 30
 
 
-def render(night: Night, results: Sequence[StageResult]) -> str:
-    """The page as HTML text; sections whose stage has not run are left out."""
+def render(night: Night, results: Sequence[StageResult], card: str | None) -> str:
+    """The page as HTML text, with a link to the model card; sections whose stage has not run are left out."""
     environment = Environment(loader=PackageLoader("handpick.report", "."), autoescape=select_autoescape())
     environment.filters["count"] = lambda value: f"{value:,}"
     return environment.get_template("page.html").render(
@@ -37,6 +37,7 @@ def render(night: Night, results: Sequence[StageResult]) -> str:
         gate=_json(night, "gate", "decision.json"),
         blend=_json(night, "evaluation", "blend.json"),
         curves=_curves(night),
+        card=card,
         people=_people(night),
         trends=_trends(night),
         links=_links(results),
