@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -14,6 +15,8 @@ from handpick.config import load
 from handpick.errors import HandpickError
 from handpick.log import console
 
+# It tells of each of its own functions as it is imported.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
 SETTINGS = load()
 RETRIES = {
     "retries": SETTINGS.airflow.retries,

@@ -14,6 +14,11 @@ class ValidateSettings(Section):
         le=1,
         description="More quarantined rows than this stop the night; rows that are there already do not count.",
     )
+    stop_least_rows: int = Field(
+        3,
+        ge=1,
+        description="Fewer quarantined rows than this do not stop the night by their share, unless they are all rows.",
+    )
     warn_share: float = Field(0.05, ge=0, le=1, description="More quarantined rows than this are a warning.")
     stop_shares_by_rule: dict[str, float] = Field(
         {}, description="The same for single rules, by their reason, such as `missing user_id`."

@@ -57,7 +57,9 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     )
     bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
     share = bad / flow.rows_in
-    if share > limits.stop_share:
+    # One bad row among four is a large share and no reason to stay without lists.
+    are_many = bad >= limits.stop_least_rows or bad == flow.rows_in
+    if share > limits.stop_share and are_many:
         raise NightStopped(
             f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
             f"{limits.stop_share:.0%}: {told}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"

@@ -178,6 +178,16 @@ def test_too_many_bad_rows_stop_the_night_in_one_line_that_says_which_and_where(
         judged(rows, stop_shares_by_rule={"consent is not a boolean": 0.1})
 
 
+def test_one_bad_row_of_a_few_does_not_stop_the_night_by_its_share(judged: Any) -> None:
+    rows = shop()
+    rows["users"] = [*rows["users"][:3], user(10, consent="perhaps")]
+    _, result = judged(rows, stop_share=0.2)
+    users = next(flow for flow in result.flows if flow.source == "users")
+    assert (users.rows_in, users.dropped) == (4, {"consent is not a boolean": 1})
+    with pytest.raises(NightStopped, match=r"25% of users \(1 of 4 rows\)"):
+        judged(rows, stop_share=0.2, stop_least_rows=1)
+
+
 def test_rows_that_are_there_already_never_stop_the_night(judged: Any) -> None:
     rows = shop()
     rows["events"] = rows["events"] * 3
