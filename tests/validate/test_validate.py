@@ -239,13 +239,13 @@ def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(
     from handpick.validate.check import check_inputs
 
     rows = shop()
-    rows["users"] += [user(9, signed_up_at="yesterday")]
+    rows["users"] += [user(number, signed_up_at="yesterday") for number in (9, 10, 11)]
     bring(tmp_path, rows)
     tonight = night()
     found = check_inputs(tonight)
     assert not tonight.lake.root.exists()
     assert any(
-        "1 row would be set aside: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, 'yesterday')"
+        "3 rows would be set aside: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, 'yesterday')"
         in f.text
         for f in found
     )
