@@ -20,7 +20,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
     Raises:
         InputError: If the database does not answer or refuses the query; the URL is never shown.
     """
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import DateTime, bindparam, create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
     if settings.url is None or not settings.query:
@@ -37,11 +37,17 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
         "late": since - timedelta(days=contract.late_days or 0) if since else first,
         "until": night.as_of,
     }
-    wanted = {name: value for name, value in bounds.items() if f":{name}" in settings.query}
+    # Typed, so that the driver's own idea of a moment, which other libraries may have changed, plays no part.
+    wanted = [
+        bindparam(name, value, DateTime(timezone=True))
+        for name, value in bounds.items()
+        if f":{name}" in settings.query
+    ]
     try:
         engine = create_engine(settings.url.get_secret_value())
         with engine.connect() as connection:
-            result = connection.execution_options(stream_results=True).execute(text(settings.query), wanted)
+            query = text(settings.query).bindparams(*wanted)
+            result = connection.execution_options(stream_results=True).execute(query)
             names = list(result.keys())
             columns: list[list[str | None]] = [[] for _ in names]
             while chunk := result.fetchmany(FETCH_ROWS):

@@ -18,6 +18,20 @@ from pytest import TempPathFactory
 from handpick.config import Settings, load
 from handpick.night import Night
 
+SETTINGS = """
+[airflow]
+port = {port}
+retries = 0
+[pretraining.text]
+steps = 60
+[pretraining.image]
+steps = 40
+[pretraining.audio]
+steps = 60
+phrases = 100
+"""
+"""Encoders learn for a shorter time than a shop's would, to keep the tests short."""
+
 
 def free_port() -> int:
     """A port on loopback that nobody listens on."""
@@ -63,7 +77,7 @@ class House:
 
 def furnished(folder: Path, port: int) -> House:
     """A folder with its settings."""
-    (folder / "handpick.toml").write_text(f"[airflow]\nport = {port}\nretries = 0\n")
+    (folder / "handpick.toml").write_text(SETTINGS.format(port=port))
     return House(folder, port)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from handpick.night import STAGES
 from handpick.serving.connection import connect
 from tests.end_to_end.conftest import House
+
+pytestmark = pytest.mark.timeout(1500)
 
 
 def test_the_run_ends_with_stages_evaluation_five_lists_the_report_and_the_next_command(house: House) -> None:

@@ -21,7 +21,10 @@ FLAGS = [
 SECONDS = 1000
 RUN = "handpick__"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+    pytest.mark.timeout(1500),
+]
 
 
 @pytest.fixture(scope="module")
