@@ -17,8 +17,12 @@ def docs_page(night: Night) -> Path:
     """
     page = target_folder(night.settings) / "static_index.html"
     if not page.is_file() or page.stat().st_mtime < changed_at(project_folder()):
+        options = ["--static", "--no-compile"]
+        if night.settings.warehouse.target == "spark":
+            # dbt-spark stumbles over temporary views, which other stages may have left in the session.
+            options.append("--empty-catalog")
         with alone(night.settings), environment_of(environment(night.settings, night.logical_date)):
-            outcome = invoke(night.settings, "docs generate", "--static", "--no-compile")
+            outcome = invoke(night.settings, "docs generate", *options)
         if not outcome.success:
             raise WarehouseError(f"dbt could not write its documentation: {outcome.exception}")
     return page
