@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 
@@ -41,7 +40,8 @@ def page(house: House) -> Iterator[Page]:
         opened.fill('input[name="username"]', "admin")
         opened.fill('input[name="password"]', passwords["admin"])
         opened.keyboard.press("Enter")
-        opened.wait_for_url(re.compile(r"/(?!auth).*$"))
+        opened.wait_for_url(lambda url: "/auth/" not in url)
+        opened.wait_for_load_state("networkidle")
         yield opened
         browser.close()
 
