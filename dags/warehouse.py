@@ -67,6 +67,8 @@ def warehouse() -> TaskGroup:
         execution_config=ExecutionConfig(),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
+            # Nothing to run, and Cosmos would warn of each in every task's log.
+            exclude=["resource_type:exposure", "resource_type:operation"],
             emit_datasets=False,
             should_detach_multiple_parents_tests=True,
             node_conversion_by_task_group=False,

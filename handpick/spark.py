@@ -37,6 +37,8 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.extraJavaOptions": " ".join(JVM_OPTIONS),
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
+        # Else a folder appears wherever the process was started.
+        "spark.sql.warehouse.dir": (settings.path(settings.warehouse.path).parent / "spark").as_uri(),
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
