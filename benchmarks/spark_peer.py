@@ -94,10 +94,10 @@ def duckdb_peer(night: Any, out: Path) -> None:
               coalesce((least(greatest(value, 1.0), 5.0) - 3.0) / 2.0, 0.0)
             else (case {weight} else 0.0 end) end, 6) as weight, is_bot
           from visits order by user_id, occurred_at, event_id""",
-        "item_pairs": f"""with firsts as (select user_id, session_id, item_id, min(occurred_at) as at from visits
+        "item_pairs": f"""with firsts as (select user_id, session_id, item_id, min(occurred_at) as first_at from visits
             where not is_bot and event_type = 'view' group by all),
           kept as (select * from firsts qualify row_number() over (partition by user_id, session_id
-            order by at, item_id) <= {chosen.max_session_items})
+            order by first_at, item_id) <= {chosen.max_session_items})
           select a.item_id, b.item_id as other_item_id, count(*) as co_view_count
           from kept a join kept b using (user_id, session_id) where a.item_id <> b.item_id group by all order by all""",
         "item_daily": f"""select item_id, occurred_at::date as event_date, {_counts()} from visits where not is_bot
