@@ -25,9 +25,9 @@ test: ## Run all the tests
 	@scripts/install.sh --dev
 	@$(BIN)/pytest
 
-lint: ## Check format, style, types and the import rule
+lint: ## Check format, style, types, the import rule and the declared dependencies
 	@scripts/install.sh --dev
-	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/deptry --no-ansi handpick models features dags plugins
 
 bench: ## List the benchmarks; run one with NAME=x
 	@scripts/install.sh --dev

@@ -16,6 +16,8 @@ from handpick.errors import HandpickError
 from handpick.house.environment import USER, base_url, password
 
 NIGHTLY = "nightly_recommendations"
+UNEXPECTED = "UNEXPECTED:"
+"""Marks the line of a task's log that names the exception that ended it."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,17 @@ class AirflowClient:
         """The lines that a task's last try logged."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._json("GET", path, headers={"accept": "application/json"})["content"]
-        return [str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content]
+        return [line for entry in content for line in _lines(entry)]
+
+
+def _lines(entry: Any) -> list[str]:
+    """An entry of a task's log as plain lines; an exception as its last line, marked with UNEXPECTED."""
+    if not isinstance(entry, dict):
+        return [str(entry)]
+    raised = [
+        f"{UNEXPECTED} {error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []
+    ]
+    return [str(entry.get("event", entry)), *raised]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from handpick.config import Settings
 from handpick.errors import HandpickError
-from handpick.house.client import NIGHTLY, AirflowClient, TaskState, signed_in
+from handpick.house.client import NIGHTLY, UNEXPECTED, AirflowClient, TaskState, signed_in
 from handpick.house.processes import start, stop
 from handpick.log import console, say
 from handpick.night import STAGES
@@ -130,7 +130,13 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
     task = next((one for one in failed if any("HANDPICK:" in line for line in logs[one])), failed[0])
     lines = logs[task]
     telling = [line for line in lines if "HANDPICK:" in line]
-    reason = telling[-1].split("HANDPICK:", 1)[1].strip() if telling else "\n".join(lines[-8:])
+    unexpected = [line for line in lines if line.startswith(UNEXPECTED)]
+    if telling:
+        reason = telling[-1].split("HANDPICK:", 1)[1].strip()
+    elif unexpected:
+        reason = f"Nobody expected this: {unexpected[-1].removeprefix(UNEXPECTED).strip()}"
+    else:
+        reason = "\n".join(lines[-8:])
     return (
         f"the night of {logical_date} stopped at {task.task_id}; the lists published before stay current.\n{reason}\n"
         f"Mend it and run again; finished stages keep their results. The whole log: `make up`, then {NIGHTLY} › {run_id}."
