@@ -119,7 +119,9 @@ def _newest_day(settings: Settings) -> date:
 
 def _place(settings: Settings, source: str) -> str:
     from handpick.land.arrivals import source_folder
+    from handpick.land.remote import is_remote
 
-    return (
-        "a database" if settings.sources.of(source).url is not None else str(source_folder(settings, source))
-    )
+    configured = settings.sources.of(source)
+    if configured.url is not None:
+        return "a database"
+    return configured.path if is_remote(configured.path) else str(source_folder(settings, source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ def run(night: Night) -> StageResult:
     Raises:
         InputError: If a source has no file for this night, or a file cannot be read as what it is; nothing was landed.
     """
-    from handpick.land.arrivals import arrivals
+    from handpick.land.arrivals import arrivals, brought_folder
 
     waiting = {source: arrivals(night, source) for source in CONTRACTS}
     drift: dict[str, list[str]] = {}
@@ -40,6 +41,7 @@ def run(night: Night) -> StageResult:
             if unknown:
                 drift[source] = unknown
                 say(f"  {source}: columns that the contract does not know, kept aside: {', '.join(unknown)}")
+    shutil.rmtree(brought_folder(night), ignore_errors=True)
     digests = [digest_of(night.lake.partition(f"raw/{source}", night.logical_date)) for source in CONTRACTS]
     digest = hashlib.sha256("".join(digests).encode()).hexdigest()
     notes = {"files": sum(len(found) for found in waiting.values()), "unknown_columns": drift}

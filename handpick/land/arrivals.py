@@ -7,13 +7,15 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from handpick.config import Settings
 from handpick.errors import InputError
 from handpick.land import MANIFEST
+from handpick.land.remote import RemoteFile, RemoteFolder, is_remote
 from handpick.night import Night
+from handpick.settings.sources import SourceSettings
 
 DATED = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 RELEASED = "released/"
@@ -28,11 +30,13 @@ class Arrival:
         name: Relative to its source's folder.
         path: The file, or None for a query.
         is_released: The rows were mended in quarantine, and have the contract's columns and values already.
+        remote: Where the file comes from, if it lies on another machine; it is brought to `path` when it is its turn.
     """
 
     name: str
     path: Path | None
     is_released: bool = False
+    remote: RemoteFile | None = None
 
 
 def arrivals(night: Night, source: str) -> list[Arrival]:
@@ -44,13 +48,15 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     settings = night.settings.sources.of(source)
     if settings.url is not None:
         return [Arrival(f"sql:{source}", None)]
+    remote = _remote_folder(settings, source)
     folder = source_folder(night.settings, source)
-    if settings.path and not folder.exists():
+    if settings.path and not remote and not folder.exists():
         raise InputError(
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
         )
     earlier = _taken_by_others(night, source)
-    found = [*_files(folder), *_files(released_folder(night, source), RELEASED)]
+    lying = _remote_files(remote, brought_folder(night, source)) if remote else _files(folder)
+    found = [*lying, *_files(released_folder(night, source), RELEASED)]
     mine = [
         arrival
         for arrival in found
@@ -61,27 +67,40 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
     if is_needed and not [arrival for arrival in mine if not arrival.is_released]:
         raise InputError(_nothing(night, source, folder, found))
+    for arrival in mine:
+        if remote and arrival.remote and arrival.path:
+            remote.bring(arrival.remote.path, arrival.path)
     return mine
 
 
+def _remote_folder(settings: SourceSettings, source: str) -> RemoteFolder | None:
+    return RemoteFolder(settings.path, f"sources.{source}.path") if is_remote(settings.path) else None
+
+
 def source_folder(settings: Settings, source: str) -> Path:
-    """Where a source's files arrive: its configured path, or its folder below landing."""
+    """Where a source's files arrive on this machine: its configured path, or its folder below landing."""
     path = settings.sources.of(source).path
     return settings.path(Path(path)) if path else settings.path(settings.lake.landing) / source
 
 
 def newest_day(settings: Settings, source: str) -> date | None:
     """The newest day that a source's files are of: the date in the name, else the day (UTC) on which the file came."""
-    days = [
-        _day(arrival.name) if _day(arrival.name) > date.min else _came_on(arrival.path)
-        for arrival in _files(source_folder(settings, source))
-        if arrival.path is not None
-    ]
+    remote = _remote_folder(settings.sources.of(source), source)
+    lying = _remote_files(remote, Path()) if remote else _files(source_folder(settings, source))
+    days = [_day(arrival.name) if _day(arrival.name) > date.min else _came_on(arrival) for arrival in lying]
     return max(days, default=None)
 
 
-def _came_on(path: Path) -> date:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+def _came_on(arrival: Arrival) -> date:
+    if arrival.remote:
+        return arrival.remote.came_on or date.min
+    assert arrival.path is not None
+    return datetime.fromtimestamp(arrival.path.stat().st_mtime, UTC).date()
+
+
+def brought_folder(night: Night, source: str = "") -> Path:
+    """Where files of other machines lie while they are landed."""
+    return night.lake.root / "brought" / source
 
 
 def released_folder(night: Night, source: str) -> Path:
@@ -98,14 +117,29 @@ def _files(folder: Path, prefix: str = "") -> list[Arrival]:
             bool(prefix),
         )
         for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
-        if path.is_file() and path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
+        if path.is_file() and _can_hold_rows(path)
     ]
+
+
+def _remote_files(folder: RemoteFolder, brought: Path) -> list[Arrival]:
+    return [
+        Arrival(file.name, brought / file.name, remote=file)
+        for file in folder.files()
+        if _can_hold_rows(PurePosixPath(file.name))
+    ]
+
+
+def _can_hold_rows(path: PurePath) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
 
 
 def _nothing(night: Night, source: str, folder: Path, found: list[Arrival]) -> str:
     """What a person needs to know when a needed source brought nothing."""
     newest = max((_day(arrival.name) for arrival in found), default=date.min)
-    if not folder.exists():
+    remote = (
+        night.settings.sources.of(source).path if is_remote(night.settings.sources.of(source).path) else ""
+    )
+    if not remote and not folder.exists():
         known = "that folder does not exist"
     elif not found:
         known = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
@@ -113,7 +147,7 @@ def _nothing(night: Night, source: str, folder: Path, found: list[Arrival]) -> s
         dated = f", newest {newest}" if newest > date.min else ""
         known = f"{len(found)} files lie there, all landed before or dated later{dated}"
     return (
-        f"no landing file of {source} for {night.logical_date}: looked in {folder}, {known}. Nothing was landed, and the "
+        f"no landing file of {source} for {night.logical_date}: looked in {remote or folder}, {known}. Nothing was landed, and the "
         f'lists published before stay current; bring the file, or set sources.{source}.needed = "first_night".'
     )
 

@@ -14,7 +14,10 @@ Needed = Literal["every_night", "first_night", "never"]
 class SourceSettings(Section):
     """One source."""
 
-    path: str = Field("", description="Folder or file; empty for `<landing>/<source>`.")
+    path: str = Field(
+        "",
+        description="Folder or file, or a URL that fsspec knows, such as `s3://shop/events`; empty for `<landing>/<source>`.",
+    )
     format: Format = Field("auto", description="`auto` goes by the file's first bytes and name.")
     needed: Needed = Field("every_night", description="When a night without rows of this source stops.")
     columns: dict[str, str] = Field(

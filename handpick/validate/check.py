@@ -29,11 +29,9 @@ class Finding:
 
 def check_inputs(night: Night) -> list[Finding]:
     """Land and validate a night beside the lake, and explain what is wrong in the owner's terms, worst last."""
-    broken = [finding for source in CONTRACTS for finding in _unreadable(night, source)]
-    if broken:
-        return broken
     with _beside(night) as trial:
-        return _judged(trial)
+        broken = [finding for source in CONTRACTS for finding in _unreadable(trial, source)]
+        return broken or _judged(trial)
 
 
 def _unreadable(night: Night, source: str) -> Iterator[Finding]:
