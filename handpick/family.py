@@ -32,10 +32,16 @@ def fit(night: Night, dataset: Dataset, windows: Windows, folder: Path) -> None:
             "tested. Nothing was published; shorten [evaluate] test_days and validation_days, or wait for more days."
         )
     config = night.settings.family
+    # Asked of the larger dataset for both: what serves must have been measured.
+    why = {name: make(name, config).too_large(dataset) for name in config.members}
+    for name, reason in why.items():
+        if reason:
+            say(f"  family: {name} is left out: {reason}")
+    chosen = [name for name in config.members if not why[name]]
     for which, data in zip(WHICH, (history, dataset), strict=True):
-        for name in track(config.members, f"fit the family for {which}"):
+        for name in track(chosen, f"fit the family for {which}"):
             make(name, config).fit(data, night.seed).save(folder / which / name)
-    say(f"  family: {len(config.members)} members fitted for selection and for serving")
+    say(f"  family: {len(chosen)} members fitted for selection and for serving")
 
 
 def load_members(night: Night, logical_date: date, which: str) -> dict[str, Recommender]:

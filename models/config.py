@@ -88,6 +88,9 @@ class UserNeighboursConfig(MemberConfig):
     shrinkage: float = Field(
         5.0, ge=0, description="Pearson: phones in common at which the correlation is halved."
     )
+    pool: int = Field(
+        50_000, ge=1, description="Users who may be neighbours; of more, this many are drawn, those of the night's seed."
+    )
 
 
 class ItemNeighboursConfig(MemberConfig):
@@ -119,6 +122,11 @@ class EaseConfig(MemberConfig):
     """EASE^R."""
 
     regularization: float = Field(2.0, gt=0, description="Ridge, in means of the co-occurrence diagonal.")
+    most_items: int = Field(
+        12_000,
+        ge=1,
+        description="Where more phones were liked, the member is left out: it needs about 24 bytes times their square.",
+    )
 
 
 class GraphFilterConfig(MemberConfig):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from models.data import Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
 DAY = 86_400
+OVERSAMPLING, POWER_ITERATIONS = 32, 3
+"""Of `low_rank`: directions beyond those wanted, and rounds that turn them towards the largest singular vectors."""
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -57,14 +59,29 @@ def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     return (sparse.diags(1 / np.maximum(length, 1e-12)) @ matrix).tocsr().astype(np.float32)
 
 
-def low_rank(matrix: FloatArray | sparse.csr_matrix, rank: int, seed: int) -> tuple[FloatArray, FloatArray]:
-    """`left (n, rank)`, `right (m, rank)` with `left @ right.T` the best approximation of that rank."""
-    start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
-    left, values, right = svds(matrix.astype(np.float64), k=min(rank, min(matrix.shape) - 1), v0=start)
-    order = np.argsort(-values)
-    signs = np.sign(right[order][np.arange(len(order)), np.abs(right[order]).argmax(axis=1)])
-    scaled = left[:, order] * (values[order] * signs)
-    return scaled.astype(np.float32), (right[order].T * signs).astype(np.float32)
+def low_rank(
+    matrix: FloatArray | sparse.csr_matrix | LinearOperator, rank: int, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """`left (n, rank)`, `right (m, rank)` with `left @ right.T` close to the best approximation of that rank.
+
+    Subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1). The
+    matrix is only multiplied with, so beside it this needs about `3 * 8 * (n + m) * (rank + OVERSAMPLING)` bytes.
+    """
+    exact: Any = matrix  # scipy's stubs know a LinearOperator only as its factory
+    if not isinstance(exact, LinearOperator):
+        exact = exact.astype(np.float64)
+    width = min(rank + OVERSAMPLING, *exact.shape)
+    start = np.random.default_rng(seed).standard_normal((exact.shape[1], width))
+    basis = np.linalg.qr(exact @ start)[0]
+    for _ in range(POWER_ITERATIONS):
+        basis = np.linalg.qr(exact.T @ basis)[0]
+        basis = np.linalg.qr(exact @ basis)[0]
+    turned, triangle = np.linalg.qr(exact.T @ basis)
+    inner, values, outer = np.linalg.svd(triangle.T)
+    right = turned @ outer[:rank].T
+    signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(right.shape[1])])
+    left = basis @ (inner[:, :rank] * (values[:rank] * signs))
+    return left.astype(np.float32), (right * signs).astype(np.float32)
 
 
 def leading_directions(matrix: sparse.csr_matrix | LinearOperator, rank: int, seed: int) -> FloatArray:
@@ -87,6 +104,10 @@ class Member:
         self.config = config or self.settings_class()
         self.item_ids: StringArray = np.empty(0, dtype="U1")
         self.arrays: Arrays = {}
+
+    def too_large(self, data: Dataset) -> str:  # noqa: ARG002
+        """Why this member cannot learn from that much data, in words; empty where it can."""
+        return ""
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
         """The arrays learned from the data, whose items are `self.item_ids`."""

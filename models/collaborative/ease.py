@@ -10,10 +10,23 @@ from models.data import Dataset, FloatArray
 
 
 class Ease(ItemItem):
-    """`B = I - P diag(1 / diag P)`, `P = (X'X + λI)^-1` (Steck, WWW 2019, eq. 8)."""
+    """`B = I - P diag(1 / diag P)`, `P = (X'X + λI)^-1` (Steck, WWW 2019, eq. 8).
+
+    `P` has no zeros to leave out: about `3 * 8 * items^2` bytes are needed while it is made.
+    """
 
     settings_class = EaseConfig
     config: EaseConfig
+
+    def too_large(self, data: Dataset) -> str:
+        """More phones than its inverse may have rows."""
+        items = len(np.unique(data.interactions.positive().item))
+        if items <= self.config.most_items:
+            return ""
+        return (
+            f"{items:,} phones were liked, and its inverse of {items:,} x {items:,} numbers may have "
+            f"{self.config.most_items:,} rows (most_items)"
+        )
 
     def weights(self, data: Dataset, seed: int) -> FloatArray:  # noqa: ARG002
         """`B`, by one inversion in float64."""

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator
 
 from models.collaborative.base import Arrays, Member, low_rank
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
+
+Matrix = FloatArray | sparse.csr_matrix | LinearOperator
 
 
 class ItemItem(Member):
     """`score(u, i) = sum over j in u's history of preference(u, j) * weights[j, i]`.
 
     Catalogues of more than `config.rank` items keep the best approximation of that rank, so that the factors of any
-    number of users fit in memory.
+    number of users fit in memory; their matrix is sparse or only multiplied with, and never there as a whole.
     """
 
-    def weights(self, data: Dataset, seed: int) -> FloatArray:
-        """`(items, items) float32`, the influence of each item (row) on each other (column)."""
+    def weights(self, data: Dataset, seed: int) -> Matrix:
+        """`(items, items)`, the influence of each item (row) on each other (column)."""
         raise NotImplementedError
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
         """The item-item matrix, whole or as two thin ones."""
         weights = self.weights(data, seed)
-        if len(weights) <= self.config.rank:
-            return {"weights": weights.astype(np.float32)}
+        if weights.shape[0] <= self.config.rank:
+            return {"weights": whole(weights)}
         left, right = low_rank(weights, self.config.rank, seed)
         return {"left": left, "right": right}
 
@@ -34,3 +38,10 @@ class ItemItem(Member):
         if "weights" in self.arrays:
             return Factors(history.toarray(), np.ascontiguousarray(self.array("weights").T))
         return Factors(np.asarray(history @ self.array("left"), np.float32), self.array("right"))
+
+
+def whole(matrix: Matrix) -> FloatArray:
+    """The matrix as `float32` numbers."""
+    if isinstance(matrix, LinearOperator):
+        return np.asarray(matrix @ np.eye(matrix.shape[1]), np.float32)
+    return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, np.float32)

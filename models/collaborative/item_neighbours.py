@@ -12,6 +12,9 @@ from models.collaborative.item_item import ItemItem
 from models.config import ItemNeighboursConfig
 from models.data import Dataset, FloatArray
 
+BLOCK = 512
+"""Items whose similarities to all others are there at once."""
+
 
 class ItemNeighbours(ItemItem):
     """Each item's `neighbours` most similar items, by the cosine of their weighted columns of users.
@@ -22,22 +25,38 @@ class ItemNeighbours(ItemItem):
     settings_class = ItemNeighboursConfig
     config: ItemNeighboursConfig
 
-    def weights(self, data: Dataset, seed: int) -> FloatArray:  # noqa: ARG002
-        """The pruned similarities, without the diagonal."""
+    def weights(self, data: Dataset, seed: int) -> sparse.csr_matrix:  # noqa: ARG002
+        """The similarities, of which each column keeps its largest; without the diagonal."""
         columns = self.history(data, np.arange(len(data.users))).T.tocsr()
-        weighted = WEIGHTINGS[self.config.weighting](columns)
-        vectors = normalised(weighted)
-        similarity = (vectors @ vectors.T).toarray()
-        np.fill_diagonal(similarity, 0)
-        return strongest(similarity, self.config.neighbours)
+        vectors = normalised(WEIGHTINGS[self.config.weighting](columns))
+        return nearest(vectors, self.config.neighbours).T.tocsr()
+
+
+def nearest(vectors: sparse.csr_matrix, count: int, block: int = BLOCK) -> sparse.csr_matrix:
+    """`(n, n) float32`: each row's inner products with its `count` most similar other rows, first ones where alike.
+
+    A block of rows at a time is there in full: at most `24 * block * n` bytes, beside `16 * n * count` for the result.
+    """
+    others = vectors.T.tocsr()
+    blocks = []
+    for start in range(0, vectors.shape[0], block):
+        similar = (vectors[start : start + block] @ others).toarray()
+        similar[np.arange(len(similar)), np.arange(start, start + len(similar))] = 0
+        blocks.append(sparse.csr_matrix(strongest(similar, count)))
+    return sparse.vstack(blocks, format="csr", dtype=np.float32)
 
 
 def strongest(similarity: FloatArray, count: int) -> FloatArray:
-    """The matrix with only the `count` largest entries of each column kept."""
-    if count >= len(similarity):
+    """The matrix with only the `count` largest entries of each row kept; of equal ones, the first."""
+    if count >= similarity.shape[1]:
         return similarity
-    floor = np.partition(similarity, len(similarity) - count, axis=0)[len(similarity) - count]
-    return np.where(similarity >= floor, similarity, np.float32(0))
+    cut = similarity.shape[1] - count
+    floor = np.partition(similarity, cut, axis=1)[:, cut, None]
+    room = count - (similarity > floor).sum(axis=1, keepdims=True, dtype=np.int32)
+    is_equal = similarity == floor
+    keep = is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= room)
+    keep |= similarity > floor
+    return np.where(keep, similarity, np.float32(0))
 
 
 def _plain(items: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import Arrays, Member, leading_directions, normalised
+from models.collaborative.base import Arrays, Member, low_rank, normalised
 from models.config import UserNeighboursConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
-BLOCK = 1024
+LARGEST_BLOCK, BLOCK_FLOATS = 1024, 2**25
+"""Users scored at once: so many, or fewer where their similarities to the pool would be more numbers than this."""
+
+Similarity = Callable[[sparse.csr_matrix], FloatArray]
+"""Rows to their similarities with the pool's rows, `(rows, pool) float32`."""
 
 
 class UserNeighbours(Member):
@@ -18,24 +24,31 @@ class UserNeighbours(Member):
 
     Pearson correlates centred preferences over the items that both know and is shrunk by `n / (n + shrinkage)`,
     n being how many they are (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup 2007).
+
+    Neighbours come from a pool of at most `pool` users, so that a user costs as much in a shop of a million. Beside the
+    pool's histories, at most `6 * 4 * BLOCK_FLOATS` bytes are needed at once.
     """
 
     settings_class = UserNeighboursConfig
     config: UserNeighboursConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The training users' preferences, and directions to project on where the catalogue is large."""
+        """The pool's preferences, and directions to project on where the catalogue is large."""
         history = self.history(data, np.arange(len(data.users)))
-        history = history[np.flatnonzero(np.diff(history.indptr))]
+        active = np.flatnonzero(np.diff(history.indptr))
+        if len(active) > self.config.pool:
+            drawn = np.random.default_rng(seed).choice(len(active), self.config.pool, replace=False)
+            active = active[np.sort(drawn)]
+        history = history[active]
         kept: Arrays = {"data": history.data, "indices": history.indices, "indptr": history.indptr}
         if history.shape[1] > self.config.rank:
-            kept["directions"] = leading_directions(history.astype(np.float64), self.config.rank, seed)
+            kept["directions"] = low_rank(history, self.config.rank, seed)[1]
         return kept
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
         """The users' score rows beside the identity, or projected beside the leading directions."""
         indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
-        neighbours: sparse.csr_matrix = sparse.csr_matrix(
+        pool: sparse.csr_matrix = sparse.csr_matrix(
             (self.array("data"), indices, indptr), shape=(len(indptr) - 1, len(self.item_ids))
         )
         history = self.history(data, users)
@@ -45,18 +58,18 @@ class UserNeighbours(Member):
             else np.eye(len(self.item_ids), dtype=np.float32)
         )
         rows = np.zeros((len(users), side.shape[1]), np.float32)
-        if neighbours.shape[0]:
-            for start in range(0, len(users), BLOCK):
-                similar = self._similarities(history[start : start + BLOCK], neighbours)
-                rows[start : start + BLOCK] = (similar @ neighbours) @ side
+        if pool.shape[0]:
+            similarity = (
+                cosine(pool) if self.config.similarity == "cosine" else pearson(pool, self.config.shrinkage)
+            )
+            block = max(1, min(LARGEST_BLOCK, BLOCK_FLOATS // pool.shape[0]))
+            for start in range(0, len(users), block):
+                near = self._nearest(similarity(history[start : start + block]))
+                rows[start : start + block] = (near @ pool) @ side
         return Factors(rows, side)
 
-    def _similarities(self, history: sparse.csr_matrix, neighbours: sparse.csr_matrix) -> sparse.csr_matrix:
-        """`(users, training users)`: similarity to the nearest ones, 0 to others; rows sum to 1 or are empty."""
-        if self.config.similarity == "cosine":
-            similar = (normalised(history) @ normalised(neighbours).T).toarray()
-        else:
-            similar = pearson(history, neighbours, self.config.shrinkage)
+    def _nearest(self, similar: FloatArray) -> sparse.csr_matrix:
+        """`(users, pool)`: similarity to the nearest ones, 0 to others; rows sum to 1 or are empty."""
         # Somebody who did exactly what the user did may be that same user at training, and says nothing new.
         similar[similar > 1 - 1e-6] = 0
         count = self.config.neighbours
@@ -65,19 +78,32 @@ class UserNeighbours(Member):
             similar[similar < floor[:, None]] = 0
         np.maximum(similar, 0, out=similar)
         total = np.maximum(similar.sum(axis=1, keepdims=True), 1e-12)
-        return sparse.csr_matrix(similar / total)
+        similar /= total
+        return sparse.csr_matrix(similar)
 
 
-def pearson(left: sparse.csr_matrix, right: sparse.csr_matrix, shrinkage: float) -> FloatArray:
-    """`(left rows, right rows)` shrunk correlations over the columns that both rows have."""
-    seen_left, seen_right = (_centred(side, keep_ones=True) for side in (left, right))
-    centred_left, centred_right = (_centred(side, keep_ones=False) for side in (left, right))
-    common = (seen_left @ seen_right.T).toarray()
-    products = (centred_left @ centred_right.T).toarray()
-    left_squares = (centred_left.multiply(centred_left) @ seen_right.T).toarray()
-    right_squares = (seen_left @ centred_right.multiply(centred_right).T).toarray()
-    correlation = products / np.sqrt(np.maximum(left_squares * right_squares, 1e-12))
-    return np.asarray(correlation * (common / np.maximum(common + shrinkage, 1e-12)), np.float32)
+def cosine(pool: sparse.csr_matrix) -> Similarity:
+    """Cosines with the pool's rows."""
+    others = normalised(pool).T.tocsr()
+    return lambda rows: (normalised(rows) @ others).toarray()
+
+
+def pearson(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
+    """Shrunk correlations with the pool's rows over the columns that both rows have."""
+    seen, centred = (_centred(pool, keep_ones=ones).T.tocsr() for ones in (True, False))
+    squared = centred.multiply(centred).tocsr()
+
+    def similarity(rows: sparse.csr_matrix) -> FloatArray:
+        own_seen, own = _centred(rows, keep_ones=True), _centred(rows, keep_ones=False)
+        squares = (own.multiply(own) @ seen).toarray()
+        squares *= (own_seen @ squared).toarray()
+        found = (own @ centred).toarray()
+        found /= np.sqrt(np.maximum(squares, 1e-12))
+        common = (own_seen @ seen).toarray()
+        found *= common / np.maximum(common + shrinkage, 1e-12)
+        return np.asarray(found, np.float32)
+
+    return similarity
 
 
 def _centred(matrix: sparse.csr_matrix, keep_ones: bool) -> sparse.csr_matrix:

@@ -179,7 +179,7 @@ def test_pearson_is_numpys_correlation_over_common_items() -> None:
     random = np.random.default_rng(5)
     rows = sparse.csr_matrix(random.random((2, 8)))
     expected = np.corrcoef(rows.toarray())[0, 1] * 8 / (8 + 5)
-    assert pearson(rows[:1].tocsr(), rows[1:].tocsr(), 5.0)[0, 0] == pytest.approx(expected, abs=1e-4)
+    assert pearson(rows[1:].tocsr(), 5.0)(rows[:1].tocsr())[0, 0] == pytest.approx(expected, abs=1e-4)
 
 
 def test_shrinkage_lowers_trust_in_few_common_items() -> None:

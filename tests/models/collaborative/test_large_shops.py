@@ -1,0 +1,105 @@
+"""What large catalogues and many users change: nothing in the results, and the memory is bounded."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from models.collaborative.base import low_rank
+from models.collaborative.graph_filter import GraphFilter
+from models.collaborative.item_item import whole
+from models.collaborative.item_neighbours import BLOCK, nearest, strongest
+from models.config import EaseConfig, FamilyConfig, UserNeighboursConfig
+from models.data import Dataset
+from models.family import make
+
+
+def random_rows(rows: int, columns: int, density: float, seed: int = 0) -> sparse.csr_matrix:
+    """A sparse matrix of positive numbers."""
+    return sparse.random(
+        rows, columns, density, "csr", dtype=np.float32, rng=np.random.default_rng(seed)
+    ).tocsr()
+
+
+def test_neighbours_found_in_blocks_are_those_of_the_whole_matrix() -> None:
+    vectors = random_rows(70, 40, 0.2)
+    products = (vectors @ vectors.T).toarray()
+    np.fill_diagonal(products, 0)
+    for block in (1, 16, 70):
+        found = nearest(vectors, 9, block).toarray()
+        assert np.array_equal(found, strongest(products, 9)), block
+        assert ((found > 0).sum(axis=1) <= 9).all()
+    for row, kept in zip(products, found, strict=True):
+        assert np.allclose(np.sort(row)[-9:], np.sort(kept)[-9:])
+
+
+def test_of_equal_neighbours_the_first_are_kept() -> None:
+    alike = np.array([[0.5, 0.5, 0.9, 0.5], [0.0, 0.0, 0.0, 0.1]], np.float32)
+    first = np.array([[0.5, 0.0, 0.9, 0.0], [0.0, 0.0, 0.0, 0.1]], np.float32)
+    assert np.array_equal(strongest(alike, 2), first)
+
+
+def test_neighbours_need_the_memory_that_is_stated_and_not_the_square_of_the_items() -> None:
+    items, count = 8_000, 20
+    vectors = random_rows(items, 3_000, 0.002)
+    tracemalloc.start()
+    try:
+        nearest(vectors, count)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    own = 4 * (vectors.data.nbytes + vectors.indices.nbytes)
+    assert peak <= 24 * BLOCK * items + 16 * items * count + own
+    assert peak < 4 * items**2
+
+
+def test_the_graph_filter_is_its_formula_without_being_there(past: Dataset) -> None:
+    member = make("graph_filter", FamilyConfig()).fit(past, 0)
+    history = member.history(past, np.arange(len(past.users))).toarray().astype(float)
+    by_user, by_item = (np.maximum(history.sum(axis=axis), 1e-6) for axis in (1, 0))
+    adjacency = history / np.sqrt(by_user)[:, None] / np.sqrt(by_item)
+    config = member.config
+    passed = np.linalg.svd(adjacency)[2][: config.frequencies].T
+    low = (passed / np.sqrt(by_item)[:, None]) @ (passed * np.sqrt(by_item)[:, None]).T
+    expected = adjacency.T @ adjacency + config.low_pass * low
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(member.array("weights"), expected, atol=1e-4)
+    operator = GraphFilter(config)
+    operator.item_ids = member.item_ids
+    weights = operator.weights(past, 0)
+    turned = random_rows(len(member.item_ids), 3, 1.0).toarray().astype(float)
+    np.testing.assert_allclose(weights.T @ turned, whole(weights).T @ turned, atol=1e-4)
+
+
+def test_thin_matrices_are_almost_the_best_ones() -> None:
+    matrix = random_rows(90, 60, 0.3)
+    left, right = low_rank(matrix, 12, seed=1)
+    inner, values, outer = np.linalg.svd(matrix.toarray())
+    best = (inner[:, :12] * values[:12]) @ outer[:12]
+    lost, least = (np.linalg.norm(matrix.toarray() - near) for near in (left @ right.T, best))
+    assert lost <= 1.001 * least
+    assert np.array_equal(left, low_rank(matrix, 12, seed=1)[0])
+
+
+def test_neighbours_come_from_a_pool_that_the_seed_draws(past: Dataset, tmp_path: Path) -> None:
+    config = FamilyConfig(user_cosine=UserNeighboursConfig(pool=40))
+    for name in ("one", "two"):
+        make("user_cosine", config).fit(past, 3).save(tmp_path / name)
+    member = make("user_cosine", config).fit(past, 3)
+    assert len(member.arrays["indptr"]) == 40 + 1
+    one, two = ((tmp_path / name / "arrays.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+    other = make("user_cosine", config).fit(past, 4)
+    assert not np.array_equal(other.arrays["indices"], member.arrays["indices"])
+    assert np.isfinite(member.score(past, np.arange(20))).all()
+
+
+def test_ease_says_in_one_line_that_a_catalogue_is_too_large(past: Dataset) -> None:
+    assert not make("ease", FamilyConfig()).too_large(past)
+    reason = make("ease", FamilyConfig(ease=EaseConfig(most_items=10))).too_large(past)
+    assert "most_items" in reason and "\n" not in reason
+    assert not make("als", FamilyConfig()).too_large(past)
