@@ -137,10 +137,10 @@ def _differing(night: Any, peer: Path) -> list[str]:
         columns = [name for (name, *_) in duckdb.sql(f"describe select * from '{file}'").fetchall()]
         listed = ", ".join(columns)
         only = " where co_view_count > 0" if file.stem == "item_pairs" else ""
-        count = duckdb.sql(
+        ((count,),) = duckdb.sql(
             f"""select count(*) from ((select {listed} from '{ours}'{only} except select {listed} from '{file}')
                 union all (select {listed} from '{file}' except select {listed} from '{ours}'))"""
-        ).fetchone()
-        if count and count[0]:
+        ).fetchall()
+        if count:
             found.append(file.stem)
     return found
