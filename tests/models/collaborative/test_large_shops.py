@@ -6,7 +6,6 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import pytest
 from scipy import sparse
 
 from models.collaborative.base import low_rank
