@@ -20,8 +20,8 @@ from psycopg import sql
 from benchmarks.topn import seconds
 from handpick.config import Settings, load
 from handpick.night import Night
-from handpick.publish.encode import copy_stream
-from handpick.publish.load import prepared
+from handpick.publish.encode import HEADER, TRAILER, encoded
+from handpick.publish.prepare import prepared
 from handpick.publish.publish import lists_digest
 from handpick.publish.publish import load as load_version
 from handpick.serving.connection import connect, stop_embedded
@@ -42,7 +42,8 @@ def measure() -> dict[str, Any]:
         night = Night(settings, DAY)
         write_lists(night, ROWS // N, 5_000, seed=1)
         tables = {relation: prepared(night.lake.read(relation.lake, DAY), relation) for relation in RELATIONS}
-        pieces = list(copy_stream(tables[RECOMMENDATIONS], RECOMMENDATIONS))
+        rows_sent = [batch.sent for batch in encoded(tables[RECOMMENDATIONS], RECOMMENDATIONS)]
+        pieces = [HEADER, *rows_sent, TRAILER]
         with connect(settings, autocommit=True, timeout_s=0) as connection:
             ensure_schema(connection, settings)
 

@@ -7,18 +7,21 @@ fields (int16) and each field as its length in bytes (int32, -1 for null) and it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from handpick.publish.machine import copy_bytes
 from handpick.serving.relations import Relation
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
+PADDING = 12
+"""Bytes behind the rows of a batch that loops may read."""
 POSTGRES_EPOCH_DAYS = 10_957
 """2000-01-01 in days since 1970."""
 
@@ -33,52 +36,79 @@ TYPES: dict[str, tuple[pa.DataType, str | None]] = {
 """Per SQL type: the Arrow type that values are cast to, and their big-endian form (None: bytes as they are)."""
 
 
-def copy_stream(rows: pa.Table, relation: Relation) -> Iterator[bytes | memoryview]:
-    """The whole COPY stream in pieces: header, batches of rows, trailer."""
-    yield HEADER
+class Batch(NamedTuple):
+    """Encoded rows.
+
+    Args:
+        rows: How many.
+        padded: `(bytes + PADDING,) uint8`.
+    """
+
+    rows: int
+    padded: NDArray[np.uint8]
+
+    @property
+    def sent(self) -> memoryview:
+        """The rows' bytes."""
+        return memoryview(self.padded)[:-PADDING]  # type: ignore[arg-type]  # numpy arrays are buffers
+
+
+def encoded(rows: pa.Table, relation: Relation) -> Iterator[Batch]:
+    """The rows in batches, to be sent between `HEADER` and `TRAILER`."""
     for batch in rows.select(relation.column_names).to_batches(max_chunksize=BATCH_ROWS):
         if batch.num_rows:
             yield _encoded(batch, relation)
-    yield TRAILER
 
 
-def _encoded(batch: pa.RecordBatch, relation: Relation) -> memoryview:
+def _encoded(batch: pa.RecordBatch, relation: Relation) -> Batch:
     """The rows of one batch."""
     fields = [_field(batch.column(at), column.sql) for at, column in enumerate(relation.columns)]
-    lengths = np.full(batch.num_rows, 2, np.int64)
-    for present, starts, _ in fields:
-        lengths += 4 + np.where(present, starts[1:] - starts[:-1], 0)
-    ends = np.cumsum(lengths)
-    out = np.empty(int(ends[-1]), np.uint8)
-    cursor = ends - lengths
+    ends = np.full(batch.num_rows, 2 + 4 * len(fields), np.int64)
+    for present, starts, width, _ in fields:
+        _add_lengths(ends, present, starts, width)
+    np.cumsum(ends, out=ends)
+    out = np.zeros(int(ends[-1]) + PADDING, np.uint8)
+    cursor = np.concatenate([[0], ends[:-1]])
     _write_count(out, cursor, len(fields))
-    for present, starts, data in fields:
-        _write_field(out, cursor, present, starts, data)
-    return memoryview(out)  # type: ignore[arg-type]  # numpy arrays are buffers
+    for present, starts, width, data in fields:
+        _write_field(out, cursor, present, starts, width, data)
+    return Batch(batch.num_rows, out)
 
 
-def _field(values: pa.Array, sql_type: str) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.uint8]]:
-    """Which values are present, where each starts in the bytes (`n + 1` offsets), and the bytes."""
+def _field(
+    values: pa.Array, sql_type: str
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], int, NDArray[np.uint8]]:
+    """Which values are present (empty: all), where each starts (`n + 1`; empty: they are alike wide), width, bytes."""
     target, form = TYPES[sql_type]
-    present = values.is_valid().to_numpy(zero_copy_only=False)
+    present = np.zeros(0, bool)
+    if values.null_count:
+        present = values.is_valid().to_numpy(zero_copy_only=False)
     if form is None:
         array: Any = values.cast(target)
         offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
         data = array.buffers()[2]
         content = np.zeros(1, np.uint8) if data is None or not data.size else np.frombuffer(data, np.uint8)
-        return present, offsets, content
-    whole = (
-        values.cast(target).fill_null(False if sql_type == "boolean" else 0).to_numpy(zero_copy_only=False)
-    )
+        return present, offsets, 0, content
+    whole = values.cast(target)
+    if len(present):
+        whole = whole.fill_null(False if sql_type == "boolean" else 0)
+    numbers = whole.to_numpy(zero_copy_only=False)
     if sql_type == "date":
-        whole = whole - POSTGRES_EPOCH_DAYS
-    swapped = np.ascontiguousarray(whole.astype(form))
-    width = swapped.dtype.itemsize
-    return present, np.arange(len(swapped) + 1, dtype=np.int64) * width, swapped.view(np.uint8)
+        numbers = numbers - POSTGRES_EPOCH_DAYS
+    swapped = np.ascontiguousarray(numbers.astype(form))
+    return present, np.zeros(0, np.int64), swapped.dtype.itemsize, swapped.view(np.uint8)
 
 
 @numba.njit(cache=True, nogil=True)
-def _write_count(out: Any, cursor: Any, fields: int) -> None:
+def _add_lengths(lengths: Any, present: Any, starts: Any, width: Any) -> None:
+    """Add the bytes of one field's values to the rows' lengths."""
+    for row in range(len(lengths)):
+        if len(present) == 0 or present[row]:
+            lengths[row] += starts[row + 1] - starts[row] if len(starts) else width
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_count(out: Any, cursor: Any, fields: Any) -> None:
     """Begin each row with the number of its fields."""
     for row in range(len(cursor)):
         at = cursor[row]
@@ -88,20 +118,20 @@ def _write_count(out: Any, cursor: Any, fields: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _write_field(out: Any, cursor: Any, present: Any, starts: Any, data: Any) -> None:
+def _write_field(out: Any, cursor: Any, present: Any, starts: Any, width: Any, data: Any) -> None:
     """Append one field to each row."""
     for row in range(len(cursor)):
         at = cursor[row]
-        start = starts[row]
-        length = starts[row + 1] - start
-        if not present[row]:
+        if len(present) and not present[row]:
             out[at : at + 4] = 255
             cursor[row] = at + 4
             continue
+        start, length = row * width, width
+        if len(starts):
+            start, length = starts[row], starts[row + 1] - starts[row]
         out[at] = (length >> 24) & 255
         out[at + 1] = (length >> 16) & 255
         out[at + 2] = (length >> 8) & 255
         out[at + 3] = length & 255
-        for byte in range(length):
-            out[at + 4 + byte] = data[start + byte]
+        copy_bytes(out, at + 4, data, start, length)
         cursor[row] = at + 4 + length

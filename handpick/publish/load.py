@@ -1,203 +1,191 @@
-"""Loading one version beside the others: tables, binary COPY, read-back, keys, checks."""
+"""Loading one version beside the others: parts side by side, each copied, keyed and checked in one transaction."""
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
 
 from handpick.config import Settings
-from handpick.errors import InputError, ServingError
-from handpick.publish.encode import TYPES, copy_stream
+from handpick.errors import ServingError
+from handpick.publish.encode import HEADER, TRAILER, encoded
+from handpick.publish.fingerprint import MODULUS, fingerprint, row_hash
+from handpick.publish.prepare import Part, parts
 from handpick.serving.connection import connect
 from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
 from handpick.serving.schema import column_definitions, statement
 
-
-@dataclass(frozen=True)
-class Sent:
-    """What was sent to the server for one relation: rows, and the SHA-256 of the COPY stream."""
-
-    rows: int
-    digest: str
-
-
-def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
-    """The relation's columns in their order and types, sorted by key.
-
-    Raises:
-        InputError: If a column that must be there is missing or holds nulls, or the key is not unique.
-    """
-    columns = {}
-    for column in relation.columns:
-        if column.name not in rows.column_names and not column.is_nullable:
-            raise InputError(f"{relation.lake} has no column {column.name}; nothing was published.")
-        target = pa.date32() if column.sql == "date" else TYPES[column.sql][0]
-        values = (
-            rows[column.name].cast(target)
-            if column.name in rows.column_names
-            else pa.nulls(len(rows), target)
-        )
-        if not column.is_nullable and values.null_count:
-            raise InputError(
-                f"{relation.lake}.{column.name} is null in {values.null_count} rows; nothing was published."
-            )
-        columns[column.name] = values
-    table = pa.table(columns)
-    if is_sorted(table, relation.key):
-        return table
-    return table.sort_by([(name, "ascending") for name in relation.key])
+LISTED = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
+"""The lists, and which of their columns is the phone that is shown."""
+SESSION: LiteralString = (
+    # Parts are loaded side by side, so each needs one process only; compiling costs more than it gains here.
+    "set jit = off; set max_parallel_workers_per_gather = 0; set max_parallel_maintenance_workers = 0; "
+    "set default_statistics_target = 30"
+)
 
 
-def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
-    """Whether rows ascend strictly by a key of one or two columns (the lake's usually do: then no sort is paid)."""
-    if len(table) < 2:
-        return True
-    first = table[key[0]].combine_chunks()
-    before, after = first.slice(0, len(first) - 1), first.slice(1)
-    ascending = pc.less(before, after)
-    if len(key) > 1:
-        second = table[key[1]].combine_chunks()
-        within = pc.less(second.slice(0, len(second) - 1), second.slice(1))
-        ascending = pc.or_(ascending, pc.and_(pc.equal(before, after), within))
-    return bool(pc.all(ascending).as_py())
+def load_tables(
+    connection: psycopg.Connection[Any], settings: Settings, version: int, tables: dict[Relation, pa.Table]
+) -> None:
+    """Load and check a version's tables, the phones first, because lists are checked against them.
 
-
-def copy_in(
-    connection: psycopg.Connection[Any], schema: str, relation: Relation, version: int, rows: pa.Table
-) -> Sent:
-    """Create a version's table and COPY the rows into it, in the caller's transaction.
-
-    A table made in the same transaction is written frozen and, where WAL is minimal, only once.
-    """
-    table = relation.partition(version)
-    connection.execute(
-        sql.SQL(
-            "create table {}.{} (list_version integer not null default {version} check (list_version = {version}), {})"
-        ).format(
-            sql.Identifier(schema),
-            sql.Identifier(table),
-            column_definitions(relation),
-            version=sql.Literal(version),
-        )
-    )
-    digest = hashlib.sha256()
-    columns = sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names)
-    command = sql.SQL("copy {}.{} ({}) from stdin (format binary, freeze)").format(
-        sql.Identifier(schema), sql.Identifier(table), columns
-    )
-    with connection.cursor() as cursor:
-        with cursor.copy(command) as copy:
-            for piece in copy_stream(rows, relation):
-                digest.update(piece)
-                copy.write(piece)
-        if cursor.rowcount != len(rows):
-            raise ServingError(
-                f"{table}: {len(rows)} rows sent, {cursor.rowcount} loaded; the pointer was not moved."
-            )
-    return Sent(len(rows), digest.hexdigest())
-
-
-def seal(settings: Settings, version: int, sent: dict[Relation, Sent]) -> None:
-    """Add keys and read every table back at the same time, then check what was loaded.
+    Args:
+        connection: In autocommit.
+        tables: Prepared rows.
 
     Raises:
         ServingError: If a table differs from what was sent, or breaks a guarantee.
     """
-    with ThreadPoolExecutor(1) as other:
-        read = other.submit(_read_back, settings, version, sent)
-        with connect(settings, timeout_s=settings.serving.load_timeout_s) as connection:
-            for relation in sent:
-                _add_key(connection, settings.serving.schema_name, relation, version)
-                connection.commit()
-        read.result()
+    streams, schema = settings.serving.load_streams, settings.serving.schema_name
+    with ThreadPoolExecutor(streams) as pool:
+        for group in ([ITEMS], [relation for relation in tables if relation != ITEMS]):
+            cut = {relation: parts(tables[relation], relation, version, streams) for relation in group}
+            each = [part for of_one in cut.values() for part in of_one]
+            list(pool.map(lambda part: load_part(settings, version, part), each))
+            with connection.transaction():
+                for relation, of_one in cut.items():
+                    _join(connection, schema, relation.partition(version), of_one)
+
+
+def load_part(settings: Settings, version: int, part: Part) -> None:
+    """Load, key and check one part through a connection of its own.
+
+    A table made in the same transaction is written frozen and, where WAL is minimal, only once, as is its index.
+    """
+    schema = settings.serving.schema_name
     with connect(settings, timeout_s=settings.serving.load_timeout_s) as connection:
-        check(connection, settings.serving.schema_name, version)
+        connection.execute(SESSION)
+        expected = copy_in(connection, schema, version, part)
+        connection.execute(
+            sql.SQL("alter table {}.{} add primary key ({})").format(
+                sql.Identifier(schema),
+                sql.Identifier(part.table),
+                sql.SQL(", ").join(map(sql.Identifier, part.relation.key)),
+            )
+        )
+        check(connection, schema, version, part, expected)
+        connection.execute(statement("analyze {schema}.{table}", schema=schema, table=part.table))
 
 
-def _add_key(connection: psycopg.Connection[Any], schema: str, relation: Relation, version: int) -> None:
-    """Primary key and planner statistics."""
-    table = relation.partition(version)
+def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> int:
+    """Create a part's table and COPY the rows into it; returns the fingerprint of what was sent."""
+    relation, names = part.relation, {"schema": sql.Identifier(schema), "table": sql.Identifier(part.table)}
     connection.execute(
-        sql.SQL("alter table {}.{} add primary key ({})").format(
-            sql.Identifier(schema),
-            sql.Identifier(table),
-            sql.SQL(", ").join(map(sql.Identifier, relation.key)),
+        sql.SQL(
+            "create table {schema}.{table} "
+            "(list_version integer not null default {version} check (list_version = {version}), {columns}{edges})"
+        ).format(
+            **names, version=sql.Literal(version), columns=column_definitions(relation), edges=_edges(part)
         )
     )
-    connection.execute(statement("analyze {schema}.{table}", schema=schema, table=table))
+    command = sql.SQL("copy {schema}.{table} ({columns}) from stdin (format binary, freeze)").format(
+        **names, columns=sql.SQL(", ").join(map(sql.Identifier, relation.column_names))
+    )
+    total = 0
+    with connection.cursor() as cursor, cursor.copy(command) as copy:
+        copy.write(HEADER)
+        for batch in encoded(part.rows, relation):
+            copy.write(batch.sent)
+            total += fingerprint(batch, relation)
+        copy.write(TRAILER)
+    return total % MODULUS
 
 
-def _read_back(settings: Settings, version: int, sent: dict[Relation, Sent]) -> None:
-    """Compare the digest of each loaded table with that of what was sent."""
-    with connect(settings, timeout_s=settings.serving.load_timeout_s) as connection:
-        # A sequential scan gives rows in the order of loading, unless it starts in the middle to join another one.
-        connection.execute(
-            "set synchronize_seqscans = off; set enable_indexscan = off; set max_parallel_workers_per_gather = 0"
-        )
-        for relation, expected in sent.items():
-            digest = hashlib.sha256()
-            command = sql.SQL("copy (select {} from {}.{}) to stdout (format binary)").format(
-                sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names),
-                sql.Identifier(settings.serving.schema_name),
-                sql.Identifier(relation.partition(version)),
-            )
-            with connection.cursor() as cursor, cursor.copy(command) as copy:
-                for piece in copy:
-                    digest.update(piece)
-            if digest.hexdigest() != expected.digest:
-                raise ServingError(
-                    f"{relation.partition(version)} differs from {relation.lake}: digest {digest.hexdigest()[:12]}, "
-                    f"not {expected.digest[:12]}. The pointer was not moved; run publish again."
-                )
+def _edges(part: Part) -> sql.Composable:
+    """A constraint that says between which keys the part lies, so that attaching it needs no look at its rows."""
+    key = sql.Identifier(part.relation.key[0])
+    tests = [
+        sql.SQL("{} {} {}").format(key, sql.SQL(operator), sql.Literal(edge))
+        for operator, edge in ((">=", part.start), ("<", part.end))
+        if edge is not None
+    ]
+    if not tests:
+        return sql.SQL("")
+    return sql.SQL(", check ({} is not null and {})").format(key, sql.SQL(" and ").join(tests))
 
 
+ROWS: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
+LISTS: LiteralString = """
+select coalesce(sum(rows), 0), coalesce(sum(hash), 0), min(item) filter (where items.is_in_stock is not true)
+from (select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}) listed
+left join {schema}.{items} on items.item_id = listed.item
+"""
 RANKS: LiteralString = """
 select {owner}, count(*), min(rank), max(rank) from {schema}.{table}
 group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
 """
-UNSELLABLE: LiteralString = """
-select listed.{item}, rows from (select {item}, count(*) as rows from {schema}.{table} group by {item}) listed
-left join {schema}.{items} on items.item_id = listed.{item} where items.is_in_stock is not true limit 1
-"""
 
 
-def check(connection: psycopg.Connection[Any], schema: str, version: int) -> None:
-    """Check the loaded tables: ranks 1 to n, and nothing that cannot be sold.
+def check(connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int) -> None:
+    """Check what was loaded: every row is there as it was sent, ranks are 1 to n, and every phone can be sold.
+
+    Args:
+        expected: Fingerprint of what was sent.
 
     Raises:
-        ServingError: Naming the first list or phone that is wrong.
+        ServingError: Naming the table, and the first list or phone that is wrong.
     """
-    items = ITEMS.partition(version)
-    for relation, item in (
-        (RECOMMENDATIONS, "item_id"),
-        (SIMILAR_ITEMS, "similar_item_id"),
-        (POPULAR_ITEMS, "item_id"),
-    ):
-        table, owner = relation.partition(version), relation.key[0]
-        wrong = connection.execute(statement(RANKS, schema=schema, table=table, owner=owner)).fetchone()
-        if wrong is not None:
-            raise ServingError(
-                f"{table}: the list of {wrong[0]} has {wrong[1]} rows with ranks {wrong[2]} to {wrong[3]}; "
-                "the pointer was not moved."
-            )
-        query = sql.SQL(UNSELLABLE.replace("{items}", "{items} items")).format(
+    relation, table = part.relation, part.table
+    item = LISTED.get(relation)
+    row = connection.execute(
+        sql.SQL(ROWS if item is None else LISTS).format(
             schema=sql.Identifier(schema),
             table=sql.Identifier(table),
-            item=sql.Identifier(item),
-            items=sql.Identifier(items),
+            items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.partition(version))),
+            item=sql.Identifier(item or ""),
+            hash=row_hash(relation),
         )
-        wrong = connection.execute(query).fetchone()
-        if wrong is not None:
-            raise ServingError(
-                f"{table}: phone {wrong[0]} is on {wrong[1]} lists but is not in stock; the pointer was not moved."
+    ).fetchone()
+    count, found, unsellable = (0, 0, None) if row is None else row
+    if count != len(part.rows) or int(found) % MODULUS != expected:
+        raise ServingError(
+            f"{table} differs from {relation.lake}: {count} rows with fingerprint {int(found) % MODULUS:016x}, sent "
+            f"were {len(part.rows)} with {expected:016x}. The pointer was not moved; run publish again."
+        )
+    if item is None:
+        return
+    if unsellable is not None:
+        raise ServingError(
+            f"{table}: phone {unsellable} is on a list but is not in stock; the pointer was not moved."
+        )
+    wrong = connection.execute(statement(RANKS, schema=schema, table=table, owner=relation.key[0])).fetchone()
+    if wrong is not None:
+        raise ServingError(
+            f"{table}: the list of {wrong[0]} has {wrong[1]} rows with ranks {wrong[2]} to {wrong[3]}; "
+            "the pointer was not moved."
+        )
+
+
+def _join(connection: psycopg.Connection[Any], schema: str, table: str, of_one: list[Part]) -> None:
+    """Make one table of several parts."""
+    if len(of_one) == 1:
+        return
+    relation = of_one[0].relation
+    connection.execute(
+        sql.SQL("create table {}.{} (list_version integer not null, {}) partition by range ({})").format(
+            sql.Identifier(schema),
+            sql.Identifier(table),
+            column_definitions(relation),
+            sql.Identifier(relation.key[0]),
+        )
+    )
+    for part in of_one:
+        edges = [
+            sql.SQL(otherwise) if edge is None else sql.Literal(edge)
+            for edge, otherwise in ((part.start, "minvalue"), (part.end, "maxvalue"))
+        ]
+        connection.execute(
+            sql.SQL("alter table {}.{} attach partition {}.{} for values from ({}) to ({})").format(
+                sql.Identifier(schema),
+                sql.Identifier(table),
+                sql.Identifier(schema),
+                sql.Identifier(part.table),
+                *edges,
             )
+        )
 
 
 def attach(

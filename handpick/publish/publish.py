@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -19,7 +20,8 @@ from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
 from handpick.publish.exports import write_exports
-from handpick.publish.load import Sent, attach, copy_in, prepared, seal
+from handpick.publish.load import attach, load_tables
+from handpick.publish.prepare import prepared
 from handpick.serving.connection import connect
 from handpick.serving.relations import (
     ITEMS,
@@ -116,11 +118,12 @@ def load(
         [night.logical_date],
     ).fetchone()
     version = int(row[0]) if row is not None else 0
-    sent: dict[Relation, Sent] = {}
-    with connection.transaction():
-        for relation, rows in tables.items():
-            sent[relation] = copy_in(connection, schema, relation, version, rows)
-    seal(settings, version, sent)
+    try:
+        load_tables(connection, settings, version, tables)
+    except (ServingError, psycopg.Error):
+        with suppress(psycopg.Error):  # what is left now, the next publish removes
+            remove_leftovers(connection, schema)
+        raise
     with connection.transaction():
         attach(connection, schema, version, RELATIONS)
     wait_for_plans(connection, schema)

@@ -196,19 +196,25 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
         statement("select version from {schema}.list_versions where status <> 'published'", schema=schema)
     ).fetchall()
     gone = {int(row[0]) for row in rows}
-    tables = {(relation.whole, relation.partition(version)) for version in gone for relation in RELATIONS}
     there = {
         str(row[0])
         for row in connection.execute(
             "select relname from pg_class c join pg_namespace n on n.oid = relnamespace "
-            "where nspname = %s and relkind = 'r'",
+            "where nspname = %s and relkind in ('r', 'p')",
             [schema],
         )
     }
-    for whole, table in sorted(tables):
-        if table in there:
-            _detach(connection, schema, whole, table)
-            connection.execute(statement("drop table {schema}.{table}", schema=schema, table=table))
+    for relation in RELATIONS:
+        for version in sorted(gone):
+            table = relation.partition(version)
+            if table in there:
+                _detach(connection, schema, relation.whole, table)
+            # Its parts go with it; where it was not made yet, they are by themselves.
+            parts = sorted(name for name in there if name.startswith(f"{table}_"))
+            for name in (table, *parts):
+                connection.execute(
+                    statement("drop table if exists {schema}.{table}", schema=schema, table=name)
+                )
     connection.execute(
         statement("delete from {schema}.list_versions where status = 'loading'", schema=schema)
     )

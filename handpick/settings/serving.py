@@ -28,5 +28,8 @@ class ServingSettings(Section):
     load_timeout_s: int = Field(
         3600, ge=0, description="Seconds that one statement of a publish may take; 0 for no limit."
     )
+    load_streams: int = Field(
+        2, ge=1, le=64, description="Parts of a version that are loaded side by side, on a core each."
+    )
     keep_versions: int = Field(7, ge=2, description="Older list versions kept for rollback, by count.")
     keep_days: int = Field(30, ge=1, description="Older list versions kept for rollback, by age in days.")
