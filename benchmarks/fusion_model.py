@@ -15,7 +15,7 @@ from handpick.dataset import load_dataset
 from handpick.evaluate import oracle
 from handpick.evaluate.exams import test_exam, validation_exam
 from handpick.night import Night
-from models.data import Dataset, FloatArray, Modality
+from models.data import Dataset, FloatArray
 from models.evaluation.lists import judge, top_lists, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
@@ -124,9 +124,7 @@ def _recall(lists: Lists, part: str) -> float:
 
 def _halved(data: Dataset, name: str) -> Dataset:
     """The data with a modality missing for every other phone."""
-    modality = data.catalogue.modalities[name]
-    present = modality.present & (np.arange(len(data.catalogue)) % 2 == 0)
-    gap = Modality(modality.values * present[:, None], present, modality.fingerprint)
+    gap = data.catalogue.modalities[name].masked(np.arange(len(data.catalogue)) % 2 == 0)
     return replace(
         data, catalogue=replace(data.catalogue, modalities={**data.catalogue.modalities, name: gap})
     )

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from handpick.embed.origins import Sources
 from handpick.features.shape import ITEM_COLUMNS, USER_COLUMNS
 from handpick.lake import Lake
 from handpick.night import Night
@@ -26,6 +27,7 @@ from models.data import (
 
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")
+KEYS = {"items": "item_id", "queries": "query_id"}
 
 
 def load_dataset(night: Night) -> Dataset:
@@ -35,7 +37,8 @@ def load_dataset(night: Night) -> Dataset:
         MissingPartition: If an earlier stage has not run for this logical date.
     """
     lake = night.lake
-    catalogue = _catalogue(night)
+    sources = Sources(night)
+    catalogue = _catalogue(night, sources)
     users = _users(night, catalogue.item_ids)
     facts = _facts(night, users.user_ids, catalogue.item_ids)
     interactions = Interactions(
@@ -50,13 +53,13 @@ def load_dataset(night: Night) -> Dataset:
         catalogue,
         users,
         interactions,
-        _queries(night, users.user_ids),
+        _queries(night, users.user_ids, sources),
         as_of=int(night.as_of.timestamp()),
         context=context,
     )
 
 
-def _catalogue(night: Night) -> Catalogue:
+def _catalogue(night: Night, sources: Sources) -> Catalogue:
     items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     ids = items["item_id"].cast(pa.string())
     encoded = night.lake.read("embeddings/items", night.logical_date)
@@ -64,7 +67,7 @@ def _catalogue(night: Night) -> Catalogue:
     released = pc.coalesce(items["release_date"], items["first_seen_date"])
     return Catalogue(
         item_ids=_strings(ids),
-        modalities=_modalities(encoded, "item_id", ids, ITEM_MODALITIES),
+        modalities=_modalities(encoded, "items", ids, ITEM_MODALITIES, sources),
         price=_floats(items["price"]),
         brand=_strings(items["brand"]),
         released_at=_seconds(released),
@@ -117,7 +120,7 @@ def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
     return _matrix(known, "event_id", events, tuple(columns))
 
 
-def _queries(night: Night, user_ids: StringArray) -> Queries:
+def _queries(night: Night, user_ids: StringArray, sources: Sources) -> Queries:
     columns = ["query_id", "user_id", "occurred_at", "text"]
     asked = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
     asked = asked.append_column("user", pa.array(_places(asked["user_id"], user_ids)))
@@ -125,28 +128,44 @@ def _queries(night: Night, user_ids: StringArray) -> Queries:
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )
     encoded = night.lake.read("embeddings/queries", night.logical_date)
+    ids = asked["query_id"].cast(pa.string())
     return Queries(
         user=_ints(asked["user"]),
         at=_seconds(asked["occurred_at"]),
-        modalities=_modalities(encoded, "query_id", asked["query_id"].cast(pa.string()), QUERY_MODALITIES),
-        query_ids=_strings(asked["query_id"]),
+        modalities=_modalities(encoded, "queries", ids, QUERY_MODALITIES, sources),
+        query_ids=_strings(ids),
         text=_strings(asked["text"]),
     )
 
 
 def _modalities(
-    encoded: pa.Table, key: str, ids: pa.ChunkedArray, names: tuple[str, ...]
+    encoded: pa.Table, whose: str, ids: pa.ChunkedArray, names: tuple[str, ...], sources: Sources
 ) -> dict[str, Modality]:
-    """The vectors of each modality for these ids, with what made them: the table's metadata, by column."""
-    rows = pc.index_in(ids, encoded[key].cast(pa.string()).combine_chunks())
+    """The vectors of each modality for these ids, with what made them: the table's metadata, by column.
+
+    Args:
+        whose: `items` or `queries`.
+    """
+    known = encoded[KEYS[whose]].cast(pa.string()).combine_chunks()
+    rows = pc.index_in(ids, known).combine_chunks()
     about = {name.decode(): said.decode() for name, said in (encoded.schema.metadata or {}).items()}
     found = {}
     for name in names:
         if name in encoded.column_names:
-            values, present = _vectors(encoded[name].combine_chunks().take(rows.combine_chunks()))
+            values, present = _vectors(encoded[name].combine_chunks().take(rows))
             if present.any():  # what nothing has is no modality: a shop without pictures
-                found[name] = Modality(values, present, about.get(name, ""))
+                made = about.get(name, "")
+                found[name] = Modality(
+                    values, present, made, _keys(encoded, name, rows), sources.of(name, whose, made)
+                )
     return found
+
+
+def _keys(encoded: pa.Table, name: str, rows: pa.Array) -> StringArray | None:
+    """What each row's vector was made of, empty where there is none; None where the table does not say."""
+    if f"{name}_key" not in encoded.column_names:
+        return None
+    return _strings(pa.chunked_array([encoded[f"{name}_key"].combine_chunks().take(rows)]))
 
 
 def _vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.encoders.names import MINILM
+
 
 class Config(BaseModel):
     """Settings: unknown keys are errors, values are checked and then frozen."""
@@ -13,18 +15,40 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+InnerFusion = Literal["attention", "concat", "features", "gated", "cross_attention"]
+"""Fusions of vectors."""
+
+
+class EndToEndConfig(Config):
+    """How encoders learn together with the recommender, with `fusion = "end_to_end"`."""
+
+    inner: InnerFusion = Field("attention", description="How modalities become one vector.")
+    frozen: tuple[str, ...] = Field(
+        (MINILM,),
+        description="Kinds of content (`text`, `image`, `audio`) or text encoders by name that stay as they are.",
+    )
+    learning_rate: float = Field(3e-4, gt=0, description="Highest step of AdamW for the encoders' weights.")
+    rows: int = Field(
+        64,
+        ge=1,
+        description="Contents of each kind that are encoded with gradients in a step at most, those of the batch "
+        "first; the vectors of all others are taken from a table. It bounds memory and time.",
+    )
+    refresh_steps: int = Field(
+        100, ge=1, description="Steps after which that table is made again with the weights of the moment."
+    )
+    save_memory: bool = Field(
+        False,
+        description="Forget what encoders compute on the way and compute it twice (gradient checkpointing).",
+    )
+
+
 class FusionConfig(Config):
     """The fusion recommender's shape."""
 
-    fusion: Literal[
-        "attention",
-        "concat",
-        "features",
-        "gated",
-        "cross_attention",
-        "late_weighted",
-        "late_vote",
-    ] = Field("attention", description="How modalities become one vector.")
+    fusion: Literal[InnerFusion, "late_weighted", "late_vote", "end_to_end"] = Field(
+        "attention", description="How modalities become one vector."
+    )
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
     layers: int = Field(1, ge=1, description="Layers of the sequence encoder.")
     heads: int = Field(2, ge=1, description="Attention heads of the sequence encoder.")
@@ -50,6 +74,17 @@ class FusionConfig(Config):
     history_dropout: float = Field(
         0.1, ge=0, lt=1, description="Probability that what an asker did is hidden in a training step."
     )
+    end_to_end: EndToEndConfig = EndToEndConfig()
+
+    @property
+    def inner(self) -> str:
+        """The fusion of vectors inside each tower."""
+        return self.end_to_end.inner if self.is_end_to_end else self.fusion
+
+    @property
+    def is_end_to_end(self) -> bool:
+        """Whether encoders learn together with the recommender."""
+        return self.fusion == "end_to_end"
 
 
 class MemberConfig(Config):
@@ -89,7 +124,9 @@ class UserNeighboursConfig(MemberConfig):
         5.0, ge=0, description="Pearson: phones in common at which the correlation is halved."
     )
     pool: int = Field(
-        50_000, ge=1, description="Users who may be neighbours; of more, this many are drawn, those of the night's seed."
+        50_000,
+        ge=1,
+        description="Users who may be neighbours; of more, this many are drawn, those of the night's seed.",
     )
 
 

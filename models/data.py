@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,18 @@ EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 """Event types by code; `Interactions.event_type` holds indices into this tuple."""
 
 
+class Origin(Protocol):
+    """Where a modality's vectors come from, for models that learn to encode; nothing is read before it is asked for."""
+
+    def content(self, key: str) -> Any:
+        """The text, picture or sound that a key stands for, as the encoder takes it; None where it is gone."""
+        ...
+
+    def encoder(self) -> Any:
+        """The encoder that made the vectors (`models.encoders.interface.Encoder`), a fresh copy of its weights."""
+        ...
+
+
 @dataclass(frozen=True)
 class Modality:
     """One modality's vectors for n rows.
@@ -26,15 +38,25 @@ class Modality:
         values: `(n, d) float32`; rows that are not present are zero.
         present: `(n,) bool`.
         fingerprint: What made the vectors; empty where that was not recorded.
+        keys: `(n,) str` what stands for each row's content, empty where there is none; None where nobody kept it.
+        origin: Of the contents.
     """
 
     values: FloatArray
     present: BoolArray
     fingerprint: str = ""
+    keys: StringArray | None = None
+    origin: Origin | None = None
 
     def take(self, rows: IntArray) -> Modality:
         """The same modality for a selection of rows."""
-        return Modality(self.values[rows], self.present[rows], self.fingerprint)
+        keys = None if self.keys is None else self.keys[rows]
+        return replace(self, values=self.values[rows], present=self.present[rows], keys=keys)
+
+    def masked(self, kept: BoolArray) -> Modality:
+        """The same modality with the rows that are not kept missing."""
+        present = self.present & kept
+        return replace(self, values=self.values * present[:, None], present=present)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,23 @@ def chosen(trainer: Trainer) -> Encoders:
     return Encoders(text, specs, image, audio)
 
 
+def one(trainer: Trainer, kind: str) -> Encoder[Any] | None:
+    """A copy of the encoder of `text`, `image` or `audio` that serves the night; None where the shop has no such content.
+
+    Raises:
+        EncoderUnusable: If it cannot be loaded.
+        NightStopped: If it has to be trained, and that fails.
+    """
+    settings = trainer.night.settings.embed
+    with _usable():
+        text = text_encoder(trainer)
+        if kind == "text":
+            return text
+        if kind == "image":
+            return _image(trainer, text, settings) if trainer.has_pictures() else None
+        return _audio(trainer, text, settings) if trainer.has_sounds() else None
+
+
 def fresh(trainer: Trainer) -> Encoders:
     """As `chosen`, after training anew every chosen encoder that is trained here.
 

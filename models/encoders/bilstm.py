@@ -74,11 +74,27 @@ class BiLstmAudio:
         self.device = chosen_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "bilstm", self.module.dim
+        self.learned, self.settings = (0, self.dim), dict[str, Any]()
+        self.about: dict[str, Any] = config.get("about", {})
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1; sounds are `(samples,)` at 16 kHz."""
         return encode_sounds(self.module, batch, self.device)
+
+    def prepare(self, content: FloatArray) -> Tensor:
+        """`(time, 320) float16`: the stacked bands."""
+        return steps_of(log_mel(content)).half()
+
+    def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
+        """`(len(prepared), dim)` of length 1, with gradients."""
+        frames, lengths = padded(prepared)
+        vectors: Tensor = self.module(frames.to(next(self.module.parameters()).device).float(), lengths)
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write it as `BiLstmAudio` reads it."""
+        save_bilstm(self.module, folder, self.about)
 
 
 @torch.inference_mode()

@@ -123,11 +123,27 @@ class ShopCnn:
         self.device = chosen_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "cnn", self.module.dim
+        self.learned, self.settings = (self.module.axes, self.dim), dict[str, Any]()
+        self.about: dict[str, Any] = config.get("about", {})
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1."""
         return encode_pictures(self.module, batch, self.device)
+
+    def prepare(self, content: Picture) -> Tensor:
+        """`(3, 64, 64) float16`: what the network sees; the fixed features beside it do not learn."""
+        return small(pixels_of([content]))[0].half()
+
+    def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
+        """`(len(prepared), dim of the network)`, the learned columns alone, with gradients."""
+        pixels = torch.stack(list(prepared)).to(self.module.mean.device).float()
+        learned: Tensor = self.module.cnn(pixels)
+        return learned / 2**0.5
+
+    def save(self, folder: Path) -> None:
+        """Write it as `ShopCnn` reads it."""
+        save_shop_image(self.module, folder, self.about)
 
 
 @torch.inference_mode()

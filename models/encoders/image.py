@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model
@@ -68,12 +69,17 @@ def _on_white(picture: Any) -> Any:
 
 
 def normalised(
-    batch: Sequence[Picture],
+    batch: Sequence[Picture | Tensor],
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> Tensor:
     """`(n, 3, 224, 224) float32`, each channel less its mean, over its deviation (ImageNet's by default)."""
-    pixels = torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255  # (n, 3, 224, 224)
+    pixels = (
+        torch.stack([one if isinstance(one, Tensor) else torch.tensor(one) for one in batch])
+        .permute(0, 3, 1, 2)
+        .float()
+        / 255
+    )
     return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
 
 
@@ -95,25 +101,43 @@ class HuggingFaceImage:
         vision = self.model.config.vision_config if self.is_clip else self.model.config
         self.side = int(getattr(vision, "image_size", CROP))
         self.mean, self.std = _normalisation(folder)
-        self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
+        with torch.inference_mode():
+            self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
+        self.module: nn.Module = self.model
+        self.learned, self.settings = (0, self.dim), dict[str, Any]()
         self.name = Path(name_or_path).name
         self.fingerprint = f"{self.name}:{digest_of_folder(folder, SHORT_SIDE, CROP)}"
 
+    @torch.inference_mode()
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for start in range(0, len(batch), BATCH):
-            pixels = normalised(batch[start : start + BATCH], self.mean, self.std)
-            if self.side != CROP:
-                pixels = torch.nn.functional.interpolate(
-                    pixels, self.side, mode="bicubic", antialias=True, align_corners=False
-                )
-            vectors[start : start + BATCH] = self._forward(pixels).cpu().numpy()
+            part = [torch.tensor(one) for one in batch[start : start + BATCH]]
+            vectors[start : start + BATCH] = self.vectors(part).cpu().numpy()
         return vectors
 
-    @torch.inference_mode()
+    def prepare(self, content: Picture) -> Tensor:
+        """`(224, 224, 3) uint8`."""
+        return torch.tensor(content)
+
+    def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
+        """`(len(prepared), dim)` of length 1, with gradients."""
+        pixels = normalised(prepared, self.mean, self.std)
+        if self.side != CROP:
+            pixels = torch.nn.functional.interpolate(
+                pixels, self.side, mode="bicubic", antialias=True, align_corners=False
+            )
+        return self._forward(pixels)
+
+    def save(self, folder: Path) -> None:
+        """Write it as `HuggingFaceImage(folder)` reads it."""
+        self.model.save_pretrained(folder)
+        told = {"image_mean": list(self.mean), "image_std": list(self.std)}
+        (folder / "preprocessor_config.json").write_text(json.dumps(told))
+
     def _forward(self, pixels: Tensor) -> Tensor:
-        pixels = pixels.to(self.device)
+        pixels = pixels.to(next(self.model.parameters()).device)
         told = self.model.get_image_features(pixel_values=pixels) if self.is_clip else self.model(pixels)
         if not isinstance(told, Tensor):
             pooled = getattr(told, "pooler_output", None)
@@ -127,8 +151,6 @@ class HuggingFaceImage:
 
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
     """The means and deviations that the model was trained with, ImageNet's where it does not say."""
-    import json
-
     file = folder / "preprocessor_config.json"
     said = json.loads(file.read_text()) if file.is_file() else {}
     return said.get("image_mean") or IMAGENET_MEAN, said.get("image_std") or IMAGENET_STD

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from models.data import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 Content_contra = TypeVar("Content_contra", contravariant=True)
 
@@ -35,4 +39,31 @@ class Encoder(Protocol[Content_contra]):
 
     def encode(self, batch: Sequence[Content_contra]) -> FloatArray:
         """`(len(batch), dim) float32`."""
+        ...
+
+
+@runtime_checkable
+class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
+    """An encoder whose weights can learn on, together with a model that reads its vectors.
+
+    Args:
+        module: Its weights; `vectors` computes on the device that they are on.
+        learned: First column of its vectors that the weights decide, and one past the last.
+        settings: What its class needs besides a folder to be loaded again.
+    """
+
+    module: nn.Module
+    learned: tuple[int, int]
+    settings: Mapping[str, Any]
+
+    def prepare(self, content: Content_contra) -> Tensor:
+        """A content as `vectors` takes it: what is the same at every step is done once."""
+        ...
+
+    def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
+        """`(len(prepared), learned columns)` with gradients; in evaluation mode the same columns as `encode`'s."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it so that its class loads it from the folder."""
         ...

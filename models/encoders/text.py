@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model, unusable
@@ -56,30 +56,45 @@ class HuggingFaceText:
         self.max_tokens = min(max_tokens, longest)
         self.dim = int(model.config.hidden_size)
         self.name = name or Path(name_or_path).name
+        self.module: nn.Module = self.model
+        self.learned, self.settings = (0, self.dim), {"max_tokens": self.max_tokens, "name": self.name}
         self.fingerprint = f"{self.name}:{digest_of_folder(folder, 'mean', self.max_tokens)}"
 
+    @torch.inference_mode()
     def encode(self, batch: Sequence[str]) -> FloatArray:
         """`(len(batch), dim) float32` of length 1; texts of like length share a batch, so little is padding."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         if not batch:
             return vectors
-        tokens = self.tokenizer(list(batch), truncation=True, max_length=self.max_tokens)["input_ids"]
+        tokens = [torch.tensor(ids) for ids in self._ids(list(batch))]
         for rows in batches_of_like_length([len(ids) for ids in tokens]):
-            longest = len(tokens[rows[-1]])
-            ids = np.full((len(rows), longest), self.tokenizer.pad_token_id or 0, np.int64)
-            for place, row in enumerate(rows):
-                ids[place, : len(tokens[row])] = tokens[row]
-            mask = np.arange(longest) < np.array([len(tokens[row]) for row in rows])[:, None]
-            vectors[rows] = self._forward(torch.from_numpy(ids), torch.from_numpy(mask))
+            vectors[rows] = self.vectors([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
-    @torch.inference_mode()
-    def _forward(self, ids: Tensor, mask: Tensor) -> FloatArray:
-        ids, mask = ids.to(self.device), mask.to(self.device)
+    def prepare(self, content: str) -> Tensor:
+        """`(tokens,) int32`."""
+        return torch.tensor(self._ids([content])[0], dtype=torch.int32)
+
+    def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
+        """`(len(prepared), dim)` of length 1, with gradients."""
+        device = next(self.model.parameters()).device
+        lengths = torch.tensor([len(ids) for ids in prepared])
+        ids = nn.utils.rnn.pad_sequence(
+            [one.long() for one in prepared], batch_first=True, padding_value=self.tokenizer.pad_token_id or 0
+        )
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        ids, mask = ids.to(device), mask.to(device)
         states = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # (b, tokens, dim)
-        pooled = torch.nn.functional.normalize(mean_over_tokens(states, mask), dim=1)
-        vectors: FloatArray = pooled.float().cpu().numpy()
-        return vectors
+        return nn.functional.normalize(mean_over_tokens(states, mask), dim=1).float()
+
+    def save(self, folder: Path) -> None:
+        """Write it as `HuggingFaceText(folder)`, or transformers anywhere, reads it."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        return ids
 
 
 class SideBySide:

@@ -17,6 +17,7 @@ from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 from models.recommender.inputs import asked_of, items_of
 from models.recommender.items import Phones
+from models.recommender.live import LiveEncoders, live_encoders
 from models.recommender.moments import moments_of
 from models.recommender.network import FusionNetwork
 from models.recommender.reading import Reader, cut
@@ -25,7 +26,9 @@ from models.recommender.stories import tell
 from models.recommender.warm import warm_start
 from models.training.plan import Plan, Standing
 
-WEIGHTS, ABOUT = "weights.safetensors", "model.json"
+WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
+LIVE = "live."
+"""Begins the names of the weights of encoders that learn."""
 USERS_AT_ONCE = 2048
 
 
@@ -68,7 +71,7 @@ class FusionRecommender:
         signature = signature_of(data)
         with repeatable(seed, training.threads):
             lessons = Lessons(data, signature, self.config, training)
-            self.network = FusionNetwork(signature, self.config)
+            self.network = FusionNetwork(signature, self.config, self._live(data, signature))
             self.network.calibrate(lessons.items, lessons.asked, torch.from_numpy(lessons.features))
             if start is not None:
                 warm_start(self.network, start._fitted())
@@ -77,6 +80,24 @@ class FusionRecommender:
                 course = Course(self.network, lessons, training, seed, plan, self.factors, digest)
                 self.standing = course.run()
         return self
+
+    def _live(self, data: Dataset, signature: Signature) -> LiveEncoders | None:
+        """The encoders that are to learn.
+
+        Raises:
+            TrainingError: If there is none.
+        """
+        from models.training.errors import TrainingError
+
+        if not self.config.is_end_to_end:
+            return None
+        live = live_encoders(data, signature, self.config)
+        if not live.kinds:
+            raise TrainingError(
+                '[fusion] fusion = "end_to_end" finds no encoder to train: every one is frozen, left out or of a kind '
+                "that cannot learn, or nobody kept what the vectors were made of; choose another fusion"
+            )
+        return live
 
     def refit(self, data: Dataset, seed: int) -> Self:
         """A model of the same settings on other data, trained for as many epochs as were best for this one."""
@@ -98,6 +119,8 @@ class FusionRecommender:
         network, phones = self._fitted(), self._phones(data)
         device = next(network.parameters()).device
         asked = asked_of(data, network.signature).to(device)
+        if network.live is not None:
+            asked = network.live.asked(asked, data)
         moments = moments_of(data).at(np.array([data.as_of]))[0]  # (items, WIDTH)
         scale = float(network.log_scale.exp())
         items = np.hstack([phones.vectors.cpu().numpy() * scale, moments, phones.bias.cpu().numpy()[:, None]])
@@ -133,16 +156,21 @@ class FusionRecommender:
         return network.items.names, self._phones(data).weights.cpu().numpy()
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors` and `model.json`."""
+        """Write `weights.safetensors` and `model.json`; encoders that learned have folders of their own kind below."""
         network = self._fitted()
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+        weights = {
+            name: value.detach().cpu().contiguous()
+            for name, value in network.state_dict().items()
+            if not name.startswith(LIVE)
+        }
         save_file(weights, folder / WEIGHTS)
         about = {
             "config": self.config.model_dump(),
             "training": self.training.model_dump(),
             "signature": json.loads(network.signature.to_json()),
             "standing": vars(self.standing),
+            "encoders": {} if network.live is None else network.live.save(folder / ENCODERS),
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
 
@@ -158,8 +186,11 @@ class FusionRecommender:
             weights = load_file(folder / WEIGHTS)
             model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
             signature = Signature.from_json(json.dumps(about["signature"]))
-            model.network = FusionNetwork(signature, model.config)
-            model.network.load_state_dict(weights)
+            told = about.get("encoders")
+            live = LiveEncoders.load(folder / ENCODERS, told, model.config.end_to_end) if told else None
+            model.network = FusionNetwork(signature, model.config, live)
+            theirs = {n: one for n, one in model.network.state_dict().items() if n.startswith(LIVE)}
+            model.network.load_state_dict(weights | theirs)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
             raise Mismatch(
                 f"{folder}: no usable fusion model ({str(error).splitlines()[0]}); train it again"
@@ -173,7 +204,8 @@ class FusionRecommender:
         network = self._fitted()
         network.signature.check(data)
         network.eval()
-        return network.phones(items_of(data, network.signature).to(next(network.parameters()).device))
+        items = items_of(data, network.signature).to(next(network.parameters()).device)
+        return network.phones(items if network.live is None else network.live.items(items, data))
 
     def _fitted(self) -> FusionNetwork:
         if self.network is None:

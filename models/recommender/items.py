@@ -86,7 +86,7 @@ class ItemTower(nn.Module):
         self.brand = nn.Embedding(len(signature.brands) + 1, dim)
         self.identity = nn.Embedding(max(len(signature.item_ids), 1), dim)
         self.bias = nn.Embedding(max(len(signature.item_ids), 1), 1)
-        self.fusion = make(config.fusion, len(self.names), dim)
+        self.fusion = make(config.inner, len(self.names), dim)
         self.register_buffer("price_mean", torch.zeros(()))
         self.register_buffer("price_scale", torch.ones(()))
         nn.init.normal_(self.brand.weight, std=0.1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.config import FusionConfig
 from models.recommender.inputs import Asked, Items
 from models.recommender.items import ItemTower, Phones
+from models.recommender.live import LiveEncoders
 from models.recommender.signature import Signature
 from models.recommender.users import Reading, UserTower, Wishes
 
@@ -20,13 +21,15 @@ class FusionNetwork(nn.Module):
     Args:
         signature: What the data looks like.
         config: What the network looks like.
+        live: Encoders that learn with it.
     """
 
-    def __init__(self, signature: Signature, config: FusionConfig) -> None:
+    def __init__(self, signature: Signature, config: FusionConfig, live: LiveEncoders | None = None) -> None:
         super().__init__()
         self.signature, self.config = signature, config
         self.items = ItemTower(signature, config)
         self.users = UserTower(signature, config)
+        self.live = live
         # a random user and a random phone start with a product of about 1
         self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(config.dim)))
 

@@ -147,7 +147,7 @@ class UserTower(nn.Module):
         self.features = nn.Sequential(
             nn.Linear(2 * features + 1, dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(dim, dim)
         )
-        self.fusion = make(config.fusion, len(self.names), dim)
+        self.fusion = make(config.inner, len(self.names), dim)
         self.leave = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, 2 * dim),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.config import TrainingConfig
 from models.data import Dataset, IntArray
@@ -20,13 +20,15 @@ from models.evaluation.lists import judge, top_lists
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors
+from models.recommender.inputs import Asked, Items
 from models.recommender.network import FusionNetwork
 from models.training import checkpoint, processes
 from models.training.devices import device_of, precision_of
 from models.training.errors import TrainingError
-from models.training.lessons import Lessons, on
+from models.training.lessons import Batch, Lessons, on
 from models.training.objective import losses
 from models.training.plan import K, Plan, Progress, Standing
+from models.training.together import Together
 
 LEAST_BATCH = 8
 
@@ -55,6 +57,7 @@ class Course:
         self.device = device_of(training.device)
         self.network.to(self.device)
         self.items, self.asked = lessons.items.to(self.device), lessons.asked.to(self.device)
+        self.together = Together(network.live, lessons) if network.live is not None else None
         self.epochs = plan.epochs or training.epochs
         self.steps = steps_of(len(lessons.passages), training)
         self.adam = optimizer(network, training)
@@ -79,6 +82,8 @@ class Course:
             ) from None
         if self.best:
             self.network.load_state_dict(self.best)
+        if self.network.live is not None:
+            self.network.live.end()
         self.network.eval()
         return self.standing
 
@@ -91,6 +96,7 @@ class Course:
         for step, passages in enumerate(np.array_split(order, self.steps)):
             if step < now.step:
                 continue
+            self._refresh(step)
             now.loss += self._step(passages)
             now.step += 1
             now.questions += self._questions(passages)
@@ -103,7 +109,7 @@ class Course:
         """One step of the optimizer on a batch; the mean loss."""
         now = self.standing
         for group in self.adam.param_groups:
-            group["lr"] = self.training.learning_rate * rate(
+            group["lr"] = group["highest"] * rate(
                 now.epoch * self.steps + now.step, self.epochs * self.steps, self.training.warm_up
             )
         chosen_total, opened_total = self.lessons.totals(passages)
@@ -116,7 +122,8 @@ class Course:
             random = np.random.default_rng([self.seed, now.epoch, now.step, number, processes.rank()])
             batch = on(self.lessons.batch(piece, random), self.device)
             with precision_of(self.training, self.device):
-                both = self.losses(self.network, self.items, self.asked, batch, self.training)
+                batch, items, asked = self._content(batch, random)
+                both = self.losses(self.network, items, asked, batch, self.training)
             loss = both.chosen / max(chosen_total, 1e-9)
             loss = loss + self.training.shown_weight * both.opened / max(opened_total, 1.0)
             torch.autograd.backward(loss)
@@ -128,9 +135,24 @@ class Course:
                 "or look for features or vectors that are not finite"
             )
         processes.sum_gradients(self.network)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.clip)
+        for weights in parts_of(self.network):
+            torch.nn.utils.clip_grad_norm_(weights, self.training.clip)
         self.adam.step()
         return mean
+
+    def _refresh(self, step: int) -> None:
+        """Where encoders learn, encode everything anew now and then, and wherever a resumed course would have to."""
+        every = self.network.config.end_to_end.refresh_steps
+        if self.together is not None and 0 in (step % every, step % self.training.checkpoint_steps):
+            self.together.refresh()
+
+    def _content(self, batch: Batch, random: np.random.Generator) -> tuple[Batch, Items, Asked]:
+        """The phones of the batch's columns and the queries, with gradients to their encoders where those learn."""
+        is_whole = len(batch.columns) == len(self.items.price)
+        items = self.items if is_whole else self.items.take(batch.columns)
+        if self.together is None:
+            return batch, items, self.asked
+        return self.together.step(batch, items, self.asked, random)
 
     def _finish(self, began: float) -> None:
         """Validate, keep the best weights, and make ready for the next epoch."""
@@ -150,6 +172,8 @@ class Course:
 
     def _validate(self, exam: Exam) -> float:
         self.network.eval()
+        if self.together is not None:
+            self.together.refresh()
         found = self.factors(exam.past, exam.users)
         return float(ndcg(judge(top_lists(found, K, exam.exclude, exam.candidates), exam.relevant), K).mean())
 
@@ -183,13 +207,23 @@ class Course:
 
 
 def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; only matrices decay."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [w for w in weights if w.ndim > 1], "weight_decay": training.weight_decay},
-        {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
-    ]
+    """AdamW; only matrices decay, and encoders that learn have a rate of their own."""
+    rates = (training.learning_rate, network.config.end_to_end.learning_rate)
+    groups: list[dict[str, Any]] = []
+    for weights, highest in zip(parts_of(network), rates, strict=True):
+        for is_matrix, decay in ((True, training.weight_decay), (False, 0.0)):
+            some = [weight for weight in weights if (weight.ndim > 1) == is_matrix]
+            if some:
+                groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})
     return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.98))
+
+
+def parts_of(network: FusionNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The weights of the recommender, and those of the encoders that learn with it."""
+    encoders = list(network.live.parameters()) if network.live is not None else []
+    theirs = {id(weight) for weight in encoders}
+    own = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in theirs]
+    return own, [weight for weight in encoders if weight.requires_grad]
 
 
 def steps_of(passages: int, training: TrainingConfig) -> int:

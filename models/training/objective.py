@@ -24,9 +24,13 @@ class Losses(NamedTuple):
 def losses(
     network: FusionNetwork, items: Items, asked: Asked, batch: Batch, training: TrainingConfig
 ) -> Losses:
-    """Both losses, summed over the batch's answers."""
-    every = len(batch.columns) == len(items.price)
-    phones = network.phones(items if every else items.take(batch.columns))
+    """Both losses, summed over the batch's answers.
+
+    Args:
+        items: Of the batch's columns.
+        asked: What `batch.reading.queries` are rows of.
+    """
+    phones = network.phones(items)
     wishes = network.wishes(batch.reading, asked, phones)
     scores = network.scores(wishes, phones, batch.moments[batch.day]).float()  # (n, c)
     possible = scores.masked_fill(batch.barred, -torch.inf)

@@ -1,0 +1,259 @@
+"""Encoders that learn with the recommender: they get gradients, move, are kept, and hear and see what others cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.config import EndToEndConfig, FusionConfig, TrainingConfig
+from models.data import Dataset
+from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
+from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
+from models.encoders.text import HuggingFaceText, SideBySide
+from models.pretraining.config import TextPretraining
+from models.pretraining.loop import seeded
+from models.pretraining.shop_bert import pretrain_bert
+from models.recommender import FusionRecommender
+from models.recommender.choose import load
+from models.recommender.inputs import asked_of, items_of
+from models.recommender.live import live_encoders
+from models.recommender.network import FusionNetwork
+from models.recommender.signature import Mismatch, signature_of
+from models.training.errors import TrainingError
+from models.training.lessons import Lessons
+from models.training.objective import losses
+from models.training.plan import Plan, Progress
+from models.training.together import Together
+from tests.models.recommender.toy import NEW, SEEN, Kept, config, picture, sound, toy
+
+TRAINING = TrainingConfig(
+    epochs=16, threads=1, batch=16, learning_rate=5e-3, checkpoint_steps=3, shown_weight=0
+)
+BRIEF = TRAINING.model_copy(update={"epochs": 1})
+
+
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Phones that only their pictures tell apart, encoded by a network that has learned nothing."""
+    folder, random = tmp_path_factory.mktemp("cnn"), np.random.default_rng(0)
+    with seeded(3):
+        save_shop_image(ShopImage(dim=4, width=8, axes=1), folder, {})
+    contents = {f"p{n}": picture(n % 2 == 0, random) for n in range(SEEN + NEW)}
+    return toy(Kept(contents, folder, ShopCnn).modality(list(contents)), None)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Users whose voice alone tells what they like; the last eighty have never done anything but ask."""
+    folder, random = tmp_path_factory.mktemp("bilstm"), np.random.default_rng(0)
+    with seeded(3):
+        save_bilstm(BiLstm(dim=2, hidden=8), folder, {})
+    askers = np.arange(240)
+    contents = {f"s{n}": sound(n % 2 == 0, random) for n in askers.tolist()}
+    voices = Kept(contents, folder, BiLstmAudio).modality(list(contents))
+    data = toy(None, voices, askers, users=240)
+    return replace(data, interactions=data.interactions.where(data.interactions.user < 160))
+
+
+BY_PICTURE = ("identity", "facts", "behaviour")
+
+
+def seen(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
+    """A model that knows phones by their pictures alone."""
+    return FusionRecommender(config(fusion, without=BY_PICTURE), training).fit(data, 1)
+
+
+def heard(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
+    """A model that knows users by their voices alone."""
+    return FusionRecommender(config(fusion, without=("behaviour", "profile")), training).fit(data, 1)
+
+
+def rightly(scores: np.ndarray, users: np.ndarray, items: np.ndarray) -> float:
+    """How often a phone of the user's kind beats one of the other kind."""
+    right = []
+    for row, user in zip(scores, users, strict=True):
+        mine, other = row[items[items % 2 == user % 2]], row[items[items % 2 != user % 2]]
+        right.append((mine[:, None] > other[None, :]).mean())
+    return float(np.mean(right))
+
+
+def test_what_only_pixels_tell_of_new_phones_is_learned_and_is_not_from_frozen_encoders(
+    pictured: Dataset,
+) -> None:
+    users, new = np.arange(80), np.arange(SEEN, SEEN + NEW)
+    together = rightly(seen("end_to_end", pictured).score(pictured, users), users, new)
+    frozen = rightly(seen("attention", pictured).score(pictured, users), users, new)
+    assert together > 0.85, together
+    assert frozen < 0.65, frozen
+
+
+def test_what_only_the_waveform_tells_of_newcomers_is_learned_and_is_not_from_frozen_encoders(
+    spoken: Dataset,
+) -> None:
+    users, old = np.arange(160, 240), np.arange(SEEN)
+    together = rightly(heard("end_to_end", spoken).score(spoken, users), users, old)
+    frozen = rightly(heard("attention", spoken).score(spoken, users), users, old)
+    assert together > 0.85, together
+    assert frozen < 0.65, frozen
+
+
+def test_gradients_reach_the_first_layers_of_every_encoder_and_the_same_with_less_memory(
+    written: Dataset, spoken: Dataset, pictured: Dataset
+) -> None:
+    for data, kind, first in (
+        (pictured, "image", "cnn.enter.weight"),
+        (spoken, "audio", "enter.0.weight"),
+        (written, "text", "embeddings.word_embeddings.weight"),
+    ):
+        found = []
+        for save_memory in (False, True):
+            chosen = config("end_to_end")
+            own = chosen.end_to_end.model_copy(update={"save_memory": save_memory, "frozen": ("other",)})
+            network, gradient = one_step(data, chosen.model_copy(update={"end_to_end": own}), kind, first)
+            assert gradient.abs().sum() > 0, kind
+            found.append(gradient)
+            assert network.live is not None and network.live.kinds == (kind,)
+        assert torch.allclose(*found, rtol=1e-3, atol=1e-4), kind
+
+
+def one_step(data: Dataset, chosen: FusionConfig, kind: str, name: str) -> tuple[FusionNetwork, torch.Tensor]:
+    """The network after one backward pass, and the gradient of one of its encoder's weights."""
+    torch.manual_seed(0)
+    signature = signature_of(data)
+    live = live_encoders(data, signature, chosen)
+    network = FusionNetwork(signature, chosen, live).eval()
+    lessons = Lessons(data, signature, chosen, TRAINING)
+    together = Together(live, lessons)
+    together.refresh()
+    batch = lessons.batch(np.arange(6), np.random.default_rng(0))
+    batch, items, asked = together.step(batch, lessons.items, lessons.asked, np.random.default_rng(0))
+    losses(network, items, asked, batch, TRAINING).chosen.backward()
+    gradient = dict(live.of(kind)[0].module.named_parameters())[name].grad
+    assert gradient is not None
+    return network, gradient
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Phones with texts, encoded by two small BERTs side by side, of which `other` is not to learn."""
+    texts = {
+        f"t{n}": f"phone {n}. {'Large' if n % 2 else 'Small'} and {'red' if n % 3 else '蓝色'}"
+        for n in range(SEEN + NEW)
+    }
+    folders = [tmp_path_factory.mktemp(name) for name in ("own", "other")]
+    shape = TextPretraining(vocabulary=80, dim=8, layers=1, heads=2, max_tokens=24, steps=0)
+    for seed, folder in enumerate(folders):
+        pretrain_bert(list(texts.values()), shape, seed).save(folder)
+
+    def both(folder: Path, device: str) -> SideBySide:
+        names = (("own", folders[0]), ("other", folders[1]))
+        return SideBySide([HuggingFaceText(str(where), device=device, name=name) for name, where in names])
+
+    text = Kept(texts, folders[0], both).modality(list(texts))
+    data = toy(None, None)
+    return replace(data, catalogue=replace(data.catalogue, modalities={"text": text}))
+
+
+def test_before_a_step_it_sees_what_frozen_encoders_see(
+    written: Dataset, spoken: Dataset, pictured: Dataset
+) -> None:
+    chosen = config("end_to_end")
+    for data in (written, pictured):
+        signature = signature_of(data)
+        base = items_of(data, signature)
+        live = live_encoders(data, signature, chosen)
+        for kind, vectors in live.items(base, data).content.items():
+            assert torch.allclose(vectors, base.content[kind], atol=2e-3), kind
+    live = live_encoders(spoken, signature_of(spoken), chosen)
+    frozen = torch.from_numpy(spoken.queries.modalities["audio"].values)
+    told = live.asked(asked_of(spoken, signature_of(spoken)), spoken).content["audio"]
+    assert torch.allclose(told[:-1], frozen, atol=1e-2)
+
+
+def test_encoders_move_what_is_frozen_stays_and_saved_is_loaded(
+    written: Dataset, pictured: Dataset, spoken: Dataset, tmp_path: Path
+) -> None:
+    own = EndToEndConfig(learning_rate=1e-3, frozen=("other",))
+    for name, data, where in (
+        ("text", written, "catalogue"),
+        ("image", pictured, "catalogue"),
+        ("audio", spoken, "queries"),
+    ):
+        chosen = config("end_to_end", end_to_end=own)
+        model = FusionRecommender(chosen, BRIEF).fit(data, 2)
+        folder = tmp_path / name
+        model.save(folder)
+        assert {part.name for part in (folder / "encoders").iterdir()} == {f"{name}-0"}
+        origin = getattr(data, where).modalities[name].origin
+        before = load_file(origin.folder / "model.safetensors")
+        after = load_file(folder / "encoders" / f"{name}-0" / "model.safetensors")
+        moved = {key for key in before if not torch.equal(before[key], after[key])}
+        assert moved and not moved & {"mean", "scale", "rotation"}
+        again, users = load(folder), np.arange(20)
+        assert np.array_equal(again.score(data, users), model.score(data, users))
+        assert np.array_equal(again.item_vectors(data), model.item_vectors(data))
+        next((folder / "encoders").glob("*/model.safetensors")).write_bytes(b"no tensors")
+        with pytest.raises(Mismatch, match="train it again"):
+            load(folder)
+
+
+def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_its_vector(
+    pictured: Dataset,
+) -> None:
+    model = FusionRecommender(config("end_to_end"), BRIEF).fit(pictured, 2)
+    image = pictured.catalogue.modalities["image"]
+    first = np.arange(len(pictured.catalogue)) == 0
+
+    def changed(modality: object) -> Dataset:
+        return replace(pictured, catalogue=replace(pictured.catalogue, modalities={"image": modality}))
+
+    bare = changed(image.masked(~first))
+    names, weights = model.item_weights(bare)
+    assert weights[0, names.index("image")] == 0 and np.isfinite(model.score(bare, np.arange(9))).all()
+    assert np.allclose(model.item_vectors(bare)[1:], model.item_vectors(pictured)[1:])
+    assert isinstance(image.origin, Kept) and image.keys is not None
+    kept = {key: content for key, content in image.origin.contents.items() if key != image.keys[0]}
+    gone = changed(replace(image, origin=replace(image.origin, contents=kept)))
+    fresh = FusionRecommender(config("end_to_end"), BRIEF).fit(gone, 2)
+    assert fresh.item_weights(gone)[1][0, names.index("image")] > 0
+    assert np.isfinite(fresh.score(gone, np.arange(9))).all()
+
+
+class Killed(Exception):
+    """Stands for the end of the process at one step."""
+
+
+def test_a_course_that_was_killed_goes_on_to_the_same_scores(pictured: Dataset, tmp_path: Path) -> None:
+    def kill(progress: Progress) -> None:
+        if (progress.epoch, progress.step) == (2, 4):
+            raise Killed
+
+    training = TRAINING.model_copy(update={"epochs": 2})
+    whole = seen("end_to_end", pictured, training).score(pictured, np.arange(20))
+    chosen = config("end_to_end", without=BY_PICTURE)
+    with pytest.raises(Killed):
+        FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=kill))
+    told: list[Progress] = []
+    again = FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=told.append))
+    assert (told[0].epoch, told[0].step) == (2, 4), "it went on after the third step's checkpoint"
+    assert np.array_equal(again.score(pictured, np.arange(20)), whole)
+
+
+def test_a_second_night_starts_from_the_encoders_that_the_first_one_came_to(pictured: Dataset) -> None:
+    first = seen("end_to_end", pictured)
+    chosen = config("end_to_end", without=BY_PICTURE)
+    warm = FusionRecommender(chosen, BRIEF).fit(pictured, 4, start=first)
+    cold = FusionRecommender(chosen, BRIEF).fit(pictured, 4)
+    assert warm.standing.curves["loss"][0] < cold.standing.curves["loss"][0] - 0.3
+
+
+def test_where_no_encoder_may_learn_it_says_so_in_one_line(pictured: Dataset) -> None:
+    frozen = config("end_to_end", end_to_end=EndToEndConfig(frozen=("image",)))
+    with pytest.raises(TrainingError, match="no encoder to train") as stopped:
+        FusionRecommender(frozen, BRIEF).fit(pictured, 1)
+    assert "\n" not in str(stopped.value)
