@@ -15,6 +15,7 @@ from handpick.errors import MissingPartition
 from handpick.lake import Lake
 from handpick.ledger import StageResult
 from handpick.log import say
+from handpick.room import room_for
 
 STAGES: dict[str, str] = {
     "land": "Copy what arrived into the lake, row for row, as text",
@@ -117,6 +118,14 @@ def _tell_lineage(result: StageResult, night: Night) -> None:
         )
 
 
+def _keep(result: StageResult, file: Path) -> None:
+    """Write a stage's result, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    staged = file.with_suffix(".tmp")
+    staged.write_text(result.to_json())
+    staged.replace(file)
+
+
 def run_stage(stage: str, night: Night) -> StageResult:
     """Run one stage, time it, keep its result in the ledger, which must balance, and say what it did."""
     from handpick.quarantine.balance import settle
@@ -127,15 +136,12 @@ def run_stage(stage: str, night: Night) -> StageResult:
         importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(f"handpick.{stage}").run
     loaded = time.perf_counter()
-    result = body(night)
-    measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
-    seconds = round(time.perf_counter() - loaded, 3)
-    result = replace(result, seconds=seconds, notes={**result.notes, **measured})
-    file = night.result_file(stage)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    staged = file.with_suffix(".tmp")
-    staged.write_text(result.to_json())
-    staged.replace(file)
+    with room_for(f"{stage} of {night.logical_date}", f"handpick {stage} --date {night.logical_date}"):
+        result = body(night)
+        measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
+        seconds = round(time.perf_counter() - loaded, 3)
+        result = replace(result, seconds=seconds, notes={**result.notes, **measured})
+        _keep(result, night.result_file(stage))
     settle(night, stage)
     _tell_lineage(result, night)
     for flow in result.flows:

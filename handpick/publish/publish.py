@@ -56,6 +56,9 @@ def publish(night: Night) -> StageResult:
                 if version is None:
                     remove_leftovers(connection, schema)
                     version = load(connection, night, tables, digest)
+                exports = write_exports(
+                    night
+                )  # before the pointer moves, so that a full disk leaves both as they were
                 is_current = _make_current(connection, night, version)
                 dropped = drop_old(connection, settings, night.logical_date)
     except psycopg.Error as error:
@@ -63,7 +66,6 @@ def publish(night: Night) -> StageResult:
             f"the serving database refused the lists of {night.logical_date}: {' '.join(str(error).split())}. "
             "The pointer was not moved; the lists published before stay current."
         ) from None
-    exports = write_exports(night)
     say(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
     return StageResult(
         stage="publish",
