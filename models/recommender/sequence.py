@@ -2,7 +2,8 @@
 
 A pre-norm transformer in the line of Kang and McAuley, "Self-attentive sequential recommendation" (SASRec), 2018, whose
 attention knows how long ago things were (a learned bias by the logarithm of the time between, as in Zhai et al.,
-"Actions speak louder than words" (HSTU), 2024) instead of counting places.
+"Actions speak louder than words" (HSTU), 2024) instead of counting places. On request each layer mixes the attention
+with a low-pass filter, as in Shin et al., "An attentive inductive bias" (BSARec), 2024.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from models.recommender.dropping import ByteDropout
+from models.recommender.smoothing import Smoothing
 from models.recommender.stories import KINDS
 
 GAPS = 16
@@ -33,43 +36,85 @@ class Block(nn.Module):
         self.think = nn.Sequential(
             nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
         )
-        self.drop = nn.Dropout(dropout)
+        self.drop: nn.Module = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """`(b, l, d)` from `(b, l, d)` and attention biases `(b, heads, l, l)`, minus infinity where not to look."""
-        b, length, d = x.shape
-        q, k, v = self.qkv(self.first(x)).view(b, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = scaled_dot_product_attention(q, k, v, bias, self.dropout if self.training else 0.0)
-        x = x + self.drop(self.leave(seen.transpose(1, 2).reshape(b, length, d)))
+        """`(b, l, d)` from `(b, l, d)` and biases `(b or 1, heads, l, l)`, minus infinity where not to look."""
+        x = x + self.drop(self.attend(self.first(x), bias))
         thought: Tensor = x + self.drop(self.think(self.second(x)))
+        return thought
+
+    def attend(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Attention alone, `(b, l, d)`."""
+        b, length, d = x.shape
+        q, k, v = self.qkv(x).view(b, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        seen = scaled_dot_product_attention(q, k, v, bias, self.dropout if self.training else 0.0)
+        told: Tensor = self.leave(seen.transpose(1, 2).reshape(b, length, d))
+        return told
+
+
+class FilteredBlock(Block):
+    """Attention and a low-pass filter side by side, then a feed-forward network; normalised after each (post-norm).
+
+    Args:
+        dim, heads: Of the attention.
+        dropout: Share of hidden numbers dropped in training; the attention's weights are spared.
+        share: Of the filter in the sum; the rest is the attention's.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float, share: float) -> None:
+        super().__init__(dim, heads, 0.0)
+        self.share, self.drop = share, ByteDropout(dropout)
+        self.smooth, self.third = Smoothing(dim), nn.LayerNorm(dim)
+        self.think = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """As `Block.forward`."""
+        attended = self.first(x + self.drop(self.attend(x, bias)))
+        smoothed = self.third(x + self.drop(self.smooth(x)))
+        x = torch.lerp(attended, smoothed, self.share)
+        thought: Tensor = self.second(x + self.drop(self.think(x)))
         return thought
 
 
 class SequenceEncoder(nn.Module):
-    """Tokens in, a state after each of them out; state 0 is that of somebody who has done nothing."""
+    """Tokens in, a state after each of them out; state 0 is that of somebody who has done nothing.
 
-    def __init__(self, dim: int, layers: int, heads: int, dropout: float) -> None:
+    Args:
+        dim, layers, heads: Width, and how many of each.
+        dropout: Share of hidden numbers dropped in training.
+        filtered: Share of the low-pass filter in each layer. With more than 0 the layers are `FilteredBlock`s, and
+            tokens go in as they are: what is averaged has to stay comparable with what is to be found.
+    """
+
+    def __init__(self, dim: int, layers: int, heads: int, dropout: float, filtered: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
         self.start = nn.Parameter(torch.randn(dim) * 0.02)
-        self.enter = nn.Linear(dim, dim)
+        self.enter = nn.Identity() if filtered else nn.Linear(dim, dim)
         self.kind = nn.Embedding(KINDS, dim)
         self.gap_bias = nn.Embedding(GAPS, heads)
-        self.blocks = nn.ModuleList(Block(dim, heads, dropout) for _ in range(layers))
-        self.leave = nn.LayerNorm(dim)
-        self.drop = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            FilteredBlock(dim, heads, dropout, filtered) if filtered else Block(dim, heads, dropout)
+            for _ in range(layers)
+        )
+        self.meet = nn.LayerNorm(dim) if filtered else nn.Identity()
+        self.leave = nn.Identity() if filtered else nn.LayerNorm(dim)
+        self.drop = ByteDropout(dropout) if filtered else nn.Dropout(dropout)
         nn.init.normal_(self.kind.weight, std=0.02)
         nn.init.zeros_(self.gap_bias.weight)
+        if filtered:
+            self.blocks.apply(_begin_small)
 
     def forward(self, vectors: Tensor, kinds: Tensor, days: Tensor) -> Tensor:
         """`(b, 1 + l, d)` states.
 
         Args:
             vectors: `(b, l, d)` of the phones, anything behind the end.
-            kinds: `(b, l)` event types.
-            days: `(b, l)` when, in days; what is behind the end comes after everything.
+            kinds: `(b, l)` event types, or `(1, l)` where they are the same for all.
+            days: `(b, l)` or `(1, l)` when, in days; what is behind the end comes after everything.
         """
-        x = self.drop(self.enter(vectors) + self.kind(kinds))
+        x = self.drop(self.meet(self.enter(vectors) + self.kind(kinds)))
         x = torch.cat([self.start.expand(len(x), 1, -1), x], 1)  # (b, 1 + l, d)
         bias = self._bias(torch.cat([days.new_full((len(days), 1), -torch.inf), days], 1))
         for block in self.blocks:
@@ -78,9 +123,16 @@ class SequenceEncoder(nn.Module):
         return states
 
     def _bias(self, days: Tensor) -> Tensor:
-        """`(b, heads, l, l)`: by the time between two tokens; the later one may not be looked at."""
+        """`(b or 1, heads, l, l)`: by the time between two tokens; the later one may not be looked at."""
         length = days.shape[1]
         between = days[:, :, None] - days[:, None, :]  # (b, l, l)
         bias = self.gap_bias(gap_bucket(torch.nan_to_num(between, nan=0.0))).permute(0, 3, 1, 2)
         later = torch.ones(length, length, dtype=torch.bool, device=days.device).triu(1)
         return bias.masked_fill(later, -torch.inf)
+
+
+def _begin_small(part: nn.Module) -> None:
+    """First weights with which layers normalised after their sums begin close to doing nothing."""
+    if isinstance(part, nn.Linear):
+        nn.init.normal_(part.weight, std=0.02)
+        nn.init.zeros_(part.bias)
