@@ -239,6 +239,30 @@ _ALL = (
         ),
         needs=("movielens-100k",),
     ),
+    Benchmark(
+        "sequence-beauty",
+        "the sequence part alone on Amazon Beauty, last item of each user, all items ranked",
+        "sequence:beauty",
+        (Target("recall_10", "Recall@10", at_least=0.0928), Target("ndcg_10", "NDCG@10", at_least=0.0531)),
+        needs=("amazon-beauty",),
+    ),
+    Benchmark(
+        "sequence-sports",
+        "the same with the same settings on Amazon Sports and Outdoors",
+        "sequence:sports",
+        (Target("recall_10", "Recall@10", at_least=0.0569), Target("ndcg_10", "NDCG@10", at_least=0.0323)),
+        needs=("amazon-sports",),
+    ),
+    Benchmark(
+        "training-speed",
+        "samples a second of the sequence part against RecBole's SASRec, two cores, every third user of Beauty",
+        "training_speed:measure",
+        (
+            Target("times_recbole", "x RecBole's samples a second", at_least=2.0),
+            Target("ndcg_over_recbole", "x RecBole's validation NDCG@10", at_least=1.0),
+        ),
+        needs=("amazon-beauty",),
+    ),
 )
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}

@@ -1,0 +1,102 @@
+"""RecBole's SASRec, trained by RecBole; `benchmarks.training_speed` runs this file in an environment of its own.
+
+Nothing of this project is imported: RecBole wants older versions of its libraries than the project has.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+K, HISTORY = 10, 50
+
+
+def main(sequences: str, out: str, epochs: str, batch: str, threads: str, seed: str) -> None:
+    """Train on all but each user's last two items; write `peer.json` (seconds, samples) and `lists.npy`."""
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
+    from recbole.model.sequential_recommender.sasrec import SASRec
+    from recbole.trainer import Trainer
+    from recbole.utils import init_seed
+
+    folder = Path(out)
+    told = [[int(word) for word in line.split()[1:]] for line in Path(sequences).read_text().splitlines()]
+    _write(told, folder)
+    config = Config(
+        model="SASRec",
+        dataset="told",
+        config_dict={
+            "data_path": str(folder),
+            "checkpoint_dir": str(folder),
+            "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+            "eval_args": {
+                "split": {"LS": "valid_and_test"},
+                "order": "TO",
+                "mode": "full",
+                "group_by": "user",
+            },
+            "train_neg_sample_args": None,
+            "MAX_ITEM_LIST_LENGTH": HISTORY,
+            "train_batch_size": int(batch),
+            "epochs": int(epochs),
+            "seed": int(seed),
+            "reproducibility": False,
+            "use_gpu": False,
+            "show_progress": False,
+        },
+    )
+    torch.set_num_threads(int(threads))
+    init_seed(config["seed"], config["reproducibility"])
+    dataset = create_dataset(config)
+    train, _, _ = data_preparation(config, dataset)
+    model = SASRec(config, train.dataset).to(config["device"])
+    trainer = Trainer(config, model)
+    seconds = []
+    for epoch in range(int(epochs)):
+        began = time.perf_counter()
+        trainer._train_epoch(train, epoch)
+        seconds.append(time.perf_counter() - began)
+    np.save(folder / "lists.npy", _lists(model, dataset, told))
+    (folder / "peer.json").write_text(json.dumps({"seconds": seconds, "samples": len(train.dataset)}))
+
+
+def _write(told: list[list[int]], folder: Path) -> None:
+    """The file that RecBole reads: a row for each interaction, time being the place in the sequence."""
+    rows = ["user_id:token\titem_id:token\ttimestamp:float"]
+    rows += [
+        f"u{user}\t{item}\t{place}" for user, items in enumerate(told) for place, item in enumerate(items)
+    ]
+    (folder / "told").mkdir(parents=True, exist_ok=True)
+    (folder / "told" / "told.inter").write_text("\n".join(rows) + "\n")
+
+
+@torch.inference_mode()
+def _lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
+    """`(users, 10)` items after all but the last two, best first, the history left out."""
+    model.eval()
+    token_of = dataset.field2id_token["item_id"]  # type: ignore[attr-defined]
+    number = {int(token): at for at, token in enumerate(token_of) if at}
+    item_of = np.array([0] + [int(token) for token in token_of[1:]])
+    lists = np.empty((len(told), K), np.int64)
+    for start in range(0, len(told), 256):
+        known = [[number[item] for item in items[:-2]] for items in told[start : start + 256]]
+        tokens = np.zeros((len(known), HISTORY), np.int64)
+        for row, items in enumerate(known):
+            recent = items[-HISTORY:]
+            tokens[row, : len(recent)] = recent
+        length = torch.tensor([min(len(items), HISTORY) for items in known])
+        scores = model.full_sort_predict({"item_id_list": torch.from_numpy(tokens), "item_length": length})
+        scores[:, 0] = -torch.inf
+        for row, items in enumerate(known):
+            scores[row, items] = -torch.inf
+        lists[start : start + 256] = item_of[scores.topk(K, 1).indices.numpy()]
+    return lists
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
