@@ -18,6 +18,9 @@ from models.interface import Factors
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+CHUNK_USERS = 10_000
+"""Users that travel together."""
+
 
 class Engine(Protocol):
     """Something that finds each user's best allowed items, as `top_n` does."""
@@ -62,14 +65,17 @@ def top_n_on_spark(
     shared = spark.sparkContext.broadcast((items, masks, n))
 
     def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import torch
+        from pyspark import TaskContext
+
+        task = TaskContext.get()
+        torch.set_num_threads(1 if task is None else task.cpus())  # the other cores have tasks of their own
         for batch in batches:
             yield _best_of(batch, *shared.value)
 
-    rows = spark.createDataFrame(_rows(factors, exclude, kind))
-    parts = max(rows.rdd.getNumPartitions(), spark.sparkContext.defaultParallelism)
-    found = rows.repartitionByRange(parts, "row").mapInArrow(
-        best, "row long, items array<int>, scores array<float>"
-    )
+    # Spark makes a partition of some chunks as they are, so this spreads the users without a shuffle.
+    rows = _in_chunks(_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism)
+    found = spark.createDataFrame(rows).mapInArrow(best, "row long, items array<int>, scores array<float>")
     table = found.toArrow().sort_by("row").combine_chunks()
     shared.destroy()
     return TopN(*(_matrix(table[name], n) for name in ("items", "scores")))
@@ -91,6 +97,12 @@ def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | 
             "barred": pa.ListArray.from_arrays(pa.array(starts), pa.array(barred)),
         }
     )
+
+
+def _in_chunks(rows: pa.Table, workers: int) -> pa.Table:
+    """The same rows in chunks of one size, at least one for each worker."""
+    size = max(1, min(CHUNK_USERS, -(-len(rows) // workers)))
+    return pa.concat_tables([rows.slice(start, size) for start in range(0, max(1, len(rows)), size)])
 
 
 def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.RecordBatch:
