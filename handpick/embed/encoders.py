@@ -67,14 +67,14 @@ def one(trainer: Trainer, kind: str) -> Encoder[Any] | None:
 
 
 def fresh(trainer: Trainer) -> Encoders:
-    """As `chosen`, after training anew every chosen encoder that is trained here.
+    """As `chosen`, after training anew every chosen encoder that is trained here; they take over together.
 
     Raises:
         EncoderUnusable: If one cannot be loaded.
         NightStopped: If training one fails.
     """
     settings = trainer.night.settings.embed
-    with _usable():
+    with _usable(), trainer.versions.together(trainer.first_night):
         trainer.specs()
         if SHOP_BERT in settings.text:
             trainer.text()

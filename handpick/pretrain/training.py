@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class Trainer:
     files: Files
     first_night: date
 
-    @property
+    @cached_property
     def versions(self) -> Versions:
         """Where trained encoders are."""
         return Versions(self.night.settings.path(self.night.settings.embed.encoders))

@@ -1,45 +1,96 @@
-"""Versions of the encoders that are trained here: each serves from one night on, so that any night can be run again."""
+"""Versions of the encoders that are trained here, and the sets of them that serve: each from one night on."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 PREFIX = "from="
 
 
-@dataclass(frozen=True)
 class Versions:
-    """`<root>/<name>/from=YYYY-MM-DD/`, the date being the first night that a version serves."""
+    """`<root>/<name>/<digest>/` holds a version and never changes; `<root>/from=YYYY-MM-DD.json` names one of each.
 
-    root: Path
+    The date is the first night that the set serves, so that any night can be run again. Encoders depend on each other
+    (voices are put where the words lie), so the set changes in one move: a kill leaves the old one or the new one.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._draft: dict[str, str] | None = None
+        self._draft_date = date.max
 
     def serving(self, name: str, logical_date: date) -> Path | None:
-        """The newest version of an encoder that serves a night, or None."""
-        found = (
-            folder for folder in (self.root / name).glob(f"{PREFIX}*")
-            if date.fromisoformat(folder.name.removeprefix(PREFIX)) <= logical_date
-        )  # fmt: skip
-        return max(found, key=lambda folder: folder.name, default=None)
+        """The version of an encoder in the newest set that serves a night; None where there is none (any more)."""
+        said = self._members(logical_date).get(name)
+        folder = self.root / name / said if said is not None else None
+        return folder if folder is not None and folder.is_dir() else None
 
     @contextmanager
     def writing(self, name: str, first_night: date) -> Iterator[Path]:
-        """Yield an empty folder; on success it becomes the version, on failure the one before stays."""
-        target = self.root / name / f"{PREFIX}{first_night.isoformat()}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging, old = (target.with_name(f".{kind}-{target.name}") for kind in ("tmp", "old"))
-        for folder in (staging, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        """Yield an empty folder; on success it becomes a version, and a member of the set that serves from that night.
+
+        On failure, and after a kill, everything is as before.
+        """
+        above = self.root / name
+        above.mkdir(parents=True, exist_ok=True)
+        staging = above / f".tmp-{PREFIX}{first_night.isoformat()}"
+        shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
             yield staging
-            if target.exists():
-                target.replace(old)
-            staging.replace(target)
+            digest = _digest(staging)
+            if not (above / digest).exists():
+                staging.replace(above / digest)
         finally:
-            for folder in (staging, old):
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
+        members = self._members(first_night) | {name: digest}
+        if self._draft is None:
+            self._point(members, first_night)
+        else:
+            self._draft = members
+
+    @contextmanager
+    def together(self, first_night: date) -> Iterator[None]:
+        """Versions written inside are a draft that only this object sees; at the end they become the set in one move."""
+        self._draft, self._draft_date = self._members(first_night), first_night
+        try:
+            yield
+            self._point(self._draft, first_night)
+        finally:
+            self._draft, self._draft_date = None, date.max
+
+    def _members(self, logical_date: date) -> dict[str, str]:
+        """By name the digest of each encoder in the newest set that serves a night."""
+        if self._draft is not None and logical_date >= self._draft_date:
+            return self._draft
+        found = [
+            file
+            for file in self.root.glob(f"{PREFIX}*.json")
+            if date.fromisoformat(file.stem.removeprefix(PREFIX)) <= logical_date
+        ]
+        if not found:
+            return {}
+        members: dict[str, str] = json.loads(max(found, key=lambda file: file.name).read_text())
+        return members
+
+    def _point(self, members: dict[str, str], first_night: date) -> None:
+        file = self.root / f"{PREFIX}{first_night.isoformat()}.json"
+        staged = file.with_name(f".tmp-{file.name}")
+        staged.write_text(json.dumps(members, indent=1, sort_keys=True) + "\n")
+        staged.replace(file)
+
+
+def _digest(folder: Path) -> str:
+    """16 hex digits of the names and bytes of a folder's files."""
+    total = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            total.update(str(file.relative_to(folder)).encode() + b"\0")
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]

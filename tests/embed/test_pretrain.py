@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from handpick.embed import ITEMS, run
+from handpick.embed.encoders import EncoderUnusable
 from handpick.errors import MissingPartition, NightStopped
 from handpick.lake import Lake
 from handpick.pretrain import WORTH, pretrain
@@ -38,7 +40,9 @@ def test_every_objective_is_judged_and_the_new_versions_serve_the_next_night(sho
     assert kept["ndcg_20_with"].to_pylist() == [worth.with_it for worth in judged]
     versions = Versions(shop.settings.path(shop.settings.embed.encoders))
     for name in ("shop-bert", "shop-cnn", "bilstm", "specs"):
-        assert versions.serving(name, FIRST) != versions.serving(name, SECOND)
+        assert versions.serving(name, SECOND) is not None
+    sets = sorted(file.name for file in versions.root.glob("*.json"))
+    assert sets == [f"from={FIRST}.json", f"from={SECOND}.json"]
     assert run(night).digest == digest  # the same night again still uses the versions that served it
     run(shop.night(SECOND))
     assert night.lake.has(ITEMS, SECOND)
@@ -52,8 +56,9 @@ def test_a_failed_training_leaves_the_version_before_and_no_trace(tmp_path: Path
     with pytest.raises(NightStopped, match="Nothing was replaced") as error:
         pretrain(night)
     assert "\n" not in str(error.value)
-    folder = shop.settings.path(shop.settings.embed.encoders) / "shop-bert"
-    assert [child.name for child in folder.iterdir()] == [f"from={FIRST}"]
+    root = shop.settings.path(shop.settings.embed.encoders)
+    assert len(list((root / "shop-bert").iterdir())) == 1
+    assert [file.name for file in root.glob("*.json")] == [f"from={FIRST}.json"]
 
 
 def test_a_version_is_seen_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -62,8 +67,52 @@ def test_a_version_is_seen_only_when_it_is_complete(tmp_path: Path) -> None:
         (folder / "config.json").write_text("half")
         assert versions.serving("cnn", SECOND) is None
     served = versions.serving("cnn", SECOND)
-    assert served is not None
-    assert served.name == f"from={FIRST}"
+    assert served is not None and (served / "config.json").read_text() == "half"
+    assert versions.serving("cnn", FIRST - timedelta(days=1)) is None
+
+
+def test_versions_written_together_take_over_together_or_not_at_all(tmp_path: Path) -> None:
+    def write(versions: Versions, name: str, said: str) -> None:
+        with versions.writing(name, SECOND) as folder:
+            (folder / "config.json").write_text(said)
+
+    def serving(versions: Versions) -> list[str]:
+        found = [versions.serving(name, SECOND) for name in ("bert", "bilstm")]
+        return [(one / "config.json").read_text() for one in found if one is not None]
+
+    versions, others = Versions(tmp_path), Versions(tmp_path)
+    for name in ("bert", "bilstm"):
+        write(versions, name, "old")
+    with pytest.raises(KeyboardInterrupt), versions.together(SECOND):
+        write(versions, "bert", "new")
+        assert serving(versions) == ["new", "old"], "what is trained next builds on what was trained before"
+        assert serving(others) == ["old", "old"]
+        raise KeyboardInterrupt
+    assert serving(versions) == serving(others) == ["old", "old"]
+    with versions.together(SECOND):
+        for name in ("bert", "bilstm"):
+            write(versions, name, "new")
+        assert serving(others) == ["old", "old"]
+    assert serving(versions) == serving(others) == ["new", "new"]
+
+
+def test_a_stop_between_two_trainings_leaves_the_set_that_served(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    run(shop.night())
+    versions = Versions(shop.settings.path(shop.settings.embed.encoders))
+    names = ("shop-bert", "shop-cnn", "bilstm", "specs")
+    before = [versions.serving(name, SECOND) for name in names]
+    text = {**SMALL["pretraining"]["text"], "steps": 6}
+    changed = {**SMALL["pretraining"], "text": text}
+    lost = {**SMALL["embed"], "text": ("shop-bert", str(tmp_path / "no-such-bert"))}
+    with pytest.raises(EncoderUnusable):
+        pretrain(Shop(tmp_path, pretraining=changed, embed=lost).night())
+    assert len(list((versions.root / "shop-bert").iterdir())) == 2, "it had trained one"
+    assert [versions.serving(name, SECOND) for name in names] == before
+    pretrain(Shop(tmp_path, pretraining=changed).night())
+    after = [versions.serving(name, SECOND) for name in names]
+    assert after[0] != before[0] and after[2] != before[2]
+    assert [versions.serving(name, FIRST) for name in names] == before
 
 
 def test_a_shop_where_nothing_happened_has_nothing_to_judge_but_keeps_its_encoders(shop: Shop) -> None:
