@@ -3,22 +3,20 @@
 from datetime import timedelta
 
 import pandas as pd
-from feast import FeatureView
+from feast import FeatureView, types
 from feast.field import Field
 from feast.on_demand_feature_view import on_demand_feature_view
-from feast.types import Array, Bool, Float32, Float64, Int64, UnixTimestamp
+from feast.types import Array, Bool, Float32, Float64, UnixTimestamp
 
 from features import sources
+from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY, Column
 from features.entities import OWNER, item, user
 
-WINDOWS = ("7d", "30d", "all")
 
-
-def _counts(*events: str) -> list[Field]:
+def _fields(columns: tuple[Column, ...]) -> list[Field]:
     return [
-        Field(name=f"{event}_count_{window}", dtype=Int64, description=f"{event} events, {window}")
-        for event in events
-        for window in WINDOWS
+        Field(name=column.name, dtype=getattr(types, column.kind), description=column.description)
+        for column in columns
     ]
 
 
@@ -26,15 +24,7 @@ user_activity = FeatureView(
     name="user_activity",
     entities=[user],
     ttl=timedelta(days=730),
-    schema=[
-        *_counts("view", "cart", "purchase", "query"),
-        Field(
-            name="mean_viewed_price_30d", dtype=Float64, description="Mean price of phones viewed, 30 days"
-        ),
-        Field(name="distinct_brand_count_30d", dtype=Int64, description="Brands looked at, 30 days"),
-        Field(name="owned_price", dtype=Float64, description="Price of the phone that the user owns"),
-        Field(name="last_active_at", dtype=UnixTimestamp, description="End of the last day with an event"),
-    ],
+    schema=_fields(USER_ACTIVITY),
     source=sources.user_activity_source,
     description="What a user did, over three windows, in whole days.",
     owner=OWNER,
@@ -45,12 +35,7 @@ item_statistics = FeatureView(
     name="item_statistics",
     entities=[item],
     ttl=timedelta(days=730),
-    schema=[
-        *_counts("impression", "view", "cart", "purchase", "return"),
-        Field(name="rating_mean", dtype=Float64, description="Mean stars"),
-        Field(name="view_rate_30d", dtype=Float64, description="Views for each impression, 30 days"),
-        Field(name="price_change_30d", dtype=Float64, description="Relative change of price, 30 days"),
-    ],
+    schema=_fields(ITEM_STATISTICS),
     source=sources.item_statistics_source,
     description="What all users did with a phone, over three windows.",
     owner=OWNER,
@@ -108,11 +93,7 @@ user_queries = FeatureView(
 
 @on_demand_feature_view(
     sources=[user_activity[["last_active_at", "owned_price"]], item_offer, sources.scoring_moment],
-    schema=[  # Feast compares these with what it infers, which has no descriptions
-        Field(name="days_since_last_event", dtype=Float64),
-        Field(name="phone_age_days", dtype=Float64),
-        Field(name="price_gap_to_owned", dtype=Float64),
-    ],
+    schema=_fields(AT_SCORING),
     mode="pandas",
     description="What depends on the moment, the user and the phone together: whole days since the user's last active "
     "day, days since the phone's release, its price above that of the user's own phone relative to the latter.",

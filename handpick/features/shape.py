@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from features.views import at_scoring, item_statistics, user_activity
+from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY
 
 MOMENT = "last_active_at"
 """Kept instead of a count of days, which would change every night for every user; the days are computed from it."""
@@ -12,19 +12,19 @@ MOMENT = "last_active_at"
 ARROW = {"Int64": pa.int64(), "Float64": pa.float64()}
 
 USER_COLUMNS: dict[str, pa.DataType] = {
-    **{field.name: ARROW[str(field.dtype)] for field in user_activity.features if field.name != MOMENT},
+    **{column.name: ARROW[column.kind] for column in USER_ACTIVITY if column.name != MOMENT},
     "days_since_last_event": pa.int64(),
 }
 """Columns of `features/users` after `user_id`, and of `features/training` after its keys."""
 
 ITEM_COLUMNS: dict[str, pa.DataType] = {
-    **{field.name: ARROW[str(field.dtype)] for field in item_statistics.features},
+    **{column.name: ARROW[column.kind] for column in ITEM_STATISTICS},
     "days_on_sale": pa.int64(),
 }
 """Columns of `features/items` after `item_id`."""
 
 PAIR_COLUMNS: dict[str, pa.DataType] = {
-    field.name: pa.float64() for field in at_scoring.features if field.name not in USER_COLUMNS
+    column.name: pa.float64() for column in AT_SCORING if column.name not in USER_COLUMNS
 }
 """Columns of `features/training` that depend on the phone, too."""
 

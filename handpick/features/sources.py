@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.columns import WINDOWS
 from features.sources import FOLDER
-from features.views import WINDOWS, item_statistics, user_activity
+from features.views import item_statistics, user_activity
 from handpick.features.shape import MOMENT
 from handpick.lake import Lake
 from handpick.night import Night
