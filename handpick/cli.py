@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
 
 import typer
 
+from handpick.commands.options import LogicalDate
 from handpick.errors import HandpickError
 from handpick.log import console
 from handpick.night import STAGES
@@ -38,10 +38,6 @@ COMMANDS = (
     "backfill",
 )
 """Modules of `handpick.commands`; each has `register(app)`."""
-
-LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
-]
 
 
 def stage_command(stage: str) -> Callable[[datetime], None]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
-]
+from handpick.commands.options import LogicalDate
 
 
 def register(app: typer.Typer) -> None:

@@ -10,11 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handpick.commands.options import LogicalDate
 from handpick.errors import InputError
 
-LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
-]
 Source = Annotated[str, typer.Option(help="catalog, users, events or queries.")]
 Rule = Annotated[str, typer.Option(help="Only rows that break this rule, as the ledger names it.")]
 File = Annotated[str, typer.Option(help="Only rows from this file.")]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.table import Table
 
-LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
-]
+from handpick.commands.options import LogicalDate
 
 
 def register(app: typer.Typer) -> None:

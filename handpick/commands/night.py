@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
-]
+from handpick.commands.options import LogicalDate
+
 MaybeDate = Annotated[
     datetime | None,
     typer.Option(
