@@ -43,6 +43,19 @@ class EndToEndConfig(Config):
     )
 
 
+class RowsPretraining(Config):
+    """Autoencoders of rows: users' histories, or phones' content vectors."""
+
+    hidden: int = Field(256, ge=2, description="Width of the hidden layers.")
+    dim: int = Field(64, ge=1, description="Width of the code.")
+    steps: int = Field(600, ge=0, description="Gradient steps.")
+    batch: int = Field(128, ge=2, description="Rows a step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    corruption: float = Field(0.3, ge=0, lt=1, description="Share of the input hidden at training.")
+    final_beta: float = Field(0.2, ge=0, description="Weight of the Kullback-Leibler term at the end.")
+    annealing: float = Field(0.5, ge=0, le=1, description="Share of the steps over which that weight grows.")
+
+
 class FusionConfig(Config):
     """The fusion recommender's shape."""
 
@@ -74,6 +87,12 @@ class FusionConfig(Config):
     history_dropout: float = Field(
         0.1, ge=0, lt=1, description="Probability that what an asker did is hidden in a training step."
     )
+    identity_start: Literal["random", "autoencoder", "variational"] = Field(
+        "random",
+        description="Where phones' identities begin: drawn at random, or the codes that an autoencoder of users' "
+        "histories, or a variational one, gives each phone.",
+    )
+    identity_rows: RowsPretraining = RowsPretraining()
     end_to_end: EndToEndConfig = EndToEndConfig()
 
     @property

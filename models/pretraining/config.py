@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.config import Config
+from models.config import Config, RowsPretraining
+
+__all__ = ["AudioPretraining", "ImagePretraining", "RowsPretraining", "TextPretraining"]
 
 IMAGE = ("image_views", "text_image")
 AUDIO = ("audio_text",)
@@ -59,16 +61,3 @@ class AudioPretraining(Config):
     batch: int = Field(32, ge=2, description="Sounds a step.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
     temperature: float = Field(0.07, gt=0, description="Of the contrast.")
-
-
-class RowsPretraining(Config):
-    """Autoencoders of rows: users' histories, or phones' content vectors."""
-
-    hidden: int = Field(256, ge=2, description="Width of the hidden layers.")
-    dim: int = Field(64, ge=1, description="Width of the code.")
-    steps: int = Field(600, ge=0, description="Gradient steps.")
-    batch: int = Field(128, ge=2, description="Rows a step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
-    corruption: float = Field(0.3, ge=0, lt=1, description="Share of the input hidden at training.")
-    final_beta: float = Field(0.2, ge=0, description="Weight of the Kullback-Leibler term at the end.")
-    annealing: float = Field(0.5, ge=0, le=1, description="Share of the steps over which that weight grows.")

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
+from models.recommender.identity import first_identities
 from models.recommender.inputs import asked_of, items_of
 from models.recommender.items import Phones
 from models.recommender.live import LiveEncoders, live_encoders
@@ -73,6 +74,9 @@ class FusionRecommender:
             lessons = Lessons(data, signature, self.config, training)
             self.network = FusionNetwork(signature, self.config, self._live(data, signature))
             self.network.calibrate(lessons.items, lessons.asked, torch.from_numpy(lessons.features))
+            first = first_identities(data, signature, self.config, seed)
+            if first is not None:
+                self.network.items.begin(first)
             if start is not None:
                 warm_start(self.network, start._fitted())
             with together(device_of(training.device)):

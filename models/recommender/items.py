@@ -103,6 +103,12 @@ class ItemTower(nn.Module):
             self.price_mean.copy_(known.mean())
             self.price_scale.copy_(known.std().clamp(min=1e-3))
 
+    @torch.no_grad()
+    def begin(self, identities: Tensor) -> None:
+        """Let the identities begin at these, `(phones with an identity, dim)`."""
+        if IDENTITY in self.names:
+            self.identity.weight.copy_(identities)
+
     def forward(self, items: Items) -> Phones:
         """The phones' vectors."""
         parts, present = [], []
