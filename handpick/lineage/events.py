@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from handpick.settings.lineage import LineageSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from openlineage.client import OpenLineageClient
     from openlineage.client.event_v2 import InputDataset, OutputDataset, RunEvent
 
 PRODUCER = "urn:handpick"
@@ -27,6 +29,12 @@ def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetim
         home: The folder that configured paths start from.
         at: When it finished.
     """
+    models = Models(home / settings.manifest)
+    client(settings, home).emit(event(result, settings.namespace, models, at))
+
+
+def client(settings: LineageSettings, home: Path) -> OpenLineageClient:
+    """What sends events: to the configured endpoint, else to the end of the file."""
     from openlineage.client import OpenLineageClient
     from openlineage.client.transport.file import FileConfig, FileTransport
     from openlineage.client.transport.http import (
@@ -36,7 +44,6 @@ def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetim
         TokenProvider,
     )
 
-    models = Models(home / settings.manifest)
     if settings.url is None:
         file = home / settings.file
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +52,7 @@ def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetim
         key = settings.api_key
         auth = ApiKeyTokenProvider({"api_key": key.get_secret_value()}) if key else TokenProvider({})
         transport = HttpTransport(HttpConfig(url=settings.url, auth=auth))
-    OpenLineageClient(transport=transport).emit(event(result, settings.namespace, models, at))
+    return OpenLineageClient(transport=transport)
 
 
 def event(result: StageResult, namespace: str, models: Models, at: datetime) -> RunEvent:
@@ -54,7 +61,7 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
 
     graph = Graph(models)
     outputs = [
-        _output(namespace, table, columns, graph) for table, columns in DECLARED.get(result.stage, {}).items()
+        output(namespace, table, columns, graph) for table, columns in DECLARED.get(result.stage, {}).items()
     ]
     read = sorted({field.name for out in outputs for field in _read(out)})
     inputs: list[InputDataset] = [InputDataset(namespace=namespace, name=table) for table in read]
@@ -70,7 +77,8 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
     )
 
 
-def _output(namespace: str, table: str, columns: Any, graph: Graph) -> OutputDataset:
+def output(namespace: str, table: str, columns: Iterable[str], graph: Graph, **facets: Any) -> OutputDataset:
+    """A table that was written, with the columns that each of its own is made of, and further facets."""
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
@@ -83,7 +91,7 @@ def _output(namespace: str, table: str, columns: Any, graph: Graph) -> OutputDat
         else:
             fields[name] = facet.Fields(inputFields=made)
     lineage = facet.ColumnLineageDatasetFacet(fields=fields, dataset=whole)
-    return OutputDataset(namespace=namespace, name=table, facets={"columnLineage": lineage})
+    return OutputDataset(namespace=namespace, name=table, facets={"columnLineage": lineage, **facets})
 
 
 def _read(output: OutputDataset) -> list[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 WHOLE = "="
+Traces = dict[str, list[tuple[str, str]]]
+"""Tables and columns that each column of a model is made of."""
 LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
 
 
@@ -23,6 +24,7 @@ class Models:
             for key, node in nodes.items()
             if node["resource_type"] in ("model", "snapshot", "seed", "source")
         }
+        self._traces: dict[str, Traces] = {}
         self._by_name = {
             node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
         }
@@ -39,45 +41,65 @@ class Models:
             if table_of(node).startswith("marts/")
         }
 
+    def __getitem__(self, unique_id: str) -> dict[str, Any]:
+        """A model, snapshot, seed or source by dbt's name for it."""
+        return self._nodes[unique_id]
+
+    def parents(self, node: dict[str, Any]) -> list[str]:
+        """The tables that a model reads."""
+        return [table_of(parent) for parent in self._parents(node)]
+
     def inputs(self, table: str, column: str) -> list[tuple[str, str]]:
         """Tables and columns that one column of a model is made of; the whole parents where SQL does not say."""
         node = self._nodes[self._key(table) or ""]
-        parents = [
-            self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes
-        ]
+        parents = self._parents(node)
         whole = [(table_of(parent), WHOLE) for parent in parents]
-        compiled = node.get("compiled_code") or ""
-        if column == WHOLE or not compiled:
+        if column == WHOLE or not node.get("compiled_code"):
             return whole
-        return list(dict.fromkeys(self._traced(compiled, column, parents))) or whole
+        if node["unique_id"] not in self._traces:
+            self._traces[node["unique_id"]] = _traced(node["compiled_code"], parents)
+        return self._traces[node["unique_id"]].get(column) or whole
 
-    def _traced(self, compiled: str, column: str, parents: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-        """The leaves of sqlglot's lineage of one column."""
-        from sqlglot import exp
-        from sqlglot.errors import SqlglotError
-        from sqlglot.lineage import lineage
-
-        schema = {
-            _relation(parent): dict.fromkeys(parent.get("columns", {}), "unknown") for parent in parents
-        }
-        try:
-            query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
-            for table in query.find_all(exp.Table):
-                parent = next((one for one in parents if _is_meant(table, one)), None)
-                if parent is not None:
-                    alias = table.alias or table.name or parent["name"]
-                    table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
-            root = lineage(column, query, schema=schema, dialect="duckdb")
-        except SqlglotError:
-            return
-        by_relation = {_relation(parent): parent for parent in parents}
-        for leaf in root.walk():
-            if not leaf.downstream and isinstance(leaf.source, exp.Table) and leaf.source.name in by_relation:
-                yield table_of(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"')
+    def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes]
 
     def _key(self, table: str) -> str | None:
         name = table.rpartition("/")[2].removeprefix("dbt.")
         return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
+
+
+def _traced(compiled: str, parents: list[dict[str, Any]]) -> Traces:
+    """For each column of a query, the leaves of sqlglot's lineage; nothing where it cannot read the query."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage
+
+    by_relation = {_relation(parent): parent for parent in parents}
+    schema = {
+        name: dict.fromkeys(parent.get("columns", {}), "unknown") for name, parent in by_relation.items()
+    }
+    try:
+        query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
+        for table in query.find_all(exp.Table):
+            parent = next((one for one in parents if _is_meant(table, one)), None)
+            if parent is not None:
+                alias = table.alias or table.name or parent["name"]
+                table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
+        roots = lineage(None, query, schema=schema, dialect="duckdb")
+    except SqlglotError:
+        return {}
+    return {
+        column: sorted(
+            {
+                (table_of(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"'))
+                for leaf in root.walk()
+                if not leaf.downstream
+                and isinstance(leaf.source, exp.Table)
+                and leaf.source.name in by_relation
+            }
+        )
+        for column, root in roots.items()
+    }
 
 
 def table_of(node: dict[str, Any]) -> str:

@@ -34,6 +34,8 @@ def build(night: Night) -> None:
     Raises:
         WarehouseError: Naming the first model or test that failed and where its SQL lies.
     """
+    from handpick.lineage import builds
+
     settings = night.settings
     # Unit tests try the SQL on made-up rows: they tell about the code, not about the night.
     left_out = ["unit_test", *([] if settings.warehouse.tests else ["test"])]
@@ -42,6 +44,7 @@ def build(night: Night) -> None:
         open_database(settings)
     with alone(settings), environment_of(environment(settings, night.logical_date)):
         outcome = invoke(settings, "build", *arguments)
+    builds.tell(getattr(outcome.result, "results", None) or (), settings)
     if not outcome.success:
         raise WarehouseError(_why(night, outcome))
 

@@ -17,7 +17,7 @@ def docs_page(night: Night) -> Path:
     """
     page = target_folder(night.settings) / "static_index.html"
     if not page.is_file() or page.stat().st_mtime < changed_at(project_folder()):
-        options = ["--static", "--no-compile"]
+        options = ["--static"]
         if night.settings.warehouse.target == "spark":
             # dbt-spark stumbles over temporary views, which other stages may have left in the session.
             options.append("--empty-catalog")

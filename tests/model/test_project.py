@@ -129,3 +129,22 @@ def test_building_all_nights_from_nothing_gives_the_same_marts(two_nights: Night
     assert [digest_of(folder) for folder in folders] == grown
     assert warehouse(night, "SELECT count(*) FROM warehouse.fct_interactions") == facts
     assert FIRST in {day for (day,) in warehouse(night, "SELECT logical_date FROM warehouse.fct_queries")}
+
+
+def test_every_model_leaves_an_event_that_joins_those_of_the_stages(two_nights: Nights) -> None:
+    settings = two_nights[1].settings
+    lines = settings.path(settings.lineage.file).read_text().splitlines()
+    told = {event["job"]["name"]: event for event in map(json.loads, lines)}
+    statistics = told["dbt.mart_item_statistics"]
+    assert statistics["eventType"] == "COMPLETE"
+    (made,) = statistics["outputs"]
+    assert made["name"] == "marts/mart_item_statistics"
+    fields = made["facets"]["columnLineage"]["fields"]
+    assert {"namespace": "handpick", "name": "dbt.int_item_days_windowed", "field": "rating_sum_all"} in [
+        {key: source[key] for key in ("namespace", "name", "field")}
+        for source in fields["rating_mean"]["inputFields"]
+    ]
+    described = {field["name"]: field for field in made["facets"]["schema"]["fields"]}
+    assert described["rating_mean"]["type"] == "double" and described["rating_mean"]["description"]
+    assert [read["name"] for read in told["dbt.stg_clean__items"]["inputs"]] == ["clean/items"]
+    assert {"model", "dbt.snap_item_offers"} <= set(told)
