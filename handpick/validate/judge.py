@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -26,29 +29,46 @@ BATCH_ROWS = 1_000_000
 """Landing files are taken together up to this many rows, which bounds the memory of everything after the pass."""
 
 
+SPLIT_BYTES, MOST_SPLITS = 8 * 2**20, 1024
+"""Spark takes pieces of landing files of this size, each as a task of its own while they are not too many."""
+
+Order = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some landing files and their rows after the pass.
+
+    Args:
+        landed: The raw file of each landing file, by its name.
+        files: What Spark wrote: the contract's columns, the origin, `_key` and `_broken`.
+        order: The places of the rows by landing file and line; None where they lie so.
+    """
+
+    landed: dict[str, Path]
+    files: list[str]
+    order: Order | None
+
+
 @dataclass(frozen=True)
 class Judged:
     """The rows of one source after the pass.
 
     Args:
-        landed: Folder of the raw rows, one file for each landing file.
-        files: What Spark wrote: the contract's columns, the origin, `_key` and `_broken`.
-        schema: Of these files.
-        batches: Landing files by name, with the raw file of each, in groups of about `BATCH_ROWS` rows.
+        batches: Of about `BATCH_ROWS` rows each.
+        schema: Of their files.
     """
 
-    landed: Path
-    files: list[str]
+    batches: list[Batch]
     schema: pa.Schema
-    batches: list[dict[str, Path]]
 
     def read(self, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
         """The batches one after the other, each sorted by origin; all columns if none are named."""
-        rows = ds.dataset(self.files, format="parquet", schema=self.schema)
-        wanted = list(dict.fromkeys([*(columns or self.schema.names), *ORIGIN]))
+        wanted = list(dict.fromkeys(columns)) or None
         for batch in self.batches:
-            mine = ds.field(ORIGIN[0]).isin(list(batch)) if len(self.batches) > 1 else None
-            yield rows.to_table(wanted, filter=mine).sort_by([(name, "ascending") for name in ORIGIN])
+            rows = ds.dataset(batch.files, format="parquet", schema=self.schema)
+            table = rows.to_table(wanted)
+            yield table if batch.order is None else table.take(batch.order)
 
 
 def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path) -> Judged:
@@ -64,13 +84,61 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
     values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
     key = ", ".join(valid_value(contract.column(name)) for name in contract.key)
     broken = " | ".join(f"if({rule.broken}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
-    rows = spark.read.parquet(str(landed)).selectExpr(
-        *values, *[f"`{name}`" for name in ORIGIN], f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"
-    )
-    rows.write.parquet(str(staged))
+    wanted = [
+        *values, *[f"`{name}`" for name in ORIGIN], f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}",
+    ]  # fmt: skip
+    batches = []
+    for number, files in enumerate(_batches(landed)):
+        folder = staged / f"{number:05d}"
+        with _one_piece_a_task(spark, files):
+            spark.read.parquet(*map(str, files.values())).selectExpr(*wanted).write.parquet(str(folder))
+        batches.append(_ordered(files, folder))
     schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
-    files = [str(file) for file in sorted(staged.glob("part-*.parquet"))]
-    return Judged(landed, files, schema, _batches(landed))
+    return Judged(batches, schema)
+
+
+@contextmanager
+def _one_piece_a_task(spark: SparkSession, files: dict[str, Path]) -> Iterator[None]:
+    """Let no task take pieces of several files, so that each task's rows lie in the order of their file.
+
+    Spark packs pieces into tasks by size; where opening a file is said to cost as much as a task holds, it does not.
+    """
+    pieces = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
+    if pieces > MOST_SPLITS:
+        yield
+        return
+    names = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
+    before = {name: spark.conf.get(name) for name in names}
+    for name in names:
+        spark.conf.set(name, str(SPLIT_BYTES))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            spark.conf.set(name, str(value))
+
+
+def _ordered(landed: dict[str, Path], folder: Path) -> Batch:
+    """The batch with its files in the order of their first rows, and the order of all rows if that is not enough."""
+    rank = {name: place for place, name in enumerate(sorted(landed))}
+    found = []
+    for file in sorted(folder.glob("part-*.parquet")):
+        origin = pq.read_table(file, columns=list(ORIGIN), read_dictionary=[ORIGIN[0]])
+        if origin.num_rows:
+            found.append((_places(origin, rank), str(file)))
+    found.sort(key=lambda one: int(one[0][0]))
+    places = np.concatenate([one for one, _ in found]) if found else np.zeros(0, np.int64)
+    is_sorted = bool((np.diff(places) >= 0).all())
+    return Batch(
+        landed, [file for _, file in found], None if is_sorted else np.argsort(places, kind="stable")
+    )
+
+
+def _places(origin: pa.Table, rank: dict[str, int]) -> Order:
+    """Each row's landing file and line as one number."""
+    names = origin.column(ORIGIN[0]).combine_chunks()
+    ranks = np.array([rank[name] for name in names.dictionary.to_pylist()], np.int64)
+    return (ranks[names.indices.to_numpy()] << 40) | origin.column(ORIGIN[1]).to_numpy()
 
 
 def _batches(landed: Path) -> list[dict[str, Path]]:

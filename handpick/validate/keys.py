@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from handpick.contracts import Column, Contract
 from handpick.contracts.rules import CHANGED, KNOWN, REPEATED
 from handpick.night import Night
-from handpick.validate.judge import KEY, Judged
+from handpick.validate.judge import Judged
 
 REASONS = (None, REPEATED, CHANGED, KNOWN)
 """What the codes that `repeats` returns stand for."""
@@ -22,7 +22,11 @@ Codes = npt.NDArray[np.int8]
 
 
 def repeats(
-    night: Night, contract: Contract, judged: Judged, is_whole: Sequence[npt.NDArray[np.bool_]]
+    night: Night,
+    contract: Contract,
+    judged: Judged,
+    hashes: Sequence[npt.NDArray[np.int64]],
+    is_whole: Sequence[npt.NDArray[np.bool_]],
 ) -> list[Codes]:
     """For each batch and row, the place in `REASONS` of why its key is not new; 0 where it is.
 
@@ -33,10 +37,11 @@ def repeats(
         night: Tonight.
         contract: The source's contract.
         judged: Tonight's rows.
+        hashes: Of their keys, for each batch and row.
         is_whole: For each batch and row, whether it breaks no other rule; only such rows take part.
     """
     codes = [np.zeros(len(mask), np.int8) for mask in is_whole]
-    suspects = _sharing(judged, is_whole)
+    suspects = _sharing(hashes, is_whole)
     if any(len(rows) for rows in suspects):
         _mark_repeated(contract, judged, suspects, codes)
     days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
@@ -48,17 +53,16 @@ def repeats(
     return codes
 
 
-def _sharing(judged: Judged, is_whole: Sequence[npt.NDArray[np.bool_]]) -> list[npt.NDArray[np.int64]]:
+def _sharing(
+    hashes: Sequence[npt.NDArray[np.int64]], is_whole: Sequence[npt.NDArray[np.bool_]]
+) -> list[npt.NDArray[np.int64]]:
     """For each batch, the rows whose hash another row of the night has too."""
-    hashes = [
-        batch.column(KEY).to_numpy()[mask] for batch, mask in zip(judged.read([KEY]), is_whole, strict=True)
-    ]
-    every = np.concatenate(hashes) if hashes else np.zeros(0, np.int64)
-    ordered = np.sort(every)
+    kept = [mine[mask] for mine, mask in zip(hashes, is_whole, strict=True)]
+    ordered = np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.int64)
     shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(shared):
-        return [np.zeros(0, np.int64) for _ in hashes]
-    return [np.flatnonzero(mask)[np.isin(mine, shared)] for mine, mask in zip(hashes, is_whole, strict=True)]
+        return [np.zeros(0, np.int64) for _ in kept]
+    return [np.flatnonzero(mask)[np.isin(mine, shared)] for mine, mask in zip(kept, is_whole, strict=True)]
 
 
 def _mark_repeated(

@@ -21,7 +21,7 @@ from handpick.lake import write_parquet
 from handpick.ledger import Flow
 from handpick.media import media_columns, without_unusable
 from handpick.night import Night
-from handpick.validate.judge import BROKEN, Judged, judge
+from handpick.validate.judge import BROKEN, KEY, Judged, judge
 from handpick.validate.keys import REASONS, repeats
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         for number, (rows, mine) in enumerate(zip(judged.read(), marks, strict=True)):
             name = f"part-{number:05d}.parquet"
             is_bad = mine.is_bad(_bits(rules, "critical"))
-            good = rows.filter(pa.array(~is_bad)).select(contract.arrow_schema().names)
+            good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
             _write_valid(night, contract, good, valid / name, tally)
             _count_emptied(rules, mine.broken[~is_bad], tally)
             bad = rows.select(list(ORIGIN)).filter(pa.array(is_bad))
@@ -106,8 +106,9 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
 def _marks(night: Night, contract: Contract, judged: Judged, rules: list[Rule]) -> list[Marks]:
     """What the rows of each batch break, the night and all nights before it considered."""
     known = [_known(night, reference.source, reference.key) for reference in contract.references]
-    columns = [BROKEN, *(reference.column for reference in contract.references)]
+    columns = [BROKEN, KEY, *(reference.column for reference in contract.references)]
     found: list[tuple[npt.NDArray[np.int64], list[Mask]]] = []
+    hashes = []
     for rows in judged.read(columns):
         strangers = [
             pc.and_not(
@@ -116,9 +117,10 @@ def _marks(night: Night, contract: Contract, judged: Judged, rules: list[Rule]) 
             for reference, values in zip(contract.references, known, strict=True)
         ]
         found.append((rows.column(BROKEN).to_numpy(), strangers))
+        hashes.append(rows.column(KEY).to_numpy())
     critical = _bits(rules, "critical")
     is_whole = [~np.logical_or.reduce([(broken & critical) != 0, *strangers]) for broken, strangers in found]
-    codes = repeats(night, contract, judged, is_whole)
+    codes = repeats(night, contract, judged, hashes, is_whole)
     return [Marks(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
 
 
@@ -158,7 +160,7 @@ def _count_emptied(rules: list[Rule], broken: npt.NDArray[np.int64], tally: _Tal
 def _landed(contract: Contract, judged: Judged, number: int, bad: pa.Table) -> pa.Table:
     """The bad rows of a batch as they landed, in the same order."""
     found = [contract.raw_schema().empty_table()]
-    for name, file in judged.batches[number].items():
+    for name, file in judged.batches[number].landed.items():
         lines = bad.filter(pc.equal(bad.column(ORIGIN[0]), name)).column(ORIGIN[1])
         if len(lines):
             raw = pq.read_table(file, schema=contract.raw_schema())
