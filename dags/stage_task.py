@@ -15,8 +15,9 @@ from handpick.config import load
 from handpick.errors import HandpickError
 from handpick.log import console
 
-# It tells of each of its own functions as it is imported.
-logging.getLogger("great_expectations").setLevel(logging.WARNING)
+# The first tells of each of its own functions as it is imported, the others of each event that went well.
+for talkative in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
+    logging.getLogger(talkative).setLevel(logging.WARNING)
 SETTINGS = load()
 RETRIES = {
     "retries": SETTINGS.airflow.retries,

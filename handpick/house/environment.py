@@ -49,6 +49,17 @@ def _secret(settings: Settings, name: str) -> str:
     return file.read_text()
 
 
+def _lineage(settings: Settings) -> str:
+    """Where Airflow's own OpenLineage events go: where those of the stages go."""
+    lineage = settings.lineage
+    if lineage.url is None:
+        file = settings.path(lineage.file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return json.dumps({"type": "file", "log_file_path": str(file), "append": True})
+    key = {"type": "api_key", "apiKey": lineage.api_key.get_secret_value()} if lineage.api_key else None
+    return json.dumps({"type": "http", "url": lineage.url, **({"auth": key} if key else {})})
+
+
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Variables for every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, nothing sent home.
 
@@ -84,6 +95,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "OPENLINEAGE__TRANSPORT": _lineage(settings),
+        "OPENLINEAGE__NAMESPACE": settings.lineage.namespace,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     return {

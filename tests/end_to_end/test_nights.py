@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from handpick.night import STAGES
@@ -81,3 +84,32 @@ def _counts(notes: object, name: str) -> list[int]:
             else:
                 found += _counts(value, name)
     return found
+
+
+def test_airflow_dbt_and_the_stages_tell_of_their_lineage_in_one_file(house: House) -> None:
+    settings = house.settings
+    lines = settings.path(settings.lineage.file).read_text().splitlines()
+    ended = {event["job"]["name"] for event in map(json.loads, lines) if event["eventType"] == "COMPLETE"}
+    assert {"nightly_recommendations.land", "land", "dbt.dim_item", "score"} <= ended
+
+
+def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_report_links_to_it(
+    house: House,
+) -> None:
+    night = house.nights()[-1]
+    report = Path(night.result("report").where)
+    page = report if report.suffix else report / "index.html"
+    card = (page.parent / "model_card.html").read_text()
+    assert 'href="model_card.html"' in page.read_text()
+    metrics = pq.read_table(
+        night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
+    ).to_pylist()
+    own = [row for row in metrics if (row["member"], row["metric"], row["k"]) == ("fusion", "ndcg", 20)]
+    assert {"all", "query_only"} <= {row["slice"] for row in own}
+    for row in own:
+        assert re.search(
+            rf"<td>{row['slice']}</td><td class=\"n\">{row['users']:,}</td>\s*<td class=\"n\">{row['value']:.4f}",
+            card,
+        )
+    assert card.count("<svg") == 2
+    assert night.result("train").digest in card
