@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from handpick.night import Night
 from handpick.report import plots
+from handpick.report.html import interval, rendered
 from handpick.windows import windows
 
 MODEL, K = "fusion", 20
@@ -45,10 +45,9 @@ def render_card(night: Night) -> str | None:
         return None
     slices = [name for member, name, metric in values if member == MODEL and metric == "ndcg"]
     slices.sort(key=lambda name: (name != "all", name))
-    environment = Environment(loader=PackageLoader("handpick.report", "."), autoescape=select_autoescape())
-    environment.filters["count"] = lambda value: f"{value:,}"
     curves = json.loads(training.read_text()).get("curves") or {}
-    return environment.get_template("card.html").render(
+    return rendered(
+        "card.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
         fusion=night.settings.fusion.model_dump(),
@@ -59,7 +58,7 @@ def render_card(night: Night) -> str | None:
         metrics=RANKING,
         slices=[_slice(name, values) for name in slices],
         plot=Markup(
-            plots.intervals({name: _interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20")
+            plots.intervals({name: interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20")
         ),
         besides=[
             (name, values[MODEL, "all", name]["value"]) for name in BESIDES if (MODEL, "all", name) in values
@@ -84,8 +83,3 @@ def _slice(name: str, values: dict[tuple[str, str, str], dict[str, Any]]) -> dic
         "own": [values[MODEL, name, metric] for metric in RANKING],
         "rivals": [(rival, row["value"] if row else None) for rival, row in rivals.items()],
     }
-
-
-def _interval(row: dict[str, Any]) -> tuple[float, float, float]:
-    value = row["value"]
-    return value, value if row["low"] is None else row["low"], value if row["high"] is None else row["high"]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from handpick.house.show import chosen_users, launched_on, list_rows
 from handpick.ledger import StageResult
 from handpick.night import Night
 from handpick.report import plots
+from handpick.report.html import interval, rendered
 from handpick.validate.trends import rule_rates
 
 METRIC, K = "ndcg", 20
@@ -24,9 +24,8 @@ TREND_NIGHTS = 30
 
 def render(night: Night, results: Sequence[StageResult], card: str | None) -> str:
     """The page as HTML text, with a link to the model card; sections whose stage has not run are left out."""
-    environment = Environment(loader=PackageLoader("handpick.report", "."), autoescape=select_autoescape())
-    environment.filters["count"] = lambda value: f"{value:,}"
-    return environment.get_template("page.html").render(
+    return rendered(
+        "page.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
         currency=night.settings.shop.currency,
@@ -65,10 +64,7 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
     cells = {(row["member"], row["slice"]): row for row in rows}
     overall = {row["member"]: row for row in rows if row["slice"] == "all"}
     members = sorted(overall, key=lambda member: -overall[member]["value"])
-    values = {
-        member: (row["value"], _or(row["low"], row["value"]), _or(row["high"], row["value"]))
-        for member, row in overall.items()
-    }
+    values = {member: interval(row) for member, row in overall.items()}
     return {
         "slices": [
             (name, max(cells[m, name]["users"] for m in members if (m, name) in cells)) for name in slices
@@ -76,10 +72,6 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
         "members": [(member, [cells.get((member, name)) for name in slices]) for member in members],
         "plot": Markup(plots.intervals(values, f"NDCG@{K}, all users, 95 % interval")),
     }
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
 
 
 def _curves(night: Night) -> Markup | None:
