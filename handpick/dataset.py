@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,15 +32,20 @@ QUERY_MODALITIES = ("text", "image", "audio")
 KEYS = {"items": "item_id", "queries": "query_id"}
 
 
-def load_dataset(night: Night) -> Dataset:
+def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None) -> Dataset:
     """Everything known as of tonight.
+
+    Args:
+        embeddings: Other vectors than tonight's, as `items` and `queries`.
 
     Raises:
         MissingPartition: If an earlier stage has not run for this logical date.
     """
     lake = night.lake
     sources = Sources(night)
-    catalogue = _catalogue(night, sources)
+    if embeddings is None:
+        embeddings = {name: lake.read(f"embeddings/{name}", night.logical_date) for name in KEYS}
+    catalogue = _catalogue(night, embeddings["items"], sources)
     users = _users(night, catalogue.item_ids)
     facts = _facts(night, users.user_ids, catalogue.item_ids)
     interactions = Interactions(
@@ -53,16 +60,15 @@ def load_dataset(night: Night) -> Dataset:
         catalogue,
         users,
         interactions,
-        _queries(night, users.user_ids, sources),
+        _queries(night, embeddings["queries"], users.user_ids, sources),
         as_of=int(night.as_of.timestamp()),
         context=context,
     )
 
 
-def _catalogue(night: Night, sources: Sources) -> Catalogue:
+def _catalogue(night: Night, encoded: pa.Table, sources: Sources) -> Catalogue:
     items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     ids = items["item_id"].cast(pa.string())
-    encoded = night.lake.read("embeddings/items", night.logical_date)
     statistics = night.lake.read("features/items", night.logical_date)
     released = pc.coalesce(items["release_date"], items["first_seen_date"])
     return Catalogue(
@@ -120,14 +126,13 @@ def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
     return _matrix(known, "event_id", events, tuple(columns))
 
 
-def _queries(night: Night, user_ids: StringArray, sources: Sources) -> Queries:
+def _queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: Sources) -> Queries:
     columns = ["query_id", "user_id", "occurred_at", "text"]
     asked = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
     asked = asked.append_column("user", pa.array(_places(asked["user_id"], user_ids)))
     asked = asked.filter(pc.greater_equal(asked["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )
-    encoded = night.lake.read("embeddings/queries", night.logical_date)
     ids = asked["query_id"].cast(pa.string())
     return Queries(
         user=_ints(asked["user"]),

@@ -1,4 +1,4 @@
-"""`handpick ablate`: what each modality and each way of fusing is worth on tonight's data."""
+"""`handpick ablate`: what each modality, each way of fusing and each pretraining is worth on tonight's data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def ablate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Keep the table as JSON, too.")] = None,
 ) -> None:
-    """Train without each modality and with each fusion, and draw what it costs, with 95 % intervals. Publishes nothing."""
+    """Train without each modality, with each fusion and each pretraining, and draw what it is worth. Publishes nothing.
+
+    The change against the model as configured is over the same test users, with its 95 % bootstrap interval.
+    """
     import json
 
     from rich.console import Console

@@ -41,8 +41,10 @@ def run(night: Night) -> StageResult:
     files = Files(night)
     trainer = Trainer(night, items, queries, files, night.logical_date)
     encoders = chosen(trainer)
-    phones, item_flows = _items(night, items, files, encoders)
-    asked, query_flows = _queries(night, queries, files, encoders)
+    phones, item_flows = items_encoded(items, files, encoders, _previous(night, ITEMS))
+    asked, query_flows = queries_encoded(queries, files, encoders, _previous(night, QUERIES))
+    night.lake.write(ITEMS, night.logical_date, table_of(items.select(["item_id", "content_hash"]), phones))
+    night.lake.write(QUERIES, night.logical_date, table_of(queries.select(["query_id"]), asked))
     files.keep()
     digest = hashlib.sha256()
     for table in (ITEMS, QUERIES):
@@ -54,36 +56,38 @@ def run(night: Night) -> StageResult:
     )
 
 
-def _items(
-    night: Night, items: pa.Table, files: Files, encoders: Encoders
+def items_encoded(
+    items: pa.Table, files: Files, encoders: Encoders, previous: pa.Table | None
 ) -> tuple[dict[str, Column], list[Flow]]:
+    """A column of vectors for each modality of the phones, and what became of their rows and files.
+
+    Args:
+        previous: `embeddings/items` of another time, from which vectors are taken where nothing has changed.
+    """
     from handpick.embed.columns import column, key_of
     from handpick.pretrain.corpus import phone_text, sheet, sheet_text
 
     rows = items.to_pylist()
     texts, sheets = [phone_text(row) for row in rows], [sheet(row) for row in rows]
-    previous = _previous(night, ITEMS)
     keys = [key_of(text) if text else None for text in texts]
     columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
     columns["image"], flow = _media("image", "item", items, files, encoders.image, previous)
     keys = [key_of(sheet_text(told)) for told in sheets]
     columns["specs"] = column("specs", keys, sheets.__getitem__, encoders.specs, previous)
-    _write(night, ITEMS, items.select(["item_id", "content_hash"]), columns)
     return columns, [Flow("items", len(items), len(items)), flow]
 
 
-def _queries(
-    night: Night, queries: pa.Table, files: Files, encoders: Encoders
+def queries_encoded(
+    queries: pa.Table, files: Files, encoders: Encoders, previous: pa.Table | None
 ) -> tuple[dict[str, Column], list[Flow]]:
+    """The same of the queries."""
     from handpick.embed.columns import column, key_of
 
     texts = queries["text"].to_pylist()
-    previous = _previous(night, QUERIES)
     keys = [key_of(text) if text else None for text in texts]
     columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
     columns["image"], pictures = _media("image", "query", queries, files, encoders.image, previous)
     columns["audio"], sounds = _media("audio", "query", queries, files, encoders.audio, previous)
-    _write(night, QUERIES, queries.select(["query_id"]), columns)
     return columns, [Flow("queries", len(queries), len(queries)), pictures, sounds]
 
 
@@ -116,11 +120,11 @@ def _previous(night: Night, table: str) -> pa.Table | None:
     return None if earlier is None else night.lake.read(table, earlier)
 
 
-def _write(night: Night, table: str, rows: pa.Table, columns: Mapping[str, Column]) -> None:
+def table_of(rows: pa.Table, columns: Mapping[str, Column]) -> pa.Table:
+    """The rows with a column of vectors and one of keys for each modality; the metadata tells the encoders."""
     for name, made in columns.items():
         rows = rows.append_column(name, made.vectors).append_column(f"{name}_key", made.keys)
-    rows = rows.replace_schema_metadata({name: made.fingerprint for name, made in columns.items()})
-    night.lake.write(table, night.logical_date, rows)
+    return rows.replace_schema_metadata({name: made.fingerprint for name, made in columns.items()})
 
 
 def _notes(tables: Mapping[str, Mapping[str, Column]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -64,6 +64,17 @@ class Versions:
             self._point(self._draft, first_night)
         finally:
             self._draft, self._draft_date = None, date.max
+
+    def lent(self, root: Path, logical_date: date, without: Collection[str]) -> Versions:
+        """Versions below another folder that begin with the set that serves a night, but for some encoders."""
+        other = Versions(root)
+        for name, digest in self._members(logical_date).items():
+            if name not in without:
+                (root / name).mkdir(parents=True, exist_ok=True)
+                (root / name / digest).symlink_to((self.root / name / digest).resolve())
+        members = {name: one for name, one in self._members(logical_date).items() if name not in without}
+        other._point(members, logical_date)
+        return other
 
     def _members(self, logical_date: date) -> dict[str, str]:
         """By name the digest of each encoder in the newest set that serves a night."""

@@ -13,6 +13,7 @@ from handpick.errors import NightStopped
 from handpick.evaluate.exams import test_exam, validation_exam
 from handpick.log import say
 from handpick.night import Night
+from handpick.train.pretrainings import pretrained, pretrainings
 from handpick.train.stage import sampled
 from models.config import FusionConfig
 from models.data import Dataset
@@ -39,7 +40,7 @@ class Part(NamedTuple):
         ndcg: Mean NDCG@20 over all test users and seeds.
         change: Of the same users, against the model as configured.
         slices: NDCG@20 by slice.
-        seconds: Of one training, on average.
+        seconds: Of one training of the fusion model, on average.
     """
 
     name: str
@@ -55,36 +56,65 @@ def variants(config: FusionConfig, only: Sequence[str] = ()) -> dict[str, Fusion
     for name in MODALITIES:
         if name not in config.without:
             found[f"without {name}"] = config.model_copy(update={"without": (*config.without, name)})
-    for fusion in get_args(FusionConfig.model_fields["fusion"].annotation):
-        if fusion != config.fusion:
-            found[f"fusion {fusion}"] = config.model_copy(update={"fusion": fusion})
-    return {
-        name: settings
-        for name, settings in found.items()
-        if name == FULL or not only or any(word in name for word in only)
-    }
+    for what, key in (("fusion", "fusion"), ("identity from", "identity_start")):
+        for word in get_args(FusionConfig.model_fields[key].annotation):
+            if word != getattr(config, key):
+                found[f"{what} {word}"] = config.model_copy(update={key: word})
+    return {name: one for name, one in found.items() if name == FULL or is_wanted(name, only)}
+
+
+def is_wanted(name: str, only: Sequence[str]) -> bool:
+    """Whether a row's name holds one of the words, or there are none."""
+    return not only or any(word in name for word in only)
 
 
 def ablate(night: Night, data: Dataset, seeds: Sequence[int], only: Sequence[str] = ()) -> Iterator[Part]:
-    """Train and measure each variant; the first is the model as configured.
+    """Train and measure each variant of the fusion model, then each way to pretrain; the first is as configured.
 
     Raises:
         NightStopped: If a training cannot go on.
     """
-    validation = sampled(validation_exam(night, data), night.settings.training.validation_users, night.seed)
-    test = test_exam(night, data)
     whole: NDArray[np.float64] | None = None
     for name, config in variants(night.settings.fusion, only).items():
-        started = time.perf_counter()
-        try:
-            slices, by_user = _measured(night, config, validation, test, seeds)
-        except TrainingError as error:
-            raise NightStopped(f"ablate, {name}: {error}. Nothing was changed.") from None
+        part, by_user = _part(night, name, data, config, seeds, whole)
         whole = by_user if whole is None else whole
-        change = paired(by_user, whole, seed=night.seed)
-        seconds = (time.perf_counter() - started) / len(seeds)
-        say(f"  {name}: NDCG@{K} {by_user.mean():.4f} ({seconds:.0f} s)")
-        yield Part(name, float(by_user.mean()), change, slices, seconds)
+        yield part
+    settings = night.settings
+    ways = pretrainings(
+        settings.pretraining,
+        settings.embed,
+        has_pictures="image" in data.catalogue.modalities,
+        has_sounds="audio" in data.queries.modalities,
+    )
+    for name, way in ways.items():
+        if is_wanted(name, only):
+            with pretrained(night, way) as other:
+                yield _part(night, name, other, settings.fusion, seeds, whole)[0]
+
+
+def _part(
+    night: Night,
+    name: str,
+    data: Dataset,
+    config: FusionConfig,
+    seeds: Sequence[int],
+    whole: NDArray[np.float64] | None,
+) -> tuple[Part, NDArray[np.float64]]:
+    """A row, and `(users,)` NDCG@20 of each test user.
+
+    Args:
+        whole: The same of the model as configured; None for that model itself.
+    """
+    validation = sampled(validation_exam(night, data), night.settings.training.validation_users, night.seed)
+    started = time.perf_counter()
+    try:
+        slices, by_user = _measured(night, config, validation, test_exam(night, data), seeds)
+    except TrainingError as error:
+        raise NightStopped(f"ablate, {name}: {error}. Nothing was changed.") from None
+    seconds = (time.perf_counter() - started) / len(seeds)
+    change = paired(by_user, by_user if whole is None else whole, seed=night.seed)
+    say(f"  {name}: NDCG@{K} {by_user.mean():.4f} ({seconds:.0f} s)")
+    return Part(name, float(by_user.mean()), change, slices, seconds), by_user
 
 
 def _measured(

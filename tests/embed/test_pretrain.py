@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handpick.embed import ITEMS, run
+from handpick.embed import ITEMS, QUERIES, run
 from handpick.embed.encoders import EncoderUnusable
 from handpick.errors import MissingPartition, NightStopped
 from handpick.lake import Lake
@@ -15,6 +15,7 @@ from handpick.pretrain import WORTH, pretrain
 from handpick.pretrain.corpus import newest_night
 from handpick.pretrain.judging import NothingToJudge
 from handpick.pretrain.versions import Versions
+from handpick.train.pretrainings import pretrainings, reencoded
 from tests.embed.conftest import FIRST, SECOND, SMALL, Shop
 
 
@@ -129,3 +130,24 @@ def test_a_shop_where_nothing_happened_has_nothing_to_judge_but_keeps_its_encode
 def test_before_the_first_night_there_is_nothing_to_learn_from(shop: Shop) -> None:
     with pytest.raises(MissingPartition, match="handpick run"):
         newest_night(Lake(shop.settings.path(shop.settings.lake.root)))
+
+
+def test_vectors_of_another_pretraining_are_made_beside_the_nights_own(shop: Shop) -> None:
+    """What depends on the encoder changes, what does not is taken over, and nothing of it stays."""
+    night = shop.night()
+    run(night)
+    versions = Versions(shop.settings.path(shop.settings.embed.encoders))
+    kept = sorted(str(path) for path in versions.root.rglob("*"))
+    chosen = night.settings.pretraining
+    ways = pretrainings(chosen, night.settings.embed, has_pictures=True, has_sounds=True)
+    with reencoded(night, ways["pretraining without masked_language"]) as (_, tables):
+        before, after = night.lake.read(ITEMS, FIRST), tables["items"]
+        assert after["item_id"].equals(before["item_id"])
+        assert not after["text"].equals(before["text"]) and after["image"].equals(before["image"])
+        asked = night.lake.read(QUERIES, FIRST)
+        assert not tables["queries"]["audio"].equals(asked["audio"]), "voices lie where the words lie"
+    with reencoded(night, ways["pretraining without image_views"]) as (_, tables):
+        assert tables["items"]["text"].equals(before["text"])
+        assert not tables["items"]["image"].equals(before["image"])
+    assert sorted(str(path) for path in versions.root.rglob("*")) == kept
+    assert night.lake.read(ITEMS, FIRST).equals(before)

@@ -12,7 +12,10 @@ from handpick.config import load
 from handpick.errors import NightStopped
 from handpick.family import load_members
 from handpick.night import Night
+from handpick.settings.embed import EmbedSettings
+from handpick.settings.pretraining import PretrainingSettings
 from handpick.train.ablation import FULL, variants
+from handpick.train.pretrainings import pretrainings
 from handpick.train.stage import last_night, sampled
 from handpick.train.tracking import EXPERIMENT, MODEL, track
 from handpick.train.watch import described
@@ -94,4 +97,23 @@ def test_ablation_leaves_out_each_modality_and_tries_each_fusion() -> None:
     assert next(iter(rows)) == FULL
     assert rows["without text"].without == ("image", "text") and "without image" not in rows
     assert rows["fusion gated"].fusion == "gated" and "fusion attention" not in rows
+    assert rows["fusion end_to_end"].is_end_to_end and rows["fusion end_to_end"].inner == "attention"
+    assert rows["identity from variational"].identity_start == "variational"
     assert list(variants(FusionConfig(), ["query_text"])) == [FULL, "without query_text"]
+
+
+def test_ablation_pretrains_without_each_objective_and_with_each_other_one() -> None:
+    rows = pretrainings(PretrainingSettings(), EmbedSettings(), has_pictures=True, has_sounds=True)
+    assert list(rows) == [
+        "pretraining without masked_language",
+        "pretraining without next_sentence",
+        "pretraining without sentence_contrast",
+        "pretraining without image_views",
+        "pretraining with text_image",
+        "pretraining without audio_text",
+    ]
+    assert rows["pretraining without image_views"].settings.image.steps == 0
+    assert rows["pretraining with text_image"].settings.image.objectives == ("image_views", "text_image")
+    assert rows["pretraining without audio_text"].settings.audio.steps == 0
+    others = EmbedSettings(text=("all-MiniLM-L6-v2",))
+    assert not pretrainings(PretrainingSettings(), others, has_pictures=False, has_sounds=False)
