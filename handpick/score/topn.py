@@ -6,59 +6,23 @@ additions is fixed, so block size, thread count and device cannot change a bit o
 equal scores by the lower item index (items are sorted by id, so: by id).
 
 **How it is fast.** A first pass scores everything approximately, tile by tile, within an error bound that is proven:
-8-bit integers where the processor multiplies them exactly, else float32, and float32 on a GPU. Only items whose bound
-reaches the n-th best are kept, and only those are scored exactly.
+8-bit integers where the processor multiplies them exactly (`integers`), on an NVIDIA GPU TF32 fused with the selection
+(`fused`), else float32 (`floats`). Only items whose bound reaches the n-th best are kept and scored exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from handpick.score.quantised import Items, is_exact, round_items, round_users
-from handpick.score.selection import best_of_pairs, exact_pairs, finish, gather
+from handpick.score import floats, fused, integers
+from handpick.score.quantised import is_exact
+from handpick.score.selection import exact_pairs
+from handpick.score.wanted import TopN, Wanted
 from models.data import BoolArray, FloatArray, IntArray
 from models.interface import Factors
 
-TILE_BYTES = 2 << 20
-"""Memory of one tile of approximate scores in each thread; it should fit the processor's cache."""
-TILE_ITEMS = 2048
-DEVICE_TILE_BYTES = 1 << 30
-"""The same on a GPU."""
-
-
-class TopN(NamedTuple):
-    """The best items of each user.
-
-    Args:
-        items: `(users, n) int32` indices of items, best first; -1 where a user has fewer than n allowed items.
-        scores: `(users, n) float32`, exact; minus infinity where `items` is -1.
-    """
-
-    items: NDArray[np.int32]
-    scores: FloatArray
-
-
-class Wanted(NamedTuple):
-    """How much is wanted, and what nobody or somebody may not have.
-
-    Args:
-        n: Length of the lists.
-        allowed: `(kinds, items)`.
-        kind: `(users,) int32`, rows of `allowed`.
-        barred: `(users, items)` with sorted indices.
-    """
-
-    n: int
-    allowed: BoolArray
-    kind: NDArray[np.int32]
-    barred: sparse.csr_matrix
+__all__ = ["TopN", "exact_scores", "top_n"]
 
 
 def top_n(
@@ -92,10 +56,12 @@ def top_n(
     if not len(there) or not len(users) or n <= 0:
         return best
     if device == "cpu" and is_exact(users.shape[1]):
-        _by_integers(users, items, there, wanted, best, tile_bytes or TILE_BYTES)
+        integers.by_integers(users, items, there, wanted, best, tile_bytes or integers.TILE_BYTES)
+    elif device != "cpu" and fused.suits(users, items[there], n, device):
+        fused.by_fused_blocks(users, items, there, wanted, best, device)
     else:
-        size = tile_bytes or (TILE_BYTES if device == "cpu" else DEVICE_TILE_BYTES)
-        _by_floats(users, items, there, wanted, best, size, device)
+        size = tile_bytes or (floats.TILE_BYTES if device == "cpu" else floats.DEVICE_TILE_BYTES)
+        floats.by_floats(users, items, there, wanted, best, size, device)
     return best
 
 
@@ -147,117 +113,3 @@ def _nothing(shape: tuple[int, int]) -> sparse.csr_matrix:
     """A matrix without entries."""
     none = np.zeros(0, np.int32)
     return sparse.csr_matrix((none, (none, none)), shape=shape)
-
-
-def _by_integers(
-    users: FloatArray, items: FloatArray, there: IntArray, wanted: Wanted, best: TopN, tile_bytes: int
-) -> None:
-    """Fill `best` by 8-bit products of the items that are there, blocks of users side by side in threads."""
-    rounded = round_items(items[there], users)
-    rounded = rounded._replace(order=there[rounded.order].astype(np.int32))
-    tile = min(TILE_ITEMS, len(there))
-    block = max(1, tile_bytes // (4 * tile))
-    starts = range(0, len(users), block)
-
-    def fill(start: int) -> None:
-        rows = slice(start, min(start + block, len(users)))
-        _fill_block(users, items, rounded, wanted, best, rows, tile)
-
-    with _threads(len(starts)) as pool:
-        list(pool.map(fill, starts))
-
-
-@contextmanager
-def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
-    """As many threads as torch may use, each of which multiplies alone."""
-    import torch
-
-    count = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(min(count, most), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(count)  # new threads take over what was set last in any thread
-
-
-def _fill_block(
-    users: FloatArray, items: FloatArray, rounded: Items, wanted: Wanted, best: TopN, rows: slice, tile: int
-) -> None:
-    """The lists of one block of users, one tile of items at a time."""
-    import torch
-
-    mine = users[rows]
-    codes, bounds = round_users(mine, rounded)
-    left, right = torch.from_numpy(codes), torch.from_numpy(rounded.codes)
-    size = max(4 * wanted.n, wanted.n + 64)
-    buffer = (
-        np.empty((len(mine), size), np.int32),
-        np.empty((len(mine), size), np.float32),
-        np.empty((len(mine), size), np.float32),
-        np.zeros(len(mine), np.int64),
-        np.full(len(mine), -np.inf, np.float32),
-    )
-    barred = wanted.barred[rows]
-    masks = (wanted.allowed, wanted.kind[rows], barred.indptr, barred.indices)
-    for start in range(0, len(right), tile):
-        part = slice(start, start + tile)
-        item_bounds = np.ascontiguousarray(
-            rounded.bounds[:, part]
-        )  # compiled loops are fast on dense rows alone
-        approximate = torch._int_mm(left, right[part].T).numpy()
-        gather(
-            approximate,
-            rounded.order[part],
-            item_bounds,
-            bounds,
-            wanted.n,
-            buffer,
-            masks,
-            mine,
-            items,
-        )
-    finish(wanted.n, buffer, mine, items, best.items[rows], best.scores[rows])
-
-
-def _by_floats(
-    users: FloatArray,
-    items: FloatArray,
-    there: IntArray,
-    wanted: Wanted,
-    best: TopN,
-    tile_bytes: int,
-    device: str,
-) -> None:
-    """Fill `best` by float32 products, all items that are there at a time.
-
-    A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)` times
-    the product of the norms (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5). So an item
-    whose approximate score is more than twice that below the n-th best approximate score cannot be in the top n.
-    """
-    import torch
-
-    dim = users.shape[1]
-    relative = dim * 2.0**-24 / (1 - dim * 2.0**-24)
-    longest = float(np.linalg.norm(items[there].astype(np.float64), axis=1).max())
-    error = (relative * 1.01) * np.linalg.norm(users.astype(np.float64), axis=1) * longest + 1e-40
-    columns = torch.from_numpy(items[there]).to(device).T
-    masks = torch.from_numpy(wanted.allowed[:, there]).to(device)
-    barred = wanted.barred[:, there].tocsr()
-    kept = min(wanted.n, len(there))
-    block = max(1, tile_bytes // (4 * len(there)))
-    for start in range(0, len(users), block):
-        rows = slice(start, min(start + block, len(users)))
-        scores = torch.from_numpy(users[rows]).to(device) @ columns
-        scores.masked_fill_(~masks[torch.from_numpy(wanted.kind[rows]).to(device).long()], -torch.inf)
-        part = barred[rows].tocoo()
-        scores[
-            torch.from_numpy(part.row.astype(np.int64)).to(device),
-            torch.from_numpy(part.col.astype(np.int64)).to(device),
-        ] = -torch.inf
-        floor = torch.topk(scores, kept, dim=1, sorted=True).values[:, -1].double()
-        floor = torch.clamp(floor - 2 * torch.from_numpy(error[rows]).to(device), min=-3.0e38)
-        found_users, found_items = (
-            part.cpu().numpy() for part in torch.nonzero(scores.double() >= floor[:, None], as_tuple=True)
-        )
-        starts = np.searchsorted(found_users, np.arange(len(scores) + 1))
-        best_of_pairs(users[rows], items, starts, there[found_items], best.items[rows], best.scores[rows])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from handpick.score import topn
+from handpick.score import floats, topn
 from handpick.score.topn import TopN, top_n
 from models.interface import Factors
 
@@ -101,7 +101,7 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
     assert same(top_n(factors, 7, exclude=barred), expected)
     found = TopN(np.full((20, 7), -1, np.int32), np.full((20, 7), -np.inf, np.float32))
     wanted = topn._wanted(7, barred, None, None, (20, 200))
-    topn._by_floats(factors.users, factors.items, np.arange(200), wanted, found, 9_000, "cpu")
+    floats.by_floats(factors.users, factors.items, np.arange(200), wanted, found, 9_000, "cpu")
     assert same(found, expected)
 
 
