@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
     from handpick.house.run import house
     from handpick.model import write
     from handpick.night import Night
-    from handpick.serving.connection import stop_embedded
+    from handpick.serving.embedded import stop_embedded
 
     home = Path(tempfile.mkdtemp(prefix="handpick-cosmos-"))
     landing = shop("XS") / "landing"

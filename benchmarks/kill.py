@@ -22,7 +22,8 @@ from typing import Any
 from benchmarks.rungs import LAST_DAY, shop
 from handpick.config import Settings, load
 from handpick.night import STAGES, Night
-from handpick.serving.connection import connect, stop_embedded
+from handpick.serving.connection import connect
+from handpick.serving.embedded import stop_embedded
 
 KILLS = int(os.environ.get("KILLS", "50"))
 SEEDS = ("7", "8")

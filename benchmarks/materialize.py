@@ -179,7 +179,7 @@ def _redis(folder: Path) -> Iterator[str]:
 def _postgres(folder: Path) -> Iterator[dict[str, Any]]:
     from handpick.config import load
     from handpick.features.store import configuration
-    from handpick.serving.connection import stop_embedded
+    from handpick.serving.embedded import stop_embedded
 
     settings = load(home=folder, features={"online_store": "postgres", "postgres_schema": "public"})
     try:

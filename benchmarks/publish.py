@@ -24,7 +24,8 @@ from handpick.publish.encode import HEADER, TRAILER, encoded
 from handpick.publish.prepare import prepared
 from handpick.publish.publish import lists_digest, publish
 from handpick.publish.publish import load as load_version
-from handpick.serving.connection import connect, stop_embedded
+from handpick.serving.connection import connect
+from handpick.serving.embedded import stop_embedded
 from handpick.serving.relations import RECOMMENDATIONS, RELATIONS
 from handpick.serving.schema import column_definitions, ensure_schema
 from handpick.serving.versions import publishing

@@ -86,7 +86,7 @@ def down() -> None:
     """Stop the Airflow and the database that were started here, and nothing else."""
     from handpick.config import load
     from handpick.house.processes import stop
-    from handpick.serving.connection import stop_embedded
+    from handpick.serving.embedded import stop_embedded
 
     settings = load()
     stopped = stop(settings)

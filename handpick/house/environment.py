@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handpick.config import FILE_VARIABLE, Settings, configuration_file
 from handpick.quiet import OPT_OUTS
-from handpick.serving.connection import embedded_dsn
+from handpick.serving.embedded import embedded_dsn
 
 USER = "admin"
 

@@ -9,7 +9,7 @@ import pytest
 from handpick.features import run
 from handpick.features.store import WRITTEN, opened
 from handpick.night import Night
-from handpick.serving.connection import stop_embedded
+from handpick.serving.embedded import stop_embedded
 from tests.features.conftest import FIRST, SECOND, Shop, settings_in
 from tests.features.servers import has_redis, redis_server
 

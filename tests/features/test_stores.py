@@ -135,7 +135,7 @@ def kinds(
             )
     else:
         from handpick.features.store import configuration
-        from handpick.serving.connection import stop_embedded
+        from handpick.serving.embedded import stop_embedded
 
         chosen = settings_in(folder, online_store="postgres")
         parts = configuration(chosen)["online_store"]

@@ -15,7 +15,8 @@ import pytest
 
 from handpick.config import Settings, load
 from handpick.night import Night
-from handpick.serving.connection import connect, stop_embedded
+from handpick.serving.connection import connect
+from handpick.serving.embedded import stop_embedded
 
 DAY = date(2026, 3, 10)
 

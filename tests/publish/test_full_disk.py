@@ -15,7 +15,8 @@ from handpick.config import Settings, load
 from handpick.errors import ServingError
 from handpick.night import Night, run_stage
 from handpick.room import NoRoom
-from handpick.serving.connection import connect, stop_embedded
+from handpick.serving.connection import connect
+from handpick.serving.embedded import stop_embedded
 from handpick.serving.versions import versions
 
 from .conftest import DAY, write_lists

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handpick.config import Settings, load
-from handpick.serving.connection import stop_embedded
+from handpick.serving.embedded import stop_embedded
 
 
 @pytest.fixture(scope="session")

@@ -17,21 +17,22 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from handpick.config import Settings, load
 from handpick.errors import ServingError
-from handpick.serving import connection as serving
+from handpick.serving import embedded
+from handpick.serving.connection import connect
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_embedded_server_is_started_once_and_reused(server_settings: Settings) -> None:
-    assert serving.embedded(server_settings) == serving.embedded(server_settings)
-    with serving.connect(server_settings) as connection:
+    assert embedded.embedded(server_settings) == embedded.embedded(server_settings)
+    with connect(server_settings) as connection:
         assert connection.execute("select current_database()").fetchone() == ("handpick",)
         assert connection.execute("show wal_level").fetchone() == ("minimal",)
 
 
 def test_a_database_for_another_program_is_made_and_reached_by_sqlalchemy(server_settings: Settings) -> None:
-    url = serving.embedded_dsn(server_settings, "airflow")
-    assert serving.embedded_dsn(server_settings, "airflow") == url
+    url = embedded.embedded_dsn(server_settings, "airflow")
+    assert embedded.embedded_dsn(server_settings, "airflow") == url
     with sqlalchemy.create_engine(url).connect() as connection:
         assert connection.execute(sqlalchemy.text("select current_database()")).scalar() == "airflow"
 
@@ -47,7 +48,7 @@ def test_a_database_for_another_program_is_made_and_reached_by_sqlalchemy(server
 
 def test_a_statement_that_takes_too_long_is_cancelled(server_settings: Settings) -> None:
     with (
-        serving.connect(server_settings, timeout_s=1) as connection,
+        connect(server_settings, timeout_s=1) as connection,
         pytest.raises(psycopg.errors.QueryCanceled),
     ):
         connection.execute("select pg_sleep(5)")
@@ -58,37 +59,37 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     deep.mkdir(parents=True)
     settings = load(home=deep)
     script = (
-        "from pathlib import Path; from handpick.config import load; from handpick.serving.connection import embedded;"
+        "from pathlib import Path; from handpick.config import load; from handpick.serving.embedded import embedded;"
         f"embedded(load(home=Path({str(deep)!r})))"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
     try:
-        found = serving._answering(settings.path(settings.serving.embedded_path))
+        found = embedded._answering(settings.path(settings.serving.embedded_path))
         assert found is not None, "nothing answers after the starter has ended"
-        with serving.connect(settings) as connection:
+        with connect(settings) as connection:
             connection.execute("create table kept as select 1 as x")
             pid = int(
                 (settings.path(settings.serving.embedded_path) / "postmaster.pid").read_text().split()[0]
             )
         os.kill(pid, signal.SIGKILL)
-        with serving.connect(settings) as connection:
+        with connect(settings) as connection:
             assert connection.execute("select x from kept").fetchone() == (1,)
     finally:
-        assert serving.stop_embedded(settings)
-    assert serving._answering(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
+        assert embedded.stop_embedded(settings)
+    assert embedded._answering(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
 
 
 def test_a_process_stops_the_server_that_another_one_started(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
-    serving.embedded(settings)
+    embedded.embedded(settings)
     script = (
         "from pathlib import Path; from handpick.config import load;"
-        "from handpick.serving.connection import stop_embedded;"
+        "from handpick.serving.embedded import stop_embedded;"
         f"assert stop_embedded(load(home=Path({str(tmp_path)!r})))"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
     assert not (settings.path(settings.serving.embedded_path) / "postmaster.pid").exists()
-    assert not serving.stop_embedded(settings)
+    assert not embedded.stop_embedded(settings)
 
 
 def test_a_server_that_does_not_answer_is_one_clear_line(server_settings: Settings) -> None:
@@ -100,6 +101,6 @@ def test_a_server_that_does_not_answer_is_one_clear_line(server_settings: Settin
             update={"serving": server_settings.serving.model_copy(update={"dsn": SecretStr(dsn)})}
         )
         with pytest.raises(ServingError) as error:
-            serving.connect(broken)
+            connect(broken)
         assert hidden not in str(error.value)
         assert "\n" not in str(error.value)
