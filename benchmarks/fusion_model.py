@@ -1,4 +1,7 @@
-"""The fusion model at rung S, mean of several seeds: its share of the oracle, cold phones, and what gaps cost."""
+"""The fusion model, mean of several seeds: its share of the oracle, cold phones, and what gaps cost.
+
+At rung S with three seeds, unless `RUNG` and `SEEDS` say otherwise.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from models.family import make as make_member
 from models.recommender.choose import make
 from models.training.plan import Plan
 
+RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
 K = 20
 Lists = NDArray[np.int32]
@@ -40,8 +44,8 @@ class Ground(NamedTuple):
 
 @functools.cache
 def ground() -> Ground:
-    """The kept shop of rung S, both exams and the truth."""
-    night = evaluated("S")
+    """The kept shop of the rung, both exams and the truth."""
+    night = evaluated(RUNG)
     data = load_dataset(night)
     test = test_exam(night, data)
     truth = oracle(night, test)
@@ -67,6 +71,7 @@ def fusion_oracle() -> dict[str, Any]:
         "cold_phones_recall_20": cold,
         "cold_phones_content_recall_20": neighbours,
         "oracle_ndcg_20": _ndcg(_oracle(), "all"),
+        "rung": RUNG,
         "seeds": len(SEEDS),
     }
 
@@ -83,6 +88,7 @@ def missing_modality() -> dict[str, Any]:
     return {
         "largest_fall": max(falls.values()),
         **{f"fall_{name}": fall for name, fall in falls.items()},
+        "rung": RUNG,
         "seeds": len(SEEDS),
     }
 

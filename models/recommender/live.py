@@ -65,6 +65,13 @@ class LiveEncoders(nn.Module):
         self.learners = nn.ModuleDict({kind: nn.ModuleList(ones) for kind, ones in learners.items()})
         self.shelves = {kind: Shelf() for kind in learners}
         self.keeps_prepared = False
+        self.of_phones, self.of_queries = self.kinds, self.kinds
+
+    def serve(self, phones: Sequence[str], queries: Sequence[str]) -> None:
+        """Encode these kinds of content only, of phones and of queries."""
+        self.of_phones, self.of_queries = (
+            tuple(kind for kind in self.kinds if kind in side) for side in (phones, queries)
+        )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -153,16 +160,18 @@ class LiveEncoders(nn.Module):
 
     def items(self, items: Items, data: Dataset) -> Items:
         """The phones with the vectors of the encoders as they are now."""
-        return replace(items, content=self._content(items.content, data.catalogue.modalities))
+        return replace(items, content=self._content(self.of_phones, items.content, data.catalogue.modalities))
 
     def asked(self, asked: Asked, data: Dataset) -> Asked:
         """The queries with the vectors of the encoders as they are now."""
-        return replace(asked, content=self._content(asked.content, data.queries.modalities))
+        return replace(asked, content=self._content(self.of_queries, asked.content, data.queries.modalities))
 
-    def _content(self, content: dict[str, Tensor], modalities: Mapping[str, Modality]) -> dict[str, Tensor]:
+    def _content(
+        self, kinds: Sequence[str], content: dict[str, Tensor], modalities: Mapping[str, Modality]
+    ) -> dict[str, Tensor]:
         made = dict(content)
-        for kind in self.kinds:
-            if kind in content and kind in modalities:
+        for kind in kinds:
+            if kind in modalities:
                 shelf = self.shelves[kind]
                 rows = shelf.rows(modalities[kind], self.of(kind))
                 known = 0 if shelf.vectors is None else len(shelf.vectors)

@@ -30,6 +30,8 @@ class FusionNetwork(nn.Module):
         self.items = ItemTower(signature, config)
         self.users = UserTower(signature, config)
         self.live = live
+        if live is not None:
+            live.serve(self.items.content, self.users.asked)
         # a random user and a random phone start with a product of about 1
         self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(config.dim)))
 

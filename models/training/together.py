@@ -28,13 +28,13 @@ class Together:
         live.begin()
         self.phones: dict[str, IntArray] = {}
         self.queries: dict[str, IntArray] = {}
-        for kind in live.kinds:
-            for rows, modalities in (
-                (self.phones, lessons.data.catalogue.modalities),
-                (self.queries, lessons.data.queries.modalities),
-            ):
-                if kind in modalities:
-                    rows[kind] = live.shelves[kind].rows(modalities[kind], live.of(kind))
+        sides = (
+            (self.phones, live.of_phones, lessons.data.catalogue.modalities),
+            (self.queries, live.of_queries, lessons.data.queries.modalities),
+        )
+        for rows, kinds, modalities in sides:
+            for kind in kinds:
+                rows[kind] = live.shelves[kind].rows(modalities[kind], live.of(kind))
         # what validation adds later is encoded apart: batches of other contents would change the last bits
         self.counts = {kind: len(shelf.prepared) for kind, shelf in live.shelves.items()}
         self._is_fresh = False
@@ -71,9 +71,9 @@ class Together:
                 continue
             made = self.live.encode(kind, chosen)
             fresh = (self._places(kind, chosen), made)
-            if kind in content:
+            if kind in self.phones:
                 content[kind] = self.live.laid_over(kind, content[kind], phones, fresh)
-            if kind in told:
+            if kind in self.queries:
                 told[kind] = self.live.laid_over(kind, told[kind], queries, fresh)
             table = self.live.shelves[kind].vectors
             assert table is not None
