@@ -3,56 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from handpick.errors import NightStopped
 from handpick.lake import digest_of
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
-from handpick.score.causes import find_causes
 from handpick.score.chance import seeds
 from handpick.score.engine import engine
-from handpick.score.lists import Plan, broken_rules, make_lists
+from handpick.score.groups import Group, groups
+from handpick.score.lists import Plan
 from handpick.score.popularity import popular_lists, popularity
-from handpick.score.reasons import Reasons, Row, chosen_cause
-from handpick.score.rerank import Lists, Origin, Phones
+from handpick.score.rerank import Phones
+from handpick.score.rows import recommendations
 from handpick.score.rules import Rules, work_out
 from handpick.score.rules.campaigns import boosts, pins
 from handpick.score.scorer import Scorer
-from handpick.score.shop import Shop, one_hot, read_shop
+from handpick.score.shop import Shop, read_shop
 from handpick.score.similar import similar_lists, unit
-from handpick.score.topn import exact_scores
-from models.data import BoolArray, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.data import BoolArray, FloatArray
 from models.recommender.signature import Mismatch
-
-POPULARITY = "popularity"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Users who are scored alike, and their finished lists.
-
-    Args:
-        users: Indices, ascending.
-        source: `(users,)` what scored them.
-        factors: Of these users.
-        is_added: Rows that relaxing added.
-        held_back: Pairs that the bound on brands kept off lists.
-    """
-
-    users: IntArray
-    source: StringArray
-    factors: Factors
-    lists: Lists
-    is_added: NDArray[np.bool_]
-    held_back: int
 
 
 def score(night: Night) -> StageResult:
@@ -107,16 +81,16 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         chance=seeds(shop.data.users.user_ids, night.seed, night.logical_date),
         engine=engine(settings),
     )
-    groups = _groups(plan, scorer, by_country)
+    scored = groups(plan, scorer, by_country)
     popular = popular_lists(shop, whole, by_country, _for_strangers(shop, rules), settings.score.popular)
     tables = {
-        "recommendations": _recommendations(plan, groups, scorer, vectors, popular, night),
+        "recommendations": recommendations(plan, scored, scorer, vectors, popular, night),
         "similar_items": similar_lists(
             shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
         ),
         "popular_items": popular,
     }
-    return tables, _notes(plan, groups, tables["recommendations"])
+    return tables, _notes(plan, scored, tables["recommendations"])
 
 
 def _phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
@@ -136,113 +110,12 @@ def _for_strangers(shop: Shop, rules: Rules) -> BoolArray:
     return np.repeat(~barred[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
 
 
-def _groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
-    """Users of the model, and the others (no consent, or nothing the model can score) by popularity."""
-    data = plan.shop.data
-    everybody = np.arange(len(data.users))
-    source = scorer.source(data, everybody)
-    by_model = np.flatnonzero(data.users.is_consented & (source != ""))
-    others = np.setdiff1d(everybody, by_model)
-    _, country = plan.shop.countries
-    found = []
-    if len(by_model):
-        found.append(_group(plan, scorer.factors(data, by_model), by_model, source[by_model]))
-    if len(others):
-        factors = Factors(one_hot(country[others], len(by_country)), np.ascontiguousarray(by_country.T))
-        found.append(_group(plan, factors, others, np.full(len(others), POPULARITY)))
-    return found
-
-
-def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
-    made = make_lists(plan, factors, users)
-    return Group(users, source, factors, made.lists, made.is_added, made.held_back)
-
-
-def _recommendations(
-    plan: Plan, groups: list[Group], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
-) -> pa.Table:
-    """`lists/recommendations`, sorted by user and rank."""
-    shop, settings = plan.shop, night.settings
-    writer = Reasons(shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular))
-    parts = [_rows(plan, group, scorer, vectors, writer) for group in groups]
-    table = pa.concat_tables(parts)
-    return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
-
-
-def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
-    """`(countries, items)`: phones on the popular list of a country, or of the whole shop where that is unknown."""
-    names, _ = shop.countries
-    place = {name: row for row, name in enumerate(names)}
-    found = np.zeros((len(names), len(shop.data.catalogue)), bool)
-    segments, items = popular["segment"].to_pylist(), np.array(popular["item_id"].to_pylist(), dtype=str)
-    columns = np.searchsorted(shop.data.catalogue.item_ids, items)
-    for segment, column in zip(segments, columns.tolist(), strict=True):
-        row = place.get("" if segment == "all" else segment)
-        if row is not None:
-            found[row, column] = True
-    return found
-
-
-def _rows(plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer: Reasons) -> pa.Table:
-    """One group's rows."""
-    shop, lists = plan.shop, group.lists
-    row_user, place = np.nonzero(lists.items >= 0)
-    row_item = lists.items[row_user, place].astype(np.int64)
-    origins = lists.origin[row_user, place]
-    relaxed = broken_rules(plan, group.users, lists, group.is_added)
-    by_model = len(group.source) > 0 and group.source[0] != POPULARITY
-    causes = (
-        find_causes(
-            scorer, shop.data, vectors, group.users, row_user, row_item, anchors=plan.score.reason_anchors
-        )
-        if by_model
-        else None
-    )
-    pinned_by = {one.item: one.campaign for one in plan.pins}
-    codes, texts, sources = [], [], []
-    for number, (local, item, origin) in enumerate(
-        zip(row_user.tolist(), row_item.tolist(), origins.tolist(), strict=True)
-    ):
-        user = int(group.users[local])
-        row = Row(user, item, Origin(origin), pinned_by.get(item, ""))
-        anchor, query = (-1, -1) if causes is None else chosen_cause(causes, number)
-        if causes is None and row.origin is Origin.MODEL:
-            code, text = "popular", writer.popular_reason(user)
-        else:
-            code, text = writer.reason(row, anchor, query)
-        codes.append(code)
-        texts.append(text)
-        sources.append(_source(str(group.source[local]), row.origin))
-    return pa.table(
-        {
-            "user_id": pa.array(shop.data.users.user_ids[group.users[row_user]].tolist(), pa.string()),
-            "rank": (place + 1).astype(np.int16),
-            "item_id": pa.array(shop.data.catalogue.item_ids[row_item].tolist(), pa.string()),
-            "score": exact_scores(group.factors.users, group.factors.items, row_user, row_item),
-            "source": pa.array(sources, pa.string()),
-            "reason": pa.array(texts, pa.string()),
-            "reason_code": pa.array(codes, pa.string()),
-            "relaxed_rules": pa.array(
-                [relaxed.get(key) for key in zip(row_user.tolist(), place.tolist(), strict=True)], pa.string()
-            ),
-            "propensity": lists.propensity[row_user, place],
-        }
-    )
-
-
-def _source(scored_by: str, origin: Origin) -> str:
-    """What put a phone at its place: the members that scored it, or what stepped in."""
-    if origin is Origin.EXPLORATION:
-        return "exploration"
-    return "campaign" if origin is Origin.CAMPAIGN else scored_by
-
-
-def _notes(plan: Plan, groups: list[Group], rows: pa.Table) -> dict[str, Any]:
+def _notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
     """Small facts for the report."""
-    listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in groups)
+    listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in scored)
     relaxed = [text for text in rows["relaxed_rules"].to_pylist() if text]
     counted = {name: int(count) for name, count in plan.rules.counts().items()}
-    counted["max_per_brand"] = sum(group.held_back for group in groups)
+    counted["max_per_brand"] = sum(group.held_back for group in scored)
     say(f"  {listed:,} lists; pairs barred by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
     return {
         "users_listed": listed,
