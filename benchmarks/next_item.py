@@ -20,6 +20,9 @@ from torch import Tensor, nn
 from models.recommender.sequence import SequenceEncoder
 
 Sequences = list[NDArray[np.int64]]
+CUTS = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
+"""Where a step's users, sorted by length, are cut into groups: finer where lengths differ more."""
+NARROW = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
 class Settings(NamedTuple):
@@ -105,9 +108,6 @@ class SampledSoftmax(torch.autograd.Function):
         return above[0] * states, above[0] * true, above[0] * drawn, None, None
 
 
-NARROW = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-
-
 class Course:
     """Training, an epoch at a time; its state can be kept and taken up again."""
 
@@ -166,7 +166,7 @@ class Course:
     def _groups(self, users: NDArray[np.int64]) -> Iterator[Tensor]:
         """The users' sequences in a few groups of similar length."""
         users = users[np.argsort(self.lengths[users], kind="stable")]
-        cuts = (len(users) * np.array([0.0, 0.5, 0.83, 1.0])).astype(int)
+        cuts = (len(users) * np.array(CUTS)).round().astype(int)
         for first, last in pairwise(cuts):
             if last > first:
                 yield padded([self.sequences[user] for user in users[first:last]], -1)
