@@ -28,18 +28,23 @@ def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) 
             .drop("_place")
         )
         rows = rows.unionByName(tails, allowMissingColumns=True)
-    user = Window.partitionBy("user_id", F.col("session_id").isNull()).orderBy("occurred_at", "event_id")
+    # One exchange serves every window over a user's rows, here and where impressions are matched with what followed.
+    rows = rows.repartition("user_id").withColumn("_is_derived", F.col("session_id").isNull())
+    user = Window.partitionBy("user_id", "_is_derived").orderBy("occurred_at", "event_id")
     silence = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(user))
-    is_first = silence.isNull() | (silence > gap_minutes * 60_000_000)
-    numbered = rows.withColumn("_visit", F.sum(is_first.cast("int")).over(user))
-    visit = Window.partitionBy("user_id", F.col("session_id").isNull(), "_visit")
+    is_first = F.coalesce(silence > gap_minutes * 60_000_000, F.lit(True))
+    so_far = user.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    numbered = rows.withColumn("_is_first", is_first.cast("int")).withColumn(
+        "_visit", F.sum("_is_first").over(so_far)
+    )
+    visit = Window.partitionBy("user_id", "_is_derived", "_visit")
     started = F.unix_seconds(F.min("occurred_at").over(visit))
     # max() skips nulls: the one carried row of a visit gives it last night's name.
     derived = F.coalesce(F.max("_carried").over(visit), F.concat_ws("-", "user_id", started.cast("string")))
     return (
         numbered.withColumn("session_id", F.coalesce("session_id", derived))
         .where("_carried is null")
-        .drop("_carried", "_visit")
+        .drop("_carried", "_is_derived", "_is_first", "_visit")
     )
 
 
