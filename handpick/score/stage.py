@@ -49,6 +49,7 @@ def score(night: Night) -> StageResult:
         path = night.lake.write(f"lists/{name}", night.logical_date, rows)
         total.update(digest_of(path).encode())
     users, listed = len(data.users), notes["users_listed"]
+    pairs, barred = users * len(data.catalogue), notes["pairs_barred_by_rule"]
     in_stock = int(data.catalogue.is_sellable.sum())
     return StageResult(
         stage="score",
@@ -57,6 +58,7 @@ def score(night: Night) -> StageResult:
         flows=(
             Flow("users", users, listed, {"no phone allowed": users - listed}),
             Flow("items", len(data.catalogue), in_stock, {"not in stock": len(data.catalogue) - in_stock}),
+            Flow("pairs of user and phone", pairs, pairs - sum(barred.values()), barred),
             *(Flow(name, len(rows), len(rows)) for name, rows in tables.items()),
         ),
         digest=total.hexdigest(),

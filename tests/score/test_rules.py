@@ -186,6 +186,16 @@ def test_a_pair_counts_for_the_first_rule_that_bars_it(make_shop: MakeShop) -> N
     assert counts(shop, rules) == {"in_stock": USERS, "brand_exclusions": 5 * USERS}
 
 
+def test_the_counts_of_all_rules_are_the_pairs_that_are_barred(make_shop: MakeShop) -> None:
+    rules = RulesSettings(excluded_brands=("Dune",), price_band=(0.5, 1.5), min_items=1, relax=())
+    events = [(0, 5, "purchase"), (1, 5, "view"), (2, 9, "purchase"), (2, 9, "return"), (3, 2, "view")]
+    shop = make_shop(events, is_sellable=np.arange(ITEMS) % 7 != 4, is_consented=np.arange(USERS) != 1)
+    worked = work_out(shop, rules)
+    kind_of, allowed = worked.by_kind()
+    left = int((allowed[kind_of] & (worked.by_pair().toarray() == 0)).sum())
+    assert USERS * ITEMS - sum(worked.counts().values()) == left < USERS * ITEMS
+
+
 def test_lists_that_are_too_short_relax_rules_in_their_order_and_say_which(make_shop: MakeShop) -> None:
     rules = RulesSettings(
         price_band=(0.9, 1.1),
