@@ -188,6 +188,7 @@ _ALL = (
             Target("of_product", "of the product's time", at_most=0.6),
             Target("of_implicit", "of implicit's time", at_most=0.5),
             Target("l_of_product", "of the product's time at rung L", at_most=0.6),
+            Target("l_of_implicit", "of implicit's time at rung L", at_most=0.5),
             Target("differences", "places unlike brute force", at_most=0),
         ),
         needs=("gowalla",),

@@ -36,34 +36,37 @@ def measure() -> dict[str, Any]:
     """Seconds of ours, implicit's and the product, the ratios (medians over runs), and what differs from brute force."""
     seen = read("train")
     factors = gowalla_factors(DIM)
-    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compiles
-    model = AlternatingLeastSquares(factors=DIM, num_threads=torch.get_num_threads())
-    model.user_factors, model.item_factors = factors
-    everybody = np.arange(len(factors.users))
-    runs = [
-        {
-            "ours_s": seconds(lambda: top_n(factors, N, exclude=seen)),
-            "implicit_s": seconds(lambda: implicit_lists(model, everybody, seen)),
-            "product_s": seconds(lambda: product(factors)),
-        }
-        for _ in range(RUNS)
-    ]
     large = rung_l(factors)
-    block = [
-        {"l_ours_s": seconds(lambda: top_n(large, N)), "l_product_s": seconds(lambda: product(large))}
-        for _ in range(RUNS)
-    ]
+    nothing = sparse.csr_matrix((len(large.users), len(large.items)), dtype=np.float32)
+    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compiles
     return {
-        "of_implicit": median(run["ours_s"] / run["implicit_s"] for run in runs),
-        "of_product": median(run["ours_s"] / run["product_s"] for run in runs),
-        "l_of_product": median(run["l_ours_s"] / run["l_product_s"] for run in block),
-        "differences": differences(factors, seen),
-        **{name: median(run[name] for run in runs) for name in runs[0]},
-        **{name: median(run[name] for run in block) for name in block[0]},
+        **_compared(factors, seen, ""),
+        **_compared(large, nothing, "l_"),
+        "differences": differences(factors, seen) + differences(large, nothing),
         "l_users": L_USERS,
         "l_items": L_ITEMS,
         "threads": torch.get_num_threads(),
         "runs": RUNS,
+    }
+
+
+def _compared(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[str, float]:
+    """Seconds of all three and the ratios, medians over runs that take turns."""
+    model = AlternatingLeastSquares(factors=factors.users.shape[1], num_threads=torch.get_num_threads())
+    model.user_factors, model.item_factors = factors
+    everybody = np.arange(len(factors.users))
+    runs = [
+        {
+            "ours": seconds(lambda: top_n(factors, N, exclude=seen)),
+            "implicit": seconds(lambda: implicit_lists(model, everybody, seen)),
+            "product": seconds(lambda: product(factors)),
+        }
+        for _ in range(RUNS)
+    ]
+    return {
+        f"{prefix}of_implicit": median(run["ours"] / run["implicit"] for run in runs),
+        f"{prefix}of_product": median(run["ours"] / run["product"] for run in runs),
+        **{f"{prefix}{name}_s": median(run[name] for run in runs) for name in runs[0]},
     }
 
 
