@@ -11,13 +11,39 @@ import time
 from pathlib import Path
 from typing import Any
 
-MEMORY = {"XS": "1g", "S": "1g", "M": "6g", "L": "10g"}
+MEMORY = "6g"
 SIGNALS = "('view', 'cart', 'purchase')"
 TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of the transform stage on Spark and of the peer in DuckDB, loading apart; at rung M, or RUNG."""
+    """The ratio at the last of RUNGS (by default S and M), and the number of events at which both would take as long.
+
+    Both are taken as a constant and a time for each event, from the first and the last rung.
+    """
+    rungs = os.environ.get("RUNGS", "S,M").split(",")
+    sizes = {rung: _at(rung) for rung in rungs}
+    small, large = sizes[rungs[0]], sizes[rungs[-1]]
+    found = {
+        "over_duckdb": large["spark_seconds"] / large["duckdb_seconds"],
+        "tables_that_differ": sum(size["tables_that_differ"] for size in sizes.values()),
+        "crossover_events": crossover(small, large),
+    }
+    return found | {f"{rung}_{name}": value for rung, size in sizes.items() for name, value in size.items()}
+
+
+def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
+    """Events from which Spark would be the faster of the two; infinite where DuckDB takes less for each event as well."""
+    more = large["events"] - small["events"]
+    if not more:
+        return float("inf")
+    spark, duckdb = ((large[key] - small[key]) / more for key in ("spark_seconds", "duckdb_seconds"))
+    ahead = large["spark_seconds"] - large["duckdb_seconds"]
+    return float("inf") if spark >= duckdb else float(large["events"] + ahead / (duckdb - spark))
+
+
+def _at(rung: str) -> dict[str, Any]:
+    """Seconds of the transform stage on Spark and of the peer in DuckDB at one rung, loading apart."""
     from benchmarks.rungs import LAST_DAY, settings
     from handpick import land, transform
     from handpick.contracts import CONTRACTS
@@ -25,8 +51,7 @@ def measure() -> dict[str, Any]:
     from handpick.spark import session
     from handpick.validate.rows import validate_source
 
-    rung = os.environ.get("RUNG", "M")
-    with settings(rung, spark={"driver_memory": MEMORY[rung]}) as chosen:
+    with settings(rung, spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)
         land.run(night)
         spark = session(chosen)
@@ -40,16 +65,12 @@ def measure() -> dict[str, Any]:
         began = time.perf_counter()
         duckdb_peer(night, peer)
         peer_seconds = time.perf_counter() - began
-        differing = _differing(night, peer)
-        rows = night.lake.read("clean/interactions", LAST_DAY, ["event_id"]).num_rows
-    return {
-        "over_duckdb": spark_seconds / peer_seconds,
-        "spark_seconds": spark_seconds,
-        "duckdb_seconds": peer_seconds,
-        "tables_that_differ": len(differing),
-        "rung": rung,
-        "events": rows,
-    }
+        return {
+            "spark_seconds": spark_seconds,
+            "duckdb_seconds": peer_seconds,
+            "tables_that_differ": len(_differing(night, peer)),
+            "events": night.lake.read("clean/interactions", LAST_DAY, ["event_id"]).num_rows,
+        }
 
 
 def duckdb_peer(night: Any, out: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-GX_ROWS = 250_000
+GX_ROWS = 1_000_000
 MEMORY = "6g"
 
 
