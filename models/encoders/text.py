@@ -19,6 +19,10 @@ PADDED_TOKENS = 4096
 """Tokens of one batch, padding included: large enough for matrix products, small enough for the cache."""
 
 
+LEARNED_TOKENS = 1024
+"""The same where gradients are wanted: short questions and long descriptions are not padded to one length."""
+
+
 class HuggingFaceText:
     """A transformer whose last hidden states are averaged over the tokens and scaled to length 1.
 
@@ -68,7 +72,7 @@ class HuggingFaceText:
             return vectors
         tokens = [torch.tensor(ids) for ids in self._ids(list(batch))]
         for rows in batches_of_like_length([len(ids) for ids in tokens]):
-            vectors[rows] = self.vectors([tokens[row] for row in rows]).cpu().numpy()
+            vectors[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
     def prepare(self, content: str) -> Tensor:
@@ -77,6 +81,13 @@ class HuggingFaceText:
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """`(len(prepared), dim)` of length 1, with gradients."""
+        groups = list(batches_of_like_length([len(ids) for ids in prepared], LEARNED_TOKENS))
+        parts = [self._pooled([prepared[row] for row in rows]) for rows in groups]
+        place = torch.tensor([row for rows in groups for row in rows]).argsort()
+        return torch.cat(parts)[place.to(parts[0].device)]
+
+    def _pooled(self, prepared: Sequence[Tensor]) -> Tensor:
+        """The same of one batch."""
         device = next(self.model.parameters()).device
         lengths = torch.tensor([len(ids) for ids in prepared])
         ids = nn.utils.rnn.pad_sequence(
