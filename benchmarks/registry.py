@@ -45,6 +45,8 @@ _ALL = (
         (
             Target("sqlite_entities_per_second", "entities a second", at_least=50_000),
             Target("sqlite_over_stock", "x Feast's own", at_least=10),
+            Target("postgres_entities_per_second", "entities a second", at_least=50_000),
+            Target("postgres_over_stock", "x Feast's own", at_least=10),
         ),
     ),
     Benchmark(
