@@ -1,0 +1,71 @@
+"""Encoders that may learn on: their learned columns are those of `encode`, gradients pass, and they save and load themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.encoders.audio import HuggingFaceAudio
+from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
+from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
+from models.encoders.image import HuggingFaceImage
+from models.encoders.interface import Learnable
+from models.encoders.text import HuggingFaceText, SideBySide
+from models.recommender.learners import Learner, learners_of
+from tests.models.encoders.conftest import TEXTS, Saved
+from tests.models.encoders.test_hugging_face import pictures, sounds
+
+KINDS = ("bert", "clip words", "vit", "clip", "cnn", "bilstm")
+
+
+def made(kind: str, saved: Saved, folder: Path) -> tuple[Any, list[Any]]:
+    """An encoder of a kind, and contents that it takes."""
+    if kind in ("bert", "clip words"):
+        return HuggingFaceText(str(saved(kind.removesuffix(" words"))), device="cpu"), list(TEXTS)
+    if kind in ("vit", "clip"):
+        return HuggingFaceImage(str(saved(kind)), device="cpu"), pictures(3)
+    torch.manual_seed(1)
+    if kind == "cnn":
+        save_shop_image(ShopImage(dim=8, width=4, axes=4), folder, {"pictures": 3})
+        return ShopCnn(folder, "cpu"), pictures(3)
+    save_bilstm(BiLstm(dim=8, hidden=8), folder, {"space": "words"})
+    return BiLstmAudio(folder, "cpu"), sounds(4000, 16000, 900)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learned_columns_are_those_of_encode_and_move_with_a_step(
+    kind: str, saved: Saved, tmp_path: Path
+) -> None:
+    encoder, contents = made(kind, saved, tmp_path / "first")
+    assert isinstance(encoder, Learnable)
+    first, end = encoder.learned
+    (learner,) = learners_of("any", encoder, ())
+    assert list(learner.columns) == list(range(first, end))
+    prepared = [encoder.prepare(content) for content in contents]
+    vectors = learner(prepared)
+    before = encoder.encode(contents)
+    assert np.allclose(vectors.detach().numpy(), before[:, first:end], atol=5e-3)
+    torch.manual_seed(0)
+    (vectors * torch.randn_like(vectors)).sum().backward()
+    with torch.no_grad():
+        for weight in encoder.module.parameters():
+            if weight.grad is not None:
+                weight.add_(0.1 * weight.grad.sign())
+    after = encoder.encode(contents)
+    assert not np.allclose(after[:, first:end], before[:, first:end], atol=1e-3)
+    about = learner.save(tmp_path / "moved")
+    again = Learner.load(tmp_path / "moved", about)
+    assert np.allclose(again.encoder.encode(contents), after, atol=1e-6)
+
+
+def test_of_several_side_by_side_the_frozen_and_the_unable_do_not_learn(saved: Saved) -> None:
+    parts = [HuggingFaceText(str(saved("bert")), device="cpu", name=name) for name in ("own", "other")]
+    (learner,) = learners_of("text", SideBySide(parts), ("other",))
+    assert learner.columns == range(16) and learner.scale == 0.5**0.5
+    assert learners_of("text", SideBySide(parts), ("own",))[0].columns == range(16, 32)
+    assert not learners_of("text", SideBySide(parts), ("text",))
+    assert not learners_of("audio", HuggingFaceAudio(str(saved("wav2vec")), device="cpu"), ())
