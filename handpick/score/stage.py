@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from handpick.errors import NightStopped
-from handpick.lake import digest_of
+from handpick.lake import digest_of, write_parquet
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
@@ -44,10 +45,13 @@ def score(night: Night) -> StageResult:
             f"the champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
             "lists published last stay; run train, evaluate, gate and score of this night again."
         ) from None
+    with ExitStack() as stack:  # all are written before any replaces what was there
+        for name, rows in tables.items():
+            folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
+            write_parquet(rows, folder / "part-00000.parquet")
     total = hashlib.sha256()
-    for name, rows in tables.items():
-        path = night.lake.write(f"lists/{name}", night.logical_date, rows)
-        total.update(digest_of(path).encode())
+    for name in tables:
+        total.update(digest_of(night.lake.partition(f"lists/{name}", night.logical_date)).encode())
     users, listed = len(data.users), notes["users_listed"]
     pairs, barred = users * len(data.catalogue), notes["pairs_barred_by_rule"]
     in_stock = int(data.catalogue.is_sellable.sum())
