@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
 from typing import Any, LiteralString
 
 import psycopg
@@ -22,8 +24,8 @@ LISTED = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_
 """The lists, and which of their columns is the phone that is shown."""
 SESSION: LiteralString = (
     # Parts are loaded side by side, so each needs one process only; compiling costs more than it gains here.
-    "set jit = off; set max_parallel_workers_per_gather = 0; set max_parallel_maintenance_workers = 0; "
-    "set default_statistics_target = 30"
+    "set local jit = off; set local max_parallel_workers_per_gather = 0; "
+    "set local max_parallel_maintenance_workers = 0; set local default_statistics_target = 30"
 )
 
 
@@ -40,23 +42,34 @@ def load_tables(
         ServingError: If a table differs from what was sent, or breaks a guarantee.
     """
     streams, schema = settings.serving.load_streams, settings.serving.schema_name
-    with ThreadPoolExecutor(streams) as pool:
+    with ExitStack() as stack:
+        idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
+        for _ in range(streams):
+            limit_s = settings.serving.load_timeout_s
+            idle.put(stack.enter_context(connect(settings, autocommit=True, timeout_s=limit_s)))
+        pool = stack.enter_context(ThreadPoolExecutor(streams))
+
+        def load(part: Part) -> None:
+            stream = idle.get()
+            try:
+                load_part(stream, schema, version, part)
+            finally:
+                idle.put(stream)
+
         for group in ([ITEMS], [relation for relation in tables if relation != ITEMS]):
             cut = {relation: parts(tables[relation], relation, version, streams) for relation in group}
-            each = [part for of_one in cut.values() for part in of_one]
-            list(pool.map(lambda part: load_part(settings, version, part), each))
+            list(pool.map(load, (part for of_one in cut.values() for part in of_one)))
             with connection.transaction():
                 for relation, of_one in cut.items():
                     _join(connection, schema, relation.partition(version), of_one)
 
 
-def load_part(settings: Settings, version: int, part: Part) -> None:
-    """Load, key and check one part through a connection of its own.
+def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
+    """Load, key and check one part in one transaction.
 
     A table made in the same transaction is written frozen and, where WAL is minimal, only once, as is its index.
     """
-    schema = settings.serving.schema_name
-    with connect(settings, timeout_s=settings.serving.load_timeout_s) as connection:
+    with connection.transaction():
         connection.execute(SESSION)
         expected = copy_in(connection, schema, version, part)
         connection.execute(
