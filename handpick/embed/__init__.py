@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from handpick.embed.files import Files
 
 ITEMS, QUERIES = "embeddings/items", "embeddings/queries"
+KEPT = {ITEMS: ("item_id", "content_hash"), QUERIES: ("query_id",)}
+"""What both tables keep of the marts' rows."""
 
 
 def run(night: Night) -> StageResult:
@@ -43,8 +45,8 @@ def run(night: Night) -> StageResult:
     encoders = chosen(trainer)
     phones, item_flows = items_encoded(items, files, encoders, _previous(night, ITEMS))
     asked, query_flows = queries_encoded(queries, files, encoders, _previous(night, QUERIES))
-    night.lake.write(ITEMS, night.logical_date, table_of(items.select(["item_id", "content_hash"]), phones))
-    night.lake.write(QUERIES, night.logical_date, table_of(queries.select(["query_id"]), asked))
+    night.lake.write(ITEMS, night.logical_date, table_of(items, KEPT[ITEMS], phones))
+    night.lake.write(QUERIES, night.logical_date, table_of(queries, KEPT[QUERIES], asked))
     files.keep()
     digest = hashlib.sha256()
     for table in (ITEMS, QUERIES):
@@ -120,8 +122,9 @@ def _previous(night: Night, table: str) -> pa.Table | None:
     return None if earlier is None else night.lake.read(table, earlier)
 
 
-def table_of(rows: pa.Table, columns: Mapping[str, Column]) -> pa.Table:
-    """The rows with a column of vectors and one of keys for each modality; the metadata tells the encoders."""
+def table_of(rows: pa.Table, kept: Sequence[str], columns: Mapping[str, Column]) -> pa.Table:
+    """Some columns of the rows, with one of vectors and one of keys for each modality; the metadata tells the encoders."""
+    rows = rows.select(list(kept))
     for name, made in columns.items():
         rows = rows.append_column(name, made.vectors).append_column(f"{name}_key", made.keys)
     return rows.replace_schema_metadata({name: made.fingerprint for name, made in columns.items()})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from handpick.dataset import load_dataset
-from handpick.embed import ITEMS, QUERIES, items_encoded, queries_encoded, table_of
+from handpick.embed import ITEMS, KEPT, QUERIES, items_encoded, queries_encoded, table_of
 from handpick.night import Night
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.pretraining import PretrainingSettings
@@ -106,4 +106,10 @@ def reencoded(night: Night, way: Pretraining) -> Iterator[tuple[Night, dict[str,
         before = {name: night.lake.read(name, date) for name in (ITEMS, QUERIES)}
         phones, _ = items_encoded(items, files, encoders, before[ITEMS])
         asked, _ = queries_encoded(queries, files, encoders, before[QUERIES])
-        yield other, {"items": table_of(items, phones), "queries": table_of(queries, asked)}
+        yield (
+            other,
+            {
+                "items": table_of(items, KEPT[ITEMS], phones),
+                "queries": table_of(queries, KEPT[QUERIES], asked),
+            },
+        )

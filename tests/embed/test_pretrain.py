@@ -145,6 +145,8 @@ def test_vectors_of_another_pretraining_are_made_beside_the_nights_own(shop: Sho
         assert after["item_id"].equals(before["item_id"])
         assert not after["text"].equals(before["text"]) and after["image"].equals(before["image"])
         asked = night.lake.read(QUERIES, FIRST)
+        assert after.column_names == before.column_names
+        assert tables["queries"].column_names == asked.column_names
         assert not tables["queries"]["audio"].equals(asked["audio"]), "voices lie where the words lie"
     with reencoded(night, ways["pretraining without image_views"]) as (_, tables):
         assert tables["items"]["text"].equals(before["text"])
