@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,7 +47,15 @@ def present(name: str) -> str:
 
 def typed_value(column: Column) -> str:
     """SQL: the typed value of a raw text column, or null where its text cannot be read."""
-    text = f"nullif(trim(`{column.name}`), '')"
+    return _typed(column, _text(column.name))
+
+
+def _text(name: str) -> str:
+    """SQL: the text of a column without white space around it, or null where there is nothing else."""
+    return f"nullif(trim(`{name}`), '')"
+
+
+def _typed(column: Column, text: str) -> str:
     if column.type == "number":
         return f"try_cast({text} as double)"
     if column.type in ("timestamp", "date"):
@@ -66,6 +75,25 @@ def valid_value(column: Column) -> str:
         return value
     broken = " or ".join(f"({rule.broken})" for rule in _value_rules(column))
     return f"case when not coalesce({broken or 'false'}, false) then {value} end"
+
+
+def shared(contract: Contract) -> tuple[list[str], list[str]]:
+    """SQL columns that rules and values have in common, in two rounds: texts, then the typed values of these."""
+    texts = [f"{_text(column.name)} as `_text_{column.name}`" for column in contract.columns]
+    typed = [
+        f"{_typed(column, f'`_text_{column.name}`')} as `_typed_{column.name}`" for column in contract.columns
+    ]
+    return texts, typed
+
+
+def on_shared(contract: Contract, sql: str) -> str:
+    """The same SQL on the columns of `shared`: a night would compute each for every rule that asks for it."""
+    for column in contract.columns:
+        name, text = column.name, f"`_text_{column.name}`"
+        sql = sql.replace(typed_value(column), f"`_typed_{name}`").replace(_text(name), text)
+        sql = sql.replace(present(name), f"{text} is not null")
+        sql = re.sub(rf"\btrim\(`{name}`\)", text, sql)  # but not ltrim
+    return sql
 
 
 def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:

@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
-from handpick.contracts.rules import Rule, valid_value
+from handpick.contracts.rules import Rule, on_shared, shared, valid_value
 from handpick.land import MANIFEST
 
 if TYPE_CHECKING:
@@ -84,14 +84,18 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
     values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
     key = ", ".join(valid_value(contract.column(name)) for name in contract.key)
     broken = " | ".join(f"if({rule.broken}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
-    wanted = [
-        *values, *[f"`{name}`" for name in ORIGIN], f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}",
-    ]  # fmt: skip
+    origin = [f"`{name}`" for name in ORIGIN]
+    wanted = [*values, *origin, f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"]
+    texts, typed = shared(contract)
+    judged = [on_shared(contract, sql) for sql in wanted]
     batches = []
     for number, files in enumerate(_batches(landed)):
         folder = staged / f"{number:05d}"
         with _one_piece_a_task(spark, files):
-            spark.read.parquet(*map(str, files.values())).selectExpr(*wanted).write.parquet(str(folder))
+            rows = spark.read.parquet(*map(str, files.values()))
+            rows.selectExpr("*", *texts).selectExpr("*", *typed).selectExpr(*judged).write.parquet(
+                str(folder)
+            )
         batches.append(_ordered(files, folder))
     schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
     return Judged(batches, schema)
