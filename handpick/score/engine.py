@@ -11,6 +11,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from handpick.config import Settings
+from handpick.errors import ConfigurationError
 from handpick.score.topn import TopN, top_n
 from models.data import BoolArray, IntArray
 from models.interface import Factors
@@ -44,7 +45,26 @@ def engine(settings: Settings) -> Engine:
         from handpick.spark import session
 
         return partial(top_n_on_spark, session(settings))
-    return partial(top_n, device=settings.score.device)
+    return partial(top_n, device=_device(settings.score.device))
+
+
+def _device(name: str) -> str:
+    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means here.
+
+    Raises:
+        ConfigurationError: If it is a GPU and there is none.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if name != "cpu" and not has_gpu:
+        raise ConfigurationError(
+            f"[score] device = {name!r}, but torch sees no GPU here; nothing was scored. Use auto or cpu, or install a "
+            "CUDA build of torch."
+        )
+    return name
 
 
 def top_n_on_spark(

@@ -17,7 +17,11 @@ class ScoreSettings(Section):
     engine: Literal["local", "spark"] = Field(
         "local", description="Where the top-N runs: in this process, or over user partitions on Spark."
     )
-    device: str = Field("cpu", description="`cpu`, or a torch device for the first pass (`cuda`).")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="`auto` takes a GPU where there is one, else the CPU; the lists are the same.",
+    )
     block_users: int = Field(4096, ge=1, description="Users re-ranked at a time; bounds memory only.")
     diversity: float = Field(
         0.15,

@@ -12,6 +12,7 @@ import torch
 from pyspark.sql import SparkSession
 
 from handpick.config import Settings, load
+from handpick.errors import ConfigurationError
 from handpick.score.engine import engine, top_n_on_spark
 from handpick.score.topn import top_n
 from handpick.spark import session
@@ -48,6 +49,14 @@ def test_the_configuration_chooses_where_it_runs(spark: SparkSession) -> None:
         chosen = engine(Settings(score={"engine": name}))  # type: ignore[arg-type]
         found.append(chosen(factors, 4, exclude=barred))
     assert same(*found)
+
+
+def test_a_gpu_that_is_not_there_is_one_line() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert engine(Settings(score={"device": "auto"}))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="torch sees no GPU here"):
+        engine(Settings(score={"device": "cuda:1"}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
