@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import pendulum
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import chain, dag, task
-from airflow.timetables.interval import CronDataIntervalTimetable
-from stage_task import PUBLISHED, SETTINGS, stage
+from stage_task import BY_THE_CLOCK, PUBLISHED, SETTINGS, stage, timetable
 from warehouse import warehouse
-
-SCHEDULE = (
-    CronDataIntervalTimetable(SETTINGS.airflow.schedule, timezone="UTC")
-    if SETTINGS.airflow.schedule
-    else None
-)
 
 
 @task.branch
@@ -27,14 +19,7 @@ def who_scores(logical_date=None) -> str:
     return "challenger_promoted" if decision.promoted else "champion_kept"
 
 
-@dag(
-    schedule=SCHEDULE,
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    doc_md=__doc__,
-    tags=["handpick"],
-)
+@dag(schedule=timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **BY_THE_CLOCK)
 def nightly_recommendations():
     outcomes = [EmptyOperator(task_id="challenger_promoted"), EmptyOperator(task_id="champion_kept")]
     chain(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Asset, task
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 from handpick.config import load
 from handpick.errors import HandpickError
@@ -23,10 +24,22 @@ RETRIES = {
     "retries": SETTINGS.airflow.retries,
     "retry_delay": timedelta(seconds=SETTINGS.airflow.retry_delay_seconds),
 }
+BY_THE_CLOCK = {
+    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "catchup": False,
+    "max_active_runs": 1,
+    "tags": ["handpick"],
+}
+"""Options of DAGs that run on a timetable."""
 TELLING = "HANDPICK:"
 """Marks the log line that says why a stage stopped; `handpick run` looks for it and shows it."""
 PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendations")
 """Updated when a new list version is current; downstream DAGs schedule on it."""
+
+
+def timetable(cron: str) -> CronDataIntervalTimetable | None:
+    """A clock in UTC; none where `[airflow] schedule` is empty and people start the runs."""
+    return CronDataIntervalTimetable(cron, timezone="UTC") if SETTINGS.airflow.schedule else None
 
 
 def without_traceback(body: Callable[[], Any]) -> Any:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pendulum
 from airflow.sdk import dag, task
-from airflow.timetables.interval import CronDataIntervalTimetable
-from stage_task import RETRIES, SETTINGS, without_traceback
+from stage_task import BY_THE_CLOCK, RETRIES, SETTINGS, timetable, without_traceback
 
-SCHEDULE = CronDataIntervalTimetable("0 12 * * 0", timezone="UTC") if SETTINGS.airflow.schedule else None
-"""Sundays at noon, when no night runs; only where nights run by the clock as well."""
+SUNDAYS_AT_NOON = "0 12 * * 0"
+"""When no night runs."""
 
 
-@dag(
-    schedule=SCHEDULE,
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    doc_md=__doc__,
-    tags=["handpick"],
-)
+@dag(schedule=timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **BY_THE_CLOCK)
 def weekly_pretraining():
     @task(**RETRIES)
     def pretrain() -> list[dict[str, Any]]:

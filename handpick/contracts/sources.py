@@ -1,5 +1,7 @@
 """The four sources' contracts, by source."""
 
+from collections.abc import Mapping
+
 from handpick.contracts.catalog import CATALOG
 from handpick.contracts.contract import Contract
 from handpick.contracts.events import EVENTS
@@ -8,3 +10,20 @@ from handpick.contracts.users import USERS
 
 CONTRACTS: dict[str, Contract] = {contract.source: contract for contract in (CATALOG, USERS, EVENTS, QUERIES)}
 """Contracts by source, in the order in which references need them."""
+
+
+def waves(contracts: Mapping[str, Contract]) -> list[list[Contract]]:
+    """Groups that can be judged side by side: each refers only to sources of the groups before its own."""
+    found: list[list[Contract]] = []
+    known: set[str] = set()
+    while len(known) < len(contracts):
+        group = [
+            contract
+            for source, contract in contracts.items()
+            if source not in known and known.issuperset(reference.source for reference in contract.references)
+        ]
+        if not group:
+            raise ValueError(f"contracts refer to each other in a circle: {sorted(set(contracts) - known)}")
+        found.append(group)
+        known |= {contract.source for contract in group}
+    return found

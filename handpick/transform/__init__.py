@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from handpick.ledger import Flow, StageResult
 from handpick.night import Night
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from handpick.transform.tables import Tables
 
 CLEAN = (
@@ -16,6 +19,7 @@ CLEAN = (
     "position_counts",
 )  # fmt: skip
 """Tables below `clean/` that every night writes a partition of."""
+SIDE_BY_SIDE = 3
 
 
 def run(night: Night) -> StageResult:
@@ -30,9 +34,22 @@ def run(night: Night) -> StageResult:
 
     settings = night.settings
     tables = Tables(session(settings), night.lake, night.logical_date, settings.transform.rows_per_file)
-    flows = (_items(night, tables), _users(tables), _queries(tables), *_interactions(night, tables))
+    # Planning a small job keeps one core busy: what does not need each other is planned and run side by side.
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        apart = [
+            pool.submit(_items, night, tables),
+            pool.submit(_users, tables),
+            pool.submit(_queries, tables),
+        ]
+        interactions = _interactions(night, tables)
+        flows = [part.result() for part in apart]
+        pairs = pool.submit(_pairs, night, tables)
+        counted = [pool.submit(_item_daily, tables), pool.submit(_user_daily, night, tables)]
+        flows += [interactions, pairs.result()]
+        for part in counted:
+            part.result()
     digest = digest_of_tables(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
-    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), flows, digest)
+    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
 
 
 def _items(night: Night, tables: Tables) -> Flow:
@@ -71,22 +88,18 @@ def _queries(tables: Tables) -> Flow:
     return Flow("queries", rows_in, out)
 
 
-def _interactions(night: Night, tables: Tables) -> tuple[Flow, ...]:
+def _interactions(night: Night, tables: Tables) -> Flow:
     from pyspark.sql import functions as F
 
-    from handpick.transform import daily, interactions, pairs, sessions
+    from handpick.transform import interactions, sessions
 
     chosen = night.settings.transform
     rows_in = tables.rows("valid/events")
     events = tables.tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
-    last, opening = tables.last("clean/interactions"), night.as_of - timedelta(days=2)
-    # A session that goes on past midnight began at most a day before this night's day.
-    carried = (
-        None if last is None else last.where((F.col("occurred_at") >= F.lit(opening)) & ~F.col("is_bot"))
-    )
     placed = interactions.placed(
         interactions.flagged(
-            sessions.sessionized(events, carried, chosen.session_gap_minutes), chosen.bot_events_per_hour
+            sessions.sessionized(events, _carried(night, tables), chosen.session_gap_minutes),
+            chosen.bot_events_per_hour,
         )
     ).cache()
     tables.write(
@@ -96,18 +109,31 @@ def _interactions(night: Night, tables: Tables) -> tuple[Flow, ...]:
         _position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
     )
     weighed = interactions.weighted(placed, chosen.weights, exponent, chosen.max_position_boost)
-    out = tables.write(
-        "clean/interactions",
-        weighed,
-        interactions.SCHEMA,
-        "user_id",
-        "occurred_at",
-        "event_id",
-        about=rows_in,
-    )
+    key = ("user_id", "occurred_at", "event_id")
+    out = tables.write("clean/interactions", weighed, interactions.SCHEMA, *key, about=rows_in)
     placed.unpersist()
+    return Flow("interactions", rows_in, out)
 
-    people = tables.tonight("clean/interactions").where(~F.col("is_bot"))
+
+def _carried(night: Night, tables: Tables) -> DataFrame | None:
+    """Earlier events of people that a session of tonight may go on from: it began at most a day before this night's day."""
+    from pyspark.sql import functions as F
+
+    last, opening = tables.last("clean/interactions"), night.as_of - timedelta(days=2)
+    if last is None:
+        return None
+    return last.where((F.col("occurred_at") >= F.lit(opening)) & ~F.col("is_bot"))
+
+
+def _people(tables: Tables) -> DataFrame:
+    """Tonight's events that no bot caused."""
+    return tables.tonight("clean/interactions").where("not is_bot")
+
+
+def _pairs(night: Night, tables: Tables) -> Flow:
+    from handpick.transform import pairs
+
+    chosen, people, carried = night.settings.transform, _people(tables), _carried(night, tables)
     since = night.logical_date - timedelta(days=chosen.co_purchase_days)
     earlier = tables.earlier("clean/interactions", since)
     co_views = pairs.co_viewed(
@@ -120,14 +146,28 @@ def _interactions(night: Night, tables: Tables) -> tuple[Flow, ...]:
         None if earlier is None else earlier.where("event_type = 'purchase' and not is_bot"),
         chosen.co_purchase_days,
     )
-    pair_rows = tables.write(
+    rows = tables.write(
         "clean/item_pairs", pairs.counted(co_views, co_purchases), pairs.SCHEMA, "item_id", "other_item_id"
     )
-    tables.write("clean/item_daily", daily.by_item(people), daily.ITEM_SCHEMA, "item_id", "event_date")
+    return Flow("item pairs", rows, rows)
+
+
+def _item_daily(tables: Tables) -> None:
+    from handpick.transform import daily
+
+    tables.write(
+        "clean/item_daily", daily.by_item(_people(tables)), daily.ITEM_SCHEMA, "item_id", "event_date"
+    )
+
+
+def _user_daily(night: Night, tables: Tables) -> None:
+    from handpick.transform import daily, sessions
+
+    people = _people(tables)
     prices = tables.tonight("clean/items").select("item_id", "price")
-    by_user = daily.by_user(people, prices, sessions.session_starts(people, carried))
-    tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=rows_in)
-    return (Flow("interactions", rows_in, out), Flow("item pairs", pair_rows, pair_rows))
+    by_user = daily.by_user(people, prices, sessions.session_starts(people, _carried(night, tables)))
+    about = tables.rows("valid/events")
+    tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=about)
 
 
 def _position_counts(night: Night) -> list[tuple[int, int, int]]:

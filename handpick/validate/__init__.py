@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS
+from handpick.contracts.sources import waves
 from handpick.ledger import Flow, StageResult
 from handpick.log import say
 from handpick.night import Night
+
+if TYPE_CHECKING:
+    from handpick.validate.rows import Verdict
 
 
 def run(night: Night) -> StageResult:
@@ -26,8 +32,13 @@ def run(night: Night) -> StageResult:
     spark = session(night.settings)
     flows: list[Flow] = []
     notes: dict[str, object] = {}
+    verdicts: dict[str, Verdict] = {}
+    for together in waves(CONTRACTS):
+        with ThreadPoolExecutor(len(together)) as pool:
+            judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
+            verdicts |= dict(zip((contract.source for contract in together), judged, strict=True))
     for contract in CONTRACTS.values():
-        verdict = validate_source(spark, night, contract)
+        verdict = verdicts[contract.source]
         flows.append(verdict.flow)
         for reason, count in verdict.emptied.items():
             notes[f"{contract.source}: {reason}"] = count
