@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,35 +90,26 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
     batches = []
     for number, files in enumerate(_batches(landed)):
         folder = staged / f"{number:05d}"
-        with _one_piece_a_task(spark, files):
-            rows = spark.read.parquet(*map(str, files.values()))
-            rows.selectExpr("*", *texts).selectExpr("*", *typed).selectExpr(*judged).write.parquet(
-                str(folder)
-            )
+        rows = _one_piece_a_task(spark, files).read.parquet(*map(str, files.values()))
+        typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
+        typed_rows.selectExpr(*judged).write.parquet(str(folder))
         batches.append(_ordered(files, folder))
     schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
     return Judged(batches, schema)
 
 
-@contextmanager
-def _one_piece_a_task(spark: SparkSession, files: dict[str, Path]) -> Iterator[None]:
-    """Let no task take pieces of several files, so that each task's rows lie in the order of their file.
+def _one_piece_a_task(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
+    """A session beside the given one whose tasks take no pieces of several files, so that rows stay in their order.
 
     Spark packs pieces into tasks by size; where opening a file is said to cost as much as a task holds, it does not.
     """
     pieces = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
     if pieces > MOST_SPLITS:
-        yield
-        return
-    names = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
-    before = {name: spark.conf.get(name) for name in names}
-    for name in names:
-        spark.conf.set(name, str(SPLIT_BYTES))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            spark.conf.set(name, str(value))
+        return spark
+    beside = spark.newSession()
+    for name in ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes"):
+        beside.conf.set(name, str(SPLIT_BYTES))
+    return beside
 
 
 def _ordered(landed: dict[str, Path], folder: Path) -> Batch:
