@@ -90,6 +90,7 @@ def _theirs(python: Path, sequences: Sequences, items: int) -> Side:
         done = subprocess.run(
             [python, "-W", "ignore", script, told, folder, *numbers],
             env={**os.environ, "OMP_NUM_THREADS": str(THREADS)},
+            cwd=folder,  # RecBole writes logs where it runs
             capture_output=True,
             text=True,
             check=False,
