@@ -8,7 +8,7 @@ began=$(date +%s)
 night=2026-03-01
 
 if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
-compose+=(--project-name handpick-test)
+compose+=(--project-name handpick-test --file docker-compose.yml --file deploy/compose-test.yml)
 fail() {
   echo "compose-test: $*" >&2
   "${compose[@]}" logs --tail 30 >&2 || true
@@ -71,8 +71,8 @@ print(len(page['completedapps']) + len(page['activeapps']))")
 keys=$(inside -e REDISCLI_AUTH="$REDIS_PASSWORD" redis redis-cli dbsize | tr -dc 0-9)
 [[ $keys -gt 0 ]] || fail "Redis holds no features"
 root=$("${compose[@]}" ps -q | while read -r id; do
-  docker top "$id" -eo user,comm | tail -n +2 | awk '$1 == "root" && $2 !~ /^(tini|sh)$/'
-done)
+  docker top "$id" -eo pid,user,comm 2>/dev/null | awk 'NR > 1 && $2 == "root" && $3 !~ /^(tini|sh)$/'
+done || true)
 [[ -z $root ]] || fail "processes run as root: $root"
 reader "select user_id, rank, item_id, round(score::numeric, 3), reason from serving.recommendations order by 1, 2 limit 3"
 say "green: $users users have lists, $applications Spark applications, $keys keys in Redis"
