@@ -9,32 +9,52 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.config import Settings
+from handpick.lake import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-JVM_OPTIONS = (
-    "-XX:+UseParallelGC",
+CONF = Path(__file__).parent / "spark_conf"
+NO_FOLDER = CONF / "none"
+"""Not there on purpose: a JVM with a folder of files on its class path does not use the archive."""
+ARCHIVE = Path(sys.prefix) / "share" / "handpick" / "spark.jsa"
+"""Spark's classes as the JVM holds them in memory, made by `handpick.spark_archive` when the environment is installed."""
+
+JVM_OPTIONS = ("-XX:+UseParallelGC", f"-Dlog4j2.configurationFile={(CONF / 'log4j2.properties').as_uri()}")
+LONG = (
     "-XX:Tier4InvocationThreshold=60000",
     "-XX:Tier4MinInvocationThreshold=30000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=1000000",
 )
 """Most of a small night is spent compiling code that runs for a second: the costly compiler waits for what stays hot."""
+SHORT = ("-XX:TieredStopAtLevel=1",)
+"""Below `SHORT_BYTES` nothing stays hot long enough for the costly compiler, nor for code that Spark writes itself."""
+SHORT_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+SHORT_BYTES = 64 << 20
 
 
-def session(settings: Settings) -> SparkSession:
-    """The running session, or a new one: UTC, microsecond timestamps, loopback, no web UI."""
+def is_short(lake: Lake) -> bool:
+    """Whether all that has ever landed is so little that starting and compiling would be most of Spark's work."""
+    return sum(file.stat().st_size for file in (lake.root / "raw").rglob("*.parquet")) < SHORT_BYTES
+
+
+def session(settings: Settings, is_short: bool = False) -> SparkSession:
+    """The running session, or a new one: UTC, microsecond timestamps, loopback, no web UI.
+
+    Args:
+        is_short: Start fast rather than run fast; what is computed is the same.
+    """
     from pyspark.sql import SparkSession
 
     logging.getLogger("py4j").setLevel(logging.ERROR)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark_conf"))
+    os.environ.setdefault("SPARK_CONF_DIR", str(NO_FOLDER))
     spark = settings.spark
     options = {
         "spark.driver.memory": spark.driver_memory,
-        "spark.driver.extraJavaOptions": " ".join(JVM_OPTIONS),
+        "spark.driver.extraJavaOptions": " ".join(_jvm_options(is_short)),
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
         # Else a folder appears wherever the process was started.
@@ -50,9 +70,15 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        **(SHORT_OPTIONS if is_short else {}),
         **spark.options,
     }
     builder = SparkSession.builder.master(spark.master).appName("handpick")
     for key, value in options.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _jvm_options(is_short: bool) -> tuple[str, ...]:
+    archive = (f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:disable") if ARCHIVE.is_file() else ()
+    return (*JVM_OPTIONS, *(SHORT if is_short else LONG), *archive)

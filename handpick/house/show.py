@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -20,12 +21,13 @@ SHOWN_USERS = 5
 
 def stage_table(results: list[StageResult], wall_seconds: float | None = None) -> Table:
     """The ledger of a night, a line per stage and source; with the wall time, what was not work as its own line."""
-    table = Table(title="The night", title_justify="left", header_style="bold")
+    table = Table(
+        title="The night", title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
     for heading in ("stage", "what"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("in", "out", "dropped", "seconds"):
-        table.add_column(heading, justify="right")
-    table.add_column("why dropped")
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         for number, flow in enumerate(result.flows or (None,)):
             first = number == 0
@@ -36,22 +38,24 @@ def stage_table(results: list[StageResult], wall_seconds: float | None = None) -
                 f"{flow.rows_out:,}" if flow else "",
                 f"{flow.rows_dropped:,}" if flow and flow.rows_dropped else "",
                 f"{result.seconds:.1f}" if first else "",
-                ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items()) if flow else "",
             )
     if wall_seconds is not None:
         work = sum(result.seconds for result in results)
         table.add_section()
-        table.add_row(
-            "overhead",
-            "process starts, loading libraries, Airflow",
-            "",
-            "",
-            "",
-            f"{wall_seconds - work:.1f}",
-            "",
-        )
-        table.add_row("total", "", "", "", "", f"{wall_seconds:.1f}", "")
+        table.add_row("overhead", "starts, loading, Airflow", "", "", "", f"{wall_seconds - work:.1f}")
+        table.add_row("total", "", "", "", "", f"{wall_seconds:.1f}")
     return table
+
+
+def dropped(results: list[StageResult]) -> list[str]:
+    """A line for each stage and source that dropped rows: how many, and each reason with its count."""
+    return [
+        f"{result.stage}, {flow.source}: {flow.rows_dropped:,} dropped: "
+        + ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items() if count)
+        for result in results
+        for flow in result.flows
+        if flow.rows_dropped
+    ]
 
 
 def evaluation_table(metrics: pa.Table) -> Table:
@@ -67,19 +71,25 @@ def evaluation_table(metrics: pa.Table) -> Table:
         for name in slices
     }
     table = Table(
-        title=f"NDCG@{K} on the held-out week (95 % interval)", title_justify="left", header_style="bold"
+        title=f"NDCG@{K} on the held-out week, by slice and its users; ±: 95 % interval",
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
-    table.add_column("member")
+    table.add_column("member", no_wrap=True)
     for name in slices:
         users = max((values[m, name]["users"] for m in members if (m, name) in values), default=0)
-        table.add_column(f"{name}\n{users:,} users", justify="right")
+        table.add_column("\n".join((*name.split("_"), f"{users:,}")), justify="right", no_wrap=True)
     members.sort(key=lambda member: -_value(values, member, slices[0] if slices else ""))
     for member in members:
         cells = []
         for name in slices:
             row = values.get((member, name))
             mark = "bold green" if row and row["value"] == best[name] and member != "oracle" else ""
-            cells.append(f"[{mark}]{_interval(row)}[/]" if mark else _interval(row))
+            figure = _figure(row, has_interval=name == slices[0])
+            cells.append(f"[{mark}]{figure}[/]" if mark else figure)
         table.add_row(member, *cells)
     return table
 
@@ -89,14 +99,11 @@ def _value(values: dict[tuple[str, str], dict[str, Any]], member: str, name: str
     return float(row["value"]) if row else 0.0
 
 
-def _interval(row: dict[str, Any] | None) -> str:
+def _figure(row: dict[str, Any] | None, has_interval: bool) -> str:
     if not row:
         return "-"
-    spread = (
-        f" ±{(row['high'] - row['low']) / 2:.3f}"
-        if row["low"] is not None and row["high"] is not None
-        else ""
-    )
+    is_known = has_interval and row["low"] is not None and row["high"] is not None
+    spread = f" ±{(row['high'] - row['low']) / 2:.3f}" if is_known else ""
     return f"{row['value']:.3f}{spread}"
 
 
@@ -160,6 +167,8 @@ def show_night(night: Night, console: Console, wall_seconds: float | None = None
     """Print the whole night: ledger, evaluation, five lists, the report's place and the next command."""
     results = night.results()
     console.print(stage_table(results, wall_seconds))
+    for line in dropped(results):
+        console.print(line, highlight=False, markup=False)
     console.print()
     console.print(
         evaluation_table(

@@ -28,12 +28,17 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If validate has not run for this logical date.
     """
-    from handpick.spark import session
+    from handpick.spark import is_short, session
     from handpick.transform.digest import digest_of_tables
     from handpick.transform.tables import Tables
 
     settings = night.settings
-    tables = Tables(session(settings), night.lake, night.logical_date, settings.transform.rows_per_file)
+    tables = Tables(
+        session(settings, is_short(night.lake)),
+        night.lake,
+        night.logical_date,
+        settings.transform.rows_per_file,
+    )
     # Planning a small job keeps one core busy: what does not need each other is planned and run side by side.
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         apart = [

@@ -23,13 +23,13 @@ def run(night: Night) -> StageResult:
         NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
     """
     from handpick.lake import digest_of
-    from handpick.spark import session
+    from handpick.spark import is_short, session
     from handpick.validate.bots import bots
     from handpick.validate.docs import describe
     from handpick.validate.rows import validate_source
     from handpick.validate.thresholds import check
 
-    spark = session(night.settings)
+    spark = session(night.settings, is_short(night.lake))
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     verdicts: dict[str, Verdict] = {}

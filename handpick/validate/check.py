@@ -71,7 +71,7 @@ def _beside(night: Night) -> Iterator[Night]:
 
 def _judged(night: Night) -> list[Finding]:
     from handpick import land
-    from handpick.spark import session
+    from handpick.spark import is_short, session
     from handpick.validate.rows import validate_source
     from handpick.validate.thresholds import check
 
@@ -79,7 +79,7 @@ def _judged(night: Night) -> list[Finding]:
     landed = land.run(night)
     for source, columns in landed.notes["unknown_columns"].items():
         findings.append(Finding("warning", f"{source}: unknown columns are kept aside: {', '.join(columns)}"))
-    spark = session(night.settings)
+    spark = session(night.settings, is_short(night.lake))
     for contract in CONTRACTS.values():
         verdict = validate_source(spark, night, contract)
         flow = verdict.flow
