@@ -98,7 +98,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         if not marks:
             write_parquet(contract.arrow_schema().empty_table(), valid / "part-00000.parquet")
             write_parquet(contract.quarantine_schema().empty_table(), aside / "part-00000.parquet")
-        shutil.rmtree(staged)
+        shutil.rmtree(staged, ignore_errors=True)  # not there where nothing landed
     flow = Flow(contract.source, rows_in, tally.rows_out, tally.dropped)
     return Verdict(flow, dict(sorted(tally.emptied.items())))
 
