@@ -72,7 +72,8 @@ def _fusion(night: Night, data: Dataset, folder: Path, seconds: dict[str, Any]) 
         selection.save(folder / "selection")
         seconds["fusion_selection"] = round(time.perf_counter() - started, 1)
         started = time.perf_counter()
-        serving = selection.refit(data, night.seed)
+        with watching("train fusion for serving", is_validated=False) as watch:
+            serving = selection.refit(data, night.seed, watch)
         serving.save(folder / "serving")
         seconds["fusion_serving"] = round(time.perf_counter() - started, 1)
     except TrainingError as error:

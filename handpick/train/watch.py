@@ -14,10 +14,23 @@ from models.training.plan import K, Progress, Watcher
 
 
 @contextmanager
-def watching(what: str) -> Iterator[Watcher]:
-    """What a course tells of its steps, for the length of one training."""
+def watching(what: str, is_validated: bool = True) -> Iterator[Watcher]:
+    """What a course tells of its steps, for the length of one training.
+
+    Args:
+        is_validated: A log waits for an epoch's validation before it tells of the epoch.
+    """
     if not sys.stderr.isatty():
-        yield lambda progress: _line(what, progress)
+        last = 0
+
+        def tell(progress: Progress) -> None:
+            nonlocal last
+            is_over = progress.step == progress.steps and (progress.ndcg is not None or not is_validated)
+            if is_over and progress.epoch != last:
+                last = progress.epoch
+                _line(what, progress)
+
+        yield tell
         return
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True) as bars:
@@ -41,7 +54,5 @@ def described(progress: Progress) -> str:
 
 def _line(what: str, progress: Progress) -> None:
     """An epoch's last word, with the time that the others would take."""
-    is_last_step = progress.step == progress.steps
-    if is_last_step and (progress.ndcg is not None or progress.epoch == progress.epochs):
-        left = progress.seconds * (progress.epochs - progress.epoch)
-        say(f"  {what}: {described(progress)}, at most {left:,.0f} s left")
+    left = progress.seconds * (progress.epochs - progress.epoch)
+    say(f"  {what}: {described(progress)}, at most {left:,.0f} s left")

@@ -25,7 +25,7 @@ from models.recommender.reading import Reader, cut
 from models.recommender.signature import Mismatch, Signature, signature_of
 from models.recommender.stories import tell
 from models.recommender.warm import warm_start
-from models.training.plan import Plan, Standing
+from models.training.plan import Plan, Standing, Watcher, unwatched
 
 WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
 LIVE = "live."
@@ -103,10 +103,10 @@ class FusionRecommender:
             )
         return live
 
-    def refit(self, data: Dataset, seed: int) -> Self:
+    def refit(self, data: Dataset, seed: int, watch: Watcher = unwatched) -> Self:
         """A model of the same settings on other data, trained for as many epochs as were best for this one."""
         again = type(self)(self.config, self.training)
-        return again.fit(data, seed, Plan(epochs=max(1, self.standing.best_epoch)))
+        return again.fit(data, seed, Plan(epochs=max(1, self.standing.best_epoch), watch=watch))
 
     def _digest(self, data: str, seed: int) -> str:
         """Of everything that decides the weights; `data` is the dataset's digest."""

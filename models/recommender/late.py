@@ -15,7 +15,7 @@ from models.recommender.fitted import ABOUT, FusionRecommender
 from models.recommender.items import FACTS, IDENTITY
 from models.recommender.signature import ITEM_MODALITIES, Mismatch
 from models.training.errors import TrainingError
-from models.training.plan import Plan, Standing
+from models.training.plan import Plan, Standing, Watcher, unwatched
 
 RECIPROCAL_RANK = 60.0
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
@@ -69,10 +69,10 @@ class LateFusion:
         self.weights = self._weighed()
         return self
 
-    def refit(self, data: Dataset, seed: int) -> Self:
+    def refit(self, data: Dataset, seed: int, watch: Watcher = unwatched) -> Self:
         """The same recommenders with the same weights, on all of the data, for as many epochs as were best."""
         again = type(self)(self.config, self.training)
-        again.members = {name: member.refit(data, seed) for name, member in self.members.items()}
+        again.members = {name: member.refit(data, seed, watch) for name, member in self.members.items()}
         again.weights = self.weights
         return again
 
