@@ -55,7 +55,7 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
         )
     earlier = _taken_by_others(night, source)
-    lying = _remote_files(remote, brought_folder(night, source)) if remote else _files(folder)
+    lying = _lying(remote, folder, brought_folder(night, source))
     found = [*lying, *_files(released_folder(night, source), RELEASED)]
     mine = [
         arrival
@@ -66,7 +66,7 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     is_first = not [day for day in night.lake.dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
     if is_needed and not [arrival for arrival in mine if not arrival.is_released]:
-        raise InputError(_nothing(night, source, folder, found))
+        raise InputError(_nothing(night, source, remote or folder, found))
     for arrival in mine:
         if remote and arrival.remote and arrival.path:
             remote.bring(arrival.remote.path, arrival.path)
@@ -86,7 +86,7 @@ def source_folder(settings: Settings, source: str) -> Path:
 def newest_day(settings: Settings, source: str) -> date | None:
     """The newest day that a source's files are of: the date in the name, else the day (UTC) on which the file came."""
     remote = _remote_folder(settings.sources.of(source), source)
-    lying = _remote_files(remote, Path()) if remote else _files(source_folder(settings, source))
+    lying = _lying(remote, source_folder(settings, source), Path())
     days = [_day(arrival.name) if _day(arrival.name) > date.min else _came_on(arrival) for arrival in lying]
     return max(days, default=None)
 
@@ -121,10 +121,13 @@ def _files(folder: Path, prefix: str = "") -> list[Arrival]:
     ]
 
 
-def _remote_files(folder: RemoteFolder, brought: Path) -> list[Arrival]:
+def _lying(remote: RemoteFolder | None, folder: Path, brought: Path) -> list[Arrival]:
+    """A source's files that can hold rows, on the other machine if it has one, else here."""
+    if remote is None:
+        return _files(folder)
     return [
         Arrival(file.name, brought / file.name, remote=file)
-        for file in folder.files()
+        for file in remote.files()
         if _can_hold_rows(PurePosixPath(file.name))
     ]
 
@@ -133,13 +136,10 @@ def _can_hold_rows(path: PurePath) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
 
 
-def _nothing(night: Night, source: str, folder: Path, found: list[Arrival]) -> str:
+def _nothing(night: Night, source: str, place: RemoteFolder | Path, found: list[Arrival]) -> str:
     """What a person needs to know when a needed source brought nothing."""
     newest = max((_day(arrival.name) for arrival in found), default=date.min)
-    remote = (
-        night.settings.sources.of(source).path if is_remote(night.settings.sources.of(source).path) else ""
-    )
-    if not remote and not folder.exists():
+    if isinstance(place, Path) and not place.exists():
         known = "that folder does not exist"
     elif not found:
         known = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
@@ -147,7 +147,7 @@ def _nothing(night: Night, source: str, folder: Path, found: list[Arrival]) -> s
         dated = f", newest {newest}" if newest > date.min else ""
         known = f"{len(found)} files lie there, all landed before or dated later{dated}"
     return (
-        f"no landing file of {source} for {night.logical_date}: looked in {remote or folder}, {known}. Nothing was landed, and the "
+        f"no landing file of {source} for {night.logical_date}: looked in {place if isinstance(place, Path) else place.url}, {known}. Nothing was landed, and the "
         f'lists published before stay current; bring the file, or set sources.{source}.needed = "first_night".'
     )
 

@@ -47,20 +47,16 @@ class RemoteFolder:
     """
 
     def __init__(self, url: str, setting: str) -> None:
-        self._url, self._setting = url, setting
+        self.url, self._setting = url, setting
         parts = urlsplit(url)
         if parts.password is not None:
             raise InputError(
                 f"{setting} holds a password; take it out and give it as FSSPEC_{parts.scheme.upper()}_PASSWORD."
             )
+        self._files: AbstractFileSystem
+        self._root: str
         with self._telling():
-            self._files, self._root = self._opened()
-
-    def _opened(self) -> tuple[AbstractFileSystem, str]:
-        found: tuple[AbstractFileSystem, str] = url_to_fs(
-            self._url, skip_instance_cache=True, use_listings_cache=False
-        )
-        return found
+            self._files, self._root = url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
 
     def files(self) -> list[RemoteFile]:
         """All files below the URL, by name; none where nothing is there.
@@ -103,13 +99,11 @@ class RemoteFolder:
         """Turn what a file system may raise into one line that names the setting, without what it was signed in with."""
         try:
             yield
-        except InputError:
-            raise
         except (ImportError, ValueError) as error:
-            raise InputError(f"{self._setting} is {self._url}: {_first_line(error)}") from None
+            raise InputError(f"{self._setting} is {self.url}: {_first_line(error)}") from None
         except Exception as error:  # every protocol's client raises its own
             raise InputError(
-                f"{self._setting}: {self._url} cannot be read: {_first_line(error)}. Nothing was landed tonight, and the "
+                f"{self._setting}: {self.url} cannot be read: {_first_line(error)}. Nothing was landed tonight, and the "
                 "lists published before stay current; run the night again when it can."
             ) from None
 
