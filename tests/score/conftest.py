@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from handpick.score.shop import NUMBERS, WORDS, Shop
-from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries, Users
+from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
+from tests.models.people import plain_users
 
 DAY_SECONDS = 86_400
 TODAY = date(2026, 3, 10)
@@ -40,15 +41,10 @@ def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop: 
         is_sellable=np.ones(ITEMS, bool),
         statistics=np.zeros((ITEMS, 0), np.float32),
     )
-    users = Users(
-        user_ids=np.array([f"u{n}" for n in range(USERS)]),
-        features=np.zeros((USERS, 0), np.float32),
-        feature_names=(),
-        country=np.array(["DE", "CN", "US"])[np.arange(USERS) % 3],
-        locale=np.array(["en-GB", "zh-CN"])[np.arange(USERS) % 2],
-        owned_item=np.full(USERS, -1, np.int64),
-        signed_up_at=np.zeros(USERS, np.int64),
-        is_consented=np.ones(USERS, bool),
+    users = plain_users(
+        [f"u{n}" for n in range(USERS)],
+        np.array(["DE", "CN", "US"])[np.arange(USERS) % 3],
+        np.array(["en-GB", "zh-CN"])[np.arange(USERS) % 2],
     )
     none = np.zeros(0, np.int64)
     data = Dataset(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries, Users
+from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
+from tests.models.people import plain_users
 
 DAY = 86_400
 DAYS = 40
@@ -54,15 +55,10 @@ def shop(users: int = 160, items: int = 60, events: int = 24, seed: int = 0) -> 
             is_sellable=np.ones(items, bool),
             statistics=np.zeros((items, 0), np.float32),
         ),
-        users=Users(
-            user_ids=np.array([f"u{n:04d}" for n in range(users)]),
-            features=np.zeros((users, 0), np.float32),
-            feature_names=(),
-            country=np.where(np.arange(users) % 3, "DE", "CN"),
-            locale=np.full(users, "en"),
-            owned_item=np.full(users, -1, np.int64),
-            signed_up_at=np.zeros(users, np.int64),
-            is_consented=np.ones(users, bool),
+        users=plain_users(
+            [f"u{n:04d}" for n in range(users)],
+            np.where(np.arange(users) % 3, "DE", "CN"),
+            np.full(users, "en"),
         ),
         interactions=Interactions(
             np.array(user, np.int64),

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from models.config import EndToEndConfig, FusionConfig
-from models.data import Catalogue, Dataset, Interactions, Modality, Queries, Users
+from models.data import Catalogue, Dataset, Interactions, Modality, Queries
+from tests.models.people import plain_users
 
 DAY = 86_400
 DAYS = 24
@@ -97,15 +98,10 @@ def toy(
             is_sellable=np.ones(items, bool),
             statistics=np.zeros((items, 0), np.float32),
         ),
-        users=Users(
-            user_ids=np.array([f"u{n:03d}" for n in range(users)]),
-            features=np.zeros((users, 0), np.float32),
-            feature_names=(),
-            country=np.where(np.arange(users) % 2, "CN", "DE"),
-            locale=np.full(users, "en"),
-            owned_item=np.full(users, -1, np.int64),
-            signed_up_at=np.zeros(users, np.int64),
-            is_consented=np.ones(users, bool),
+        users=plain_users(
+            [f"u{n:03d}" for n in range(users)],
+            np.where(np.arange(users) % 2, "CN", "DE"),
+            np.full(users, "en"),
         ),
         interactions=Interactions(
             np.array(user, np.int64),

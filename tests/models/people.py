@@ -1,0 +1,25 @@
+"""Users of whom nothing is known but where they live and how they read; made shops fill in what their tests are about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data import Users
+
+
+def plain_users(user_ids: list[str], country: NDArray[Any], locale: NDArray[Any]) -> Users:
+    """Users without features and without a phone, who consented."""
+    count = len(user_ids)
+    return Users(
+        user_ids=np.array(user_ids),
+        features=np.zeros((count, 0), np.float32),
+        feature_names=(),
+        country=country,
+        locale=locale,
+        owned_item=np.full(count, -1, np.int64),
+        signed_up_at=np.zeros(count, np.int64),
+        is_consented=np.ones(count, bool),
+    )
