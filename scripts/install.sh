@@ -36,7 +36,7 @@ echo "Installing the environment into .venv (about 3 GB; once) ..."
 [[ -x .venv/bin/python ]] || "$python" -m venv .venv ||
   stop "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
 .venv/bin/python -m uv --version >/dev/null 2>&1 ||
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check uv ||
+  .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv ||
   stop "the package index cannot be reached; the environment was not changed. Run again when it can."
 # uv looks for local wheels where pip does only if it is told so
 export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} UV_LINK_MODE=${UV_LINK_MODE:-copy}
