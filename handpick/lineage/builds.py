@@ -28,6 +28,7 @@ def tell(results: Iterable[Any], settings: Settings) -> None:
         for result in results:
             if result.node.resource_type in BUILT:
                 sender.emit(event(result, settings.lineage.namespace, models))
+        models.keep()
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
         say(f"  lineage: the events of dbt were not taken ({reason}); see [lineage]. The night goes on.")

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from handpick.lineage.traces import Trace, Traces
+
 WHOLE = "="
-Traces = dict[str, list[tuple[str, str]]]
-"""Tables and columns that each column of a model is made of."""
 LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
 
 
@@ -24,7 +24,8 @@ class Models:
             for key, node in nodes.items()
             if node["resource_type"] in ("model", "snapshot", "seed", "source")
         }
-        self._traces: dict[str, Traces] = {}
+        self._traces: dict[str, Trace] = {}
+        self._kept = Traces(file.with_name("column_lineage.json"))
         self._by_name = {
             node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
         }
@@ -57,8 +58,17 @@ class Models:
         if column == WHOLE or not node.get("compiled_code"):
             return whole
         if node["unique_id"] not in self._traces:
-            self._traces[node["unique_id"]] = _traced(node["compiled_code"], parents)
+            query = node["compiled_code"]
+            about = [
+                [_relation(one), table_of(one), one.get("alias"), list(one.get("columns", {}))]
+                for one in parents
+            ]
+            self._traces[node["unique_id"]] = self._kept.of(query, about, lambda: _traced(query, parents))
         return self._traces[node["unique_id"]].get(column) or whole
+
+    def keep(self) -> None:
+        """Spare the next night the reading of queries that stay as they are."""
+        self._kept.keep()
 
     def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
         return [self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes]
@@ -68,7 +78,7 @@ class Models:
         return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
 
 
-def _traced(compiled: str, parents: list[dict[str, Any]]) -> Traces:
+def _traced(compiled: str, parents: list[dict[str, Any]]) -> Trace:
     """For each column of a query, the leaves of sqlglot's lineage; nothing where it cannot read the query."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError

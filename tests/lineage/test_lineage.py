@@ -13,6 +13,7 @@ from handpick.ledger import StageResult
 from handpick.lineage.declared import DECLARED
 from handpick.lineage.events import emit
 from handpick.lineage.manifest import Models
+from handpick.lineage.traces import Trace, Traces
 from handpick.lineage.walk import Column, Graph, UnknownColumn
 from handpick.serving.relations import RELATIONS
 from handpick.settings.lineage import LineageSettings
@@ -94,6 +95,27 @@ def test_a_mart_is_walked_column_by_column_through_dbt(models: Models) -> None:
     assert not any("price" in name for name in weight)
     assert "landing/events.event_type" in weight
     assert names(graph, "marts/fct_interactions.price")[1] == "marts/dim_item.price"
+
+
+def test_a_query_is_traced_again_only_when_it_changes_and_not_because_the_date_does(tmp_path: Path) -> None:
+    file, traced = tmp_path / "column_lineage.json", []
+
+    def trace_of(query: str, parents: list[str]) -> Trace:
+        def trace() -> Trace:
+            traced.append(query)
+            return {"price": [("clean/items", "price")]}
+
+        traces = Traces(file)
+        found = traces.of(query, parents, trace)
+        traces.keep()
+        return found
+
+    first = trace_of("select price from items where day = '2026-03-01'", ["items"])
+    assert trace_of("select price from items where day = '2026-03-02'", ["items"]) == first
+    assert len(traced) == 1
+    trace_of("select price * 2 as price from items where day = '2026-03-02'", ["items"])
+    trace_of("select price * 2 as price from items where day = '2026-03-02'", ["prices"])
+    assert len(traced) == 3
 
 
 def test_the_score_is_made_of_behaviour_and_content(models: Models) -> None:
