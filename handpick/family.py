@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,8 +18,13 @@ WHICH = ("selection", "serving")
 """`selection` models know what happened before the validation window and are measured; `serving` models know all."""
 
 
-def fit(night: Night, dataset: Dataset, windows: Windows, folder: Path) -> None:
-    """Fit every configured member twice and save it under `folder/{selection,serving}/<member>/`.
+def fit(
+    night: Night, dataset: Dataset, windows: Windows, folder: Path, wanted: Sequence[str] = WHICH
+) -> None:
+    """Fit every configured member and save it under `folder/{selection,serving}/<member>/`.
+
+    Args:
+        wanted: For what; for both unless told.
 
     Raises:
         NightStopped: If nothing happened before the validation window.
@@ -35,13 +41,14 @@ def fit(night: Night, dataset: Dataset, windows: Windows, folder: Path) -> None:
     # Asked of the larger dataset for both: what serves must have been measured.
     why = {name: make(name, config).too_large(dataset) for name in config.members}
     for name, reason in why.items():
-        if reason:
+        if reason and wanted[0] == WHICH[0]:
             say(f"  family: {name} is left out: {reason}")
     chosen = [name for name in config.members if not why[name]]
-    for which, data in zip(WHICH, (history, dataset), strict=True):
+    for which in wanted:
+        data = history if which == "selection" else dataset
         for name in track(chosen, f"fit the family for {which}"):
             make(name, config).fit(data, night.seed).save(folder / which / name)
-    say(f"  family: {len(chosen)} members fitted for selection and for serving")
+    say(f"  family: {len(chosen)} members fitted for {' and for '.join(wanted)}")
 
 
 def load_members(night: Night, logical_date: date, which: str) -> dict[str, Recommender]:

@@ -283,6 +283,12 @@ class TrainingConfig(Config):
         ge=1,
         description="CPU threads; the last bits of a model depend on it, so it is set and not found out.",
     )
+    most_beside: int = Field(
+        2_000_000,
+        ge=0,
+        description="Interactions up to which the fusion models for selection and for serving are trained side by side on "
+        "a CPU, in two processes with half of the threads each; with more (or one thread, or a GPU), one after the other.",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Of matrix products; `auto` takes bfloat16 on GPUs that have it."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from handpick.embed.columns import Column
     from handpick.embed.encoders import Encoders
     from handpick.embed.files import Files
+    from models.encoders.interface import Encoder
 
 ITEMS, QUERIES = "embeddings/items", "embeddings/queries"
 KEPT = {ITEMS: ("item_id", "content_hash"), QUERIES: ("query_id",)}
@@ -33,8 +35,10 @@ def run(night: Night) -> StageResult:
         EncoderUnusable: If a configured encoder cannot be loaded.
         NightStopped: If training an encoder fails.
     """
-    from handpick.embed.encoders import chosen
+    from handpick.embed.ahead import ahead
+    from handpick.embed.encoders import Encoders
     from handpick.embed.files import Files
+    from handpick.embed.threads import one_thread
     from handpick.lake import digest_of
     from handpick.pretrain import corpus
     from handpick.pretrain.training import Trainer
@@ -42,9 +46,10 @@ def run(night: Night) -> StageResult:
     items, queries = corpus.items(night), corpus.queries(night)
     files = Files(night)
     trainer = Trainer(night, items, queries, files, night.logical_date)
-    encoders = chosen(trainer)
-    phones, item_flows = items_encoded(items, files, encoders, _previous(night, ITEMS))
-    asked, query_flows = queries_encoded(queries, files, encoders, _previous(night, QUERIES))
+    with one_thread(), ahead(trainer) as other:
+        encoders = Encoders(replace(trainer, ahead=other))
+        asked, query_flows = queries_encoded(queries, files, encoders, _previous(night, QUERIES))
+        phones, item_flows = items_encoded(items, files, encoders, _previous(night, ITEMS))
     night.lake.write(ITEMS, night.logical_date, table_of(items, KEPT[ITEMS], phones))
     night.lake.write(QUERIES, night.logical_date, table_of(queries, KEPT[QUERIES], asked))
     files.keep()
@@ -69,32 +74,38 @@ def items_encoded(
     from handpick.embed.columns import column, key_of
     from handpick.pretrain.corpus import phone_text, sheet, sheet_text
 
-    rows = items.to_pylist()
-    texts, sheets = [phone_text(row) for row in rows], [sheet(row) for row in rows]
-    keys = [key_of(text) if text else None for text in texts]
-    columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
-    columns["image"], flow = _media("image", "item", items, files, encoders.image, previous)
+    rows, threads = items.to_pylist(), files.embed.threads
+    sheets = [sheet(row) for row in rows]
+    text = text_column([phone_text(row) for row in rows], encoders.text, previous, threads)
     keys = [key_of(sheet_text(told)) for told in sheets]
-    columns["specs"] = column("specs", keys, sheets.__getitem__, encoders.specs, previous)
-    return columns, [Flow("items", len(items), len(items)), flow]
+    specs = column("specs", keys, sheets.__getitem__, encoders.specs, previous)
+    image, flow = media_column("image", "item", items, files, encoders, previous)
+    return {"text": text, "image": image, "specs": specs}, [Flow("items", len(items), len(items)), flow]
 
 
 def queries_encoded(
     queries: pa.Table, files: Files, encoders: Encoders, previous: pa.Table | None
 ) -> tuple[dict[str, Column], list[Flow]]:
-    """The same of the queries."""
-    from handpick.embed.columns import column, key_of
-
-    texts = queries["text"].to_pylist()
-    keys = [key_of(text) if text else None for text in texts]
-    columns = {"text": column("text", keys, texts.__getitem__, encoders.text, previous)}
-    columns["image"], pictures = _media("image", "query", queries, files, encoders.image, previous)
-    columns["audio"], sounds = _media("audio", "query", queries, files, encoders.audio, previous)
+    """The same of the queries; pictures come last, as another process may still be busy with them."""
+    text = text_column(queries["text"].to_pylist(), encoders.text, previous, files.embed.threads)
+    audio, sounds = media_column("audio", "query", queries, files, encoders, previous)
+    image, pictures = media_column("image", "query", queries, files, encoders, previous)
+    columns = {"text": text, "image": image, "audio": audio}
     return columns, [Flow("queries", len(queries), len(queries)), pictures, sounds]
 
 
-def _media(
-    kind: str, whose: str, rows: pa.Table, files: Files, encoder: Any, previous: pa.Table | None
+def text_column(
+    texts: Sequence[str | None], encoder: Encoder[str], previous: pa.Table | None, threads: int
+) -> Column:
+    """The vectors of texts."""
+    from handpick.embed.columns import column, key_of
+
+    keys = [key_of(text) if text else None for text in texts]
+    return column("text", keys, texts.__getitem__, encoder, previous, threads=threads)
+
+
+def media_column(
+    kind: str, whose: str, rows: pa.Table, files: Files, encoders: Encoders, previous: pa.Table | None
 ) -> tuple[Column, Flow]:
     """The vectors of files, and their flow: a row whose file is not usable stays and has no vector."""
     from handpick.embed.columns import column
@@ -108,7 +119,9 @@ def _media(
         content = files.content(paths[row])
         return image.prepare(content, pixels) if kind == "image" else audio.prepare(content, seconds)
 
-    made = column(kind, keys, prepared, encoder, previous)
+    encoder = encoders.image if kind == "image" else encoders.audio
+    ahead = encoders.pictures(whose) if kind == "image" else {}
+    made = column(kind, keys, prepared, encoder, previous, ahead=ahead, threads=files.embed.threads)
     total = Counter(lost)
     total.update(made.unreadable)
     named = sum(path is not None for path in paths)

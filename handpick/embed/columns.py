@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from handpick.embed.threads import side_by_side
 from handpick.log import track
 from models.data import FloatArray
 from models.encoders.interface import Encoder, UnreadableMedia
@@ -56,6 +57,9 @@ def column(
     prepared: Callable[[int], Any],
     encoder: Encoder[Any] | None,
     previous: pa.Table | None,
+    *,
+    ahead: Mapping[str, FloatArray] | None = None,
+    threads: int = 1,
 ) -> Column:
     """The vectors of rows with these keys; equal keys share one vector.
 
@@ -65,6 +69,8 @@ def column(
         prepared: A row's content as the encoder takes it; may raise `UnreadableMedia`.
         encoder: None where no row of any night has content of this kind.
         previous: The last partition.
+        ahead: Vectors that this encoder has made tonight already, by key.
+        threads: Pieces of work that run side by side.
     """
     if encoder is None:
         nothing = pa.nulls(len(keys), pa.string())
@@ -75,8 +81,11 @@ def column(
     vectors = np.zeros((len(different), encoder.dim), np.float32)
     known = _reuse(name, different, vectors, encoder.fingerprint, previous)
     reused = int(known.sum())
+    for code, key in enumerate(different.to_pylist() if ahead else ()):
+        if ahead and not known[code] and key in ahead:
+            vectors[code], known[code] = ahead[key], True
     rows = _first_rows(codes, len(different))
-    reasons = _encode(name, rows, prepared, encoder, vectors, known)
+    reasons = _encode(name, rows, prepared, encoder, vectors, known, threads)
     unreadable = Counter(reasons[code] for code in codes.tolist() if code in reasons)
     present = (codes >= 0) & known[codes] if len(different) else np.zeros(len(codes), bool)
     return Column(
@@ -119,11 +128,13 @@ def _encode(
     encoder: Encoder[Any],
     vectors: FloatArray,
     known: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    threads: int,
 ) -> dict[int, str]:
     """Fill in the vectors that are missing; the reasons of those that stay so, by code."""
     missing = np.flatnonzero(~known).tolist()
     reasons: dict[int, str] = {}
-    for start in track(range(0, len(missing), AT_ONCE), f"encode {name}"):
+
+    def encoded(start: int) -> tuple[list[int], FloatArray]:
         readable, contents = [], []
         for code in missing[start : start + AT_ONCE]:
             try:
@@ -131,7 +142,11 @@ def _encode(
                 readable.append(code)
             except UnreadableMedia as error:
                 reasons[code] = str(error)
-        vectors[readable] = encoder.encode(contents)
+        return readable, encoder.encode(contents)
+
+    pieces = range(0, len(missing), AT_ONCE)
+    for readable, made in track(side_by_side(encoded, pieces, threads), f"encode {name}", len(pieces)):
+        vectors[readable] = made
         known[readable] = True
     return reasons
 

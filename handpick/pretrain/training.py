@@ -21,6 +21,7 @@ from handpick.pretrain.versions import Versions
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 
 if TYPE_CHECKING:
+    from handpick.embed.ahead import Ahead
     from handpick.embed.files import Files
     from models.encoders.interface import Encoder
 
@@ -36,6 +37,7 @@ class Trainer:
         night: Whose settings, seed and lake.
         items, queries: What `corpus` reads.
         first_night: From which the new versions serve.
+        ahead: What another process makes.
     """
 
     night: Night
@@ -43,6 +45,7 @@ class Trainer:
     queries: pa.Table
     files: Files
     first_night: date
+    ahead: Ahead | None = None
 
     @cached_property
     def versions(self) -> Versions:
@@ -79,8 +82,12 @@ class Trainer:
             SpecsEncoder.fit(sheets, corpus.NUMERIC, corpus.CATEGORICAL, corpus.TAGS).save(folder)
         return self._serving(SPECS)
 
-    def image(self, text: Encoder[str]) -> Path | None:
-        """The small CNN; None where there is no picture to learn from."""
+    def image(self, text: Encoder[str] | None) -> Path | None:
+        """The small CNN; None where there is no picture to learn from.
+
+        Args:
+            text: For the objective `text_image`.
+        """
         import torch
 
         from models.encoders.cnn import save_shop_image
@@ -91,11 +98,22 @@ class Trainer:
         if not pictures:
             return None
         say(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
-        texts = torch.from_numpy(text.encode(words)) if "text_image" in chosen.image.objectives else None
+        texts = None
+        if text is not None and "text_image" in chosen.image.objectives:
+            texts = torch.from_numpy(text.encode(words))
         with _finite(), self.versions.writing(SHOP_CNN, self.first_night) as folder:
             module, losses = pretrain_image(pictures, texts, chosen.image, self.night.seed, track)
             save_shop_image(module, folder, {"pictures": len(pictures)})
             _keep_curve(folder, losses)
+        return self._serving(SHOP_CNN)
+
+    def image_made_ahead(self) -> Path | None:
+        """The same, trained by the other process."""
+        assert self.ahead is not None
+        made = self.ahead.of("images")
+        if made is None:
+            return None
+        self.versions.join(SHOP_CNN, made[0], self.first_night)
         return self._serving(SHOP_CNN)
 
     def audio(self, text: Encoder[str]) -> Path | None:
@@ -104,17 +122,30 @@ class Trainer:
         from models.pretraining.audio_text import pretrain_audio
 
         chosen = self.night.settings.pretraining.audio
-        said = corpus.phrases(self.items.to_pylist(), self._typed(), chosen.phrases, self.night.seed)
+        said = self.phrases()
         if len(said) < 2:
             return None
         say(f"  train {BILSTM} on {len(said):,} phrases")
-        sounds, rows = speech.spoken(said, chosen.speakers)
+        ahead = self.ahead if self.ahead is not None and "sounds" in self.ahead.makes else None
+        heard, rows = self.heard() if ahead is None else ahead.of("sounds")
         written = text.encode(said)[rows]
         with _finite(), self.versions.writing(BILSTM, self.first_night) as folder:
-            module, losses = pretrain_audio(sounds, written, chosen, self.night.seed, track)
+            module, losses = pretrain_audio(heard, written, chosen, self.night.seed, track)
             save_bilstm(module, folder, {"space": text.fingerprint, "phrases": len(said)})
             _keep_curve(folder, losses)
         return self._serving(BILSTM)
+
+    def phrases(self) -> list[str]:
+        """What the BiLSTM hears."""
+        most = self.night.settings.pretraining.audio.phrases
+        return corpus.phrases(self.items.to_pylist(), self._typed(), most, self.night.seed)
+
+    def heard(self) -> tuple[list[Any], list[int]]:
+        """The phrases read out, as the BiLSTM reads them, and for each sound the row of its phrase."""
+        from models.encoders.bilstm import bands_of
+
+        sounds, rows = speech.spoken(self.phrases(), self.night.settings.pretraining.audio.speakers)
+        return [bands_of(sound) for sound in sounds], rows
 
     def _serving(self, name: str) -> Path:
         folder = self.versions.serving(name, self.first_night)

@@ -39,7 +39,7 @@ class Versions:
         """
         above = self.root / name
         above.mkdir(parents=True, exist_ok=True)
-        staging = above / f".tmp-{PREFIX}{first_night.isoformat()}"
+        staging = self._staging(name, first_night)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
@@ -49,11 +49,19 @@ class Versions:
                 staging.replace(above / digest)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+        self.join(name, digest, first_night)
+
+    def join(self, name: str, digest: str, first_night: date) -> None:
+        """Make a version that is there a member of the set that serves from a night."""
         members = self._members(first_night) | {name: digest}
         if self._draft is None:
             self._point(members, first_night)
         else:
             self._draft = members
+
+    def sweep(self, name: str, first_night: date) -> None:
+        """Remove what a writer that was killed has left."""
+        shutil.rmtree(self._staging(name, first_night), ignore_errors=True)
 
     @contextmanager
     def together(self, first_night: date) -> Iterator[None]:
@@ -62,6 +70,15 @@ class Versions:
         try:
             yield
             self._point(self._draft, first_night)
+        finally:
+            self._draft, self._draft_date = None, date.max
+
+    @contextmanager
+    def apart(self, first_night: date) -> Iterator[None]:
+        """Versions written inside are members of no set; another process may `join` them."""
+        self._draft, self._draft_date = self._members(first_night), first_night
+        try:
+            yield
         finally:
             self._draft, self._draft_date = None, date.max
 
@@ -75,6 +92,9 @@ class Versions:
         members = {name: one for name, one in self._members(logical_date).items() if name not in without}
         other._point(members, logical_date)
         return other
+
+    def _staging(self, name: str, first_night: date) -> Path:
+        return self.root / name / f".tmp-{PREFIX}{first_night.isoformat()}"
 
     def _members(self, logical_date: date) -> dict[str, str]:
         """By name the digest of each encoder in the newest set that serves a night."""

@@ -35,4 +35,10 @@ class EmbedSettings(Section):
     allow_download: bool = Field(
         False, description="Whether a model that is not on this machine may be fetched from the hub."
     )
+    threads: int = Field(
+        2,
+        ge=1,
+        description="Pieces of work that run side by side on a CPU, each with one thread, so that no vector depends on it; "
+        "with two or more, a second process takes part in a night that trains the text encoder.",
+    )
     device: str = Field("auto", description="`auto` takes a GPU where there is one, else the CPU.")

@@ -89,8 +89,9 @@ def reencoded(night: Night, way: Pretraining) -> Iterator[tuple[Night, dict[str,
     Raises:
         NightStopped: If a training fails.
     """
-    from handpick.embed.encoders import chosen
+    from handpick.embed.encoders import Encoders
     from handpick.embed.files import Files
+    from handpick.embed.threads import one_thread
     from handpick.pretrain import corpus
     from handpick.pretrain.training import Trainer
     from handpick.pretrain.versions import Versions
@@ -101,11 +102,12 @@ def reencoded(night: Night, way: Pretraining) -> Iterator[tuple[Night, dict[str,
         embed = settings.embed.model_copy(update={"encoders": Path(folder)})
         other = Night(settings.model_copy(update={"embed": embed, "pretraining": way.settings}), date)
         items, queries, files = corpus.items(other), corpus.queries(other), Files(other)
-        encoders = chosen(Trainer(other, items, queries, files, date))
+        encoders = Encoders(Trainer(other, items, queries, files, date))
         # vectors of the encoders that are the same are taken from tonight's
         before = {name: night.lake.read(name, date) for name in (ITEMS, QUERIES)}
-        phones, _ = items_encoded(items, files, encoders, before[ITEMS])
-        asked, _ = queries_encoded(queries, files, encoders, before[QUERIES])
+        with one_thread():
+            phones, _ = items_encoded(items, files, encoders, before[ITEMS])
+            asked, _ = queries_encoded(queries, files, encoders, before[QUERIES])
         yield (
             other,
             {

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from handpick import family
 from handpick.errors import NightStopped
@@ -16,6 +19,7 @@ from handpick.evaluate.exams import validation_exam
 from handpick.lake import digest_of
 from handpick.ledger import Flow, StageResult
 from handpick.night import Night
+from handpick.train.serving import SERVING, halved, is_beside, serving_beside
 from handpick.train.tracking import track
 from handpick.train.watch import watching
 from handpick.windows import windows
@@ -31,15 +35,21 @@ from models.training.plan import Plan
 
 
 def train(night: Night, data: Dataset) -> StageResult:
-    """Fit the family and the fusion model, and write tonight's `models` partition."""
-    cut = windows(night)
+    """Fit the family and the fusion model, and write tonight's `models` partition.
+
+    Raises:
+        NightStopped: If the fusion model's training cannot go on.
+    """
     events = len(data.interactions)
     positive = int((data.interactions.weight > 0).sum())
     with night.lake.writing("models", night.logical_date) as folder:
-        started = time.perf_counter()
-        family.fit(night, data, cut, folder / "family")
-        seconds = {"family": round(time.perf_counter() - started, 1)}
-        curves = _fusion(night, data, folder / "fusion", seconds)
+        try:
+            curves, seconds = _fitted(night, data, folder)
+        except TrainingError as error:
+            raise NightStopped(
+                f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight was kept; the "
+                "champion and the lists published last stay."
+            ) from None
         (folder / "training.json").write_text(json.dumps({"curves": curves}, indent=1, sort_keys=True))
     where = night.lake.partition("models", night.logical_date)
     return StageResult(
@@ -52,48 +62,62 @@ def train(night: Night, data: Dataset) -> StageResult:
     )
 
 
-def _fusion(night: Night, data: Dataset, folder: Path, seconds: dict[str, Any]) -> dict[str, Any]:
-    """Fit for selection with early stopping on the validation window, and for serving for as many epochs.
+def _fitted(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Fit and save all of the night's models; the fusion model's curves, and how long each took.
 
-    Raises:
-        NightStopped: If the training cannot go on.
+    The fusion model is fitted for selection, with early stopping on the validation window, and for serving, on all data
+    and as far as selection's best epoch.
     """
-    settings = night.settings
+    settings, seconds = night.settings, dict[str, float]()
     validation = sampled(validation_exam(night, data), settings.training.validation_users, night.seed)
     checkpoints = settings.path(settings.lake.root) / ".cache" / "training" / night.logical_date.isoformat()
-    try:
-        started = time.perf_counter()
-        earlier = last_night(night, validation.past)
-        training = settings.training
-        epochs = min(training.epochs, training.warm_epochs) if earlier else training.epochs
-        with watching("train fusion") as watch:
-            plan = Plan(validation, epochs, checkpoints, watch)
-            selection = make(settings.fusion, training).fit(validation.past, night.seed, plan, earlier)
-        selection.save(folder / "selection")
-        seconds["fusion_selection"] = round(time.perf_counter() - started, 1)
-        started = time.perf_counter()
-        with watching("train fusion for serving", is_validated=False) as watch:
-            serving = selection.refit(data, night.seed, watch)
-        serving.save(folder / "serving")
-        seconds["fusion_serving"] = round(time.perf_counter() - started, 1)
-    except TrainingError as error:
-        raise NightStopped(
-            f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight was kept; the "
-            "champion and the lists published last stay."
-        ) from None
+    side_by_side = is_beside(night, data)
+    training = halved(settings.training) if side_by_side else settings.training
+    start, serving_start = last_night(night, validation.past), last_night(night, data, "serving")
+    is_warm = start is not None and serving_start is not None
+    start, serving_start = (start, serving_start) if is_warm else (None, None)
+    epochs = min(training.epochs, training.warm_epochs) if is_warm else training.epochs
+    where = folder / "fusion" / "serving"
+    with ExitStack() as stack:
+        if side_by_side:
+            cache = checkpoints / "serving"
+            served = stack.enter_context(serving_beside(night, data, epochs, serving_start, folder, cache))
+            stack.enter_context(threadpool_limits(training.threads))
+        with _timed(seconds, "family"):
+            which = ("selection",) if side_by_side else family.WHICH
+            family.fit(night, data, windows(night), folder / "family", which)
+        with _timed(seconds, "fusion_selection"), watching("train fusion") as watch:
+            plan = Plan(validation, epochs=epochs, folder=checkpoints / "selection", watch=watch)
+            selection = make(settings.fusion, training).fit(validation.past, night.seed, plan, start)
+            selection.save(folder / "fusion" / "selection")
+        with _timed(seconds, "fusion_serving"):
+            if side_by_side:
+                standing = served.finish(selection.standing.best_epoch)
+            else:
+                with watching(SERVING, is_validated=False) as watch:
+                    serving = selection.refit(data, night.seed, watch, serving_start)
+                serving.save(where)
+                standing = serving.standing
     shutil.rmtree(checkpoints, ignore_errors=True)
-    curves = {"selection": selection.standing.curves, "serving": serving.standing.curves}
+    curves = {"selection": selection.standing.curves, "serving": standing.curves}
     track(night, curves, digest_of_dataset(data), selection.standing.best)
-    return curves
+    return curves, seconds
 
 
-def last_night(night: Night, data: Dataset) -> FusionRecommender | None:
-    """The newest earlier night's model of what was known before its validation window, if tonight can start from it."""
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[what] = round(time.perf_counter() - started, 1)
+
+
+def last_night(night: Night, data: Dataset, which: str = "selection") -> FusionRecommender | None:
+    """The newest earlier night's model, for selection or for serving, if tonight's of that kind can start from it."""
     before = night.lake.before("models", night.logical_date)
     if before is None or not night.settings.training.warm_start:
         return None
     try:
-        earlier = load(night.lake.partition("models", before) / "fusion" / "selection")
+        earlier = load(night.lake.partition("models", before) / "fusion" / which)
     except Mismatch:
         return None
     if not isinstance(earlier, FusionRecommender) or earlier.network is None:

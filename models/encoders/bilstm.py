@@ -58,6 +58,11 @@ def steps_of(bands: Tensor) -> Tensor:
     return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED)
 
 
+def bands_of(sound: FloatArray) -> Tensor:
+    """`(time, 320)`, what the network reads of a sound at 16 kHz."""
+    return steps_of(log_mel(sound))
+
+
 def padded(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """`(b, longest, 320)` and `(b,)` lengths."""
     lengths = torch.tensor([len(sound) for sound in sounds])
@@ -84,7 +89,7 @@ class BiLstmAudio:
 
     def prepare(self, content: FloatArray) -> Tensor:
         """`(time, 320) float16`: the stacked bands."""
-        return steps_of(log_mel(content)).half()
+        return bands_of(content).half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """`(len(prepared), dim)` of length 1, with gradients."""
@@ -103,7 +108,7 @@ def encode_sounds(
 ) -> FloatArray:
     """`(sounds, dim) float32` of length 1; sounds of like length share a batch."""
     vectors = np.zeros((len(batch), module.dim), np.float32)
-    sounds = [steps_of(log_mel(sound)) for sound in batch]
+    sounds = [bands_of(sound) for sound in batch]
     for rows in batches_of_like_length([len(sound) for sound in sounds], PADDED_FRAMES):
         frames, lengths = padded([sounds[row] for row in rows])
         vectors[rows] = module(frames.to(device), lengths).cpu().numpy()

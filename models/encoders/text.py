@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class HuggingFaceText:
         # a model of two halves (CLIP) has its text half here; an encoder-decoder only encodes
         model = getattr(model, "text_model", model)
         self.model = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
+        self._alone = Lock()  # a tokenizer keeps how it cuts, and bears no second thread meanwhile
         self.device = chosen_device(device)
         self.model = self.model.to(self.device).eval()
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
@@ -104,7 +106,9 @@ class HuggingFaceText:
         self.tokenizer.save_pretrained(folder)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        with self._alone:
+            told = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)
+        ids: list[list[int]] = told["input_ids"]
         return ids
 
 

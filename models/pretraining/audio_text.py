@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from models.data import FloatArray
-from models.encoders.audio import BANDS, log_mel
-from models.encoders.bilstm import STACKED, BiLstm, padded, steps_of
+from models.encoders.audio import BANDS
+from models.encoders.bilstm import STACKED, BiLstm, padded
 from models.pretraining.config import AudioPretraining
 from models.pretraining.info_nce import info_nce
 from models.pretraining.loop import Progress, seeded, silent, train
 
 
 def pretrain_audio(
-    sounds: Sequence[FloatArray],
+    heard: Sequence[Tensor],
     texts: FloatArray,
     config: AudioPretraining,
     seed: int,
@@ -25,7 +25,7 @@ def pretrain_audio(
     """A BiLSTM in the text encoder's space, and its losses (AudioCLIP's and CLAP's objective, text side frozen).
 
     Args:
-        sounds: `(samples,)` at 16 kHz each.
+        heard: `(time, 320)` of each sound, its `bands_of`.
         texts: `(sounds, d) float32` of length 1: what is said in each; equal rows are the same phrase.
 
     Raises:
@@ -36,7 +36,6 @@ def pretrain_audio(
     # all texts of a shop point much the same way; what tells them apart is what is left without their mean
     centre = written.mean(0)
     targets = nn.functional.normalize(written - centre, dim=1)
-    heard = [steps_of(log_mel(sound)) for sound in sounds]
     with seeded(seed) as generator:
         module = BiLstm(texts.shape[1], config.hidden, config.layers)
         batch = min(config.batch, len(heard))

@@ -25,7 +25,7 @@ from models.recommender.reading import Reader, cut
 from models.recommender.signature import Mismatch, Signature, signature_of
 from models.recommender.stories import tell
 from models.recommender.warm import warm_start
-from models.training.plan import Plan, Standing, Watcher, unwatched
+from models.training.plan import Decided, Plan, Standing, Watcher, unwatched
 
 WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
 LIVE = "live."
@@ -103,10 +103,17 @@ class FusionRecommender:
             )
         return live
 
-    def refit(self, data: Dataset, seed: int, watch: Watcher = unwatched) -> Self:
-        """A model of the same settings on other data, trained for as many epochs as were best for this one."""
-        again = type(self)(self.config, self.training)
-        return again.fit(data, seed, Plan(epochs=max(1, self.standing.best_epoch), watch=watch))
+    def refit(
+        self, data: Dataset, seed: int, watch: Watcher = unwatched, start: FusionRecommender | None = None
+    ) -> Self:
+        """A model of the same settings on other data, trained the same way as far as this one's best epoch.
+
+        Args:
+            start: As in `fit`.
+        """
+        standing = self.standing
+        plan = Plan(verdict=Decided(max(1, standing.best_epoch)), epochs=standing.epochs or None, watch=watch)
+        return type(self)(self.config, self.training).fit(data, seed, plan, start)
 
     def _digest(self, data: str, seed: int) -> str:
         """Of everything that decides the weights; `data` is the dataset's digest."""

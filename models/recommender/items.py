@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.config import FusionConfig
 from models.fusion.choose import make
+from models.recommender.dropping import ByteDropout
 from models.recommender.inputs import Items
 from models.recommender.signature import Signature
 
@@ -43,7 +44,7 @@ class Entry(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(()))
-        self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, dim))
+        self.project = nn.Sequential(ByteDropout(dropout), nn.Linear(width, dim))
 
     @torch.no_grad()
     def calibrate(self, vectors: Tensor) -> None:

@@ -69,10 +69,19 @@ class LateFusion:
         self.weights = self._weighed()
         return self
 
-    def refit(self, data: Dataset, seed: int, watch: Watcher = unwatched) -> Self:
-        """The same recommenders with the same weights, on all of the data, for as many epochs as were best."""
+    def refit(
+        self,
+        data: Dataset,
+        seed: int,
+        watch: Watcher = unwatched,
+        start: FusionRecommender | LateFusion | None = None,
+    ) -> Self:
+        """The same recommenders with the same weights, on all of the data, as far as their best epochs."""
         again = type(self)(self.config, self.training)
-        again.members = {name: member.refit(data, seed, watch) for name, member in self.members.items()}
+        begins = start.members if isinstance(start, LateFusion) else {}
+        again.members = {
+            name: member.refit(data, seed, watch, begins.get(name)) for name, member in self.members.items()
+        }
         again.weights = self.weights
         return again
 

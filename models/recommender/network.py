@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
+from models.recommender.daily import by_day
 from models.recommender.inputs import Asked, Items
 from models.recommender.items import ItemTower, Phones
 from models.recommender.live import LiveEncoders
@@ -50,8 +51,12 @@ class FusionNetwork(nn.Module):
         wishes: Wishes = self.users(reading, asked, phones.vectors, self.items)
         return wishes
 
-    def scores(self, wishes: Wishes, phones: Phones, moments: Tensor) -> Tensor:
-        """`(n, items)` from `n` questions and `φ`, `(n, items, WIDTH)`."""
+    def scores(self, wishes: Wishes, phones: Phones, moments: Tensor, day: Tensor) -> Tensor:
+        """`(n, items)` from `n` questions.
+
+        Args:
+            moments: `(days, items, WIDTH)`, `φ` of each day.
+            day: `(n,)` each question's day, ascending.
+        """
         likes = (wishes.vectors * self.log_scale.exp()) @ phones.vectors.T  # (n, items)
-        timely = torch.einsum("nk,nik->ni", wishes.moments, moments)
-        return likes + timely + phones.bias
+        return likes + by_day(wishes.moments, moments, day) + phones.bias

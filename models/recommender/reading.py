@@ -78,7 +78,7 @@ class Reader:
         moments: IntArray,
         features: FloatArray,
     ) -> tuple[Reading, IntArray]:
-        """The reading of some passages, and which questions it holds, in order.
+        """The reading of some passages, and which questions it holds, by their moment.
 
         Args:
             chosen: Passages.
@@ -88,7 +88,8 @@ class Reader:
         story = self.stories
         counts = passages.question_start[chosen + 1] - passages.question_start[chosen]
         asked = passages.order[ranges(passages.question_start[chosen], counts)]
-        place = np.repeat(np.arange(len(chosen)), counts)
+        by_time = np.argsort(moments[asked], kind="stable")
+        asked, place = asked[by_time], np.repeat(np.arange(len(chosen)), counts)[by_time]
         who, when, known = users[asked], moments[asked], passages.known[asked]
         first = passages.first[chosen]
         longest = max(1, int((known - first[place]).max(initial=0)))

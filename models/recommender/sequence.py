@@ -16,6 +16,8 @@ from models.recommender.dropping import ByteDropout
 from models.recommender.smoothing import Smoothing
 from models.recommender.stories import KINDS
 
+LEAST_LENGTH = 8
+"""Passages up to this length are one group; the next ones are of up to twice, four times ... as many tokens."""
 GAPS = 16
 """Buckets of time between two tokens: powers of two from a quarter of an hour (0) to more than a year (15)."""
 
@@ -23,6 +25,22 @@ GAPS = 16
 def gap_bucket(days: Tensor) -> Tensor:
     """The bucket of a time in days, which may be infinite."""
     return torch.log2(1 + days.clamp(min=0, max=1e4) * 96).floor().long().clamp(max=GAPS - 1)
+
+
+def of_like_length(days: Tensor) -> list[tuple[Tensor, int]]:
+    """Rows of passages in groups, and the tokens of the longest in each: little of a group is padding.
+
+    On a GPU, where padding costs less than many small steps, and while compiling, there is one group.
+
+    Args:
+        days: `(b, l)`, infinite behind the end.
+    """
+    if days.device.type != "cpu" or torch.compiler.is_compiling():
+        return [(torch.arange(len(days), device=days.device), days.shape[1])]
+    lengths = days.isfinite().sum(1).clamp(min=1)
+    group = torch.log2(lengths.clamp(min=LEAST_LENGTH).double()).ceil()
+    rows = (torch.nonzero(group == one).squeeze(1) for one in torch.unique(group))
+    return [(some, int(lengths[some].max())) for some in rows]
 
 
 class Block(nn.Module):
@@ -34,9 +52,9 @@ class Block(nn.Module):
         self.first, self.second = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.qkv, self.leave = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.think = nn.Sequential(
-            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * dim, dim)
+            nn.Linear(dim, 2 * dim), nn.GELU(), ByteDropout(dropout), nn.Linear(2 * dim, dim)
         )
-        self.drop: nn.Module = nn.Dropout(dropout)
+        self.drop = ByteDropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """`(b, l, d)` from `(b, l, d)` and biases `(b or 1, heads, l, l)`, minus infinity where not to look."""
@@ -100,7 +118,7 @@ class SequenceEncoder(nn.Module):
         )
         self.meet = nn.LayerNorm(dim) if filtered else nn.Identity()
         self.leave = nn.Identity() if filtered else nn.LayerNorm(dim)
-        self.drop = ByteDropout(dropout) if filtered else nn.Dropout(dropout)
+        self.drop = ByteDropout(dropout)
         nn.init.normal_(self.kind.weight, std=0.02)
         nn.init.zeros_(self.gap_bias.weight)
         if filtered:

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from models.config import FusionConfig
 from models.fusion.choose import make
 from models.fusion.interface import masked_softmax
+from models.recommender.dropping import ByteDropout
 from models.recommender.inputs import Asked, Profiles, queries_share_space
 from models.recommender.items import Entry, ItemTower
 from models.recommender.moments import WIDTH
-from models.recommender.sequence import GAPS, SequenceEncoder, gap_bucket
+from models.recommender.sequence import GAPS, SequenceEncoder, gap_bucket, of_like_length
 from models.recommender.signature import SPACE_OF, Signature
 
 BEHAVIOUR, PROFILE = "behaviour", "profile"
@@ -145,14 +146,14 @@ class UserTower(nn.Module):
         self.locale = nn.Embedding(len(signature.locales) + 1, dim)
         # one more column, always 1, so that a shop without features has a network, too
         self.features = nn.Sequential(
-            nn.Linear(2 * features + 1, dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(dim, dim)
+            nn.Linear(2 * features + 1, dim), nn.GELU(), ByteDropout(config.dropout), nn.Linear(dim, dim)
         )
         self.fusion = make(config.inner, len(self.names), dim)
         self.leave = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, 2 * dim),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            ByteDropout(config.dropout),
             nn.Linear(2 * dim, dim),
         )
         self.moments = nn.Linear(dim, WIDTH)
@@ -226,11 +227,14 @@ class UserTower(nn.Module):
 
     def _behaviour(self, reading: Reading, phones: Tensor) -> Tensor:
         """`(n, d)` states after the last known token; that of somebody who did nothing where there is none."""
-        tokens = torch.nn.functional.embedding(reading.tokens, phones)  # (b, l, d)
-        states = self.sequence(tokens, reading.kinds, reading.days)  # (b, 1 + l, d)
-        b, length, d = states.shape
-        place = reading.passage * length + reading.end
-        return torch.nn.functional.embedding(place, states.reshape(b * length, d))
+        states, first, count = [], torch.zeros_like(reading.tokens[:, 0]), 0
+        for rows, length in of_like_length(reading.days):
+            tokens = torch.nn.functional.embedding(reading.tokens[rows, :length], phones)  # (g, l, d)
+            part = self.sequence(tokens, reading.kinds[rows, :length], reading.days[rows, :length])
+            states.append(part.flatten(0, 1))  # (g * (1 + l), d)
+            first[rows] = count + torch.arange(len(rows), device=rows.device) * (1 + length)
+            count += len(states[-1])
+        return torch.nn.functional.embedding(first[reading.passage] + reading.end, torch.cat(states))
 
     def _profile(self, profiles: Profiles) -> Tensor:
         z = (squashed(profiles.features) - self.feature_mean) / self.feature_scale

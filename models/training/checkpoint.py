@@ -19,17 +19,18 @@ def write(
     folder: Path,
     network: nn.Module,
     adam: torch.optim.Optimizer,
-    best: Mapping[str, Tensor],
+    kept: Mapping[int, Mapping[str, Tensor]],
     about: Mapping[str, Any],
 ) -> None:
     """Replace the checkpoint in one move: a kill leaves the old one or the new one.
 
     Args:
-        best: The weights of the best epoch so far, empty before there is one.
+        kept: Weights by epoch: those that may turn out to be the best.
         about: Counters, curves and the digest of what is trained, as JSON.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in best.items()}
+    for epoch, weights in kept.items():
+        tensors |= {f"kept.{epoch}.{name}": value for name, value in weights.items()}
     for number, state in adam.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
     tensors["random"] = torch.get_rng_state()
@@ -37,15 +38,15 @@ def write(
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{FILE}"
-    kept = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(kept, staged, {"about": json.dumps(about, sort_keys=True)})
+    apart = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(apart, staged, {"about": json.dumps(about, sort_keys=True)})
     staged.replace(folder / FILE)
 
 
 def read(
     folder: Path, network: nn.Module, adam: torch.optim.Optimizer, digest: str
-) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """Put a checkpoint into network, optimizer and random state; what `about` and `best` it was written with.
+) -> tuple[dict[str, Any], dict[int, dict[str, Tensor]]] | None:
+    """Put a checkpoint into network, optimizer and random state; what `about` and `kept` it was written with.
 
     None where there is no checkpoint, or one of other data or settings: then training begins anew.
     """
@@ -58,16 +59,22 @@ def read(
     if about.get("digest") != digest:
         return None
     network.load_state_dict(_below(tensors, "network."))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _below(tensors, "adam.").items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
+    state = _by_number(_below(tensors, "adam."))
     adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["random"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return about, _below(tensors, "best.")
+    return about, _by_number(_below(tensors, "kept."))
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _by_number(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The tensors named `3.weight` and the like by number, then the rest of their name."""
+    found: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        number, key = name.split(".", 1)
+        found.setdefault(int(number), {})[key] = value
+    return found

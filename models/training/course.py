@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.config import TrainingConfig
 from models.data import Dataset, IntArray
@@ -28,9 +28,8 @@ from models.training.errors import TrainingError
 from models.training.lessons import Batch, Lessons, on
 from models.training.objective import losses
 from models.training.plan import K, Plan, Progress, Standing
+from models.training.schedule import optimizer, parts_of, rate, steps_of
 from models.training.together import Together
-
-LEAST_BATCH = 8
 
 
 class Course:
@@ -61,7 +60,7 @@ class Course:
         self.epochs = plan.epochs or training.epochs
         self.steps = steps_of(len(lessons.passages), training)
         self.adam = optimizer(network, training)
-        self.standing, self.best = Standing(), dict[str, Tensor]()
+        self.standing, self.kept = Standing(epochs=self.epochs), dict[int, dict[str, Tensor]]()
         self.losses = torch.compile(losses, dynamic=True) if training.compile else losses
 
     def run(self) -> Standing:
@@ -73,15 +72,17 @@ class Course:
         if self.plan.folder is not None:
             self._resume(self.plan.folder)
         try:
-            while self.standing.epoch < self.epochs and not self._has_stalled():
+            while self.standing.epoch < self.epochs and not self._is_over():
                 self._epoch()
         except (torch.OutOfMemoryError, MemoryError):
             raise TrainingError(
                 f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
                 f"{self.training.accumulation} part(s): raise accumulation or lower batch"
             ) from None
-        if self.best:
-            self.network.load_state_dict(self.best)
+        if self.plan.verdict is not None:
+            self._go_back(self.plan.verdict.final())
+        elif self.standing.best_epoch in self.kept:
+            self.network.load_state_dict(self.kept[self.standing.best_epoch])
         if self.network.live is not None:
             self.network.live.end()
         self.network.eval()
@@ -96,6 +97,8 @@ class Course:
         for step, passages in enumerate(np.array_split(order, self.steps)):
             if step < now.step:
                 continue
+            if self._is_over():
+                return
             self._refresh(step)
             now.loss += self._step(passages)
             now.step += 1
@@ -164,7 +167,9 @@ class Course:
             now.curves.setdefault(f"validation NDCG@{K}", []).append(value)
             if value > now.best:
                 now.best, now.best_epoch = value, now.epoch + 1
-                self.best = {name: one.detach().clone() for name, one in self.network.state_dict().items()}
+                self.kept = {now.epoch + 1: self._weights()}
+        if self.plan.verdict is not None and self.plan.verdict.known() in (None, now.epoch + 1):
+            self.kept[now.epoch + 1] = self._weights()
         self._tell(began, value)
         now.epoch, now.step, now.loss, now.questions = now.epoch + 1, 0, 0.0, 0
         if self.plan.folder is not None:
@@ -177,9 +182,23 @@ class Course:
         found = self.factors(exam.past, exam.users)
         return float(ndcg(judge(top_lists(found, K, exam.exclude, exam.candidates), exam.relevant), K).mean())
 
-    def _has_stalled(self) -> bool:
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: one.detach().clone() for name, one in self.network.state_dict().items()}
+
+    def _is_over(self) -> bool:
+        """Whether no better epoch is to be expected: of this course, or of the one whose verdict counts."""
         now = self.standing
+        if self.plan.verdict is not None:
+            best = self.plan.verdict.known()
+            return best is not None and now.epoch >= best
         return self.plan.validation is not None and now.epoch - now.best_epoch >= self.training.patience
+
+    def _go_back(self, epoch: int) -> None:
+        """Be as after an epoch, whatever came after it."""
+        now = self.standing
+        self.network.load_state_dict(self.kept[epoch])
+        curves = {name: values[:epoch] for name, values in now.curves.items()}
+        self.standing = Standing(epochs=now.epochs, epoch=epoch, best_epoch=epoch, curves=curves)
 
     def _questions(self, passages: IntArray) -> int:
         starts = self.lessons.passages.question_start
@@ -197,46 +216,13 @@ class Course:
     def _keep(self, folder: Path) -> None:
         if processes.rank() == 0:
             about = {"digest": self.digest, "standing": vars(self.standing)}
-            checkpoint.write(folder, self.network, self.adam, self.best, about)
+            checkpoint.write(folder, self.network, self.adam, self.kept, about)
 
     def _resume(self, folder: Path) -> None:
         found = checkpoint.read(folder, self.network, self.adam, self.digest)
         if found is not None:
-            about, self.best = found
+            about, self.kept = found
             self.standing = Standing(**about["standing"])
-
-
-def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; only matrices decay, and encoders that learn have a rate of their own."""
-    rates = (training.learning_rate, network.config.end_to_end.learning_rate)
-    groups: list[dict[str, Any]] = []
-    for weights, highest in zip(parts_of(network), rates, strict=True):
-        for is_matrix, decay in ((True, training.weight_decay), (False, 0.0)):
-            some = [weight for weight in weights if (weight.ndim > 1) == is_matrix]
-            if some:
-                groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})
-    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.98))
-
-
-def parts_of(network: FusionNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The weights of the recommender, and those of the encoders that learn with it."""
-    encoders = list(network.live.parameters()) if network.live is not None else []
-    theirs = {id(weight) for weight in encoders}
-    own = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in theirs]
-    return own, [weight for weight in encoders if weight.requires_grad]
-
-
-def steps_of(passages: int, training: TrainingConfig) -> int:
-    """Steps of an epoch: as many as the batch's size asks for, but not too few in a small shop."""
-    return max(-(-passages // training.batch), min(training.least_steps, passages // LEAST_BATCH))
-
-
-def rate(step: int, steps: int, warm_up: float) -> float:
-    """The share of the highest learning rate: up in a line, then down along half a cosine to a twentieth."""
-    warm = max(1, round(warm_up * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
 def digest_of_dataset(data: Dataset) -> str:

@@ -12,13 +12,15 @@ from torch import Tensor
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.recommender.inputs import Asked, Items, asked_of, items_of
-from models.recommender.moments import moments_of
+from models.recommender.moments import WIDTH, moments_of
 from models.recommender.reading import Passages, Reader, cut, ranges
 from models.recommender.signature import Signature
 from models.recommender.stories import DAY, Questions, questions, tell
 from models.recommender.users import Reading
 from models.training.errors import TrainingError
 
+KEPT_FLOATS = 50_000_000
+"""What is true of all phones on all days is kept up to this size, 200 MB."""
 PROPOSAL_POWER = 0.75
 """Negatives are drawn by popularity to this power (Mikolov et al., 2013)."""
 
@@ -32,7 +34,7 @@ class Batch:
         columns: `(c,)` the phones that take part, ascending.
         log_inclusion: `(c,)` logarithm of the chance that each takes part, or None where all do.
         moments: `(days, c, WIDTH)` what is true of the phones on the days asked for.
-        day: `(n,)` each question's row in `moments`.
+        day: `(n,)` each question's row in `moments`, ascending.
         barred: `(n, c) bool` phones that could not be chosen: not on sale yet, or owned.
         question, answer, weight: `(answers,)` row, column and weight of what was chosen.
         asked_of, shown, opened: `(shown,)` row and column of what was shown, and whether it was opened.
@@ -79,6 +81,10 @@ class Lessons:
             self.reader.stories, self.questions.user, self.questions.at, config.history, stride
         )
         self._moments = moments_of(data)
+        self._days = np.unique(self.questions.at)
+        floats = len(self._days) * len(data.catalogue) * WIDTH
+        # of a small shop once for all, not in every step
+        self._table = self._moments.at(self._days) if floats <= KEPT_FLOATS else None
         chosen = np.bincount(self.questions.answer, minlength=len(data.catalogue))
         self._share = chosen / chosen.sum()
         proposal = (chosen + 1.0) ** PROPOSAL_POWER
@@ -100,7 +106,7 @@ class Lessons:
             reading=reading._replace(tokens=tokens),
             columns=torch.from_numpy(columns),
             log_inclusion=log_inclusion,
-            moments=torch.from_numpy(self._moments.at(days, columns)),
+            moments=torch.from_numpy(self._true_of(days, columns)),
             day=torch.from_numpy(day),
             barred=torch.from_numpy(barred),
             question=torch.from_numpy(question),
@@ -110,6 +116,12 @@ class Lessons:
             shown=torch.from_numpy(np.searchsorted(columns, asked.shown[shown])),
             opened=torch.from_numpy(asked.opened[shown]),
         )
+
+    def _true_of(self, days: IntArray, columns: IntArray) -> FloatArray:
+        """`(days, columns, WIDTH)`: what is true of phones on some of the questions' days."""
+        if self._table is None or len(columns) < self._table.shape[1]:
+            return self._moments.at(days, columns)
+        return self._table[np.searchsorted(self._days, days)]
 
     def totals(self, passages: IntArray) -> tuple[float, float]:
         """The weight of all answers of some passages, and how many phones shown were opened."""

@@ -32,7 +32,7 @@ def losses(
     """
     phones = network.phones(items)
     wishes = network.wishes(batch.reading, asked, phones)
-    scores = network.scores(wishes, phones, batch.moments[batch.day]).float()  # (n, c)
+    scores = network.scores(wishes, phones, batch.moments, batch.day).float()  # (n, c)
     possible = scores.masked_fill(batch.barred, -torch.inf)
     if batch.log_inclusion is not None:
         possible = possible - batch.log_inclusion

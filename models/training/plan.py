@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from models.evaluation.split import Exam
 
@@ -42,6 +43,33 @@ def unwatched(progress: Progress) -> None:
     """Progress that nobody sees."""
 
 
+class Verdict(Protocol):
+    """Another course's word on which epoch is the best."""
+
+    def known(self) -> int | None:
+        """The best epoch, None while that is undecided."""
+        ...
+
+    def final(self) -> int:
+        """The best epoch, as soon as it is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The verdict of a course that is over."""
+
+    epoch: int
+
+    def known(self) -> int:
+        """As `Verdict.known`."""
+        return self.epoch
+
+    def final(self) -> int:
+        """As `Verdict.final`."""
+        return self.epoch
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a course is run.
@@ -49,12 +77,14 @@ class Plan:
     Args:
         validation: Exam whose NDCG decides when to stop and which epoch's weights are kept; without it all epochs
             are run and the last weights kept.
-        epochs: At most this many; the configured number unless told.
+        verdict: Or whose word decides both. The course goes the same way as that other one, as far as its best epoch.
+        epochs: At most this many; the configured number unless told. The learning rate falls until the last of them.
         folder: For checkpoints; none are written without it.
         watch: Is told of every step.
     """
 
     validation: Exam | None = None
+    verdict: Verdict | None = None
     epochs: int | None = None
     folder: Path | None = None
     watch: Watcher = unwatched
@@ -62,8 +92,9 @@ class Plan:
 
 @dataclass
 class Standing:
-    """What changes during a course and is no tensor."""
+    """What changes during a course and is no tensor; `epochs` is the plan's."""
 
+    epochs: int = 0
     epoch: int = 0
     step: int = 0
     loss: float = 0.0

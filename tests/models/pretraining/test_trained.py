@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from models.encoders.bilstm import BiLstmAudio, save_bilstm
+from models.encoders.bilstm import BiLstmAudio, bands_of, save_bilstm
 from models.encoders.cnn import ShopCnn, save_shop_image
 from models.encoders.interface import EncoderError
 from models.encoders.text import HuggingFaceText
@@ -96,7 +96,7 @@ def test_the_bilstm_learns_to_put_a_phrase_where_its_text_lies(tmp_path: Path) -
     sounds, texts = spoken()
     config = AudioPretraining(hidden=16, steps=60, batch=12, learning_rate=1e-2)
     for name in ("one", "two"):
-        module, losses = pretrain_audio(sounds, texts, config, 7)
+        module, losses = pretrain_audio([bands_of(sound) for sound in sounds], texts, config, 7)
         save_bilstm(module, tmp_path / name, {"space": "x"})
     assert losses[-1] < 0.7 * losses[0]
     assert written(tmp_path / "one") == written(tmp_path / "two")

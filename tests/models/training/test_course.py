@@ -17,10 +17,10 @@ from safetensors.torch import load_file
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset
 from models.recommender import FusionRecommender
-from models.training.course import steps_of
 from models.training.errors import TrainingError
 from models.training.losses import chosen_loss, opened_loss
 from models.training.plan import Plan, Progress
+from models.training.schedule import steps_of
 from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)

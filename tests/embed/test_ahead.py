@@ -1,0 +1,78 @@
+"""A second process on a first night: the same bytes as without it, and nothing left of it when it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handpick.beside import Lost
+from handpick.embed import run
+from handpick.embed.ahead import IMAGES, SOUNDS, TEXTS, makes
+from handpick.embed.files import Files
+from handpick.embed.threads import side_by_side
+from handpick.pretrain import corpus
+from handpick.pretrain.training import Trainer
+from models.encoders.names import MINILM
+from tests.embed.conftest import FIRST, SMALL, Shop
+
+
+def made(shop: Shop) -> tuple[str, ...]:
+    night = shop.night()
+    return makes(Trainer(night, corpus.items(night), corpus.queries(night), Files(night), FIRST))
+
+
+def with_threads(home: Path, threads: int, **embed: Any) -> Shop:
+    return Shop(home, embed={**SMALL["embed"], "threads": threads, **embed})
+
+
+def test_a_first_night_gives_the_same_bytes_with_and_without_it_and_again(tmp_path: Path) -> None:
+    text = (MINILM, "shop-bert")
+    beside, alone = (with_threads(tmp_path / str(n), n, text=text) for n in (2, 1))
+    assert made(beside) == (SOUNDS, TEXTS, IMAGES) and made(alone) == ()
+    results = [run(shop.night()) for shop in (beside, alone)]
+    assert results[0].digest == results[1].digest
+    assert results[0].notes == results[1].notes and results[0].flows == results[1].flows
+    assert made(beside) == ()
+    assert run(beside.night()).digest == results[0].digest
+
+
+def test_it_makes_nothing_that_needs_the_text_encoder(tmp_path: Path) -> None:
+    image = {**SMALL["pretraining"]["image"], "objectives": ("image_views", "text_image")}
+    shop = Shop(tmp_path, pretraining={**SMALL["pretraining"], "image": image})
+    assert made(shop) == (SOUNDS,)
+
+
+def test_killed_it_stops_the_night_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    shop = with_threads(tmp_path, 2)
+    night = shop.night()
+    root = shop.settings.path(shop.settings.embed.encoders)
+    children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
+    before = set(children.read_text().split())
+
+    def kill() -> None:
+        while not (new := set(children.read_text().split()) - before):
+            time.sleep(0.01)
+        os.kill(int(new.pop()), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(Lost, match="ended by signal 9") as error:
+        run(night)
+    killer.join()
+    assert "\n" not in str(error.value)
+    assert not list(root.rglob(".tmp-*")) and not night.lake.has("embeddings/items", FIRST)
+    run(night)
+
+
+def test_pieces_side_by_side_come_in_order() -> None:
+    def slow_at_first(piece: int) -> int:
+        time.sleep(0.1 if piece == 0 else 0)
+        return piece * piece
+
+    assert list(side_by_side(slow_at_first, range(20), 2)) == [piece * piece for piece in range(20)]
