@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
+from handpick.score.products import Tile, products
 from handpick.score.quantised import Items, round_items, round_users
-from handpick.score.selection import finish, gather
+from handpick.score.selection import finish, gather, start
 from handpick.score.wanted import TopN, Wanted
 from models.data import FloatArray, IntArray
 
@@ -24,16 +26,27 @@ def by_integers(
     """Fill `best` by 8-bit products of the items that are there, blocks of users side by side in threads."""
     rounded = round_items(items[there], users)
     rounded = rounded._replace(order=there[rounded.order].astype(np.int32))
-    tile = min(TILE_ITEMS, len(there))
-    block = max(1, tile_bytes // (4 * tile))
-    starts = range(0, len(users), block)
+    width = min(TILE_ITEMS, len(there))
+    tiles = [_tile(rounded, begin, begin + width) for begin in range(0, len(there), width)]
+    place = np.full(len(items), len(items), np.int32)
+    place[rounded.order] = np.arange(len(there), dtype=np.int32)
+    first = np.where(wanted.allowed[:, rounded.order[:width]], 0, -np.inf).astype(np.float32)
+    block = max(1, tile_bytes // (4 * width))
+    blocks = range(0, len(users), block)
 
-    def fill(start: int) -> None:
-        rows = slice(start, min(start + block, len(users)))
-        _fill_block(users, items, rounded, wanted, best, rows, tile)
+    def fill(begin: int) -> None:
+        rows = slice(begin, min(begin + block, len(users)))
+        _fill_block(users, items, rounded, tiles, (first, place), wanted, best, rows)
 
-    with _threads(len(starts)) as pool:
-        list(pool.map(fill, starts))
+    with _threads(len(blocks)) as pool:
+        list(pool.map(fill, blocks))
+
+
+def _tile(rounded: Items, begin: int, end: int) -> tuple[Tile, FloatArray]:
+    """Some items ready for multiplying, and the errors and lengths of their bounds."""
+    step, *bounds = rounded.bounds[:, begin:end]
+    tile = Tile(rounded.codes[begin:end], step)
+    return tile, np.stack(bounds)  # compiled loops are fast on dense rows alone
 
 
 @contextmanager
@@ -50,14 +63,18 @@ def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def _fill_block(
-    users: FloatArray, items: FloatArray, rounded: Items, wanted: Wanted, best: TopN, rows: slice, tile: int
+    users: FloatArray,
+    items: FloatArray,
+    rounded: Items,
+    tiles: list[tuple[Tile, FloatArray]],
+    starting: tuple[FloatArray, NDArray[np.int32]],
+    wanted: Wanted,
+    best: TopN,
+    rows: slice,
 ) -> None:
     """The lists of one block of users, one tile of items at a time."""
-    import torch
-
     mine = users[rows]
     codes, bounds = round_users(mine, rounded)
-    left, right = torch.from_numpy(codes), torch.from_numpy(rounded.codes)
     size = max(4 * wanted.n, wanted.n + 64)
     buffer = (
         np.empty((len(mine), size), np.int32),
@@ -68,21 +85,13 @@ def _fill_block(
     )
     barred = wanted.barred[rows]
     masks = (wanted.allowed, wanted.kind[rows], barred.indptr, barred.indices)
-    for start in range(0, len(right), tile):
-        part = slice(start, start + tile)
-        item_bounds = np.ascontiguousarray(
-            rounded.bounds[:, part]
-        )  # compiled loops are fast on dense rows alone
-        approximate = torch._int_mm(left, right[part].T).numpy()
-        gather(
-            approximate,
-            rounded.order[part],
-            item_bounds,
-            bounds,
-            wanted.n,
-            buffer,
-            masks,
-            mine,
-            items,
-        )
+    begin = 0
+    for tile, item_bounds in tiles:
+        approximate = products(codes, tile)
+        if not begin:
+            start(approximate, item_bounds, bounds, wanted.n, buffer, masks, *starting)
+        columns = rounded.order[begin : begin + tile.width]
+        gather(approximate, columns, item_bounds, bounds, wanted.n, buffer, masks, mine, items)
+        begin += tile.width
+        del approximate  # so that the next tile lies where this one did, in the processor's cache
     finish(wanted.n, buffer, mine, items, best.items[rows], best.scores[rows])

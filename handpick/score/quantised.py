@@ -1,18 +1,17 @@
 """The first pass of the exact top-N: inner products of vectors rounded to 8 bits, with a bound on what rounding did.
 
 With û, î the rounded vectors, `|u·i − û·î| = |u·(i−î) + (u−û)·î| ≤ |u| |i−î| + |u−û| |î|` (Cauchy and Schwarz). All
-four lengths are known for each vector, and û·î is computed without error in int32.
+four lengths are known for each vector, and û·î is computed without error in int32 (`products`).
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.score.selection import MOST, round_rows
+from handpick.score.selection import round_rows
 from models.data import FloatArray
 
 Floats = NDArray[np.float64]
@@ -78,17 +77,3 @@ def _balance(users: FloatArray, items: FloatArray) -> Floats:
     is_used = (sizes[0] > 0) & (sizes[1] > 0)
     ratio = np.where(is_used, sizes[0], 1.0) / np.where(is_used, sizes[1], 1.0)
     return np.exp2(np.rint(np.log2(ratio) / 2))
-
-
-@cache
-def is_exact(dim: int) -> bool:
-    """Whether this machine's 8-bit matrix product is exact for vectors of this length.
-
-    Processors without 32-bit accumulation of 8-bit products saturate on large values, so the largest are tried.
-    """
-    import torch
-
-    signs = np.where(np.arange(4)[:, None] & (1 << (np.arange(dim) % 2)), -MOST, MOST)
-    left = torch.from_numpy(signs.astype(np.int8))
-    found = torch._int_mm(left, left.T).numpy()  # torch has no public name for it
-    return bool((found == signs.astype(np.int64) @ signs.T.astype(np.int64)).all())

@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-CHUNK = 64
+CHUNK = 128
 MOST = 127
 """The largest code."""
 
@@ -124,6 +124,53 @@ def _chunk_maxima(values: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def start(
+    approximate: Any,
+    item_bounds: Any,
+    user_bounds: Any,
+    n: Any,
+    buffer: Any,
+    barred: Any,
+    allowed: Any,
+    place: Any,
+) -> None:
+    """Give each user a threshold from the first tile, so that few of its items become candidates.
+
+    Of the largest values of groups of columns the n-th highest is reached by n different items. Values of items that a
+    user may not have are overwritten with minus infinity.
+
+    Args:
+        approximate: As for `gather`, and so are the bounds, the candidates and what is barred.
+        allowed: `(kinds, tile)` zero, or minus infinity for an item that may not be had.
+        place: `(items,)` the column of each item among all tiles.
+    """
+    errors, lengths = item_bounds
+    threshold, (_, kind, own_start, own) = buffer[4], barred
+    width = approximate.shape[1]
+    groups = 16
+    while groups < 3 * n:
+        groups *= 2
+    if groups > width:
+        return
+    most_error, most_length = errors.max(), lengths.max()
+    largest = np.empty(groups, np.float32)
+    for row in range(len(approximate)):
+        values, mask = approximate[row], allowed[kind[row]]
+        for at in range(width):
+            values[at] += mask[at]
+        for at in range(own_start[row], own_start[row + 1]):
+            if place[own[at]] < width:
+                values[place[own[at]]] = -np.inf
+        largest[:] = values[:groups]
+        for begin in range(groups, width - groups + 1, groups):
+            part = values[begin : begin + groups]
+            for at in range(groups):
+                largest[at] = part[at] if part[at] > largest[at] else largest[at]
+        widest = user_bounds[0, row] * most_error + user_bounds[1, row] * most_length + user_bounds[2, row]
+        threshold[row] = np.partition(largest, groups - n)[groups - n] - widest
+
+
+@numba.njit(cache=True, nogil=True)
 def gather(
     approximate: Any,
     columns: Any,
@@ -138,14 +185,14 @@ def gather(
     """Look through one tile of approximate scores for candidates.
 
     Args:
-        approximate: `(users, tile) int32` inner products of the quantised vectors.
+        approximate: `(users, tile) float32` inner products of the quantised vectors, in units of the user's step.
         columns: `(tile,)` index of each column's item.
-        item_bounds: `(3, tile) float32`: step, error and length of each item.
+        item_bounds: `(2, tile) float32`: error and length of each item.
         user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is added.
         buffer: Candidates, see `Buffer`.
         barred: `(kinds, items)` allowed, `(users,)` kind, and the users' own barred columns as CSR.
     """
-    steps, errors, lengths = item_bounds
+    errors, lengths = item_bounds
     ids, upper, lower, count, threshold = buffer
     allowed, kind, own_start, own = barred
     width = 1
@@ -161,15 +208,15 @@ def gather(
             end = min(start + CHUNK, len(columns))
             widest = by_error * most_error[chunk] + by_length * most_length[chunk] + more
             if end - start == CHUNK:
-                least, part, part_steps = threshold[row] - widest, values[start:end], steps[start:end]
+                least, part = threshold[row] - widest, values[start:end]
                 hits = np.int32(0)
                 for at in range(CHUNK):  # a fixed length, and or-ing integers, are what compilers make wide
-                    hits |= np.int32(np.float32(part[at]) * part_steps[at] >= least)
+                    hits |= np.int32(part[at] >= least)
                 if not hits:
                     continue
             for at in range(start, end):
                 bound = by_error * errors[at] + by_length * lengths[at] + more
-                value = np.float32(values[at]) * steps[at]
+                value = values[at]
                 if not value + bound >= threshold[row] or is_barred(
                     columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1]
                 ):

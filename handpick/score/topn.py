@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from handpick.score import floats, fused, integers
-from handpick.score.quantised import is_exact
+from handpick.score.products import is_exact
 from handpick.score.selection import exact_pairs
 from handpick.score.wanted import TopN, Wanted
 from models.data import BoolArray, FloatArray, IntArray

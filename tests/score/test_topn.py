@@ -105,6 +105,16 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
     assert same(found, expected)
 
 
+@pytest.mark.parametrize("n", [1, 20, 100])
+def test_more_items_than_one_tile_and_users_with_most_of_them_barred(n: int) -> None:
+    factors, barred = example(n, 12, 4_500, 16)
+    most = sparse.vstack([barred[:8], sparse.random(4, 4_500, 0.995, format="csr", random_state=2)], "csr")
+    factors.users[3] = 0
+    allowed = np.random.default_rng(n).random(4_500) < 0.9
+    found = top_n(factors, n, exclude=most, allowed=allowed)
+    assert same(found, brute_force(factors, n, most, allowed))
+
+
 def test_kinds_of_users_may_have_different_items() -> None:
     factors, barred = example(3, 50, 120, 8)
     kind = np.arange(50) % 3

@@ -1,0 +1,68 @@
+"""Matrix products of 8-bit vectors by oneDNN, as torch's quantised layers call it: one side packed once, scaled as it goes.
+
+The sums are exact in 32 bits; each is then multiplied by its item's step in float32, which rounds once or twice.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handpick.score.selection import MOST
+from models.data import FloatArray
+
+ZERO = 128
+"""The left side is taken without signs, with this much added."""
+
+Codes = NDArray[np.int8]
+
+
+class Tile:
+    """The right side of a product, packed for this processor.
+
+    Args:
+        codes: `(items, d) int8`.
+        steps: `(items,) float32` that each item's sums are multiplied by.
+    """
+
+    def __init__(self, codes: Codes, steps: FloatArray) -> None:
+        import torch
+
+        self.width = len(codes)
+        self.packed = torch.ops.onednn.qlinear_prepack(torch.from_numpy(codes), None)
+        self.steps = torch.from_numpy(np.ascontiguousarray(steps))
+        self.zeros = torch.zeros(self.width, dtype=torch.int32)
+
+
+def products(codes: Codes, tile: Tile) -> FloatArray:
+    """`(users, items) float32`: the inner product of each pair of codes, times the item's step.
+
+    Args:
+        codes: `(users, d) int8`, none of them -128.
+        tile: The items.
+    """
+    import torch
+
+    left = torch.from_numpy(codes.view(np.uint8) + np.uint8(ZERO))
+    found: FloatArray = torch.ops.onednn.qlinear_pointwise(
+        left, 1.0, ZERO, tile.packed, tile.steps, tile.zeros, None, 1.0, 0, torch.float32, "none", [], ""
+    ).numpy()
+    return found
+
+
+@cache
+def is_exact(dim: int) -> bool:
+    """Whether this machine multiplies 8-bit vectors of this length without error.
+
+    Processors without 32-bit accumulation of 8-bit products saturate on large values, so the largest are tried; builds of
+    torch without oneDNN have no such product at all.
+    """
+    signs = np.where(np.arange(4)[:, None] & (1 << (np.arange(dim) % 2)), -MOST, MOST).astype(np.int8)
+    try:
+        found = products(signs, Tile(signs, np.ones(4, np.float32)))
+    except (AttributeError, RuntimeError, NotImplementedError):
+        return False
+    wide = signs.astype(np.int64)
+    return bool((found == (wide @ wide.T).astype(np.float32)).all())
