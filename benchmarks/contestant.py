@@ -34,6 +34,11 @@ def main(split: str, member: str) -> None:
     if member in FILTERS:
         fitted = began
         lists = filters.lists(known, FILTERS[member], np.arange(known.shape[0]))
+    elif member == "two_stage":
+        data = dataset(train, *known.shape)
+        made = filters.hybrid().fit(data, SEED)
+        fitted = time.perf_counter()
+        lists = made.top_n(data, np.arange(known.shape[0]), K)
     else:
         lists, fitted = _member(member, train, known, LARGE if split == "gowalla" else {})
     ended = time.perf_counter()

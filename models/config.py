@@ -190,6 +190,24 @@ class GraphFilterConfig(MemberConfig):
 
     frequencies: int = Field(32, ge=1, description="Lowest graph frequencies that pass.")
     low_pass: float = Field(0.3, ge=0, description="Weight of the low-pass part.")
+    neighbours: float = Field(1.0, ge=0, description="Weight of the neighbours' part.")
+    degree: float = Field(
+        0.5, ge=0, description="Power of users' and phones' degrees in the matrix whose frequencies pass."
+    )
+    between_degree: float = Field(
+        1.0, ge=0, description="Neighbours' part: power of the degree of the users between two phones."
+    )
+    from_degree: float = Field(
+        0.5, ge=0, description="Neighbours' part: power of the degree of the phone that was liked."
+    )
+    to_degree: float = Field(
+        0.5, ge=0, description="Neighbours' part: power of the degree of the phone that is scored."
+    )
+    is_exact: bool = Field(
+        False,
+        description="Keep the filter itself beside its approximation of width `rank`: scores are exact then. "
+        "About `12 * pairs + 8 * phones * frequencies` bytes.",
+    )
 
 
 class MultVaeConfig(MemberConfig):
@@ -225,8 +243,14 @@ class ConcatConfig(MemberConfig):
 
 
 class StackedConfig(Config):
-    """The LambdaMART ranker over the members' scores."""
+    """The ranker of trees over the members' scores."""
 
+    objective: Literal["lambdarank", "binary"] = Field(
+        "lambdarank",
+        description="What the trees learn: the order of a list (LambdaMART), or whether each is chosen.",
+    )
+    threads: int = Field(1, ge=1, description="CPU threads; they do not change the trees.")
+    least_rows: int = Field(40, ge=1, description="Candidates in a leaf at least.")
     trees: int = Field(80, ge=1, description="Boosting rounds.")
     leaves: int = Field(15, ge=2, description="Leaves a tree.")
     learning_rate: float = Field(0.08, gt=0, description="Shrinkage of each tree.")

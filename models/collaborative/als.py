@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from models.collaborative.base import Arrays, Member
 from models.config import AlsConfig
-from models.data import Dataset, IntArray
+from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
 
@@ -38,6 +38,10 @@ class Als(Member):
                 model.item_factors = items
                 vectors[known] = model.recalculate_user(np.arange(len(known)), history[known])
         return Factors(vectors, items)
+
+    def known_item_vectors(self) -> FloatArray:
+        """The items' factors."""
+        return self.array("items")
 
     def _library(self, seed: int) -> Any:
         from implicit.cpu.als import AlternatingLeastSquares

@@ -19,6 +19,8 @@ from models.interface import Factors
 DAY = 86_400
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
 """Of `low_rank`: directions beyond those wanted, and rounds that turn them towards the largest singular vectors."""
+LANCZOS = 128
+"""Singular vectors up to which they are sought one by one."""
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -84,11 +86,25 @@ def low_rank(
     return left.astype(np.float32), (right * signs).astype(np.float32)
 
 
-def leading_directions(matrix: sparse.csr_matrix | LinearOperator, rank: int, seed: int) -> FloatArray:
-    """`(columns, rank)`: the matrix's first right singular vectors."""
+def leading_directions(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
+    """`(columns, rank)`: the matrix's first right singular vectors; above `LANCZOS` of them close to that."""
+    if rank > LANCZOS:
+        return _subspace(matrix.astype(np.float32), rank, seed)
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
     _, values, right = svds(matrix, k=min(rank, min(matrix.shape) - 1), v0=start)
     return np.ascontiguousarray(right[np.argsort(-values)].T, np.float32)
+
+
+def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
+    """As `leading_directions`, by subspace iteration (see `low_rank`); `8 * columns * rank` bytes and as much again."""
+    width = min(rank + OVERSAMPLING, *matrix.shape)
+    turned = matrix.T.tocsr()
+    basis: FloatArray = np.random.default_rng(seed).standard_normal((matrix.shape[1], width), np.float32)
+    for _ in range(POWER_ITERATIONS):
+        basis = np.linalg.qr(turned @ (matrix @ basis))[0]
+    image = matrix @ basis
+    vectors = np.linalg.eigh(image.T @ image)[1][:, ::-1]
+    return np.ascontiguousarray(basis @ vectors[:, :rank], np.float32)
 
 
 class Member:
@@ -123,6 +139,7 @@ class Member:
         A phone that nobody has liked yet is not known: it scores 0 rather than whatever a model starts from.
         """
         liked = np.unique(data.interactions.positive().item)
+        self.__dict__.pop("_kept", None)  # what some members derive from arrays learned before
         self.item_ids = data.catalogue.item_ids[liked]
         self.arrays = self.learn(data, seed)
         return self
@@ -143,6 +160,23 @@ class Member:
         """`(len(users), n)`: each user's best items, best first, equal scores by id."""
         scores = self.score(data, users)
         return np.argsort(-scores, axis=1, kind="stable")[:, :n].astype(np.int64)
+
+    def known_item_vectors(self) -> FloatArray:
+        """`(len(self.item_ids), d)`: vectors whose cosine tells how alike items are to those who like them."""
+        raise NotImplementedError
+
+    def item_vectors(self, data: Dataset) -> FloatArray:
+        """`(items, d)`: those vectors for the data's catalogue, 0 for items that are not known."""
+        place = positions(self.item_ids, data.catalogue.item_ids)
+        known = self.known_item_vectors()
+        return np.where((place >= 0)[:, None], known[np.maximum(place, 0)], np.float32(0))
+
+    def spread(self, known: FloatArray, data: Dataset) -> FloatArray:
+        """`(users, items)`: scores of `self.item_ids` as scores of the data's catalogue, 0 for what is not known."""
+        place = positions(self.item_ids, data.catalogue.item_ids)
+        if np.array_equal(place, np.arange(known.shape[1])):
+            return known
+        return np.where(place >= 0, known[:, np.maximum(place, 0)], np.float32(0))
 
     def history(self, data: Dataset, users: IntArray) -> sparse.csr_matrix:
         """What these users did with the known items, by the member's own time decay."""

@@ -2,57 +2,144 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from models.collaborative.base import leading_directions
+from models.collaborative.base import Arrays, leading_directions
 from models.collaborative.item_item import ItemItem
 from models.config import GraphFilterConfig
-from models.data import Dataset
+from models.data import Dataset, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 BLOCK = 16_384
 """Users whose neighbours are summed at once."""
 
 
+class Parts(NamedTuple):
+    """The filter `towards' @ onwards + left @ right'`.
+
+    Args:
+        towards: `(users, items)` from what was liked to the users between.
+        onwards: `(users, items)` from them to what is scored.
+        left, right: `(items, frequencies)`.
+    """
+
+    towards: sparse.csr_matrix
+    onwards: sparse.csr_matrix
+    left: NDArray[np.floating]
+    right: NDArray[np.floating]
+
+
 class GraphFilter(ItemItem):
-    """`W = R~' R~ + α D^-1/2 V V' D^1/2`, `R~ = D_u^-1/2 R D^-1/2` (Shen et al., GF-CF, CIKM 2021, eq. 12)."""
+    """`W = R~' R~ + α D^-1/2 V V' D^1/2`, `R~ = D_u^-1/2 R D^-1/2` (Shen et al., GF-CF, CIKM 2021, eq. 12).
+
+    The exponents are settings. `V` are the lowest graph frequencies: leading right singular vectors of the
+    degree-normalised matrix.
+    """
 
     settings_class = GraphFilterConfig
     config: GraphFilterConfig
 
+    def learn(self, data: Dataset, seed: int) -> Arrays:
+        """The item-item matrix, or, where scores are to be exact, the filter's parts."""
+        if not self.config.is_exact:
+            return super().learn(data, seed)
+        history = self.history(data, np.arange(len(data.users)))
+        left, right = self._low_pass(history, seed)
+        return {
+            "data": history.data,
+            "indices": history.indices,
+            "indptr": history.indptr,
+            "low_left": left.astype(np.float32),
+            "low_right": right.astype(np.float32),
+        }
+
     def weights(self, data: Dataset, seed: int) -> LinearOperator:
         """`W` without its diagonal, to multiply with."""
         history = self.history(data, np.arange(len(data.users))).astype(np.float64)
-        user_degree = np.maximum(np.asarray(history.sum(axis=1)).ravel(), 1e-6)
-        item_degree = np.maximum(np.asarray(history.sum(axis=0)).ravel(), 1e-6)
-        adjacency = (sparse.diags(user_degree**-0.5) @ history @ sparse.diags(item_degree**-0.5)).tocsr()
-        passed = leading_directions(adjacency, self.config.frequencies, seed).astype(np.float64)
-        low = self.config.low_pass * passed * (item_degree**-0.5)[:, None]
-        return Filter(adjacency, low, passed * (item_degree**0.5)[:, None])
+        return Filter(Parts(*self._neighbours(history), *self._low_pass(history, seed)))
+
+    def score(self, data: Dataset, users: IntArray) -> FloatArray:
+        """`(len(users), items) float32`; exact where the filter's parts were kept."""
+        if "low_left" not in self.arrays:
+            return super().score(data, users)
+        parts, diagonal = self._kept
+        history = self.history(data, users)
+        known = np.zeros((len(users), len(self.item_ids)), np.float32)
+        if self.config.neighbours:
+            known += ((history @ parts.towards.T.tocsr()) @ parts.onwards).toarray()
+        if parts.left.shape[1]:
+            known += np.asarray(history @ parts.left, np.float32) @ parts.right.T
+        known -= (history @ sparse.diags(diagonal)).toarray()
+        return self.spread(known, data)
+
+    def known_item_vectors(self) -> FloatArray:
+        """The items in the directions that pass; only where the filter's parts were kept."""
+        return self.array("low_right")
+
+    @cached_property
+    def _kept(self) -> tuple[Parts, FloatArray]:
+        indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
+        shape = (len(indptr) - 1, len(self.item_ids))
+        history: sparse.csr_matrix = sparse.csr_matrix((self.array("data"), indices, indptr), shape=shape)
+        parts = Parts(*self._neighbours(history), self.array("low_left"), self.array("low_right"))
+        return parts, _diagonal(parts).astype(np.float32)
+
+    def _neighbours(self, history: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        user_degree, item_degree = _degrees(history)
+        towards = history @ sparse.diags(item_degree**-self.config.from_degree)
+        between = sparse.diags(self.config.neighbours * user_degree**-self.config.between_degree)
+        onwards = between @ history @ sparse.diags(item_degree**-self.config.to_degree)
+        return towards.tocsr().astype(history.dtype), onwards.tocsr().astype(history.dtype)
+
+    def _low_pass(self, history: sparse.csr_matrix, seed: int) -> tuple[Doubles, Doubles]:
+        user_degree, item_degree = _degrees(history)
+        power = self.config.degree
+        if not self.config.low_pass:
+            return np.zeros((len(item_degree), 0)), np.zeros((len(item_degree), 0))
+        adjacency = (sparse.diags(user_degree**-power) @ history @ sparse.diags(item_degree**-power)).tocsr()
+        passed = leading_directions(adjacency.astype(history.dtype), self.config.frequencies, seed)
+        left = self.config.low_pass * passed * (item_degree**-power)[:, None]
+        return left, passed * (item_degree**power)[:, None]
 
 
 class Filter(LinearOperator):
-    """`A'A + left right' - diagonal`, of which only products are made: `8 * BLOCK` bytes a column at a time."""
+    """The filter without its diagonal, of which only products are made: `8 * BLOCK` bytes a column at a time."""
 
-    def __init__(self, adjacency: sparse.csr_matrix, left: Doubles, right: Doubles) -> None:
-        items = adjacency.shape[1]
+    def __init__(self, parts: Parts) -> None:
+        items = parts.left.shape[0]
         super().__init__(np.dtype(np.float64), (items, items))  # type: ignore[call-arg]
-        self.adjacency, self.left, self.right = adjacency, left, right
-        squares = np.asarray(adjacency.multiply(adjacency).sum(axis=0)).ravel()
-        self.diagonal = squares + (left * right).sum(axis=1)
+        self.parts, self.diagonal = parts, _diagonal(parts)
 
     def _matmat(self, x: Doubles) -> Doubles:
-        return self._neighbours(x) + self.left @ (self.right.T @ x) - self.diagonal[:, None] * x
+        towards, onwards, left, right = self.parts
+        return _through(towards, onwards, x) + left @ (right.T @ x) - self.diagonal[:, None] * x
 
     def _rmatmat(self, x: Doubles) -> Doubles:
-        return self._neighbours(x) + self.right @ (self.left.T @ x) - self.diagonal[:, None] * x
+        towards, onwards, left, right = self.parts
+        return _through(onwards, towards, x) + right @ (left.T @ x) - self.diagonal[:, None] * x
 
-    def _neighbours(self, x: Doubles) -> Doubles:
-        total = np.zeros_like(x)
-        for start in range(0, self.adjacency.shape[0], BLOCK):
-            rows = self.adjacency[start : start + BLOCK]
-            total += rows.T @ (rows @ x)
-        return total
+
+def _degrees(history: sparse.csr_matrix) -> tuple[Doubles, Doubles]:
+    """Of users and items."""
+    users, items = (np.asarray(history.sum(axis=axis), np.float64).ravel() for axis in (1, 0))
+    return np.maximum(users, 1e-6), np.maximum(items, 1e-6)
+
+
+def _diagonal(parts: Parts) -> Doubles:
+    products = np.asarray(parts.towards.multiply(parts.onwards).sum(axis=0), np.float64).ravel()
+    return np.asarray(products + (parts.left * parts.right).sum(axis=1))
+
+
+def _through(back: sparse.csr_matrix, forth: sparse.csr_matrix, x: Doubles) -> Doubles:
+    """`back' @ (forth @ x)`, a block of users at a time."""
+    total = np.zeros_like(x)
+    for start in range(0, back.shape[0], BLOCK):
+        rows = slice(start, start + BLOCK)
+        total += back[rows].T @ (forth[rows] @ x)
+    return total

@@ -39,6 +39,16 @@ def standardised(factors: Factors) -> Factors:
     return Factors(users, np.hstack([factors.items, is_known[:, None]]).astype(np.float32))
 
 
+def standardised_scores(scores: FloatArray) -> FloatArray:
+    """The scores, changed in place, with mean 0 and standard deviation 1 for each user; 0 where they are all alike."""
+    mean = scores.mean(axis=1, keepdims=True)
+    scores -= mean
+    spread = np.sqrt(np.einsum("ui,ui->u", scores, scores) / max(scores.shape[1], 1))[:, None]
+    has_opinion = spread > FLAT * np.maximum(np.abs(mean), 1e-12)
+    scores *= np.where(has_opinion, 1 / np.maximum(spread, 1e-30), 0).astype(np.float32)
+    return scores
+
+
 def scores_of(factors: Factors) -> FloatArray:
     """`(users, items) float32`."""
     return factors.users @ factors.items.T

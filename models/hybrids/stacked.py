@@ -1,4 +1,4 @@
-"""The stacked ranker: LambdaMART over the members' scores."""
+"""The stacked ranker: trees over the members' scores, by LambdaMART or by the chance of each candidate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Stacked:
     """Re-ranks candidate lists by gradient-boosted trees on what every member says of them.
 
     Burges, "From RankNet to LambdaRank to LambdaMART", 2010; by LightGBM. Features of a candidate are the members'
-    standardised scores, its place on the candidate list, and per-user and per-item columns given by the caller.
+    standardised scores, its place on the candidate list, and per-user and per-item columns given by the caller. With
+    the objective `binary` the trees learn whether a candidate is chosen, and lists are in order of that chance.
     """
 
     def __init__(self, config: StackedConfig, seed: int) -> None:
@@ -41,18 +42,19 @@ class Stacked:
         data = lightgbm.Dataset(
             rows, label=labels[useful].ravel().astype(int), group=np.full(len(useful), lists.shape[1])
         )
-        parameters = {
-            "objective": "lambdarank",
-            "lambdarank_truncation_level": 25,
+        parameters: dict[str, Any] = {
+            "objective": self.config.objective,
             "num_leaves": self.config.leaves,
             "learning_rate": self.config.learning_rate,
-            "min_data_in_leaf": 40,
+            "min_data_in_leaf": self.config.least_rows,
             "lambda_l2": 5.0,
-            "num_threads": 1,
+            "num_threads": self.config.threads,
             "deterministic": True,
             "seed": self.seed,
             "verbosity": -1,
         }
+        if self.config.objective == "lambdarank":
+            parameters["lambdarank_truncation_level"] = 25
         self.booster = lightgbm.train(parameters, data, num_boost_round=self.config.trees)
         return self
 
@@ -60,9 +62,9 @@ class Stacked:
         """The candidates in the trees' order; unchanged where nothing could be learned."""
         if self.booster is None:
             return lists
-        scores = self.booster.predict(features.reshape(-1, features.shape[2]), num_threads=1).reshape(
-            lists.shape
-        )
+        scores = self.booster.predict(
+            features.reshape(-1, features.shape[2]), num_threads=self.config.threads
+        ).reshape(lists.shape)
         order = np.argsort(np.where(lists == UNSCORED, np.inf, -scores), axis=1, kind="stable")
         return np.take_along_axis(lists, order, axis=1)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import low_rank
+from models.collaborative.base import LANCZOS, leading_directions, low_rank
 from models.collaborative.graph_filter import GraphFilter
 from models.collaborative.item_item import whole
 from models.collaborative.item_neighbours import BLOCK, nearest, strongest
-from models.config import EaseConfig, FamilyConfig, UserNeighboursConfig
+from models.config import EaseConfig, FamilyConfig, GraphFilterConfig, UserNeighboursConfig
 from models.data import Dataset
 from models.family import make
 
@@ -102,3 +102,38 @@ def test_ease_says_in_one_line_that_a_catalogue_is_too_large(past: Dataset) -> N
     reason = make("ease", FamilyConfig(ease=EaseConfig(most_items=10))).too_large(past)
     assert "most_items" in reason and "\n" not in reason
     assert not make("als", FamilyConfig()).too_large(past)
+
+
+def test_exact_scores_are_those_of_the_whole_filter(data: Dataset, tmp_path: Path) -> None:
+    """With every exponent away from its default, by the formula; and read back from disk."""
+    settings = {
+        "frequencies": 7, "low_pass": 0.4, "neighbours": 0.8, "degree": 0.4,
+        "between_degree": 0.7, "from_degree": 0.6, "to_degree": 0.3,
+    }  # fmt: skip
+    users = np.arange(len(data.users))
+    whole_one = GraphFilter(GraphFilterConfig(**settings)).fit(data, seed=1)
+    exact = GraphFilter(GraphFilterConfig(**settings, is_exact=True)).fit(data, seed=1)
+    np.testing.assert_allclose(exact.score(data, users), whole_one.score(data, users), rtol=1e-3, atol=1e-4)
+    history = exact.history(data, users).toarray().astype(np.float64)
+    user, item = history.sum(1), history.sum(0)
+    kept = item > 0
+    history, item = history[:, kept], item[kept]
+    user = np.maximum(user, 1e-6)
+    adjacency = history * (user**-0.4)[:, None] * item**-0.4
+    passed = np.linalg.svd(adjacency, full_matrices=False)[2][:7].T
+    weights = 0.8 * (history * item**-0.6).T @ (history * (user**-0.7)[:, None] * item**-0.3)
+    weights += 0.4 * (passed * (item**-0.4)[:, None]) @ (passed * (item**0.4)[:, None]).T
+    np.fill_diagonal(weights, 0)
+    np.testing.assert_allclose(exact.score(data, users)[:, kept], history @ weights, rtol=1e-3, atol=1e-4)
+    exact.save(tmp_path)
+    again = GraphFilter.load(tmp_path)
+    assert np.array_equal(again.score(data, users), exact.score(data, users))
+
+
+def test_many_directions_are_close_to_the_leading_ones() -> None:
+    matrix = random_rows(400, 300, 0.1)
+    matrix = matrix @ sparse.diags(np.exp(-np.arange(300) / 25))
+    found = leading_directions(matrix.tocsr(), LANCZOS + 2, seed=0)
+    np.testing.assert_allclose(found.T @ found, np.eye(LANCZOS + 2), atol=1e-4)
+    values = np.linalg.svd(matrix.toarray(), compute_uv=False)[: LANCZOS + 2]
+    np.testing.assert_allclose(np.linalg.norm(matrix @ found, axis=0)[:60], values[:60], rtol=1e-3)

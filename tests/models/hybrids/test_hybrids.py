@@ -167,7 +167,7 @@ def test_the_stacked_ranker_improves_on_its_candidates_order(
         *candidates(validation), validation.relevant
     )
     lists, features = candidates(test)
-    again = Stacked(StackedConfig(trees=40, leaves=7), seed=1).fit(
+    again = Stacked(StackedConfig(trees=40, leaves=7, threads=2), seed=1).fit(
         *candidates(validation), validation.relevant
     )
     ranked = ranker.rerank(lists, features)
