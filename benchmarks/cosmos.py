@@ -82,6 +82,8 @@ def _bare(settings: Any) -> float:
         "--quiet",
         "build",
         *("--project-dir", folder, "--profiles-dir", folder),
+        # What else differs between two builds' command lines would make both parse the project anew, every time.
+        *("--target", settings.warehouse.target),
         *("--target-path", str(target_folder(settings)), "--log-path", str(target_folder(settings))),
         *("--exclude-resource-type", "unit_test"),
     ]
@@ -122,7 +124,7 @@ def _wait(client: Any, run: str) -> float:
                 [datetime.fromisoformat(task[key]) for task in tasks] for key in ("start_date", "end_date")
             )
             return (max(ends) - min(starts)).total_seconds()
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def _group(client: Any, run: str) -> list[dict[str, Any]]:

@@ -21,12 +21,13 @@ def who_scores(logical_date=None) -> str:
 
 @dag(schedule=timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **BY_THE_CLOCK)
 def nightly_recommendations():
+    transform = stage("transform")
     outcomes = [EmptyOperator(task_id="challenger_promoted"), EmptyOperator(task_id="champion_kept")]
     chain(
         stage("land"),
         stage("validate"),
-        stage("transform"),
-        warehouse(),
+        transform,
+        warehouse(before=transform),
         stage("embed"),
         stage("features"),
         stage("train"),

@@ -7,7 +7,6 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import TaskGroup, task
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import DbtResourceType, LoadMode
@@ -36,23 +35,19 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
         return ledger_lines(without_traceback(lambda: run_stage("model", night)))
 
 
-def warehouse() -> TaskGroup:
-    """The group. Cosmos draws it from dbt's manifest; its own operators would each start a process to watch."""
+def warehouse(before: Any) -> TaskGroup:
+    """The group. Cosmos draws it from dbt's manifest; its own operators would each start a process to watch.
+
+    Args:
+        before: The task after which dbt builds.
+    """
     manifest = parsed_manifest(SETTINGS)
-    tests = _tests_of_one_parent(json.loads(manifest.read_text()))
+    of_parent, alone = _tests(json.loads(manifest.read_text()))
 
     def watching(dag: Any, task_group: Any, task_id: str, node: Any, **_: Any) -> NodeOperator:
-        of_parent = task_id == "test" and node.resource_type != DbtResourceType.TEST
-        return NodeOperator(
-            task_id=task_id,
-            dag=dag,
-            task_group=task_group,
-            build_task_id=f"{GROUP}.{BUILD}",
-            nodes=tests[node.unique_id] if of_parent else [node.unique_id],
-            timeout=LONGEST,
-            # All begin to watch at once: dbt knows the order, and the lines between them show it.
-            trigger_rule="one_success",
-        )
+        # For a test of several parents Cosmos hands over some other node; the name says which test is meant.
+        nodes = of_parent[node.unique_id] if task_id == "test" else [alone.get(task_id, node.unique_id)]
+        return _watching(task_id, nodes, dag=dag, task_group=task_group)
 
     group = DbtTaskGroup(
         group_id=GROUP,
@@ -78,18 +73,33 @@ def warehouse() -> TaskGroup:
         ),
         operator_args={"install_deps": False},
     )
-    nodes = [one for one in group.iter_tasks() if isinstance(one, NodeOperator)]
     with group:
-        begin = EmptyOperator(task_id="begin")
-        begin >> [build(), *nodes]
+        for parent, nodes in of_parent.items():
+            if parent.startswith("source."):  # Cosmos would draw a task that asks how old the source is, too.
+                _watching("__".join(parent.split(".")[2:]) + "_test", nodes)
+        before >> [build(), *(one for one in group.iter_tasks() if isinstance(one, NodeOperator))]
     return group
 
 
-def _tests_of_one_parent(manifest: dict[str, Any]) -> dict[str, list[str]]:
-    """Tests of each node that look at nothing else; Cosmos makes one task of them."""
-    tests: dict[str, list[str]] = defaultdict(list)
+def _watching(task_id: str, nodes: list[str], **options: Any) -> NodeOperator:
+    """A task that shows how the build did with some nodes.
+
+    All begin to watch at once: dbt knows the order, and the lines between them show it.
+    """
+    watched = {"build_task_id": f"{GROUP}.{BUILD}", "nodes": nodes, "timeout": LONGEST}
+    return NodeOperator(task_id=task_id, trigger_rule="one_success", **watched, **options)
+
+
+def _tests(manifest: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """For each node the tests that look at nothing else, which share a task; and the others, by the names of their tasks."""
+    of_parent: dict[str, list[str]] = defaultdict(list)
+    alone: dict[str, str] = {}
     for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] != "test":
+            continue
         parents = node["depends_on"]["nodes"]
-        if node["resource_type"] == "test" and len(parents) == 1:
-            tests[parents[0]].append(unique_id)
-    return tests
+        if len(parents) == 1:
+            of_parent[parents[0]].append(unique_id)
+        else:
+            alone[f"{unique_id.split('.')[2]}_test"] = unique_id
+    return of_parent, alone

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from airflow.triggers.base import (
 )
 from asgiref.sync import sync_to_async
 
+from handpick.model.nodes import Outcome, is_over, outcome
+
 FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
 POLL_SECONDS = 0.5
@@ -29,7 +32,10 @@ ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
 
 class Build:
-    """What the triggers of one DAG run know together of the task that builds; asked for at most every two seconds."""
+    """What the triggers of one DAG run know together of the task that builds; asked for at most every two seconds.
+
+    It lasts as long as one of them watches: a group that is cleared begins anew.
+    """
 
     known: ClassVar[dict[tuple[str, str, str], Build]] = {}
 
@@ -37,13 +43,22 @@ class Build:
         self.dag_id, self.run_id, self.task_id = dag_id, run_id, task_id
         self.state: str | None = None
         self.folder: Path | None = None
+        self.watchers = 0
         self._asked_at = float("-inf")
         self._lock = asyncio.Lock()
 
     @classmethod
-    def of(cls, *place: str) -> Build:
+    @contextmanager
+    def of(cls, *place: str) -> Iterator[Build]:
         """The one that other triggers of the same run use."""
-        return cls.known.setdefault(place, cls(*place))  # type: ignore[arg-type]
+        build = cls.known.setdefault(place, cls(*place))  # type: ignore[arg-type]
+        build.watchers += 1
+        try:
+            yield build
+        finally:
+            build.watchers -= 1
+            if not build.watchers:
+                cls.known.pop(place, None)  # type: ignore[arg-type]
 
     async def ask(self) -> None:
         """Bring state and folder up to date, if nobody has just done so."""
@@ -55,8 +70,10 @@ class Build:
             )
             state = states.get(self.run_id, {}).get(self.task_id)
             self.state = None if state is None else str(getattr(state, "value", state))
-            # A task that was cleared keeps its XCom until it runs again.
-            self.folder = await self._told_folder() if self.state in {"running", *ENDED} else None
+            folder = await self._told_folder() if self.state in {"running", *ENDED} else None
+            if self.state == "running" and folder != self.folder and folder and is_over(folder):
+                folder = None  # A task that runs again keeps the XCom of its last try until its body begins.
+            self.folder = folder
             self._asked_at = time.monotonic()
 
     async def _told_folder(self) -> Path | None:
@@ -78,9 +95,12 @@ class NodeTrigger(BaseTrigger):
         return f"{__name__}.{type(self).__name__}", values
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        from handpick.model.nodes import Outcome, outcome
+        with Build.of(self.dag_id, str(self.task_instance.run_id), self.build_task_id) as build:
+            good = await self._all_good(build)
+        yield TaskSuccessEvent() if good else TaskFailedEvent()
 
-        build = Build.of(self.dag_id, str(self.task_instance.run_id), self.build_task_id)
+    async def _all_good(self, build: Build) -> bool:
+        """Wait for the nodes; whether the night can go on as far as they are concerned."""
         left, good = list(self.nodes), True
         while left:
             await build.ask()
@@ -95,7 +115,7 @@ class NodeTrigger(BaseTrigger):
                     good &= ended.is_good
             if left:
                 await asyncio.sleep(POLL_SECONDS)
-        yield TaskSuccessEvent() if good else TaskFailedEvent()
+        return good
 
 
 class NodeOperator(BaseOperator):

@@ -46,7 +46,7 @@ class AirflowClient:
 
     @retry(
         retry=retry_if_exception_type(HandpickError),
-        stop=stop_after_delay(90),
+        stop=stop_after_delay(150),
         wait=wait_fixed(0.5),
         reraise=True,
     )

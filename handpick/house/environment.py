@@ -92,7 +92,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "LOGGING__LOGGING_LEVEL": "INFO",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "OPENLINEAGE__TRANSPORT": _lineage(settings),

@@ -21,7 +21,7 @@ from handpick.log import console, say
 from handpick.night import STAGES
 
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 DONE = ("success", "pass", "warn", "no-op", "partial success")
+OVER = "over"
+"""File that a build leaves when it has ended."""
 _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
 
 
@@ -36,6 +38,7 @@ def reported_to(folder: Path) -> Iterator[None]:
         yield
     finally:
         _FOLDER.reset(token)
+        (folder / OVER).touch()
 
 
 def callbacks() -> list[Callable[[Any], None]]:
@@ -56,6 +59,11 @@ def outcome(folder: Path, unique_id: str) -> Outcome | None:
     """How a node ended, or None while it has not."""
     file = _file(folder, unique_id)
     return Outcome(**json.loads(file.read_text())) if file.is_file() else None
+
+
+def is_over(folder: Path) -> bool:
+    """Whether the build that left its outcomes in this folder has ended."""
+    return (folder / OVER).is_file()
 
 
 def _file(folder: Path, unique_id: str) -> Path:
