@@ -1,12 +1,17 @@
-"""The row filter, derived from a contract: each rule is a Spark SQL condition that holds for a row that breaks it."""
+"""The row filter, derived from a contract: each rule is a Spark SQL condition that holds for a row that breaks it.
+
+Rules and values are written on columns that `shared` makes of the raw ones, so that a night computes each of them once:
+`_text_<column>` without white space around it, null where nothing else is there; `_typed_<column>` in the contract's type,
+null where the text cannot be read.
+"""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handpick.contracts.contract import EARLIEST_DATE, LATEST_DATE, Column, Contract, Severity
+from handpick.contracts.patterns import IN_JAVA
 
 REPEATED = "repeated in this night"
 CHANGED = "same key, different content"
@@ -25,7 +30,7 @@ class Rule:
     Args:
         reason: As people read it in the ledger.
         column: The offending column, or None for the row as a whole.
-        broken: Spark SQL on the raw text columns; true for a row that breaks the rule, else false or null.
+        broken: Spark SQL on the raw and the shared columns; true for a row that breaks the rule, else false or null.
         severity: Whether the row or only the value is set aside.
     """
 
@@ -35,65 +40,49 @@ class Rule:
     severity: Severity = "critical"
 
 
-def quote(text: str) -> str:
+def quote(literal: str) -> str:
     """A Spark SQL string literal of exactly this text."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def present(name: str) -> str:
-    """SQL: the column holds more than white space."""
-    return f"(`{name}` is not null and trim(`{name}`) <> '')"
+def text(name: str) -> str:
+    """SQL: the shared column with the text of a column."""
+    return f"`_text_{name}`"
 
 
-def typed_value(column: Column) -> str:
-    """SQL: the typed value of a raw text column, or null where its text cannot be read."""
-    return _typed(column, _text(column.name))
+def typed(name: str) -> str:
+    """SQL: the shared column with the typed value of a column."""
+    return f"`_typed_{name}`"
 
 
-def _text(name: str) -> str:
-    """SQL: the text of a column without white space around it, or null where there is nothing else."""
-    return f"nullif(trim(`{name}`), '')"
+def shared(contract: Contract) -> tuple[list[str], list[str]]:
+    """SQL of the shared columns, in two rounds: the texts, then the typed values of these."""
+    texts = [f"nullif(trim(`{name}`), '') as {text(name)}" for name in contract.names]
+    return texts, [f"{_typed(column)} as {typed(column.name)}" for column in contract.columns]
 
 
-def _typed(column: Column, text: str) -> str:
+def _typed(column: Column) -> str:
+    """SQL: the typed value of the shared text."""
+    told = text(column.name)
     if column.type == "number":
-        return f"try_cast({text} as double)"
+        return f"try_cast({told} as double)"
     if column.type in ("timestamp", "date"):
-        return f"case when `{column.name}` rlike '{DAY}' then try_cast({text} as {column.type}) end"
+        return f"case when {told} rlike '{DAY}' then try_cast({told} as {column.type}) end"
     if column.type == "boolean":
         yes, no = "('true', 't', '1', 'yes', 'y', '1.0')", "('false', 'f', '0', 'no', 'n', '0.0')"
-        return f"case when lower({text}) in {yes} then true when lower({text}) in {no} then false end"
+        return f"case when lower({told}) in {yes} then true when lower({told}) in {no} then false end"
     if column.one_of:
-        return f"lower({text})"
-    return text
+        return f"lower({told})"
+    return told
 
 
 def valid_value(column: Column) -> str:
     """SQL: the typed value as it enters the valid rows; a value that breaks a `warning` rule is emptied."""
-    value = typed_value(column)
+    value = typed(column.name)
     if column.severity == "critical":
         return value
     broken = " or ".join(f"({rule.broken})" for rule in _value_rules(column))
     return f"case when not coalesce({broken or 'false'}, false) then {value} end"
-
-
-def shared(contract: Contract) -> tuple[list[str], list[str]]:
-    """SQL columns that rules and values have in common, in two rounds: texts, then the typed values of these."""
-    texts = [f"{_text(column.name)} as `_text_{column.name}`" for column in contract.columns]
-    typed = [
-        f"{_typed(column, f'`_text_{column.name}`')} as `_typed_{column.name}`" for column in contract.columns
-    ]
-    return texts, typed
-
-
-def on_shared(contract: Contract, sql: str) -> str:
-    """The same SQL on the columns of `shared`: a night would compute each for every rule that asks for it."""
-    for column in contract.columns:
-        name, text = column.name, f"`_text_{column.name}`"
-        sql = sql.replace(typed_value(column), f"`_typed_{name}`").replace(_text(name), text)
-        sql = sql.replace(present(name), f"{text} is not null")
-        sql = re.sub(rf"\btrim\(`{name}`\)", text, sql)  # but not ltrim
-    return sql
 
 
 def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
@@ -108,7 +97,7 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
     readable = "`_raw` is null and "
     missing = [column for column in contract.columns if column.is_required]
     rules += [
-        Rule(f"missing {column.name}", column.name, f"{readable}not {present(column.name)}")
+        Rule(f"missing {column.name}", column.name, f"{readable}{text(column.name)} is null")
         for column in missing
     ]
     for column in contract.columns:
@@ -116,16 +105,18 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
         if column.is_past:
             moment = _literal(as_of)
             rules.append(
-                Rule(f"{column.name} in the future", column.name, f"{typed_value(column)} >= {moment}")
+                Rule(f"{column.name} in the future", column.name, f"{typed(column.name)} >= {moment}")
             )
     if contract.late_days is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
         oldest = _literal(as_of - timedelta(days=contract.late_days))
         reason = f"{column.name} more than {contract.late_days} days late"
-        rules.append(Rule(reason, column.name, f"{typed_value(column)} < {oldest}"))
+        rules.append(Rule(reason, column.name, f"{typed(column.name)} < {oldest}"))
     if contract.any_of:
-        anything = " or ".join(present(name) for name in contract.any_of)
-        rules.append(Rule(f"none of {', '.join(contract.any_of)}", None, f"{readable}not ({anything})"))
+        anything = ", ".join(text(name) for name in contract.any_of)
+        rules.append(
+            Rule(f"none of {', '.join(contract.any_of)}", None, f"{readable}coalesce({anything}) is null")
+        )
     return rules
 
 
@@ -148,7 +139,8 @@ def _literal(moment: datetime) -> str:
 
 def _value_rules(column: Column) -> list[Rule]:
     """Rules on one value, whatever its night."""
-    name, value, there = column.name, typed_value(column), present(column.name)
+    name, told, value = column.name, text(column.name), typed(column.name)
+    there = f"{told} is not null"
     found: list[tuple[str, str]] = []
     if column.type in ("number", "timestamp", "date", "boolean"):
         found.append((f"{name} is not a {column.type}", f"{there} and {value} is null"))
@@ -162,7 +154,7 @@ def _value_rules(column: Column) -> list[Rule]:
     if column.type == "string" and not column.pattern and not column.one_of:
         found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
     if column.type == "json":
-        broken = f"{there} and (try_parse_json(`{name}`) is null or not ltrim(`{name}`) like '{{%')"
+        broken = f"{there} and (try_parse_json(`{name}`) is null or not {told} like '{{%')"
         found.append((f"{name} is not a JSON object", broken))
     finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
     if column.at_least is not None:
@@ -173,8 +165,8 @@ def _value_rules(column: Column) -> list[Rule]:
         found.append((f"{name} above {column.at_most:,.0f}", bound))
     if column.one_of:
         allowed = ", ".join(quote(choice) for choice in column.one_of)
-        found.append((f"unknown {name}", f"{there} and lower(trim(`{name}`)) not in ({allowed})"))
+        found.append((f"unknown {name}", f"{there} and lower({told}) not in ({allowed})"))
     if column.pattern:
-        whole = quote(rf"\A(?:{column.pattern})\z")
-        found.append((f"malformed {name}", f"{there} and not trim(`{name}`) rlike {whole}"))
+        whole = quote(rf"\A(?:{IN_JAVA.get(column.pattern, column.pattern)})\z")
+        found.append((f"malformed {name}", f"{there} and not {told} rlike {whole}"))
     return [Rule(reason, name, broken, column.severity) for reason, broken in found]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
-from handpick.contracts.rules import Rule, on_shared, shared, valid_value
+from handpick.contracts.rules import Rule, shared, valid_value
 from handpick.land import MANIFEST
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ BROKEN, KEY = "_broken", "_key"
 BATCH_ROWS = 1_000_000
 """Landing files are taken together up to this many rows, which bounds the memory of everything after the pass."""
 
+TOGETHER = 2
+"""So many batches at a time, so that cores are not idle while the last task of one ends."""
 
 SPLIT_BYTES, MOST_SPLITS = 8 * 2**20, 1024
 """Spark takes pieces of landing files of this size, each as a task of its own while they are not too many."""
@@ -63,11 +67,14 @@ class Judged:
 
     def read(self, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
         """The batches one after the other, each sorted by origin; all columns if none are named."""
-        wanted = list(dict.fromkeys(columns)) or None
-        for batch in self.batches:
-            rows = ds.dataset(batch.files, format="parquet", schema=self.schema)
-            table = rows.to_table(wanted)
-            yield table if batch.order is None else table.take(batch.order)
+        for number in range(len(self.batches)):
+            yield self.batch(number, columns)
+
+    def batch(self, number: int, columns: Sequence[str] = ()) -> pa.Table:
+        """The rows of one batch, sorted by origin; all columns if none are named."""
+        batch, wanted = self.batches[number], list(dict.fromkeys(columns)) or None
+        table = ds.dataset(batch.files, format="parquet", schema=self.schema).to_table(wanted)
+        return table if batch.order is None else table.take(batch.order)
 
 
 def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path) -> Judged:
@@ -86,14 +93,16 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
     origin = [f"`{name}`" for name in ORIGIN]
     wanted = [*values, *origin, f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"]
     texts, typed = shared(contract)
-    judged = [on_shared(contract, sql) for sql in wanted]
-    batches = []
-    for number, files in enumerate(_batches(landed)):
+
+    def judged(number: int, files: dict[str, Path]) -> Batch:
         folder = staged / f"{number:05d}"
         rows = _one_piece_a_task(spark, files).read.parquet(*map(str, files.values()))
         typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
-        typed_rows.selectExpr(*judged).write.parquet(str(folder))
-        batches.append(_ordered(files, folder))
+        typed_rows.selectExpr(*wanted).write.parquet(str(folder), compression="none")
+        return _ordered(files, folder)
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        batches = list(pool.map(judged, count(), _batches(landed)))
     schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
     return Judged(batches, schema)
 

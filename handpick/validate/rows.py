@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from handpick.lake import write_parquet
 from handpick.ledger import Flow
 from handpick.media import media_columns, without_unusable
 from handpick.night import Night
-from handpick.validate.judge import BROKEN, KEY, Judged, judge
+from handpick.validate.judge import BROKEN, KEY, TOGETHER, Judged, judge
 from handpick.validate.keys import REASONS, repeats
 
 if TYPE_CHECKING:
@@ -70,6 +72,12 @@ class _Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: _Tally) -> None:
+        """Count what another has counted too."""
+        self.rows_out += other.rows_out
+        self.dropped.update(other.dropped)
+        self.emptied.update(other.emptied)
+
 
 def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
     """Write `valid/<source>` and `quarantine/<source>` for the night."""
@@ -77,7 +85,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
     rows_in = sum(pq.read_metadata(file).num_rows for file in landed.glob("*.parquet"))
     is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
     rules = rules_of(contract, night.as_of, is_first_night=is_first)
-    tally = _Tally()
+    total = _Tally()
     writing = night.lake.writing
     with (
         writing(f"valid/{contract.source}", night.logical_date) as valid,
@@ -86,8 +94,9 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         staged = valid / ".spark"
         judged = judge(spark, contract, landed, rules, staged)
         marks = _marks(night, contract, judged, rules)
-        for number, (rows, mine) in enumerate(zip(judged.read(), marks, strict=True)):
-            name = f"part-{number:05d}.parquet"
+
+        def written(number: int, mine: Marks) -> _Tally:
+            rows, tally, name = judged.batch(number), _Tally(), f"part-{number:05d}.parquet"
             is_bad = mine.is_bad(_bits(rules, "critical"))
             good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
             _write_valid(night, contract, good, valid / name, tally)
@@ -95,12 +104,17 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
             bad = rows.select(list(ORIGIN)).filter(pa.array(is_bad))
             raw = _landed(contract, judged, number, bad)
             _write_quarantine(contract, rules, raw, _only(mine, is_bad), aside / name, tally)
+            return tally
+
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            for tally in pool.map(written, count(), marks):
+                total.add(tally)
         if not marks:
             write_parquet(contract.arrow_schema().empty_table(), valid / "part-00000.parquet")
             write_parquet(contract.quarantine_schema().empty_table(), aside / "part-00000.parquet")
         shutil.rmtree(staged, ignore_errors=True)  # not there where nothing landed
-    flow = Flow(contract.source, rows_in, tally.rows_out, tally.dropped)
-    return Verdict(flow, dict(sorted(tally.emptied.items())))
+    flow = Flow(contract.source, rows_in, total.rows_out, total.dropped)
+    return Verdict(flow, dict(sorted(total.emptied.items())))
 
 
 def _marks(night: Night, contract: Contract, judged: Judged, rules: list[Rule]) -> list[Marks]:

@@ -12,6 +12,7 @@ import yaml
 from handpick.contracts import CONTRACTS, Contract
 from handpick.contracts.dbt_sources import dbt_sources
 from handpick.contracts.page import bounds_of, contracts_page
+from handpick.contracts.patterns import IN_JAVA
 from handpick.contracts.rules import reasons_of, rules_of
 from handpick.settings.validate import ValidateSettings
 
@@ -40,7 +41,7 @@ def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contr
         bounds = [repr(bound) for bound in (column.at_least, column.at_most) if bound is not None]
         assert all(text in sql for text in [*bounds, *column.one_of]), column.name
         assert (" rlike '\\\\A" in sql) == bool(column.pattern), column.name
-        assert (f"not (`{column.name}` is not null" in sql) == column.is_required, column.name
+        assert (f"`_raw` is null and `_text_{column.name}` is null" in sql) == column.is_required, column.name
         assert ("2026-01-02" in sql) == column.is_past, column.name
 
 
@@ -131,6 +132,8 @@ def test_patterns_mean_the_same_in_python_and_in_re2(contract: Contract) -> None
                 pa.array(words), rf"\A(?:{re2_form(column.pattern)})\z"
             ).to_pylist()
             assert python == re2, column.name
+            java = IN_JAVA.get(column.pattern, column.pattern)
+            assert python == [bool(re.fullmatch(java, word)) for word in words], column.name
 
 
 def re2_form(pattern: str) -> str:
