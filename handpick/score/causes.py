@@ -15,6 +15,7 @@ from handpick.score.pool import spread
 from handpick.score.scorer import Scorer
 from handpick.score.topn import exact_scores
 from models.data import Dataset, FloatArray, IntArray
+from models.interface import Factors
 
 LEAST_FALL = 0.02
 """Least fall of the score that counts as a cause, in standard deviations of the user's scores over the catalogue."""
@@ -44,6 +45,8 @@ def find_causes(
     users: IntArray,
     row_user: IntArray,
     row_item: IntArray,
+    *,
+    factors: Factors,
     anchors: int,
 ) -> Causes:
     """Take away each user's latest query, then each of the phones that could be named, and see which scores fall.
@@ -51,9 +54,9 @@ def find_causes(
     Args:
         users: Those whose lists come from the model, ascending.
         row_user, row_item: `(rows,)` place in `users`, and phone.
+        factors: Of these users, with nothing taken away.
         anchors: How many phones of a history are tried.
     """
-    factors = scorer.factors(data, users)
     scale = np.maximum(spread(factors), 1e-12)[row_user]
     before = exact_scores(factors.users, factors.items, row_user, row_item)
 

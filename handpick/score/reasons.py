@@ -42,7 +42,7 @@ class Reasons:
         self.shop, self.unit, self.popular = shop, unit, popular
         self.languages = [language(str(locale), locales) for locale in shop.data.users.locale]
         self.country_names, self.country = shop.countries
-        self.did = _deeds(shop)
+        self.did = _Deeds(shop)
         self.compared: dict[tuple[int, int, str], tuple[bool, str]] = {}
 
     def reason(self, row: Row, anchor: int = -1, query: int = -1) -> tuple[str, str]:
@@ -92,7 +92,7 @@ class Reasons:
                 difference(self.shop, row.item, anchor, tongue, self.unit),
             )
         is_alike, better = self.compared[key]
-        did = VERBS[tongue][STRENGTH[self.did.get((row.user, anchor), len(STRENGTH) - 1)]]
+        did = VERBS[tongue][STRENGTH[self.did.of(row.user, anchor)]]
         title = str(self.shop.title[anchor])
         if not is_alike:
             return words["history_other"].format(title=title, did=did)
@@ -115,18 +115,23 @@ def similar_reason(shop: Shop, item: int, other: int, tongue: str, unit: str) ->
     return words["similar"].format(facts=facts) if facts else words["similar_other"]
 
 
-def _deeds(shop: Shop) -> dict[tuple[int, int], int]:
-    """For each user and phone the most telling thing that was done, as an index into `STRENGTH`."""
-    events = shop.data.interactions.positive()
-    strength = np.full(len(EVENT_TYPES), len(STRENGTH) - 1)
-    for place, name in enumerate(STRENGTH):
-        strength[EVENT_TYPES.index(name)] = place
-    order = np.argsort(-strength[events.event_type], kind="stable")
-    users: IntArray = events.user[order]
-    return dict(
-        zip(
-            zip(users.tolist(), events.item[order].tolist(), strict=True),
-            strength[events.event_type[order]].tolist(),
-            strict=True,
-        )
-    )
+class _Deeds:
+    """For each user and phone the most telling thing that was done."""
+
+    def __init__(self, shop: Shop) -> None:
+        events = shop.data.interactions.positive()
+        strength = np.full(len(EVENT_TYPES), len(STRENGTH) - 1, np.int8)
+        for place, name in enumerate(STRENGTH):
+            strength[EVENT_TYPES.index(name)] = place
+        self._items = len(shop.data.catalogue)
+        pairs: IntArray = events.user.astype(np.int64) * self._items + events.item
+        order = np.lexsort((strength[events.event_type], pairs))
+        self._pairs, first = np.unique(pairs[order], return_index=True)
+        self._strength = strength[events.event_type][order][first]
+
+    def of(self, user: int, item: int) -> int:
+        """The index into `STRENGTH`; the last where nothing is known."""
+        pair = user * self._items + item
+        place = int(np.searchsorted(self._pairs, pair))
+        is_there = place < len(self._pairs) and self._pairs[place] == pair
+        return int(self._strength[place]) if is_there else len(STRENGTH) - 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -18,15 +21,37 @@ from handpick.score.topn import exact_scores
 from models.data import FloatArray
 
 
+@dataclass
+class Tally:
+    """What is counted while the blocks pass.
+
+    Args:
+        listed: Users with a list.
+        held_back: Pairs that the bound on brands kept off lists.
+    """
+
+    listed: int = 0
+    held_back: int = 0
+
+
 def recommendations(
-    plan: Plan, groups: list[Group], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
-) -> pa.Table:
-    """`lists/recommendations`, sorted by user and rank."""
+    plan: Plan,
+    blocks: Iterable[list[Group]],
+    scorer: Scorer,
+    vectors: FloatArray,
+    popular: pa.Table,
+    night: Night,
+) -> tuple[pa.Table, Tally]:
+    """`lists/recommendations`, sorted by user and rank; of a block no more than its rows is kept."""
     shop, settings = plan.shop, night.settings
     writer = Reasons(shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular))
-    parts = [_rows(plan, group, scorer, vectors, writer) for group in groups]
-    table = pa.concat_tables(parts)
-    return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
+    parts, tally = [], Tally()
+    for block in blocks:
+        rows = pa.concat_tables([_rows(plan, group, scorer, vectors, writer) for group in block])
+        parts.append(rows.sort_by([("user_id", "ascending"), ("rank", "ascending")]))
+        tally.listed += sum(int((group.lists.items[:, 0] >= 0).sum()) for group in block)
+        tally.held_back += sum(group.held_back for group in block)
+    return pa.concat_tables(parts).combine_chunks(), tally
 
 
 def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
@@ -53,7 +78,14 @@ def _rows(plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer:
     by_model = len(group.source) > 0 and group.source[0] != POPULARITY
     causes = (
         find_causes(
-            scorer, shop.data, vectors, group.users, row_user, row_item, anchors=plan.score.reason_anchors
+            scorer,
+            shop.data,
+            vectors,
+            group.users,
+            row_user,
+            row_item,
+            factors=group.factors,
+            anchors=plan.score.reason_anchors,
         )
         if by_model
         else None

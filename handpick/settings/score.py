@@ -22,6 +22,12 @@ class ScoreSettings(Section):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="`auto` takes a GPU where there is one, else the CPU; the lists are the same.",
     )
+    users_at_once: int = Field(
+        131_072,
+        ge=1,
+        description="Users of the model scored at a time; bounds memory only. Each such block looks at the night's "
+        "events anew.",
+    )
     block_users: int = Field(4096, ge=1, description="Users re-ranked at a time; bounds memory only.")
     diversity: float = Field(
         0.15,

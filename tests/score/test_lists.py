@@ -109,8 +109,29 @@ def test_similar_phones_are_near_sellable_and_no_variants(make_shop: MakeShop) -
 def test_lists_are_the_same_whatever_the_block(make_shop: MakeShop, tmp_path: Path, block: int) -> None:
     options: dict[str, Any] = {"explore_share": 0.4, "explore_from_rank": 1, "diversity": 0.2}
     whole, _ = tables(make_shop(EVENTS), tmp_path, **options)
-    parts, _ = tables(make_shop(EVENTS), tmp_path, block_users=block, **options)
-    assert all(whole[name].equals(parts[name]) for name in whole)
+    for bound in ("block_users", "users_at_once"):
+        parts, _ = tables(make_shop(EVENTS), tmp_path, **{bound: block}, **options)
+        assert all(whole[name].equals(parts[name]) for name in whole), bound
+
+
+def test_no_more_users_are_scored_at_a_time_than_may_be(make_shop: MakeShop, tmp_path: Path) -> None:
+    asked = []
+
+    class Counting(Taste):
+        def factors(self, data: Dataset, users: IntArray) -> Factors:
+            asked.append(len(users))
+            return super().factors(data, users)
+
+    consented = np.ones(8, bool)
+    consented[1] = False
+    settings = Settings(home=tmp_path, score={"users_at_once": 2})  # type: ignore[arg-type]
+    shop = make_shop(EVENTS, is_consented=consented)
+    made, notes = score_shop(shop, Counting(), Night(settings, TODAY))
+    assert set(asked) == {2}
+    assert notes["users_listed"] == 8
+    assert made["recommendations"]["user_id"].to_pylist() == sorted(
+        made["recommendations"]["user_id"].to_pylist()
+    )
 
 
 def test_another_night_explores_otherwise(make_shop: MakeShop, tmp_path: Path) -> None:
