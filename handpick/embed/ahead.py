@@ -1,6 +1,6 @@
 """What a second process makes on a first night while the text encoder is trained here, because it needs none of it.
 
-It reads phrases out, encodes texts with encoders that are not trained, and trains the image encoder and encodes pictures
+It reads phrases out, encodes phones' texts with encoders that are not trained, and trains the image encoder and encodes pictures
 with it. All of it is what this process would have made itself, to the byte: every piece of work takes one thread.
 """
 
@@ -135,21 +135,16 @@ def _sounds(trainer: Trainer) -> Any:
 
 
 def _texts(trainer: Trainer) -> dict[str, dict[Batch, FloatArray]]:
-    """By encoder, the batches that a first night encodes."""
+    """By encoder, the batches of the phones' texts; what was asked is left to the process that has time for it."""
     from handpick.embed import text_column
     from handpick.embed.encoders import usable, without_training
     from handpick.pretrain.corpus import phone_text
 
     with usable():
         found = {encoder.name: Noting(encoder) for encoder in without_training(trainer)}
-    said = trainer.phrases()
-    phones, asked = map(phone_text, trainer.items.to_pylist()), trainer.queries["text"].to_pylist()
-    for texts in (list(phones), asked):
-        for noting in found.values():
-            text_column(texts, noting, None, threads=1)
+    phones = [phone_text(row) for row in trainer.items.to_pylist()]
     for noting in found.values():
-        if len(said) > 1:
-            noting.encode(said)
+        text_column(phones, noting, None, threads=1)
     return {name: noting.noted for name, noting in found.items()}
 
 

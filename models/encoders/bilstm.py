@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from models.data import FloatArray
 from models.encoders.audio import BANDS, log_mel
@@ -39,17 +38,39 @@ class BiLstm(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """`(b, dim)` from `(b, time, 320)` and the number of steps of each row."""
-        packed = pack_padded_sequence(
-            self.enter(frames), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=frames.shape[1]
-        )  # (b, time, 2h)
-        mask = torch.arange(frames.shape[1], device=frames.device) < lengths.to(frames.device)[:, None]
+        lengths = lengths.to(frames.device)
+        states = self._both_ways(self.enter(frames), lengths)  # (b, time, 2h)
+        mask = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
         scores = self.attention(states).squeeze(-1).masked_fill(~mask, -torch.inf)
         heard = (scores.softmax(1).unsqueeze(-1) * states).sum(1)  # (b, 2h)
         both = torch.cat([heard, mean_over_tokens(states, mask)], dim=1)  # (b, 4h)
         return nn.functional.normalize(self.leave(both), dim=1)
+
+    def _both_ways(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """`(b, time, 2h)`: the LSTM's states, whatever they are behind the end of each row.
+
+        The layers go through padded rows; packed ones would be cut into a slice for each step, and most of the time of a
+        training would go into putting the slices' gradients together. For the way back each row is turned round.
+        """
+        steps = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+        turned = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)  # (b, time)
+        start = x.new_zeros(1, len(x), self.hidden)
+        is_learning = torch.is_grad_enabled()  # also where an encoder in evaluation mode gets gradients
+        for layer in range(self.layers):
+            ways = []
+            for suffix, is_back in (("", False), ("_reverse", True)):
+                names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                weights = [getattr(self.lstm, f"{name}_l{layer}{suffix}") for name in names]
+                seen = _turned(x, turned) if is_back else x
+                states = torch.lstm(seen, (start, start), weights, True, 1, 0.0, is_learning, False, True)[0]
+                ways.append(_turned(states, turned) if is_back else states)
+            x = torch.cat(ways, 2)
+        return x
+
+
+def _turned(x: Tensor, places: Tensor) -> Tensor:
+    """`(b, time, d)`: for each row its steps at these places, `(b, time)`."""
+    return x.gather(1, places.unsqueeze(2).expand_as(x))
 
 
 def steps_of(bands: Tensor) -> Tensor:

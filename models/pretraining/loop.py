@@ -47,7 +47,7 @@ def train(
         NotFinite: If a loss is NaN or infinite.
     """
     weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
-    adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01)
+    adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _share(step, steps))
     losses = []
     for step in progress(range(steps), what):

@@ -142,8 +142,8 @@ class _Course:
         """Sentences of one text are partners (as in Gao et al., SimCSE, 2021, with neighbours instead of dropout)."""
         drawn = self._draw(self.paired)
         same = torch.tensor([self.number[one] for one, _ in drawn])
-        sides = [self._pooled([(pair[side], "") for pair in drawn]) for side in (0, 1)]
-        return info_nce(sides[0], sides[1], self.config.temperature, same)
+        one, two = self._pooled([(pair[side], "") for side in (0, 1) for pair in drawn]).chunk(2)
+        return info_nce(one, two, self.config.temperature, same)
 
     def _pooled(self, pairs: list[tuple[str, str]]) -> Tensor:
         ids, kinds, mask = self._batch(pairs)
