@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from handpick.evaluate.arena import Entry, compete, learn_blend, oracle_entry
 from handpick.evaluate.blend import write_blend
 from handpick.evaluate.exams import test_exam, validation_exam
+from handpick.evaluate.exposed import exposed
 from handpick.evaluate.figures import figures
+from handpick.evaluate.showings import Showings, showings, without_log
 from handpick.family import fresh_popularity, load_members
 from handpick.lake import digest_of, write_parquet
 from handpick.ledger import Flow, StageResult
@@ -30,11 +32,18 @@ def run(night: Night) -> StageResult:
     """Learn the blend on validation, hold the exam on test, write `evaluation`."""
     from handpick.dataset import load_dataset
 
-    return measure(night, load_dataset(night))
+    data = load_dataset(night)
+    return measure(night, data, showings(night, data))
 
 
-def measure(night: Night, data: Dataset) -> StageResult:
-    """The stage on a dataset that is loaded."""
+def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageResult:
+    """The stage on a dataset that is loaded.
+
+    Args:
+        night: Tonight.
+        data: Everything known now.
+        log: What was shown where; without one, the dataset's impressions.
+    """
     settings = night.settings.evaluate
     members = load_members(night, night.logical_date, "selection")
     members.setdefault("popularity", fresh_popularity(night.settings.family))
@@ -45,7 +54,9 @@ def measure(night: Night, data: Dataset) -> StageResult:
     truth = oracle(night, test)
     if truth is not None:
         entries["oracle"] = oracle_entry(truth, test, k)
-    table = figures(entries, test, data, settings, night.seed)
+    exponent = night.settings.transform.default_position_exponent
+    seen = exposed(without_log(data) if log is None else log, test, data, exponent)
+    table = figures(entries, test, seen, settings, night.seed)
     overall = _overall(table, settings.gate_cutoff)
     best = max((name for name in members), key=lambda name: (overall[name], name))
     with night.lake.writing("evaluation", night.logical_date) as folder:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.evaluate.arena import Entry
+from handpick.evaluate.exposed import Exposed, click_rates
 from handpick.settings.evaluate import EvaluateSettings
-from models.data import Dataset, FloatArray, Interactions
+from models.data import FloatArray
 from models.evaluation.bootstrap import intervals
 from models.evaluation.calibration import calibration_error, fit_logistic
 from models.evaluation.coverage import coverage, gini
 from models.evaluation.diversity import diversity
-from models.evaluation.exposure import IMPRESSION, clicked, shown_propensity, snips
 from models.evaluation.fairness import disparity, groups_of, price_bands
 from models.evaluation.lists import judge
 from models.evaluation.metrics import RANKING
@@ -37,30 +37,27 @@ SCHEMA = pa.schema(
         ("users", pa.int64()),
     ]
 )
-SLATE = 8.0
-"""Places of a slate on the shop's site that impressions come from; scales propensities and cancels in the estimate."""
 
 Row = dict[str, Any]
 
 
 def figures(
-    entries: Mapping[str, Entry], test: Exam, data: Dataset, settings: EvaluateSettings, seed: int
+    entries: Mapping[str, Entry], test: Exam, seen: Exposed, settings: EvaluateSettings, seed: int
 ) -> pa.Table:
     """All figures, sorted by member, slice, metric and k.
 
     Args:
         entries: The arena's lists by name; `popularity` among them.
         test: The exam.
-        data: Everything known now, for what was shown and clicked in the window.
+        seen: What was shown and clicked in the window.
         settings: Cutoffs and resamples.
         seed: Of the bootstrap.
     """
     rows = ranking_rows(entries, test, settings, seed)
     vectors = content_matrix(test.past)[:, 1:]
-    shown = data.interactions.between(test.past.as_of, data.as_of)
     for name, entry in entries.items():
         rows += _list_rows(name, entry, entries["popularity"], test, vectors=vectors, k=settings.gate_cutoff)
-        rows += _exposure_rows(name, entry, test, shown, settings.gate_cutoff)
+    rows += _exposure_rows(entries, seen, settings, seed)
     ordered = sorted(rows, key=lambda row: (row["member"], row["slice"], row["metric"], row["k"]))
     return pa.Table.from_pylist(ordered, SCHEMA)
 
@@ -152,16 +149,23 @@ def _calibration(scores: FloatArray, lists: NDArray[np.int32], relevant: sparse.
     return calibration_error(chances, hit[listed & others])
 
 
-def _exposure_rows(name: str, entry: Entry, test: Exam, window: Interactions, k: int) -> list[Row]:
-    """The click rate that the lists would have had among what was shown, corrected for what is shown often."""
-    row_of = np.full(len(test.past.users), -1, np.int64)
-    row_of[test.users] = np.arange(len(test.users))
-    shown = window.where((window.event_type == IMPRESSION) & (row_of[window.user] >= 0))
-    if not len(shown):
-        return []
-    items = len(test.past.catalogue)
-    reward = clicked(shown, window, items).astype(np.float64)
-    propensity = shown_propensity(test.past.interactions, items, SLATE)[shown.item]
-    listed = (entry.lists[row_of[shown.user], :k] == shown.item[:, None]).any(axis=1)
-    estimate = snips(reward, propensity, listed.astype(np.float64) * (SLATE / k))
-    return [_row(name, "all", "snips_click_rate", k, value=estimate, users=len(np.unique(shown.user)))]
+def _exposure_rows(
+    entries: Mapping[str, Entry], seen: Exposed, settings: EvaluateSettings, seed: int
+) -> list[Row]:
+    """What was clicked among what was shown, corrected for what is shown, and where."""
+    k = settings.gate_cutoff
+    found = click_rates(entries, seen, k, settings.resamples, seed)
+    return [
+        _row(
+            member,
+            "all",
+            metric,
+            k,
+            value=bounds.value,
+            users=users,
+            low=None if np.isnan(bounds.low) else bounds.low,
+            high=None if np.isnan(bounds.high) else bounds.high,
+        )
+        for member, metrics in found.items()
+        for metric, (bounds, users) in metrics.items()
+    ]

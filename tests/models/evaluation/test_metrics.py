@@ -12,13 +12,11 @@ from models.evaluation.bootstrap import intervals, paired
 from models.evaluation.calibration import calibration_error, fit_logistic
 from models.evaluation.coverage import coverage, gini
 from models.evaluation.diversity import diversity
-from models.evaluation.exposure import clicked, shown_propensity, snips
 from models.evaluation.fairness import disparity, groups_of, price_bands
 from models.evaluation.lists import judge, top_lists, top_of_scores
 from models.evaluation.metrics import RANKING
 from models.evaluation.novelty import novelty, serendipity
 from models.interface import Factors
-from tests.models.collaborative.shop import shop
 
 USERS, ITEMS, K = 40, 30, 10
 
@@ -168,37 +166,3 @@ def test_a_paired_interval_is_narrower_than_an_unpaired_one() -> None:
     bounds = paired(better, base)
     assert 0 < bounds.low < bounds.value < bounds.high < 0.012
     assert intervals(better[:, None])[0].low < intervals(base[:, None])[0].high
-
-
-def test_snips_undoes_the_logging_policys_taste() -> None:
-    """Item 0 is shown nine times as often as item 1, which is clicked more: the naive mean is wrong."""
-    random = np.random.default_rng(9)
-    propensity = np.array([0.9, 0.1])
-    clicks = np.array([0.1, 0.5])
-    shown = (random.random(40_000) < 0.1).astype(int)
-    reward = (random.random(40_000) < clicks[shown]).astype(float)
-    uniform = snips(reward, propensity[shown], np.full(40_000, 0.5))
-    assert uniform == pytest.approx(0.3, abs=0.02)
-    assert abs(reward.mean() - 0.3) > 0.1
-    assert np.isnan(snips(reward, propensity[shown], np.zeros(40_000)))
-
-
-def test_a_click_is_an_event_on_the_shown_item_soon_after() -> None:
-    data = shop(users=4, items=6, events=3)
-    events = data.interactions
-    events = events.where(np.arange(len(events)) < 2)
-    shown = events.where(np.array([True, True]))
-    for delay, expected in ((0, True), (3000, True), (3700, False), (-10, False)):
-        moved = type(events)(
-            shown.user, shown.item, np.zeros(2, np.int8), np.zeros(2, np.float32), shown.at - delay
-        )
-        assert clicked(moved, events, 6).tolist() == [expected, expected], delay
-
-
-def test_propensities_add_up_to_the_slots_of_a_slate() -> None:
-    data = shop(users=10, items=20, events=5)
-    events = data.interactions
-    seen = type(events)(
-        events.user, events.item, np.zeros(len(events), np.int8), events.weight * 0, events.at
-    )
-    assert shown_propensity(seen, 20, slots=2).sum() == pytest.approx(2, rel=0.05)
