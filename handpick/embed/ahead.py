@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Ahead:
     other: Beside
     makes: tuple[str, ...]
     _given: dict[str, Any] = field(default_factory=dict)
+    _alone: Lock = field(default_factory=Lock)
 
     def of(self, what: str) -> Any:
         """One of the things that it makes.
@@ -47,9 +49,10 @@ class Ahead:
         Raises:
             Exception: What kept it from making it.
         """
-        while what not in self._given:
-            made, content = self.other.next()
-            self._given[made] = content
+        with self._alone:  # batches of texts are encoded side by side, and each may be the first to ask
+            while what not in self._given:
+                made, content = self.other.next()
+                self._given[made] = content
         return self._given[what]
 
 

@@ -6,14 +6,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handpick.beside import Lost
+from handpick.beside import Lost, beside
 from handpick.embed import run
-from handpick.embed.ahead import IMAGES, SOUNDS, TEXTS, makes
+from handpick.embed.ahead import IMAGES, SOUNDS, TEXTS, Ahead, makes
 from handpick.embed.files import Files
 from handpick.embed.threads import side_by_side
 from handpick.pretrain import corpus
@@ -68,6 +69,18 @@ def test_killed_it_stops_the_night_in_one_line_and_leaves_nothing(tmp_path: Path
     assert "\n" not in str(error.value)
     assert not list(root.rglob(".tmp-*")) and not night.lake.has("embeddings/items", FIRST)
     run(night)
+
+
+def two_things(inbox: Any) -> Iterator[tuple[str, int]]:
+    yield SOUNDS, 1
+    time.sleep(0.5)
+    yield TEXTS, 2
+
+
+def test_two_threads_may_ask_for_the_same_thing() -> None:
+    with beside(two_things, what="give two things") as other:
+        given = Ahead(other, (SOUNDS, TEXTS))
+        assert list(side_by_side(given.of, [TEXTS, TEXTS, SOUNDS], 2)) == [2, 2, 1]
 
 
 def test_pieces_side_by_side_come_in_order() -> None:
