@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handpick.score.pool import spread
-from handpick.score.scorer import Scorer
+from handpick.score.scorer import Scorer, blocks
 from handpick.score.topn import exact_scores
 from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
 
 LEAST_FALL = 0.02
 """Least fall of the score that counts as a cause, in standard deviations of the user's scores over the catalogue."""
@@ -46,30 +45,33 @@ def find_causes(
     row_user: IntArray,
     row_item: IntArray,
     *,
-    factors: Factors,
     anchors: int,
+    at_once: int,
 ) -> Causes:
     """Take away each user's latest query, then each of the phones that could be named, and see which scores fall.
 
     Args:
         users: Those whose lists come from the model, ascending.
         row_user, row_item: `(rows,)` place in `users`, and phone.
-        factors: Of these users, with nothing taken away.
         anchors: How many phones of a history are tried.
+        at_once: Users whose factors may be in memory. What is taken away is taken from all users, so that it makes no
+            difference to members that look at everybody.
     """
-    scale = np.maximum(spread(factors), 1e-12)[row_user]
-    before = exact_scores(factors.users, factors.items, row_user, row_item)
+    before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
+    for some in blocks(np.arange(len(users)), at_once):
+        factors, rows = scorer.factors(data, users[some]), _rows_of(row_user, some)
+        scale[some] = np.maximum(spread(factors), 1e-12)
+        before[rows] = exact_scores(factors.users, factors.items, row_user[rows] - some[0], row_item[rows])
 
     def fall(changed: Dataset, who: NDArray[np.bool_]) -> FloatArray:
         """How far the rows of some users fall when the data is changed; 0 for the others' rows."""
         result = np.zeros(len(row_user), np.float32)
-        rows = np.flatnonzero(who[row_user])
-        if len(rows):
-            asked = np.flatnonzero(who)
+        for asked in blocks(np.flatnonzero(who), at_once):
+            rows = np.flatnonzero(np.isin(row_user, asked))
             without = scorer.factors(changed, users[asked])
             place = np.searchsorted(asked, row_user[rows])
             after = exact_scores(without.users, without.items, place, row_item[rows])
-            result[rows] = (before[rows] - after) / scale[rows]
+            result[rows] = (before[rows] - after) / scale[row_user[rows]]
         return result
 
     latest = latest_query(data)[users]
@@ -83,6 +85,11 @@ def find_causes(
         better = fallen > np.maximum(anchor_fall, LEAST_FALL)
         anchor[better], anchor_fall[better] = chosen[row_user[better]], fallen[better]
     return Causes(anchor, anchor_fall, np.where(query_fall > LEAST_FALL, latest[row_user], -1), query_fall)
+
+
+def _rows_of(row_user: IntArray, some: IntArray) -> IntArray:
+    """The rows of consecutive users."""
+    return np.flatnonzero((row_user >= some[0]) & (row_user <= some[-1]))
 
 
 def latest_query(data: Dataset) -> IntArray:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handpick.score.lists import Plan, make_lists
 from handpick.score.rerank import Lists
-from handpick.score.scorer import Scorer
+from handpick.score.scorer import Scorer, blocks
 from handpick.score.shop import one_hot
+from handpick.score.topn import exact_scores
 from models.data import BoolArray, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
@@ -25,54 +24,70 @@ class Group:
     Args:
         users: Indices, ascending.
         source: `(users,)` what scored them.
-        factors: Of these users.
+        lists: Theirs.
+        scores: `(users, n) float32`, exact; 0 after the end of a list.
         is_added: Rows that relaxing added.
         held_back: Pairs that the bound on brands kept off lists.
     """
 
     users: IntArray
     source: StringArray
-    factors: Factors
     lists: Lists
-    is_added: NDArray[np.bool_]
+    scores: FloatArray
+    is_added: BoolArray
     held_back: int
 
 
-def blocks(plan: Plan, scorer: Scorer, by_country: FloatArray) -> Iterator[list[Group]]:
-    """All users in their order, some at a time: users of the model, and the others by popularity.
+def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
+    """Users of the model, and the others (no consent, or nothing the model can score) by popularity.
 
-    The others are those who gave no consent, or of whom the model can say nothing. Each block has the same number of
-    users of the model, so that a model which scores users in batches of its own does so as if all were asked at once.
+    Of the model's factors no more than those of `users_at_once` users are in memory.
     """
     data, size = plan.shop.data, plan.score.users_at_once
     everybody = np.arange(len(data.users))
     source = np.concatenate(
-        [scorer.source(data, everybody[at : at + size]) for at in range(0, max(1, len(everybody)), size)]
+        [np.zeros(0, str), *(scorer.source(data, some) for some in blocks(everybody, size))]
     )
-    is_scored = data.users.is_consented & (source != "")
-    for users in np.split(everybody, np.flatnonzero(is_scored)[size::size]):
-        yield list(_groups(plan, scorer, by_country, users, source[users], is_scored[users]))
-
-
-def _groups(
-    plan: Plan,
-    scorer: Scorer,
-    by_country: FloatArray,
-    users: IntArray,
-    source: StringArray,
-    is_scored: BoolArray,
-) -> Iterator[Group]:
-    """One block's users of the model, and its others."""
-    by_model, others = users[is_scored], users[~is_scored]
+    by_model = np.flatnonzero(data.users.is_consented & (source != ""))
+    others = np.setdiff1d(everybody, by_model)
     _, country = plan.shop.countries
+
+    def popular(users: IntArray) -> Factors:
+        return Factors(one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
+
+    found = []
     if len(by_model):
-        factors = scorer.factors(plan.shop.data, by_model)
-        yield _group(plan, factors, by_model, source[is_scored])
+        made = [
+            _group(plan, scorer.factors(data, some), some, source[some]) for some in blocks(by_model, size)
+        ]
+        found.append(_together(made))
     if len(others):
-        factors = Factors(one_hot(country[others], len(by_country)), np.ascontiguousarray(by_country.T))
-        yield _group(plan, factors, others, np.full(len(others), POPULARITY))
+        names = np.full(len(everybody), POPULARITY)
+        found.append(
+            _together([_group(plan, popular(some), some, names[some]) for some in blocks(others, size)])
+        )
+    return found
 
 
 def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
     made = make_lists(plan, factors, users)
-    return Group(users, source, factors, made.lists, made.is_added, made.held_back)
+    scores = np.zeros(made.lists.items.shape, np.float32)
+    row, place = np.nonzero(made.lists.items >= 0)
+    scores[row, place] = exact_scores(
+        factors.users, factors.items, row, made.lists.items[row, place].astype(np.int64)
+    )
+    return Group(users, source, made.lists, scores, made.is_added, made.held_back)
+
+
+def _together(parts: list[Group]) -> Group:
+    """Blocks of one group as one."""
+    return Group(
+        users=np.concatenate([part.users for part in parts]),
+        source=np.concatenate([part.source for part in parts]),
+        lists=Lists(
+            *(np.concatenate(arrays) for arrays in zip(*(part.lists for part in parts), strict=True))
+        ),
+        scores=np.concatenate([part.scores for part in parts]),
+        is_added=np.concatenate([part.is_added for part in parts]),
+        held_back=sum(part.held_back for part in parts),
+    )

@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from handpick.night import Night
-from handpick.score.causes import find_causes
+from handpick.score.causes import Causes, find_causes
 from handpick.score.groups import POPULARITY, Group
 from handpick.score.lists import Plan, broken_rules
 from handpick.score.reasons import Reasons, Row, chosen_cause
 from handpick.score.rerank import Origin
-from handpick.score.scorer import Scorer
+from handpick.score.scorer import Scorer, blocks
 from handpick.score.shop import Shop
-from handpick.score.topn import exact_scores
-from models.data import FloatArray
+from models.data import FloatArray, IntArray
 
-
-@dataclass
-class Tally:
-    """What is counted while the blocks pass.
-
-    Args:
-        listed: Users with a list.
-        held_back: Pairs that the bound on brands kept off lists.
-    """
-
-    listed: int = 0
-    held_back: int = 0
+ROWS_AT_ONCE = 1_000_000
+"""Rows whose texts are Python's own at a time; what is written is Arrow's and much smaller."""
 
 
 def recommendations(
-    plan: Plan,
-    blocks: Iterable[list[Group]],
-    scorer: Scorer,
-    vectors: FloatArray,
-    popular: pa.Table,
-    night: Night,
-) -> tuple[pa.Table, Tally]:
-    """`lists/recommendations`, sorted by user and rank; of a block no more than its rows is kept."""
+    plan: Plan, groups: list[Group], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
+) -> pa.Table:
+    """`lists/recommendations`, sorted by user and rank."""
     shop, settings = plan.shop, night.settings
     writer = Reasons(shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular))
-    parts, tally = [], Tally()
-    for block in blocks:
-        rows = pa.concat_tables([_rows(plan, group, scorer, vectors, writer) for group in block])
-        parts.append(rows.sort_by([("user_id", "ascending"), ("rank", "ascending")]))
-        tally.listed += sum(int((group.lists.items[:, 0] >= 0).sum()) for group in block)
-        tally.held_back += sum(group.held_back for group in block)
-    return pa.concat_tables(parts).combine_chunks(), tally
+    parts = [part for group in groups for part in _rows(plan, group, scorer, vectors, writer)]
+    table = pa.concat_tables(parts)
+    return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
 
 
 def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
@@ -68,32 +47,53 @@ def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
     return found
 
 
-def _rows(plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer: Reasons) -> pa.Table:
-    """One group's rows."""
-    shop, lists = plan.shop, group.lists
-    row_user, place = np.nonzero(lists.items >= 0)
-    row_item = lists.items[row_user, place].astype(np.int64)
-    origins = lists.origin[row_user, place]
-    relaxed = broken_rules(plan, group.users, lists, group.is_added)
+def _rows(
+    plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer: Reasons
+) -> Iterator[pa.Table]:
+    """One group's rows, some at a time."""
+    row_user, place = np.nonzero(group.lists.items >= 0)
+    row_item = group.lists.items[row_user, place].astype(np.int64)
     by_model = len(group.source) > 0 and group.source[0] != POPULARITY
     causes = (
         find_causes(
             scorer,
-            shop.data,
+            plan.shop.data,
             vectors,
             group.users,
             row_user,
             row_item,
-            factors=group.factors,
             anchors=plan.score.reason_anchors,
+            at_once=plan.score.users_at_once,
         )
         if by_model
         else None
     )
+    relaxed = broken_rules(plan, group.users, group.lists, group.is_added)
+    for rows in blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
+        yield _written(plan, group, causes, relaxed, writer, rows, row_user[rows], place[rows])
+
+
+def _written(
+    plan: Plan,
+    group: Group,
+    causes: Causes | None,
+    relaxed: dict[tuple[int, int], str],
+    writer: Reasons,
+    rows: IntArray,
+    row_user: IntArray,
+    place: IntArray,
+) -> pa.Table:
+    """Some rows of a group, with what put each phone there and why."""
+    shop, lists = plan.shop, group.lists
+    row_item = lists.items[row_user, place].astype(np.int64)
     pinned_by = {one.item: one.campaign for one in plan.pins}
     codes, texts, sources = [], [], []
-    for number, (local, item, origin) in enumerate(
-        zip(row_user.tolist(), row_item.tolist(), origins.tolist(), strict=True)
+    for number, local, item, origin in zip(
+        rows.tolist(),
+        row_user.tolist(),
+        row_item.tolist(),
+        lists.origin[row_user, place].tolist(),
+        strict=True,
     ):
         user = int(group.users[local])
         row = Row(user, item, Origin(origin), pinned_by.get(item, ""))
@@ -110,7 +110,7 @@ def _rows(plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer:
             "user_id": pa.array(shop.data.users.user_ids[group.users[row_user]].tolist(), pa.string()),
             "rank": (place + 1).astype(np.int16),
             "item_id": pa.array(shop.data.catalogue.item_ids[row_item].tolist(), pa.string()),
-            "score": exact_scores(group.factors.users, group.factors.items, row_user, row_item),
+            "score": group.scores[row_user, place],
             "source": pa.array(sources, pa.string()),
             "reason": pa.array(texts, pa.string()),
             "reason_code": pa.array(codes, pa.string()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from models.data import Dataset, FloatArray, IntArray, StringArray
@@ -22,3 +23,9 @@ class Scorer(Protocol):
     def item_vectors(self, data: Dataset) -> FloatArray:
         """`(items, d) float32`: phones that people would call alike have a high cosine."""
         ...
+
+
+def blocks(users: IntArray, size: int) -> Iterator[IntArray]:
+    """The users in their order, so many at a time."""
+    for start in range(0, len(users), size):
+        yield users[start : start + size]

@@ -16,11 +16,11 @@ from handpick.log import say
 from handpick.night import Night
 from handpick.score.chance import seeds
 from handpick.score.engine import engine
-from handpick.score.groups import blocks
+from handpick.score.groups import Group, groups
 from handpick.score.lists import Plan
 from handpick.score.popularity import popular_lists, popularity
 from handpick.score.rerank import Phones
-from handpick.score.rows import Tally, recommendations
+from handpick.score.rows import recommendations
 from handpick.score.rules import Rules, work_out
 from handpick.score.rules.campaigns import boosts, pins
 from handpick.score.scorer import Scorer
@@ -87,17 +87,16 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         chance=seeds(shop.data.users.user_ids, night.seed, night.logical_date),
         engine=engine(settings),
     )
+    scored = groups(plan, scorer, by_country)
     popular = popular_lists(shop, whole, by_country, _for_strangers(shop, rules), settings.score.popular)
-    scored = blocks(plan, scorer, by_country)
-    lists, tally = recommendations(plan, scored, scorer, vectors, popular, night)
     tables = {
-        "recommendations": lists,
+        "recommendations": recommendations(plan, scored, scorer, vectors, popular, night),
         "similar_items": similar_lists(
             shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
         ),
         "popular_items": popular,
     }
-    return tables, _notes(plan, tally, lists)
+    return tables, _notes(plan, scored, tables["recommendations"])
 
 
 def _phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
@@ -117,17 +116,15 @@ def _for_strangers(shop: Shop, rules: Rules) -> BoolArray:
     return np.repeat(~barred[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
 
 
-def _notes(plan: Plan, tally: Tally, rows: pa.Table) -> dict[str, Any]:
+def _notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
     """Small facts for the report."""
+    listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in scored)
     relaxed = rows["relaxed_rules"].drop_null().to_pylist()
     counted = {name: int(count) for name, count in plan.rules.counts().items()}
-    counted["max_per_brand"] = tally.held_back
-    say(
-        f"  {tally.listed:,} lists; pairs barred by rule: "
-        + ", ".join(f"{k} {v:,}" for k, v in counted.items())
-    )
+    counted["max_per_brand"] = sum(group.held_back for group in scored)
+    say(f"  {listed:,} lists; pairs barred by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
     return {
-        "users_listed": tally.listed,
+        "users_listed": listed,
         "pairs_barred_by_rule": counted,
         "relaxed_rows": {
             name: sum(name in text.split("+") for text in relaxed) for name in plan.settings.relax

@@ -25,8 +25,8 @@ class ScoreSettings(Section):
     users_at_once: int = Field(
         131_072,
         ge=1,
-        description="Users of the model scored at a time; bounds memory only. Each such block looks at the night's "
-        "events anew.",
+        description="Users whose factors are in memory at a time. Each such block looks at the night's events anew; the "
+        "lists are the same, to the last bit for any multiple of 2048, the fusion model's own batch.",
     )
     block_users: int = Field(4096, ge=1, description="Users re-ranked at a time; bounds memory only.")
     diversity: float = Field(

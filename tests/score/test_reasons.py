@@ -51,7 +51,7 @@ def test_without_the_claimed_cause_the_score_falls() -> None:
     row_user = np.repeat(users, 10)
     row_item = best.items.ravel().astype(np.int64)
     causes = find_causes(
-        scorer, data, scorer.item_vectors(data), users, row_user, row_item, factors=factors, anchors=2
+        scorer, data, scorer.item_vectors(data), users, row_user, row_item, anchors=2, at_once=7
     )
     before, scale = exact_scores(factors.users, factors.items, row_user, row_item), spread(factors)
     kinds = Counter()
@@ -87,9 +87,8 @@ def test_what_leaves_the_score_as_it_is_is_no_cause() -> None:
             return scorer.factors(shop(users=60), users)
 
     rows = np.arange(60)
-    factors = scorer.factors(data, rows)
     causes = find_causes(
-        Deaf(scorer.model), data, scorer.item_vectors(data), rows, rows, rows % 50, factors=factors, anchors=2
+        Deaf(scorer.model), data, scorer.item_vectors(data), rows, rows, rows % 50, anchors=2, at_once=100
     )
     assert (causes.anchor == -1).all()
     assert (causes.query == -1).all()
