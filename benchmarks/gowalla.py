@@ -2,7 +2,8 @@
 
 All items are ranked, training items excluded, Recall@20 and NDCG@20 over all test users. Settings were chosen on a
 validation part alone: a fifth of each user's training items, held out at random as the test part was. `tune` does that
-for the filter, `validate` measures the hybrid there.
+for the filter, `validate` measures the hybrid there. The test part is not like it: over the filter the hybrid gained 6 % of
+Recall@20 and 7 % of NDCG@20 on validation, but 4 % and 1 % on test.
 """
 
 from __future__ import annotations
