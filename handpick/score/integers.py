@@ -17,7 +17,7 @@ from models.data import FloatArray, IntArray
 
 TILE_BYTES = 2 << 20
 """Memory of one tile of approximate scores in each thread; it should fit the processor's cache."""
-TILE_ITEMS = 2048
+TILE_ITEMS = 4096
 
 
 def by_integers(
@@ -31,7 +31,7 @@ def by_integers(
     place = np.full(len(items), len(items), np.int32)
     place[rounded.order] = np.arange(len(there), dtype=np.int32)
     first = np.where(wanted.allowed[:, rounded.order[:width]], 0, -np.inf).astype(np.float32)
-    block = max(1, tile_bytes // (4 * width))
+    block = max(1, tile_bytes // (2 * width))
     blocks = range(0, len(users), block)
 
     def fill(begin: int) -> None:

@@ -13,9 +13,12 @@ from typing import Any
 import numba
 import numpy as np
 
-CHUNK = 128
+CHUNK, PART = 128, 16
+"""Columns that are looked at together, and parts of them where something was found."""
 MOST = 127
 """The largest code."""
+LESS = np.float32(2.0**-8)
+"""Approximate scores come as bfloat16: twice what rounding to it can change, of the value."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -124,6 +127,24 @@ def _chunk_maxima(values: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def _chunk_reaches(values: Any, least: Any) -> Any:
+    """Whether one of `CHUNK` values does; a fixed length, and or-ing integers, are what compilers make wide."""
+    hits = np.int16(0)
+    for at in range(CHUNK):
+        hits |= np.int16(values[at] >= least)
+    return hits
+
+
+@numba.njit(cache=True, nogil=True)
+def _part_reaches(values: Any, least: Any) -> Any:
+    """The same of `PART` values."""
+    hits = np.int16(0)
+    for at in range(PART):
+        hits |= np.int16(values[at] >= least)
+    return hits
+
+
+@numba.njit(cache=True, nogil=True)
 def start(
     approximate: Any,
     item_bounds: Any,
@@ -136,8 +157,7 @@ def start(
 ) -> None:
     """Give each user a threshold from the first tile, so that few of its items become candidates.
 
-    Of the largest values of groups of columns the n-th highest is reached by n different items. Values of items that a
-    user may not have are overwritten with minus infinity.
+    Of the largest lower bounds of groups of columns the n-th highest is reached by n different items.
 
     Args:
         approximate: As for `gather`, and so are the bounds, the candidates and what is barred.
@@ -152,12 +172,16 @@ def start(
         groups *= 2
     if groups > width:
         return
-    most_error, most_length = errors.max(), lengths.max()
-    largest = np.empty(groups, np.float32)
+    values, largest = np.empty(width, np.float32), np.empty(groups, np.float32)
+    bits = values.view(np.int32)
     for row in range(len(approximate)):
-        values, mask = approximate[row], allowed[kind[row]]
+        found, mask = approximate[row], allowed[kind[row]]
+        by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
         for at in range(width):
-            values[at] += mask[at]
+            bits[at] = np.int32(found[at]) << 16
+        for at in range(width):
+            bound = by_error * errors[at] + by_length * lengths[at] + more
+            values[at] += mask[at] - bound - abs(values[at]) * LESS
         for at in range(own_start[row], own_start[row + 1]):
             if place[own[at]] < width:
                 values[place[own[at]]] = -np.inf
@@ -166,8 +190,7 @@ def start(
             part = values[begin : begin + groups]
             for at in range(groups):
                 largest[at] = part[at] if part[at] > largest[at] else largest[at]
-        widest = user_bounds[0, row] * most_error + user_bounds[1, row] * most_length + user_bounds[2, row]
-        threshold[row] = np.partition(largest, groups - n)[groups - n] - widest
+        threshold[row] = np.partition(largest, groups - n)[groups - n]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -185,7 +208,7 @@ def gather(
     """Look through one tile of approximate scores for candidates.
 
     Args:
-        approximate: `(users, tile) float32` inner products of the quantised vectors, in units of the user's step.
+        approximate: `(users, tile) int16` bits of bfloat16 inner products, in units of the user's step.
         columns: `(tile,)` index of each column's item.
         item_bounds: `(2, tile) float32`: error and length of each item.
         user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is added.
@@ -199,6 +222,8 @@ def gather(
     while width < users.shape[1]:
         width *= 2
     products = np.empty(width, np.float64)
+    number = np.empty(1, np.float32)
+    bits = number.view(np.int32)
     most_error, most_length = _chunk_maxima(errors), _chunk_maxima(lengths)
     for row in range(len(count)):
         by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
@@ -206,32 +231,39 @@ def gather(
         for chunk in range(len(most_error)):
             start = chunk * CHUNK
             end = min(start + CHUNK, len(columns))
-            widest = by_error * most_error[chunk] + by_length * most_length[chunk] + more
-            if end - start == CHUNK:
-                least, part = threshold[row] - widest, values[start:end]
-                hits = np.int32(0)
-                for at in range(CHUNK):  # a fixed length, and or-ing integers, are what compilers make wide
-                    hits |= np.int32(part[at] >= least)
-                if not hits:
+            # Bits of positive numbers are in the order of the numbers, and those of negative ones are negative.
+            number[0] = threshold[row] - (
+                by_error * most_error[chunk] + by_length * most_length[chunk] + more
+            )
+            number[0] -= abs(number[0]) * LESS
+            least = np.int16(bits[0] >> 16) if number[0] > 0 else np.int16(-32768)
+            if end - start == CHUNK and not _chunk_reaches(values[start:end], least):
+                continue
+            for first in range(start, end, PART):
+                last = min(first + PART, end)
+                if last - first == PART and not _part_reaches(values[first:last], least):
                     continue
-            for at in range(start, end):
-                bound = by_error * errors[at] + by_length * lengths[at] + more
-                value = values[at]
-                if not value + bound >= threshold[row] or is_barred(
-                    columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1]
-                ):
-                    continue
-                if count[row] == ids.shape[1]:
-                    _compact(row, n, buffer, users[row], items, products)
-                    if not value + bound >= threshold[row]:
+                for at in range(first, last):
+                    if values[at] < least:
                         continue
-                place = count[row]
-                ids[row, place], upper[row, place], lower[row, place] = (
-                    columns[at],
-                    value + bound,
-                    value - bound,
-                )
-                count[row] = place + 1
+                    bits[0] = np.int32(values[at]) << 16
+                    value = number[0]
+                    bound = by_error * errors[at] + by_length * lengths[at] + more + abs(value) * LESS
+                    if not value + bound >= threshold[row] or is_barred(
+                        columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1]
+                    ):
+                        continue
+                    if count[row] == ids.shape[1]:
+                        _compact(row, n, buffer, users[row], items, products)
+                        if not value + bound >= threshold[row]:
+                            continue
+                    place = count[row]
+                    ids[row, place], upper[row, place], lower[row, place] = (
+                        columns[at],
+                        value + bound,
+                        value - bound,
+                    )
+                    count[row] = place + 1
 
 
 @numba.njit(cache=True, nogil=True)
