@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from models.data import FloatArray
 
@@ -16,13 +17,18 @@ def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float
         vectors: `(items, d)` content; rows are brought to length 1 here.
     """
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    row, place = np.nonzero(lists >= 0)
+    item = lists[row, place]
+    shown = sparse.csr_matrix((np.ones(len(item), unit.dtype), (row, item)), shape=(len(lists), len(unit)))
+    lengths = np.bincount(row, weights=(unit**2).sum(axis=1)[item], minlength=len(lists))
+    count = np.bincount(row, minlength=len(lists))
     result = np.zeros(len(lists))
-    block = max(1, (64 << 20) // (4 * max(1, lists.shape[1] * unit.shape[1])))
+    block = max(1, (64 << 20) // (4 * max(1, unit.shape[1])))
     for start in range(0, len(lists), block):
-        part = lists[start : start + block]
-        shown = unit[np.maximum(part, 0)] * (part >= 0)[:, :, None]  # (b, k, d)
-        count = (part >= 0).sum(axis=1)
+        part = slice(start, start + block)
         # |sum of vectors|² = sum of lengths² + 2 · sum over pairs
-        pairs = (shown.sum(axis=1) ** 2).sum(axis=1) - (shown**2).sum(axis=(1, 2))
-        result[start : start + block] = np.where(count > 1, 1 - pairs / np.maximum(count * (count - 1), 1), 0)
+        pairs = ((shown[part] @ unit) ** 2).sum(axis=1) - lengths[part]
+        result[part] = np.where(
+            count[part] > 1, 1 - pairs / np.maximum(count[part] * (count[part] - 1), 1), 0
+        )
     return result

@@ -67,9 +67,12 @@ class Answers(NamedTuple):
         item = self.relevant.indices
         own = total[user, item]
         rows = total[user]
+        rank = np.count_nonzero(rows > own[:, None], axis=1)
         # Equal scores rank by item, as they do on lists; else a member that ties everything would win.
-        is_before = np.arange(rows.shape[1]) < item[:, None]
-        rank = ((rows > own[:, None]) | ((rows == own[:, None]) & is_before)).sum(axis=1)
+        is_equal = rows == own[:, None]
+        tied = np.flatnonzero(np.count_nonzero(is_equal, axis=1) > 1)
+        is_before = np.arange(rows.shape[1]) < item[tied, None]
+        rank[tied] += np.count_nonzero(is_equal[tied] & is_before, axis=1)
         gains = np.where((rank < self.k) & np.isfinite(own), 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
         return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]

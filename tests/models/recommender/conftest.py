@@ -28,4 +28,4 @@ def validation(data: Dataset) -> Exam:
 
 @pytest.fixture(scope="session")
 def model(validation: Exam) -> FusionRecommender:
-    return FusionRecommender(CONFIG, TRAINING).fit(validation.past, 4, Plan(validation))
+    return FusionRecommender(CONFIG, TRAINING).fit(validation.past, 3, Plan(validation))
