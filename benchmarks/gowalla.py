@@ -128,31 +128,26 @@ def _hybrid_measured(data: Dataset, wanted: sparse.csr_matrix) -> dict[str, Any]
     fitted = hybrid().fit(data, SEED)
     fit_seconds = time.perf_counter() - began
     made = fitted.top_n(data, np.arange(USERS), K)
-    seconds = time.perf_counter() - began
-    found, gain = _quality(made, wanted)
-    return {
-        "recall_20": found,
-        "ndcg_20": gain,
-        "seconds": seconds,
-        "fit_seconds": fit_seconds,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "users": USERS,
-    }
+    return {**_figures(made, wanted, time.perf_counter() - began), "fit_seconds": fit_seconds}
 
 
 def _measured(settings: Filter) -> dict[str, Any]:
     train, test = read("train"), read("test")
     began = time.perf_counter()
     made = lists(train, settings, np.arange(USERS))
-    seconds = time.perf_counter() - began
-    found, gain = _quality(made, test)
+    chosen = {f"setting_{name}": value for name, value in settings._asdict().items()}
+    return {**_figures(made, test, time.perf_counter() - began), **chosen}
+
+
+def _figures(made: NDArray[np.int32], wanted: sparse.csr_matrix, seconds: float) -> dict[str, Any]:
+    """What every recommender is measured by, when its lists are made."""
+    found, gain = _quality(made, wanted)
     return {
         "recall_20": found,
         "ndcg_20": gain,
         "seconds": seconds,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "users": USERS,
-        **{f"setting_{name}": value for name, value in settings._asdict().items()},
     }
 
 

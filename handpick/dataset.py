@@ -93,7 +93,7 @@ def _users(night: Night, item_ids: StringArray) -> Users:
         feature_names=tuple(USER_COLUMNS),
         country=_strings(people["country"]),
         locale=_strings(people["locale"]),
-        owned_item=_places(people["owned_item_id"], item_ids),
+        owned_item=places(people["owned_item_id"], item_ids),
         signed_up_at=_seconds(people["signed_up_at"]),
         is_consented=_flags(people["is_consented"]),
     )
@@ -106,8 +106,8 @@ def _facts(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Tab
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
     rows = pa.table(
         {
-            "user": _places(facts["user_id"], user_ids),
-            "item": _places(facts["item_id"], item_ids),
+            "user": places(facts["user_id"], user_ids),
+            "item": places(facts["item_id"], item_ids),
             "event_type": kinds,
             "weight": facts["weight"],
             "occurred_at": facts["occurred_at"],
@@ -129,7 +129,7 @@ def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
 def _queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: Sources) -> Queries:
     columns = ["query_id", "user_id", "occurred_at", "text"]
     asked = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
-    asked = asked.append_column("user", pa.array(_places(asked["user_id"], user_ids)))
+    asked = asked.append_column("user", pa.array(places(asked["user_id"], user_ids)))
     asked = asked.filter(pc.greater_equal(asked["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )
@@ -195,10 +195,10 @@ def _matrix(table: pa.Table, key: str, ids: pa.ChunkedArray, columns: tuple[str,
     return matrix
 
 
-def _places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
+def places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
     """Where each id stands among the known ones, -1 where it is not."""
-    places = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))
-    return _ints(pc.fill_null(places, -1))
+    found = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))
+    return _ints(pc.fill_null(found, -1))
 
 
 def _ints(values: pa.ChunkedArray | pa.Array) -> IntArray:

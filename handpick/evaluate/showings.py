@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from handpick.dataset import places
 from handpick.night import Night
 from handpick.windows import windows
 from models.data import Dataset, IntArray, Interactions, StringArray
@@ -32,11 +33,6 @@ class Showings(NamedTuple):
     place: IntArray
     propensity: Doubles
 
-    def between(self, start: int, end: int) -> Showings:
-        """Those with `start <= at < end`, seconds since 1970 UTC."""
-        keep = (self.events.at >= start) & (self.events.at < end)
-        return Showings(self.events.where(keep), self.place[keep], self.propensity[keep])
-
 
 def without_log(data: Dataset) -> Showings:
     """The dataset's impressions, of which neither place nor list is known."""
@@ -52,7 +48,7 @@ def showings(night: Night, data: Dataset) -> Showings:
     facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns, since)
     facts = facts.filter(pc.equal(facts["event_type"].cast(pa.string()), "impression"))
     user, item = (
-        _places(facts[name], known)
+        places(facts[name], known)
         for name, known in (("user_id", data.users.user_ids), ("item_id", data.catalogue.item_ids))
     )
     at = facts["occurred_at"].cast(pa.timestamp("s", facts["occurred_at"].type.tz), safe=False)
@@ -80,8 +76,8 @@ def _propensities(night: Night, data: Dataset, shown: Interactions, version: Str
         readers = pa.array(data.users.user_ids[np.unique(shown.user[rows])].tolist(), pa.string())
         lists = night.lake.read("lists/recommendations", day, ["user_id", "item_id", "propensity"])
         lists = lists.filter(pc.is_in(lists["user_id"].cast(pa.string()), readers))
-        key = _places(lists["user_id"], data.users.user_ids) * items
-        key += _places(lists["item_id"], data.catalogue.item_ids)
+        key = places(lists["user_id"], data.users.user_ids) * items
+        key += places(lists["item_id"], data.catalogue.item_ids)
         order = np.argsort(key, kind="stable")
         key, chance = key[order], lists["propensity"].to_numpy()[order]
         wanted = shown.user[rows] * items + shown.item[rows]
@@ -99,9 +95,3 @@ def published(night: Night) -> dict[str, date]:
         if file.is_file():
             nights[str(json.loads(file.read_text())["notes"]["version"])] = day
     return nights
-
-
-def _places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
-    """Where each id stands among the known ones, -1 where it is not."""
-    found = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))
-    return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)

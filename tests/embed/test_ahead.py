@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +18,7 @@ from handpick.pretrain import corpus
 from handpick.pretrain.training import Trainer
 from models.encoders.names import MINILM
 from tests.embed.conftest import FIRST, SMALL, Shop
+from tests.house.killing import next_child_killed
 
 
 def made(shop: Shop) -> tuple[str, ...]:
@@ -53,19 +51,8 @@ def test_killed_it_stops_the_night_in_one_line_and_leaves_nothing(tmp_path: Path
     shop = with_threads(tmp_path, 2)
     night = shop.night()
     root = shop.settings.path(shop.settings.embed.encoders)
-    children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
-    before = set(children.read_text().split())
-
-    def kill() -> None:
-        while not (new := set(children.read_text().split()) - before):
-            time.sleep(0.01)
-        os.kill(int(new.pop()), signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with pytest.raises(Lost, match="ended by signal 9") as error:
+    with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
         run(night)
-    killer.join()
     assert "\n" not in str(error.value)
     assert not list(root.rglob(".tmp-*")) and not night.lake.has("embeddings/items", FIRST)
     run(night)

@@ -92,8 +92,8 @@ def test_impressions_of_lists_have_their_place_and_the_lists_propensity(night: N
     # What was on no list of that user, of an unknown version or of none is left to how often the phone is shown.
     np.testing.assert_allclose(log.propensity, [0.9, 0.05, np.nan, np.nan, np.nan], rtol=1e-6)
     start = windows(night).validation_end
-    assert len(log.between(start, start + DAY).events) == 0
-    assert len(log.between(start, start + DAY + 1).events) == 5
+    assert len(log.events.between(start, start + DAY)) == 0
+    assert len(log.events.between(start, start + DAY + 1)) == 5
 
 
 def test_rare_showings_count_more_and_what_no_entry_lists_is_left_out(night: Night, data: Dataset) -> None:

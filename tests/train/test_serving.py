@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from handpick.train.stage import train
 from models.data import Dataset
 from models.recommender.choose import load as load_model
 from models.training.course import Course
+from tests.house.killing import next_child_killed
 from tests.models.collaborative.shop import DAYS, shop
 
 TONIGHT = date(1970, 1, 1) + timedelta(days=DAYS - 1)
@@ -80,19 +77,8 @@ def test_a_training_that_cannot_go_on_there_stops_the_night_here(
 
 def test_the_other_process_killed_stops_the_night_in_one_line(tmp_path: Path, data: Dataset) -> None:
     lost = night(tmp_path, threads=2)
-    children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
-    before = set(children.read_text().split())
-
-    def kill() -> None:
-        while not (new := set(children.read_text().split()) - before):
-            time.sleep(0.01)
-        os.kill(int(new.pop()), signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    with pytest.raises(Lost, match="ended by signal 9") as error:
+    with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
         train(lost, data)
-    killer.join()
     assert "\n" not in str(error.value)
     assert not list((lost.lake.root / "models").iterdir())
 
