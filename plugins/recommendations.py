@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, LiteralString
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, Query
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from handpick.config import load
 from handpick.errors import HandpickError
 from handpick.night import Night
-from handpick.report import INDEX
+from handpick.report import INDEX, stage_pages
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -28,6 +28,10 @@ pages = FastAPI(
 templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=select_autoescape()
 )
+
+
+SHOWN = {".html", ".css", ".js", ".png", ".svg"}
+"""Files of a stage's pages that a browser asks for; nothing else that lies beside them is served."""
 
 
 def rows(query: LiteralString, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
@@ -81,10 +85,27 @@ def report(day: date) -> RedirectResponse:
 @pages.get("/nights/{day}/{name}", response_class=HTMLResponse)
 def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
     """One page of a night's report."""
-    file = Night(load(), day).lake.partition("report", day) / name
+    night = Night(load(), day)
+    file = night.lake.partition("report", day) / name
     if not file.is_file():
         return page("message.html", message=f"There is no {name.removesuffix('.html')} for {day}.")
-    return HTMLResponse(file.read_text(encoding="utf-8"))
+    html = file.read_text(encoding="utf-8")
+    for built, first in stage_pages(night.results()).items():
+        html = html.replace(
+            first.as_uri(), f"pages/{built}/{first.name}"
+        )  # a browser follows no file: from here
+    return HTMLResponse(html)
+
+
+@pages.get("/nights/{day}/pages/{built}/{path:path}")
+def stage_page(day: date, built: str, path: str) -> Response:
+    """A file of the pages that a stage built: Great Expectations' Data Docs, dbt's documentation."""
+    first = stage_pages(Night(load(), day).results()).get(built)
+    if first is not None:
+        file = (first.parent / path).resolve()
+        if file.is_relative_to(first.parent) and file.suffix in SHOWN and file.is_file():
+            return FileResponse(file)
+    return page("message.html", message=f"There is no such page for {day}.")
 
 
 @pages.get("/lists", response_class=HTMLResponse)

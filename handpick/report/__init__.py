@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from handpick.lake import digest_of
 from handpick.ledger import Flow, StageResult
 from handpick.night import STAGES, Night
@@ -26,3 +29,13 @@ def run(night: Night) -> StageResult:
     missing = len(STAGES) - 1 - len(told)
     flow = Flow("stages", len(STAGES) - 1, len(told), {"has not run tonight": missing})
     return StageResult("report", night.logical_date, str(target / INDEX), (flow,), digest_of(target))
+
+
+def stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
+    """Pages that stages built and named in their notes as `..._page`, by that name without its end."""
+    return {
+        key.removesuffix("_page"): Path(str(value)).resolve()
+        for result in results
+        for key, value in result.notes.items()
+        if key.endswith("_page") and Path(str(value)).is_file()
+    }

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from handpick.house.show import chosen_users, launched_on, list_rows
 from handpick.ledger import StageResult
 from handpick.night import Night
-from handpick.report import plots
+from handpick.report import plots, stage_pages
 from handpick.report.html import interval, rendered
 from handpick.validate.trends import rule_rates
 
@@ -39,7 +39,7 @@ def render(night: Night, results: Sequence[StageResult], card: str | None) -> st
         card=card,
         people=_people(night),
         trends=_trends(night),
-        links=_links(results),
+        links=[(name.replace("_", " "), page.as_uri()) for name, page in stage_pages(results).items()],
     )
 
 
@@ -125,14 +125,4 @@ def _trends(night: Night) -> list[Markup]:
         Markup(plots.by_night(dropped, "Rows quarantined", "% of rows")),
         Markup(plots.by_night(rule_rates(night, TREND_NIGHTS), "Rules broken", "% of rows")),
         Markup(plots.by_night(seconds, "Seconds by stage", "s")),
-    ]
-
-
-def _links(results: Sequence[StageResult]) -> list[tuple[str, str]]:
-    """Pages that other stages built and named in their notes as `..._page`."""
-    return [
-        (key.removesuffix("_page").replace("_", " "), Path(str(value)).resolve().as_uri())
-        for result in results
-        for key, value in result.notes.items()
-        if key.endswith("_page") and Path(str(value)).is_file()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -64,6 +65,18 @@ def test_the_pages_in_the_web_ui_show_versions_a_list_and_the_report(house: Hous
     page.goto(f"/handpick/nights/{house.nights()[-1].logical_date}")
     expect(page.get_by_role("heading", name="The ledger")).to_be_visible()
     expect(page.get_by_role("heading", name="Evaluation")).to_be_visible()
+    for built, told in (("data docs", "Data Docs"), ("warehouse docs", "dbt Docs")):
+        report = page.url
+        page.get_by_role("link", name=built).first.click()
+        expect(page).to_have_title(re.compile(told))
+        page.goto(report)
+
+
+def test_no_file_beside_a_stages_pages_can_be_read(house: House, page: Page) -> None:
+    day = house.nights()[-1].logical_date
+    for path in ("..%2F..%2F..%2Fmlflow.db", "%2Fetc%2Fpasswd"):
+        page.goto(f"/handpick/nights/{day}/pages/data_docs/{path}")
+        expect(page.get_by_text(f"There is no such page for {day}.")).to_be_visible()
 
 
 def test_the_pages_are_closed_to_those_who_have_not_signed_in(house: House) -> None:
