@@ -47,7 +47,10 @@ requirements=(--requirement pyproject.toml)
 .venv/bin/python -m uv pip install --quiet --compile-bytecode --python .venv/bin/python --constraints constraints.txt "${requirements[@]}" ||
   stop "some packages could not be installed (see above); run again to go on where it stopped."
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
-.venv/bin/python -m handpick.spark_archive >/dev/null 2>&1 || true # without it Spark starts some seconds later
+# Without these Spark starts some seconds later, and the first night compiles its own loops.
+.venv/bin/python -m handpick.compiled >/dev/null 2>&1 &
+.venv/bin/python -m handpick.spark_archive >/dev/null 2>&1 || true
+wait
 rm -f .venv/.installed-*
 echo "$want" >"$stamp"
 echo "Installed in $(($(date +%s) - began)) s."
