@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 RUNG ?= S
+WORKERS ?= 2
 
 .PHONY: help run up down test lint bench docs clean compose-init compose-test
 
@@ -21,9 +22,9 @@ down: ## Stop exactly what `make up` or `make run` started
 	@scripts/install.sh
 	@$(BIN)/handpick down
 
-test: ## Run all the tests
+test: ## Run all the tests, in two processes (WORKERS=4 for more)
 	@scripts/install.sh --dev
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 lint: ## Check format, style, types, the import rule and the declared dependencies
 	@scripts/install.sh --dev

@@ -14,6 +14,7 @@ import httpx
 
 from handpick.config import Settings
 from handpick.errors import HandpickError
+from handpick.house.database import migrate
 from handpick.house.environment import airflow_environment, base_url
 from handpick.log import say
 
@@ -83,22 +84,12 @@ def start(settings: Settings) -> bool:
     _check_port(settings.airflow.port)
     began = time.perf_counter()
     environment = airflow_environment(settings)
-    log_file(settings, "migrate").parent.mkdir(parents=True, exist_ok=True)
-    _migrate(settings, environment)
+    migrate(settings, environment, log_file(settings, "migrate"))
     for component in COMPONENTS:
         _spawn(settings, component, environment)
     _wait_until_healthy(settings)
     say(f"Airflow is up after {time.perf_counter() - began:.0f} s: {base_url(settings)}")
     return True
-
-
-def _migrate(settings: Settings, environment: dict[str, str]) -> None:
-    log = log_file(settings, "migrate")
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "airflow", "db", "migrate"]
-        done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise HandpickError(f"Airflow's database could not be prepared; see {log}")
 
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:

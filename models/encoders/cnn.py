@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
 from models.data import FloatArray
 from models.encoders.image import IMAGENET_MEAN, IMAGENET_STD, Picture
 from models.encoders.looks import WIDTHS, looks

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+import models.settled  # noqa: F401
+
 HUES, TONES, CELLS, DIRECTIONS = 16, 8, 4, 8
 SIDE = 56
 WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}

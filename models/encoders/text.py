@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model, unusable
 from models.encoders.interface import Encoder

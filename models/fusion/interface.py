@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
+
 
 class Fused(NamedTuple):
     """One vector a row, and how much of it each modality is.

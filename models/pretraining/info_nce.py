@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+import models.settled  # noqa: F401
+
 
 def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | None = None) -> Tensor:
     """The mean of both directions' cross entropies (Radford et al., 2021, figure 3; van den Oord et al., 2018).

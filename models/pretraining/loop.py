@@ -10,6 +10,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
+
 Progress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
 """Passes steps on and shows how far they are, like `handpick.log.track`."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
+
 IGNORED = -100
 
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
+
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+import models.settled  # noqa: F401
 from models.recommender.dropping import ByteDropout
 from models.recommender.smoothing import Smoothing
 from models.recommender.stories import KINDS

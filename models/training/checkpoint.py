@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import models.settled  # noqa: F401
+
 FILE = "checkpoint.safetensors"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+import models.settled  # noqa: F401
+
 
 def chosen_loss(scores: Tensor, question: Tensor, answer: Tensor, weight: Tensor, smoothing: float) -> Tensor:
     """Weighted sum over answers of `-log softmax(scores)[answer]`.

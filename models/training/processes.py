@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import distributed, nn
 
+import models.settled  # noqa: F401
 from models.data import IntArray
 
 

@@ -38,9 +38,10 @@ epochs = 3
 """
 """Fewer encoders, members and epochs than by default: what is tested is the flow."""
 
-pytestmark = pytest.mark.skipif(
-    not REAL.is_file(), reason=f"{REAL} is not there: no real catalogue to run on"
-)
+pytestmark = [
+    pytest.mark.skipif(not REAL.is_file(), reason=f"{REAL} is not there: no real catalogue to run on"),
+    pytest.mark.xdist_group("real_catalogue"),  # It shares nothing with the rest of its room.
+]
 
 
 def some_real_phones(target: Path) -> int:

@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handpick.model.nodes import is_over, reported_to
+from handpick.night import STAGES
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -28,10 +30,20 @@ tasks = {
 print("FOUND " + json.dumps({"tasks": tasks, "manifest": str(parsed_manifest(load()))}))
 """
 
+OF_ONE_STAGE = """
+import json, sys
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager as parsing
+with parsing(dag_id="nightly_recommendations", task_id="embed"):
+    import nightly_recommendations
+    dag = nightly_recommendations.nightly_recommendations()
+tasks = {task.task_id: {"upstream": sorted(task.upstream_task_ids)} for task in dag.tasks}
+print("FOUND " + json.dumps({"tasks": tasks, "cosmos": "cosmos.converter" in sys.modules}))
+"""
+
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The tasks of the group, and dbt's manifest."""
+def house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Runs a script as Airflow's processes read DAGs; gives what it found."""
     home = tmp_path_factory.mktemp("dag")
     (home / "handpick.toml").write_text(f'[lineage]\nmanifest = "{home}/target/manifest.json"\n')
     environment = {
@@ -40,12 +52,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("dags", "plugins")),
         "HANDPICK_CONFIG": str(home / "handpick.toml"),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
-    told = json.loads(line.removeprefix("FOUND "))
+
+    def run(script: str) -> dict[str, Any]:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+        return dict(json.loads(line.removeprefix("FOUND ")))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def found(house: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """The tasks of the group, and dbt's manifest."""
+    told = house(SCRIPT)
     return {"tasks": told["tasks"], "manifest": json.loads(Path(told["manifest"]).read_text())}
 
 
@@ -64,6 +85,18 @@ def test_a_test_of_several_models_comes_after_them_and_shows_its_own_outcome(fou
 
 def test_all_begin_once_the_transforms_are_done(found: dict[str, Any]) -> None:
     assert all("transform" in task["upstream"] for task in found["tasks"].values())
+
+
+def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
+    house: Callable[[str], dict[str, Any]],
+) -> None:
+    read = house(OF_ONE_STAGE)
+    stages = set(STAGES) - {"model"} | {"model.build"}
+    assert stages <= set(read["tasks"])
+    assert [task for task in read["tasks"] if task.startswith("model.")] == ["model.build"]
+    assert read["tasks"]["model.build"]["upstream"] == ["transform"]
+    assert read["tasks"]["embed"]["upstream"] == ["model.build"]
+    assert not read["cosmos"]
 
 
 def test_a_build_says_when_it_has_ended_also_when_it_failed(tmp_path: Path) -> None:

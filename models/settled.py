@@ -1,0 +1,34 @@
+"""Importing this makes torch's functions give the same bits from their first call on.
+
+On x86 torch takes tanh, log and their like from MKL's vector library, which looks up the processor's code path when a
+function is first used. Where two threads use one for the first time at once, one of them can miss it and round other last
+bits: about one process in a hundred on a busy machine. So each is used once here, by one thread, before any work.
+"""
+
+from __future__ import annotations
+
+import torch
+
+FUNCTIONS = (
+    *(
+        "acos",
+        "asin",
+        "atan",
+        "cos",
+        "cosh",
+        "erf",
+        "erfc",
+        "erfinv",
+        "exp",
+        "expm1",
+        "lgamma",
+        "log",
+        "log10",
+    ),
+    *("log1p", "log2", "rsqrt", "sigmoid", "sin", "sinh", "sqrt", "tan", "tanh", "trunc"),
+)
+"""Those that torch computes, or may compute, by vector functions."""
+
+for _kind in (torch.float32, torch.float64):
+    for _name in FUNCTIONS:
+        getattr(torch, _name)(torch.full((1,), 0.5, dtype=_kind))
