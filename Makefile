@@ -22,9 +22,9 @@ down: ## Stop exactly what `make up` or `make run` started
 	@scripts/install.sh
 	@$(BIN)/handpick down
 
-test: ## Run all the tests, in two processes (WORKERS=4 for more)
+test: ## Run all the tests, two rooms at a time (WORKERS=4 for more)
 	@scripts/install.sh --dev
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
+	@$(BIN)/python scripts/run_tests.py $(WORKERS)
 
 lint: ## Check format, style, types, the import rule and the declared dependencies
 	@scripts/install.sh --dev

@@ -38,10 +38,9 @@ epochs = 3
 """
 """Fewer encoders, members and epochs than by default: what is tested is the flow."""
 
-pytestmark = [
-    pytest.mark.skipif(not REAL.is_file(), reason=f"{REAL} is not there: no real catalogue to run on"),
-    pytest.mark.xdist_group("real_catalogue"),  # It shares nothing with the rest of its room.
-]
+pytestmark = pytest.mark.skipif(
+    not REAL.is_file(), reason=f"{REAL} is not there: no real catalogue to run on"
+)
 
 
 def some_real_phones(target: Path) -> int:
