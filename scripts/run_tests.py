@@ -18,6 +18,9 @@ from xml.etree import ElementTree
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 LONGEST = (
+    *("end_to_end", "transform", "embed", "validate", "model", "real_catalogue", "features"),
+    *("models/recommender", "train", "publish"),
+)
     "end_to_end",
     "real_catalogue",
     "features",

@@ -18,6 +18,7 @@ from handpick.house.database import migrate
 from handpick.house.environment import airflow_environment, base_url
 from handpick.log import say
 
+ENDED = "Z"
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
@@ -33,14 +34,19 @@ def log_file(settings: Settings, component: str) -> Path:
 
 
 def _started_at(pid: int) -> str | None:
-    """The kernel's start time of a process, so that a reused process id is not mistaken for ours."""
+    """The kernel's start time of a process, so that a reused process id is not mistaken for ours; None once it has ended.
+
+    A child of this process that has ended and that nobody has waited for has a start time, too, but runs no more.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        result = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state == ENDED else fields[18]
+    except (OSError, IndexError, ValueError):
+        command = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
+        state, _, began = (
+            subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().partition(" ")
         )
-        return result.stdout.strip() or None
+        return None if state.startswith(ENDED) else began.strip() or None
 
 
 def running(settings: Settings) -> dict[str, int]:

@@ -6,7 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from handpick.house.processes import _started_at
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,3 +72,16 @@ def test_the_configuration_page_is_what_the_settings_say() -> None:
     from handpick.commands.settings import page
 
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == page()
+
+
+def test_a_process_that_has_ended_is_not_waited_for_although_nobody_has_asked_how_it_ended() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        assert _started_at(child.pid) is not None
+        child.kill()
+        deadline = time.monotonic() + 10
+        while _started_at(child.pid) is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert _started_at(child.pid) is None
+    finally:
+        child.wait()
