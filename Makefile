@@ -30,7 +30,7 @@ lint: ## Check format, style, types, the import rule and the declared dependenci
 	@scripts/install.sh --dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/deptry --no-ansi handpick models features dags plugins
 
-bench: ## List the benchmarks; run one with NAME=x
+bench: ## List the benchmarks; run one with NAME=x, or several with NAME="x y"
 	@scripts/install.sh --dev
 	@$(BIN)/python -m benchmarks $(NAME)
 

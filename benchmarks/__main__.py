@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]`."""
+"""`python -m benchmarks [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.registry import BENCHMARKS
 
 
 def main(arguments: list[str]) -> int:
-    """List the benchmarks, or run the one that is named."""
+    """List the benchmarks, or run those that are named; what several of them measure alike is measured once."""
     console = Console(highlight=False)
     if not arguments:
         for benchmark in BENCHMARKS.values():
@@ -19,11 +19,11 @@ def main(arguments: list[str]) -> int:
             console.print(f"{benchmark.name:<18} {benchmark.what} ({targets})", markup=False, soft_wrap=True)
         console.print("Run one: make bench NAME=first-night")
         return 0
-    name = arguments[0]
-    if name not in BENCHMARKS:
-        console.print(f"There is no benchmark {name!r}; `make bench` lists them.", markup=False)
-        return 2
-    return run(BENCHMARKS[name], console)
+    for name in arguments:
+        if name not in BENCHMARKS:
+            console.print(f"There is no benchmark {name!r}; `make bench` lists them.", markup=False)
+            return 2
+    return max([run(BENCHMARKS[name], console) for name in arguments])
 
 
 if __name__ == "__main__":
