@@ -21,16 +21,6 @@ LONGEST = (
     *("end_to_end", "transform", "embed", "validate", "model", "real_catalogue", "features"),
     *("models/recommender", "train", "publish"),
 )
-    "end_to_end",
-    "real_catalogue",
-    "features",
-    "model",
-    "transform",
-    "embed",
-    "publish",
-    "models/recommender",
-    "land",
-)
 """Rooms that take minutes begin first, so that none of them is left alone at the end."""
 APART = TESTS / "end_to_end" / "test_real_catalogue.py"
 """A file that shares nothing with the rest of its room and takes as long."""
