@@ -25,7 +25,6 @@ def migrate(settings: Settings, environment: dict[str, str], log: Path) -> bool:
     if done.is_file() and done.read_text() == _state(settings):
         return False
     done.unlink(missing_ok=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
         ended = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
@@ -40,8 +39,6 @@ def _state(settings: Settings) -> str:
     import psycopg
 
     with psycopg.connect(database_uri(settings, settings.airflow.database)) as connection:
-        (there,) = connection.execute("select to_regclass('alembic_version') is not null").fetchone() or (
-            False,
-        )
-        rows = connection.execute("select version_num from alembic_version").fetchall() if there else []
+        found = connection.execute("select 1 from pg_tables where tablename = 'alembic_version'").fetchone()
+        rows = connection.execute("select version_num from alembic_version").fetchall() if found else []
     return " ".join([version("apache-airflow-core"), *sorted(revision for (revision,) in rows)])

@@ -18,7 +18,8 @@ from handpick.house.database import migrate
 from handpick.house.environment import airflow_environment, base_url
 from handpick.log import say
 
-ENDED = "Z"
+ZOMBIE = "Z"
+"""The state of a process that has ended and that nobody has waited for."""
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
@@ -40,13 +41,13 @@ def _started_at(pid: int) -> str | None:
     """
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == ENDED else fields[18]
+        return None if state == ZOMBIE else fields[18]
     except (OSError, IndexError, ValueError):
         command = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
         state, _, began = (
             subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().partition(" ")
         )
-        return None if state.startswith(ENDED) else began.strip() or None
+        return None if state.startswith(ZOMBIE) else began.strip() or None
 
 
 def running(settings: Settings) -> dict[str, int]:
@@ -90,7 +91,9 @@ def start(settings: Settings) -> bool:
     _check_port(settings.airflow.port)
     began = time.perf_counter()
     environment = airflow_environment(settings)
-    migrate(settings, environment, log_file(settings, "migrate"))
+    log = log_file(settings, "migrate")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    migrate(settings, environment, log)
     for component in COMPONENTS:
         _spawn(settings, component, environment)
     _wait_until_healthy(settings)
