@@ -118,7 +118,8 @@ def _socket_folder(settings: Settings) -> Path:
 def _answering(folder: Path) -> Path | None:
     """The socket folder of a server that accepts connections, or None.
 
-    `postmaster.pid` alone proves nothing: after a crash its process id may belong to another program.
+    `postmaster.pid` alone proves nothing: after a crash its process id may belong to another program. While a
+    server starts, its fifth line, the socket's folder, is empty.
     """
     import psycopg
 
@@ -127,7 +128,7 @@ def _answering(folder: Path) -> Path | None:
         lines = pid_file.read_text().splitlines()
     except OSError:
         return None
-    if len(lines) < 5:
+    if len(lines) < 5 or not lines[4].startswith("/"):
         return None
     socket_folder = Path(lines[4])
     try:

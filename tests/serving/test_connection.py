@@ -79,6 +79,20 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     assert embedded._answering(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
 
 
+def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_path: Path) -> None:
+    settings = load(home=tmp_path)
+    folder = settings.path(settings.serving.embedded_path)
+    folder.mkdir(parents=True)
+    folder.chmod(0o700)
+    # As PostgreSQL writes it first: the folder of the socket follows once the socket listens.
+    for line in ("", "\n"):
+        (folder / "postmaster.pid").write_text(f"{os.getpid()}\n{folder}\n1764140000\n5432\n{line}")
+        assert embedded._answering(folder) is None
+    (folder / "postmaster.pid").unlink()
+    embedded.embedded(settings)
+    assert embedded.stop_embedded(settings)
+
+
 def test_a_process_stops_the_server_that_another_one_started(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
     embedded.embedded(settings)
