@@ -26,6 +26,8 @@ from handpick.ledger import Flow
 from handpick.night import Night
 
 PAGE = "index.html"
+SITE = "night"
+"""The only site that is built; an ephemeral context has another one of its own, in a temporary folder that it leaves."""
 
 
 def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
@@ -42,7 +44,7 @@ def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
         warnings.simplefilter("ignore")
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
-        context.add_data_docs_site("local", _site(folder))
+        context.add_data_docs_site(SITE, _site(folder))
         source = context.data_sources.add_pandas("night")
         for flow in flows:
             contract, limits = CONTRACTS[flow.source], night.settings.validation
@@ -53,7 +55,7 @@ def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
             for name, (frame, expectations) in suites.items():
                 suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
                 failed += _judge(context, source, suite, frame, night)
-        context.build_data_docs()
+        context.build_data_docs(site_names=[SITE])
     return night.lake.partition("docs", night.logical_date) / PAGE, failed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,17 @@ def test_a_clean_day_is_valid_typed_and_the_same_bytes_when_run_again(judged: An
     assert Path(str(result.notes["data_docs_page"])).is_file()
     assert result.notes["expectations_failed"] == []
     assert validate.run(night).digest == result.digest
+
+
+def test_nothing_is_left_in_the_systems_temporary_folder(
+    judged: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    _, result = judged(shop())
+    assert Path(str(result.notes["data_docs_page"])).is_file()
+    assert list(temporary.rglob("*.html")) == []
 
 
 def test_each_broken_rule_is_named_and_the_row_is_kept_whole(judged: Any) -> None:
