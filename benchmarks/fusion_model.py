@@ -19,7 +19,7 @@ from handpick.evaluate import oracle
 from handpick.evaluate.exams import test_exam, validation_exam
 from handpick.night import Night
 from models.data import Dataset, FloatArray
-from models.evaluation.lists import judge, top_lists, top_of_scores
+from models.evaluation.lists import Judged, judge, top_lists, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
 from models.evaluation.split import Exam
@@ -29,6 +29,8 @@ from models.training.plan import Plan
 
 RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
+DIFFICULTIES = ("easy", "hard")
+"""Shops beside the default one."""
 K = 20
 Lists = NDArray[np.int32]
 
@@ -43,9 +45,9 @@ class Ground(NamedTuple):
 
 
 @functools.cache
-def ground() -> Ground:
+def ground(difficulty: str = "default") -> Ground:
     """The kept shop of the rung, both exams and the truth."""
-    night = evaluated(RUNG)
+    night = evaluated(RUNG, difficulty=difficulty)
     data = load_dataset(night)
     test = test_exam(night, data)
     truth = oracle(night, test)
@@ -55,35 +57,54 @@ def ground() -> Ground:
 
 
 def fusion_oracle() -> dict[str, Any]:
-    """Shares of the oracle's NDCG@20 for all users and for those who only asked; cold phones against content."""
-    share = {
-        part: float(np.mean([_ndcg(_listed(seed), part) for seed in SEEDS])) / _ndcg(_oracle(), part)
-        for part in ("all", "query_only")
-    }
-    cold = float(np.mean([_recall(_listed(seed), "cold_item") for seed in SEEDS]))
-    here = ground()
-    content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
-    neighbours = _recall(_lists(content, here.test), "cold_item")
+    """Shares of the oracle's NDCG@20 for all users and for those who only asked; cold phones against content.
+
+    Targets are for the default shop; the easy and the hard one stand beside it.
+    """
+    default, *others = (_shares(difficulty) for difficulty in ("default", *DIFFICULTIES))
     return {
-        "share_of_oracle": share["all"],
-        "cold_phones_over_content": cold / max(neighbours, 1e-9),
-        "query_only_share_of_oracle": share["query_only"],
-        "cold_phones_recall_20": cold,
-        "cold_phones_content_recall_20": neighbours,
-        "oracle_ndcg_20": _ndcg(_oracle(), "all"),
+        **default,
+        **{
+            f"{difficulty}_{name}": value
+            for difficulty, found in zip(DIFFICULTIES, others, strict=True)
+            for name, value in found.items()
+        },
         "rung": RUNG,
         "seeds": len(SEEDS),
+    }
+
+
+def _shares(difficulty: str) -> dict[str, float]:
+    """The figures of `fusion_oracle` at one difficulty."""
+    here = ground(difficulty)
+    lists = [_lists(_fusion(seed, difficulty), here.test) for seed in SEEDS]
+    best = top_of_scores(here.truth.copy(), K, here.test.exclude, here.test.candidates)
+    ours = {
+        part: float(np.mean([_ndcg(here, listed, part) for listed in lists]))
+        for part in ("all", "query_only")
+    }
+    cold = float(np.mean([_recall(here, listed, "cold_item") for listed in lists]))
+    content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
+    neighbours = _recall(here, _lists(content, here.test), "cold_item")
+    return {
+        "share_of_oracle": ours["all"] / _ndcg(here, best, "all"),
+        "cold_phones_over_content": cold / max(neighbours, 1e-9),
+        "query_only_share_of_oracle": ours["query_only"] / _ndcg(here, best, "query_only"),
+        "cold_phones_recall_20": cold,
+        "cold_phones_content_recall_20": neighbours,
+        "ndcg_20": ours["all"],
+        "oracle_ndcg_20": _ndcg(here, best, "all"),
     }
 
 
 def missing_modality() -> dict[str, Any]:
     """NDCG@20 with each content modality of every other phone taken away at scoring, against the whole."""
     here = ground()
-    whole = float(np.mean([_ndcg(_listed(seed), "all") for seed in SEEDS]))
+    whole = float(np.mean([_ndcg(here, _lists(_fusion(seed), here.test), "all") for seed in SEEDS]))
     falls = {}
     for name in here.test.past.catalogue.modalities:
         gap = replace(here.test, past=_halved(here.test.past, name))
-        values = [_ndcg(_lists(_fusion(seed), gap), "all") for seed in SEEDS]
+        values = [_ndcg(here, _lists(_fusion(seed), gap), "all") for seed in SEEDS]
         falls[name] = 1 - float(np.mean(values)) / whole
     return {
         "largest_fall": max(falls.values()),
@@ -94,38 +115,30 @@ def missing_modality() -> dict[str, Any]:
 
 
 @functools.cache
-def _fusion(seed: int) -> Any:
-    here = ground()
+def _fusion(seed: int, difficulty: str = "default") -> Any:
+    here = ground(difficulty)
     settings = here.night.settings
     model = make(settings.fusion, settings.training)
     return model.fit(here.validation.past, seed, Plan(here.validation))
-
-
-@functools.cache
-def _listed(seed: int) -> Lists:
-    return _lists(_fusion(seed), ground().test)
-
-
-@functools.cache
-def _oracle() -> Lists:
-    here = ground()
-    return top_of_scores(here.truth.copy(), K, here.test.exclude, here.test.candidates)
 
 
 def _lists(model: Any, test: Exam) -> Lists:
     return top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
 
 
-def _ndcg(lists: Lists, part: str) -> float:
-    relevant = ground().test.slices[part]
-    users = np.flatnonzero(np.diff(relevant.indptr))
-    return float(ndcg(judge(lists[users], relevant[users]), K).mean())
+def _ndcg(here: Ground, lists: Lists, part: str) -> float:
+    return float(ndcg(_judged(here, lists, part), K).mean())
 
 
-def _recall(lists: Lists, part: str) -> float:
-    relevant = ground().test.slices[part]
+def _recall(here: Ground, lists: Lists, part: str) -> float:
+    return float(recall(_judged(here, lists, part), K).mean())
+
+
+def _judged(here: Ground, lists: Lists, part: str) -> Judged:
+    """The lists of a slice's users against what they wanted."""
+    relevant = here.test.slices[part]
     users = np.flatnonzero(np.diff(relevant.indptr))
-    return float(recall(judge(lists[users], relevant[users]), K).mean())
+    return judge(lists[users], relevant[users])
 
 
 def _halved(data: Dataset, name: str) -> Dataset:

@@ -15,16 +15,16 @@ NIGHT = date(2026, 3, 1)
 STAGES = ("land", "validate", "transform", "model", "embed", "features", "train", "evaluate")
 
 
-def evaluated(rung: str = "S", seed: int = 7) -> Night:
+def evaluated(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
     """The night of a shop made with a seed, with pictures and voices; stages that have run are not run again."""
     from handpick.config import load
 
-    folder = KEPT / f"night-{rung}-{seed}"
+    folder = KEPT / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
     environment = {**os.environ, "HANDPICK_CONFIG": str(folder / "handpick.toml")}
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _handpick(environment, "demo", "--rung", rung, "--seed", str(seed))
+        _handpick(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
         for stage in STAGES:
             _handpick(environment, stage, "--date", NIGHT.isoformat())
         (folder / "whole").touch()
