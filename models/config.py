@@ -60,7 +60,7 @@ class FusionConfig(Config):
     """The fusion recommender's shape."""
 
     fusion: Literal[InnerFusion, "late_weighted", "late_vote", "end_to_end"] = Field(
-        "attention", description="How modalities become one vector."
+        "concat", description="How modalities become one vector."
     )
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
     layers: int = Field(1, ge=1, description="Layers of the sequence encoder.")
@@ -84,8 +84,15 @@ class FusionConfig(Config):
     modality_dropout: float = Field(
         0.05, ge=0, lt=1, description="Probability that another modality of a phone or a question is hidden."
     )
-    history_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Probability that what an asker did is hidden in a training step."
+    inference_steps: int = Field(
+        3,
+        ge=0,
+        description="Steps by which a user's vector is moved until it explains what the user chose; 0 leaves them out.",
+    )
+    evidence: int = Field(
+        200,
+        ge=1,
+        description="Phones that a user chose, and that they were shown, which these steps look at, the latest ones.",
     )
     identity_start: Literal["random", "autoencoder", "variational"] = Field(
         "random",
@@ -317,7 +324,7 @@ class TrainingConfig(Config):
         "auto", description="Of matrix products; `auto` takes bfloat16 on GPUs that have it."
     )
     compile: bool = Field(False, description="Compile the loss with torch.compile; pays on long trainings.")
-    epochs: int = Field(12, ge=1, description="Passes over the stories at most.")
+    epochs: int = Field(8, ge=1, description="Passes over the stories at most.")
     patience: int = Field(
         4, ge=1, description="Epochs without a better validation NDCG after which it stops."
     )
@@ -330,7 +337,7 @@ class TrainingConfig(Config):
     accumulation: int = Field(1, ge=1, description="Parts that a batch is computed in, to save memory.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
     warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate grows.")
-    weight_decay: float = Field(0.05, ge=0, description="Of AdamW.")
+    weight_decay: float = Field(0.1, ge=0, description="Of AdamW.")
     clip: float = Field(1.0, gt=0, description="Length to which gradients are cut.")
     half_life_days: float | None = Field(
         None, gt=0, description="Age at which a choice counts half; none counts all alike."
@@ -338,6 +345,11 @@ class TrainingConfig(Config):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the target spread over all phones.")
     shown_weight: float = Field(
         0.5, ge=0, description="Weight of the second loss: what was opened among what was shown."
+    )
+    newcomer_weight: float = Field(
+        0.7,
+        ge=0,
+        description="Weight of a second answer of those who have asked something, as if they had done nothing yet.",
     )
     full_softmax: int = Field(
         20_000, ge=1, description="Phones up to which every choice is compared with all of them."

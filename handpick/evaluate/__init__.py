@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -85,8 +86,12 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
     )
 
 
-def oracle(night: Night, test: Exam) -> FloatArray | None:
-    """`(users, items)`: the demo shop's expected events over the test window, or None where there is no truth."""
+def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArray | None:
+    """`(users, items)`: the demo shop's expected events over the test window, or None where there is no truth.
+
+    Args:
+        without: Sides of the phones that it does not know: `specs`, `image`, `text`, `hidden`.
+    """
     folder = night.settings.path(night.settings.lake.truth)
     if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
         return None
@@ -97,7 +102,7 @@ def oracle(night: Night, test: Exam) -> FloatArray | None:
     total = np.zeros((len(users), len(items)), np.float32)
     first = datetime.fromtimestamp(test.past.as_of, UTC).date()
     for day in range(night.settings.evaluate.test_days):
-        total += oracle_scores(folder, users, items, first + timedelta(days=day))
+        total += oracle_scores(folder, users, items, first + timedelta(days=day), without)
     return total
 
 

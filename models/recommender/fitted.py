@@ -20,8 +20,8 @@ from models.recommender.inputs import asked_of, items_of
 from models.recommender.items import Phones
 from models.recommender.live import LiveEncoders, live_encoders
 from models.recommender.moments import moments_of
-from models.recommender.network import FusionNetwork
-from models.recommender.reading import Reader, cut
+from models.recommender.network import FusionNetwork, Shelf
+from models.recommender.reading import Reader, barred_of, cut
 from models.recommender.signature import Mismatch, Signature, signature_of
 from models.recommender.stories import tell
 from models.recommender.warm import warm_start
@@ -31,6 +31,8 @@ WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
 LIVE = "live."
 """Begins the names of the weights of encoders that learn."""
 USERS_AT_ONCE = 2048
+EXPECTED = 8192
+"""Phones of a larger catalogue that expectations are over when lists are made: every second, third ... of all."""
 
 
 class FusionRecommender:
@@ -132,10 +134,14 @@ class FusionRecommender:
         asked = asked_of(data, network.signature).to(device)
         if network.live is not None:
             asked = network.live.asked(asked, data)
+        some_phones = np.arange(0, len(data.catalogue), 1 + (len(data.catalogue) - 1) // EXPECTED)
+        among = torch.from_numpy(some_phones).to(device)
         moments = moments_of(data).at(np.array([data.as_of]))[0]  # (items, WIDTH)
+        true_now = torch.from_numpy(moments[some_phones][None]).to(device)
         scale = float(network.log_scale.exp())
         items = np.hstack([phones.vectors.cpu().numpy() * scale, moments, phones.bias.cpu().numpy()[:, None]])
-        reader = Reader(data, tell(data), network.signature, self.config.history, self.config.queries)
+        chosen = self.config
+        reader = Reader(data, tell(data), network.signature, chosen.history, chosen.queries, chosen.evidence)
         rows = [np.empty((0, items.shape[1]), np.float32)]
         for at in range(0, len(users), USERS_AT_ONCE):
             some = users[at : at + USERS_AT_ONCE]
@@ -144,7 +150,10 @@ class FusionRecommender:
             reading, order = reader.read(
                 passages, np.arange(len(passages)), some, now, data.users.features[some]
             )
-            wishes = network.wishes(reading.to(device), asked, phones)
+            barred = torch.from_numpy(barred_of(data, some[order], now, some_phones)).to(device)
+            today = torch.zeros(len(some), dtype=torch.int64, device=device)
+            shelf = Shelf(true_now, today, barred)
+            wishes = network.wishes(reading.to(device), asked, phones, shelf, among)
             ones = torch.ones_like(wishes.vectors[:, :1])
             side = torch.cat([wishes.vectors, wishes.moments, ones], 1).cpu().numpy()
             block = np.empty_like(side)

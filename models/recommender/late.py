@@ -152,7 +152,7 @@ class LateFusion:
     def _member(self, name: str) -> FusionRecommender:
         others = {*ITEM_MODALITIES, FACTS, IDENTITY} - {name}
         without = tuple(sorted({*self.config.without, *others}))
-        config = self.config.model_copy(update={"fusion": "attention", "without": without})
+        config = self.config.model_copy(update={"fusion": "concat", "without": without})
         return FusionRecommender(config, self.training)
 
     def _weighed(self) -> dict[str, float]:

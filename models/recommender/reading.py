@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.data import Dataset, FloatArray, IntArray
+from models.data import BoolArray, Dataset, FloatArray, IntArray
+from models.recommender.inference import Evidence, Trace
 from models.recommender.inputs import profiles_of
 from models.recommender.signature import Signature
-from models.recommender.stories import DAY, Stories
+from models.recommender.stories import DAY, Stories, Trail
 from models.recommender.users import Reading
 
 LONG_AGO = 1e6
-"""Days before a batch at which a token counts as timeless (the phone that a user came with)."""
+"""Days that stand for never."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Reader:
     Args:
         length: Tokens of a passage at most.
         queries: Latest queries of each user that are read.
+        evidence: Latest phones that each user chose, and that they were shown, which are read.
     """
 
     data: Dataset
@@ -69,6 +71,7 @@ class Reader:
     signature: Signature
     length: int
     queries: int
+    evidence: int
 
     def read(
         self,
@@ -119,8 +122,27 @@ class Reader:
             queries=torch.from_numpy(query),
             query_since=torch.from_numpy(query_since),
             profiles=profiles_of(self.data, self.signature, who, features[asked]),
+            evidence=self._evidence(who, when),
         )
         return reading, asked
+
+    def _evidence(self, users: IntArray, moments: IntArray) -> Evidence:
+        """What was known of these users' choices before these moments."""
+        owned = self.data.users.owned_item[users]
+        has = owned >= 0
+        return Evidence(
+            chosen=self._trace(self.stories.chosen, users, moments),
+            shown=self._trace(self.stories.shown, users, moments),
+            owned=Trace(torch.from_numpy(owned[has]), torch.from_numpy(np.cumsum(has) - has)),
+        )
+
+    def _trace(self, trail: Trail, users: IntArray, moments: IntArray) -> Trace:
+        first, end = trail.latest(users, moments, self.evidence)
+        counts = end - first
+        return Trace(
+            torch.from_numpy(trail.item[ranges(first, counts)]),
+            torch.from_numpy(np.cumsum(counts) - counts),
+        )
 
     def _asked(self, users: IntArray, moments: IntArray) -> tuple[IntArray, FloatArray]:
         """`(n, q)` the latest queries before each moment (one past the last for none), and days since each."""
@@ -131,6 +153,21 @@ class Reader:
         at = np.append(self.stories.query_at, 0)[np.where(is_there, rows, nobody)]
         since = np.where(is_there, (moments[:, None] - at) / DAY, LONG_AGO)
         return np.where(is_there, rows, nobody), since.astype(np.float32)
+
+
+def barred_of(data: Dataset, users: IntArray, moments: IntArray, columns: IntArray) -> BoolArray:
+    """`(n, c)`: phones that come out after the day asked about, and the one that the asker owns.
+
+    Args:
+        users, moments: Of `n` questions.
+        columns: `(c,)` phones, ascending.
+    """
+    barred = data.catalogue.released_at[columns][None, :] >= moments[:, None] + DAY
+    owned = data.users.owned_item[users]
+    place = np.minimum(np.searchsorted(columns, owned), len(columns) - 1)
+    has = np.flatnonzero((owned >= 0) & (columns[place] == owned))
+    barred[has, place[has]] = True
+    return barred
 
 
 def ranges(first: IntArray, counts: IntArray) -> IntArray:

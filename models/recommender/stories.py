@@ -1,4 +1,4 @@
-"""Every user's story: what they own, did and asked, in order; and the questions that a night puts to it.
+"""Every user's story: what they did and asked, in order; and the questions that a night puts to it.
 
 Lists are made at midnight and shown on the day after. So the model is asked at midnights: for each user and day with
 something to predict, what was known before that day is given, and what was chosen on that day is to be foreseen. A
@@ -16,10 +16,29 @@ from models.data import EVENT_TYPES, Dataset, FloatArray, IntArray
 DAY = 86_400
 DAYS, PHONES = 1 << 16, 1 << 24
 """Bounds that keep a user, a day and a phone in one 64-bit number: days to the year 2149, 16 million phones."""
-OWNED = len(EVENT_TYPES)
-"""The kind of a token for the phone that a user came with; the other kinds are event types."""
-KINDS = len(EVENT_TYPES) + 1
+KINDS = len(EVENT_TYPES)
+"""Of tokens."""
 IMPRESSION = EVENT_TYPES.index("impression")
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Phones that users had to do with, sorted by user, then time.
+
+    Args:
+        start: `(users + 1,)` where each user's begin.
+        item: `(n,)` index into the catalogue.
+        at: `(n,)` seconds since 1970 UTC.
+    """
+
+    start: IntArray
+    item: IntArray
+    at: IntArray
+
+    def latest(self, users: IntArray, moments: IntArray, most: int) -> tuple[IntArray, IntArray]:
+        """`(n,)` and `(n,)`: the first, and one past the last, of at most so many before each moment."""
+        end = before(self.start, self.at, users, moments)
+        return np.maximum(self.start[users], end - most), end
 
 
 @dataclass(frozen=True)
@@ -29,8 +48,10 @@ class Stories:
     Args:
         start: `(users + 1,)` where each user's tokens begin.
         item: `(tokens,)` index into the catalogue.
-        kind: `(tokens,)` event type, or `OWNED`.
+        kind: `(tokens,)` event type.
         at: `(tokens,)` seconds since 1970 UTC.
+        chosen: Of these, what showed that a phone is liked.
+        shown: What the shop showed, chosen or not.
         query_start: `(users + 1,)` where each user's queries begin, in the order of `Dataset.queries`.
         query_at: `(queries,)` seconds since 1970 UTC.
     """
@@ -39,6 +60,8 @@ class Stories:
     item: IntArray
     kind: IntArray
     at: IntArray
+    chosen: Trail
+    shown: Trail
     query_start: IntArray
     query_at: IntArray
 
@@ -53,21 +76,23 @@ class Stories:
 
 def tell(data: Dataset) -> Stories:
     """The stories of a dataset's users."""
-    days = strongest(data)
-    owners = np.flatnonzero(data.users.owned_item >= 0)
-    user = np.concatenate([owners, data.interactions.user[days]])
-    item = np.concatenate([data.users.owned_item[owners], data.interactions.item[days]])
-    kind = np.concatenate([np.full(len(owners), OWNED), data.interactions.event_type[days].astype(np.int64)])
-    at = np.concatenate([np.full(len(owners), np.iinfo(np.int64).min // 2), data.interactions.at[days]])
-    order = np.lexsort((at, user))  # stable: tokens of one moment stay in the order of events
+    events, users = data.interactions, len(data.users)
+    rows = strongest(data)
     return Stories(
-        start=starts(user[order], len(data.users)),
-        item=item[order],
-        kind=kind[order],
-        at=at[order],
-        query_start=starts(data.queries.user, len(data.users)),
+        start=starts(events.user[rows], users),
+        item=events.item[rows],
+        kind=events.event_type[rows].astype(np.int64),
+        at=events.at[rows],
+        chosen=_trail(data, rows[events.weight[rows] > 0]),
+        shown=_trail(data, np.flatnonzero(events.event_type == IMPRESSION)),
+        query_start=starts(data.queries.user, users),
         query_at=data.queries.at,
     )
+
+
+def _trail(data: Dataset, rows: IntArray) -> Trail:
+    events = data.interactions
+    return Trail(starts(events.user[rows], len(data.users)), events.item[rows], events.at[rows])
 
 
 def strongest(data: Dataset) -> IntArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,6 +11,7 @@ from models.config import FusionConfig
 from models.fusion.choose import make
 from models.fusion.interface import masked_softmax
 from models.recommender.dropping import ByteDropout
+from models.recommender.inference import Evidence
 from models.recommender.inputs import Asked, Profiles, queries_share_space
 from models.recommender.items import Entry, ItemTower
 from models.recommender.moments import WIDTH
@@ -35,6 +35,7 @@ class Reading(NamedTuple):
         queries: `(n, q) int64` the latest queries, the last row of `Asked` for none.
         query_since: `(n, q) float32` days since each.
         profiles: Of the `n` askers.
+        evidence: Of the `n` askers.
     """
 
     tokens: Tensor
@@ -47,10 +48,35 @@ class Reading(NamedTuple):
     queries: Tensor
     query_since: Tensor
     profiles: Profiles
+    evidence: Evidence
 
     def to(self, device: torch.device) -> Reading:
         """The same on another device."""
         return Reading(**{name: part.to(device) for name, part in self._asdict().items()})
+
+    def of_newcomers(self, rows: Tensor) -> Reading:
+        """Some questions as if nothing were known of the askers but queries, country, language and what they own.
+
+        All traces of what they did go together: with the counts of their views left in, the network would learn that
+        many views and no story mean a veteran, and would not know a newcomer when it meets one.
+        """
+        none = torch.zeros_like(rows)
+        features = self.profiles.features[rows]
+        return Reading(
+            tokens=self.tokens[:1, :1],
+            kinds=self.kinds[:1, :1],
+            days=torch.full_like(self.days[:1, :1], torch.inf),
+            passage=none,
+            end=none,
+            known=none,
+            since=torch.full_like(self.since[rows], torch.inf),
+            queries=self.queries[rows],
+            query_since=self.query_since[rows],
+            profiles=Profiles(
+                torch.full_like(features, torch.nan), self.profiles.country[rows], self.profiles.locale[rows]
+            ),
+            evidence=self.evidence.of_newcomers(rows),
+        )
 
 
 class Wishes(NamedTuple):
@@ -125,7 +151,7 @@ class UserTower(nn.Module):
         self.asked = tuple(name for name in signature.queries if f"query_{name}" not in config.without)
         ends = tuple(name for name in (BEHAVIOUR, PROFILE) if name not in config.without)
         self.names = (*(f"query_{name}" for name in self.asked), *ends)
-        self.history_dropout, self.query_dropout = config.history_dropout, config.modality_dropout
+        self.query_dropout = config.modality_dropout
         self.sequence = SequenceEncoder(dim, config.layers, config.heads, config.dropout)
         self.since, self.count = nn.Embedding(GAPS, dim), nn.Embedding(COUNTS, dim)
         self.intents = nn.ModuleDict(
@@ -196,7 +222,6 @@ class UserTower(nn.Module):
             )
             parts.append(heard)
             present.append(self._kept(there, self.query_dropout))
-        reading = self._forgotten(reading)
         if BEHAVIOUR in self.names:
             parts.append(self._behaviour(reading, phones))
             present.append(reading.end > 0)
@@ -207,23 +232,6 @@ class UserTower(nn.Module):
         told = fused.vector + self.since(gap_bucket(reading.since)) + self.count(count_bucket(reading.known))
         vectors = fused.vector + self.leave(told)
         return Wishes(vectors, self.moments(torch.tanh(vectors)), fused.weights)
-
-    def _forgotten(self, reading: Reading) -> Reading:
-        """In training, some askers are made newcomers of whom nothing but their queries, country and language is known.
-
-        All traces of what they did go together: with the counts of their views left in, the network would learn that
-        many views and no story mean a veteran, and would not know a newcomer when it meets one.
-        """
-        if not (self.training and self.history_dropout):
-            return reading
-        end, features = reading.end, reading.profiles.features
-        is_new = torch.rand(len(end), device=end.device) < self.history_dropout
-        return reading._replace(
-            end=end.masked_fill(is_new, 0),
-            known=reading.known.masked_fill(is_new, 0),
-            since=reading.since.masked_fill(is_new, torch.inf),
-            profiles=replace(reading.profiles, features=features.masked_fill(is_new.unsqueeze(1), torch.nan)),
-        )
 
     def _behaviour(self, reading: Reading, phones: Tensor) -> Tensor:
         """`(n, d)` states after the last known token; that of somebody who did nothing where there is none."""

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.recommender.inputs import Asked, Items, asked_of, items_of
 from models.recommender.moments import WIDTH, moments_of
-from models.recommender.reading import Passages, Reader, cut, ranges
+from models.recommender.network import Shelf
+from models.recommender.reading import Passages, Reader, barred_of, cut, ranges
 from models.recommender.signature import Signature
-from models.recommender.stories import DAY, Questions, questions, tell
+from models.recommender.stories import Questions, questions, tell
 from models.recommender.users import Reading
 from models.training.errors import TrainingError
 
@@ -32,20 +32,14 @@ class Batch:
     Args:
         reading: The questions.
         columns: `(c,)` the phones that take part, ascending.
-        log_inclusion: `(c,)` logarithm of the chance that each takes part, or None where all do.
-        moments: `(days, c, WIDTH)` what is true of the phones on the days asked for.
-        day: `(n,)` each question's row in `moments`, ascending.
-        barred: `(n, c) bool` phones that could not be chosen: not on sale yet, or owned.
+        shelf: These phones on the days asked for; barred are those not on sale yet, or owned.
         question, answer, weight: `(answers,)` row, column and weight of what was chosen.
         asked_of, shown, opened: `(shown,)` row and column of what was shown, and whether it was opened.
     """
 
     reading: Reading
     columns: Tensor
-    log_inclusion: Tensor | None
-    moments: Tensor
-    day: Tensor
-    barred: Tensor
+    shelf: Shelf
     question: Tensor
     answer: Tensor
     weight: Tensor
@@ -75,7 +69,7 @@ class Lessons:
         if not len(self.questions):
             raise TrainingError("no user has chosen any phone, so there is nothing to learn from")
         self.features = self._features(len(signature.feature_names))
-        self.reader = Reader(data, tell(data), signature, config.history, config.queries)
+        self.reader = Reader(data, tell(data), signature, config.history, config.queries, config.evidence)
         stride = max(1, config.history // 2)
         self.passages: Passages = cut(
             self.reader.stories, self.questions.user, self.questions.at, config.history, stride
@@ -98,17 +92,19 @@ class Lessons:
         shown_to, shown = _spread(asked.shown_start, rows)
         columns, log_inclusion = self._columns(reading, asked.answer[answers], asked.shown[shown], random)
         answer = np.searchsorted(columns, asked.answer[answers])
-        barred = self._barred(rows, columns)
+        barred = barred_of(self.data, asked.user[rows], asked.at[rows], columns)
         barred[question, answer] = False  # whatever the files say, it was chosen
         days, day = np.unique(asked.at[rows], return_inverse=True)
         tokens = torch.from_numpy(np.searchsorted(columns, reading.tokens.numpy()))
         return Batch(
-            reading=reading._replace(tokens=tokens),
+            reading=reading._replace(tokens=tokens, evidence=reading.evidence.on(torch.from_numpy(columns))),
             columns=torch.from_numpy(columns),
-            log_inclusion=log_inclusion,
-            moments=torch.from_numpy(self._true_of(days, columns)),
-            day=torch.from_numpy(day),
-            barred=torch.from_numpy(barred),
+            shelf=Shelf(
+                moments=torch.from_numpy(self._true_of(days, columns)),
+                day=torch.from_numpy(day),
+                barred=torch.from_numpy(barred),
+                log_inclusion=log_inclusion,
+            ),
             question=torch.from_numpy(question),
             answer=torch.from_numpy(answer),
             weight=torch.from_numpy(asked.weight[answers]),
@@ -149,21 +145,12 @@ class Lessons:
         if items <= self.training.full_softmax:
             return np.arange(items), None
         drawn = random.choice(items, self.training.negatives, p=self._proposal)
-        there = np.concatenate([answers, shown, drawn, reading.tokens.numpy().ravel()])
+        known = [part.items.numpy() for part in reading.evidence]
+        there = np.concatenate([answers, shown, drawn, reading.tokens.numpy().ravel(), *known])
         columns = np.unique(there)
         absent = self.training.negatives * np.log1p(-self._proposal) + len(answers) * np.log1p(-self._share)
         inclusion = np.maximum(-np.expm1(absent[columns]), 1e-9)
         return columns, torch.from_numpy(np.log(inclusion).astype(np.float32))
-
-    def _barred(self, rows: IntArray, columns: IntArray) -> NDArray[np.bool_]:
-        """`(n, c)`: phones that come out after the day asked about, and the one that the asker owns."""
-        released = self.data.catalogue.released_at[columns]
-        barred = released[None, :] >= self.questions.at[rows][:, None] + DAY
-        owned = self.data.users.owned_item[self.questions.user[rows]]
-        place = np.minimum(np.searchsorted(columns, owned), len(columns) - 1)
-        has = np.flatnonzero((owned >= 0) & (columns[place] == owned))
-        barred[has, place[has]] = True
-        return barred
 
 
 def on(batch: Batch, device: torch.device) -> Batch:
@@ -173,7 +160,7 @@ def on(batch: Batch, device: torch.device) -> Batch:
         for name, value in vars(batch).items()
         if isinstance(value, Tensor)
     }
-    return replace(batch, reading=batch.reading.to(device), **moved)
+    return replace(batch, reading=batch.reading.to(device), shelf=batch.shelf.to(device), **moved)
 
 
 def _spread(start: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:

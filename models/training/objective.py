@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.config import TrainingConfig
 from models.recommender.inputs import Asked, Items
+from models.recommender.items import Phones
 from models.recommender.network import FusionNetwork
 from models.training.lessons import Batch
 from models.training.losses import chosen_loss, opened_loss
@@ -31,12 +32,36 @@ def losses(
         asked: What `batch.reading.queries` are rows of.
     """
     phones = network.phones(items)
-    wishes = network.wishes(batch.reading, asked, phones)
-    scores = network.scores(wishes, phones, batch.moments, batch.day).float()  # (n, c)
-    possible = scores.masked_fill(batch.barred, -torch.inf)
-    if batch.log_inclusion is not None:
-        possible = possible - batch.log_inclusion
-    return Losses(
-        chosen_loss(possible, batch.question, batch.answer, batch.weight, training.label_smoothing),
-        opened_loss(scores, batch.asked_of, batch.shown, batch.opened),
+    wishes = network.wishes(batch.reading, asked, phones, batch.shelf)
+    scores = network.scores(wishes, phones, batch.shelf).float()  # (n, c)
+    possible = batch.shelf.possible(scores)
+    chosen = chosen_loss(possible, batch.question, batch.answer, batch.weight, training.label_smoothing)
+    if training.newcomer_weight:
+        chosen = chosen + training.newcomer_weight * newcomers_loss(network, phones, asked, batch, training)
+    return Losses(chosen, opened_loss(scores, batch.asked_of, batch.shown, batch.opened))
+
+
+def newcomers_loss(
+    network: FusionNetwork, phones: Phones, asked: Asked, batch: Batch, training: TrainingConfig
+) -> Tensor:
+    """The first loss over those who have asked something, as if that and who they are were all that is known of them.
+
+    So words, pictures and voices learn from everybody who ever asked, not from the few who did nothing else.
+    """
+    reading = batch.reading
+    has_asked = torch.zeros_like(reading.end, dtype=torch.bool)
+    for present in asked.present.values():
+        has_asked |= present[reading.queries].any(1)
+    rows = has_asked.nonzero().squeeze(1)
+    if not len(rows):
+        return phones.vectors.new_zeros(())
+    shelf = batch.shelf.take(rows)
+    wishes = network.wishes(reading.of_newcomers(rows), asked, phones, shelf)
+    possible = shelf.possible(network.scores(wishes, phones, shelf).float())
+    place = torch.full_like(reading.end, -1)
+    place[rows] = torch.arange(len(rows), device=rows.device)
+    question = place[batch.question]
+    theirs = question >= 0
+    return chosen_loss(
+        possible, question[theirs], batch.answer[theirs], batch.weight[theirs], training.label_smoothing
     )

@@ -17,9 +17,7 @@ DAY = 86_400
 DAYS = 24
 SEEN, NEW = 32, 24
 """Phones that have been sold all the time, and those that came out on the last day; every other one is striped."""
-PLAIN = FusionConfig(
-    dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0, history_dropout=0
-)
+PLAIN = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0)
 
 
 @dataclass(frozen=True)

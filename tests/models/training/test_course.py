@@ -25,9 +25,7 @@ from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)
 TRAINING = TrainingConfig(epochs=2, threads=1, batch=32, least_steps=1, checkpoint_steps=2)
-STILL = FusionConfig(
-    dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0, history_dropout=0
-)
+STILL = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0)
 
 
 @pytest.fixture(scope="module")
