@@ -151,9 +151,9 @@ def _pairs(night: Night, tables: Tables) -> Flow:
         None if earlier is None else earlier.where("event_type = 'purchase' and not is_bot"),
         chosen.co_purchase_days,
     )
-    rows = tables.write(
-        "clean/item_pairs", pairs.counted(co_views, co_purchases), pairs.SCHEMA, "item_id", "other_item_id"
-    )
+    counts, key = pairs.counted(co_views, co_purchases), ("item_id", "other_item_id")
+    about = tables.rows("valid/events")  # as many pairs as events come from a few sessions of many views
+    rows = tables.write("clean/item_pairs", counts, pairs.SCHEMA, *key, about=about)
     return Flow("item pairs", rows, rows)
 
 
