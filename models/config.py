@@ -50,7 +50,7 @@ class RowsPretraining(Config):
     dim: int = Field(64, ge=1, description="Width of the code.")
     steps: int = Field(600, ge=0, description="Gradient steps.")
     batch: int = Field(128, ge=2, description="Rows a step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Highest step of AdamW.")
     corruption: float = Field(0.3, ge=0, lt=1, description="Share of the input hidden at training.")
     final_beta: float = Field(0.2, ge=0, description="Weight of the Kullback-Leibler term at the end.")
     annealing: float = Field(0.5, ge=0, le=1, description="Share of the steps over which that weight grows.")
@@ -335,7 +335,7 @@ class TrainingConfig(Config):
         description="Steps of an epoch at least: a small shop's batches are smaller, down to 8 passages.",
     )
     accumulation: int = Field(1, ge=1, description="Parts that a batch is computed in, to save memory.")
-    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Highest step of AdamW.")
     warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate grows.")
     weight_decay: float = Field(0.1, ge=0, description="Of AdamW.")
     clip: float = Field(1.0, gt=0, description="Length to which gradients are cut.")
@@ -347,7 +347,7 @@ class TrainingConfig(Config):
         0.5, ge=0, description="Weight of the second loss: what was opened among what was shown."
     )
     newcomer_weight: float = Field(
-        0.7,
+        1.0,
         ge=0,
         description="Weight of a second answer of those who have asked something, as if they had done nothing yet.",
     )
