@@ -60,6 +60,7 @@ class Benchmark:
         where: `module:function` below `benchmarks`; the function returns the figures by name.
         targets: The figures that decide; the first is the headline.
         needs: Files below `../shared/data` without which it cannot run.
+        is_drawn: Whether it draws its own tables; then only the figures with a target follow.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Benchmark:
     where: str
     targets: tuple[Target, ...]
     needs: tuple[str, ...] = ()
+    is_drawn: bool = False
 
     def measure(self) -> dict[str, Any]:
         """Run it.
@@ -137,7 +139,8 @@ def _draw(benchmark: Benchmark, measured: Mapping[str, Any], console: Console) -
     for heading in ("figure", "measured", "target", ""):
         table.add_column(heading, justify="right" if heading == "measured" else "left")
     targets = {target.key: target for target in benchmark.targets}
-    for key, value in measured.items():
+    shown = {key: measured[key] for key in targets} if benchmark.is_drawn else measured
+    for key, value in shown.items():
         target = targets.get(key)
         verdict = "" if target is None else "met" if target.met(measured) else "missed"
         table.add_row(key, _number(value), f"{target} {target.unit}" if target else "", verdict)

@@ -78,22 +78,22 @@ def _shares(difficulty: str) -> dict[str, float]:
     """The figures of `fusion_oracle` at one difficulty."""
     here = ground(difficulty)
     lists = [_lists(_fusion(seed, difficulty), here.test) for seed in SEEDS]
-    best = _oracle_lists(here, here.truth)
+    best = oracle_lists(here, here.truth)
     ours = {
-        part: float(np.mean([_ndcg(here, listed, part) for listed in lists]))
+        part: float(np.mean([ndcg_of(here, listed, part) for listed in lists]))
         for part in ("all", "query_only")
     }
     cold = float(np.mean([_recall(here, listed, "cold_item") for listed in lists]))
     content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
     neighbours = _recall(here, _lists(content, here.test), "cold_item")
     return {
-        "share_of_oracle": ours["all"] / _ndcg(here, best, "all"),
+        "share_of_oracle": ours["all"] / ndcg_of(here, best, "all"),
         "cold_phones_over_content": cold / max(neighbours, 1e-9),
-        "query_only_share_of_oracle": ours["query_only"] / _ndcg(here, best, "query_only"),
+        "query_only_share_of_oracle": ours["query_only"] / ndcg_of(here, best, "query_only"),
         "cold_phones_recall_20": cold,
         "cold_phones_content_recall_20": neighbours,
         "ndcg_20": ours["all"],
-        "oracle_ndcg_20": _ndcg(here, best, "all"),
+        "oracle_ndcg_20": ndcg_of(here, best, "all"),
     }
 
 
@@ -104,8 +104,8 @@ def missing_modality() -> dict[str, Any]:
     what the oracle itself loses that does not know this side of those phones.
     """
     here = ground()
-    whole = float(np.mean([_ndcg(here, _lists(_fusion(seed), here.test), "all") for seed in SEEDS]))
-    best = _ndcg(here, _oracle_lists(here, here.truth), "all")
+    whole = float(np.mean([ndcg_of(here, _lists(_fusion(seed), here.test), "all") for seed in SEEDS]))
+    best = ndcg_of(here, oracle_lists(here, here.truth), "all")
     all_along, scoring, oracles = {}, {}, {}
     for name in here.test.past.catalogue.modalities:
         gap = replace(here.test, past=_halved(here.test.past, name))
@@ -114,13 +114,15 @@ def missing_modality() -> dict[str, Any]:
         models = [
             make(settings.fusion, settings.training).fit(learned.past, seed, Plan(learned)) for seed in SEEDS
         ]
-        all_along[name] = 1 - float(np.mean([_ndcg(here, _lists(one, gap), "all") for one in models])) / whole
-        values = [_ndcg(here, _lists(_fusion(seed), gap), "all") for seed in SEEDS]
+        all_along[name] = (
+            1 - float(np.mean([ndcg_of(here, _lists(one, gap), "all") for one in models])) / whole
+        )
+        values = [ndcg_of(here, _lists(_fusion(seed), gap), "all") for seed in SEEDS]
         scoring[name] = 1 - float(np.mean(values)) / whole
         blind = oracle(here.night, here.test, without=(name,))
         assert blind is not None
         half = np.where(np.arange(blind.shape[1]) % 2 == 0, blind, here.truth)
-        oracles[name] = 1 - _ndcg(here, _oracle_lists(here, half), "all") / best
+        oracles[name] = 1 - ndcg_of(here, oracle_lists(here, half), "all") / best
     return {
         "largest_fall": max(all_along.values()),
         **{f"fall_{name}": fall for name, fall in all_along.items()},
@@ -131,7 +133,7 @@ def missing_modality() -> dict[str, Any]:
     }
 
 
-def _oracle_lists(here: Ground, truth: FloatArray) -> Lists:
+def oracle_lists(here: Ground, truth: FloatArray) -> Lists:
     return top_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
 
 
@@ -147,7 +149,7 @@ def _lists(model: Any, test: Exam) -> Lists:
     return top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
 
 
-def _ndcg(here: Ground, lists: Lists, part: str) -> float:
+def ndcg_of(here: Ground, lists: Lists, part: str) -> float:
     return float(ndcg(_judged(here, lists, part), K).mean())
 
 
