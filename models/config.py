@@ -359,7 +359,7 @@ class TrainingConfig(Config):
     warm_start: bool = Field(
         True, description="Start from last night's weights, where encoders and settings are the same."
     )
-    warm_epochs: int = Field(4, ge=1, description="Passes at most when it starts from last night's weights.")
+    warm_epochs: int = Field(2, ge=1, description="Passes at most when it starts from last night's weights.")
     tracking: str = Field(
         "var/mlflow.db",
         description="MLflow's SQLite file, relative to the folder of handpick.toml; empty tracks nothing.",
