@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -180,7 +181,7 @@ def _start(folder: Path) -> Path:
             )
         try:
             _forget_stale_server(folder)
-            server.ensure_pgdata_inited()
+            _initialize(server, folder)
             _configure(folder)
             server.start()
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
@@ -189,16 +190,32 @@ def _start(folder: Path) -> Path:
     return found
 
 
+def _initialize(server: Any, folder: Path) -> None:
+    """Make the data folder where it is new; one whose making was interrupted is thrown away and made anew.
+
+    PostgreSQL's `initdb` leaves half a folder where it is killed, which no server starts on.
+    """
+    mark = folder.with_name(f".{folder.name}.unfinished")
+    if mark.exists():
+        for part in folder.iterdir():
+            shutil.rmtree(part) if part.is_dir() else part.unlink()
+    elif not (folder / "PG_VERSION").exists():
+        mark.touch()
+    server.ensure_pgdata_inited()
+    mark.unlink(missing_ok=True)
+
+
 def _forget_stale_server(folder: Path) -> None:
     """Remove a `postmaster.pid` whose process is gone or is no PostgreSQL.
 
-    A killed server stays as a zombie in a container whose first process does not reap; it is as good as gone.
+    A killed server stays as a zombie in a container whose first process does not reap; it is as good as gone. A
+    number below zero is that of a server that ran for `initdb` alone.
     """
     import psutil
 
     pid_file = folder / "postmaster.pid"
     try:
-        process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
+        process = psutil.Process(abs(int(pid_file.read_text().splitlines()[0])))
         if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
             return
     except psutil.NoSuchProcess:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy
@@ -90,6 +92,29 @@ def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_
         assert embedded._answering(folder) is None
     (folder / "postmaster.pid").unlink()
     embedded.embedded(settings)
+    assert embedded.stop_embedded(settings)
+
+
+def test_a_folder_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+    settings = load(home=tmp_path)
+    folder = settings.path(settings.serving.embedded_path)
+    script = (
+        "from pathlib import Path; from handpick.config import load; from handpick.serving.embedded import embedded;"
+        f"embedded(load(home=Path({str(tmp_path)!r})))"
+    )
+    starting = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
+    while not (folder / "PG_VERSION").exists():
+        assert starting.poll() is None, "it was over before it could be killed"
+        time.sleep(0.001)
+    family = [*psutil.Process(starting.pid).children(recursive=True), psutil.Process(starting.pid)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, timeout=10)
+    starting.wait()
+    assert not (folder / "handpick.conf").exists(), "it was too late: the folder had been made"
+    embedded.embedded(settings)
+    with connect(settings) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
     assert embedded.stop_embedded(settings)
 
 
