@@ -19,13 +19,23 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from benchmarks.fusion_model import DIFFICULTIES, Ground, K, ground, ndcg_of, oracle_lists
 from handpick.demo.arrays import Floats
+from handpick.demo.asking import (
+    BUDGET_LEVELS,
+    HUE_NOISE,
+    HUES,
+    PERSONA_SHARPNESS,
+    SPEC_SHARPNESS,
+)
 from handpick.demo.choice import POSITION_DECAY, RESERVE, TILT, expected_opens
 from handpick.demo.oracle import read_world
-from handpick.demo.people import WEALTH, draw_archetypes
+from handpick.demo.people import BUDGET_SPREAD, MEAN_BUDGET, WEALTH, draw_archetypes
 from handpick.demo.phones import FINISHES, LAYOUTS
+from handpick.demo.sessions import CART_CHANCE, CART_RESERVE
+from handpick.demo.shop import OWNED_SINCE
 from handpick.demo.truth import World
 from handpick.demo.utility import PRICE_WEIGHT, measure_scales, phone_side
 from handpick.demo.words import BUDGETS, PERSONAS, SPECS, WISHES
@@ -113,7 +123,7 @@ class Learner:
         user, item, bucket = self.found
         total.index_add_(0, user, (side[user] * item).sum(1) - chosen_of[bucket, user])
         user, item, bucket = self.viewed
-        cart = 0.35 * torch.sigmoid((side[user] * item).sum(1) + constant[user] - 3.2)
+        cart = CART_CHANCE * torch.sigmoid((side[user] * item).sum(1) + constant[user] - CART_RESERVE)
         total.index_add_(0, user, torch.where(self.carted, (cart + 1e-9).log(), torch.log1p(-cart)))
         owners = side[self.owners] @ self.old.T
         own = owners.gather(1, self.own[:, None])[:, 0] - owners.logsumexp(1)
@@ -124,20 +134,20 @@ class Learner:
         """Adds what questions say."""
         noise = self.plan.dials.query_noise
         persona, specs, style = (self._taste(person, block) for block in ("persona", "specs", "style"))
-        words = (1 - noise) * (2 * persona).softmax(1) + noise / len(PERSONAS)
-        wish = (2.5 * specs.abs()).softmax(1)
+        words = (1 - noise) * (PERSONA_SHARPNESS * persona).softmax(1) + noise / len(PERSONAS)
+        wish = (SPEC_SHARPNESS * specs.abs()).softmax(1)
         up = (specs > 0).float()
         signed = torch.stack([wish * up, wish * (1 - up)], 2).flatten(1)
         signed = (1 - noise) * signed + noise / signed.shape[1]
-        level = torch.nn.functional.one_hot((budget > 5.5).long() + (budget > 6.0).long(), 3)
-        money = (1 - noise) * level + noise / 3
+        level = torch.searchsorted(torch.tensor(BUDGET_LEVELS), budget)
+        money = (1 - noise) * one_hot(level, len(BUDGETS)) + noise / len(BUDGETS)
         for (user, told), chance in zip(self.wishes, (words, signed, money), strict=True):
             total.index_add_(0, user, (chance[user, told] + 1e-4).log())
         user, hue, is_round, layout, finish = self.photos
-        away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / 16
+        away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / HUES
         away = torch.atan2(away.sin(), away.cos())
-        near = _normal((away + np.pi / 16) / 0.15) - _normal((away - np.pi / 16) / 0.15)
-        seen = ((1 - noise) * near + noise / 16 + 1e-6).log()
+        near = _normal((away + np.pi / HUES) / HUE_NOISE) - _normal((away - np.pi / HUES) / HUE_NOISE)
+        seen = ((1 - noise) * near + noise / HUES + 1e-6).log()
         for right in (
             (style[user, 2] > 0) == (is_round > 0),
             style[user, 3 : 3 + len(LAYOUTS)].argmax(1) == layout,
@@ -152,7 +162,7 @@ class Learner:
         self.spread = {block: table.std(0, correction=0) + 1e-9 for block, table in self.tables.items()}
         self.scales = measure_scales(self.plan)
         country = self.world.people.country[self.number]
-        self.mean_budget = torch.from_numpy(5.75 + np.array(WEALTH)[country]).float()
+        self.mean_budget = torch.from_numpy(MEAN_BUDGET + np.array(WEALTH)[country]).float()
 
     def _taste(self, person: Person, block: str) -> Tensor:
         shared = self.plan.dials.shared_taste
@@ -163,7 +173,7 @@ class Learner:
         """As `utility.people_side`, and the budgets."""
         sharp = self.scales.sharpness
         thrift = PRICE_WEIGHT * (0.5 + _normal(person["thrift"])) * sharp
-        budget = self.mean_budget + 0.45 * person["budget"]
+        budget = self.mean_budget + BUDGET_SPREAD * person["budget"]
         scales = (self.scales.specs, self.scales.image, self.scales.text, self.scales.hidden)
         blocks = [
             self._taste(person, block) * scale * sharp for block, scale in zip(BLOCKS, scales, strict=True)
@@ -218,7 +228,7 @@ class Learner:
         side, constant, _ = (part.numpy() for part in self._person_side(person))
         first = (datetime.fromtimestamp(self.past.as_of, UTC).date() - self.plan.first_date).days
         last = first + self.here.night.settings.evaluate.test_days - 1
-        columns = np.array([self.item.get(item, -1) for item in self.past.catalogue.item_ids.tolist()])
+        columns = np.array([self.item[item] for item in self.past.catalogue.item_ids.tolist()])
         total = np.zeros((self.people, len(self.world.item_ids)), np.float32)
         for day in (first, last):
             phones, stock = self.sides[day]
@@ -255,9 +265,9 @@ class Learner:
         return users, torch.from_numpy(vectors), torch.from_numpy(day // SHELF_DAYS)
 
     def _owned(self) -> None:
-        old = np.flatnonzero(self.world.phones.launch_day < -30)
+        old = np.flatnonzero(self.world.phones.launch_day < OWNED_SINCE)
         self.old = torch.from_numpy(
-            phone_side(self.plan, self.world.phones, self.world.phones.log_price, -30)[old]
+            phone_side(self.plan, self.world.phones, self.world.phones.log_price, OWNED_SINCE)[old]
         )
         place = {self.world.item_ids[item]: number for number, item in enumerate(old)}
         owned = self.past.users.owned_item[self.here.test.users]

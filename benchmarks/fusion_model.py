@@ -61,17 +61,10 @@ def fusion_oracle() -> dict[str, Any]:
 
     Targets are for the default shop; the easy and the hard one stand beside it.
     """
-    default, *others = (_shares(difficulty) for difficulty in ("default", *DIFFICULTIES))
-    return {
-        **default,
-        **{
-            f"{difficulty}_{name}": value
-            for difficulty, found in zip(DIFFICULTIES, others, strict=True)
-            for name, value in found.items()
-        },
-        "rung": RUNG,
-        "seeds": len(SEEDS),
-    }
+    figures = _shares("default")
+    for difficulty in DIFFICULTIES:
+        figures |= {f"{difficulty}_{name}": value for name, value in _shares(difficulty).items()}
+    return figures | {"rung": RUNG, "seeds": len(SEEDS)}
 
 
 def _shares(difficulty: str) -> dict[str, float]:
@@ -100,31 +93,25 @@ def _shares(difficulty: str) -> dict[str, float]:
 def missing_modality() -> dict[str, Any]:
     """What NDCG@20 loses where every other phone lacks one modality of its content.
 
-    The target is for a shop in which they have lacked it all along. Beside it: taken away only when lists are made, and
-    what the oracle itself loses that does not know this side of those phones.
+    In a shop in which they have lacked it all along, and where it is taken away only when lists are made. Beside it, what
+    the oracle itself loses that does not know this side of those phones.
     """
     here = ground()
-    whole = float(np.mean([ndcg_of(here, _lists(_fusion(seed), here.test), "all") for seed in SEEDS]))
+    whole = _mean(here, [_fusion(seed) for seed in SEEDS], here.test)
     best = ndcg_of(here, oracle_lists(here, here.truth), "all")
     all_along, scoring, oracles = {}, {}, {}
     for name in here.test.past.catalogue.modalities:
         gap = replace(here.test, past=_halved(here.test.past, name))
         learned = replace(here.validation, past=_halved(here.validation.past, name))
-        settings = here.night.settings
-        models = [
-            make(settings.fusion, settings.training).fit(learned.past, seed, Plan(learned)) for seed in SEEDS
-        ]
-        all_along[name] = (
-            1 - float(np.mean([ndcg_of(here, _lists(one, gap), "all") for one in models])) / whole
-        )
-        values = [ndcg_of(here, _lists(_fusion(seed), gap), "all") for seed in SEEDS]
-        scoring[name] = 1 - float(np.mean(values)) / whole
+        all_along[name] = 1 - _mean(here, [_fitted(here, learned, seed) for seed in SEEDS], gap) / whole
+        scoring[name] = 1 - _mean(here, [_fusion(seed) for seed in SEEDS], gap) / whole
         blind = oracle(here.night, here.test, without=(name,))
         assert blind is not None
         half = np.where(np.arange(blind.shape[1]) % 2 == 0, blind, here.truth)
         oracles[name] = 1 - ndcg_of(here, oracle_lists(here, half), "all") / best
     return {
         "largest_fall": max(all_along.values()),
+        "largest_fall_at_scoring": max(scoring.values()),
         **{f"fall_{name}": fall for name, fall in all_along.items()},
         **{f"fall_at_scoring_{name}": fall for name, fall in scoring.items()},
         **{f"oracle_fall_{name}": fall for name, fall in oracles.items()},
@@ -133,16 +120,26 @@ def missing_modality() -> dict[str, Any]:
     }
 
 
+def _mean(here: Ground, models: list[Any], test: Exam) -> float:
+    """Mean NDCG@20 of some models' lists over all users."""
+    return float(np.mean([ndcg_of(here, _lists(model, test), "all") for model in models]))
+
+
 def oracle_lists(here: Ground, truth: FloatArray) -> Lists:
+    """The best lists by expected events, of what the test users may be shown."""
     return top_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
 
 
 @functools.cache
 def _fusion(seed: int, difficulty: str = "default") -> Any:
     here = ground(difficulty)
+    return _fitted(here, here.validation, seed)
+
+
+def _fitted(here: Ground, validation: Exam, seed: int) -> Any:
+    """The fusion model as configured."""
     settings = here.night.settings
-    model = make(settings.fusion, settings.training)
-    return model.fit(here.validation.past, seed, Plan(here.validation))
+    return make(settings.fusion, settings.training).fit(validation.past, seed, Plan(validation))
 
 
 def _lists(model: Any, test: Exam) -> Lists:
@@ -150,6 +147,7 @@ def _lists(model: Any, test: Exam) -> Lists:
 
 
 def ndcg_of(here: Ground, lists: Lists, part: str) -> float:
+    """NDCG@20 over the users of a slice."""
     return float(ndcg(_judged(here, lists, part), K).mean())
 
 

@@ -50,7 +50,7 @@ class RowsPretraining(Config):
     dim: int = Field(64, ge=1, description="Width of the code.")
     steps: int = Field(600, ge=0, description="Gradient steps.")
     batch: int = Field(128, ge=2, description="Rows a step.")
-    learning_rate: float = Field(1.5e-3, gt=0, description="Highest step of AdamW.")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
     corruption: float = Field(0.3, ge=0, lt=1, description="Share of the input hidden at training.")
     final_beta: float = Field(0.2, ge=0, description="Weight of the Kullback-Leibler term at the end.")
     annealing: float = Field(0.5, ge=0, le=1, description="Share of the steps over which that weight grows.")

@@ -16,7 +16,11 @@ from handpick.demo.sessions import SECOND
 from handpick.demo.voices import VOICES, speak
 from handpick.demo.words import BUDGETS, OPENINGS, PERSONAS, SPECS, WISHES
 
-HUES = 16
+HUES, HUE_NOISE = 16, 0.15
+PERSONA_SHARPNESS, SPEC_SHARPNESS = 2.0, 2.5
+"""How much likelier people ask for what they like most."""
+BUDGET_LEVELS = (5.5, 6.0)
+"""Natural logarithms of euros between low and middle, middle and high."""
 PHOTOS = 3
 """Customers' photos come in this many takes of each look."""
 
@@ -79,10 +83,10 @@ def _query(plan: Plan, people: People, user: int, at: int, random: np.random.Gen
 def _wishes(plan: Plan, people: People, user: int, random: np.random.Generator) -> tuple[str, str, str]:
     """A persona, a spec wish and a budget that the person has; with the plan's noise, somebody else's."""
     tastes = people.persona[user]
-    persona = PERSONAS[int(random.choice(len(PERSONAS), p=_softmax(2 * tastes)))]
-    dimension = int(random.choice(4, p=_softmax(2.5 * np.abs(people.specs[user]))))
+    persona = PERSONAS[int(random.choice(len(PERSONAS), p=_softmax(PERSONA_SHARPNESS * tastes)))]
+    dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(people.specs[user]))))
     sign = "+" if people.specs[user, dimension] > 0 else "-"
-    level = int(np.searchsorted([5.5, 6.0], people.budget[user]))
+    level = int(np.searchsorted(BUDGET_LEVELS, people.budget[user]))
     noisy = random.random(3) < plan.dials.query_noise
     if noisy[0]:
         persona = PERSONAS[int(random.integers(len(PERSONAS)))]
@@ -110,7 +114,7 @@ def _photo(
 ) -> tuple[str, Callable[[], bytes]]:
     """A picture of the looks the person likes best, to one of `HUES` hues, in one of a few takes."""
     taste = people.style[user]
-    hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, 0.15))
+    hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, HUE_NOISE))
     level = round(hue / (2 * np.pi) * HUES) % HUES
     is_round = bool(taste[2] > 0)
     layout = int(np.argmax(taste[3 : 3 + len(LAYOUTS)]))

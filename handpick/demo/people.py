@@ -16,6 +16,8 @@ COUNTRIES = ("DE", "FR", "GB", "US", "ES", "CN", "TW", "IN")
 LOCALES = ("de-DE", "fr-FR", "en-GB", "en-US", "es-ES", "zh-CN", "zh-TW", "en-IN")
 COUNTRY_SHARES = (0.22, 0.12, 0.14, 0.14, 0.08, 0.2, 0.04, 0.06)
 WEALTH = (0.15, 0.1, 0.1, 0.2, -0.05, -0.1, 0.05, -0.45)
+MEAN_BUDGET, BUDGET_SPREAD = 5.75, 0.45
+"""Mean over countries and standard deviation within one of the natural logarithm of the euros people like to spend."""
 ACTIVE, ASKING, SILENT = range(3)
 """Habits: acts from sign-up on; only asks until a first day of action; does neither until then."""
 
@@ -112,7 +114,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
         return shared * table[which] + own * spread * random.normal(size=(count, table.shape[1]))
 
     country = random.choice(len(COUNTRIES), count, p=COUNTRY_SHARES)
-    budget = 5.75 + np.array(WEALTH)[country] + random.normal(0, 0.45, count)
+    budget = MEAN_BUDGET + np.array(WEALTH)[country] + random.normal(0, BUDGET_SPREAD, count)
     shares = (0.6, 0.24, 0.16) if day < 0 else (0.45, 0.33, 0.22)
     habit = random.choice(3, count, p=shares)
     signup = np.full(count, day, np.int64)

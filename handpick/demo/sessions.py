@@ -18,6 +18,8 @@ HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 8, 9, 8, 7, 7, 8, 9, 11, 13, 
 """How many of a day's sessions start in each hour from midnight to 22:59 UTC."""
 
 SECOND = 1_000_000
+CART_CHANCE, CART_RESERVE = 0.35, 3.2
+"""An opened phone goes into the cart with `CART_CHANCE · sigmoid(utility - CART_RESERVE)`."""
 BOT_SHARE = 0.004
 BOT_VIEWS = 60
 
@@ -181,7 +183,7 @@ def _buy(
     random: np.random.Generator,
 ) -> list[Events]:
     """Carts and at most one purchase a session, of what was opened, the likelier the more it is liked."""
-    chance = 0.35 / (1 + np.exp(3.2 - utility))
+    chance = CART_CHANCE / (1 + np.exp(CART_RESERVE - utility))
     carted = opened & (random.random(opened.shape) < chance)
     carted &= ~among(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
     session, slot = np.nonzero(carted)

@@ -35,6 +35,8 @@ from handpick.log import say, track
 
 OWNS_A_PHONE = 0.7
 OWNABLE = 3000
+OWNED_SINCE = -30
+"""The day on which the phones that people came with were bought."""
 
 
 def generate(
@@ -147,10 +149,10 @@ def _sign_ups(world: World, day: int) -> Ints:
 def _phones_they_came_with(world: World, people: People, purpose_day: int) -> Ints:
     """The phone each of these people owns, mostly one they would like; -1 where the shop does not know."""
     random = world.plan.stream("owned", purpose_day)
-    old = np.flatnonzero(world.phones.launch_day < -30)
+    old = np.flatnonzero(world.phones.launch_day < OWNED_SINCE)
     if len(old) > OWNABLE:
         old = np.sort(random.choice(old, OWNABLE, replace=False))
-    shelf = phone_side(world.plan, world.phones, world.phones.log_price, -30)[old]
+    shelf = phone_side(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
     owned = np.full(len(people), -1, np.int64)
     side, _ = people_side(people, measure_scales(world.plan), np.arange(len(people)))
     chance, known = random.random((len(people), 1)), random.random(len(people)) < OWNS_A_PHONE

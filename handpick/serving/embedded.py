@@ -198,7 +198,10 @@ def _initialize(server: Any, folder: Path) -> None:
     mark = folder.with_name(f".{folder.name}.unfinished")
     if mark.exists():
         for part in folder.iterdir():
-            shutil.rmtree(part) if part.is_dir() else part.unlink()
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
     elif not (folder / "PG_VERSION").exists():
         mark.touch()
     server.ensure_pgdata_inited()

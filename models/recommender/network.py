@@ -38,8 +38,13 @@ class Shelf(NamedTuple):
 
     def to(self, device: torch.device) -> Shelf:
         """The same on another device."""
-        parts = (None if part is None else part.to(device, non_blocking=True) for part in self)
-        return Shelf(*parts)  # type: ignore[arg-type]
+        chance = self.log_inclusion
+        return Shelf(
+            self.moments.to(device, non_blocking=True),
+            self.day.to(device, non_blocking=True),
+            self.barred.to(device, non_blocking=True),
+            None if chance is None else chance.to(device, non_blocking=True),
+        )
 
     def take(self, rows: Tensor) -> Shelf:
         """That of some questions, in their order."""

@@ -106,10 +106,10 @@ class Reader:
         kinds = np.zeros_like(rows) if empty else story.kind[rows]
         origin = int(when.min()) if len(when) else 0
         days = np.zeros(rows.shape) if empty else (story.at[rows] - origin) / DAY
-        days = np.where(is_there, np.maximum(days, -LONG_AGO), np.inf)
+        days = np.where(is_there, days, np.inf)
         has_any = known > story.start[who]
         latest = story.at[np.maximum(known - 1, 0)] if not empty else np.zeros(len(who), np.int64)
-        since = np.where(has_any, np.minimum((when - latest) / DAY, LONG_AGO), LONG_AGO)
+        since = np.where(has_any, (when - latest) / DAY, LONG_AGO)
         query, query_since = self._asked(who, when)
         reading = Reading(
             tokens=torch.from_numpy(np.where(is_there, tokens, 0)),
