@@ -22,7 +22,12 @@ SHOWN_USERS = 5
 def stage_table(results: list[StageResult], wall_seconds: float | None = None) -> Table:
     """The ledger of a night, a line per stage and source; with the wall time, what was not work as its own line."""
     table = Table(
-        title="The night", title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        title="The night",
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for heading in ("stage", "what"):
         table.add_column(heading, no_wrap=True)
