@@ -228,11 +228,12 @@ class Learner:
         side, constant, _ = (part.numpy() for part in self._person_side(person))
         first = (datetime.fromtimestamp(self.past.as_of, UTC).date() - self.plan.first_date).days
         last = first + self.here.night.settings.evaluate.test_days - 1
-        columns = np.array([self.item[item] for item in self.past.catalogue.item_ids.tolist()])
-        total = np.zeros((self.people, len(self.world.item_ids)), np.float32)
+        unknown = len(self.world.item_ids)  # a row that was made bad on purpose has a phone of its own
+        columns = [self.item.get(item, unknown) for item in self.past.catalogue.item_ids.tolist()]
+        total = np.zeros((self.people, unknown + 1), np.float32)
         for day in (first, last):
             phones, stock = self.sides[day]
-            total[:, stock] += expected_opens(side, constant, phones[stock])
+            total[:, np.flatnonzero(stock)] += expected_opens(side, constant, phones[stock])
         return total[:, columns]
 
     def _events(self, clean: str) -> None:
