@@ -35,11 +35,11 @@ STAGES: dict[str, str] = {
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "land": ("pyarrow",),
-    "validate": ("pyspark.sql", "great_expectations"),
+    "validate": ("pyspark.sql",),
     "transform": ("pyspark.sql",),
     "model": ("dbt.cli.main", "duckdb"),
     "embed": ("torch", "transformers"),
-    "features": ("feast",),
+    "features": ("handpick.features.feast_loading",),
     "train": ("torch", "implicit"),
     "evaluate": ("torch", "implicit"),
     "gate": ("torch",),

@@ -91,6 +91,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "LOGGING__LOGGING_LEVEL": "INFO",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        # As often a worker looks whether its task's process has ended, where that escaped it.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,12 @@ from handpick.log import say
 
 ZOMBIE = "Z"
 """The state of a process that has ended and that nobody has waited for."""
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+API = "api-server"
+COMPONENTS = (API, "scheduler", "dag-processor", "triggerer")
+PATIENT = "dag-processor"
+"""Yields to the others, and is not waited for: the first run of a DAG waits until it is parsed, a later one for nothing."""
+AWAITED = ("scheduler", "triggerer")
+"""Components that must be healthy, as the API server tells, before Airflow counts as up."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
 
@@ -65,6 +71,12 @@ def running(settings: Settings) -> dict[str, int]:
     return alive
 
 
+def _accepts(port: int) -> bool:
+    """Whether somebody listens. With its socket the API server has ended its work; it goes on clearing up for seconds."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _check_port(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,6 +115,8 @@ def start(settings: Settings) -> bool:
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "airflow", component]
+    if component == PATIENT and (nice := shutil.which("nice")):
+        command = [nice, *command]
     with log_file(settings, component).open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -119,6 +133,7 @@ def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> N
 def _wait_until_healthy(settings: Settings) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     unhealthy: set[str] = set(COMPONENTS)
+    is_warm = False
     while time.monotonic() < deadline:
         dead = set(COMPONENTS) - set(running(settings))
         if dead:
@@ -129,10 +144,12 @@ def _wait_until_healthy(settings: Settings) -> None:
             )
         try:
             health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
-            parts = {"scheduler", "dag_processor", "triggerer"}
-            unhealthy = {part for part in parts if (health.get(part) or {}).get("status") != "healthy"}
-            if not unhealthy:
+            unhealthy = {part for part in AWAITED if (health.get(part) or {}).get("status") != "healthy"}
+            if is_warm and not unhealthy:
                 return
+            # The part that tasks talk to is built when it is first asked, which takes seconds; the others still load.
+            httpx.get(f"{base_url(settings)}/execution/health", timeout=30)
+            is_warm = True
         except (httpx.HTTPError, ValueError):
             pass
         time.sleep(0.3)
@@ -143,13 +160,21 @@ def _wait_until_healthy(settings: Settings) -> None:
     )
 
 
-def stop(settings: Settings) -> list[str]:
-    """Stop the components that were started here, politely and then firmly; returns their names."""
+def ask_to_stop(settings: Settings) -> dict[str, int]:
+    """Ask the components that were started here to end, without waiting for it; returns their process ids."""
     alive = running(settings)
     for pid in alive.values():
         _signal_group(pid, signal.SIGTERM)
+    return alive
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop the components that were started here, politely and then firmly; returns their names."""
+    alive = ask_to_stop(settings)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while running(settings) and time.monotonic() < deadline:
+    while (left := running(settings)) and time.monotonic() < deadline:
+        if API in left and not _accepts(settings.airflow.port):
+            _signal_group(left[API], signal.SIGKILL)
         time.sleep(0.1)
     for pid in running(settings).values():
         _signal_group(pid, signal.SIGKILL)

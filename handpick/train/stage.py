@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from handpick.errors import NightStopped
 from handpick.evaluate.exams import validation_exam
 from handpick.lake import digest_of
 from handpick.ledger import Flow, StageResult
+from handpick.loading import loading
 from handpick.night import Night
 from handpick.train.serving import SERVING, halved, is_beside, serving_beside
 from handpick.train.tracking import track
@@ -92,7 +93,8 @@ def _fitted(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], 
             selection.save(folder / "fusion" / "selection")
         with _timed(seconds, "fusion_serving"):
             if side_by_side:
-                standing = served.finish(selection.standing.best_epoch)
+                with loading("mlflow.tracking") if settings.training.tracking else nullcontext():
+                    standing = served.finish(selection.standing.best_epoch)
             else:
                 with watching(SERVING, is_validated=False) as watch:
                     serving = selection.refit(data, night.seed, watch, serving_start)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from handpick.contracts import CONTRACTS
 from handpick.contracts.sources import waves
 from handpick.ledger import Flow, StageResult
+from handpick.loading import loading
 from handpick.log import say
 from handpick.night import Night
 
@@ -29,14 +30,15 @@ def run(night: Night) -> StageResult:
     from handpick.validate.rows import validate_source
     from handpick.validate.thresholds import check
 
-    spark = session(night.settings, is_short(night.lake))
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     verdicts: dict[str, Verdict] = {}
-    for together in waves(CONTRACTS):
-        with ThreadPoolExecutor(len(together)) as pool:
-            judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
-            verdicts |= dict(zip((contract.source for contract in together), judged, strict=True))
+    with loading("great_expectations"):
+        spark = session(night.settings, is_short(night.lake))
+        for together in waves(CONTRACTS):
+            with ThreadPoolExecutor(len(together)) as pool:
+                judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
+                verdicts |= dict(zip((contract.source for contract in together), judged, strict=True))
     for contract in CONTRACTS.values():
         verdict = verdicts[contract.source]
         flows.append(verdict.flow)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,8 @@ from models.evaluation.bootstrap import paired
 GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 LEAST_GAIN = 2e-4
 SWEEPS = 3
+TOGETHER = 2
+"""Weights of a member that are tried at once; more would hold more scores in memory."""
 FEW_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
 ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
@@ -68,11 +72,11 @@ class Answers(NamedTuple):
         own = total[user, item]
         rows = total[user]
         rank = np.count_nonzero(rows > own[:, None], axis=1)
-        # Equal scores rank by item, as they do on lists; else a member that ties everything would win.
-        is_equal = rows == own[:, None]
-        tied = np.flatnonzero(np.count_nonzero(is_equal, axis=1) > 1)
-        is_before = np.arange(rows.shape[1]) < item[tied, None]
-        rank[tied] += np.count_nonzero(is_equal[tied] & is_before, axis=1)
+        # Equal scores rank by item, as they do on lists; else a member that ties everything would win. Beyond k nothing
+        # counts, however it is tied.
+        near = np.flatnonzero(rank < self.k)
+        is_before = np.arange(rows.shape[1]) < item[near, None]
+        rank[near] += np.count_nonzero((rows[near] == own[near, None]) & is_before, axis=1)
         gains = np.where((rank < self.k) & np.isfinite(own), 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
         return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]
@@ -111,23 +115,27 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
     alone = np.array([answers.ndcg(scores).mean() for scores in answers.scores])
     weights = np.eye(members)[int(alone.argmax())] if start is None else start.copy()
     best = max(float(answers.ndcg(answers.blended(weights)).mean()), 0.0)
-    for _ in range(SWEEPS):
-        before = best
-        for member in np.argsort(-alone, kind="stable"):
-            others = weights.copy()
-            others[member] = 0
-            rest = answers.blended(others)
-            for weight in GRID:
-                if weight == weights[member] or (weight == 0 and not others.any()):
-                    continue
-                total = rest + np.float32(weight) * answers.scores[member] if weight else rest
-                value = float(answers.ndcg(total).mean())
-                # A weight of nought is kept on a tie: fewer members, simpler reasons.
-                if value > best + (LEAST_GAIN if weight else 0):
-                    best, weights[member] = value, weight
-        if best - before < LEAST_GAIN:
-            break
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        for _ in range(SWEEPS):
+            before = best
+            for member in np.argsort(-alone, kind="stable"):
+                others = weights.copy()
+                others[member] = 0
+                tried = [weight for weight in GRID if weight != weights[member] and (weight or others.any())]
+                values = pool.map(partial(_value, answers, answers.blended(others), member), tried)
+                for weight, value in zip(tried, values, strict=True):
+                    # A weight of nought is kept on a tie: fewer members, simpler reasons.
+                    if value > best + (LEAST_GAIN if weight else 0):
+                        best, weights[member] = value, weight
+            if best - before < LEAST_GAIN:
+                break
     return weights
+
+
+def _value(answers: Answers, rest: FloatArray, member: int, weight: float) -> float:
+    """Mean NDCG@k where a member is added to a blend of the others."""
+    total = rest + np.float32(weight) * answers.scores[member] if weight else rest
+    return float(answers.ndcg(total).mean())
 
 
 def _holds(part: Answers, common: NDArray[np.float64]) -> bool:

@@ -13,8 +13,6 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from handpick.config import load
 from handpick.errors import HandpickError
-from handpick.night import Night
-from handpick.report import INDEX, stage_pages
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -76,12 +74,15 @@ def overview() -> HTMLResponse:
 @pages.get("/nights/{day}")
 def report(day: date) -> RedirectResponse:
     """A night's report, where its own links lead somewhere."""
-    return RedirectResponse(f"{day}/{INDEX}")
+    return RedirectResponse(f"{day}/index.html")
 
 
 @pages.get("/nights/{day}/{name}", response_class=HTMLResponse)
 def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
     """One page of a night's report."""
+    from handpick.night import Night
+    from handpick.report import stage_pages
+
     night = Night(load(), day)
     file = night.lake.partition("report", day) / name
     if not file.is_file():
@@ -97,6 +98,9 @@ def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HT
 @pages.get("/nights/{day}/pages/{built}/{path:path}")
 def stage_page(day: date, built: str, path: str) -> Response:
     """A file of the pages that a stage built: Great Expectations' Data Docs, dbt's documentation."""
+    from handpick.night import Night
+    from handpick.report import stage_pages
+
     first = stage_pages(Night(load(), day).results()).get(built)
     if first is not None:
         file = (first.parent / path).resolve()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from handpick.house.processes import running
 from handpick.night import STAGES
 from handpick.serving.connection import connect
 from tests.end_to_end.conftest import House
@@ -113,3 +114,12 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
         )
     assert card.count("<svg") == 2
     assert night.result("train").digest in card
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see what a process has loaded")
+def test_the_scheduler_holds_ready_what_most_stages_load(house: House) -> None:
+    maps = {
+        component: Path(f"/proc/{pid}/maps").read_text() for component, pid in running(house.settings).items()
+    }
+    assert "libtorch" in maps["scheduler"] and "libarrow" in maps["scheduler"]
+    assert not any("libtorch" in loaded for component, loaded in maps.items() if component != "scheduler")
