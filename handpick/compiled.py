@@ -1,4 +1,4 @@
-"""Compiles the loops of scoring and publishing, so that the first night does not have to.
+"""Compiles the loops of evaluating, scoring and publishing, so that the first night does not have to.
 
 Run once where the environment is installed: `python -m handpick.compiled`. Machine code is kept beside the modules by
 numba, which compiles again what has changed since.
@@ -14,6 +14,7 @@ from handpick.publish.encode import TYPES, encoded
 from handpick.publish.fingerprint import fingerprint
 from handpick.score.topn import exact_scores, top_n
 from handpick.serving.relations import RELATIONS
+from models.hybrids.learning import Answers
 from models.interface import Factors
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
@@ -26,6 +27,9 @@ def main() -> None:
     factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
     top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))
     exact_scores(*factors, np.arange(64), np.arange(64))
+    Answers(np.ones((1, 2, 3), np.float32), sparse.csr_matrix(np.eye(2, 3)), 1).ndcg(
+        np.ones((2, 3), np.float32)
+    )
     for relation in RELATIONS:
         row = {
             column.name: pa.array([SAMPLES[column.sql]], TYPES[column.sql][0]) for column in relation.columns

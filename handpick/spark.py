@@ -30,7 +30,12 @@ LONG = (
 """Most of a small night is spent compiling code that runs for a second: the costly compiler waits for what stays hot."""
 SHORT = ("-XX:TieredStopAtLevel=1",)
 """Below `SHORT_BYTES` nothing stays hot long enough for the costly compiler, nor for code that Spark writes itself."""
-SHORT_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+SHORT_OPTIONS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
 SHORT_BYTES = 64 << 20
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,10 +24,11 @@ ZOMBIE = "Z"
 """The state of a process that has ended and that nobody has waited for."""
 API = "api-server"
 COMPONENTS = (API, "scheduler", "dag-processor", "triggerer")
-PATIENT = "dag-processor"
-"""Yields to the others, and is not waited for: the first run of a DAG waits until it is parsed, a later one for nothing."""
+WAVES = ((API, "scheduler"), ("triggerer", "dag-processor"))
+"""Each component needs a core for seconds before it is of use: those that the others wait for come first."""
 AWAITED = ("scheduler", "triggerer")
-"""Components that must be healthy, as the API server tells, before Airflow counts as up."""
+"""Components that must be healthy before Airflow counts as up. A DAG's first run waits for the DAG processor, too; a later
+one knows its DAG from the database."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
 
@@ -106,17 +108,22 @@ def start(settings: Settings) -> bool:
     log = log_file(settings, "migrate")
     log.parent.mkdir(parents=True, exist_ok=True)
     migrate(settings, environment, log)
-    for component in COMPONENTS:
-        _spawn(settings, component, environment)
-    _wait_until_healthy(settings)
+    started: set[str] = set()
+    for wave in WAVES:
+        for component in wave:
+            _spawn(settings, component, environment)
+        started |= set(wave)
+        _wait(settings, started, ())
+    # The part that tasks talk to is built when it is first asked, which takes seconds; the others still load.
+    with suppress(httpx.HTTPError):
+        httpx.get(f"{base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
+    _wait(settings, started, AWAITED)
     say(f"Airflow is up after {time.perf_counter() - began:.0f} s: {base_url(settings)}")
     return True
 
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "airflow", component]
-    if component == PATIENT and (nice := shutil.which("nice")):
-        command = [nice, *command]
     with log_file(settings, component).open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -130,12 +137,21 @@ def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> N
     _pid_file(settings, component).write_text(f"{process.pid}\n{_started_at(process.pid)}")
 
 
-def _wait_until_healthy(settings: Settings) -> None:
+def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None:
+    """Wait until the API answers, and says that some components are healthy.
+
+    Args:
+        settings: The settings.
+        started: The components that should be alive.
+        awaited: Those that should be healthy.
+
+    Raises:
+        HandpickError: If one has ended, or time is up; names its log.
+    """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    unhealthy: set[str] = set(COMPONENTS)
-    is_warm = False
+    unhealthy = ["api server"]
     while time.monotonic() < deadline:
-        dead = set(COMPONENTS) - set(running(settings))
+        dead = started - set(running(settings))
         if dead:
             component = sorted(dead)[0]
             stop(settings)
@@ -144,18 +160,15 @@ def _wait_until_healthy(settings: Settings) -> None:
             )
         try:
             health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
-            unhealthy = {part for part in AWAITED if (health.get(part) or {}).get("status") != "healthy"}
-            if is_warm and not unhealthy:
+            unhealthy = [part for part in awaited if (health.get(part) or {}).get("status") != "healthy"]
+            if not unhealthy:
                 return
-            # The part that tasks talk to is built when it is first asked, which takes seconds; the others still load.
-            httpx.get(f"{base_url(settings)}/execution/health", timeout=30)
-            is_warm = True
         except (httpx.HTTPError, ValueError):
             pass
-        time.sleep(0.3)
+        time.sleep(0.1)
     stop(settings)
     raise HandpickError(
-        f"Airflow did not become healthy in {START_TIMEOUT_SECONDS} s ({', '.join(sorted(unhealthy))}); "
+        f"Airflow did not become healthy in {START_TIMEOUT_SECONDS} s ({', '.join(unhealthy)}); "
         f"see {log_file(settings, 'scheduler').parent}"
     )
 

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from models.data import FloatArray, IntArray, StringArray
 from models.evaluation.bootstrap import paired
+from models.evaluation.ranks import ranks
 
 GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 LEAST_GAIN = 2e-4
@@ -64,20 +65,22 @@ class Answers(NamedTuple):
                 total += np.float32(weight) * scores
         return total
 
-    def ndcg(self, total: FloatArray) -> NDArray[np.float64]:
-        """`(users,)` NDCG@k of blended scores, from the ranks of the relevant items alone."""
+    def ndcg(
+        self, rest: FloatArray, weight: float = 0.0, scores: FloatArray | None = None
+    ) -> NDArray[np.float64]:
+        """`(users,)` NDCG@k of `rest + weight * scores`, from the ranks of the relevant items alone.
+
+        Args:
+            rest: `(users, items)`.
+            weight: Of what is added.
+            scores: `(users, items)`, what is added.
+        """
         counts = np.diff(self.relevant.indptr)
         user = np.repeat(np.arange(len(counts)), counts)
-        item = self.relevant.indices
-        own = total[user, item]
-        rows = total[user]
-        rank = np.count_nonzero(rows > own[:, None], axis=1)
-        # Equal scores rank by item, as they do on lists; else a member that ties everything would win. Beyond k nothing
-        # counts, however it is tied.
-        near = np.flatnonzero(rank < self.k)
-        is_before = np.arange(rows.shape[1]) < item[near, None]
-        rank[near] += np.count_nonzero((rows[near] == own[near, None]) & is_before, axis=1)
-        gains = np.where((rank < self.k) & np.isfinite(own), 1 / np.log2(rank + 2), 0)
+        if scores is None or not weight:
+            weight, scores = 1.0, rest  # twice the scores are in the same order
+        rank = ranks(rest, np.float32(weight), scores, user, self.relevant.indices, self.k)
+        gains = np.where(rank < self.k, 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
         return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]
 
@@ -134,8 +137,7 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
 
 def _value(answers: Answers, rest: FloatArray, member: int, weight: float) -> float:
     """Mean NDCG@k where a member is added to a blend of the others."""
-    total = rest + np.float32(weight) * answers.scores[member] if weight else rest
-    return float(answers.ndcg(total).mean())
+    return float(answers.ndcg(rest, weight, answers.scores[member]).mean())
 
 
 def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
