@@ -29,6 +29,7 @@ def measure() -> dict[str, Any]:
     """Seconds of each at rung XS, medians of three rounds taken in turns, and their ratio."""
     from handpick.config import load
     from handpick.house.client import NIGHTLY, signed_in
+    from handpick.house.environment import dags_changed
     from handpick.house.run import house
     from handpick.model import write
     from handpick.night import Night
@@ -46,7 +47,7 @@ def measure() -> dict[str, Any]:
         settings = load()
         night = Night(settings, LAST_DAY)
         with house(settings), signed_in(settings) as client:
-            client.wait_for_dag(NIGHTLY)
+            client.wait_for_dag(NIGHTLY, dags_changed())
             run = f"/api/v2/dags/{NIGHTLY}/dagRuns/{client.trigger(NIGHTLY, LAST_DAY)}"
             _wait(client, run)
             # The rest of the night is of no interest here.

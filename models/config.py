@@ -336,6 +336,11 @@ class TrainingConfig(Config):
     )
     accumulation: int = Field(1, ge=1, description="Parts that a batch is computed in, to save memory.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Highest step of AdamW.")
+    identity_pace: float = Field(
+        5.0,
+        gt=0,
+        description="How many times as long the steps of phones' identities are as those of the rest.",
+    )
     warm_up: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the rate grows.")
     weight_decay: float = Field(0.1, ge=0, description="Of AdamW.")
     clip: float = Field(1.0, gt=0, description="Length to which gradients are cut.")

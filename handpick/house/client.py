@@ -50,13 +50,22 @@ class AirflowClient:
         wait=wait_fixed(0.5),
         reraise=True,
     )
-    def wait_for_dag(self, dag_id: str) -> None:
-        """Wait until the DAG file has been read; names its import error if there is one."""
+    def wait_for_dag(self, dag_id: str, changed: datetime) -> None:
+        """Wait until the DAG file has been read; names its import error if there is one.
+
+        Args:
+            dag_id: Of the DAG.
+            changed: When what makes the DAG last changed; what was read before that does not count.
+        """
         errors = self._json("GET", "/api/v2/importErrors")["import_errors"]
         if errors:
             last = errors[0]["stack_trace"].strip().splitlines()[-1]
             raise HandpickError(f"{errors[0]['filename']} cannot be imported: {last}")
-        self._json("GET", f"/api/v2/dags/{dag_id}/details")
+        parsed = self._json("GET", f"/api/v2/dags/{dag_id}/details")["last_parsed_time"]
+        if not parsed or datetime.fromisoformat(parsed) < changed:
+            raise HandpickError(
+                f"Airflow has not read {dag_id} since its files changed; see dag-processor.log"
+            )
 
     def trigger(self, dag_id: str, logical_date: date) -> str:
         """Start a run for a logical date; a run that exists is cleared and runs again. Returns the run's id."""

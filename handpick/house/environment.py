@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from handpick.config import FILE_VARIABLE, Settings, configuration_file
@@ -13,11 +14,23 @@ from handpick.quiet import OPT_OUTS
 from handpick.serving.embedded import embedded_dsn
 
 USER = "admin"
+DAG_FILES = (
+    "dags/*.py",
+    "dbt/*.yml",
+    *(f"dbt/{part}/**/*" for part in ("macros", "models", "snapshots", "tests")),
+)
 
 
 def tree() -> Path:
     """The project's folder: where `dags/`, `plugins/` and `dbt/` lie."""
     return Path(__file__).resolve().parents[2]
+
+
+def dags_changed() -> datetime:
+    """When the newest of the files that make the DAGs was written: their own, dbt's, the settings."""
+    files = [file for part in DAG_FILES for file in tree().glob(part)]
+    written = [file.stat().st_mtime for file in (*files, configuration_file()) if file.is_file()]
+    return datetime.fromtimestamp(max(written), UTC)
 
 
 def base_url(settings: Settings) -> str:

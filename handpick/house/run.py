@@ -16,9 +16,10 @@ from rich.table import Table
 from handpick.config import Settings
 from handpick.errors import HandpickError
 from handpick.house.client import NIGHTLY, UNEXPECTED, AirflowClient, TaskState, signed_in
+from handpick.house.environment import dags_changed
 from handpick.house.processes import ask_to_stop, start, stop
 from handpick.log import console, say
-from handpick.night import STAGES
+from handpick.night import STAGES, Night
 
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 POLL_SECONDS = 0.5
@@ -59,13 +60,19 @@ def run_night(settings: Settings, logical_date: date) -> Run:
         HandpickError: If a task failed; says which and the line that it ended with.
     """
     with signed_in(settings) as client:
-        client.wait_for_dag(NIGHTLY)
+        client.wait_for_dag(NIGHTLY, dags_changed())
         began = time.perf_counter()
         run_id = client.trigger(NIGHTLY, logical_date)
         state = _watch(client, run_id, logical_date)
         seconds = time.perf_counter() - began
         if state != "success":
             raise HandpickError(_why_it_failed(client, run_id, logical_date))
+    done = {result.stage for result in Night(settings, logical_date).results()}
+    if left := [stage for stage in STAGES if stage not in done]:
+        raise HandpickError(
+            f"Airflow ended the night of {logical_date} without running {', '.join(left)}; look at {run_id} in the web UI "
+            "(`make up`)."
+        )
     say(f"The night of {logical_date} took {seconds:.0f} s")
     return Run(run_id, state, seconds)
 

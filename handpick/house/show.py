@@ -27,7 +27,7 @@ def stage_table(results: list[StageResult], wall_seconds: float | None = None) -
         header_style="bold",
         box=SIMPLE_HEAD,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,
     )
     for heading in ("stage", "what"):
         table.add_column(heading, no_wrap=True)

@@ -15,11 +15,23 @@ LEAST_BATCH = 8
 
 
 def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; only matrices decay, and encoders that learn have a rate of their own."""
-    rates = (training.learning_rate, network.config.end_to_end.learning_rate)
+    """AdamW; only matrices decay, and identities and encoders that learn have rates of their own.
+
+    An identity gets a gradient of its own phone alone and has to become a whole vector in as many steps as the rest needs
+    to become a little better than it was; so its steps are longer, and what it loses to decay in each stays the same.
+    """
+    own, encoders = parts_of(network)
+    identity = network.items.identity.weight
+    theirs = network.config.end_to_end.learning_rate
+    pace = training.identity_pace
+    parts = (
+        ([weight for weight in own if weight is not identity], training.learning_rate, training.weight_decay),
+        ([identity], training.learning_rate * pace, training.weight_decay / pace),
+        (encoders, theirs, training.weight_decay),
+    )
     groups: list[dict[str, Any]] = []
-    for weights, highest in zip(parts_of(network), rates, strict=True):
-        for is_matrix, decay in ((True, training.weight_decay), (False, 0.0)):
+    for weights, highest, matrix_decay in parts:
+        for is_matrix, decay in ((True, matrix_decay), (False, 0.0)):
             some = [weight for weight in weights if (weight.ndim > 1) == is_matrix]
             if some:
                 groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})

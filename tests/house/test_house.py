@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from handpick.house.environment import DAG_FILES, dags_changed
 from handpick.house.processes import _started_at
 
 ROOT = Path(__file__).parents[2]
@@ -85,3 +88,16 @@ def test_a_process_that_has_ended_is_not_waited_for_although_nobody_has_asked_ho
         assert _started_at(child.pid) is None
     finally:
         child.wait()
+
+
+def test_a_dag_counts_as_read_only_after_its_files_and_the_settings_last_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "handpick.toml"
+    config.touch()
+    monkeypatch.setenv("HANDPICK_CONFIG", str(config))
+    os.utime(config, (0, 0))
+    newest = max(file.stat().st_mtime for part in DAG_FILES for file in ROOT.glob(part) if file.is_file())
+    assert dags_changed().timestamp() == newest
+    os.utime(config, (newest + 60, newest + 60))
+    assert dags_changed().timestamp() == newest + 60

@@ -20,7 +20,7 @@ from models.recommender import FusionRecommender
 from models.training.errors import TrainingError
 from models.training.losses import chosen_loss, opened_loss
 from models.training.plan import Plan, Progress
-from models.training.schedule import steps_of
+from models.training.schedule import optimizer, steps_of
 from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)
@@ -148,6 +148,19 @@ def test_a_device_that_is_not_here_is_refused(data: Dataset) -> None:
     training = TRAINING.model_copy(update={"device": "abacus"})
     with pytest.raises(TrainingError, match="'abacus' is no device"):
         FusionRecommender(CONFIG, training).fit(data, 5)
+
+
+def test_identities_take_longer_steps_and_every_weight_is_in_one_group(data: Dataset) -> None:
+    network = FusionRecommender(STILL, TRAINING).fit(data, seed=1).network
+    assert network is not None
+    training = TRAINING.model_copy(update={"identity_pace": 4.0, "weight_decay": 0.2})
+    groups = optimizer(network, training).param_groups
+    where = {id(weight): group for group in groups for weight in group["params"]}
+    assert len(where) == sum(len(group["params"]) for group in groups)
+    assert set(where) == {id(weight) for weight in network.parameters() if weight.requires_grad}
+    own, rest = where[id(network.items.identity.weight)], where[id(network.items.brand.weight)]
+    assert own["highest"] == pytest.approx(4 * rest["highest"])
+    assert own["highest"] * own["weight_decay"] == pytest.approx(rest["highest"] * rest["weight_decay"])
 
 
 def test_small_shops_take_smaller_batches() -> None:
