@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
 
 from handpick.commands.options import LogicalDate
+
+if TYPE_CHECKING:
+    from handpick.train.ablation import Part
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +38,6 @@ def ablate(
     import json
 
     from rich.console import Console
-    from rich.table import Table
 
     from handpick.config import load
     from handpick.dataset import load_dataset
@@ -42,17 +47,29 @@ def ablate(
 
     night = Night(load(), date.date())
     parts = list(run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()))
-    names = list(parts[0].slices)
-    table = Table(title=f"NDCG@20 of the fusion model on the test window of {date.date()}, {seeds} seed(s)")
-    table.add_column("model")
-    for name in ("NDCG@20", "change", "95 % interval", *names[1:], "seconds"):
-        table.add_column(name, justify="right")
-    for part in parts:
-        change = part.change
-        interval = "" if part is parts[0] else f"{change.low:+.4f} to {change.high:+.4f}"
-        difference = "" if part is parts[0] else f"{change.value:+.4f}"
-        cells = [f"{part.slices[name]:.4f}" for name in names[1:]]
-        table.add_row(part.name, f"{part.ndcg:.4f}", difference, interval, *cells, f"{part.seconds:.0f}")
-    Console().print(table)
+    Console().print(table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)"))
     if out is not None:
         out.write_text(json.dumps(as_json(parts), indent=1, sort_keys=True) + "\n")
+
+
+def table(parts: Sequence[Part], title: str) -> Table:
+    """A line for each row, on 80 columns: NDCG@20, the change with its 95 % interval, the slices, and a training's seconds."""
+    names = [name for name in parts[0].slices if name != "all"]
+    drawn = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
+    )
+    drawn.add_column("model")
+    for heading in ("all", "change", "from", "to", *(name.replace("_", "\n") for name in names), "s"):
+        drawn.add_column(heading, justify="right", no_wrap=True)
+    for part in parts:
+        change = ("", "", "") if part is parts[0] else (part.change.value, part.change.low, part.change.high)
+        figures = [_short(part.ndcg, 4), *(_short(value, 4) for value in change)]
+        drawn.add_row(
+            part.name, *figures, *(_short(part.slices[name], 3) for name in names), f"{part.seconds:.0f}"
+        )
+    return drawn
+
+
+def _short(value: float | str, digits: int) -> str:
+    """A number between -1 and 1 without its nought."""
+    return value if isinstance(value, str) else f"{value:.{digits}f}".replace("0.", ".", 1)
