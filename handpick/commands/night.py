@@ -40,12 +40,11 @@ def run(date: MaybeDate = None, rung: Rung = "S") -> None:
 
     settings = load()
     logical_date = prepare(settings, rung, date.date() if date else None)
-    out = Console()
-    with house(settings) as leave:
+    with house(settings):
         finished = run_night(settings, logical_date)
-        leave()
-        out.print()
-        show_night(Night(settings, logical_date), out, finished.seconds)
+    out = Console()
+    out.print()
+    show_night(Night(settings, logical_date), out, finished.seconds)
     out.print("Next: `make up` opens Airflow on these nights, `make run` does the next one.")
 
 

@@ -173,17 +173,11 @@ def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None
     )
 
 
-def ask_to_stop(settings: Settings) -> dict[str, int]:
-    """Ask the components that were started here to end, without waiting for it; returns their process ids."""
+def stop(settings: Settings) -> list[str]:
+    """Stop the components that were started here, politely and then firmly; returns their names."""
     alive = running(settings)
     for pid in alive.values():
         _signal_group(pid, signal.SIGTERM)
-    return alive
-
-
-def stop(settings: Settings) -> list[str]:
-    """Stop the components that were started here, politely and then firmly; returns their names."""
-    alive = ask_to_stop(settings)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while (left := running(settings)) and time.monotonic() < deadline:
         if API in left and not _accepts(settings.airflow.port):

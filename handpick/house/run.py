@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +17,7 @@ from handpick.config import Settings
 from handpick.errors import HandpickError
 from handpick.house.client import NIGHTLY, UNEXPECTED, AirflowClient, TaskState, signed_in
 from handpick.house.environment import dags_changed
-from handpick.house.processes import ask_to_stop, start, stop
+from handpick.house.processes import start, stop
 from handpick.log import console, say
 from handpick.night import STAGES, Night
 
@@ -35,19 +35,11 @@ class Run:
 
 
 @contextmanager
-def house(settings: Settings) -> Iterator[Callable[[], None]]:
-    """Airflow for the length of a block; one that was already up stays up.
-
-    What is yielded may be called when Airflow is needed no more; it ends while the block goes on.
-    """
+def house(settings: Settings) -> Iterator[None]:
+    """Airflow for the length of a block; one that was already up stays up."""
     started = start(settings)
-
-    def leave() -> None:
-        if started:
-            ask_to_stop(settings)
-
     try:
-        yield leave
+        yield
     finally:
         if started:
             stop(settings)
