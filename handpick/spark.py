@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.config import Settings
-from handpick.lake import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,9 +39,13 @@ SHORT_OPTIONS = {
 SHORT_BYTES = 64 << 20
 
 
-def is_short(lake: Lake) -> bool:
-    """Whether all that has ever landed is so little that starting and compiling would be most of Spark's work."""
-    return sum(file.stat().st_size for file in (lake.root / "raw").rglob("*.parquet")) < SHORT_BYTES
+def is_short(folders: Iterable[Path]) -> bool:
+    """Whether what will be read is so little that starting and compiling would be most of Spark's work.
+
+    Args:
+        folders: Partitions; one that is not there counts nothing.
+    """
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.parquet")) < SHORT_BYTES
 
 
 def session(settings: Settings, is_short: bool = False) -> SparkSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.ledger import Flow, StageResult
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 CLEAN = (
     "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily", "item_price_history",
-    "position_counts",
+    "position_counts", "carried",
 )  # fmt: skip
 """Tables below `clean/` that every night writes a partition of."""
 SIDE_BY_SIDE = 3
@@ -34,7 +35,7 @@ def run(night: Night) -> StageResult:
 
     settings = night.settings
     tables = Tables(
-        session(settings, is_short(night.lake)),
+        session(settings, is_short(_read(night))),
         night.lake,
         night.logical_date,
         settings.transform.rows_per_file,
@@ -49,12 +50,30 @@ def run(night: Night) -> StageResult:
         interactions = _interactions(night, tables)
         flows = [part.result() for part in apart]
         pairs = pool.submit(_pairs, night, tables)
-        counted = [pool.submit(_item_daily, tables), pool.submit(_user_daily, night, tables)]
+        counted = [
+            pool.submit(_item_daily, tables),
+            pool.submit(_user_daily, night, tables),
+            pool.submit(_carry, night, tables),
+        ]
         flows += [interactions, pairs.result()]
         for part in counted:
             part.result()
     digest = digest_of_tables(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
     return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
+
+
+def _read(night: Night) -> list[Path]:
+    """The partitions that tonight reads; co-purchases of other nights are small beside them."""
+    valid = [
+        night.lake.partition(f"valid/{name}", night.logical_date)
+        for name in ("catalog", "users", "events", "queries")
+    ]
+    last = [
+        night.lake.partition(f"clean/{name}", day)
+        for name in ("items", "users", "carried")
+        if (day := night.lake.before(f"clean/{name}", night.logical_date)) is not None
+    ]
+    return valid + last
 
 
 def _items(night: Night, tables: Tables) -> Flow:
@@ -124,10 +143,17 @@ def _carried(night: Night, tables: Tables) -> DataFrame | None:
     """Earlier events of people that a session of tonight may go on from: it began at most a day before this night's day."""
     from pyspark.sql import functions as F
 
-    last, opening = tables.last("clean/interactions"), night.as_of - timedelta(days=2)
-    if last is None:
-        return None
-    return last.where((F.col("occurred_at") >= F.lit(opening)) & ~F.col("is_bot"))
+    last, opening = tables.last("clean/carried"), night.as_of - timedelta(days=2)
+    return None if last is None else last.where(F.col("occurred_at") >= F.lit(opening))
+
+
+def _carry(night: Night, tables: Tables) -> None:
+    """Keep what later nights need; the next one opens two days before its end, which is a day before tonight's."""
+    from handpick.transform import interactions
+
+    kept = interactions.carried(tables.tonight("clean/interactions"), night.as_of - timedelta(days=1))
+    key, about = ("user_id", "occurred_at", "event_id"), tables.rows("valid/events")
+    tables.write("clean/carried", kept, interactions.CARRIED, *key, about=about)
 
 
 def _people(tables: Tables) -> DataFrame:
@@ -140,7 +166,7 @@ def _pairs(night: Night, tables: Tables) -> Flow:
 
     chosen, people, carried = night.settings.transform, _people(tables), _carried(night, tables)
     since = night.logical_date - timedelta(days=chosen.co_purchase_days)
-    earlier = tables.earlier("clean/interactions", since)
+    earlier = tables.earlier("clean/carried", since)
     co_views = pairs.co_viewed(
         people.where("event_type = 'view'"),
         None if carried is None else carried.where("event_type = 'view'"),
@@ -148,7 +174,7 @@ def _pairs(night: Night, tables: Tables) -> Flow:
     )
     co_purchases = pairs.co_purchased(
         people.where("event_type = 'purchase'"),
-        None if earlier is None else earlier.where("event_type = 'purchase' and not is_bot"),
+        None if earlier is None else earlier.where("event_type = 'purchase'"),
         chosen.co_purchase_days,
     )
     counts, key = pairs.counted(co_views, co_purchases), ("item_id", "other_item_id")

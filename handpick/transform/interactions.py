@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -41,6 +42,15 @@ SCHEMA = StructType(
         StructField("is_bot", BooleanType()),
     ]
 )
+
+CARRIED = StructType(
+    [
+        field
+        for field in SCHEMA.fields
+        if field.name in ("event_id", "user_id", "item_id", "event_type", "occurred_at", "session_id")
+    ]
+)
+"""What later nights need of a night: who did what in which session, of the few rows that can still matter."""
 
 POSITIONS = StructType(
     [
@@ -85,6 +95,15 @@ def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
     return events.join(F.broadcast(busiest), "user_id", "left").withColumn(
         "is_bot", F.coalesce("is_bot", F.lit(False))
     )
+
+
+def carried(interactions: DataFrame, since: datetime) -> DataFrame:
+    """Rows of `CARRIED`: what later nights look back at, so that they need not read all of a night's interactions.
+
+    Those are the events from `since` on, whose sessions may go on, and every purchase; bots apart.
+    """
+    kept = (F.col("occurred_at") >= F.lit(since)) | (F.col("event_type") == "purchase")
+    return interactions.where(~F.col("is_bot") & kept).select(*CARRIED.fieldNames())
 
 
 def position_counts(events: DataFrame) -> DataFrame:

@@ -27,14 +27,14 @@ def run(night: Night) -> StageResult:
     from handpick.spark import is_short, session
     from handpick.validate.bots import bots
     from handpick.validate.docs import describe
-    from handpick.validate.rows import validate_source
+    from handpick.validate.rows import landed, validate_source
     from handpick.validate.thresholds import check
 
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     verdicts: dict[str, Verdict] = {}
     with loading("great_expectations"):
-        spark = session(night.settings, is_short(night.lake))
+        spark = session(night.settings, is_short(landed(night)))
         for together in waves(CONTRACTS):
             with ThreadPoolExecutor(len(together)) as pool:
                 judged = pool.map(lambda contract: validate_source(spark, night, contract), together)

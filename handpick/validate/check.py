@@ -72,14 +72,14 @@ def _beside(night: Night) -> Iterator[Night]:
 def _judged(night: Night) -> list[Finding]:
     from handpick import land
     from handpick.spark import is_short, session
-    from handpick.validate.rows import validate_source
+    from handpick.validate.rows import landed, validate_source
     from handpick.validate.thresholds import check
 
     findings: list[Finding] = []
-    landed = land.run(night)
-    for source, columns in landed.notes["unknown_columns"].items():
+    found = land.run(night)
+    for source, columns in found.notes["unknown_columns"].items():
         findings.append(Finding("warning", f"{source}: unknown columns are kept aside: {', '.join(columns)}"))
-    spark = session(night.settings, is_short(night.lake))
+    spark = session(night.settings, is_short(landed(night)))
     for contract in CONTRACTS.values():
         verdict = validate_source(spark, night, contract)
         flow = verdict.flow

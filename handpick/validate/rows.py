@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from handpick.contracts import ORIGIN, Contract
+from handpick.contracts import CONTRACTS, ORIGIN, Contract
 from handpick.contracts.rules import Rule, rules_of, stranger_reason
 from handpick.lake import write_parquet
 from handpick.ledger import Flow
@@ -79,10 +79,15 @@ class _Tally:
         self.emptied.update(other.emptied)
 
 
+def landed(night: Night) -> list[Path]:
+    """The partitions of what landed tonight."""
+    return [night.lake.partition(f"raw/{source}", night.logical_date) for source in CONTRACTS]
+
+
 def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
     """Write `valid/<source>` and `quarantine/<source>` for the night."""
-    landed = night.lake.partition(f"raw/{contract.source}", night.logical_date)
-    rows_in = sum(pq.read_metadata(file).num_rows for file in landed.glob("*.parquet"))
+    folder = night.lake.partition(f"raw/{contract.source}", night.logical_date)
+    rows_in = sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
     is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
     rules = rules_of(contract, night.as_of, is_first_night=is_first)
     total = _Tally()
@@ -92,7 +97,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         writing(f"quarantine/{contract.source}", night.logical_date) as aside,
     ):
         staged = valid / ".spark"
-        judged = judge(spark, contract, landed, rules, staged)
+        judged = judge(spark, contract, folder, rules, staged)
         marks = _marks(night, contract, judged, rules)
 
         def written(number: int, mine: Marks) -> _Tally:

@@ -172,6 +172,7 @@ class Shop:
             ],
             "item_price_history": self._offers(night),
             "position_counts": [{"position": 1, "impression_count": 5, "click_count": 2}],
+            "carried": [],
         }
 
     def _user_day(
@@ -295,6 +296,7 @@ def _schema(name: str) -> pa.Schema:
         "item_pairs": pairs.SCHEMA,
         "item_price_history": prices.SCHEMA,
         "position_counts": interactions.POSITIONS,
+        "carried": interactions.CARRIED,
     }
     return to_arrow_schema(schemas[name], timezone="UTC")
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from handpick.settings.transform import TransformSettings
-from handpick.transform.interactions import flagged, placed, position_counts, position_exponent, weighted
+from handpick.transform.interactions import (
+    carried,
+    flagged,
+    placed,
+    position_counts,
+    position_exponent,
+    weighted,
+)
 
 from .conftest import FIRST, moment
 
@@ -108,6 +115,25 @@ def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: Sp
     )
     found = position_counts(flagged(rows, 2)).collect()
     assert sorted(tuple(row) for row in found) == [(1, 1, 0), (2, 2, 1)]
+
+
+def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSession) -> None:
+    rows = flagged(
+        events(
+            spark,
+            ("v1", "u1", "p1", "view", None, 0),
+            ("b1", "u1", "p1", "purchase", None, 1),
+            ("v2", "u1", "p2", "view", None, 60),
+            ("i2", "u2", "p2", "impression", 1.0, 61),
+            ("b2", "bot", "p2", "purchase", None, 62),
+            ("vb", "bot", "p2", "view", None, 63),
+            ("vc", "bot", "p2", "view", None, 64),
+            ("vd", "bot", "p2", "view", None, 65),
+        ),
+        3,
+    )
+    kept = carried(rows, moment(FIRST, 9, 1)).collect()
+    assert sorted(row.event_id for row in kept) == ["b1", "i2", "v2"]
 
 
 @given(st.floats(0, 2), st.integers(3, 20))

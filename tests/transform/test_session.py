@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from handpick import spark
-from handpick.lake import Lake
 
 COUNTED = """
 from pathlib import Path
@@ -41,11 +40,12 @@ def test_a_short_session_computes_the_same(tmp_path: Path) -> None:
     assert ("SharedArchiveFile" in its_options) == spark.ARCHIVE.is_file()
 
 
-def test_sessions_are_short_until_much_has_landed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake = Lake(tmp_path)
-    assert spark.is_short(lake)
+def test_sessions_are_short_unless_much_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "raw" / "events" / "logical_date=2026-01-01"
+    assert spark.is_short([folder])
     folder.mkdir(parents=True)
     (folder / "part-00000.parquet").write_bytes(b"x" * 1000)
     monkeypatch.setattr(spark, "SHORT_BYTES", 1000)
-    assert not spark.is_short(lake)
+    assert not spark.is_short([folder])
+    monkeypatch.setattr(spark, "SHORT_BYTES", 1001)
+    assert spark.is_short([folder])

@@ -120,7 +120,7 @@ def test_the_schemas_on_disk_are_the_ones_declared(nights: Nights) -> None:
         "items": catalog.SCHEMA, "users": users.SCHEMA, "interactions": interactions.SCHEMA,
         "queries": queries.SCHEMA, "item_pairs": pairs.SCHEMA, "item_daily": daily.ITEM_SCHEMA,
         "user_daily": daily.USER_SCHEMA, "item_price_history": prices.SCHEMA,
-        "position_counts": interactions.POSITIONS,
+        "position_counts": interactions.POSITIONS, "carried": interactions.CARRIED,
     }  # fmt: skip
     assert set(declared) == set(CLEAN)
     for name, schema in declared.items():
