@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
+
 from handpick.config import Settings
 
 if TYPE_CHECKING:
@@ -29,23 +31,24 @@ LONG = (
 )
 """Most of a small night is spent compiling code that runs for a second: the costly compiler waits for what stays hot."""
 SHORT = ("-XX:TieredStopAtLevel=1",)
-"""Below `SHORT_BYTES` nothing stays hot long enough for the costly compiler, nor for code that Spark writes itself."""
+"""Below `SHORT_ROWS` nothing stays hot long enough for the costly compiler, nor for code that Spark writes itself."""
 SHORT_OPTIONS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
 }
-SHORT_BYTES = 64 << 20
+SHORT_ROWS = 500_000
 
 
 def is_short(folders: Iterable[Path]) -> bool:
-    """Whether what will be read is so little that starting and compiling would be most of Spark's work.
+    """Whether so few rows will be read that starting and compiling would be most of Spark's work.
 
     Args:
         folders: Partitions; one that is not there counts nothing.
     """
-    return sum(file.stat().st_size for folder in folders for file in folder.glob("*.parquet")) < SHORT_BYTES
+    files = (file for folder in folders for file in folder.glob("*.parquet"))
+    return sum(pq.read_metadata(file).num_rows for file in files) < SHORT_ROWS
 
 
 def session(settings: Settings, is_short: bool = False) -> SparkSession:

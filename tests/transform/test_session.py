@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from handpick import spark
@@ -44,8 +46,9 @@ def test_sessions_are_short_unless_much_is_read(tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "raw" / "events" / "logical_date=2026-01-01"
     assert spark.is_short([folder])
     folder.mkdir(parents=True)
-    (folder / "part-00000.parquet").write_bytes(b"x" * 1000)
-    monkeypatch.setattr(spark, "SHORT_BYTES", 1000)
+    for number in (0, 1):
+        pq.write_table(pa.table({"event_id": ["a", "b"]}), folder / f"part-0000{number}.parquet")
+    monkeypatch.setattr(spark, "SHORT_ROWS", 4)
     assert not spark.is_short([folder])
-    monkeypatch.setattr(spark, "SHORT_BYTES", 1001)
+    monkeypatch.setattr(spark, "SHORT_ROWS", 5)
     assert spark.is_short([folder])
