@@ -16,8 +16,11 @@ import torch
 K, HISTORY = 10, 50
 
 
-def main(sequences: str, out: str, epochs: str, batch: str, threads: str, seed: str) -> None:
-    """Train on all but each user's last two items; write `peer.json` (seconds, samples) and `lists.npy`."""
+def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threads: str, seed: str) -> None:
+    """Train on all but each user's last two items until the lists for the last but one no longer become better.
+
+    Writes `peer.json` (seconds of each epoch, samples of one, NDCG@10 after each) and `lists.npy`, those that did best.
+    """
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.model.sequential_recommender.sasrec import SASRec
@@ -56,13 +59,21 @@ def main(sequences: str, out: str, epochs: str, batch: str, threads: str, seed: 
     train, _, _ = data_preparation(config, dataset)
     model = SASRec(config, train.dataset).to(config["device"])
     trainer = Trainer(config, model)
-    seconds = []
-    for epoch in range(int(epochs)):
+    wanted = np.array([items[-2] for items in told])
+    seconds: list[float] = []
+    gains: list[float] = []
+    while len(gains) < int(epochs) and len(gains) - int(np.argmax([*gains, 0])) <= int(patience):
         began = time.perf_counter()
-        trainer._train_epoch(train, epoch)
+        trainer._train_epoch(train, len(seconds))
         seconds.append(time.perf_counter() - began)
-    np.save(folder / "lists.npy", _lists(model, dataset, told))
-    (folder / "peer.json").write_text(json.dumps({"seconds": seconds, "samples": len(train.dataset)}))
+        lists = _lists(model, dataset, told)
+        _, place = np.nonzero(lists == wanted[:, None])
+        gains.append(float((1 / np.log2(place + 2)).sum() / len(told)))
+        if gains[-1] == max(gains):
+            np.save(folder / "lists.npy", lists)
+        print(f"RecBole: epoch {len(gains)}, {seconds[-1]:.0f} s, NDCG@10 {gains[-1]:.4f}", flush=True)
+    about = {"seconds": seconds, "samples": len(train.dataset), "gains": gains}
+    (folder / "peer.json").write_text(json.dumps(about))
 
 
 def _write(told: list[list[int]], folder: Path) -> None:
@@ -78,7 +89,7 @@ def _write(told: list[list[int]], folder: Path) -> None:
 @torch.inference_mode()
 def _lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
     """`(users, 10)` items after all but the last two, best first, the history left out."""
-    model.eval()
+    model.eval()  # training an epoch sets it back
     token_of = dataset.field2id_token["item_id"]  # type: ignore[attr-defined]
     number = {int(token): at for at, token in enumerate(token_of) if at}
     item_of = np.array([0] + [int(token) for token in token_of[1:]])

@@ -31,31 +31,25 @@ LONG = (
 )
 """Most of a small night is spent compiling code that runs for a second: the costly compiler waits for what stays hot."""
 SHORT = ("-XX:TieredStopAtLevel=1",)
-"""Below `SHORT_ROWS` nothing stays hot long enough for the costly compiler, nor for code that Spark writes itself."""
-SHORT_OPTIONS = {
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.shuffle.partitions": "1",
-}
-SHORT_ROWS = 500_000
+SHORT_OPTIONS = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
+SHORT_ROWS = 1_000_000
+"""Below so many nothing stays hot long enough for the costly compiler, and one partition is enough."""
+TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+TINY_ROWS = 50_000
+"""Below so many not even the code that Spark writes for each query is worth compiling."""
 
 
-def is_short(folders: Iterable[Path]) -> bool:
-    """Whether so few rows will be read that starting and compiling would be most of Spark's work.
-
-    Args:
-        folders: Partitions; one that is not there counts nothing.
-    """
+def rows_in(folders: Iterable[Path]) -> int:
+    """How many rows these partitions have, from the files' footers; one that is not there has none."""
     files = (file for folder in folders for file in folder.glob("*.parquet"))
-    return sum(pq.read_metadata(file).num_rows for file in files) < SHORT_ROWS
+    return sum(pq.read_metadata(file).num_rows for file in files)
 
 
-def session(settings: Settings, is_short: bool = False) -> SparkSession:
+def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
     """The running session, or a new one: UTC, microsecond timestamps, loopback, no web UI.
 
     Args:
-        is_short: Start fast rather than run fast; what is computed is the same.
+        rows: About how many will be read: with few, it starts fast rather than runs fast. What is computed is the same.
     """
     from pyspark.sql import SparkSession
 
@@ -66,7 +60,7 @@ def session(settings: Settings, is_short: bool = False) -> SparkSession:
     spark = settings.spark
     options = {
         "spark.driver.memory": spark.driver_memory,
-        "spark.driver.extraJavaOptions": " ".join(_jvm_options(is_short)),
+        "spark.driver.extraJavaOptions": " ".join(_jvm_options(rows)),
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
         # Else a folder appears wherever the process was started.
@@ -82,7 +76,8 @@ def session(settings: Settings, is_short: bool = False) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        **(SHORT_OPTIONS if is_short else {}),
+        **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
+        **(TINY_OPTIONS if rows < TINY_ROWS else {}),
         **spark.options,
     }
     builder = SparkSession.builder.master(spark.master).appName("handpick")
@@ -91,6 +86,6 @@ def session(settings: Settings, is_short: bool = False) -> SparkSession:
     return builder.getOrCreate()
 
 
-def _jvm_options(is_short: bool) -> tuple[str, ...]:
+def _jvm_options(rows: int) -> tuple[str, ...]:
     archive = (f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:disable") if ARCHIVE.is_file() else ()
-    return (*JVM_OPTIONS, *(SHORT if is_short else LONG), *archive)
+    return (*JVM_OPTIONS, *(SHORT if rows < SHORT_ROWS else LONG), *archive)

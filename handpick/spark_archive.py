@@ -31,7 +31,7 @@ def main() -> None:
         chosen = settings.spark.model_copy(
             update={"master": "local[*]", "options": {"spark.driver.extraJavaOptions": options}}
         )
-        running = spark.session(settings.model_copy(update={"spark": chosen}), is_short=True)
+        running = spark.session(settings.model_copy(update={"spark": chosen}), rows=0)
         _work(running, Path(folder))
         gateway: Any = running.sparkContext._gateway
         running.stop()

@@ -205,7 +205,7 @@ def _standardized(rows: list[Row]) -> Doubles:
 
     sheets = [(place, _sheet(row.get("specs"))) for place, row in enumerate(rows)]
     with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:
-        spark = session(load(home=Path(folder)), is_short=True)
+        spark = session(load(home=Path(folder)), rows=0)
         items = spark.createDataFrame(sheets, "place int, specs map<string,string>")
         keyed = items.withColumn("specs", normalized_keys(items.specs))
         read = with_specs(keyed).select("place", *SPEC_FIGURES).orderBy("place").toPandas()

@@ -29,13 +29,13 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If validate has not run for this logical date.
     """
-    from handpick.spark import is_short, session
+    from handpick.spark import rows_in, session
     from handpick.transform.digest import digest_of_tables
     from handpick.transform.tables import Tables
 
     settings = night.settings
     tables = Tables(
-        session(settings, is_short(_read(night))),
+        session(settings, rows_in(_read(night))),
         night.lake,
         night.logical_date,
         settings.transform.rows_per_file,

@@ -82,7 +82,12 @@ class Tables:
         return self.rows(table)
 
     def _read(self, folders: list[Path]) -> DataFrame:
-        return self.spark.read.parquet(*(str(file) for folder in folders for file in self._files(folder)))
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        files = [file for folder in folders for file in self._files(folder)]
+        # Told the schema, Spark starts no job of its own to look it up.
+        schema = from_arrow_schema(pq.read_schema(files[0]))
+        return self.spark.read.schema(schema).parquet(*map(str, files))
 
     def _files(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("*.parquet"))

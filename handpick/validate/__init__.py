@@ -24,7 +24,7 @@ def run(night: Night) -> StageResult:
         NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
     """
     from handpick.lake import digest_of
-    from handpick.spark import is_short, session
+    from handpick.spark import rows_in, session
     from handpick.validate.bots import bots
     from handpick.validate.docs import describe
     from handpick.validate.rows import landed, validate_source
@@ -34,7 +34,7 @@ def run(night: Night) -> StageResult:
     notes: dict[str, object] = {}
     verdicts: dict[str, Verdict] = {}
     with loading("great_expectations"):
-        spark = session(night.settings, is_short(landed(night)))
+        spark = session(night.settings, rows_in(landed(night)))
         for together in waves(CONTRACTS):
             with ThreadPoolExecutor(len(together)) as pool:
                 judged = pool.map(lambda contract: validate_source(spark, night, contract), together)

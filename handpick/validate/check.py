@@ -71,7 +71,7 @@ def _beside(night: Night) -> Iterator[Night]:
 
 def _judged(night: Night) -> list[Finding]:
     from handpick import land
-    from handpick.spark import is_short, session
+    from handpick.spark import rows_in, session
     from handpick.validate.rows import landed, validate_source
     from handpick.validate.thresholds import check
 
@@ -79,7 +79,7 @@ def _judged(night: Night) -> list[Finding]:
     found = land.run(night)
     for source, columns in found.notes["unknown_columns"].items():
         findings.append(Finding("warning", f"{source}: unknown columns are kept aside: {', '.join(columns)}"))
-    spark = session(night.settings, is_short(landed(night)))
+    spark = session(night.settings, rows_in(landed(night)))
     for contract in CONTRACTS.values():
         verdict = validate_source(spark, night, contract)
         flow = verdict.flow
