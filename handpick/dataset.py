@@ -122,7 +122,7 @@ def _facts(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Tab
 def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
     """`(events, f)`: what Feast knew of the user at each interaction; NaN for those that show no preference."""
     columns = list(USER_COLUMNS)
-    known = lake.read("features/training", night.logical_date, ["event_id", *columns])
+    known = lake.read_through("features/training", night.logical_date, ["event_id", *columns])
     return _matrix(known, "event_id", events, tuple(columns))
 
 

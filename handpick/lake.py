@@ -32,6 +32,9 @@ STAGE_OF = {
 }
 """First part of a table's name to the stage that writes it."""
 
+WIDE_ROWS = 8192
+"""Rows of one group where there are vectors: 12 MiB of 384 numbers each, which several cores read side by side."""
+
 
 @dataclass(frozen=True)
 class Lake:
@@ -92,8 +95,14 @@ class Lake:
             write_parquet(rows, folder / "part-00000.parquet")
         return self.partition(table, logical_date)
 
-    def read(self, table: str, logical_date: date, columns: list[str] | None = None) -> pa.Table:
-        """Read one partition.
+    def read(
+        self,
+        table: str,
+        logical_date: date,
+        columns: list[str] | None = None,
+        where: ds.Expression | None = None,
+    ) -> pa.Table:
+        """Read one partition, or its rows for which an expression is true.
 
         Raises:
             MissingPartition: If no stage has written it.
@@ -103,10 +112,15 @@ class Lake:
             raise MissingPartition(
                 f"{table} has no partition for {logical_date}: looked in {folder}. First {_made_by(table, logical_date)}."
             )
-        return ds.dataset(folder, format="parquet").to_table(columns=columns)
+        return ds.dataset(folder, format="parquet").to_table(columns=columns, filter=where)
 
     def read_through(
-        self, table: str, logical_date: date, columns: list[str] | None = None, since: date | None = None
+        self,
+        table: str,
+        logical_date: date,
+        columns: list[str] | None = None,
+        since: date | None = None,
+        where: ds.Expression | None = None,
     ) -> pa.Table:
         """Read every partition up to and including one logical date (and from `since`, if given), oldest first."""
         days = [day for day in self.dates(table, logical_date) if since is None or day >= since]
@@ -116,7 +130,7 @@ class Lake:
                 f"First {_made_by(table, logical_date)}."
             )
         return pa.concat_tables(
-            [self.read(table, day, columns) for day in days], promote_options="permissive"
+            [self.read(table, day, columns, where) for day in days], promote_options="permissive"
         )
 
 
@@ -129,7 +143,15 @@ def _made_by(table: str, logical_date: date) -> str:
 
 def write_parquet(rows: pa.Table, path: Path) -> None:
     """Write one Parquet file in the form that Spark, DuckDB and Feast all read."""
-    pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", allow_truncated_timestamps=True)
+    is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)
+    pq.write_table(
+        rows,
+        path,
+        compression="zstd",
+        coerce_timestamps="us",
+        allow_truncated_timestamps=True,
+        row_group_size=WIDE_ROWS if is_wide else None,
+    )
 
 
 def digest_of(path: Path) -> str:

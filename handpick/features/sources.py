@@ -189,7 +189,9 @@ def _user_queries(night: Night) -> pa.Table:
     new = lake.read("marts/fct_queries", day, ["user_id"])["user_id"].unique()
     asked = lake.read_through("marts/fct_queries", day, ["query_id", "user_id"])
     asked = asked.filter(pc.is_in(asked["user_id"], new))
-    encoded = lake.read("embeddings/queries", day)
+    encoded = lake.read(
+        "embeddings/queries", day, where=pc.field("query_id").isin(asked["query_id"].combine_chunks())
+    )
     places = pc.index_in(encoded["query_id"], asked["query_id"].combine_chunks())
     owned = encoded.append_column("user_id", asked["user_id"].take(places)).filter(places.is_valid())
     rows = owned.take(

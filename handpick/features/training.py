@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,32 +20,34 @@ from handpick.night import Night
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-TABLE = "features/training"
+FACTS, TABLE = "marts/fct_interactions", "features/training"
 ORDER = [("user_id", "ascending"), ("event_timestamp", "ascending"), ("event_id", "ascending")]
 
 
 def write(night: Night, store: FeatureStore) -> Flow:
-    """Write tonight's partition: the rows of the night before, which time cannot change, and the new ones.
+    """Write tonight's partition: the interactions since the night before; time cannot change the rows of earlier nights.
 
     The ledger counts interactions: those without a positive weight show no preference and train nothing.
     """
     lake, day = night.lake, night.logical_date
-    facts = lake.read_through(
-        "marts/fct_interactions", day, ["event_id", "user_id", "item_id", "occurred_at", "weight"]
-    )
-    positive = facts.filter(pc.greater(pc.fill_null(facts["weight"], 0), 0))
-    entities = positive.select(["event_id", "user_id", "item_id", "occurred_at"]).rename_columns(
-        ["event_id", "user_id", "item_id", "event_timestamp"]
-    )
     previous = lake.before(TABLE, day)
-    known = lake.read(TABLE, previous) if previous else TRAINING_SCHEMA.empty_table()
-    fresh = entities.filter(pc.invert(pc.is_in(entities["event_id"], known["event_id"])))
-    parts = [known.cast(TRAINING_SCHEMA), *_joined(store, fresh.sort_by(ORDER), night)]
-    rows = pa.concat_tables(parts).sort_by(ORDER)
-    with lake.writing(TABLE, day) as folder:
-        pq.write_table(rows, folder / "part-00000.parquet", compression="zstd")
-    dropped = {"no preference shown": facts.num_rows - positive.num_rows}
-    return Flow("training rows", facts.num_rows, rows.num_rows, dropped)
+    since = None if previous is None else previous + timedelta(days=1)
+    rows_in = lake.read_through(FACTS, day, ["weight"], since).num_rows
+    chosen = lake.read_through(
+        FACTS, day, ["event_id", "user_id", "item_id", "occurred_at"], since, pc.field("weight") > 0
+    )
+    names = ["event_id", "user_id", "item_id", "event_timestamp"]
+    entities = chosen.rename_columns(names).sort_by(ORDER)
+    rows_out = 0
+    with (
+        lake.writing(TABLE, day) as folder,
+        pq.ParquetWriter(folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd") as file,
+    ):
+        for rows in _joined(store, entities, night):
+            file.write_table(rows.sort_by(ORDER))  # of users that no other batch comes before or after
+            rows_out += rows.num_rows
+    dropped = {"no preference shown": rows_in - entities.num_rows}
+    return Flow("training rows", rows_in, rows_out, dropped)
 
 
 def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[pa.Table]:
