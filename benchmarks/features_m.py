@@ -1,17 +1,23 @@
-"""From landing to features, as tasks run it: a process a stage; rung M's first and second night, and growth over rungs.
+"""From landing to features, as tasks run it: a process a stage, forked as Airflow's scheduler forks them; rung M's first
+and second night, and growth over rungs.
 
 The first night takes all days of the shop but its last, the second the last day's files.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
+
+import psutil
 
 from benchmarks.rungs import LAST_DAY, settings
 
@@ -81,16 +87,17 @@ def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
 
 
 def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for stage in STAGES:
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "handpick.cli", stage, "--date", str(day)],
-            env={**os.environ, "HANDPICK_CONFIG": str(config)}, capture_output=True, text=True, check=False,
+    with tempfile.TemporaryFile("w+") as said:
+        night = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.forked", str(day), *STAGES],
+            env={**os.environ, "HANDPICK_CONFIG": str(config)}, stdout=subprocess.PIPE, stderr=said, text=True,
         )  # fmt: skip
-        if done.returncode:
-            raise RuntimeError(f"{stage} of {day} failed:\n{done.stderr[-3000:]}")
-        found[stage] = time.perf_counter() - began
+        most = _watched(night.pid, night.poll)
+        lines, _ = night.communicate()
+        if night.returncode:
+            said.seek(0)
+            raise RuntimeError(f"the night of {day} failed:\n{said.read()[-3000:]}")
+    found = {stage: float(seconds) for stage, seconds in map(str.split, lines.splitlines())}
     folder = lake / "ledger" / f"logical_date={day}"
     results = {stage: json.loads((folder / f"{stage}.json").read_text()) for stage in STAGES}
     events = next(flow for flow in results["land"]["flows"] if flow["source"] == "events")
@@ -98,5 +105,22 @@ def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
         **found,
         "seconds": sum(found.values()),
         "rows": events["rows_in"],
-        "peak_mib": max(result["notes"]["peak_mib"] for result in results.values()),
+        "peak_mib": most,
     }
+
+
+def _watched(process: int, ended: Callable[[], int | None]) -> float:
+    """The most memory, in MiB, that a process and all its descendants have at once until it ends, looked at every second.
+
+    Pages that they share are counted once (the proportional set size).
+    """
+    most = 0
+    while ended() is None:
+        total = 0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in (psutil.Process(process), *psutil.Process(process).children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    total += one.memory_full_info().pss
+        most = max(most, total)
+        time.sleep(1)
+    return most / 2**20

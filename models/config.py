@@ -60,7 +60,7 @@ class FusionConfig(Config):
     """The fusion recommender's shape."""
 
     fusion: Literal[InnerFusion, "late_weighted", "late_vote", "end_to_end"] = Field(
-        "concat", description="How modalities become one vector."
+        "features", description="How modalities become one vector."
     )
     dim: int = Field(64, ge=8, description="Width of item and user vectors.")
     layers: int = Field(1, ge=1, description="Layers of the sequence encoder.")

@@ -1,7 +1,14 @@
--- Two phones are viewed together as often one way round as the other.
+-- Whatever a night adds to two phones one way round it adds the other way round; so their sums are alike, too.
+with pairs as (
+
+    select * from {{ ref('stg_clean__item_pairs') }}
+    where logical_date = {{ tonight() }}
+
+)
+
 select pairs.*
-from {{ ref('mart_item_pairs') }} as pairs
-left join {{ ref('mart_item_pairs') }} as reversed
+from pairs
+left join pairs as reversed
     on pairs.item_id = reversed.other_item_id
     and pairs.other_item_id = reversed.item_id
 where

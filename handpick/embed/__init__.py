@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ITEMS, QUERIES = "embeddings/items", "embeddings/queries"
 KEPT = {ITEMS: ("item_id", "content_hash"), QUERIES: ("query_id",)}
 """What both tables keep of the marts' rows."""
+ARCHITECTURE = "transformers.models.bert.modeling_bert"
+"""What most text encoders are; it takes seconds to load, and tables are read meanwhile."""
 
 
 def run(night: Night) -> StageResult:
@@ -40,16 +42,19 @@ def run(night: Night) -> StageResult:
     from handpick.embed.files import Files
     from handpick.embed.threads import one_thread
     from handpick.lake import digest_of
+    from handpick.loading import loading
     from handpick.pretrain import corpus
     from handpick.pretrain.training import Trainer
 
-    items, queries = corpus.items(night), corpus.queries(night)
+    with loading(ARCHITECTURE):
+        items, queries = corpus.items(night), corpus.queries(night)
+        earlier = {table: _previous(night, table) for table in (ITEMS, QUERIES)}
     files = Files(night)
     trainer = Trainer(night, items, queries, files, night.logical_date)
     with one_thread(), ahead(trainer) as other:
         encoders = Encoders(replace(trainer, ahead=other))
-        asked, query_flows = queries_encoded(queries, files, encoders, _previous(night, QUERIES))
-        phones, item_flows = items_encoded(items, files, encoders, _previous(night, ITEMS))
+        asked, query_flows = queries_encoded(queries, files, encoders, earlier[QUERIES])
+        phones, item_flows = items_encoded(items, files, encoders, earlier[ITEMS])
     night.lake.write(ITEMS, night.logical_date, table_of(items, KEPT[ITEMS], phones))
     night.lake.write(QUERIES, night.logical_date, table_of(queries, KEPT[QUERIES], asked))
     files.keep()

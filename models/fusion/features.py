@@ -13,12 +13,21 @@ class Features(Fusion):
 
     def __init__(self, modalities: int, dim: int, hidden: int = 4) -> None:
         super().__init__(modalities, dim)
-        self.network = nn.Sequential(
-            nn.Linear(modalities * (dim + 1), hidden * dim), nn.GELU(), nn.Linear(hidden * dim, dim)
-        )
+        self.enter = nn.Linear(modalities * (dim + 1), hidden * dim)
+        self.leave = nn.Sequential(nn.GELU(), nn.Linear(hidden * dim, dim))
 
     def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `Fusion.forward`; a modality's weight is its share of what the first layer is given."""
-        shown = parts * present.unsqueeze(-1)
-        vector = self.network(torch.cat([shown.flatten(1), present.to(parts.dtype)], 1))
-        return Fused(vector * present.any(1, keepdim=True), shares(shown.norm(dim=-1), present))
+        """As `Fusion.forward`; a modality's weight is its share of the lengths of what it adds to the first layer.
+
+        That costs as much as the layer, so in training, where nobody asks, all that is present weighs alike.
+        """
+        shown = parts * present.unsqueeze(-1)  # (n, m, d)
+        vector = self.leave(self.enter(torch.cat([shown.flatten(1), present.to(parts.dtype)], 1)))
+        norms = present.to(parts.dtype) if self.training else self._added(shown)
+        return Fused(vector * present.any(1, keepdim=True), shares(norms, present))
+
+    def _added(self, shown: Tensor) -> Tensor:
+        """`(n, m)`: how long each modality's part of the first layer's sum is."""
+        width = self.modalities * self.dim
+        by_part = self.enter.weight[:, :width].unflatten(1, (self.modalities, self.dim))  # (h, m, d)
+        return torch.einsum("nmd,hmd->nmh", shown, by_part).norm(dim=-1)

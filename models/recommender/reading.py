@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.data import BoolArray, Dataset, FloatArray, IntArray
 from models.recommender.inference import Evidence, Trace
@@ -142,6 +143,25 @@ class Reader:
         return Trace(
             torch.from_numpy(trail.item[ranges(first, counts)]),
             torch.from_numpy(np.cumsum(counts) - counts),
+        )
+
+    def ever_asked(self, users: IntArray, moments: IntArray, luck: FloatArray) -> tuple[Tensor, Tensor]:
+        """`(n, q)` some of all that these users ask, before a moment or after it, and days between it and each.
+
+        Args:
+            luck: `(queries,)` of each query of the data, in [0, 1): those below a half are heard, and of each user the
+                luckiest in any case.
+        """
+        end = self.stories.query_start[users + 1]
+        rows = end[:, None] - 1 - np.arange(self.queries)
+        nobody = len(self.stories.query_at)
+        rows = np.where(rows >= self.stories.query_start[users][:, None], rows, nobody)
+        drawn = np.append(luck, np.inf)[rows]
+        is_heard = (rows < nobody) & ((drawn < 0.5) | (drawn == drawn.min(1, keepdims=True)))
+        since = np.abs(moments[:, None] - np.append(self.stories.query_at, 0)[rows]) / DAY
+        return (
+            torch.from_numpy(np.where(is_heard, rows, nobody)),
+            torch.from_numpy(np.where(is_heard, since, LONG_AGO).astype(np.float32)),
         )
 
     def _asked(self, users: IntArray, moments: IntArray) -> tuple[IntArray, FloatArray]:

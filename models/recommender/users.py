@@ -54,8 +54,8 @@ class Reading(NamedTuple):
         """The same on another device."""
         return Reading(**{name: part.to(device) for name, part in self._asdict().items()})
 
-    def of_newcomers(self, rows: Tensor) -> Reading:
-        """Some questions as if nothing were known of the askers but queries, country, language and what they own.
+    def of_newcomers(self, rows: Tensor, queries: Tensor, query_since: Tensor) -> Reading:
+        """Some questions as if nothing were known of the askers but these queries, country, language and what they own.
 
         All traces of what they did go together: with the counts of their views left in, the network would learn that
         many views and no story mean a veteran, and would not know a newcomer when it meets one.
@@ -70,8 +70,8 @@ class Reading(NamedTuple):
             end=none,
             known=none,
             since=torch.full_like(self.since[rows], torch.inf),
-            queries=self.queries[rows],
-            query_since=self.query_since[rows],
+            queries=queries,
+            query_since=query_since,
             profiles=Profiles(
                 torch.full_like(features, torch.nan), self.profiles.country[rows], self.profiles.locale[rows]
             ),

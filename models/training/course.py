@@ -119,11 +119,14 @@ class Course:
         self.adam.zero_grad()
         total = torch.zeros((), device=self.device)
         pieces = np.array_split(processes.own_part(passages), self.training.accumulation)
+        luck = np.random.default_rng([self.seed, now.epoch, now.step]).random(
+            len(self.lessons.data.queries), dtype=np.float32
+        )
         for number, piece in enumerate(pieces):
             if not len(piece):
                 continue
             random = np.random.default_rng([self.seed, now.epoch, now.step, number, processes.rank()])
-            batch = on(self.lessons.batch(piece, random), self.device)
+            batch = on(self.lessons.batch(piece, random, luck), self.device)
             with precision_of(self.training, self.device):
                 batch, items, asked = self._content(batch, random)
                 both = self.losses(self.network, items, asked, batch, self.training)

@@ -31,6 +31,7 @@ class Batch:
 
     Args:
         reading: The questions.
+        ever, ever_since: `(n, q)` some of all that the askers ever ask, and days between that and the question.
         columns: `(c,)` the phones that take part, ascending.
         shelf: These phones on the days asked for; barred are those not on sale yet, or owned.
         question, answer, weight: `(answers,)` row, column and weight of what was chosen.
@@ -38,6 +39,8 @@ class Batch:
     """
 
     reading: Reading
+    ever: Tensor
+    ever_since: Tensor
     columns: Tensor
     shelf: Shelf
     question: Tensor
@@ -84,10 +87,15 @@ class Lessons:
         proposal = (chosen + 1.0) ** PROPOSAL_POWER
         self._proposal = proposal / proposal.sum()
 
-    def batch(self, passages: IntArray, random: np.random.Generator) -> Batch:
-        """A batch of some passages; what is random in it comes from the generator."""
+    def batch(self, passages: IntArray, random: np.random.Generator, luck: FloatArray) -> Batch:
+        """A batch of some passages; what is random in it comes from the generator and from the luck.
+
+        Args:
+            luck: `(queries,)` in [0, 1), of the whole step, so that a question does not depend on who else is in its batch.
+        """
         asked = self.questions
         reading, rows = self.reader.read(self.passages, passages, asked.user, asked.at, self.features)
+        ever, ever_since = self.reader.ever_asked(asked.user[rows], asked.at[rows], luck)
         question, answers = _spread(asked.answer_start, rows)
         shown_to, shown = _spread(asked.shown_start, rows)
         columns, log_inclusion = self._columns(reading, asked.answer[answers], asked.shown[shown], random)
@@ -98,6 +106,8 @@ class Lessons:
         tokens = torch.from_numpy(np.searchsorted(columns, reading.tokens.numpy()))
         return Batch(
             reading=reading._replace(tokens=tokens, evidence=reading.evidence.on(torch.from_numpy(columns))),
+            ever=ever,
+            ever_since=ever_since,
             columns=torch.from_numpy(columns),
             shelf=Shelf(
                 moments=torch.from_numpy(self._true_of(days, columns)),

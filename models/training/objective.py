@@ -29,7 +29,7 @@ def losses(
 
     Args:
         items: Of the batch's columns.
-        asked: What `batch.reading.queries` are rows of.
+        asked: What `batch.reading.queries` and `batch.ever` are rows of.
     """
     phones = network.phones(items)
     wishes = network.wishes(batch.reading, asked, phones, batch.shelf)
@@ -44,19 +44,21 @@ def losses(
 def newcomers_loss(
     network: FusionNetwork, phones: Phones, asked: Asked, batch: Batch, training: TrainingConfig
 ) -> Tensor:
-    """The first loss over those who have asked something, as if that and who they are were all that is known of them.
+    """The first loss over those who ever ask, as if some of that and who they are were all that is known of them.
 
-    So words, pictures and voices learn from everybody who ever asked, not from the few who did nothing else.
+    So words, pictures and voices learn from everybody who asks and from all that they choose, not from the few who did
+    nothing else. It does not matter here whether a question was put before a choice or after it: both tell of one taste.
     """
     reading = batch.reading
     has_asked = torch.zeros_like(reading.end, dtype=torch.bool)
     for present in asked.present.values():
-        has_asked |= present[reading.queries].any(1)
+        has_asked |= present[batch.ever].any(1)
     rows = has_asked.nonzero().squeeze(1)
     if not len(rows):
         return phones.vectors.new_zeros(())
     shelf = batch.shelf.take(rows)
-    wishes = network.wishes(reading.of_newcomers(rows), asked, phones, shelf)
+    newcomers = reading.of_newcomers(rows, batch.ever[rows], batch.ever_since[rows])
+    wishes = network.wishes(newcomers, asked, phones, shelf)
     possible = shelf.possible(network.scores(wishes, phones, shelf).float())
     place = torch.full_like(reading.end, -1)
     place[rows] = torch.arange(len(rows), device=rows.device)

@@ -58,7 +58,8 @@ class Together:
         """
         self._is_fresh = False
         reading = batch.reading
-        different, place = torch.unique(reading.queries, return_inverse=True)
+        different, place = torch.unique(torch.cat([reading.queries, batch.ever]), return_inverse=True)
+        known, ever = place.split(len(reading.queries))
         some = different.cpu().numpy()
         columns = batch.columns.cpu().numpy()
         content, told = dict(items.content), {n: part[different] for n, part in asked.content.items()}
@@ -79,7 +80,7 @@ class Together:
             assert table is not None
             table[torch.from_numpy(chosen).to(table.device)] = made.detach().float()
         return (
-            replace(batch, reading=reading._replace(queries=place)),
+            replace(batch, reading=reading._replace(queries=known), ever=ever),
             replace(items, content=content),
             Asked(told, present),
         )

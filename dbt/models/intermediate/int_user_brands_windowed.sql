@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- A brand looked at on a day counts for the 30 days that begin with it, or until it is looked at again. So the number
 -- of brands in the window is a running sum of ones that come and go, at a cost that is linear in the days.
 with brands as (

@@ -80,3 +80,12 @@ def test_attention_is_the_sum_of_the_parts_by_a_softmax_of_its_scores(
 def test_a_masked_softmax_of_one_entry_is_that_entry() -> None:
     weights = masked_softmax(torch.tensor([[5.0, -3.0, 1.0]]), torch.tensor([[False, True, False]]))
     assert weights.tolist() == [[0.0, 1.0, 0.0]]
+
+
+def test_what_adds_nothing_to_the_first_layer_weighs_nothing() -> None:
+    fusion = make("features", MODALITIES, DIM).eval()
+    with torch.no_grad():
+        fusion.get_parameter("enter.weight")[:, DIM : 2 * DIM] = 0
+    parts, present = torch.randn(5, MODALITIES, DIM), torch.ones(5, MODALITIES, dtype=torch.bool)
+    weights = fusion(parts, present).weights
+    assert (weights[:, 1] == 0).all() and (weights[:, 0] > 0).all()

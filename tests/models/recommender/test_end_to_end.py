@@ -130,7 +130,8 @@ def one_step(data: Dataset, chosen: FusionConfig, kind: str, name: str) -> tuple
     lessons = Lessons(data, signature, chosen, TRAINING)
     together = Together(live, lessons)
     together.refresh()
-    batch = lessons.batch(np.arange(6), np.random.default_rng(0))
+    luck = np.zeros(len(data.queries), np.float32)
+    batch = lessons.batch(np.arange(6), np.random.default_rng(0), luck)
     batch, items, asked = together.step(batch, lessons.items, lessons.asked, np.random.default_rng(0))
     losses(network, items, asked, batch, TRAINING).chosen.backward()
     gradient = dict(live.of(kind)[0].module.named_parameters())[name].grad
