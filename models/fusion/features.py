@@ -30,4 +30,5 @@ class Features(Fusion):
         """`(n, m)`: how long each modality's part of the first layer's sum is."""
         width = self.modalities * self.dim
         by_part = self.enter.weight[:, :width].unflatten(1, (self.modalities, self.dim))  # (h, m, d)
-        return torch.einsum("nmd,hmd->nmh", shown, by_part).norm(dim=-1)
+        norms: Tensor = torch.einsum("nmd,hmd->nmh", shown, by_part).norm(dim=-1)
+        return norms
