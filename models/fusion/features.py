@@ -29,6 +29,6 @@ class Features(Fusion):
     def _added(self, shown: Tensor) -> Tensor:
         """`(n, m)`: how long each modality's part of the first layer's sum is."""
         width = self.modalities * self.dim
-        by_part = self.enter.weight[:, :width].unflatten(1, (self.modalities, self.dim))  # (h, m, d)
+        by_part = self.enter.weight[:, :width].reshape(-1, self.modalities, self.dim)  # (h, m, d)
         norms: Tensor = torch.einsum("nmd,hmd->nmh", shown, by_part).norm(dim=-1)
         return norms
