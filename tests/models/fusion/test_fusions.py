@@ -82,10 +82,11 @@ def test_a_masked_softmax_of_one_entry_is_that_entry() -> None:
     assert weights.tolist() == [[0.0, 1.0, 0.0]]
 
 
-def test_what_adds_nothing_to_the_first_layer_weighs_nothing() -> None:
+def test_what_adds_nothing_to_the_first_layers_weighs_nothing() -> None:
     fusion = make("features", MODALITIES, DIM).eval()
     with torch.no_grad():
-        fusion.get_parameter("enter.weight")[:, DIM : 2 * DIM] = 0
+        for layer in ("straight", "enter"):
+            fusion.get_parameter(f"{layer}.weight")[:, DIM : 2 * DIM] = 0
     parts, present = torch.randn(5, MODALITIES, DIM), torch.ones(5, MODALITIES, dtype=torch.bool)
     weights = fusion(parts, present).weights
     assert (weights[:, 1] == 0).all() and (weights[:, 0] > 0).all()
