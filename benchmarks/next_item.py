@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.recommender.sequence import SequenceEncoder
+from models.training.schedule import rate
 
 Sequences = list[NDArray[np.int64]]
 CUTS = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
         users: Of a step.
         negatives: Drawn for a step, every item alike.
         rate: Of AdamW, after `warm` steps; without weight decay.
+        epochs: Over which the rate falls along half a cosine to a twentieth; None where it stays.
         average: Of the moving average of the weights, which is what is judged.
     """
 
@@ -47,6 +49,7 @@ class Settings(NamedTuple):
     negatives: int = 2048
     rate: float = 1.5e-3
     warm: int = 100
+    epochs: int | None = 30
     average: float = 0.99
 
 
@@ -152,10 +155,18 @@ class Course:
         loss.backward()
         self.steps += 1
         for part in self.optimizer.param_groups:
-            part["lr"] = self.settings.rate * min(1.0, self.steps / self.settings.warm)
+            part["lr"] = self.settings.rate * self._pace()
         self.optimizer.step()
         self._follow()
         return float(loss.detach())
+
+    def _pace(self) -> float:
+        """The share of the rate that the next step takes."""
+        warm, epochs = self.settings.warm, self.settings.epochs
+        if epochs is None:
+            return min(1.0, self.steps / warm)
+        total = epochs * -(-len(self.sequences) // self.settings.users)
+        return rate(self.steps - 1, total, warm / total)
 
     @torch.no_grad()
     def _follow(self) -> None:

@@ -92,7 +92,7 @@ def _ours(sequences: Sequences, items: int, wanted: float) -> Side:
     """Train until NDCG@10 is at least `wanted`, or has not risen for long."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
-    course = Course([sequence[:-2] for sequence in sequences], items, Settings(users=64), SEED)
+    course = Course([sequence[:-2] for sequence in sequences], items, Settings(users=64, epochs=None), SEED)
     seconds: list[float] = []
     best, when = 0.0, 0
     while best < wanted and len(seconds) < MOST_EPOCHS and len(seconds) - when < EVERY * OUR_PATIENCE:
