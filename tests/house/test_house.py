@@ -98,6 +98,7 @@ def test_a_dag_counts_as_read_only_after_its_files_and_the_settings_last_changed
     monkeypatch.setenv("HANDPICK_CONFIG", str(config))
     os.utime(config, (0, 0))
     newest = max(file.stat().st_mtime for part in DAG_FILES for file in ROOT.glob(part) if file.is_file())
-    assert dags_changed().timestamp() == newest
+    # a datetime holds microseconds, a file's time finer parts of them
+    assert dags_changed().timestamp() == pytest.approx(newest, rel=0, abs=1e-5)
     os.utime(config, (newest + 60, newest + 60))
-    assert dags_changed().timestamp() == newest + 60
+    assert dags_changed().timestamp() == pytest.approx(newest + 60, rel=0, abs=1e-5)

@@ -96,7 +96,7 @@ def test_ablation_leaves_out_each_modality_and_tries_each_fusion() -> None:
     rows = variants(FusionConfig(without=("image",)))
     assert next(iter(rows)) == FULL
     assert rows["without text"].without == ("image", "text") and "without image" not in rows
-    assert rows["fusion gated"].fusion == "gated" and "fusion concat" not in rows
+    assert rows["fusion gated"].fusion == "gated" and "fusion features" not in rows
     assert rows["fusion end_to_end"].is_end_to_end and rows["fusion end_to_end"].inner == "attention"
     assert rows["identity from variational"].identity_start == "variational"
     assert list(variants(FusionConfig(), ["query_text"])) == [FULL, "without query_text"]
