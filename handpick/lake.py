@@ -141,6 +141,11 @@ def _made_by(table: str, logical_date: date) -> str:
     return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 
 
+def rows_of(partition: Path) -> int:
+    """How many rows a partition has, from its files' footers; one that is not there has none."""
+    return sum(pq.read_metadata(file).num_rows for file in partition.glob("*.parquet"))
+
+
 def write_parquet(rows: pa.Table, path: Path) -> None:
     """Write one Parquet file in the form that Spark, DuckDB and Feast all read."""
     is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.parquet as pq
-
 from handpick.config import Settings
+from handpick.lake import rows_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,9 +39,8 @@ TINY_ROWS = 50_000
 
 
 def rows_in(folders: Iterable[Path]) -> int:
-    """How many rows these partitions have, from the files' footers; one that is not there has none."""
-    files = (file for folder in folders for file in folder.glob("*.parquet"))
-    return sum(pq.read_metadata(file).num_rows for file in files)
+    """How many rows these partitions have together."""
+    return sum(map(rows_of, folders))
 
 
 def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:

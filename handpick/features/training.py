@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from features.services import fusion_v1_training
 from handpick.features.shape import COUNTS, TRAINING_SCHEMA
 from handpick.features.store import quietly
+from handpick.lake import rows_of
 from handpick.ledger import Flow
 from handpick.log import track
 from handpick.night import Night
@@ -32,7 +33,8 @@ def write(night: Night, store: FeatureStore) -> Flow:
     lake, day = night.lake, night.logical_date
     previous = lake.before(TABLE, day)
     since = None if previous is None else previous + timedelta(days=1)
-    rows_in = lake.read_through(FACTS, day, ["weight"], since).num_rows
+    days = [one for one in lake.dates(FACTS, day) if since is None or one >= since]
+    rows_in = sum(rows_of(lake.partition(FACTS, one)) for one in days)
     chosen = lake.read_through(
         FACTS, day, ["event_id", "user_id", "item_id", "occurred_at"], since, pc.field("weight") > 0
     )

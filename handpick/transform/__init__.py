@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handpick.contracts import CONTRACTS
 from handpick.ledger import Flow, StageResult
 from handpick.night import Night
 
@@ -64,10 +65,7 @@ def run(night: Night) -> StageResult:
 
 def _read(night: Night) -> list[Path]:
     """The partitions that tonight reads; co-purchases of other nights are small beside them."""
-    valid = [
-        night.lake.partition(f"valid/{name}", night.logical_date)
-        for name in ("catalog", "users", "events", "queries")
-    ]
+    valid = [night.lake.partition(f"valid/{source}", night.logical_date) for source in CONTRACTS]
     last = [
         night.lake.partition(f"clean/{name}", day)
         for name in ("items", "users", "carried")

@@ -9,10 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from handpick.errors import MissingPartition
-from handpick.lake import Lake
+from handpick.lake import Lake, rows_of
 from handpick.transform.footer import sort_encodings
 
 
@@ -62,7 +63,7 @@ class Tables:
         return 0 if day is None else self._rows(table, day)
 
     def _rows(self, table: str, day: date) -> int:
-        return sum(pq.read_metadata(file).num_rows for file in self._files(self.lake.partition(table, day)))
+        return rows_of(self.lake.partition(table, day))
 
     def write(self, table: str, rows: DataFrame, schema: StructType, *key: str, about: int = 0) -> int:
         """Write tonight's partition in the schema's columns, sorted by key, and say how many rows it has.
@@ -82,8 +83,6 @@ class Tables:
         return self.rows(table)
 
     def _read(self, folders: list[Path]) -> DataFrame:
-        from pyspark.sql.pandas.types import from_arrow_schema
-
         files = [file for folder in folders for file in self._files(folder)]
         # Told the schema, Spark starts no job of its own to look it up.
         schema = from_arrow_schema(pq.read_schema(files[0]))

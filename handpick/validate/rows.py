@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from handpick.contracts import CONTRACTS, ORIGIN, Contract
 from handpick.contracts.rules import Rule, rules_of, stranger_reason
-from handpick.lake import write_parquet
+from handpick.lake import rows_of, write_parquet
 from handpick.ledger import Flow
 from handpick.media import media_columns, without_unusable
 from handpick.night import Night
@@ -87,7 +87,7 @@ def landed(night: Night) -> list[Path]:
 def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
     """Write `valid/<source>` and `quarantine/<source>` for the night."""
     folder = night.lake.partition(f"raw/{contract.source}", night.logical_date)
-    rows_in = sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
+    rows_in = rows_of(folder)
     is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
     rules = rules_of(contract, night.as_of, is_first_night=is_first)
     total = _Tally()

@@ -152,27 +152,27 @@ class Reader:
             luck: `(queries,)` of each query of the data, in [0, 1): those below a half are heard, and of each user the
                 luckiest in any case.
         """
-        end = self.stories.query_start[users + 1]
-        rows = end[:, None] - 1 - np.arange(self.queries)
-        nobody = len(self.stories.query_at)
-        rows = np.where(rows >= self.stories.query_start[users][:, None], rows, nobody)
+        rows = self._latest_queries(users, self.stories.query_start[users + 1])
         drawn = np.append(luck, np.inf)[rows]
-        is_heard = (rows < nobody) & ((drawn < 0.5) | (drawn == drawn.min(1, keepdims=True)))
-        since = np.abs(moments[:, None] - np.append(self.stories.query_at, 0)[rows]) / DAY
-        return (
-            torch.from_numpy(np.where(is_heard, rows, nobody)),
-            torch.from_numpy(np.where(is_heard, since, LONG_AGO).astype(np.float32)),
-        )
+        is_heard = (drawn < 0.5) | (drawn == drawn.min(1, keepdims=True))
+        heard = np.where(is_heard, rows, len(self.stories.query_at))
+        return torch.from_numpy(heard), torch.from_numpy(self._days_from(heard, moments))
 
     def _asked(self, users: IntArray, moments: IntArray) -> tuple[IntArray, FloatArray]:
         """`(n, q)` the latest queries before each moment (one past the last for none), and days since each."""
-        end = self.stories.asked(users, moments)
+        rows = self._latest_queries(users, self.stories.asked(users, moments))
+        return rows, self._days_from(rows, moments)
+
+    def _latest_queries(self, users: IntArray, end: IntArray) -> IntArray:
+        """`(n, q)` the latest queries of each user before a place in the data; one past the data's last for none."""
         rows = end[:, None] - 1 - np.arange(self.queries)
-        is_there = rows >= self.stories.query_start[users][:, None]
-        nobody = len(self.stories.query_at)
-        at = np.append(self.stories.query_at, 0)[np.where(is_there, rows, nobody)]
-        since = np.where(is_there, (moments[:, None] - at) / DAY, LONG_AGO)
-        return np.where(is_there, rows, nobody), since.astype(np.float32)
+        return np.where(rows >= self.stories.query_start[users][:, None], rows, len(self.stories.query_at))
+
+    def _days_from(self, queries: IntArray, moments: IntArray) -> FloatArray:
+        """`(n, q)` days between each moment and its queries."""
+        at = np.append(self.stories.query_at, 0)[queries]
+        days = np.abs(moments[:, None] - at) / DAY
+        return np.where(queries < len(self.stories.query_at), days, LONG_AGO).astype(np.float32)
 
 
 def barred_of(data: Dataset, users: IntArray, moments: IntArray, columns: IntArray) -> BoolArray:
