@@ -149,6 +149,8 @@ def rows_of(partition: Path) -> int:
 def write_parquet(rows: pa.Table, path: Path) -> None:
     """Write one Parquet file in the form that Spark, DuckDB and Feast all read."""
     is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)
+    # A dictionary of numbers that never repeat, and the least of them, only cost time.
+    plain = [_leaf(field) for field in rows.schema if not _is_vector(field.type)]
     pq.write_table(
         rows,
         path,
@@ -156,7 +158,18 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
         coerce_timestamps="us",
         allow_truncated_timestamps=True,
         row_group_size=WIDE_ROWS if is_wide else None,
+        use_dictionary=plain,
+        write_statistics=plain,
     )
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_floating(kind.value_type))
+
+
+def _leaf(field: pa.Field) -> str:
+    """What Parquet calls the column that holds a field's values."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 def digest_of(path: Path) -> str:

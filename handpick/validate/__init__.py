@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from handpick.contracts import CONTRACTS
 from handpick.contracts.sources import waves
 from handpick.ledger import Flow, StageResult
-from handpick.loading import loading
 from handpick.log import say
 from handpick.night import Night
 
@@ -26,14 +25,15 @@ def run(night: Night) -> StageResult:
     from handpick.lake import digest_of
     from handpick.spark import rows_in, session
     from handpick.validate.bots import bots
-    from handpick.validate.docs import describe
+    from handpick.validate.docs import Docs
     from handpick.validate.rows import landed, validate_source
     from handpick.validate.thresholds import check
 
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     verdicts: dict[str, Verdict] = {}
-    with loading("great_expectations"):
+    with ThreadPoolExecutor(1) as beside:
+        docs = beside.submit(lambda: Docs(night).judge_rows())
         spark = session(night.settings, rows_in(landed(night)))
         for together in waves(CONTRACTS):
             with ThreadPoolExecutor(len(together)) as pool:
@@ -45,7 +45,7 @@ def run(night: Night) -> StageResult:
         for reason, count in verdict.emptied.items():
             notes[f"{contract.source}: {reason}"] = count
             say(f"  {contract.source}: {count:,} rows go on without a value: {reason}")
-    page, failed = describe(night, flows)
+    page, failed = docs.result().finish(flows)
     warnings = [line for flow in flows for line in check(night, flow)]
     warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in bots(night)]
     for line in warnings:

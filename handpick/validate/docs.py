@@ -30,33 +30,62 @@ SITE = "night"
 """The only site that is built; an ephemeral context has another one of its own, in a temporary folder that it leaves."""
 
 
-def describe(night: Night, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
-    """Judge the four sources with Great Expectations and build the night's Data Docs.
+class Docs:
+    """A night's Data Docs in the making: the landed rows need no verdicts, so they can be judged while there are none."""
 
-    Returns:
-        The first page, and the expectations that failed, as `source: expectation on column`.
-    """
-    import great_expectations as gx
+    def __init__(self, night: Night) -> None:
+        import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    failed: list[str] = []
-    with warnings.catch_warnings(), night.lake.writing("docs", night.logical_date) as folder:
-        warnings.simplefilter("ignore")
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False}
-        context.add_data_docs_site(SITE, _site(folder))
-        source = context.data_sources.add_pandas("night")
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        self.night, self.failed = night, list[str]()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.context = gx.get_context(mode="ephemeral")
+            self.context.variables.progress_bars = {"globally": False}
+            self.source = self.context.data_sources.add_pandas("night")
+
+    def judge_rows(self) -> Docs:
+        """Judge the first landed rows of each source."""
+        for contract in CONTRACTS.values():
+            expectations = row_expectations(contract, self.night.settings.validation)
+            self._judge(f"{contract.source} rows", _sample(self.night, contract), expectations)
+        return self
+
+    def finish(self, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
+        """Judge the shares of rows that were set aside, and build the pages.
+
+        Returns:
+            The first page, and the expectations that failed, as `source: expectation on column`.
+        """
+        night = self.night
         for flow in flows:
-            contract, limits = CONTRACTS[flow.source], night.settings.validation
-            suites = {
-                f"{flow.source} rows": (_sample(night, contract), row_expectations(contract, limits)),
-                f"{flow.source} shares": (_shares(contract, flow), share_expectations(contract, limits)),
-            }
-            for name, (frame, expectations) in suites.items():
-                suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-                failed += _judge(context, source, suite, frame, night)
-        context.build_data_docs(site_names=[SITE])
-    return night.lake.partition("docs", night.logical_date) / PAGE, failed
+            contract = CONTRACTS[flow.source]
+            expectations = share_expectations(contract, night.settings.validation)
+            self._judge(f"{flow.source} shares", _shares(contract, flow), expectations)
+        with warnings.catch_warnings(), night.lake.writing("docs", night.logical_date) as folder:
+            warnings.simplefilter("ignore")
+            self.context.add_data_docs_site(SITE, _site(folder))
+            self.context.build_data_docs(site_names=[SITE])
+        return night.lake.partition("docs", night.logical_date) / PAGE, self.failed
+
+    def _judge(self, name: str, frame: Any, expectations: list[Any]) -> None:
+        """Run one suite on one frame, and keep the expectations that failed."""
+        import great_expectations as gx
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            suite = self.context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+            batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("night")
+            definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
+            self.context.validation_definitions.add(definition)
+            run_time = datetime.combine(self.night.logical_date, datetime.min.time(), UTC)
+            run = gx.RunIdentifier(run_name=self.night.logical_date.isoformat(), run_time=run_time)
+            outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
+        self.failed += [
+            f"{name}: {result.expectation_config.type} on {result.expectation_config.kwargs.get('column')}"
+            for result in outcome.results
+            if not result.success
+        ]
 
 
 def _site(folder: Path) -> dict[str, Any]:
@@ -92,20 +121,3 @@ def _shares(contract: Contract, flow: Flow) -> Any:
         for reason in {*reasons_of(contract), *flow.dropped}
     }
     return pd.DataFrame([{ROWS: flow.rows_in, SHARE_OF_ALL: bad / rows, **shares}])
-
-
-def _judge(context: Any, source: Any, suite: Any, frame: Any, night: Night) -> list[str]:
-    """Run one suite on one frame; returns the expectations that failed."""
-    import great_expectations as gx
-
-    batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("night")
-    definition = gx.ValidationDefinition(name=suite.name, data=batch, suite=suite)
-    context.validation_definitions.add(definition)
-    run_time = datetime.combine(night.logical_date, datetime.min.time(), UTC)
-    run = gx.RunIdentifier(run_name=night.logical_date.isoformat(), run_time=run_time)
-    outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
-    return [
-        f"{suite.name}: {result.expectation_config.type} on {result.expectation_config.kwargs.get('column')}"
-        for result in outcome.results
-        if not result.success
-    ]
