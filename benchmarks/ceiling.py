@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from benchmarks.fusion_model import DIFFICULTIES, Ground, K, ground, ndcg_of, oracle_lists
+from benchmarks.fusion_model import SHOPS, Ground, K, ground, ndcg_of, oracle_lists
 from handpick.demo.arrays import Floats
 from handpick.demo.asking import (
     BUDGET_LEVELS,
@@ -54,13 +54,13 @@ Person = dict[str, Any]
 def measure() -> dict[str, Any]:
     """The ideal learner's share of the oracle's NDCG@20 by slice, on each shop."""
     found = {}
-    for difficulty in ("default", *DIFFICULTIES):
-        here = ground(difficulty)
+    for shop in SHOPS:
+        here = ground(shop)
         lists = top_of_scores(Learner(here).scores(), K, here.test.exclude, here.test.candidates)
         best = oracle_lists(here, here.truth)
         for part in SLICES:
             share = ndcg_of(here, lists, part) / ndcg_of(here, best, part)
-            found[f"{'' if difficulty == 'default' else difficulty + '_'}{part}_share_of_oracle"] = share
+            found[f"{shop}{part}_share_of_oracle"] = share
     return found
 
 

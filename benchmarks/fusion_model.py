@@ -29,8 +29,14 @@ from models.training.plan import Plan
 
 RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
-DIFFICULTIES = ("easy", "hard")
-"""Shops beside the default one."""
+SHOPS: dict[str, dict[str, Any]] = {
+    "": {},
+    "easy_": {"difficulty": "easy"},
+    "hard_": {"difficulty": "hard"},
+    "other_": {"seed": 8},
+    "third_": {"seed": 9},
+}
+"""The shop that figures are about, and those that stand beside it: easier, harder, and as hard with other phones and people."""
 K = 20
 Lists = NDArray[np.int32]
 
@@ -45,9 +51,9 @@ class Ground(NamedTuple):
 
 
 @functools.cache
-def ground(difficulty: str = "default") -> Ground:
-    """The kept shop of the rung, both exams and the truth."""
-    night = evaluated(RUNG, difficulty=difficulty)
+def ground(shop: str = "") -> Ground:
+    """A kept shop of the rung, both exams and the truth."""
+    night = evaluated(RUNG, **SHOPS[shop])
     data = load_dataset(night)
     test = test_exam(night, data)
     truth = oracle(night, test)
@@ -59,18 +65,18 @@ def ground(difficulty: str = "default") -> Ground:
 def fusion_oracle() -> dict[str, Any]:
     """Shares of the oracle's NDCG@20 for all users and for those who only asked; cold phones against content.
 
-    Targets are for the default shop; the easy and the hard one stand beside it.
+    Targets are for the first shop; the others stand beside it.
     """
-    figures = _shares("default")
-    for difficulty in DIFFICULTIES:
-        figures |= {f"{difficulty}_{name}": value for name, value in _shares(difficulty).items()}
-    return figures | {"rung": RUNG, "seeds": len(SEEDS)}
+    figures: dict[str, Any] = {"rung": RUNG, "seeds": len(SEEDS)}
+    for shop in SHOPS:
+        figures |= {shop + name: value for name, value in _shares(shop).items()}
+    return figures
 
 
-def _shares(difficulty: str) -> dict[str, float]:
-    """The figures of `fusion_oracle` at one difficulty."""
-    here = ground(difficulty)
-    lists = [_lists(_fusion(seed, difficulty), here.test) for seed in SEEDS]
+def _shares(shop: str) -> dict[str, float]:
+    """The figures of `fusion_oracle` of one shop."""
+    here = ground(shop)
+    lists = [_lists(_fusion(seed, shop), here.test) for seed in SEEDS]
     best = oracle_lists(here, here.truth)
     ours = {
         part: float(np.mean([ndcg_of(here, listed, part) for listed in lists]))
@@ -131,8 +137,8 @@ def oracle_lists(here: Ground, truth: FloatArray) -> Lists:
 
 
 @functools.cache
-def _fusion(seed: int, difficulty: str = "default") -> Any:
-    here = ground(difficulty)
+def _fusion(seed: int, shop: str = "") -> Any:
+    here = ground(shop)
     return _fitted(here, here.validation, seed)
 
 

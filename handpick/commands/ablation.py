@@ -29,7 +29,7 @@ def ablate(
     only: Annotated[
         list[str] | None, typer.Option(help="Rows whose name holds this word; may be repeated.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Keep the table as JSON, too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the table as JSON, too, row by row.")] = None,
 ) -> None:
     """Train without each modality, with each fusion and each pretraining, and draw what it is worth. Publishes nothing.
 
@@ -46,10 +46,12 @@ def ablate(
     from handpick.train.ablation import as_json
 
     night = Night(load(), date.date())
-    parts = list(run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()))
+    parts: list[Part] = []
+    for part in run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()):
+        parts.append(part)
+        if out is not None:  # after each, since all of them can take hours
+            out.write_text(json.dumps(as_json(parts), indent=1, sort_keys=True) + "\n")
     Console().print(table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)"))
-    if out is not None:
-        out.write_text(json.dumps(as_json(parts), indent=1, sort_keys=True) + "\n")
 
 
 def table(parts: Sequence[Part], title: str) -> Table:
