@@ -1,11 +1,15 @@
-"""Judges pretraining by what people did: what they looked at after a query, and what they took up in the last days."""
+"""Judges pretraining by what people did: what they looked at after a query, and what they took up in the last days.
+
+Encoders learn from texts, pictures and sounds, never from what anybody did, so queries of all time may judge them.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +51,7 @@ class Asked:
 
 
 class Judge:
-    """The evidence of one night's marts: queries and events of the last `window_days`, and histories before them."""
+    """The evidence of one night's marts: queries and events, and histories before the last `window_days`."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer, self.night = trainer, trainer.night
@@ -55,10 +59,10 @@ class Judge:
         self.items = trainer.items.to_pylist()
         self.known = pd.Index(trainer.items["item_id"].to_pylist())
         since = self.night.as_of - timedelta(days=self.settings.window_days)
-        events = _events(trainer)
-        self.queries, self.events = _queries(trainer, since), events[events["occurred_at"] >= since]
-        before = events[events["occurred_at"] < since]
-        self.users = pd.Index(sorted(set(before["user_id"]) & set(self.events["user_id"])))
+        self.queries, self.events = _queries(trainer), _events(trainer)
+        is_late = self.events["occurred_at"] >= since
+        late, before = self.events[is_late], self.events[~is_late]
+        self.users = pd.Index(sorted(set(before["user_id"]) & set(late["user_id"])))
         if self.users.empty:
             raise NothingToJudge(
                 f"No user has events both before and in the last {self.settings.window_days} days before "
@@ -66,12 +70,14 @@ class Judge:
                 "from the next night; a shorter [pretraining] window_days may find some."
             )
         self.history = self._matrix(before)
-        later = self._matrix(self.events)
+        later = self._matrix(late)
         self.wanted = (later - later.multiply(self.history)).tocsr()
         self.wanted.eliminate_zeros()
+        told = np.flatnonzero(np.diff(self.wanted.indptr))
+        self.history, self.wanted = self.history[told], self.wanted[told]
 
     def text(self, text: Encoder[str]) -> list[Worth]:
-        """The small BERT's objectives: phones found by typed queries.
+        """The small BERT's objectives: phones found by typed queries, and phones like those that users had looked at.
 
         Args:
             text: The small BERT as it was just trained with the configured objectives.
@@ -79,36 +85,29 @@ class Judge:
         from models.encoders.text import HuggingFaceText
         from models.pretraining.config import TEXT
         from models.pretraining.shop_bert import pretrain_bert
-        from models.pretraining.worth import compared, searched
 
         asked, configured = self._asked("text"), self.settings.text
         typed = [self.trainer.queries["text"][row].as_py() for row in asked.rows.tolist()]
         phones = [corpus.phone_text(row) for row in self.items]
         texts = self.trainer.texts()
 
-        def quality(objectives: tuple[Any, ...]) -> float:
+        def encoded(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
             if set(objectives) == set(configured.objectives):
-                return searched(text.encode(typed), text.encode(phones), asked.wanted)
+                return text.encode(typed), text.encode(phones)
             steps = configured.steps if objectives else 0
             config = configured.model_copy(update={"objectives": objectives, "steps": steps})
             with tempfile.TemporaryDirectory() as folder:
                 pretrain_bert(texts, config, self.night.seed, track).save(Path(folder))
                 other = HuggingFaceText(folder, self.night.settings.embed.max_tokens, device="cpu")
-                return searched(other.encode(typed), other.encode(phones), asked.wanted)
+                return other.encode(typed), other.encode(phones)
 
-        return self._unless_empty(
-            asked,
-            lambda: compared(
-                "phones for typed queries", len(asked.rows), configured.objectives, TEXT, quality
-            ),
-        )
+        return self._both("typed queries", "texts", asked, configured.objectives, TEXT, encoded)
 
     def image(self, text: Encoder[str]) -> list[Worth]:
-        """The small CNN's objectives: phones found by photos."""
+        """The small CNN's objectives: phones found by photos, and phones that look like those that users had looked at."""
         from models.encoders.cnn import encode_pictures
         from models.pretraining.config import IMAGE
         from models.pretraining.image_views import pretrain_image
-        from models.pretraining.worth import compared, searched
 
         asked, configured = self._asked("image"), self.settings.image
         pictures, words = self.trainer.pictures()
@@ -116,7 +115,7 @@ class Judge:
         shown = {row: picture for row, item in enumerate(self.items) if item["image_path"]
                  and (picture := self.trainer.picture(item["image_path"])) is not None}  # fmt: skip
 
-        def quality(objectives: tuple[Any, ...]) -> float:
+        def encoded(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
             import torch
 
             config = configured.model_copy(update={"objectives": objectives})
@@ -124,12 +123,9 @@ class Judge:
             module, _ = pretrain_image(pictures, told, config, self.night.seed, track)
             offered = np.zeros((len(self.items), module.dim), np.float32)
             offered[list(shown)] = encode_pictures(module, list(shown.values()))
-            return searched(encode_pictures(module, photos), offered, asked.wanted)
+            return encode_pictures(module, photos), offered
 
-        return self._unless_empty(
-            asked,
-            lambda: compared("phones for photos", len(asked.rows), configured.objectives, IMAGE, quality),
-        )
+        return self._both("photos", "pictures", asked, configured.objectives, IMAGE, encoded)
 
     def audio(self, audio: Encoder[Any], text: Encoder[str]) -> list[Worth]:
         """The BiLSTM's objective: phones found by spoken queries, in the text encoders' space."""
@@ -148,30 +144,59 @@ class Judge:
                 untrained = BiLstm(text.dim, self.settings.audio.hidden, self.settings.audio.layers).eval()
             return searched(encode_sounds(untrained, sounds), phones, asked.wanted)
 
-        return self._unless_empty(
-            asked, lambda: compared("phones for spoken queries", len(asked.rows), AUDIO, AUDIO, quality)
-        )
+        if not len(asked.rows):
+            return []
+        return compared("phones for spoken queries", len(asked.rows), AUDIO, AUDIO, quality)
 
     def rows(self, text: Encoder[str], specs: Encoder[Any]) -> list[Worth]:
         """Both autoencoders, on histories and on content."""
         from models.pretraining.worth import rows_worth
 
-        told = np.flatnonzero(np.diff(self.wanted.indptr))
         content = np.hstack(
             [
                 text.encode([corpus.phone_text(row) for row in self.items]),
                 specs.encode([corpus.sheet(row) for row in self.items]),
             ]
         )
-        content = standardised(content)
-        if not len(told):
+        if not self.wanted.shape[0]:
             return []
         return rows_worth(
-            self.history[told], content, self.wanted[told], self.settings.rows, self.night.seed, track
+            self.history, standardised(content), self.wanted, self.settings.rows, self.night.seed, track
         )
 
+    def _both(
+        self,
+        queries: str,
+        content: str,
+        asked: Asked,
+        configured: Sequence[Any],
+        every: Sequence[Any],
+        encoded: Callable[[tuple[Any, ...]], tuple[FloatArray, FloatArray]],
+    ) -> list[Worth]:
+        """The verdicts of both tasks, as far as there is somebody to judge by.
+
+        Args:
+            encoded: Vectors of the queries and of the phones, by an encoder with these objectives.
+        """
+        from models.pretraining.worth import compared, profiled, searched
+
+        known = cache(encoded)
+
+        def found(objectives: tuple[Any, ...]) -> float:
+            return searched(*known(objectives), asked.wanted)
+
+        def alike(objectives: tuple[Any, ...]) -> float:
+            return profiled(self.history, known(objectives)[1], self.wanted)
+
+        verdicts: list[Worth] = []
+        if len(asked.rows):
+            verdicts += compared(f"phones for {queries}", len(asked.rows), configured, every, found)
+        if users := self.wanted.shape[0]:
+            verdicts += compared(f"phones for users, told by {content}", users, configured, every, alike)
+        return verdicts
+
     def _asked(self, kind: str) -> Asked:
-        """Queries of the window that have this content and an answer."""
+        """Queries that have this content and an answer."""
         column = "text" if kind == "text" else f"{kind}_path"
         queries = self.queries[self.queries[column]]
         pairs = queries.merge(self.events, on="user_id", suffixes=("", "_event"))
@@ -193,10 +218,6 @@ class Judge:
         items = self.known.get_indexer(events["item_id"])
         return _ones(users[kept], items[kept], len(self.users), len(self.known))
 
-    @staticmethod
-    def _unless_empty(asked: Asked, judged: Callable[[], list[Worth]]) -> list[Worth]:
-        return judged() if len(asked.rows) else []
-
 
 def standardised(content: FloatArray) -> FloatArray:
     """Each column with mean 0 and deviation 1; columns that never differ are 0."""
@@ -213,13 +234,13 @@ def _events(trainer: Trainer) -> pd.DataFrame:
     return events[meant]
 
 
-def _queries(trainer: Trainer, since: Any) -> pd.DataFrame:
-    """Queries since a moment: row, user, time, and which content each has."""
+def _queries(trainer: Trainer) -> pd.DataFrame:
+    """Queries: row, user, time, and which content each has."""
     table: pa.Table = trainer.queries
     frame = table.select(["user_id", "occurred_at"]).to_pandas().assign(row=np.arange(len(table)))
     for column in ("text", "image_path", "audio_path"):
         frame[column] = [bool(value) for value in table[column].to_pylist()]
-    return frame[frame["occurred_at"] >= since]
+    return frame
 
 
 def _ones(rows: Any, columns: Any, height: int, width: int) -> sparse.csr_matrix:
