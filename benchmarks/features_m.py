@@ -23,6 +23,9 @@ from benchmarks.rungs import LAST_DAY, settings
 
 STAGES = ("land", "validate", "transform", "model", "embed", "features")
 MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
+"""Of Spark's driver."""
+WAREHOUSE = {"L": "8GiB"}
+"""Of DuckDB, where its default is too small for the rows."""
 
 
 def measure() -> dict[str, Any]:
@@ -82,7 +85,9 @@ def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
         config = chosen.home / "handpick.toml"
         lake = {name: str(getattr(chosen.lake, name)) for name in ("root", "landing", "media", "truth")}
         lines = ["[lake]", *(f'{name} = "{path}"' for name, path in lake.items())]
-        config.write_text("\n".join([*lines, "[spark]", f'driver_memory = "{MEMORY[rung]}"', ""]))
+        lines += ["[spark]", f'driver_memory = "{MEMORY[rung]}"']
+        lines += ["[warehouse]", f'memory = "{WAREHOUSE[rung]}"'] if rung in WAREHOUSE else []
+        config.write_text("\n".join([*lines, ""]))
         return [_night(config, chosen.home / "lake", day) for day in days]
 
 
