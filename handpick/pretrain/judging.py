@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MEANT = ("view", "cart", "purchase")
 AFTER = timedelta(hours=24)
 """What a user looks at within a day of a query counts as an answer to it."""
+MOST_QUERIES = 20_000
+"""The latest queries of each kind of content that judge, so that a large shop's fit in memory."""
 
 
 class NothingToJudge(HandpickError):
@@ -198,7 +200,9 @@ class Judge:
     def _asked(self, kind: str) -> Asked:
         """Queries that have this content and an answer."""
         column = "text" if kind == "text" else f"{kind}_path"
-        queries = self.queries[self.queries[column]]
+        queries = (
+            self.queries[self.queries[column]].sort_values("occurred_at", kind="stable").tail(MOST_QUERIES)
+        )
         pairs = queries.merge(self.events, on="user_id", suffixes=("", "_event"))
         waited = pairs["occurred_at_event"] - pairs["occurred_at"]
         pairs = pairs[(waited >= timedelta(0)) & (waited <= AFTER)]
