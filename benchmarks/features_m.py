@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from statistics import fmean
 from typing import Any
 
 import psutil
@@ -44,18 +45,33 @@ def measure() -> dict[str, Any]:
 
 
 def growth() -> dict[str, Any]:
-    """Seconds and memory of the first night at each rung (RUNGS, by default S, M and L), and the fitted exponent."""
+    """Seconds and memory of the first night at each rung, and the fitted exponent.
+
+    The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine which gets faster
+    or slower within the hour does not bend the line; each rung's seconds are the mean of its nights.
+    """
     rungs = os.environ.get("RUNGS", "S,M,L").split(",")
-    nights = {rung: _nights(rung, [LAST_DAY])[0] for rung in rungs}
-    points = [(nights[rung]["rows"], nights[rung]["seconds"]) for rung in rungs]
-    exponent, constant = fitted(points)
+    nights: dict[str, list[dict[str, Any]]] = {rung: [] for rung in rungs}
+    for rung in [*rungs, *rungs[-2::-1]]:
+        nights[rung] += _nights(rung, [LAST_DAY])
+        print(f"{rung}: {nights[rung][-1]['seconds']:.0f} s", file=sys.stderr, flush=True)
+    every = [night for rung in rungs for night in nights[rung]]
+    exponent, constant = fitted([(night["rows"], night["seconds"]) for night in every])
     return {
         "exponent": exponent,
         "constant_seconds": constant,
-        "largest_peak_gib": max(night["peak_mib"] for night in nights.values()) / 1024,
-        **{f"{rung}_events": night["rows"] for rung, night in nights.items()},
-        **{f"{rung}_seconds": night["seconds"] for rung, night in nights.items()},
-        **{f"{rung}_{stage}_seconds": night[stage] for rung, night in nights.items() for stage in STAGES},
+        "largest_peak_gib": max(night["peak_mib"] for night in every) / 1024,
+        **{f"{rung}_events": nights[rung][0]["rows"] for rung in rungs},
+        **{
+            f"{rung}_{part}": fmean(night[key] for night in nights[rung])
+            for rung in rungs
+            for part, key in [("seconds", "seconds"), *((f"{stage}_seconds", stage) for stage in STAGES)]
+        },
+        **{
+            f"{rung}_night_{number}_seconds": night["seconds"]
+            for rung in rungs
+            for number, night in enumerate(nights[rung], 1)
+        },
     }
 
 

@@ -177,7 +177,7 @@ _ALL = (
     ),
     Benchmark(
         "growth",
-        "landing to features at rungs S, M and L: the exponent of time over rows, a constant apart",
+        "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over rows, a constant apart",
         "features_m:growth",
         (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
     ),
