@@ -15,6 +15,8 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+CodeKind = Literal["none", "autoencoder", "variational"]
+"""What makes a learned code."""
 InnerFusion = Literal["attention", "concat", "features", "gated", "cross_attention"]
 """Fusions of vectors."""
 
@@ -239,6 +241,12 @@ class ContentConfig(MemberConfig):
     modality_weights: dict[str, float] = Field(
         {"text": 1.0, "image": 1.0, "specs": 1.0}, description="Weight of each content modality."
     )
+    code: CodeKind = Field(
+        "autoencoder",
+        description="What makes the learned code of a phone's whole content, beside its modalities.",
+    )
+    code_weight: float = Field(2.0, ge=0, description="Weight of that code.")
+    rows: RowsPretraining = RowsPretraining(hidden=128, steps=200, batch=64)
 
 
 class ConcatConfig(MemberConfig):

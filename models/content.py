@@ -7,15 +7,17 @@ from scipy import sparse
 
 from models.collaborative.base import DAY, Arrays, Member, preferences
 from models.config import ContentConfig
+from models.content_code import learned_code, told_code
 from models.data import Dataset, FloatArray, IntArray, Modality
 from models.interface import Factors
+from models.lengths import unit_rows
 
 FEW_QUERIES = 50
 """Below this many queries their mean says more about whose they are than about how people ask."""
 
 
 class Content(Member):
-    """Cosine between each modality of a phone and the user's profile in it, summed over modalities.
+    """Cosine between each modality of a phone and the user's profile in it, summed over modalities and a learned code of all.
 
     The profile is the time-decayed sum of the vectors of phones liked and, where queries are encoded in the same
     space, of queries. Vectors are centred on the mean phone (queries on the mean query), so that likeness means
@@ -25,10 +27,13 @@ class Content(Member):
     settings_class = ContentConfig
     config: ContentConfig
 
-    def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
-        """The mean vectors."""
+    def learn(self, data: Dataset, seed: int) -> Arrays:
+        """The mean vectors, and the code of the whole content."""
         learned: Arrays = {"none": np.zeros(1, np.float32)}
-        for name in self._modalities(data):
+        names = self._modalities(data)
+        if names:
+            learned |= learned_code(data, names, self.config.code, self.config.rows, seed)
+        for name in names:
             learned[f"item_{name}"] = _mean(data.catalogue.modalities[name])
             queries = data.queries.modalities.get(name)
             if queries is not None and queries.present.sum() >= FEW_QUERIES:
@@ -36,14 +41,20 @@ class Content(Member):
         return learned
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Profiles and phones, the weighted modalities side by side."""
+        """Profiles and phones, the weighted modalities and the code side by side."""
         history = preferences(data, users, data.catalogue.item_ids, self.config.half_life_days)
         profiles, phones = [], []
-        for name in self._modalities(data):
+        names = self._modalities(data)
+        for name in names:
             items = self._unit(data.catalogue.modalities[name], f"item_{name}")
             profile = np.asarray(history @ items, np.float32) + self._asked(data, users, name, items.shape[1])
             phones.append(items)
-            profiles.append(_unit_rows(profile) * np.float32(self.config.modality_weights[name]))
+            profiles.append(unit_rows(profile) * np.float32(self.config.modality_weights[name]))
+        code = told_code(self.arrays, data, names) if names else None
+        if code is not None:
+            phones.append(code)
+            profile = unit_rows(np.asarray(history @ code, np.float32))
+            profiles.append(profile * np.float32(self.config.code_weight))
         if not phones:
             return Factors(
                 np.zeros((len(users), 1), np.float32), np.zeros((len(data.catalogue), 1), np.float32)
@@ -78,7 +89,7 @@ class Content(Member):
         values = modality.values
         if mean in self.arrays and self.arrays[mean].shape == (values.shape[1],):
             values = values - self.array(mean)
-        return _unit_rows(values) * modality.present[:, None]
+        return unit_rows(values) * modality.present[:, None]
 
 
 def _width(data: Dataset, name: str) -> int:
@@ -88,7 +99,3 @@ def _width(data: Dataset, name: str) -> int:
 
 def _mean(modality: Modality) -> FloatArray:
     return np.asarray(modality.values[modality.present].mean(axis=0), np.float32)
-
-
-def _unit_rows(values: FloatArray) -> FloatArray:
-    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12), np.float32)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray
+from models.lengths import unit_rows
 
 
 def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float64]:
@@ -16,7 +17,7 @@ def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float
         lists: `(users, k)`.
         vectors: `(items, d)` content; rows are brought to length 1 here.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(vectors)
     row, place = np.nonzero(lists >= 0)
     item = lists[row, place]
     shown = sparse.csr_matrix((np.ones(len(item), unit.dtype), (row, item)), shape=(len(lists), len(unit)))

@@ -9,6 +9,7 @@ from models.collaborative.base import Arrays, Member, positions
 from models.config import AlsConfig, ConcatConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
+from models.lengths import unit_rows
 
 TRUST_EVENTS = 10.0
 """Events at which a phone's own factors count as much as those predicted from its content."""
@@ -65,6 +66,5 @@ def content_matrix(data: Dataset) -> FloatArray:
     parts = [np.ones((len(data.catalogue), 1), np.float32)]
     for name in sorted(data.catalogue.modalities):
         modality = data.catalogue.modalities[name]
-        length = np.maximum(np.linalg.norm(modality.values, axis=1, keepdims=True), 1e-12)
-        parts.append(np.asarray(modality.values / length * modality.present[:, None], np.float32))
+        parts.append(unit_rows(modality.values) * modality.present[:, None])
     return np.hstack(parts)

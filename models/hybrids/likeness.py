@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray
+from models.lengths import unit_rows
 
 NEAREST = 3
 NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
@@ -22,7 +23,7 @@ def likeness(lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: Floa
         history: `(users, items)` an entry where a user liked an item.
         vectors: `(items, d)` item vectors of any member.
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(vectors)
     found = np.zeros((*lists.shape, len(NAMES)), np.float32)
     for row in range(len(lists)):
         liked = history.indices[history.indptr[row] : history.indptr[row + 1]]

@@ -89,3 +89,29 @@ def codes(module: Autoencoder, rows: FloatArray) -> FloatArray:
     """`(n, dim) float32`: what the module keeps of each row."""
     kept: FloatArray = module.encode(torch.from_numpy(np.asarray(rows, np.float32))).numpy()
     return kept
+
+
+def layers(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """The encoder for numpy: weights `(width, hidden)` and bias, then weights `(hidden, dim)` and bias.
+
+    A code is `tanh(row of length 1 @ weights + bias) @ weights + bias`.
+    """
+    kept = {name: weights.numpy() for name, weights in module.encoder.state_dict().items()}
+    inner, outer = (np.ascontiguousarray(kept[name].T) for name in ("0.weight", "2.weight"))
+    return inner, kept["0.bias"], outer, kept["2.bias"]
+
+
+def whitening(told: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`(dim,)` and `(dim, dim)`: `(codes - mean) @ turn` has no correlations and the same spread in every direction.
+
+    Codes differ most in a few directions, which would alone decide a cosine (Su et al., "Whitening sentence
+    representations for better semantics and faster retrieval", 2021). Directions without any spread become 0.
+
+    Args:
+        told: `(n, dim)` codes.
+    """
+    mean = told.mean(axis=0)
+    values, turn = np.linalg.eigh(np.cov((told - mean).T.astype(np.float64)))
+    is_spread = values > 1e-6 * values.max()
+    scale = np.where(is_spread, 1 / np.sqrt(np.where(is_spread, values, 1)), 0)
+    return mean, (turn * scale).astype(np.float32)

@@ -12,7 +12,15 @@ from scipy import sparse
 from models.data import FloatArray
 from models.evaluation.lists import judge, top_of_scores
 from models.evaluation.ndcg import ndcg
-from models.pretraining.autoencoder import Autoencoder, Rows, codes, completed, pretrain_autoencoder
+from models.lengths import unit_rows
+from models.pretraining.autoencoder import (
+    Autoencoder,
+    Rows,
+    codes,
+    completed,
+    pretrain_autoencoder,
+    whitening,
+)
 from models.pretraining.config import ROWS, RowsPretraining
 from models.pretraining.loop import Progress, silent
 from models.pretraining.variational import pretrain_variational
@@ -52,8 +60,7 @@ def searched(asked: FloatArray, offered: FloatArray, wanted: sparse.csr_matrix) 
 
 def profiled(history: sparse.csr_matrix, vectors: FloatArray, wanted: sparse.csr_matrix) -> float:
     """Mean NDCG@20 of what is nearest to the mean of a user's items, those excluded; vectors are centred first."""
-    centred = vectors - vectors.mean(0)
-    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    centred = unit_rows(vectors - vectors.mean(0))
     return _quality(np.asarray(history @ centred @ centred.T, np.float32), history, wanted)
 
 
@@ -94,7 +101,7 @@ def rows_worth(
     seed: int,
     progress: Progress = silent,
 ) -> list[Worth]:
-    """Both autoencoders on interactions, against popularity, and on item content, against the content as it is.
+    """Both autoencoders on interactions, against popularity, and on item content, against the content alone.
 
     Args:
         history, wanted: `(users, items)`, before and after the moment that is judged from; both with entries in
@@ -112,9 +119,15 @@ def rows_worth(
         found.append(Worth(name, "phones for users, told by interactions", users, popular, quality))
     for name in ROWS:
         module = _trained(name, content, config, seed, False, progress)
-        quality = profiled(history, codes(module, content), wanted)
+        quality = profiled(history, beside(content, codes(module, content)), wanted)
         found.append(Worth(name, "phones for users, told by content", users, alike, quality))
     return found
+
+
+def beside(content: FloatArray, told: FloatArray) -> FloatArray:
+    """`(items, d + dim)`: content and its whitened codes, with the same say in a cosine."""
+    mean, turn = whitening(told)
+    return np.hstack([unit_rows(content), unit_rows(np.asarray((told - mean) @ turn, np.float32))])
 
 
 def _trained(

@@ -11,6 +11,7 @@ import numpy as np
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
+from models.lengths import unit_rows
 from models.recommender.fitted import ABOUT, FusionRecommender
 from models.recommender.items import FACTS, IDENTITY
 from models.recommender.signature import ITEM_MODALITIES, Mismatch
@@ -104,7 +105,7 @@ class LateFusion:
     def item_vectors(self, data: Dataset) -> FloatArray:
         """`(items, d)`: the recommenders' vectors side by side, each of length 1 times its weight."""
         vectors = [
-            self.weights[name] * unit(member.item_vectors(data)) for name, member in self.members.items()
+            self.weights[name] * unit_rows(member.item_vectors(data)) for name, member in self.members.items()
         ]
         return np.hstack(vectors)
 
@@ -177,8 +178,3 @@ def votes_of(scores: FloatArray) -> FloatArray:
     row = 1.0 / (RECIPROCAL_RANK + 1 + np.arange(scores.shape[1], dtype=np.float32))
     np.put_along_axis(votes, order, np.broadcast_to(row, scores.shape), axis=1)
     return votes
-
-
-def unit(vectors: FloatArray) -> FloatArray:
-    """Rows of length 1."""
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)

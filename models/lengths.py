@@ -1,0 +1,12 @@
+"""Vectors of length 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.data import FloatArray
+
+
+def unit_rows(vectors: FloatArray) -> FloatArray:
+    """Rows of length 1; those of length 0 stay."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)
