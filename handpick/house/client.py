@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry, retry_if_exception_type, stop_after_delay, wait_exponential, wait_fixed
 
 from handpick.config import Settings
 from handpick.errors import HandpickError
@@ -18,6 +18,12 @@ from handpick.house.environment import USER, base_url, password
 NIGHTLY = "nightly_recommendations"
 UNEXPECTED = "UNEXPECTED:"
 """Marks the line of a task's log that names the exception that ended it."""
+PATIENCE_SECONDS = 60.0
+"""How long a question is asked again while Airflow is too busy to answer it."""
+
+
+class NoAnswer(HandpickError):
+    """Airflow could not answer for now: its database was busy, or it took too long."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,30 @@ class TaskState:
 class AirflowClient:
     """Speaks Airflow's REST API v2."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
+    def __init__(self, http: httpx.Client, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._http, self._patience = http, patience_seconds
+
+    def _get(self, path: str, **arguments: Any) -> dict[str, Any]:
+        """The answer to a question, asked again while there is none."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(NoAnswer),
+            stop=stop_after_delay(self._patience),
+            wait=wait_exponential(0.5, max=5),
+            reraise=True,
+        ):
+            with attempt:
+                answer = self._json("GET", path, **arguments)
+        return answer
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        response = self._http.request(method, path, **arguments)
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise NoAnswer(f"Airflow did not answer {method} {path}: {reason}; see api-server.log") from None
         if response.is_error:
-            raise HandpickError(
+            kind = NoAnswer if response.is_server_error else HandpickError
+            raise kind(
                 f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}"
             )
         return dict(response.json())
@@ -57,11 +80,11 @@ class AirflowClient:
             dag_id: Of the DAG.
             changed: When what makes the DAG last changed; what was read before that does not count.
         """
-        errors = self._json("GET", "/api/v2/importErrors")["import_errors"]
+        errors = self._get("/api/v2/importErrors")["import_errors"]
         if errors:
             last = errors[0]["stack_trace"].strip().splitlines()[-1]
             raise HandpickError(f"{errors[0]['filename']} cannot be imported: {last}")
-        parsed = self._json("GET", f"/api/v2/dags/{dag_id}/details")["last_parsed_time"]
+        parsed = self._get(f"/api/v2/dags/{dag_id}/details")["last_parsed_time"]
         if not parsed or datetime.fromisoformat(parsed) < changed:
             raise HandpickError(
                 f"Airflow has not read {dag_id} since its files changed; see dag-processor.log"
@@ -70,8 +93,7 @@ class AirflowClient:
     def trigger(self, dag_id: str, logical_date: date) -> str:
         """Start a run for a logical date; a run that exists is cleared and runs again. Returns the run's id."""
         moment = datetime.combine(logical_date, datetime.min.time(), UTC).isoformat()
-        found = self._json(
-            "GET",
+        found = self._get(
             f"/api/v2/dags/{dag_id}/dagRuns",
             params={"logical_date_gte": moment, "logical_date_lte": moment},
         )["dag_runs"]
@@ -84,13 +106,11 @@ class AirflowClient:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
-        return str(self._json("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+        return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """All tasks of a run, in no particular order."""
-        found = self._json(
-            "GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500}
-        )
+        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500})
         return [
             TaskState(task["task_id"], task["state"], task["try_number"], float(task["duration"] or 0))
             for task in found["task_instances"]
@@ -99,7 +119,7 @@ class AirflowClient:
     def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
         """The lines that a task's last try logged."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
-        content = self._json("GET", path, headers={"accept": "application/json"})["content"]
+        content = self._get(path, headers={"accept": "application/json"})["content"]
         return [line for entry in content for line in _lines(entry)]
 
 
