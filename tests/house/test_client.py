@@ -43,12 +43,13 @@ class Busy(BaseHTTPRequestHandler):
 @contextmanager
 def asking(patience_seconds: float = 30, **errors: int) -> Iterator[tuple[AirflowClient, list[str]]]:
     """A client of a server that is too busy for the first few requests, and the methods it was asked with."""
-    handler = type("Handler", (Busy,), {"errors": errors, "asked": []})
+    asked: list[str] = []
+    handler = type("Handler", (Busy,), {"errors": errors, "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as http:
-            yield AirflowClient(http, patience_seconds), handler.asked
+            yield AirflowClient(http, patience_seconds), asked
     finally:
         server.shutdown()
         server.server_close()
