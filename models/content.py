@@ -31,8 +31,7 @@ class Content(Member):
         """The mean vectors, and the code of the whole content."""
         learned: Arrays = {"none": np.zeros(1, np.float32)}
         names = self._modalities(data)
-        if names:
-            learned |= learned_code(data, names, self.config.code, self.config.rows, seed)
+        learned |= learned_code(data, names, self.config.code, self.config.rows, seed)
         for name in names:
             learned[f"item_{name}"] = _mean(data.catalogue.modalities[name])
             queries = data.queries.modalities.get(name)
@@ -50,7 +49,7 @@ class Content(Member):
             profile = np.asarray(history @ items, np.float32) + self._asked(data, users, name, items.shape[1])
             phones.append(items)
             profiles.append(unit_rows(profile) * np.float32(self.config.modality_weights[name]))
-        code = told_code(self.arrays, data, names) if names else None
+        code = told_code(self.arrays, data, names)
         if code is not None:
             phones.append(code)
             profile = unit_rows(np.asarray(history @ code, np.float32))

@@ -21,7 +21,7 @@ LEAST_DIM = 4
 def learned_code(
     data: Dataset, names: list[str], kind: CodeKind, config: RowsPretraining, seed: int
 ) -> Arrays:
-    """Means, layers and whitening; nothing where there are too few phones.
+    """Means, layers and whitening; nothing where none is wanted, or there is no content or too few phones.
 
     Args:
         names: The catalogue's modalities that the code is about.
@@ -29,19 +29,20 @@ def learned_code(
     Raises:
         NotFinite: If the loss does not stay finite.
     """
+    if kind == "none" or not names:
+        return {}
     values, seen = _content(data, names)
     known = seen.any(axis=1)
     dim = min(config.dim, int(known.sum()) // PHONES_A_NUMBER)
-    if kind == "none" or dim < LEAST_DIM:
+    if dim < LEAST_DIM:
         return {}
-    from models.pretraining.autoencoder import codes, layers, pretrain_autoencoder, whitening
-    from models.pretraining.variational import pretrain_variational
+    from models.pretraining.autoencoder import codes, layers, whitening
+    from models.pretraining.rows import pretrain_rows
 
     mean = values.mean(axis=0, where=seen)
     scale = 1 / np.maximum(values.std(axis=0, where=seen), 1e-3)
     rows = _standardised(values, seen, mean, scale)[known]
-    pretrain = pretrain_autoencoder if kind == "autoencoder" else pretrain_variational
-    module, _ = pretrain(rows, config.model_copy(update={"dim": dim}), seed, is_counts=False)
+    module = pretrain_rows(kind, rows, config.model_copy(update={"dim": dim}), seed, is_counts=False)
     middle, turn = whitening(codes(module, rows))
     inner, inner_bias, outer, outer_bias = layers(module)
     return {
@@ -59,9 +60,9 @@ def told_code(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | N
 
     None where no code was learned, or one of content of another width.
     """
-    known = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
-    if "code_inner" not in known:
+    if "code_inner" not in arrays or not names:
         return None
+    known = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
     values, seen = _content(data, names)
     if values.shape[1] != len(known["code_mean"]):
         return None

@@ -12,7 +12,8 @@ __all__ = ["AudioPretraining", "ImagePretraining", "RowsPretraining", "TextPretr
 
 IMAGE = ("image_views", "text_image")
 AUDIO = ("audio_text",)
-ROWS = ("autoencoder", "variational")
+RowsObjective = Literal["autoencoder", "variational"]
+ROWS: tuple[RowsObjective, ...] = ("autoencoder", "variational")
 
 TextObjective = Literal["masked_language", "next_sentence", "sentence_contrast"]
 TEXT: tuple[TextObjective, ...] = ("masked_language", "next_sentence", "sentence_contrast")

@@ -13,17 +13,10 @@ from models.data import FloatArray
 from models.evaluation.lists import judge, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.lengths import unit_rows
-from models.pretraining.autoencoder import (
-    Autoencoder,
-    Rows,
-    codes,
-    completed,
-    pretrain_autoencoder,
-    whitening,
-)
+from models.pretraining.autoencoder import codes, completed, whitening
 from models.pretraining.config import ROWS, RowsPretraining
 from models.pretraining.loop import Progress, silent
-from models.pretraining.variational import pretrain_variational
+from models.pretraining.rows import pretrain_rows
 
 K = 20
 Objective = TypeVar("Objective", bound=str)
@@ -114,11 +107,11 @@ def rows_worth(
     alike = profiled(history, content, wanted)
     found = []
     for name in ROWS:
-        module = _trained(name, history, config, seed, True, progress)
+        module = pretrain_rows(name, history, config, seed, True, progress)
         quality = _quality(completed(module, history), history, wanted)
         found.append(Worth(name, "phones for users, told by interactions", users, popular, quality))
     for name in ROWS:
-        module = _trained(name, content, config, seed, False, progress)
+        module = pretrain_rows(name, content, config, seed, False, progress)
         quality = profiled(history, beside(content, codes(module, content)), wanted)
         found.append(Worth(name, "phones for users, told by content", users, alike, quality))
     return found
@@ -128,10 +121,3 @@ def beside(content: FloatArray, told: FloatArray) -> FloatArray:
     """`(items, d + dim)`: content and its whitened codes, with the same say in a cosine."""
     mean, turn = whitening(told)
     return np.hstack([unit_rows(content), unit_rows(np.asarray((told - mean) @ turn, np.float32))])
-
-
-def _trained(
-    name: str, rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress
-) -> Autoencoder:
-    pretrain = pretrain_autoencoder if name == "autoencoder" else pretrain_variational
-    return pretrain(rows, config, seed, is_counts, progress)[0]

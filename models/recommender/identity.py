@@ -10,8 +10,8 @@ from torch import Tensor
 from models.collaborative.base import positions
 from models.config import FusionConfig
 from models.data import Dataset
-from models.pretraining.autoencoder import codes, pretrain_autoencoder
-from models.pretraining.variational import pretrain_variational
+from models.pretraining.autoencoder import codes
+from models.pretraining.rows import pretrain_rows
 from models.recommender.signature import Signature
 
 SPREAD = 0.1
@@ -32,8 +32,7 @@ def first_identities(data: Dataset, signature: Signature, config: FusionConfig, 
         return None
     history = histories(data, signature)
     rows = config.identity_rows.model_copy(update={"dim": config.dim})
-    pretrain = pretrain_autoencoder if config.identity_start == "autoencoder" else pretrain_variational
-    module, _ = pretrain(history, rows, seed, is_counts=True)
+    module = pretrain_rows(config.identity_start, history, rows, seed, is_counts=True)
     alone = sparse.identity(history.shape[1], np.float32, format="csr")
     parts = [codes(module, alone[at : at + AT_ONCE].toarray()) for at in range(0, alone.shape[0], AT_ONCE)]
     told = np.vstack(parts)

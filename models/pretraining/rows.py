@@ -1,0 +1,25 @@
+"""Which autoencoder learns from rows, by its name in the settings."""
+
+from __future__ import annotations
+
+from models.pretraining.autoencoder import Autoencoder, Rows, pretrain_autoencoder
+from models.pretraining.config import RowsObjective, RowsPretraining
+from models.pretraining.loop import Progress, silent
+from models.pretraining.variational import pretrain_variational
+
+
+def pretrain_rows(
+    kind: RowsObjective,
+    rows: Rows,
+    config: RowsPretraining,
+    seed: int,
+    is_counts: bool,
+    progress: Progress = silent,
+) -> Autoencoder:
+    """A trained autoencoder, denoising or variational; see their own functions.
+
+    Raises:
+        NotFinite: If the loss does not stay finite.
+    """
+    pretrain = pretrain_autoencoder if kind == "autoencoder" else pretrain_variational
+    return pretrain(rows, config, seed, is_counts, progress)[0]
