@@ -19,6 +19,7 @@ from handpick.errors import HandpickError
 from handpick.house.database import migrate
 from handpick.house.environment import airflow_environment, base_url
 from handpick.log import say
+from handpick.serving.embedded import embedded
 
 ZOMBIE = "Z"
 """The state of a process that has ended and that nobody has waited for."""
@@ -99,6 +100,7 @@ def start(settings: Settings) -> bool:
     """
     alive = running(settings)
     if len(alive) == len(COMPONENTS):
+        embedded(settings)  # a database that has ended meanwhile is started again; Airflow connects anew
         return False
     if alive:
         stop(settings)

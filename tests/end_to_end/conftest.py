@@ -16,6 +16,7 @@ import pytest
 from pytest import TempPathFactory
 
 from handpick.config import Settings, load
+from handpick.house.processes import log_file
 from handpick.night import Night
 
 SETTINGS = """
@@ -67,6 +68,14 @@ class House:
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=900, **options
         )
 
+    def servers_said(self) -> str:
+        """What the servers logged last: the reason, where a night failed for no fault of its stages."""
+        settings = self.settings
+        logs = [log_file(settings, "api-server"), settings.path(settings.serving.embedded_path) / "log"]
+        return "\n".join(
+            f"{log.name}:\n{log.read_text(errors='replace')[-6000:]}" for log in logs if log.is_file()
+        )
+
     def nights(self) -> list[Night]:
         """The nights that have run, oldest first."""
         settings = self.settings
@@ -91,7 +100,7 @@ def house(tmp_path_factory: TempPathFactory) -> Iterator[House]:
         outputs = []
         for _ in range(2):
             done = house.handpick("run", "--rung", "XS")
-            assert done.returncode == 0, done.stderr[-5000:]
+            assert done.returncode == 0, f"{done.stderr[-5000:]}\n{house.servers_said()}"
             outputs.append(done.stdout)
         yield House(house.folder, house.port, tuple(outputs))
     finally:
