@@ -26,7 +26,6 @@ LONGEST = (
 APART = TESTS / "end_to_end" / "test_real_catalogue.py"
 """A file that shares nothing with the rest of its room and takes as long."""
 SLOWEST = 10
-REPORT = "report.xml"
 
 
 def rooms() -> dict[str, list[str]]:
@@ -39,15 +38,15 @@ def rooms() -> dict[str, list[str]]:
     return {room: found[room] for room in sorted(found, key=lambda room: (order.get(room, len(order)), room))}
 
 
-def run(files: list[str], folder: Path) -> tuple[int, str]:
-    """Exit status and output of pytest, whose report goes into the folder and whose tests write below it.
+def run(files: list[str], report: Path) -> tuple[int, str]:
+    """Exit status and output of pytest, whose tests write beside its report.
 
     Not below pytest's own folder: each new pytest closes that to other users, and a PostgreSQL which runs as one, because
     the tests run as root, then stops at its next checkpoint.
     """
     # Threads of two processes that wait for work by spinning would take the cores from each other.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
-    places = ("--junit-xml", str(folder / REPORT), "--basetemp", str(folder / "t"))
+    places = ("--junit-xml", str(report), "--basetemp", str(report.with_suffix("")))
     command = [sys.executable, "-m", "pytest", *files, *places]
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -62,13 +61,11 @@ def main(processes: int) -> int:
     counts: Counter[str] = Counter()
     tests: list[tuple[float, str]] = []
     with (
-        tempfile.TemporaryDirectory(prefix="handpick-", ignore_cleanup_errors=True) as parent,
+        tempfile.TemporaryDirectory(prefix="handpick-", ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(processes) as pool,
     ):
-        folders = {room: Path(parent) / str(number) for number, room in enumerate(todo)}
-        for folder in folders.values():
-            folder.mkdir()
-        running = {pool.submit(run, files, folders[room]): room for room, files in todo.items()}
+        reports = {room: Path(folder) / f"{number}.xml" for number, room in enumerate(todo)}
+        running = {pool.submit(run, files, reports[room]): room for room, files in todo.items()}
         for number, ended in enumerate(as_completed(running), 1):
             room, (status, output) = running[ended], ended.result()
             if status:
@@ -76,9 +73,9 @@ def main(processes: int) -> int:
                 print(output, flush=True)
             told = output.splitlines()[-1].strip("= ") if output else "no output"
             print(f"{_since(began)}  {number:2}/{len(todo)}  {room:<22} {told}", flush=True)
-            if (folders[room] / REPORT).is_file():
-                _count(folders[room] / REPORT, counts, tests)
-            shutil.rmtree(folders[room], ignore_errors=True)
+            if reports[room].is_file():
+                _count(reports[room], counts, tests)
+            shutil.rmtree(reports[room].with_suffix(""), ignore_errors=True)
     slowest = [f"{name} {seconds:.0f} s" for seconds, name in sorted(tests, reverse=True)[:SLOWEST]]
     print("The slowest: " + ", ".join(slowest))
     told = ", ".join(f"{counts[what]} {what}" for what in ("failed", "passed", "skipped") if counts[what])
