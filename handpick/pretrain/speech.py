@@ -10,8 +10,8 @@ from handpick.log import track
 from handpick.pretrain.corpus import is_chinese
 
 READERS = {
-    False: (Voice("en-us+m3", 175, 40), Voice("en-gb+f2", 190, 60), Voice("en-us+f4", 205, 55), Voice("en-gb", 165, 30)),
-    True: (Voice("cmn+m1", 175, 40), Voice("cmn+f3", 190, 60), Voice("cmn+f1", 200, 50), Voice("cmn+m4", 165, 30)),
+    False: (Voice("en-us+m3", 175, 40), Voice("en-gb+f1", 190, 60), Voice("en-us+f4", 205, 55), Voice("en-gb", 165, 30)),
+    True: (Voice("cmn+m1", 175, 40), Voice("cmn+f4", 190, 60), Voice("cmn+f1", 200, 50), Voice("cmn+m4", 165, 30)),
 }  # fmt: skip
 """Readers of English and other Latin text, and of Chinese."""
 

@@ -75,7 +75,10 @@ def test_a_phone_that_came_after_the_fit_has_the_code_of_its_content(data: Datas
     learned = learned_code(before, NAMES, "autoencoder", ROWS, 7)
     told, known = told_code(learned, data, NAMES), told_code(learned, before, NAMES)
     assert told is not None and known is not None
-    assert np.allclose(told[:70], known) and np.allclose(np.linalg.norm(told[70:], axis=1), 1, atol=1e-5)
+    # Products of matrices of other heights end in other last digits, and how many differ depends on the processor.
+    assert np.allclose(told[:70], known, atol=1e-5) and np.allclose(
+        np.linalg.norm(told[70:], axis=1), 1, atol=1e-5
+    )
 
 
 def test_no_code_of_few_phones_of_none_or_of_content_of_another_width(data: Dataset) -> None:
