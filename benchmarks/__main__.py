@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks.face import run
+from benchmarks.benchmark import run
 from benchmarks.registry import BENCHMARKS
 
 

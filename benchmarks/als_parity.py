@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.pairs import dataset, matrix, movielens, temporal_share
+from benchmarks.public_interactions import dataset, matrix, movielens, temporal_share
 from models.collaborative.als import Als
 from models.config import AlsConfig
 from models.data import BoolArray, FloatArray, Interactions

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.rungs import LAST_DAY, shop
+from benchmarks.demo_shops import LAST_DAY, shop
 
 ROUNDS = 3
 GROUP = "model."
@@ -27,13 +27,13 @@ GROUP = "model."
 
 def measure() -> dict[str, Any]:
     """Seconds of each at rung XS, medians of three rounds taken in turns, and their ratio."""
-    from handpick.config import load
-    from handpick.house.client import NIGHTLY, signed_in
-    from handpick.house.environment import dags_changed
-    from handpick.house.run import house
-    from handpick.model import write
+    from handpick.local_airflow.client import NIGHTLY, signed_in
+    from handpick.local_airflow.environment import dags_changed
+    from handpick.local_airflow.run import house
     from handpick.night import Night
     from handpick.serving.embedded import stop_embedded
+    from handpick.settings.load import load
+    from handpick.stages.warehouse import write
 
     home = Path(tempfile.mkdtemp(prefix="handpick-cosmos-"))
     landing = shop("XS") / "landing"
@@ -75,7 +75,7 @@ def measure() -> dict[str, Any]:
 
 def _bare(settings: Any) -> float:
     """Wall seconds of `dbt build` with the project's data tests."""
-    from handpick.model.project import environment, project_folder, target_folder
+    from handpick.stages.warehouse.project import environment, project_folder, target_folder
 
     folder = str(project_folder())
     command = [

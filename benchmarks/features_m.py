@@ -20,9 +20,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.rungs import LAST_DAY, settings
+from benchmarks.demo_shops import LAST_DAY, settings
 
-STAGES = ("land", "validate", "transform", "model", "embed", "features")
+STAGES = ("land", "validate", "transform", "warehouse", "embed", "feature_store")
 MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
 """Of Spark's driver."""
 WAREHOUSE = {"L": "8GiB"}
@@ -110,7 +110,7 @@ def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
 def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+") as said:
         night = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.forked", str(day), *STAGES],
+            [sys.executable, "-m", "benchmarks.run_forked_stages", str(day), *STAGES],
             env={**os.environ, "HANDPICK_CONFIG": str(config)}, stdout=subprocess.PIPE, stderr=said, text=True,
         )  # fmt: skip
         most = _watched(night.pid, night.poll)

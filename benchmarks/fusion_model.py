@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.shop_night import evaluated
-from handpick.dataset import load_dataset
-from handpick.evaluate import oracle
-from handpick.evaluate.exams import test_exam, validation_exam
+from benchmarks.evaluated_nights import evaluated
+from handpick.dataset.load import load_dataset
+from handpick.dataset.splits import test_exam, validation_exam
 from handpick.night import Night
+from handpick.stages.evaluate import oracle
 from models.data import Dataset, FloatArray
 from models.evaluation.lists import Judged, judge, top_lists, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
 from models.evaluation.split import Exam
 from models.family import make as make_member
-from models.recommender.choose import make
-from models.training.plan import Plan
+from models.recommender.factory import make
+from models.training.options import Plan
 
 RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))

@@ -39,16 +39,16 @@ def _damage() -> ModuleType:
 
 
 def _night(folder: Path, corpus: list[Any]) -> dict[str, Any]:
-    from handpick import land
-    from handpick.config import load
     from handpick.contracts import CONTRACTS
     from handpick.errors import InputError
-    from handpick.land.adapters import read_file
-    from handpick.land.mapping import conform
     from handpick.night import Night
+    from handpick.runtime.spark import session
+    from handpick.settings.load import load
     from handpick.settings.sources import SourceSettings
-    from handpick.spark import session
-    from handpick.validate.rows import validate_source
+    from handpick.stages import land
+    from handpick.stages.land.adapters import read_file
+    from handpick.stages.land.mapping import conform
+    from handpick.stages.validate.rows import validate_source
 
     for source, text in {"users": USERS, "catalog": ITEMS, "events": ""}.items():
         (folder / "landing" / source).mkdir(parents=True)

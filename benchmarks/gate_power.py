@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from handpick.gate.health import Contestant
-from handpick.gate.judgement import compare
 from handpick.settings.gate import GateSettings
+from handpick.stages.gate.noninferiority import compare
+from handpick.stages.gate.sanity_checks import Contestant
 from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmarks.face import DATA
-from benchmarks.pairs import dataset, gowalla
+from benchmarks.benchmark import DATA
+from benchmarks.public_interactions import dataset, gowalla
 from models.collaborative.als import Als
 from models.collaborative.graph_filter import GraphFilter
 from models.config import AlsConfig, GraphFilterConfig, StackedConfig

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.shop_night import evaluated
-from handpick.dataset import load_dataset
-from handpick.evaluate.arena import Entry, compete
-from handpick.evaluate.blend import load_blend
-from handpick.evaluate.exams import test_exam, validation_exam
+from benchmarks.evaluated_nights import evaluated
+from handpick.dataset.load import load_dataset
+from handpick.dataset.splits import test_exam, validation_exam
+from handpick.stages.evaluate.blend import load_blend
+from handpick.stages.evaluate.model_comparison import Entry, compete
 from models.evaluation.bootstrap import intervals
 from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg

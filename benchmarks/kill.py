@@ -19,11 +19,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rungs import LAST_DAY, shop
-from handpick.config import Settings, load
-from handpick.night import STAGES, Night
+from benchmarks.demo_shops import LAST_DAY, shop
+from handpick.night import Night
+from handpick.pipeline.registry import nightly_names
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
+from handpick.settings.load import Settings, load
 
 KILLS = int(os.environ.get("KILLS", "50"))
 SEEDS = ("7", "8")
@@ -44,7 +45,7 @@ def measure() -> dict[str, Any]:
     os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
     settings = load()
     try:
-        for stage in list(STAGES)[: list(STAGES).index("score")]:
+        for stage in nightly_names()[: nightly_names().index("score")]:
             _run(stage, SEEDS[0])
         return _kill_and_run_again(settings)
     finally:
@@ -99,7 +100,7 @@ def _content(settings: Settings) -> tuple[int, ...]:
 
 
 def _command(stage: str) -> list[str]:
-    return [sys.executable, "-m", "handpick.cli", stage, "--date", LAST_DAY.isoformat()]
+    return [sys.executable, "-m", "handpick.cli.main", stage, "--date", LAST_DAY.isoformat()]
 
 
 def _run(stage: str, seed: str) -> None:

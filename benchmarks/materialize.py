@@ -177,9 +177,9 @@ def _redis(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _postgres(folder: Path) -> Iterator[dict[str, Any]]:
-    from handpick.config import load
-    from handpick.features.store import configuration
     from handpick.serving.embedded import stop_embedded
+    from handpick.settings.load import load
+    from handpick.stages.feature_store.store import configuration
 
     settings = load(home=folder, features={"online_store": "postgres", "postgres_schema": "public"})
     try:

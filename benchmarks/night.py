@@ -33,13 +33,16 @@ def _one(number: int) -> dict[str, float]:
     config.write_text(f"[airflow]\nport = {PORT + number}\n")
     environment = {**os.environ, "HANDPICK_CONFIG": str(config)}
     try:
-        first = _timed([sys.executable, "-m", "handpick.cli", "run"], environment)
-        second = _timed([sys.executable, "-m", "handpick.cli", "run"], environment)
+        first = _timed([sys.executable, "-m", "handpick.cli.main", "run"], environment)
+        second = _timed([sys.executable, "-m", "handpick.cli.main", "run"], environment)
         nights = sorted((folder / "var" / "lake" / "ledger").glob("logical_date=*"))
         results = [[json.loads(file.read_text()) for file in night.glob("*.json")] for night in nights]
     finally:
         subprocess.run(
-            [sys.executable, "-m", "handpick.cli", "down"], env=environment, check=False, capture_output=True
+            [sys.executable, "-m", "handpick.cli.main", "down"],
+            env=environment,
+            check=False,
+            capture_output=True,
         )
         shutil.rmtree(folder, ignore_errors=True)
     work = sum(result["seconds"] for result in results[0])

@@ -16,14 +16,14 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from benchmarks.face import DATA
+from benchmarks.benchmark import DATA
 from models.data import FloatArray
 from models.encoders.text import HuggingFaceText
 from models.pretraining.config import TEXT, RowsPretraining, TextPretraining
+from models.pretraining.objective_ablation import Worth, compared, profiled, rows_worth
 from models.pretraining.shop_bert import pretrain_bert
-from models.pretraining.worth import Worth, compared, profiled, rows_worth
 
-STAGES = ("land", "validate", "transform", "model")
+STAGES = ("land", "validate", "transform", "warehouse")
 RUNG = os.environ.get("RUNG", "S")
 HELD_OUT = 0.2
 SEED = 7
@@ -41,10 +41,11 @@ def measure_movielens() -> dict[str, Any]:
 
 def demo() -> list[Worth]:
     """The verdict of `handpick pretrain` after the first night's marts of a fresh demo shop."""
-    from handpick.config import Settings
-    from handpick.house.input import prepare
-    from handpick.night import Night, run_stage
-    from handpick.pretrain import pretrain
+    from handpick.local_airflow.input import prepare
+    from handpick.night import Night
+    from handpick.pipeline.runner import run_stage
+    from handpick.settings.load import Settings
+    from handpick.stages.pretrain import pretrain
 
     with tempfile.TemporaryDirectory(prefix="handpick-pretraining-") as folder:
         settings = Settings(home=Path(folder))

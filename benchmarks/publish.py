@@ -18,17 +18,17 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from benchmarks.topn import seconds
-from handpick.config import Settings, load
 from handpick.night import Night
-from handpick.publish.encode import HEADER, TRAILER, encoded
-from handpick.publish.prepare import prepared
-from handpick.publish.publish import lists_digest, publish
-from handpick.publish.publish import load as load_version
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.serving.relations import RECOMMENDATIONS, RELATIONS
 from handpick.serving.schema import column_definitions, ensure_schema
 from handpick.serving.versions import publishing
+from handpick.settings.load import Settings, load
+from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
+from handpick.stages.publish.prepare import prepared
+from handpick.stages.publish.publish import lists_digest, publish
+from handpick.stages.publish.publish import load as load_version
 
 N = 20
 ROWS = int(os.environ.get("ROWS", "2_000_000"))

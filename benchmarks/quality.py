@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.shop_night import evaluated
+from benchmarks.evaluated_nights import evaluated
 
 COLLABORATIVE = (
     "user_cosine", "user_pearson", "item_cosine", "item_tf_idf", "item_bm25", "als", "bpr", "ease",

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.publish import DAY, N, served, write_lists
-from handpick.config import Settings
 from handpick.night import Night
-from handpick.publish.publish import publish
 from handpick.serving.connection import connect
 from handpick.serving.versions import rollback
+from handpick.settings.load import Settings
+from handpick.stages.publish.publish import publish
 
 READERS, EVERY_SECONDS, USERS = 8, 2.0, 2_000
 SECONDS = float(os.environ.get("READING_SECONDS", "300"))
@@ -89,7 +89,7 @@ def _change(nights: list[Night], settings: Settings) -> Counter[str]:
 
 def read(home: Any, number: int, stop: Any, results: Any) -> None:
     """Read lists of users drawn at random, one every few milliseconds, as a web page would; runs as a process."""
-    from handpick.config import load
+    from handpick.settings.load import load
 
     draw = random.Random(number)
     latencies: list[float] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.face import Benchmark, Target
+from benchmarks.benchmark import Benchmark, Target
 
 _ALL = (
     Benchmark(

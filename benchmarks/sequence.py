@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from benchmarks.face import DATA, Unavailable
+from benchmarks.benchmark import DATA, Unavailable
 from benchmarks.next_item import Course, NextItem, Sequences, Settings, states_after
 from models.evaluation.lists import Judged
 from models.evaluation.ndcg import ndcg

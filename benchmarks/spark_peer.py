@@ -44,12 +44,12 @@ def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
 
 def _at(rung: str) -> dict[str, Any]:
     """Seconds of the transform stage on Spark and of the peer in DuckDB at one rung, loading apart."""
-    from benchmarks.rungs import LAST_DAY, settings
-    from handpick import land, transform
+    from benchmarks.demo_shops import LAST_DAY, settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
-    from handpick.spark import session
-    from handpick.validate.rows import validate_source
+    from handpick.runtime.spark import session
+    from handpick.stages import land, transform
+    from handpick.stages.validate.rows import validate_source
 
     with settings(rung, spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)
@@ -137,7 +137,7 @@ def _counts() -> str:
 
 
 def _exponent(database: Any, chosen: Any) -> float:
-    from handpick.transform.interactions import position_exponent
+    from handpick.stages.transform.interactions import position_exponent
 
     counts = database.execute(
         """select position, shown, coalesce(clicked, 0) from

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.face import DATA
+from benchmarks.benchmark import DATA
 
 EXPECTED = Path(__file__).parent / "expectations" / "specs.csv"
 FIGURES = ("display_inches", "battery_mah", "weight_g", "main_camera_mp")
@@ -62,7 +62,7 @@ def measure() -> dict[str, Any]:
 
 def imported() -> dict[str, dict[str, str]]:
     """The raw sheets of all real phones by item id, as `handpick import gsmarena` writes them."""
-    from handpick.imports.gsmarena import import_gsmarena
+    from handpick.demo.public_data.gsmarena import import_gsmarena
 
     with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
         file, _ = import_gsmarena(DATA / "phones" / "gsmarena.csv", Path(folder), "EUR")
@@ -72,10 +72,10 @@ def imported() -> dict[str, dict[str, str]]:
 
 def parsed(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
     """What the night's transform reads from the sheets."""
-    from handpick.config import load
-    from handpick.spark import session
-    from handpick.transform.catalog import with_specs
-    from handpick.transform.specs import normalized_keys
+    from handpick.runtime.spark import session
+    from handpick.settings.load import load
+    from handpick.stages.transform.catalog import with_specs
+    from handpick.stages.transform.specs import normalized_keys
 
     with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
         spark = session(load(home=Path(folder)))

@@ -19,11 +19,11 @@ from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from benchmarks.demo_shops import KEPT
 from benchmarks.gowalla import read
-from benchmarks.rungs import KEPT
-from handpick.score.topn import exact_scores, top_n
 from models.data import FloatArray, IntArray
 from models.interface import Factors
+from models.topn.exact import exact_scores, top_n
 
 N, DIM = 20, 128
 RUNS = int(os.environ.get("RUNS", "3"))

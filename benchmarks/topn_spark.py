@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.topn import gowalla_factors, seconds
-from handpick.config import load
-from handpick.score.engine import top_n_on_spark
-from handpick.score.topn import TopN, top_n
-from handpick.spark import session
+from handpick.runtime.spark import session
+from handpick.settings.load import load
+from handpick.stages.score.engine import top_n_on_spark
 from models.interface import Factors
+from models.topn.exact import TopN, top_n
 
 if TYPE_CHECKING:
     from pyspark.ml.recommendation import ALSModel

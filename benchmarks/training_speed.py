@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.face import Unavailable
+from benchmarks.benchmark import Unavailable
 from benchmarks.next_item import Course, Sequences, Settings
 from benchmarks.sequence import KEPT, K, matrix, quality, read
 from models.evaluation.lists import judge

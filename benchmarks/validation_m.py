@@ -22,12 +22,12 @@ MEMORY = "6g"
 
 def measure() -> dict[str, Any]:
     """Seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
-    from benchmarks.rungs import LAST_DAY, settings
-    from handpick import land
+    from benchmarks.demo_shops import LAST_DAY, settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
-    from handpick.spark import session
-    from handpick.validate.rows import validate_source
+    from handpick.runtime.spark import session
+    from handpick.stages import land
+    from handpick.stages.validate.rows import validate_source
 
     with settings(os.environ.get("RUNG", "M"), spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)

@@ -13,9 +13,9 @@ def example_consumer():
     @task
     def current_version() -> dict[str, Any]:
         """What is current, by SQL as the role of the consumers: version, night, users by source."""
-        from handpick.config import load
         from handpick.serving.connection import connect
         from handpick.serving.schema import statement
+        from handpick.settings.load import load
 
         def read() -> dict[str, Any]:
             settings = load()
@@ -36,8 +36,8 @@ def example_consumer():
 
         import pyarrow.parquet as pq
 
-        from handpick.config import load
         from handpick.night import Night
+        from handpick.settings.load import load
 
         def read() -> dict[str, dict[str, Any]]:
             night = Night(load(), date.fromisoformat(current["logical_date"]))

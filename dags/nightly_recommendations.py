@@ -11,8 +11,8 @@ from warehouse import warehouse
 @task.branch
 def who_scores(logical_date=None) -> str:
     """The gate's decision, as a branch that people can see."""
-    from handpick.gate.decision import read_decision
     from handpick.night import Night
+    from handpick.stages.gate.decision import read_decision
 
     night = Night(SETTINGS, logical_date.date())
     decision = read_decision(night.lake, night.logical_date)
@@ -29,7 +29,7 @@ def nightly_recommendations():
         transform,
         warehouse(before=transform),
         stage("embed"),
-        stage("features"),
+        stage("feature_store"),
         stage("train"),
         stage("evaluate"),
         stage("gate"),

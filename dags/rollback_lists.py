@@ -20,8 +20,8 @@ from stage_task import PUBLISHED, without_traceback
 def rollback_lists():
     @task(outlets=[PUBLISHED])
     def rollback(params=None) -> str:
-        from handpick.config import load
         from handpick.serving.versions import rollback as move_back
+        from handpick.settings.load import load
 
         return without_traceback(lambda: str(move_back(load(), params["version"] or None)))
 

@@ -12,9 +12,9 @@ from airflow.sdk import Asset, task
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from handpick.config import load
 from handpick.errors import HandpickError
-from handpick.log import console
+from handpick.runtime.log import console
+from handpick.settings.load import load
 
 # The first tells of each of its own functions as it is imported, the others of each event that went well.
 for talkative in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
@@ -75,7 +75,8 @@ def stage(name: str, **options: Any) -> Any:
 
     @task(task_id=name, **RETRIES, **options)
     def run(logical_date: Any = None) -> dict[str, Any]:
-        from handpick.night import Night, run_stage
+        from handpick.night import Night
+        from handpick.pipeline.runner import run_stage
 
         night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
         return ledger_lines(without_traceback(lambda: run_stage(name, night)))

@@ -8,9 +8,9 @@ from typing import Any
 from airflow.sdk import TaskGroup, get_parsing_context, task
 from stage_task import RETRIES, ledger_lines, without_traceback
 
-from handpick.config import load
+from handpick.settings.load import load
 
-GROUP, BUILD = "model", "build"
+GROUP, BUILD = "warehouse", "build"
 
 
 @task(task_id=BUILD, **RETRIES)
@@ -18,15 +18,16 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     """Run the stage: one dbt build, then the marts' partitions and the ledger."""
     from warehouse_nodes import FOLDER_KEY
 
-    from handpick.model.nodes import reported_to
-    from handpick.night import Night, run_stage
+    from handpick.night import Night
+    from handpick.pipeline.runner import run_stage
+    from handpick.stages.warehouse.nodes import reported_to
 
     settings = load()
     folder = settings.path(settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
     with reported_to(folder):
-        return ledger_lines(without_traceback(lambda: run_stage("model", night)))
+        return ledger_lines(without_traceback(lambda: run_stage("warehouse", night)))
 
 
 def warehouse(before: Any) -> TaskGroup:

@@ -13,8 +13,8 @@ from cosmos.constants import DbtResourceType, LoadMode
 from stage_task import SETTINGS
 from warehouse_nodes import NodeOperator
 
-from handpick.model.manifest import parsed_manifest
-from handpick.model.project import project_folder
+from handpick.stages.warehouse.manifest import parsed_manifest
+from handpick.stages.warehouse.project import project_folder
 
 LONGEST = timedelta(hours=12)
 

@@ -18,10 +18,10 @@ def weekly_pretraining():
         """Learn from the newest night's marts; each objective's NDCG@20 without and with it goes to XCom."""
         from dataclasses import asdict
 
-        from handpick.lake import Lake
+        from handpick.lake.partitions import Lake
         from handpick.night import Night
-        from handpick.pretrain import pretrain as train
-        from handpick.pretrain.corpus import newest_night
+        from handpick.stages.pretrain import pretrain as train
+        from handpick.stages.pretrain.corpus import newest_night
 
         def learn() -> list[dict[str, Any]]:
             day = newest_night(Lake(SETTINGS.path(SETTINGS.lake.root)))

@@ -1,7 +1,7 @@
 """Handpick: nightly batch recommendations for phone retailers."""
 
-from handpick.quiet import switch_off_usage_statistics
-from handpick.threads import share_the_machine
+from handpick.runtime.openmp import share_the_machine
+from handpick.runtime.telemetry import switch_off_usage_statistics
 
 switch_off_usage_statistics()
 share_the_machine()

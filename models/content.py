@@ -10,7 +10,7 @@ from models.config import ContentConfig
 from models.content_code import learned_code, told_code
 from models.data import Dataset, FloatArray, IntArray, Modality
 from models.interface import Factors
-from models.lengths import unit_rows
+from models.normalize import unit_rows
 
 FEW_QUERIES = 50
 """Below this many queries their mean says more about whose they are than about how people ask."""

@@ -11,7 +11,7 @@ import numpy as np
 from models.collaborative.base import Arrays
 from models.config import CodeKind, RowsPretraining
 from models.data import BoolArray, Dataset, FloatArray
-from models.lengths import unit_rows
+from models.normalize import unit_rows
 
 PHONES_A_NUMBER = 8
 """Phones for each number of the code at least: of fewer phones a longer code would tell chance."""

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from handpick.demo.arrays import Bools, Doubles, Ints
-from handpick.demo.dirt import Row
+from handpick.demo.corruption import Row
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import CURRENCIES, EUROS, HIDDEN, Phones
-from handpick.demo.words import PERSONAS
+from handpick.demo.phrases import PERSONAS
 from handpick.errors import InputError
 
 SPEC_FIGURES = ("battery_mah", "main_camera_mp", "display_inches", "ram_gb")
@@ -62,7 +62,7 @@ def read_rows(file: Path) -> list[Row]:
     Raises:
         InputError: If it cannot be read, has no item ids, or no phone that is in stock; nothing was written.
     """
-    from handpick.land.adapters import read_file
+    from handpick.stages.land.adapters import read_file
 
     table = read_file(file)
     if missing := {"item_id", "title"} - set(table.column_names):
@@ -198,10 +198,10 @@ def _standardized(rows: list[Row]) -> Doubles:
     Logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16; measured from the middle of what is in stock,
     cut at three deviations.
     """
-    from handpick.config import load
-    from handpick.spark import session
-    from handpick.transform.catalog import with_specs
-    from handpick.transform.specs import normalized_keys
+    from handpick.runtime.spark import session
+    from handpick.settings.load import load
+    from handpick.stages.transform.catalog import with_specs
+    from handpick.stages.transform.specs import normalized_keys
 
     sheets = [(place, _sheet(row.get("specs"))) for place, row in enumerate(rows)]
     with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:

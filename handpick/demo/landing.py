@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.config import Settings
 from handpick.demo.arrays import Ints
-from handpick.demo.asking import Query
-from handpick.demo.dirt import BROKEN_PICTURES, Dirt, Row, spoil_events, spoil_rows
+from handpick.demo.corruption import BROKEN_PICTURES, Dirt, Row, spoil_events, spoil_rows
+from handpick.demo.customers import COUNTRIES, LOCALES, People
 from handpick.demo.parameters import Plan
-from handpick.demo.people import COUNTRIES, LOCALES, People
+from handpick.demo.query_simulation import Query
 from handpick.demo.sessions import EVENT_NAMES, Events
-from handpick.lake import write_parquet
+from handpick.lake.partitions import write_parquet
+from handpick.settings.load import Settings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USER_COLUMNS = ("user_id", "signed_up_at", "country", "locale", "owned_item_id", "consent")

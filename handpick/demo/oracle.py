@@ -14,23 +14,23 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.demo import truth
+from handpick.demo import ground_truth
 from handpick.demo.arrays import Floats
-from handpick.demo.choice import blocks, expected_opens
+from handpick.demo.click_model import blocks, expected_opens
+from handpick.demo.ground_truth import World
 from handpick.demo.sessions import pair_keys
-from handpick.demo.truth import World
 from handpick.demo.utility import BLOCKS, measure_scales, people_side, phone_side
 from handpick.errors import InputError
 
 
 @lru_cache(maxsize=2)
 def _world(truth_dir: Path, _written: int) -> World:
-    return truth.load(truth_dir)
+    return ground_truth.load(truth_dir)
 
 
 def read_world(truth_dir: Path) -> World:
     """The truth in a folder, read once as long as it does not change."""
-    file = truth_dir / truth.PLAN_FILE
+    file = truth_dir / ground_truth.PLAN_FILE
     return _world(truth_dir, file.stat().st_mtime_ns if file.is_file() else 0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from handpick.demo.arrays import Doubles, Floats, Ints
 from handpick.demo.parameters import Plan
-from handpick.demo.words import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
+from handpick.demo.phrases import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
 
 LAYOUTS = ("column", "square", "circle", "bar")
 FINISHES = ("plain", "gradient", "stripes")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from handpick.demo.arrays import Bools, Doubles, Floats, Ints
-from handpick.demo.choice import MOST_SEARCHES, SLOTS, choose
+from handpick.demo.click_model import MOST_SEARCHES, SLOTS, choose
+from handpick.demo.customers import People
 from handpick.demo.parameters import Plan
-from handpick.demo.people import People
 
 IMPRESSION, VIEW, CART, PURCHASE, RETURN, RATING = range(6)
 EVENT_NAMES = ("impression", "view", "cart", "purchase", "return", "rating")

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.demo import truth
+from handpick.demo import ground_truth
 from handpick.demo.arrays import Ints
-from handpick.demo.asking import ask, askers
 from handpick.demo.catalogue import Catalogue
-from handpick.demo.choice import blocks, pick
-from handpick.demo.delivery import deliver, item_ids
-from handpick.demo.dirt import Dirt
+from handpick.demo.click_model import blocks, pick
+from handpick.demo.corruption import Dirt
+from handpick.demo.customers import People, draw_archetypes, draw_people
+from handpick.demo.file_delivery import deliver, item_ids
+from handpick.demo.ground_truth import World
+from handpick.demo.inventory import Shelf
 from handpick.demo.landing import (
     ENDINGS,
     Folders,
@@ -24,14 +26,12 @@ from handpick.demo.landing import (
     write_users,
 )
 from handpick.demo.parameters import Plan
-from handpick.demo.people import People, draw_archetypes, draw_people
 from handpick.demo.phones import draw_lines, draw_phones
+from handpick.demo.query_simulation import ask, askers
 from handpick.demo.sessions import PURCHASE, Events, pair_keys, simulate_day, visitors
-from handpick.demo.shelf import Shelf
-from handpick.demo.truth import World
 from handpick.demo.utility import measure_scales, people_side, phone_side
 from handpick.errors import InputError
-from handpick.log import say, track
+from handpick.runtime.log import say, track
 
 OWNS_A_PHONE = 0.7
 OWNABLE = 3000
@@ -54,7 +54,7 @@ def generate(
     world = opened(plan, catalogue)
     for day in track(range(plan.days), "days", plan.days):
         run_day(world, folders, day)
-    truth.save(world, folders.truth)
+    ground_truth.save(world, folders.truth)
     mark.unlink()
     return world
 
@@ -70,11 +70,11 @@ def _unfinished_mark(folders: Folders) -> Path:
 
 def add_day(folders: Folders) -> World:
     """Run an existing demo shop for one more day, as if it had been made with one day more."""
-    world = truth.load(folders.truth)
-    world.catalogue = truth.load_catalogue(folders.truth, world.plan)
+    world = ground_truth.load(folders.truth)
+    world.catalogue = ground_truth.load_catalogue(folders.truth, world.plan)
     run_day(world, folders, world.plan.days)
     world.plan = replace(world.plan, days=world.plan.days + 1)
-    truth.save(world, folders.truth)
+    ground_truth.save(world, folders.truth)
     return world
 
 
@@ -115,7 +115,7 @@ def run_day(world: World, folders: Folders, day: int) -> None:
 
 def _make_room(folders: Folders, overwrite: bool) -> None:
     taken = [folders.landing / source for source in ENDINGS if (folders.landing / source).is_dir()]
-    if (folders.truth / truth.PLAN_FILE).exists():
+    if (folders.truth / ground_truth.PLAN_FILE).exists():
         taken.append(folders.truth)
     if not taken:
         return

@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 
 from handpick.demo.arrays import Doubles, Floats, Ints
+from handpick.demo.customers import People, draw_archetypes, draw_people
 from handpick.demo.parameters import Plan
-from handpick.demo.people import People, draw_archetypes, draw_people
 from handpick.demo.phones import Phones, draw_lines, draw_phones, style_floats
 
 BLOCKS = ("specs", "image", "text", "hidden")

@@ -116,7 +116,7 @@ DECLARED: Mapping[str, Mapping[str, Mapping[str, Inputs]]] = {
             "audio": ("marts/fct_queries.audio_path", "landing/media.="),
         },
     },
-    "features": {
+    "feature_store": {
         "features/users": {"*": ("marts/mart_user_activity.*",)},
         "features/items": {"*": ("marts/mart_item_statistics.*",)},
         "features/training": {

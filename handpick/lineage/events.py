@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from handpick.ledger import StageResult
+from handpick.ledger.flows import StageResult
+from handpick.lineage.dbt_columns import Models
 from handpick.lineage.declared import DECLARED
-from handpick.lineage.manifest import Models
-from handpick.lineage.walk import WHOLE, Column, Graph
+from handpick.lineage.trace import WHOLE, Column, Graph
 from handpick.settings.lineage import LineageSettings
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
-from handpick.land.arrivals import released_folder
 from handpick.night import Night
 from handpick.quarantine.rows import Selection, select
+from handpick.stages.land.pending_files import released_folder
 
 
 def exported(night: Night, chosen: Selection) -> str:

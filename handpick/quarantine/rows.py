@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
-from handpick.lake import Lake
+from handpick.lake.partitions import Lake
 
 
 @dataclass(frozen=True)

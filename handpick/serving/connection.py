@@ -10,7 +10,7 @@ from handpick.serving.embedded import SUPERUSER, database_uri
 if TYPE_CHECKING:
     import psycopg
 
-    from handpick.config import Settings
+    from handpick.settings.load import Settings
 
 
 def connect(

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from handpick.errors import ServingError
 
 if TYPE_CHECKING:
-    from handpick.config import Settings
+    from handpick.settings.load import Settings
 
 SUPERUSER = "postgres"
 START_SECONDS = 60

@@ -11,9 +11,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from handpick.config import Settings
 from handpick.errors import ServingError
 from handpick.serving.relations import RELATIONS, Relation
+from handpick.settings.load import Settings
 
 VERSIONS = """
 create table if not exists {schema}.list_versions (

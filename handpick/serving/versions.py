@@ -13,11 +13,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from handpick.config import Settings
 from handpick.errors import ServingError
-from handpick.serving.reading import reading
+from handpick.serving.read import reading
 from handpick.serving.relations import RELATIONS
 from handpick.serving.schema import statement
+from handpick.settings.load import Settings
 
 LOCK_SECONDS = 600
 DRAIN_SECONDS = 5.0

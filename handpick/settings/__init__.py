@@ -1,4 +1,4 @@
-"""The typed sections of `handpick.toml`, one file each; `handpick.config` reads and combines them."""
+"""The typed sections of `handpick.toml`, one file each; `handpick.settings.load` reads and combines them."""
 
 from pydantic import BaseModel, ConfigDict
 

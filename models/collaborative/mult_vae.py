@@ -29,7 +29,7 @@ class MultVae(Member):
         """The four layers, trained with Adam and the Kullback-Leibler term annealed over the first half."""
         import torch
 
-        import models.settled  # noqa: F401
+        import models.mkl_warm_up  # noqa: F401
 
         history = self.history(data, np.arange(len(data.users)))
         history = history[np.flatnonzero(np.diff(history.indptr))]

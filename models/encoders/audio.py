@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.audio import BANDS, log_mel
 from models.encoders.text import batches_of_like_length, mean_over_tokens

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.image import IMAGENET_MEAN, IMAGENET_STD, Picture
-from models.encoders.looks import WIDTHS, looks
+from models.encoders.image_features import WIDTHS, looks
 from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
 
 SIDE = 64

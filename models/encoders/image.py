@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model, unusable
 from models.encoders.interface import Encoder

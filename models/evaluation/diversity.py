@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray
-from models.lengths import unit_rows
+from models.normalize import unit_rows
 
 
 def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float64]:

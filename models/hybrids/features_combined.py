@@ -9,7 +9,7 @@ from models.collaborative.base import Arrays, Member, positions
 from models.config import AlsConfig, ConcatConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.lengths import unit_rows
+from models.normalize import unit_rows
 
 TRUST_EVENTS = 10.0
 """Events at which a phone's own factors count as much as those predicted from its content."""

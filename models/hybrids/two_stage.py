@@ -14,8 +14,8 @@ from models.config import StackedConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.evaluation.holdout import hold_out
 from models.evaluation.lists import top_of_scores
-from models.hybrids.likeness import likeness
 from models.hybrids.scaling import standardised_scores
+from models.hybrids.similarity_features import likeness
 from models.hybrids.stacked import Stacked
 
 Lists = NDArray[np.int32]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.encoders.cnn import SIDE, ShopImage, pixels_of, small
 from models.encoders.image import Picture
-from models.encoders.looks import looks
+from models.encoders.image_features import looks
 from models.pretraining.config import ImagePretraining
 from models.pretraining.info_nce import info_nce
 from models.pretraining.loop import Progress, seeded, silent, train

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 
 
 def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | None = None) -> Tensor:

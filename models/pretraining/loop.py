@@ -10,10 +10,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 
 Progress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
-"""Passes steps on and shows how far they are, like `handpick.log.track`."""
+"""Passes steps on and shows how far they are, like `handpick.runtime.log.track`."""
 
 WARM_UP = 0.1
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 

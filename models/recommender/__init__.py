@@ -1,6 +1,6 @@
 """The fusion recommender."""
 
-from models.recommender.fitted import FusionRecommender
-from models.recommender.late import LateFusion
+from models.recommender.late_fusion import LateFusion
+from models.recommender.recommender import FusionRecommender
 
 __all__ = ["FusionRecommender", "LateFusion"]

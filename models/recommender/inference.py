@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 
 CHOSEN, SHOWN, OWNED = "chosen", "shown", "owned"
 KINDS = (CHOSEN, SHOWN, OWNED)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.collaborative.base import positions
 from models.data import Dataset, FloatArray, IntArray, Modality, StringArray
 from models.recommender.signature import SPACE_OF, Signature

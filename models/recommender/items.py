@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.fusion.choose import make
-from models.recommender.dropping import ByteDropout
+from models.fusion.factory import make
+from models.recommender.byte_dropout import ByteDropout
 from models.recommender.inputs import Items
 from models.recommender.signature import Signature
 

@@ -13,8 +13,8 @@ from models.recommender.daily import by_day
 from models.recommender.inference import CHOSEN, OWNED, SHOWN, Inference
 from models.recommender.inputs import Asked, Items
 from models.recommender.items import ItemTower, Phones
-from models.recommender.live import LiveEncoders
 from models.recommender.signature import Signature
+from models.recommender.trainable_encoders import LiveEncoders
 from models.recommender.users import BEHAVIOUR, PROFILE, Reading, UserTower, Wishes
 
 NEVER = -1e4

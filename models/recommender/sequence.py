@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-import models.settled  # noqa: F401
-from models.recommender.dropping import ByteDropout
+import models.mkl_warm_up  # noqa: F401
+from models.recommender.byte_dropout import ByteDropout
 from models.recommender.smoothing import Smoothing
-from models.recommender.stories import KINDS
+from models.recommender.user_sequences import KINDS
 
 LEAST_LENGTH = 8
 """Passages up to this length are one group; the next ones are of up to twice, four times ... as many tokens."""

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.fusion.choose import make
+from models.fusion.factory import make
 from models.fusion.interface import masked_softmax
-from models.recommender.dropping import ByteDropout
+from models.recommender.byte_dropout import ByteDropout
 from models.recommender.inference import Evidence
 from models.recommender.inputs import Asked, Profiles, queries_share_space
 from models.recommender.items import Entry, ItemTower
-from models.recommender.moments import WIDTH
 from models.recommender.sequence import GAPS, SequenceEncoder, gap_bucket, of_like_length
 from models.recommender.signature import SPACE_OF, Signature
+from models.recommender.temporal_features import WIDTH
 
 BEHAVIOUR, PROFILE = "behaviour", "profile"
 COUNTS = 12

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 
 FILE = "checkpoint.safetensors"
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
-import models.settled  # noqa: F401
+import models.mkl_warm_up  # noqa: F401
 from models.config import TrainingConfig
 from models.training.errors import TrainingError
 

@@ -11,8 +11,8 @@ from models.config import TrainingConfig
 from models.recommender.inputs import Asked, Items
 from models.recommender.items import Phones
 from models.recommender.network import FusionNetwork
-from models.training.lessons import Batch
 from models.training.losses import chosen_loss, opened_loss
+from models.training.training_set import Batch
 
 
 class Losses(NamedTuple):

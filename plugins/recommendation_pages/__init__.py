@@ -11,8 +11,8 @@ from fastapi import Depends, FastAPI, Query
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from handpick.config import load
 from handpick.errors import HandpickError
+from handpick.settings.load import load
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -81,7 +81,7 @@ def report(day: date) -> RedirectResponse:
 def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
     """One page of a night's report."""
     from handpick.night import Night
-    from handpick.report import stage_pages
+    from handpick.stages.report import stage_pages
 
     night = Night(load(), day)
     file = night.lake.partition("report", day) / name
@@ -99,7 +99,7 @@ def report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HT
 def stage_page(day: date, built: str, path: str) -> Response:
     """A file of the pages that a stage built: Great Expectations' Data Docs, dbt's documentation."""
     from handpick.night import Night
-    from handpick.report import stage_pages
+    from handpick.stages.report import stage_pages
 
     first = stage_pages(Night(load(), day).results()).get(built)
     if first is not None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from handpick.demo import truth
+from handpick.demo import ground_truth
+from handpick.demo.ground_truth import World
 from handpick.demo.landing import Folders
 from handpick.demo.oracle import oracle_scores
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import draw_lines, draw_phones
 from handpick.demo.sessions import pair_keys
-from handpick.demo.truth import World
 from handpick.demo.utility import BLOCKS
 from handpick.errors import InputError
 
@@ -27,7 +27,7 @@ K = 10
 @pytest.fixture(scope="module")
 def world(shop_with_media: Folders) -> World:
     """The shop as it knows itself."""
-    return truth.load(shop_with_media.truth)
+    return ground_truth.load(shop_with_media.truth)
 
 
 def rank_quality(gains: NDArray[np.float32], ranked_by: NDArray[np.float32]) -> float:
@@ -129,7 +129,7 @@ def test_an_easier_shop_has_a_higher_ceiling(tmp_path: Path) -> None:
     for difficulty in ("easy", "default", "hard"):
         of = Plan.ending("XS", 7, 3, LAST, difficulty, has_media=False)
         folders = made(tmp_path / difficulty, of)
-        people = truth.load(folders.truth)
+        people = ground_truth.load(folders.truth)
         scores = np.sort(oracle_scores(folders.truth, people.people.ids(), people.item_ids, LAST), axis=1)
         ceilings.append(float((scores[:, -K:].sum(axis=1) / scores.sum(axis=1)).mean()))
     assert ceilings[0] > ceilings[1] > ceilings[2]

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from pytest import TempPathFactory
 
-from handpick.config import Settings, load
-from handpick.house.processes import log_file
+from handpick.local_airflow.processes import log_file
 from handpick.night import Night
+from handpick.settings.load import Settings, load
 
 SETTINGS = """
 [airflow]
@@ -63,7 +63,7 @@ class House:
 
     def handpick(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command of the product."""
-        command = [sys.executable, "-m", "handpick.cli", *arguments]
+        command = [sys.executable, "-m", "handpick.cli.main", *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False, timeout=900, **options
         )

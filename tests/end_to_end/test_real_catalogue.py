@@ -16,15 +16,25 @@ import pytest
 from pytest import TempPathFactory
 from typer.testing import CliRunner
 
-from handpick.cli import app
-from handpick.config import load
-from handpick.demo.truth import CATALOGUE_FILE
+from handpick.cli.main import app
+from handpick.demo.ground_truth import CATALOGUE_FILE
 from handpick.errors import NightStopped
-from handpick.night import Night, run_stage
+from handpick.night import Night
+from handpick.pipeline.runner import run_stage
+from handpick.settings.load import load
 from models.encoders.names import MINILM
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "phones" / "gsmarena.csv"
-BEFORE_THE_GATE = ("land", "validate", "transform", "model", "embed", "features", "train", "evaluate")
+BEFORE_THE_GATE = (
+    "land",
+    "validate",
+    "transform",
+    "warehouse",
+    "embed",
+    "feature_store",
+    "train",
+    "evaluate",
+)
 NIGHT = date(2021, 10, 15)
 OLD_PHONES, NEW_PHONES = 120, 180
 SMALL = f"""
@@ -61,7 +71,7 @@ def some_real_phones(target: Path) -> int:
 
 
 def _launch(status: str) -> date:
-    from handpick.imports.free_text import first_date
+    from handpick.demo.public_data.spec_patterns import first_date
 
     return first_date(status) or date.min
 

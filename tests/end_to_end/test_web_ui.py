@@ -86,7 +86,7 @@ def test_the_pages_are_closed_to_those_who_have_not_signed_in(house: House) -> N
 
 def _tasks(house: House, run: str) -> list[dict[str, str]]:
     """The run's tasks by Airflow's API."""
-    from handpick.house.client import signed_in
+    from handpick.local_airflow.client import signed_in
 
     with signed_in(house.settings) as client:
         return [

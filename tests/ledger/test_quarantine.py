@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from handpick import land
-from handpick.config import Settings
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError, LedgerImbalance
-from handpick.ledger import Flow, StageResult
+from handpick.ledger.flows import Flow, StageResult
+from handpick.ledger.reconcile import imbalances, ledger_table, write_ledger
 from handpick.night import Night
 from handpick.quarantine import Selection, counts, release, select
-from handpick.quarantine.balance import flows, imbalances, keep
 from handpick.quarantine.release import exported
+from handpick.settings.load import Settings
+from handpick.stages import land
 
 DAY, NEXT = date(2026, 1, 10), date(2026, 1, 11)
 
@@ -101,15 +101,15 @@ def test_the_ledger_is_kept_as_a_table_and_notices_what_the_lake_does_not_hold(j
     file.parent.mkdir(parents=True)
     file.write_text(told.to_json())
     judged.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
-    assert imbalances(judged) == ["validate wrote 1 rows to valid/events, but 0 lie there"]
-    keep(judged)
+    assert imbalances(judged.results(), judged.lake, judged.logical_date) == ["validate wrote 1 rows to valid/events, but 0 lie there"]
+    write_ledger(judged.results(), judged.lake, judged.logical_date)
     kept = judged.lake.read("ledger_flows", DAY)
-    assert kept == flows(judged)
+    assert kept == ledger_table(judged.results())
     assert kept.column("reason").to_pylist() == ["unknown event_type", "unparsable line"]
 
 
 def test_rows_that_are_nowhere_stop_the_night_at_the_stage_that_lost_them(judged: Night) -> None:
-    from handpick.quarantine.balance import settle
+    from handpick.ledger.reconcile import settle
 
     def told(stage: str, rows_in: int, rows_out: int, dropped: dict[str, int]) -> None:
         file = judged.result_file(stage)
@@ -127,8 +127,8 @@ def test_rows_that_are_nowhere_stop_the_night_at_the_stage_that_lost_them(judged
 
 
 def test_each_rules_rate_is_followed_over_the_nights(night: Callable[[date], Night]) -> None:
-    from handpick.quarantine.balance import SCHEMA
-    from handpick.validate.trends import rule_rates
+    from handpick.ledger.reconcile import SCHEMA
+    from handpick.stages.validate.trends import rule_rates
 
     def line(day: date, reason: str | None, rows: int) -> dict[str, Any]:
         flow = {

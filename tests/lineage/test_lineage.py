@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from handpick.commands.lineage import lineage
-from handpick.ledger import StageResult
+from handpick.cli.lineage import lineage
+from handpick.ledger.flows import StageResult
+from handpick.lineage.column_cache import Trace, Traces
+from handpick.lineage.dbt_columns import Models
 from handpick.lineage.declared import DECLARED
 from handpick.lineage.events import emit
-from handpick.lineage.manifest import Models
-from handpick.lineage.traces import Trace, Traces
-from handpick.lineage.walk import Column, Graph, UnknownColumn
+from handpick.lineage.trace import Column, Graph, UnknownColumn
 from handpick.serving.relations import RELATIONS
 from handpick.settings.lineage import LineageSettings
 
@@ -143,7 +143,7 @@ def test_a_column_that_nobody_makes_is_refused() -> None:
 
 
 def test_declared_clean_tables_have_the_columns_that_transform_writes() -> None:
-    from handpick.transform import catalog, interactions, prices, queries, users
+    from handpick.stages.transform import catalog, interactions, prices, queries, users
 
     schemas = {
         "clean/items": catalog.SCHEMA,
@@ -170,13 +170,13 @@ def test_declared_inputs_are_columns_of_the_contracts() -> None:
 
 
 def test_declared_training_columns_are_those_that_are_written() -> None:
-    from handpick.features.shape import TRAINING_SCHEMA
+    from handpick.dataset.feature_columns import TRAINING_SCHEMA
 
-    assert set(DECLARED["features"]["features/training"]) - {"*"} <= set(TRAINING_SCHEMA.names)
+    assert set(DECLARED["feature_store"]["features/training"]) - {"*"} <= set(TRAINING_SCHEMA.names)
 
 
 def test_a_finished_stage_leaves_an_event_with_its_columns(tmp_path: Path, models: Models) -> None:
-    result = StageResult("features", date(2026, 3, 1), "here", (), "0" * 64)
+    result = StageResult("feature_store", date(2026, 3, 1), "here", (), "0" * 64)
     settings = LineageSettings(file=Path("events.jsonl"))
     for hour in (1, 2):
         emit(result, settings, tmp_path, datetime(2026, 3, 2, hour, tzinfo=UTC))

@@ -13,9 +13,9 @@ from models.config import ContentConfig, RowsPretraining
 from models.content import Content
 from models.content_code import LEAST_DIM, PHONES_A_NUMBER, learned_code, told_code
 from models.data import Dataset, Modality
-from models.lengths import unit_rows
+from models.normalize import unit_rows
 from models.pretraining.autoencoder import codes, layers, pretrain_autoencoder, whitening
-from models.pretraining.worth import beside, profiled
+from models.pretraining.objective_ablation import beside, profiled
 from tests.models.collaborative.shop import shop
 
 NAMES = ["specs", "text"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handpick.config import Settings, load
 from handpick.serving.embedded import stop_embedded
+from handpick.settings.load import Settings, load
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ import sqlalchemy
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from handpick.config import Settings, load
 from handpick.errors import ServingError
 from handpick.serving import embedded
 from handpick.serving.connection import connect
+from handpick.settings.load import Settings, load
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +61,7 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     deep.mkdir(parents=True)
     settings = load(home=deep)
     script = (
-        "from pathlib import Path; from handpick.config import load; from handpick.serving.embedded import embedded;"
+        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.embedded import embedded;"
         f"embedded(load(home=Path({str(deep)!r})))"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
@@ -99,7 +99,7 @@ def test_a_folder_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
     folder = settings.path(settings.serving.embedded_path)
     script = (
-        "from pathlib import Path; from handpick.config import load; from handpick.serving.embedded import embedded;"
+        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.embedded import embedded;"
         f"embedded(load(home=Path({str(tmp_path)!r})))"
     )
     starting = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
@@ -122,7 +122,7 @@ def test_a_process_stops_the_server_that_another_one_started(tmp_path: Path) -> 
     settings = load(home=tmp_path)
     embedded.embedded(settings)
     script = (
-        "from pathlib import Path; from handpick.config import load;"
+        "from pathlib import Path; from handpick.settings.load import load;"
         "from handpick.serving.embedded import stop_embedded;"
         f"assert stop_embedded(load(home=Path({str(tmp_path)!r})))"
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.fusion.attention import Attention
-from models.fusion.choose import CLASSES, make
+from models.fusion.factory import CLASSES, make
 from models.fusion.interface import masked_softmax
 
 ROWS, MODALITIES, DIM = 12, 4, 8

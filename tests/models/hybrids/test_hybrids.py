@@ -14,8 +14,8 @@ from models.data import Dataset
 from models.evaluation.lists import judge, top_of_scores
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
+from models.hybrids.blend_weights import Answers, learn_weights
 from models.hybrids.cascade import Cascade, cascaded
-from models.hybrids.learning import Answers, learn_weights
 from models.hybrids.scaling import scores_of, standardised
 from models.hybrids.segments import segment_names, segments
 from models.hybrids.stacked import Stacked, candidate_features

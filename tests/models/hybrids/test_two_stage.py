@@ -13,8 +13,8 @@ from models.data import Dataset
 from models.evaluation.holdout import hold_out
 from models.evaluation.lists import judge, top_of_scores
 from models.evaluation.ndcg import ndcg
-from models.hybrids.likeness import likeness
 from models.hybrids.scaling import standardised_scores
+from models.hybrids.similarity_features import likeness
 from models.hybrids.two_stage import TwoStage
 from tests.models.collaborative.shop import shop
 

@@ -14,8 +14,8 @@ from models.pretraining.config import RowsPretraining
 from models.pretraining.info_nce import info_nce
 from models.pretraining.masked_language import IGNORED, hide
 from models.pretraining.next_sentence import pairs_of, with_strangers
+from models.pretraining.objective_ablation import compared, profiled, searched
 from models.pretraining.variational import beta_at, divergence
-from models.pretraining.worth import compared, profiled, searched
 
 
 def test_info_nce_of_two_pairs_by_hand() -> None:

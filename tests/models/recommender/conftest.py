@@ -8,7 +8,7 @@ from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset
 from models.evaluation.split import Exam, exam
 from models.recommender import FusionRecommender
-from models.training.plan import Plan
+from models.training.options import Plan
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 CONFIG = FusionConfig(dim=32)

@@ -19,16 +19,16 @@ from models.pretraining.config import TextPretraining
 from models.pretraining.loop import seeded
 from models.pretraining.shop_bert import pretrain_bert
 from models.recommender import FusionRecommender
-from models.recommender.choose import load
+from models.recommender.factory import load
 from models.recommender.inputs import asked_of, items_of
-from models.recommender.live import live_encoders
 from models.recommender.network import FusionNetwork
 from models.recommender.signature import Mismatch, signature_of
+from models.recommender.trainable_encoders import live_encoders
 from models.training.errors import TrainingError
-from models.training.lessons import Lessons
+from models.training.joint_encoding import Together
 from models.training.objective import losses
-from models.training.plan import Plan, Progress
-from models.training.together import Together
+from models.training.options import Plan, Progress
+from models.training.training_set import Lessons
 from tests.models.recommender.toy import NEW, SEEN, Kept, config, picture, sound, toy
 
 TRAINING = TrainingConfig(

@@ -12,7 +12,7 @@ import torch
 from models.config import FusionConfig, RowsPretraining, TrainingConfig
 from models.data import Dataset, Interactions
 from models.recommender import FusionRecommender
-from models.recommender.choose import load
+from models.recommender.factory import load
 from models.recommender.identity import SPREAD, first_identities
 from models.recommender.signature import signature_of
 from tests.models.collaborative.shop import shop

@@ -13,9 +13,9 @@ from torch import Tensor
 from models.config import FusionConfig
 from models.data import Dataset, Interactions
 from models.evaluation.split import Exam
-from models.recommender import FusionRecommender, fitted
+from models.recommender import FusionRecommender, recommender
 from models.recommender.inference import CHOSEN, KINDS, OWNED, SHOWN, Evidence, Inference, Trace
-from models.recommender.stories import IMPRESSION, tell
+from models.recommender.user_sequences import IMPRESSION, tell
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 DIM, ITEMS = 8, 30
@@ -180,7 +180,7 @@ def test_expectations_over_every_second_phone_give_nearly_the_same_lists(
     model: FusionRecommender, validation: Exam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = model.score(validation.past, validation.users)
-    monkeypatch.setattr(fitted, "EXPECTED", len(validation.past.catalogue) // 2)
+    monkeypatch.setattr(recommender, "EXPECTED", len(validation.past.catalogue) // 2)
     half = model.score(validation.past, validation.users)
     assert not np.array_equal(half, whole)
     agreement = [np.corrcoef(a, b)[0, 1] for a, b in zip(half, whole, strict=True)]

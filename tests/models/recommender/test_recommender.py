@@ -15,10 +15,10 @@ from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors, Recommender
 from models.recommender import FusionRecommender, LateFusion
-from models.recommender.choose import load, make
+from models.recommender.factory import load, make
 from models.recommender.signature import Mismatch
-from models.recommender.warm import matched
-from models.training.plan import Plan
+from models.recommender.warm_start import matched
+from models.training.options import Plan
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 ONE_EPOCH = TRAINING.model_copy(update={"epochs": 1})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.recommender.dropping import ByteDropout
+from models.recommender.byte_dropout import ByteDropout
 from models.recommender.sequence import SequenceEncoder
 from models.recommender.smoothing import SPEEDS, Smoothing
 

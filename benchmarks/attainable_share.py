@@ -1,0 +1,335 @@
+"""How much of the oracle anybody could reach who has to find out what people like from what they did.
+
+The oracle knows everybody's tastes. This learner knows everything else: what phones are really like, how tastes are
+distributed, how slates are made, how people choose and how they ask. It sees what the models see, events and questions
+before the test window, and draws each user's tastes from what that leaves possible (Metropolis steps within blocks, all
+users side by side). Its lists rank by the expected number of opens over those draws, which nobody who sees no more can
+beat but by luck. Slates that left out a phone's repetition, and the day within five, are approximated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from benchmarks.fusion_model import SHOPS, Ground, K, ground, ndcg_of, oracle_lists
+from handpick.demo.arrays import Floats
+from handpick.demo.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
+from handpick.demo.customers import BUDGET_SPREAD, MEAN_BUDGET, WEALTH, draw_archetypes
+from handpick.demo.ground_truth import World
+from handpick.demo.oracle import read_world
+from handpick.demo.phones import FINISHES, LAYOUTS
+from handpick.demo.phrases import BUDGETS, PERSONAS, SPECS, WISHES
+from handpick.demo.query_simulation import BUDGET_LEVELS, HUE_NOISE, HUES, PERSONA_SHARPNESS, SPEC_SHARPNESS
+from handpick.demo.sessions import CART_CHANCE, CART_RESERVE
+from handpick.demo.shop import OWNED_SINCE
+from handpick.demo.utility import PRICE_WEIGHT, measure_scales, phone_side
+from models.evaluation.lists import top_of_scores
+
+SWEEPS, STARTS, EVERY, SHELF_DAYS = 120, 60, 2, 5
+BLOCKS = ("specs", "style", "persona", "hidden")
+TRAITS = ("budget", "thrift", "fashion")
+MOVES = (0.3, 0.6, 1.0)
+SLICES = ("all", "query_only", "cold_item")
+WRONG = 0.02
+"""Chance of a look in a photo that the person does not like best."""
+Person = dict[str, Any]
+
+
+def measure() -> dict[str, Any]:
+    """The ideal learner's share of the oracle's NDCG@20 by slice, on each shop."""
+    found = {}
+    for shop in SHOPS:
+        here = ground(shop)
+        lists = top_of_scores(Learner(here).scores(), K, here.test.exclude, here.test.candidates)
+        best = oracle_lists(here, here.truth)
+        for part in SLICES:
+            share = ndcg_of(here, lists, part) / ndcg_of(here, best, part)
+            found[f"{shop}{part}_share_of_oracle"] = share
+    return found
+
+
+class Learner:
+    """Draws of every test user's tastes, given what they did and asked."""
+
+    def __init__(self, here: Ground) -> None:
+        self.here, self.past = here, here.test.past
+        night = here.night
+        self.world: World = read_world(night.settings.path(night.settings.lake.truth))
+        self.plan = self.world.plan
+        ids = self.past.users.user_ids[here.test.users].tolist()
+        self.people = len(ids)
+        self.row = {user: number for number, user in enumerate(ids)}
+        self.item = {item: number for number, item in enumerate(self.world.item_ids)}
+        self.number = np.array([int(user[1:]) - 1 for user in ids])
+        self.random = torch.Generator().manual_seed(1)
+        self.sides = [self._side(day) for day in range(self.plan.days)]
+        middles = [
+            min(day + SHELF_DAYS // 2, self.plan.days - 1) for day in range(0, self.plan.days, SHELF_DAYS)
+        ]
+        self.shelves = [torch.from_numpy(self.sides[day][0][self.sides[day][1]]) for day in middles]
+        self._kinds_of_people()
+        self._events(str(night.lake.root / "clean"))
+        self._owned()
+        self._questions(str(night.lake.root / "clean"))
+
+    def scores(self) -> Floats:
+        """`(users, items)` expected opens over the test window's first and last day, averaged over the draws."""
+        person = self._drawn()
+        known = self.likelihood(person)
+        for _ in range(STARTS):
+            other = self._drawn()
+            value = self.likelihood(other)
+            person, known = _mixed(person, other, value > known), torch.maximum(value, known)
+        total = np.zeros((self.people, len(self.past.catalogue)), np.float32)
+        for sweep in range(SWEEPS):
+            for change in self._changes(sweep):
+                other = {**person, **change(person)}
+                value = self.likelihood(other)
+                taken = torch.rand(self.people, generator=self.random).log() < value - known
+                person, known = _mixed(person, other, taken), torch.where(taken, value, known)
+            if sweep >= SWEEPS // 3 and sweep % EVERY == 0:
+                total += self._opens(person)
+        return total
+
+    def likelihood(self, person: Person) -> Tensor:
+        """`(users,)` logarithm of the chance of all that each did and asked."""
+        side, constant, budget = self._person_side(person)
+        total = torch.zeros(self.people)
+        all_scores = [side @ shelf.T for shelf in self.shelves]
+        chosen_of = torch.stack([scores.logsumexp(1) for scores in all_scores])
+        shown_of = torch.stack([(TILT * scores).logsumexp(1) for scores in all_scores])
+        user, item, bucket = self.shown
+        utility = (side[user] * item).sum(1)
+        total.index_add_(0, user, TILT * utility - shown_of[bucket, user])
+        opened = torch.sigmoid(utility + constant[user] - RESERVE)
+        looked = torch.where(self.opened, (opened + 1e-9).log(), torch.log1p(-self.attention * opened))
+        total.index_add_(0, user, looked)
+        user, item, bucket = self.found
+        total.index_add_(0, user, (side[user] * item).sum(1) - chosen_of[bucket, user])
+        user, item, bucket = self.viewed
+        cart = CART_CHANCE * torch.sigmoid((side[user] * item).sum(1) + constant[user] - CART_RESERVE)
+        total.index_add_(0, user, torch.where(self.carted, (cart + 1e-9).log(), torch.log1p(-cart)))
+        owners = side[self.owners] @ self.old.T
+        own = owners.gather(1, self.own[:, None])[:, 0] - owners.logsumexp(1)
+        total.index_add_(0, self.owners, own)
+        return self._asked(person, budget, total)
+
+    def _asked(self, person: Person, budget: Tensor, total: Tensor) -> Tensor:
+        """Adds what questions say."""
+        noise = self.plan.dials.query_noise
+        persona, specs, style = (self._taste(person, block) for block in ("persona", "specs", "style"))
+        words = (1 - noise) * (PERSONA_SHARPNESS * persona).softmax(1) + noise / len(PERSONAS)
+        wish = (SPEC_SHARPNESS * specs.abs()).softmax(1)
+        up = (specs > 0).float()
+        signed = torch.stack([wish * up, wish * (1 - up)], 2).flatten(1)
+        signed = (1 - noise) * signed + noise / signed.shape[1]
+        level = torch.searchsorted(torch.tensor(BUDGET_LEVELS), budget)
+        money = (1 - noise) * one_hot(level, len(BUDGETS)) + noise / len(BUDGETS)
+        for (user, told), chance in zip(self.wishes, (words, signed, money), strict=True):
+            total.index_add_(0, user, (chance[user, told] + 1e-4).log())
+        user, hue, is_round, layout, finish = self.photos
+        away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / HUES
+        away = torch.atan2(away.sin(), away.cos())
+        near = _normal((away + np.pi / HUES) / HUE_NOISE) - _normal((away - np.pi / HUES) / HUE_NOISE)
+        seen = ((1 - noise) * near + noise / HUES + 1e-6).log()
+        for right in (
+            (style[user, 2] > 0) == (is_round > 0),
+            style[user, 3 : 3 + len(LAYOUTS)].argmax(1) == layout,
+            style[user, 3 + len(LAYOUTS) :].argmax(1) == finish,
+        ):
+            seen = seen + torch.where(right, 0.0, float(np.log(WRONG)))
+        return total.index_add_(0, user, seen)
+
+    def _kinds_of_people(self) -> None:
+        kinds = draw_archetypes(self.plan)
+        self.tables = {block: torch.from_numpy(getattr(kinds, block)).float() for block in BLOCKS}
+        self.spread = {block: table.std(0, correction=0) + 1e-9 for block, table in self.tables.items()}
+        self.scales = measure_scales(self.plan)
+        country = self.world.people.country[self.number]
+        self.mean_budget = torch.from_numpy(MEAN_BUDGET + np.array(WEALTH)[country]).float()
+
+    def _taste(self, person: Person, block: str) -> Tensor:
+        shared = self.plan.dials.shared_taste
+        kind, own = person[block]
+        return shared**0.5 * self.tables[block][kind] + (1 - shared) ** 0.5 * self.spread[block] * own
+
+    def _person_side(self, person: Person) -> tuple[Tensor, Tensor, Tensor]:
+        """As `utility.people_side`, and the budgets."""
+        sharp = self.scales.sharpness
+        thrift = PRICE_WEIGHT * (0.5 + _normal(person["thrift"])) * sharp
+        budget = self.mean_budget + BUDGET_SPREAD * person["budget"]
+        scales = (self.scales.specs, self.scales.image, self.scales.text, self.scales.hidden)
+        blocks = [
+            self._taste(person, block) * scale * sharp for block, scale in zip(BLOCKS, scales, strict=True)
+        ]
+        shared = torch.stack(
+            [
+                -thrift,
+                2 * thrift * budget,
+                torch.full_like(thrift, sharp),
+                self.scales.fashion * _normal(person["fashion"]) * sharp,
+            ],
+            1,
+        )
+        return torch.cat([*blocks, shared], 1), -thrift * budget**2, budget
+
+    def _drawn(self) -> Person:
+        """People as the shop draws them."""
+        person: Person = {block: self._kind(block) for block in BLOCKS}
+        return person | {trait: self._noise(self.people) for trait in TRAITS}
+
+    def _kind(self, block: str) -> tuple[Tensor, Tensor]:
+        kinds, width = self.tables[block].shape
+        which = torch.randint(kinds, (self.people,), generator=self.random)
+        return which, self._noise(self.people, width)
+
+    def _noise(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.random)
+
+    def _changes(self, sweep: int) -> list[Callable[[Person], Person]]:
+        """Proposals that leave the prior as it is: another kind of taste, another and its own part, its own part."""
+        size = MOVES[sweep % len(MOVES)]
+        keep = (1 - size**2) ** 0.5
+        changes: list[Callable[[Person], Person]] = []
+        for block in BLOCKS:
+            changes += [
+                lambda now, block=block: {block: (self._kind(block)[0], now[block][1])},
+                lambda _, block=block: {block: self._kind(block)},
+                lambda now, block=block: {
+                    block: (now[block][0], keep * now[block][1] + size * self._noise(*now[block][1].shape))
+                },
+            ]
+        return changes + [
+            lambda now, trait=trait: {trait: keep * now[trait] + size * self._noise(self.people)}
+            for trait in TRAITS
+        ]
+
+    def _side(self, day: int) -> tuple[Floats, Any]:
+        euros, stock = self.world.shelf.as_of(day, len(self.world.phones))
+        return phone_side(self.plan, self.world.phones, np.log(euros), day), stock
+
+    def _opens(self, person: Person) -> Floats:
+        side, constant, _ = (part.numpy() for part in self._person_side(person))
+        first = (datetime.fromtimestamp(self.past.as_of, UTC).date() - self.plan.first_date).days
+        last = first + self.here.night.settings.evaluate.test_days - 1
+        unknown = len(self.world.item_ids)  # a row that was made bad on purpose has a phone of its own
+        columns = [self.item.get(item, unknown) for item in self.past.catalogue.item_ids.tolist()]
+        total = np.zeros((self.people, unknown + 1), np.float32)
+        for day in (first, last):
+            phones, stock = self.sides[day]
+            total[:, np.flatnonzero(stock)] += expected_opens(side, constant, phones[stock])
+        return total[:, columns]
+
+    def _events(self, clean: str) -> None:
+        """Impressions and whether each was opened, what was found by search, and what of all was put into the cart."""
+        events = duckdb.sql(
+            f"""select user_id, item_id, event_type, position, shown_position, session_id, epoch(occurred_at) as at
+            from '{clean}/interactions/*/*.parquet' where not is_bot and epoch(occurred_at) < {self.past.as_of}
+            order by occurred_at, event_id"""
+        ).df()
+        events = events[events.user_id.isin(self.row) & events.item_id.isin(self.item)]
+        visit = ["user_id", "session_id", "item_id"]
+        shown, viewed = events[events.event_type == "impression"], events[events.event_type == "view"]
+        self.shown, self.found = self._parts(shown), self._parts(viewed[viewed.shown_position.isna()])
+        self.opened = _among(shown[visit], viewed[viewed.shown_position.notna()][visit])
+        self.attention = torch.from_numpy(
+            (POSITION_DECAY ** (shown.position.fillna(1).to_numpy() - 1)).astype(np.float32)
+        )
+        once = viewed.drop_duplicates(visit)
+        self.viewed, self.carted = (
+            self._parts(once),
+            _among(once[visit], events[events.event_type == "cart"][visit]),
+        )
+
+    def _parts(self, events: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+        """User, phone's vector on the day, and shelf of each event."""
+        day = ((events["at"].to_numpy() - self.plan.micros_of(0) / 1e6) // 86_400).astype(int)
+        items = events.item_id.map(self.item).to_numpy()
+        vectors = np.stack([self.sides[one][0][item] for one, item in zip(day, items, strict=True)])
+        users = torch.from_numpy(events.user_id.map(self.row).to_numpy())
+        return users, torch.from_numpy(vectors), torch.from_numpy(day // SHELF_DAYS)
+
+    def _owned(self) -> None:
+        old = np.flatnonzero(self.world.phones.launch_day < OWNED_SINCE)
+        self.old = torch.from_numpy(
+            phone_side(self.plan, self.world.phones, self.world.phones.log_price, OWNED_SINCE)[old]
+        )
+        place = {self.world.item_ids[item]: number for number, item in enumerate(old)}
+        owned = self.past.users.owned_item[self.here.test.users]
+        ids = self.past.catalogue.item_ids
+        pairs = [
+            (user, place[str(ids[item])])
+            for user, item in enumerate(owned)
+            if item >= 0 and str(ids[item]) in place
+        ]
+        self.owners, self.own = _columns(pairs, 2)
+
+    def _questions(self, clean: str) -> None:
+        """What was asked for, read off words and the demo's names of files."""
+        asked = duckdb.sql(
+            f"""select user_id, coalesce(text, '') as text, coalesce(image_path, '') as image,
+            coalesce(audio_path, '') as audio from '{clean}/queries/*/*.parquet'
+            where epoch(occurred_at) < {self.past.as_of}"""
+        ).df()
+        names = {name: (0, number) for number, name in enumerate(PERSONAS)}
+        names |= {
+            spec + sign: (1, 2 * number + (sign == "-")) for number, spec in enumerate(SPECS) for sign in "+-"
+        }
+        names |= {name: (2, number) for number, name in enumerate(BUDGETS)}
+        ways = [(way, names[wish]) for wish, told in WISHES.items() for some in told.values() for way in some]
+        ways.sort(key=lambda way: -len(way[0]))
+        wishes: list[list[tuple[int, int]]] = [[], [], []]
+        photos = []
+        for question in asked[asked.user_id.isin(self.row)].itertuples():
+            user, text = self.row[question.user_id], question.text
+            for way, (kind, number) in ways:
+                if way in text:
+                    wishes[kind].append((user, number))
+                    text = text.replace(way, "")
+            for part in Path(question.audio).name.rsplit("-", 3)[0].split("_"):
+                name = part.replace("-high", "+").replace("-low", "-")
+                if name in names:
+                    wishes[names[name][0]].append((user, names[name][1]))
+            if Path(question.image).name.startswith("photo"):
+                _, hue, shape, layout, finish, _ = Path(question.image).stem.split("-")
+                photos.append(
+                    (user, int(hue), shape == "round", LAYOUTS.index(layout), FINISHES.index(finish))
+                )
+        self.wishes = [_columns(some, 2) for some in wishes]
+        self.photos = _columns(photos, 5)
+
+
+def _columns(rows: list[Any], width: int) -> list[Tensor]:
+    return list(torch.from_numpy(np.array(rows, np.int64).reshape(len(rows), width).T.copy()))
+
+
+def _among(rows: pd.DataFrame, others: pd.DataFrame) -> Tensor:
+    """Whether each row is one of the others."""
+    found = pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
+    return torch.from_numpy(np.asarray(found))
+
+
+def _normal(values: Tensor) -> Tensor:
+    """The standard normal distribution function."""
+    return 0.5 * (1 + torch.erf(values / 2**0.5))
+
+
+def _mixed(one: Any, other: Any, taken: Tensor) -> Any:
+    """Of each user the other's where it was taken."""
+    if isinstance(one, dict):
+        return {
+            key: part if other[key] is part else _mixed(part, other[key], taken) for key, part in one.items()
+        }
+    if isinstance(one, tuple):
+        return tuple(_mixed(a, b, taken) for a, b in zip(one, other, strict=True))
+    return torch.where(taken if one.dim() == 1 else taken[:, None], other, one)

@@ -1,0 +1,40 @@
+"""Demo shops whose night has run up to the evaluation, made once and kept in the system's temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import date
+
+from benchmarks.demo_shops import KEPT
+from handpick.night import Night
+
+NIGHT = date(2026, 3, 1)
+STAGES = ("land", "validate", "transform", "warehouse", "embed", "feature_store", "train", "evaluate")
+
+
+def evaluated(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
+    """The night of a shop made with a seed, with pictures and voices; stages that have run are not run again."""
+    from handpick.settings.load import load
+
+    folder = KEPT / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
+    environment = {**os.environ, "HANDPICK_CONFIG": str(folder / "handpick.toml")}
+    if not (folder / "whole").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _handpick(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
+        for stage in STAGES:
+            _handpick(environment, stage, "--date", NIGHT.isoformat())
+        (folder / "whole").touch()
+    return Night(load(home=folder), NIGHT)
+
+
+def _handpick(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "handpick.cli.main", *arguments],
+        env=environment, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"handpick {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")

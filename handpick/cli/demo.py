@@ -1,0 +1,72 @@
+"""`handpick demo`: make a simulated phone shop, or run it for one more day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("demo", rich_help_panel="Input")(demo)
+
+
+def demo(
+    rung: Annotated[str, typer.Option(help="Size: XS, S, M or L.")] = "S",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    days: Annotated[int, typer.Option(help="Days of history.")] = 60,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for landing/ and truth/; by default the configured ones.")
+    ] = None,
+    catalog: Annotated[
+        Path | None,
+        typer.Option(
+            "--catalog", exists=True, dir_okay=False, help="Sell these real phones: a file of `catalog` rows."
+        ),
+    ] = None,
+    end_date: Annotated[
+        datetime | None,
+        typer.Option(
+            "--end-date",
+            formats=["%Y-%m-%d"],
+            help="The last day; by default 2026-03-01, or the newest day of --catalog.",
+        ),
+    ] = None,
+    difficulty: Annotated[
+        str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")
+    ] = "default",
+    media: Annotated[
+        bool, typer.Option("--media/--no-media", help="Draw pictures and speak queries.")
+    ] = True,
+    add_day: Annotated[
+        bool, typer.Option("--add-day", help="Run the existing shop for one more day.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the demo shop that is there.")
+    ] = False,
+) -> None:
+    """Make a simulated phone shop: landing files, media, and the hidden truth; or run it for one more day."""
+    from handpick.demo import shop
+    from handpick.demo.catalogue import planned
+    from handpick.demo.landing import Folders
+    from handpick.demo.parameters import DEFAULT_END, Plan
+    from handpick.settings.load import load
+
+    folders = Folders.configured(load()) if out is None else Folders.under(out)
+    if add_day:
+        shop.add_day(folders)
+        return
+    end = end_date.date() if end_date else None
+
+    def plan_of(last: date, digest: str | None = None) -> Plan:
+        return Plan.ending(rung, seed, days, last, difficulty, media, digest)
+
+    if catalog is None:
+        plan, phones = plan_of(end or DEFAULT_END), None
+    else:
+        plan, phones = planned(catalog, folders.landing, plan_of, end)
+    world = shop.generate(plan, folders, overwrite, phones)
+    typer.echo(shop.summary(world, folders))

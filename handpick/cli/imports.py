@@ -1,0 +1,69 @@
+"""`handpick import`: public data as landing files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from handpick.ledger.flows import Flow
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file as it was found.")]
+Landing = Annotated[
+    Path | None, typer.Option("--landing", "--out", help="Landing folder; by default the configured one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    importing = typer.Typer(no_args_is_help=True, help="Turn public data into landing files.")
+    importing.command("gsmarena")(gsmarena)
+    importing.command("amazon-reviews")(amazon_reviews)
+    app.add_typer(importing, name="import", rich_help_panel="Input")
+
+
+def gsmarena(
+    file: File,
+    landing: Landing = None,
+    date: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date", formats=["%Y-%m-%d"], help="Day of the scrape; by default its newest timestamp's."
+        ),
+    ] = None,
+) -> None:
+    """A scraped gsmarena.com CSV becomes `catalog`: launch dates and prices from free text, sheets kept raw."""
+    from handpick.demo.public_data.gsmarena import import_gsmarena
+    from handpick.settings.load import load
+
+    settings = load()
+    target = landing or settings.path(settings.lake.landing)
+    path, flow = import_gsmarena(file, target, settings.shop.currency, date.date() if date else None)
+    _tell([path], [flow])
+
+
+def amazon_reviews(
+    file: File,
+    landing: Landing = None,
+    consent: Annotated[
+        bool, typer.Option("--consent/--no-consent", help="Whether lists may be made for the reviewers.")
+    ] = True,
+) -> None:
+    """A JSON dump of reviews, broken or not, becomes `events` and `users`; what is broken goes to quarantine."""
+    from handpick.demo.public_data.amazon_reviews import import_amazon_reviews
+    from handpick.settings.load import load
+
+    settings = load()
+    target = landing or settings.path(settings.lake.landing)
+    _tell(*import_amazon_reviews(file, target, consent))
+
+
+def _tell(paths: Iterable[Path], flows: Iterable[Flow]) -> None:
+    """A line per file: rows in, rows out, and why the others are not there."""
+    for path, flow in zip(paths, flows, strict=True):
+        reasons = "".join(f", {count:,} dropped: {reason}" for reason, count in flow.dropped.items())
+        typer.echo(f"{flow.source}: {flow.rows_in:,} rows in, {flow.rows_out:,} out{reasons}; {path}")

@@ -1,0 +1,212 @@
+"""`handpick init`, `check`, `contracts` and `quarantine`: the owner's inputs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from handpick.cli.options import LogicalDate
+from handpick.errors import InputError
+
+Source = Annotated[str, typer.Option(help="catalog, users, events or queries.")]
+Rule = Annotated[str, typer.Option(help="Only rows that break this rule, as the ledger names it.")]
+File = Annotated[str, typer.Option(help="Only rows from this file.")]
+Line = Annotated[int | None, typer.Option(help="Only the row of this line.")]
+
+quarantine = typer.Typer(
+    help="Look at rows that broke their contract, mend and release them.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    panel = "Inputs"
+    app.command("init", rich_help_panel=panel)(init)
+    app.command("check", rich_help_panel=panel)(check)
+    app.command("contracts", rich_help_panel=panel)(contracts)
+    app.add_typer(quarantine, name="quarantine", rich_help_panel=panel)
+
+
+def init(
+    place: Annotated[
+        str, typer.Argument(help="A folder of files, a file, or a SQLAlchemy URL of a database.")
+    ],
+    out: Annotated[Path, typer.Option(help="The settings file to write.")] = Path("handpick.toml"),
+    is_forced: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+) -> None:
+    """Look at your files or database, propose how they map onto the four sources, and write handpick.toml."""
+    from handpick.stages.land.proposed_settings import settings_text
+    from handpick.stages.land.source_discovery import discover
+
+    found, rest = discover(place)
+    if not found:
+        columns = "; ".join(f"{each.where}: {', '.join(each.columns)}" for each in rest)
+        raise InputError(
+            f"nothing in {place} looks like phones, customers, events or queries, and no {out} was written. Columns there: "
+            f"{columns}. See docs/inputs.md for writing the mapping by hand."
+        )
+    text = settings_text(found, place, rest)
+    console = Console()
+    for proposal in found:
+        console.print(_proposal_table(proposal))
+    if out.exists() and not is_forced:
+        console.print(
+            f"{out} is there already and was left alone (--force overwrites it). It would be:\n",
+            style="yellow",
+        )
+        console.print(text, markup=False, highlight=False)
+        return
+    out.write_text(text, encoding="utf-8")
+    console.print(f"Wrote {out}. Read it through, then: handpick check --date YYYY-MM-DD", highlight=False)
+
+
+def _proposal_table(proposal: object) -> Table:
+    from handpick.stages.land.source_discovery import Proposal
+
+    assert isinstance(proposal, Proposal)
+    table = Table(
+        title=f"{proposal.source}: {proposal.where} ({proposal.rows:,} rows looked at)", title_justify="left"
+    )
+    for name in ("column", "from", "confidence", "samples"):
+        table.add_column(name, overflow="fold")
+    for match in proposal.matches:
+        told = proposal.completion.told(match.column)
+        table.add_row(
+            match.column,
+            match.theirs or told or ("(missing)" if match.is_required else "-"),
+            f"{match.confidence:.0%}" if match.theirs else "",
+            ", ".join(match.samples),
+            style="red" if match.is_required and not match.theirs and not told else "",
+        )
+    return table
+
+
+def check(date: LogicalDate) -> None:
+    """Read and judge what has arrived for a night without running it, and explain what is wrong."""
+    from handpick.night import Night
+    from handpick.settings.load import load
+    from handpick.stages.validate.check import check_inputs
+
+    findings = check_inputs(Night(load(), date.date()))
+    console = Console(highlight=False)
+    for finding in findings:
+        mark = {"fine": "ok  ", "warning": "warn", "stop": "STOP"}[finding.level]
+        style = {"fine": "green", "warning": "yellow", "stop": "red"}[finding.level]
+        console.print(f"{mark} {finding.text}", style=style, markup=False, soft_wrap=True)
+    if any(finding.level == "stop" for finding in findings):
+        raise typer.Exit(1)
+
+
+def contracts(
+    is_written: Annotated[bool, typer.Option("--write", help="Write docs/contracts.md.")] = False,
+    dbt: Annotated[Path | None, typer.Option(help="Write the dbt sources file here.")] = None,
+) -> None:
+    """Show the contracts, or write what is derived from them."""
+    from handpick.contracts import CONTRACTS
+    from handpick.contracts.dbt_sources import dbt_sources
+    from handpick.contracts.page import contracts_page
+
+    if dbt is not None:
+        dbt.write_text(dbt_sources(CONTRACTS), encoding="utf-8")
+        typer.echo(f"Wrote {dbt}")
+    if is_written:
+        page = Path("docs/contracts.md")
+        page.write_text(contracts_page(CONTRACTS), encoding="utf-8")
+        typer.echo(f"Wrote {page}")
+    elif dbt is None:
+        typer.echo(contracts_page(CONTRACTS))
+
+
+@quarantine.command("list")
+def list_reasons(date: LogicalDate, source: Source = "") -> None:
+    """How many rows lie in quarantine, by source and rule."""
+    from handpick.night import Night
+    from handpick.quarantine import counts
+    from handpick.settings.load import load
+
+    found = counts(Night(load(), date.date()).lake, date.date(), source)
+    if not found:
+        typer.echo("Nothing lies in quarantine.")
+        return
+    table = Table()
+    table.add_column("source")
+    table.add_column("rule", overflow="fold")
+    table.add_column("rows", justify="right")
+    for name, reason, count in found:
+        table.add_row(name, reason, f"{count:,}")
+    Console().print(table)
+    typer.echo(
+        "A row counts under each rule that it breaks. See rows: handpick quarantine show --source ... --rule ..."
+    )
+
+
+@quarantine.command("show")
+def show(
+    date: LogicalDate,
+    source: Annotated[str, typer.Option(help="catalog, users, events or queries.")],
+    rule: Rule = "",
+    file: File = "",
+    line: Line = None,
+    limit: Annotated[int, typer.Option(help="Rows to show.")] = 20,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all chosen rows here as JSON lines, to be mended.")
+    ] = None,
+) -> None:
+    """The rows, with where they came from and every rule that they break."""
+    from handpick.night import Night
+    from handpick.quarantine import Selection, select
+    from handpick.quarantine.release import exported
+    from handpick.settings.load import load
+
+    night, chosen = Night(load(), date.date()), Selection(source, rule, file, line)
+    if out is not None:
+        out.write_text(exported(night, chosen), encoding="utf-8")
+        typer.echo(
+            f"Wrote {out}. Mend it, then: handpick quarantine release --date {date.date()} --source {source} --mended {out}"
+        )
+        return
+    rows = select(night.lake, date.date(), chosen)
+    console = Console(highlight=False)
+    for row in rows.slice(0, limit).to_pylist():
+        console.print(
+            f"{row['_source_file']}:{row['_source_line']}  {'; '.join(row['_rules'])}",
+            style="yellow",
+            markup=False,
+        )
+        values = {
+            name: value for name, value in row.items() if value is not None and not name.startswith("_")
+        }
+        values.pop("contract_version")
+        console.print(f"  {row['_raw'] if row['_raw'] is not None else values}", markup=False, soft_wrap=True)
+    console.print(f"{min(limit, rows.num_rows):,} of {rows.num_rows:,} rows")
+
+
+@quarantine.command("release")
+def release_rows(
+    date: LogicalDate,
+    source: Annotated[str, typer.Option(help="catalog, users, events or queries.")],
+    rule: Rule = "",
+    file: File = "",
+    line: Line = None,
+    mended: Annotated[
+        Path | None, typer.Option(help="JSON lines that `show --out` wrote and you have mended.")
+    ] = None,
+    into: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The night that takes them; by default the next."),
+    ] = None,
+) -> None:
+    """Put rows into a later night, as they are or mended; there they are validated again."""
+    from handpick.night import Night
+    from handpick.quarantine import Selection, release
+    from handpick.settings.load import load
+
+    target = into.date() if into else date.date() + timedelta(days=1)
+    night = Night(load(), date.date())
+    place, count = release(night, Selection(source, rule, file, line), target, mended)
+    typer.echo("No row was chosen." if place is None else f"Released {count:,} rows into {target}: {place}")

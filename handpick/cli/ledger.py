@@ -1,0 +1,57 @@
+"""`handpick ledger`: where a night's rows went."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from handpick.cli.options import LogicalDate
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("ledger", rich_help_panel="Whole nights")(ledger)
+
+
+def ledger(date: LogicalDate) -> None:
+    """Rows in, out and dropped by reason, of every stage and source of a night; exit status 1 if they do not balance."""
+    from handpick.errors import MissingPartition
+    from handpick.ledger.reconcile import imbalances, write_ledger
+    from handpick.night import Night
+    from handpick.settings.load import load
+
+    night = Night(load(), date.date())
+    results = night.results()
+    if not results:
+        raise MissingPartition(
+            f"no stage has run for {date.date()}: looked in {night.result_file('land').parent}."
+        )
+    table = Table(title=f"Ledger of {date.date()}", title_justify="left")
+    for name in ("stage", "source", "rows in", "rows out", "dropped", "reasons"):
+        table.add_column(
+            name, justify="right" if "rows" in name or name == "dropped" else "left", overflow="fold"
+        )
+    for result in results:
+        for number, flow in enumerate(result.flows):
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
+            table.add_row(
+                "" if number else result.stage,
+                flow.source,
+                f"{flow.rows_in:,}",
+                f"{flow.rows_out:,}",
+                f"{flow.rows_dropped:,}",
+                reasons,
+                end_section=number == len(result.flows) - 1,
+            )
+    console = Console()
+    console.print(table)
+    write_ledger(results, night.lake, night.logical_date)
+    problems = imbalances(results, night.lake, night.logical_date)
+    for problem in problems:
+        console.print(problem, style="red", markup=False)
+    if problems:
+        raise typer.Exit(1)
+    console.print(
+        "Every row is accounted for: rows in = rows out + rows dropped, and what lies in the lake agrees."
+    )

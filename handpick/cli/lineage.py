@@ -1,0 +1,32 @@
+"""`handpick` commands: lineage."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("lineage", rich_help_panel="Look")(lineage)
+
+
+def lineage(
+    column: Annotated[str, typer.Argument(help="table.column, such as serving.recommendations.score")],
+) -> None:
+    """Print what a column is made of, back to the landing files."""
+    from handpick.lineage.dbt_columns import Models
+    from handpick.lineage.trace import Column, Graph, check_served
+    from handpick.settings.load import load
+
+    start = Column.parse(column)
+    check_served(start.table, start.name)
+    settings = load()
+    manifest = settings.path(settings.lineage.manifest)
+    for step in Graph(Models(manifest)).walk(start):
+        made = f"  [{step.stage}]" if step.stage else ""
+        typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
+    if not manifest.is_file():
+        typer.echo(
+            f"dbt has left no manifest in {manifest}: the walk stops at the marts. Run `handpick model`.",
+            err=True,
+        )

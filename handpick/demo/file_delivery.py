@@ -1,0 +1,86 @@
+"""What comes into the shop in a day: launches, new prices and stock, as catalog rows and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from handpick.demo.arrays import Ints
+from handpick.demo.catalogue import LONG_AGO, row_on
+from handpick.demo.corruption import Dirt
+from handpick.demo.ground_truth import World
+from handpick.demo.inventory import stock_up
+from handpick.demo.landing import Folders, instant, write_catalog, write_picture
+from handpick.demo.phones import Phones, draw_lines, draw_phones
+from handpick.demo.pictures import draw, look_of
+from handpick.demo.spec_sheets import description_of, shelf_price, specs_of, title_of
+
+
+def deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
+    """Launch phones, change prices and stock, and write the catalog rows that are new or changed."""
+    plan = world.plan
+    world.phones = world.phones.joined(_launched(world, day))
+    world.item_ids = item_ids(world)
+    gone = world.catalogue.gone(slice(len(world.shelf.euros), len(world.phones))) if world.catalogue else None
+    rows = stock_up(world.shelf, plan, world.phones, day, gone)
+    in_stock = world.shelf.in_stock(day)
+    table = [_catalog_row(world, row, bool(in_stock[row]), day) for row in rows.tolist()]
+    if plan.has_media and world.catalogue is None:
+        for row in rows[world.phones.launch_day[rows] >= (day if day else LONG_AGO)].tolist():
+            _draw_phone(world, folders, row, dirt)
+    write_catalog(plan, folders, table, day, dirt)
+    return rows
+
+
+def item_ids(world: World) -> list[str]:
+    """Ids of all phones launched so far, in the order of launch."""
+    if world.catalogue is None:
+        return world.phones.ids()
+    return world.catalogue.ids[: len(world.phones)]
+
+
+def _launched(world: World, day: int) -> Phones:
+    """The phones that go on sale on a day."""
+    if world.catalogue is not None:
+        return world.catalogue.launched(len(world.phones), day)
+    lines, random = draw_lines(world.plan), world.plan.stream("launches", day)
+    count = 1 + int(random.poisson(world.plan.size.launches_per_day - 1))
+    sold = np.bincount(world.phones.line, minlength=len(lines.brand))
+    return draw_phones(lines, count, random, sold, day)
+
+
+def _catalog_row(world: World, row: int, in_stock: bool, day: int) -> dict[str, Any]:
+    """A phone's row as of a day."""
+    plan, catalogue = world.plan, world.catalogue
+    moment = plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000
+    own = _made_up(world, row) if catalogue is None else row_on(catalogue, row, float(world.shelf.euros[row]))
+    return {**own, "in_stock": in_stock, "updated_at": instant(moment)}
+
+
+def _made_up(world: World, row: int) -> dict[str, Any]:
+    """What the shop writes about a phone of its own."""
+    plan, phones = world.plan, world.phones
+    random, lines = plan.stream("sheet", row), draw_lines(plan)
+    brand, title = title_of(lines, phones, row, random)
+    price, currency = shelf_price(phones, row, float(world.shelf.euros[row]))
+    return {
+        "item_id": world.item_ids[row],
+        "title": title,
+        "brand": brand,
+        "description": description_of(phones.persona[row], random),
+        "specs": specs_of(plan, phones, row, random),
+        "price": price,
+        "currency": currency,
+        "release_date": plan.date_of(int(phones.launch_day[row])).isoformat(),
+        "image_path": f"images/{world.item_ids[row]}.jpg" if plan.has_media else None,
+    }
+
+
+def _draw_phone(world: World, folders: Folders, row: int, dirt: Dirt) -> None:
+    plan, phones = world.plan, world.phones
+    look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
+    random = plan.stream("picture", row)
+    fate = float(random.random())
+    name = f"images/{world.item_ids[row]}.jpg"
+    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, dirt)

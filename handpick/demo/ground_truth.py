@@ -1,0 +1,151 @@
+"""Keeps and reads back the hidden truth: everything the shop knows of itself at the end of its last day."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from handpick.demo.arrays import Ints
+from handpick.demo.catalogue import Catalogue, open_catalogue
+from handpick.demo.customers import People
+from handpick.demo.inventory import Shelf
+from handpick.demo.parameters import Plan
+from handpick.demo.phones import Phones
+from handpick.demo.sessions import Events
+from handpick.errors import InputError
+from handpick.lake.partitions import write_parquet
+
+T = TypeVar("T", Phones, People, Events, Shelf)
+PLAN_FILE = "plan.json"
+CATALOGUE_FILE = "catalogue.jsonl"
+LOG_COLUMNS = ("log_item", "log_day", "log_euros", "log_stock")
+
+
+@dataclass
+class World:
+    """A demo shop at the end of a day.
+
+    Args:
+        item_ids: `(phones,)` ids as the landing files say them.
+        pending: Returns and ratings still to come.
+        owned: Sorted `pair_keys` of who has which phone.
+        dirt: Bad rows by date, source and kind.
+        catalogue: The owner's phones, those still to be launched too; None for made-up phones, and until it is read back.
+    """
+
+    plan: Plan
+    item_ids: list[str]
+    phones: Phones
+    people: People
+    shelf: Shelf
+    pending: Events
+    owned: Ints
+    dirt: dict[str, dict[str, dict[str, int]]]
+    catalogue: Catalogue | None = None
+
+
+def save(world: World, folder: Path) -> None:
+    """Write the truth beside the old one, then take its place."""
+    staging = folder.with_name(f".tmp-{folder.name}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    shelf = world.shelf
+    now = {"euros": pa.array(shelf.euros), "back_day": pa.array(shelf.back_day)}
+    items = {"item_id": pa.array(world.item_ids), **_columns(world.phones), **now}
+    write_parquet(pa.table(items), staging / "items.parquet")
+    users = {"user_id": pa.array(world.people.ids()), **_columns(world.people)}
+    write_parquet(pa.table(users), staging / "users.parquet")
+    changes = {name.removeprefix("log_"): pa.array(getattr(shelf, name)) for name in LOG_COLUMNS}
+    write_parquet(pa.table(changes), staging / "changes.parquet")
+    write_parquet(pa.table(_columns(world.pending)), staging / "pending.parquet")
+    write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
+    _write_json(staging / "dirt.json", world.dirt)
+    if world.catalogue is not None:
+        rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in world.catalogue.rows)
+        (staging / CATALOGUE_FILE).write_text("".join(rows), encoding="utf-8")
+    _write_json(staging / PLAN_FILE, world.plan.to_json())
+    old = folder.with_name(f".old-{folder.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    staging.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of the demo shop whose truth lies in a folder.
+
+    Raises:
+        InputError: If there is no demo shop in this folder.
+    """
+    file = folder / PLAN_FILE
+    if not file.is_file():
+        raise InputError(f"no demo shop: {file} is missing. `handpick demo` makes one; nothing was written.")
+    return Plan.from_json(json.loads(file.read_text()))
+
+
+def load(folder: Path) -> World:
+    """Read the truth back.
+
+    Raises:
+        InputError: If there is no demo shop in this folder.
+    """
+    plan = read_plan(folder)
+    items, users = pq.read_table(folder / "items.parquet"), pq.read_table(folder / "users.parquet")
+    changes = pq.read_table(folder / "changes.parquet")
+    log = {f"log_{name}": _array(changes[name]) for name in changes.column_names}
+    return World(
+        plan=plan,
+        item_ids=items["item_id"].to_pylist(),
+        phones=_read(Phones, items),
+        people=_read(People, users),
+        shelf=Shelf(euros=_array(items["euros"]), back_day=_array(items["back_day"]), **log),
+        pending=_read(Events, pq.read_table(folder / "pending.parquet")),
+        owned=_array(pq.read_table(folder / "owned.parquet")["key"]),
+        dirt=json.loads((folder / "dirt.json").read_text()),
+    )
+
+
+def load_catalogue(folder: Path, plan: Plan) -> Catalogue | None:
+    """The owner's phones of a demo shop that sells real ones; takes a Spark session, so only running it on needs it."""
+    file = folder / CATALOGUE_FILE
+    if not file.is_file():
+        return None
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return open_catalogue(plan, [json.loads(line) for line in lines])
+
+
+def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:
+    """A record's arrays as Arrow columns; two-dimensional ones as fixed-size lists."""
+    columns: dict[str, pa.Array] = {}
+    for column in fields(record):
+        values = getattr(record, column.name)
+        if values.ndim == 2:
+            columns[column.name] = pa.FixedSizeListArray.from_arrays(
+                pa.array(values.ravel()), values.shape[1]
+            )
+        else:
+            columns[column.name] = pa.array(values)
+    return columns
+
+
+def _read(kind: type[T], table: pa.Table) -> T:
+    return kind(**{column.name: _array(table[column.name]) for column in fields(kind)})
+
+
+def _array(column: pa.ChunkedArray) -> Any:
+    if pa.types.is_fixed_size_list(column.type):
+        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat).reshape(-1, column.type.list_size)
+    return np.asarray(column.to_numpy())
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

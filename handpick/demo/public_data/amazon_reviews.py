@@ -1,0 +1,100 @@
+"""A dump of product reviews (one JSON object a line, also within a broken array) as the sources `events` and `users`."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from handpick.errors import InputError
+from handpick.ledger.flows import Flow
+
+NEEDED = ("reviewerID", "asin", "overall", "unixReviewTime")
+KEPT_ASIDE = ("summary", "reviewText", "helpful")
+"""Columns that the contract does not know; landing keeps them with the row."""
+
+
+def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tuple[list[Path], list[Flow]]:
+    """Write landing files of `events` (a rating per review) and `users` (a row per reviewer).
+
+    What could not be read is written on as it came, so that the night sets it aside with its text and its reason.
+
+    Args:
+        file: The dump, with the columns of `NEEDED`.
+        landing: The landing folder.
+        consent: Whether lists may be made for these reviewers; the dump does not say.
+
+    Raises:
+        InputError: If the columns are not those of reviews, or no review has a time; nothing was written.
+    """
+    from handpick.demo.landing import write_lines
+    from handpick.stages.land.json_lines import read_json
+
+    table = read_json(file)
+    missing = [name for name in NEEDED if name not in table.column_names]
+    if missing:
+        raise InputError(
+            f"{file} has no {', '.join(missing)}; it has {', '.join(table.column_names)}. Nothing was written."
+        )
+    rows = table.to_pylist()
+    events = [row["_raw"] if row.get("_raw") is not None else _event(row) for row in rows]
+    told = [event for event in events if isinstance(event, dict)]
+    moments = [event["occurred_at"] for event in told if _is_time(event["occurred_at"])]
+    if not moments:
+        raise InputError(f"{file}: no review tells its time (unixReviewTime); nothing was written.")
+    users = _users(told, consent)
+    paths = []
+    for source, lines in (("events", events), ("users", users)):
+        path = landing / source / f"{source}-{max(moments)[:10]}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_lines(path, lines)
+        paths.append(path)
+    nameless = sum(not (event["user_id"] and _is_time(event["occurred_at"])) for event in told)
+    dropped = {
+        "reviewer is there already": len(told) - nameless - len(users),
+        "no reviewer or time": nameless,
+    }
+    return paths, [
+        Flow("events", len(rows), len(events)),
+        Flow("users", len(told), len(users), dropped),
+    ]
+
+
+def _event(row: dict[str, Any]) -> dict[str, Any]:
+    """A rating; its id is made from who, what, when and the words, so that it is the same in every dump."""
+    who = "\x1f".join(str(row.get(name)) for name in (*NEEDED, "summary", "reviewText"))
+    return {
+        "event_id": f"review-{hashlib.sha256(who.encode()).hexdigest()[:20]}",
+        "user_id": row["reviewerID"],
+        "item_id": row["asin"],
+        "event_type": "rating",
+        "value": row["overall"],
+        "occurred_at": _moment(row["unixReviewTime"]),
+        **{name: row[name] for name in KEPT_ASIDE if row.get(name)},
+    }
+
+
+def _moment(seconds: str | None) -> str | None:
+    """ISO 8601 for seconds since 1970; what is no such number stays as it came."""
+    try:
+        return datetime.fromtimestamp(int(seconds or ""), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return seconds
+
+
+def _is_time(text: str | None) -> bool:
+    return text is not None and text[:4].isdigit() and text.endswith("Z")
+
+
+def _users(events: list[dict[str, Any]], consent: bool) -> list[dict[str, Any]]:
+    """A row per reviewer, signed up with the first review."""
+    first: dict[str, str] = {}
+    for event in events:
+        user, moment = event["user_id"], event["occurred_at"]
+        if user and _is_time(moment):
+            first[user] = min(first.get(user, moment), moment)
+    return [
+        {"user_id": user, "signed_up_at": moment, "country": None, "locale": None, "consent": consent}
+        for user, moment in sorted(first.items())
+    ]

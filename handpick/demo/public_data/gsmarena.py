@@ -1,0 +1,128 @@
+"""A scraped gsmarena.com catalogue as the `catalog` source: one row a phone, its sheet kept raw as a map."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from handpick.demo.public_data.spec_patterns import first_date, prices
+from handpick.errors import InputError
+from handpick.ledger.flows import Flow
+
+PAGE = re.compile(r"(?P<maker>[^/]+?)_[^/]*-(?P<number>\d+)\.php$")
+TWO_WORD_BRANDS = ("Sony Ericsson",)
+NOT_SPECS = {"name", "timestamp"}
+"""Columns that the row tells in full elsewhere; all others stay in the map as they came."""
+
+
+def import_gsmarena(
+    file: Path, landing: Path, currency: str, taken_on: date | None = None
+) -> tuple[Path, Flow]:
+    """Write a landing file of `catalog` from a CSV with the columns `name`, `url` and a column per line of the sheet.
+
+    Args:
+        file: The scraped CSV.
+        landing: The landing folder.
+        currency: The price in this currency is taken where a sheet states several.
+        taken_on: The day of the scrape; by default that of the newest `timestamp`.
+
+    Returns:
+        The file written, and the rows' flow: every row that is not in it is counted under a reason.
+
+    Raises:
+        InputError: If the file has no phone names, or does not tell when it was made; nothing was written.
+    """
+    from handpick.demo.landing import write_lines
+    from handpick.stages.land.adapters import read_file
+
+    scraped = read_file(file, "csv")
+    if "name" not in scraped.column_names:
+        raise InputError(
+            f"{file} has no column name; it has {', '.join(scraped.column_names[:12])}. Nothing was written."
+        )
+    rows = [{key: value for key, value in row.items() if value} for row in scraped.to_pylist()]
+    day = taken_on or _newest(rows)
+    if day is None:
+        raise InputError(
+            f"{file} does not tell when it was made (no timestamp); nothing was written. Say --date YYYY-MM-DD."
+        )
+    kept, dropped = catalog_rows(rows, currency, day)
+    path = landing / "catalog" / f"catalog-{day}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_lines(path, kept)
+    return path, Flow("catalog", len(rows), len(kept), dropped)
+
+
+def catalog_rows(
+    rows: Iterable[Mapping[str, str]], currency: str, day: date
+) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Rows of `catalog` in the file's order, and how many were left out for which reason."""
+    kept: dict[str, dict[str, Any]] = {}
+    dropped: Counter[str] = Counter()
+    for row in rows:
+        if "_raw" in row:
+            dropped["line is not CSV"] += 1
+        elif not row.get("name", "").strip():
+            dropped["phone without a name"] += 1
+        else:
+            phone = _catalog_row(row, currency, day)
+            if phone["item_id"] in kept:
+                dropped["same page again"] += 1
+            kept.setdefault(phone["item_id"], phone)
+    return list(kept.values()), dropped
+
+
+def _catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict[str, Any]:
+    title = " ".join(row["name"].split())
+    page = PAGE.search(row.get("url", ""))
+    stated = prices(row.get("price", ""))
+    unit = currency if currency in stated else next(iter(stated), None)
+    released = release_date(row.get("announced", ""), row.get("status", ""))
+    sheet = {key: value for key, value in row.items() if key not in NOT_SPECS and not key.startswith("_")}
+    return {
+        "item_id": f"gsmarena-{page['number']}"
+        if page
+        else re.sub(r"[^\w+]+", "-", title.lower()).strip("-"),
+        "title": title,
+        "brand": brand_of(title, page["maker"] if page else ""),
+        "description": None,
+        "specs": json.dumps(sheet, ensure_ascii=False),
+        "price": stated[unit] if unit else None,
+        "currency": unit,
+        "release_date": released.isoformat() if released else None,
+        "in_stock": row.get("status", "").startswith("Available"),
+        "image_path": None,
+        "updated_at": row.get("timestamp") or f"{day.isoformat()}T00:00:00Z",
+    }
+
+
+def brand_of(title: str, maker: str) -> str:
+    """The brand as the title spells it: the words that make up the page's maker, else the first word."""
+    for brand in TWO_WORD_BRANDS:
+        if title.lower().startswith(brand.lower() + " "):
+            return title[: len(brand)]
+    words = title.split()
+    wanted = re.sub(r"\W", "", maker.lower())
+    for count in range(1, len(words)):
+        if re.sub(r"\W", "", "".join(words[:count]).lower()) == wanted:
+            return " ".join(words[:count])
+    return words[0]
+
+
+def release_date(announced: str, status: str) -> date | None:
+    """First day of sale as far as it is told: the status, then what was announced; None if it never came to be sold."""
+    if status.startswith("Cancelled"):
+        return None
+    told = status.partition("elease")[2], announced.partition("elease")[2], announced
+    days = [day for day in map(first_date, told) if day is not None]
+    return days[0] if days else None
+
+
+def _newest(rows: Iterable[Mapping[str, str]]) -> date | None:
+    stamps = [row["timestamp"] for row in rows if re.match(r"\d{4}-\d{2}-\d{2}", row.get("timestamp", ""))]
+    return date.fromisoformat(max(stamps)[:10]) if stamps else None

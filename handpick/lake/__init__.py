@@ -1,0 +1,1 @@
+"""The lake: immutable Parquet partitions by table and logical date, and the media files beside them."""

@@ -1,0 +1,121 @@
+"""Holds the ledger against the lake: what the stages said they wrote is what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from handpick.errors import LedgerImbalance
+from handpick.lake.partitions import Lake
+from handpick.ledger.flows import Flow, StageResult
+from handpick.pipeline.registry import nightly_names, stage_named
+
+TABLE = "ledger_flows"
+SCHEMA = pa.schema(
+    [
+        ("logical_date", pa.date32()),
+        ("stage", pa.string()),
+        ("source", pa.string()),
+        ("rows_in", pa.int64()),
+        ("rows_out", pa.int64()),
+        ("rows_dropped", pa.int64()),
+        ("reason", pa.string()),
+        ("reason_rows", pa.int64()),
+    ]
+)
+
+
+Line = tuple[str, str]
+"""A ledger line's stage and source."""
+
+
+def ledger_table(results: Iterable[StageResult]) -> pa.Table:
+    """Return a row per stage, source and reason; a flow that dropped nothing has one row without a reason."""
+    rows = []
+    for result in results:
+        for flow in result.flows:
+            line = {
+                "logical_date": result.logical_date,
+                "stage": result.stage,
+                "source": flow.source,
+                "rows_in": flow.rows_in,
+                "rows_out": flow.rows_out,
+                "rows_dropped": flow.rows_dropped,
+            }
+            reasons = [{"reason": reason, "reason_rows": count} for reason, count in flow.dropped.items()]
+            rows += [{**line, **reason} for reason in reasons or [{"reason_rows": 0}]]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def write_ledger(results: Iterable[StageResult], lake: Lake, logical_date: date) -> None:
+    """Write a night's ledger as the lake table `ledger_flows`."""
+    lake.write(TABLE, logical_date, ledger_table(results))
+
+
+def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage: str) -> None:
+    """Write the ledger as it stands after a stage, and hold it against the lake.
+
+    Args:
+        results: What the stages of this logical date reported so far.
+        stage: The nightly stage that has just run.
+
+    Raises:
+        LedgerImbalance: If rows are missing or too many anywhere up to this stage; the night stops.
+    """
+    write_ledger(results, lake, logical_date)
+    found = imbalances(results, lake, logical_date, stage)
+    if found:
+        raise LedgerImbalance(
+            f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. The lists published "
+            f"before stay current. Run the night again from the stage named; `handpick ledger --date {logical_date}` "
+            "shows every line."
+        )
+
+
+def imbalances(
+    results: Iterable[StageResult], lake: Lake, logical_date: date, through: str | None = None
+) -> list[str]:
+    """Return what does not add up from the first stage through one of them (all by default), a line each.
+
+    A single line balances by construction, so this compares lines with the lake and with one another.
+    """
+    stages = set(nightly_names(through))
+    lines = {
+        (result.stage, flow.source): flow
+        for result in results
+        if result.stage in stages
+        for flow in result.flows
+    }
+    return [
+        problem
+        for line, flow in lines.items()
+        for problem in _problems(lake, logical_date, line, flow, lines)
+    ]
+
+
+def _problems(
+    lake: Lake, logical_date: date, line: Line, flow: Flow, lines: Mapping[Line, Flow]
+) -> Iterator[str]:
+    """Yield how one ledger line differs from the line before it and from the lake."""
+    stage, source = line
+    check = stage_named(stage).check_of(source)
+    if check is None:
+        return
+    before = lines.get(check.continues) if check.continues else None
+    if check.continues and before is not None and before.rows_out != flow.rows_in:
+        giver, given = check.continues
+        yield f"{giver} wrote {before.rows_out:,} rows of {given}, {stage} read {flow.rows_in:,}"
+    for table, rows in ((check.written, flow.rows_out), (check.dropped, flow.rows_dropped)):
+        if table is not None and (found := _count_rows(lake, table, logical_date)) != rows:
+            yield f"{stage} wrote {rows:,} rows to {table}, but {found:,} lie there"
+
+
+def _count_rows(lake: Lake, table: str, logical_date: date) -> int:
+    """Return how many rows a partition has; one that is not there has none."""
+    if not lake.has(table, logical_date):
+        return 0
+    count: int = ds.dataset(lake.partition(table, logical_date), format="parquet").count_rows()
+    return count

@@ -1,0 +1,136 @@
+"""dbt's models, column by column, from the SQL that dbt compiled and keeps in its manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from handpick.lineage.column_cache import Trace, Traces
+
+WHOLE = "="
+LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
+
+
+class Models:
+    """The models of one manifest; without a manifest there are none."""
+
+    def __init__(self, file: Path) -> None:
+        raw: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        nodes = {**raw.get("nodes", {}), **raw.get("sources", {}), **raw.get("snapshots", {})}
+        self._nodes = {
+            key: node
+            for key, node in nodes.items()
+            if node["resource_type"] in ("model", "snapshot", "seed", "source")
+        }
+        self._traces: dict[str, Trace] = {}
+        self._kept = Traces(file.with_name("column_lineage.json"))
+        self._by_name = {
+            node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
+        }
+
+    def __contains__(self, table: str) -> bool:
+        return self._key(table) is not None
+
+    def tables(self) -> dict[str, list[str]]:
+        """The marts with the columns that they are documented with."""
+        nodes = (self._nodes[key] for key in self._by_name.values())
+        return {
+            table_of(node): list(node.get("columns", {}))
+            for node in nodes
+            if table_of(node).startswith("marts/")
+        }
+
+    def __getitem__(self, unique_id: str) -> dict[str, Any]:
+        """A model, snapshot, seed or source by dbt's name for it."""
+        return self._nodes[unique_id]
+
+    def parents(self, node: dict[str, Any]) -> list[str]:
+        """The tables that a model reads."""
+        return [table_of(parent) for parent in self._parents(node)]
+
+    def inputs(self, table: str, column: str) -> list[tuple[str, str]]:
+        """Tables and columns that one column of a model is made of; the whole parents where SQL does not say."""
+        node = self._nodes[self._key(table) or ""]
+        parents = self._parents(node)
+        whole = [(table_of(parent), WHOLE) for parent in parents]
+        if column == WHOLE or not node.get("compiled_code"):
+            return whole
+        if node["unique_id"] not in self._traces:
+            query = node["compiled_code"]
+            about = [
+                [_relation(one), table_of(one), one.get("alias"), list(one.get("columns", {}))]
+                for one in parents
+            ]
+            self._traces[node["unique_id"]] = self._kept.of(query, about, lambda: _traced(query, parents))
+        return self._traces[node["unique_id"]].get(column) or whole
+
+    def keep(self) -> None:
+        """Spare the next night the reading of queries that stay as they are."""
+        self._kept.keep()
+
+    def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes]
+
+    def _key(self, table: str) -> str | None:
+        name = table.rpartition("/")[2].removeprefix("dbt.")
+        return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
+
+
+def _traced(compiled: str, parents: list[dict[str, Any]]) -> Trace:
+    """For each column of a query, the leaves of sqlglot's lineage; nothing where it cannot read the query."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+    from sqlglot.lineage import lineage
+
+    by_relation = {_relation(parent): parent for parent in parents}
+    schema = {
+        name: dict.fromkeys(parent.get("columns", {}), "unknown") for name, parent in by_relation.items()
+    }
+    try:
+        query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
+        for table in query.find_all(exp.Table):
+            parent = next((one for one in parents if _is_meant(table, one)), None)
+            if parent is not None:
+                alias = table.alias or table.name or parent["name"]
+                table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
+        roots = lineage(None, query, schema=schema, dialect="duckdb")
+    except SqlglotError:
+        return {}
+    return {
+        column: sorted(
+            {
+                (table_of(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"'))
+                for leaf in root.walk()
+                if not leaf.downstream
+                and isinstance(leaf.source, exp.Table)
+                and leaf.source.name in by_relation
+            }
+        )
+        for column, root in roots.items()
+    }
+
+
+def table_of(node: dict[str, Any]) -> str:
+    """What the rest of the night calls a dbt node: its table in the lake, or `dbt.<model>` for what stays in dbt."""
+    if node["resource_type"] == "source":
+        # dbt-duckdb's relation is the files that are read; elsewhere the location stands in the configuration.
+        places = (str(node.get(key)) for key in ("relation_name", "config", "meta", "external"))
+        found = LAKE_TABLE.search(" ".join(places).replace("{name}", node["name"]))
+        return found.group() if found else f"{node['source_name']}/{node['name']}"
+    return ("marts/" if "marts" in node.get("fqn", []) else "dbt.") + str(node["name"])
+
+
+def _relation(node: dict[str, Any]) -> str:
+    return str(node["unique_id"]).replace(".", "__")
+
+
+def _is_meant(table: Any, node: dict[str, Any]) -> bool:
+    """Whether a table in compiled SQL is this node: by its qualified name, or by the lake table whose files it reads.
+
+    An unqualified name is a CTE of the query.
+    """
+    if table.db and table.name == str(node.get("alias") or node.get("identifier") or node["name"]):
+        return True
+    return node["resource_type"] == "source" and f"{table_of(node)}/" in table.sql("duckdb")

@@ -1,0 +1,146 @@
+"""A small client of Airflow's public API: sign in, trigger a run, watch its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import httpx
+from tenacity import Retrying, retry, retry_if_exception_type, stop_after_delay, wait_exponential, wait_fixed
+
+from handpick.errors import HandpickError
+from handpick.local_airflow.environment import USER, base_url, password
+from handpick.settings.load import Settings
+
+NIGHTLY = "nightly_recommendations"
+UNEXPECTED = "UNEXPECTED:"
+"""Marks the line of a task's log that names the exception that ended it."""
+PATIENCE_SECONDS = 60.0
+"""How long a question is asked again while Airflow is too busy to answer it."""
+
+
+class NoAnswer(HandpickError):
+    """Airflow could not answer for now: its database was busy, or it took too long."""
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run."""
+
+    task_id: str
+    state: str | None
+    try_number: int
+    seconds: float
+
+
+class AirflowClient:
+    """Speaks Airflow's REST API v2."""
+
+    def __init__(self, http: httpx.Client, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._http, self._patience = http, patience_seconds
+
+    def _get(self, path: str, **arguments: Any) -> dict[str, Any]:
+        """The answer to a question, asked again while there is none."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(NoAnswer),
+            stop=stop_after_delay(self._patience),
+            wait=wait_exponential(0.5, max=5),
+            reraise=True,
+        ):
+            with attempt:
+                answer = self._json("GET", path, **arguments)
+        return answer
+
+    def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise NoAnswer(f"Airflow did not answer {method} {path}: {reason}; see api-server.log") from None
+        if response.is_error:
+            kind = NoAnswer if response.is_server_error else HandpickError
+            raise kind(
+                f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}"
+            )
+        return dict(response.json())
+
+    @retry(
+        retry=retry_if_exception_type(HandpickError),
+        stop=stop_after_delay(150),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
+    def wait_for_dag(self, dag_id: str, changed: datetime) -> None:
+        """Wait until the DAG file has been read; names its import error if there is one.
+
+        Args:
+            dag_id: Of the DAG.
+            changed: When what makes the DAG last changed; what was read before that does not count.
+        """
+        errors = self._get("/api/v2/importErrors")["import_errors"]
+        if errors:
+            last = errors[0]["stack_trace"].strip().splitlines()[-1]
+            raise HandpickError(f"{errors[0]['filename']} cannot be imported: {last}")
+        parsed = self._get(f"/api/v2/dags/{dag_id}/details")["last_parsed_time"]
+        if not parsed or datetime.fromisoformat(parsed) < changed:
+            raise HandpickError(
+                f"Airflow has not read {dag_id} since its files changed; see dag-processor.log"
+            )
+
+    def trigger(self, dag_id: str, logical_date: date) -> str:
+        """Start a run for a logical date; a run that exists is cleared and runs again. Returns the run's id."""
+        moment = datetime.combine(logical_date, datetime.min.time(), UTC).isoformat()
+        found = self._get(
+            f"/api/v2/dags/{dag_id}/dagRuns",
+            params={"logical_date_gte": moment, "logical_date_lte": moment},
+        )["dag_runs"]
+        if found:
+            run_id = str(found[0]["dag_run_id"])
+            self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear", json={"dry_run": False})
+            return run_id
+        body = {"logical_date": moment, "dag_run_id": f"handpick__{logical_date.isoformat()}"}
+        return str(self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """`queued`, `running`, `success` or `failed`."""
+        return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        """All tasks of a run, in no particular order."""
+        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500})
+        return [
+            TaskState(task["task_id"], task["state"], task["try_number"], float(task["duration"] or 0))
+            for task in found["task_instances"]
+        ]
+
+    def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
+        """The lines that a task's last try logged."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        content = self._get(path, headers={"accept": "application/json"})["content"]
+        return [line for entry in content for line in _lines(entry)]
+
+
+def _lines(entry: Any) -> list[str]:
+    """An entry of a task's log as plain lines; an exception as its last line, marked with UNEXPECTED."""
+    if not isinstance(entry, dict):
+        return [str(entry)]
+    raised = [
+        f"{UNEXPECTED} {error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []
+    ]
+    return [str(entry.get("event", entry)), *raised]
+
+
+@contextmanager
+def signed_in(settings: Settings) -> Iterator[AirflowClient]:
+    """A client with the admin's token."""
+    with httpx.Client(base_url=base_url(settings), timeout=30, trust_env=False) as http:
+        try:
+            answer = http.post("/auth/token", json={"username": USER, "password": password(settings)})
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise HandpickError(f"Airflow at {base_url(settings)} does not let us sign in: {error}") from None
+        http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        yield AirflowClient(http)

@@ -1,0 +1,44 @@
+"""Airflow's own database: its tables are made, or brought up to date, once for each version of Airflow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from handpick.errors import HandpickError
+from handpick.serving.embedded import database_uri
+from handpick.settings.load import Settings
+
+
+def migrate(settings: Settings, environment: dict[str, str], log: Path) -> bool:
+    """Run `airflow db migrate`, unless this Airflow did so and the database is as it left it; True if it ran.
+
+    Args:
+        log: Where its output goes.
+
+    Raises:
+        HandpickError: If it fails; names the log.
+    """
+    done = settings.path(settings.airflow.home) / "migrated"
+    if done.is_file() and done.read_text() == _state(settings):
+        return False
+    done.unlink(missing_ok=True)
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        ended = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+    if ended.returncode:
+        raise HandpickError(f"Airflow's database could not be prepared; see {log}")
+    done.write_text(_state(settings))
+    return True
+
+
+def _state(settings: Settings) -> str:
+    """Airflow's version and the revisions that its database says it has."""
+    import psycopg
+
+    with psycopg.connect(database_uri(settings, settings.airflow.database)) as connection:
+        found = connection.execute("select 1 from pg_tables where tablename = 'alembic_version'").fetchone()
+        rows = connection.execute("select version_num from alembic_version").fetchall() if found else []
+    return " ".join([version("apache-airflow-core"), *sorted(revision for (revision,) in rows)])

@@ -1,0 +1,127 @@
+"""The environment that Airflow's processes are started with."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from handpick.runtime.telemetry import OPT_OUTS
+from handpick.serving.embedded import embedded_dsn
+from handpick.settings.load import FILE_VARIABLE, Settings, configuration_file
+
+USER = "admin"
+DAG_FILES = (
+    "dags/*.py",
+    "dbt/*.yml",
+    *(f"dbt/{part}/**/*" for part in ("macros", "models", "snapshots", "tests")),
+)
+
+
+def tree() -> Path:
+    """The project's folder: where `dags/`, `plugins/` and `dbt/` lie."""
+    return Path(__file__).resolve().parents[2]
+
+
+def dags_changed() -> datetime:
+    """When the newest of the files that make the DAGs was written: their own, dbt's, the settings."""
+    files = [file for part in DAG_FILES for file in tree().glob(part)]
+    written = [file.stat().st_mtime for file in (*files, configuration_file()) if file.is_file()]
+    return datetime.fromtimestamp(max(written), UTC)
+
+
+def base_url(settings: Settings) -> str:
+    """Address of the web UI and the API, without a trailing slash."""
+    return f"http://127.0.0.1:{settings.airflow.port}"
+
+
+def password(settings: Settings) -> str:
+    """The admin's password, made on first use and kept in a file that only its owner can read."""
+    file = _password_file(settings)
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({USER: secrets.token_urlsafe(12)}))
+    return str(json.loads(file.read_text())[USER])
+
+
+def _password_file(settings: Settings) -> Path:
+    return settings.path(settings.airflow.home) / "passwords.json"
+
+
+def _secret(settings: Settings, name: str) -> str:
+    """A random key that survives restarts, one per installation."""
+    file = settings.path(settings.airflow.home) / f"{name}.key"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+def _lineage(settings: Settings) -> str:
+    """Where Airflow's own OpenLineage events go: where those of the stages go."""
+    lineage = settings.lineage
+    if lineage.url is None:
+        file = settings.path(lineage.file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return json.dumps({"type": "file", "log_file_path": str(file), "append": True})
+    key = {"type": "api_key", "apiKey": lineage.api_key.get_secret_value()} if lineage.api_key else None
+    return json.dumps({"type": "http", "url": lineage.url, **({"auth": key} if key else {})})
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """Variables for every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, nothing sent home.
+
+    Setting the port alone is not enough: the workers learn where the API is from `[api] base_url`, so both are set.
+    """
+    home = settings.path(settings.airflow.home)
+    password(settings)
+    database = embedded_dsn(settings, settings.airflow.database)
+    options = {
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__DAGS_FOLDER": str(tree() / "dags"),
+        "CORE__PLUGINS_FOLDER": str(tree() / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
+        "CORE__EXECUTION_API_SERVER_URL": f"{base_url(settings)}/execution/",
+        "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "DATABASE__SQL_ALCHEMY_CONN": database,
+        "DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(settings.airflow.port),
+        "API__BASE_URL": base_url(settings),
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": _secret(settings, "api"),
+        "API_AUTH__JWT_SECRET": _secret(settings, "jwt"),
+        "API__EXPOSE_CONFIG": "False",
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "LOGGING__LOGGING_LEVEL": "INFO",
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        # As often a worker looks whether its task's process has ended, where that escaped it.
+        "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "OPENLINEAGE__TRANSPORT": _lineage(settings),
+        "OPENLINEAGE__NAMESPACE": settings.lineage.namespace,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
+    return {
+        **inherited,
+        **OPT_OUTS,
+        **{f"AIRFLOW__{name}": value for name, value in options.items()},
+        "AIRFLOW_HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(tree()),
+        FILE_VARIABLE: str(configuration_file().resolve()),
+        "PYTHONWARNINGS": "ignore",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }

@@ -1,0 +1,201 @@
+"""Starts Airflow's four processes, waits until they answer, and stops exactly those."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from handpick.errors import HandpickError
+from handpick.local_airflow.database import migrate
+from handpick.local_airflow.environment import airflow_environment, base_url
+from handpick.runtime.log import say
+from handpick.serving.embedded import embedded
+from handpick.settings.load import Settings
+
+ZOMBIE = "Z"
+"""The state of a process that has ended and that nobody has waited for."""
+API = "api-server"
+COMPONENTS = (API, "scheduler", "dag-processor", "triggerer")
+WAVES = ((API, "scheduler"), ("triggerer", "dag-processor"))
+"""Each component needs a core for seconds before it is of use: those that the others wait for come first."""
+AWAITED = ("scheduler", "triggerer")
+"""Components that must be healthy before Airflow counts as up. A DAG's first run waits for the DAG processor, too; a later
+one knows its DAG from the database."""
+START_TIMEOUT_SECONDS = 120
+STOP_TIMEOUT_SECONDS = 20
+
+
+def _pid_file(settings: Settings, component: str) -> Path:
+    return settings.path(settings.airflow.home) / f"{component}.pid"
+
+
+def log_file(settings: Settings, component: str) -> Path:
+    """Where a component's output goes."""
+    return settings.path(settings.airflow.home) / "logs" / f"{component}.log"
+
+
+def _started_at(pid: int) -> str | None:
+    """The kernel's start time of a process, so that a reused process id is not mistaken for ours; None once it has ended.
+
+    A child of this process that has ended and that nobody has waited for has a start time, too, but runs no more.
+    """
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if state == ZOMBIE else fields[18]
+    except (OSError, IndexError, ValueError):
+        command = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
+        state, _, began = (
+            subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().partition(" ")
+        )
+        return None if state.startswith(ZOMBIE) else began.strip() or None
+
+
+def running(settings: Settings) -> dict[str, int]:
+    """Process ids of the components that were started here and are still alive."""
+    alive = {}
+    for component in COMPONENTS:
+        file = _pid_file(settings, component)
+        if not file.is_file():
+            continue
+        pid, started = file.read_text().split("\n", 1)
+        if _started_at(int(pid)) == started:
+            alive[component] = int(pid)
+        else:
+            file.unlink()
+    return alive
+
+
+def _accepts(port: int) -> bool:
+    """Whether somebody listens. With its socket the API server has ended its work; it goes on clearing up for seconds."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise HandpickError(
+                f"Port {port} on 127.0.0.1 is already in use by another program; nothing was started. Stop it, or choose "
+                f"another port: HANDPICK__AIRFLOW__PORT={port + 1} make run"
+            ) from None
+
+
+def start(settings: Settings) -> bool:
+    """Start what is not running and wait until the API answers; True if anything was started.
+
+    Raises:
+        HandpickError: If the port is taken, or a component ends or does not answer; names its log.
+    """
+    alive = running(settings)
+    if len(alive) == len(COMPONENTS):
+        embedded(settings)  # a database that has ended meanwhile is started again; Airflow connects anew
+        return False
+    if alive:
+        stop(settings)
+    _check_port(settings.airflow.port)
+    began = time.perf_counter()
+    environment = airflow_environment(settings)
+    log = log_file(settings, "migrate")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    migrate(settings, environment, log)
+    started: set[str] = set()
+    for wave in WAVES:
+        for component in wave:
+            _spawn(settings, component, environment)
+        started |= set(wave)
+        _wait(settings, started, ())
+    # The part that tasks talk to is built when it is first asked, which takes seconds; the others still load.
+    with suppress(httpx.HTTPError):
+        httpx.get(f"{base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
+    _wait(settings, started, AWAITED)
+    say(f"Airflow is up after {time.perf_counter() - began:.0f} s: {base_url(settings)}")
+    return True
+
+
+def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "airflow", component]
+    with log_file(settings, component).open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=settings.path(settings.airflow.home),
+        )
+    _pid_file(settings, component).write_text(f"{process.pid}\n{_started_at(process.pid)}")
+
+
+def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None:
+    """Wait until the API answers, and says that some components are healthy.
+
+    Args:
+        settings: The settings.
+        started: The components that should be alive.
+        awaited: Those that should be healthy.
+
+    Raises:
+        HandpickError: If one has ended, or time is up; names its log.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    unhealthy = ["api server"]
+    while time.monotonic() < deadline:
+        dead = started - set(running(settings))
+        if dead:
+            component = sorted(dead)[0]
+            stop(settings)
+            raise HandpickError(
+                f"Airflow's {component} ended while starting; see {log_file(settings, component)}"
+            )
+        try:
+            health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
+            unhealthy = [part for part in awaited if (health.get(part) or {}).get("status") != "healthy"]
+            if not unhealthy:
+                return
+        except (httpx.HTTPError, ValueError):
+            pass
+        time.sleep(0.1)
+    stop(settings)
+    raise HandpickError(
+        f"Airflow did not become healthy in {START_TIMEOUT_SECONDS} s ({', '.join(unhealthy)}); "
+        f"see {log_file(settings, 'scheduler').parent}"
+    )
+
+
+def stop(settings: Settings) -> list[str]:
+    """Stop the components that were started here, politely and then firmly; returns their names."""
+    alive = running(settings)
+    for pid in alive.values():
+        _signal_group(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    while (left := running(settings)) and time.monotonic() < deadline:
+        if API in left and not _accepts(settings.airflow.port):
+            _signal_group(left[API], signal.SIGKILL)
+        time.sleep(0.1)
+    for pid in running(settings).values():
+        _signal_group(pid, signal.SIGKILL)
+    for component in COMPONENTS:
+        _pid_file(settings, component).unlink(missing_ok=True)
+    return list(alive)
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        os.kill(pid, number)

@@ -1,0 +1,1 @@
+"""The pipeline: the registry of the stages, their runner, and backfills."""

@@ -1,0 +1,79 @@
+"""Runs stages: loads what they need, times them, keeps their results, balances the ledger and emits lineage."""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from handpick.ledger.flows import StageResult
+from handpick.ledger.reconcile import settle
+from handpick.night import Night
+from handpick.pipeline.registry import stage_named
+from handpick.runtime.disk_errors import room_for
+from handpick.runtime.log import say
+
+
+def run_stage(name: str, night: Night) -> StageResult:
+    """Run one stage, time it, keep its result in the ledger, which must balance, and say what it did.
+
+    Raises:
+        LedgerImbalance: If the ledger does not balance up to this stage.
+        HandpickError: Whatever the stage raises for a person to fix.
+    """
+    stage = stage_named(name)
+    say(f"{name} {night.logical_date}: {stage.title}")
+    started = time.perf_counter()
+    for library in stage.preload:
+        importlib.import_module(library)
+    body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
+    loaded = time.perf_counter()
+    with room_for(f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"):
+        result = body(night)
+        measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
+        seconds = round(time.perf_counter() - loaded, 3)
+        result = replace(result, seconds=seconds, notes={**result.notes, **measured})
+        _keep(result, night.result_file(name))
+    if stage.is_nightly:
+        settle(night.results(), night.lake, night.logical_date, name)
+    _emit_lineage(result, night)
+    for flow in result.flows:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
+        say(
+            f"  {flow.source}: {flow.rows_in:,} in, {flow.rows_out:,} out"
+            + (f", dropped {reasons}" if reasons else "")
+        )
+    say(f"{name} done in {result.seconds:.1f} s: {result.where}")
+    return result
+
+
+def peak_mib() -> int:
+    """Return the peak resident memory of this process plus that of its largest child so far, in MiB."""
+    own, children = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return int((own + children) / 1024)
+
+
+def _emit_lineage(result: StageResult, night: Night) -> None:
+    """Send the stage's OpenLineage event; an endpoint that rejects it is no reason to stop a night."""
+    from handpick.lineage.events import emit
+
+    settings = night.settings
+    try:
+        emit(result, settings.lineage, settings.home, datetime.now(UTC))
+    except Exception as error:  # whatever the transport raises
+        reason = " ".join(str(error).split())
+        say(f"  lineage: the event of {result.stage} was rejected ({reason}); see [lineage]. Continuing.")
+
+
+def _keep(result: StageResult, file: Path) -> None:
+    """Write a stage's result, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    staged = file.with_suffix(".tmp")
+    staged.write_text(result.to_json())
+    staged.replace(file)

@@ -1,0 +1,42 @@
+"""Compiles the loops of evaluating, scoring and publishing, so that the first night does not have to.
+
+Run once where the environment is installed: `python -m handpick.runtime.warm_up`. Machine code is kept beside the modules by
+numba, which compiles again what has changed since.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from handpick.serving.relations import RELATIONS
+from handpick.stages.publish.fingerprint import fingerprint
+from handpick.stages.publish.pg_copy import TYPES, encoded
+from models.hybrids.blend_weights import Answers
+from models.interface import Factors
+from models.topn.exact import exact_scores, top_n
+
+SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
+"""A value of each SQL type, as it travels."""
+
+
+def main() -> None:
+    """Make small lists, and encode a row of every table that is served."""
+    random = np.random.default_rng(0)
+    factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
+    top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))
+    exact_scores(*factors, np.arange(64), np.arange(64))
+    Answers(np.ones((1, 2, 3), np.float32), sparse.csr_matrix(np.eye(2, 3)), 1).ndcg(
+        np.ones((2, 3), np.float32)
+    )
+    for relation in RELATIONS:
+        row = {
+            column.name: pa.array([SAMPLES[column.sql]], TYPES[column.sql][0]) for column in relation.columns
+        }
+        for batch in encoded(pa.table(row), relation):
+            fingerprint(batch, relation)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""`handpick evaluate`: measure every member, the hybrids and the oracle on the held-out window, by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from handpick.dataset.model_store import fresh_popularity, load_members
+from handpick.dataset.splits import test_exam, validation_exam
+from handpick.lake.partitions import digest_of, write_parquet
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+from handpick.stages.evaluate.blend import write_blend
+from handpick.stages.evaluate.impressions import Showings, showings, without_log
+from handpick.stages.evaluate.metrics_table import figures
+from handpick.stages.evaluate.model_comparison import Entry, compete, learn_blend, oracle_entry
+from handpick.stages.evaluate.off_policy import exposed
+from models.data import Dataset, FloatArray, StringArray
+from models.evaluation.lists import judge
+from models.evaluation.ndcg import ndcg
+from models.evaluation.split import Exam
+
+ORACLE_PAIRS = 100_000_000
+"""User-item pairs up to which the demo shop's truth is asked for; beyond, it would take most of the stage."""
+
+
+def run(night: Night) -> StageResult:
+    """Learn the blend on validation, hold the exam on test, write `evaluation`."""
+    from handpick.dataset.load import load_dataset
+
+    data = load_dataset(night)
+    return measure(night, data, showings(night, data))
+
+
+def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageResult:
+    """The stage on a dataset that is loaded.
+
+    Args:
+        night: Tonight.
+        data: Everything known now.
+        log: What was shown where; without one, the dataset's impressions.
+    """
+    settings = night.settings.evaluate
+    members = load_members(night, night.logical_date, "selection")
+    members.setdefault("popularity", fresh_popularity(night.settings.family))
+    validation, test = validation_exam(night, data), test_exam(night, data)
+    blend, learned = learn_blend(members, validation, settings, night.seed)
+    k = max(*settings.cutoffs, settings.gate_cutoff)
+    entries = compete(blend, validation, test, night.settings.family, seed=night.seed, k=k)
+    truth = oracle(night, test)
+    if truth is not None:
+        entries["oracle"] = oracle_entry(truth, test, k)
+    exponent = night.settings.transform.default_position_exponent
+    seen = exposed(without_log(data) if log is None else log, test, data, exponent)
+    table = figures(entries, test, seen, settings, night.seed)
+    overall = _overall(table, settings.gate_cutoff)
+    best = max((name for name in members), key=lambda name: (overall[name], name))
+    with night.lake.writing("evaluation", night.logical_date) as folder:
+        write_parquet(table, folder / "metrics.parquet")
+        kept = write_blend(blend, learned, best, folder)
+        write_parquet(
+            _users(entries, test, blend.segments(test.past, test.users), settings.gate_cutoff),
+            folder / "users.parquet",
+        )
+    where = night.lake.partition("evaluation", night.logical_date)
+    for segment, line in kept["explained"].items():
+        say(f"  {segment}: {line}")
+    return StageResult(
+        stage="evaluate",
+        logical_date=night.logical_date,
+        where=str(where),
+        flows=(Flow("test users", len(test.users), len(test.users)),),
+        digest=digest_of(where),
+        notes={
+            "ndcg": {name: round(value, 4) for name, value in sorted(overall.items(), key=lambda x: -x[1])},
+            "blend": kept["explained"],
+            "best_member": best,
+            "test_users": len(test.users),
+            "validation_users": len(validation.users),
+        },
+    )
+
+
+def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArray | None:
+    """`(users, items)`: the demo shop's expected events over the test window, or None where there is no truth.
+
+    Args:
+        without: Sides of the phones that it does not know: `specs`, `image`, `text`, `hidden`.
+    """
+    folder = night.settings.path(night.settings.lake.truth)
+    if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
+        return None
+    from handpick.demo.oracle import oracle_scores
+
+    users = test.past.users.user_ids[test.users].tolist()
+    items = test.past.catalogue.item_ids.tolist()
+    total = np.zeros((len(users), len(items)), np.float32)
+    first = datetime.fromtimestamp(test.past.as_of, UTC).date()
+    for day in range(night.settings.evaluate.test_days):
+        total += oracle_scores(folder, users, items, first + timedelta(days=day), without)
+    return total
+
+
+def _overall(table: pa.Table, k: int) -> dict[str, float]:
+    keep = pc.and_(pc.equal(table["metric"], "ndcg"), pc.equal(table["slice"], "all"))
+    rows = table.filter(pc.and_(keep, pc.equal(table["k"], k))).to_pylist()
+    return {row["member"]: row["value"] for row in rows}
+
+
+def _users(entries: dict[str, Entry], test: Exam, segment: StringArray, k: int) -> pa.Table:
+    """Each test user's lists and NDCG by the blend and by popularity: what the gate compares."""
+    ids = test.past.catalogue.item_ids
+    columns: dict[str, pa.Array] = {
+        "user_id": pa.array(test.past.users.user_ids[test.users].tolist(), pa.string()),
+        "segment": pa.array(segment.tolist(), pa.string()),
+    }
+    for name in ("weighted", "popularity"):
+        if name in entries:
+            lists = entries[name].lists[:, :k]
+            columns[f"{name}_items"] = pa.array(
+                [ids[row[row >= 0]].tolist() for row in lists], pa.list_(pa.string())
+            )
+            columns[f"{name}_ndcg"] = pa.array(ndcg(judge(lists, test.relevant), k))
+    return pa.table(columns)

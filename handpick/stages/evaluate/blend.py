@@ -1,0 +1,56 @@
+"""Keeps a night's blend, and gives it back with its models for scoring."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from handpick.dataset.model_store import load_members
+from handpick.errors import MissingPartition
+from handpick.night import Night
+from models.hybrids.blend_weights import Learned, explained
+from models.hybrids.weighted import Blend
+
+FILE = "blend.json"
+
+
+def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict[str, Any]:
+    """Write `blend.json`: weights and validation NDCG by segment, and one line about each."""
+    kept = {
+        "segments": {name: dict(sorted(part.items())) for name, part in blend.weights.items()},
+        "best": best,
+        "bounds": list(blend.bounds),
+        "validation_ndcg": learned.ndcg,
+        "own_weights": learned.own,
+        "explained": explained(blend.weights),
+    }
+    (folder / FILE).write_text(json.dumps(kept, indent=1, sort_keys=True))
+    return kept
+
+
+def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blend:
+    """The hybrid that a night learned, over that night's `selection` or `serving` models.
+
+    Args:
+        night: Whose lake to read.
+        logical_date: The night of the models and of `evaluation/blend.json`; a decision's `champion_date`.
+        which: `serving` to make lists, `selection` to measure.
+
+    Raises:
+        MissingPartition: If that night was not trained and evaluated, or a weighted member's model is gone.
+    """
+    file = night.lake.partition("evaluation", logical_date) / FILE
+    if not file.is_file():
+        raise MissingPartition(f"There is no {file}: run `handpick evaluate --date {logical_date}` first.")
+    kept = json.loads(file.read_text())
+    members = load_members(night, logical_date, which)
+    blend = Blend(members, kept["segments"], tuple(kept["bounds"]))
+    gone = sorted(set(blend.used) - set(members))
+    if gone:
+        raise MissingPartition(
+            f"The blend of {logical_date} needs {', '.join(gone)}, which the models of {logical_date} ({which}) lack: "
+            f"run `handpick train --date {logical_date}` and `handpick evaluate --date {logical_date}` again."
+        )
+    return blend

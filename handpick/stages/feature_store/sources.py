@@ -1,0 +1,243 @@
+"""`features/sources/*`: Feast's offline sources; each night adds rows for what changed since the night before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.columns import WINDOWS
+from features.sources import FOLDER
+from features.views import item_statistics, user_activity
+from handpick.dataset.feature_columns import MOMENT
+from handpick.lake.partitions import Lake
+from handpick.night import Night
+
+if TYPE_CHECKING:
+    import duckdb
+
+EVENTS = ("view", "cart", "purchase", "query")
+SPANS = {window: int(window.removesuffix("d")) for window in WINDOWS if window != "all"}
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def write(night: Night) -> None:
+    """Write tonight's partition of every source."""
+    import duckdb
+
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        _write(night, "user_activity", _user_activity(db, night))
+        _write(night, "item_statistics", _item_statistics(db, night))
+        _write(night, "item_offer", _item_offer(db, night))
+        _write(night, "item_content", _item_content(night))
+        _write(night, "user_queries", _user_queries(night))
+
+
+def known_before(night: Night) -> datetime:
+    """The end of the night before this one, or the beginning of time."""
+    previous = night.lake.before("features/users", night.logical_date)
+    return BEGINNING if previous is None else Night(night.settings, previous).as_of
+
+
+def _write(night: Night, name: str, rows: pa.Table) -> None:
+    night.lake.write(f"{FOLDER}/{name}", night.logical_date, rows)
+
+
+def _files(lake: Lake, table: str, night: Night, through: bool = False) -> str:
+    """A DuckDB reader of tonight's partition of a table, or of all so far."""
+    days = lake.dates(table, night.logical_date) if through else [night.logical_date]
+    if not lake.has(table, night.logical_date):
+        lake.read(table, night.logical_date)  # says what is missing
+    files = [file for day in days for file in sorted(lake.partition(table, day).glob("*.parquet"))]
+    return (
+        f"read_parquet([{', '.join(map(_literal, files))}], union_by_name = true, hive_partitioning = false)"
+    )
+
+
+def _literal(file: Path) -> str:
+    return "'" + str(file).replace("'", "''") + "'"
+
+
+def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+    """Every moment since the night before at which a user's features changed.
+
+    Those are the ends of active days; the moments 7 and 30 days later, when those days leave a window; and tonight
+    itself. Without the second kind, training rows would carry counts that looking up would have dropped long ago.
+    """
+    features = [field.name for field in user_activity.features]
+    plain = [name for name in features if name != MOMENT]
+    mart = _files(night.lake, "marts/mart_user_activity", night)
+    history = _files(night.lake, "marts/mart_user_activity_history", night, through=True)
+    tonight = _files(night.lake, "marts/mart_user_activity_history", night)
+    db.execute(
+        f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"
+    )
+    windows = ", ".join(
+        f"now.{event}_count_all - coalesce(d{days}.{event}_count_all, 0) AS {event}_count_{window}"
+        for event in EVENTS
+        for window, days in SPANS.items()
+    )
+    joins = " ".join(
+        f"ASOF LEFT JOIN history d{days} ON m.user_id = d{days}.user_id "
+        f"AND m.event_timestamp - INTERVAL {days} DAY >= d{days}.event_timestamp"
+        for days in SPANS.values()
+    )
+    ends = " UNION ".join(
+        f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"
+        for days in SPANS.values()
+    )
+    seen = " + ".join(f"{event}_count_30d" for event in EVENTS if event != "query")
+    faded = (
+        f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {MOMENT}, {windows}, "
+        + ", ".join(f"now.{event}_count_all" for event in EVENTS)
+        + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, now.owned_price "
+        f"FROM (SELECT * FROM ({ends}) ANTI JOIN history USING (user_id, event_timestamp) "
+        f"WHERE event_timestamp > $since AND event_timestamp < $as_of) m "
+        f"ASOF JOIN history now ON m.user_id = now.user_id AND m.event_timestamp >= now.event_timestamp {joins}"
+    )
+    listed = ", ".join(features)
+    changed = _changed(night, "marts/mart_user_activity", "user_id", plain)
+    query = f"""
+        WITH faded AS ({faded}),
+        rows AS (
+            SELECT user_id, event_timestamp, {", ".join(plain)}, event_timestamp AS {MOMENT}
+            FROM {tonight} WHERE event_timestamp < $as_of
+            UNION ALL BY NAME
+            SELECT * EXCLUDE (price_then, brands_then),
+                CASE WHEN view_count_30d > 0 THEN price_then END AS mean_viewed_price_30d,
+                CASE WHEN {seen} > 0 THEN brands_then ELSE 0 END AS distinct_brand_count_30d
+            FROM faded
+            UNION ALL BY NAME
+            SELECT user_id, $as_of::TIMESTAMPTZ AS event_timestamp, {", ".join(plain)},
+                ($as_of::TIMESTAMPTZ - to_days(days_since_last_event::INTEGER))::TIMESTAMPTZ AS {MOMENT}
+            FROM {mart} AS tonight WHERE {changed}
+        )
+        SELECT user_id, event_timestamp::TIMESTAMPTZ AS event_timestamp, {listed} FROM rows ORDER BY 1, 2
+    """
+    rows = db.sql(query, params={"since": known_before(night), "as_of": night.as_of}).to_arrow_table()
+    return _typed(rows, "user_id", user_activity.features)
+
+
+def _item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+    names = [field.name for field in item_statistics.features]
+    mart = _files(night.lake, "marts/mart_item_statistics", night)
+    changed = _changed(night, "marts/mart_item_statistics", "item_id", names)
+    rows = db.sql(
+        f"SELECT item_id, $as_of::TIMESTAMPTZ AS event_timestamp, {', '.join(names)} "
+        f"FROM {mart} AS tonight WHERE {changed} ORDER BY 1",
+        params={"as_of": night.as_of},
+    ).to_arrow_table()
+    return _typed(rows, "item_id", item_statistics.features)
+
+
+def _changed(night: Night, table: str, key: str, names: list[str]) -> str:
+    """A condition on `tonight`: the row differs from that of the night before, or is new."""
+    previous = night.lake.before("features/users", night.logical_date)
+    if previous is None or not night.lake.has(table, previous):
+        return "true"
+    before = _files(night.lake, table, Night(night.settings, previous))
+    same = " AND ".join(f"before.{name} IS NOT DISTINCT FROM tonight.{name}" for name in names)
+    return f"NOT EXISTS (FROM {before} AS before WHERE before.{key} = tonight.{key} AND {same})"
+
+
+def _item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+    """Tonight's changes at the moments they were made, and the state as of tonight of each phone that changed."""
+    from features.views import item_offer
+
+    changes = _files(night.lake, "clean/item_price_history", night)
+    items = _files(night.lake, "marts/dim_item", night)
+    released = "coalesce(release_date, first_seen_date)::TIMESTAMP AT TIME ZONE 'UTC'"
+    rows = db.sql(
+        f"""
+        WITH change AS (SELECT * FROM {changes}), item AS (SELECT * FROM {items}), rows AS (
+            SELECT item_id, valid_from AS event_timestamp, change.price, change.is_in_stock, {released} AS released_at
+            FROM change JOIN item USING (item_id) WHERE valid_from < $as_of
+            UNION ALL
+            SELECT item_id, $as_of::TIMESTAMPTZ, price, is_in_stock, {released} FROM item SEMI JOIN change USING (item_id)
+        )
+        SELECT * FROM rows ORDER BY 1, 2
+        """,
+        params={"as_of": night.as_of},
+    ).to_arrow_table()
+    return _typed(rows, "item_id", item_offer.features)
+
+
+def _item_content(night: Night) -> pa.Table:
+    """The vectors of phones whose content or encoder is not that of the night before."""
+    lake, table = night.lake, "embeddings/items"
+    rows = lake.read(table, night.logical_date, ["item_id", "content_hash", "text", "image"]).sort_by(
+        "item_id"
+    )
+    previous = lake.before(table, night.logical_date)
+    if previous is not None:
+        old = lake.read(table, previous, ["item_id", "content_hash"])
+        if rows.schema.metadata == lake.read(table, previous, ["item_id"]).schema.metadata:
+            pairs = set(zip(old["item_id"].to_pylist(), old["content_hash"].to_pylist(), strict=True))
+            both = zip(rows["item_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
+            rows = rows.filter(pa.array([pair not in pairs for pair in both], pa.bool_()))
+    return _vectors("item_id", rows["item_id"], night, {"text": rows["text"], "image": rows["image"]})
+
+
+def _user_queries(night: Night) -> pa.Table:
+    """Mean query vectors of the users who asked something tonight, over all that they have asked."""
+    lake, day = night.lake, night.logical_date
+    new = lake.read("marts/fct_queries", day, ["user_id"])["user_id"].unique()
+    asked = lake.read_through("marts/fct_queries", day, ["query_id", "user_id"])
+    asked = asked.filter(pc.is_in(asked["user_id"], new))
+    encoded = lake.read(
+        "embeddings/queries", day, where=pc.field("query_id").isin(asked["query_id"].combine_chunks())
+    )
+    places = pc.index_in(encoded["query_id"], asked["query_id"].combine_chunks())
+    owned = encoded.append_column("user_id", asked["user_id"].take(places)).filter(places.is_valid())
+    rows = owned.take(
+        pc.sort_indices(
+            owned.select(["user_id", "query_id"]), [("user_id", "ascending"), ("query_id", "ascending")]
+        )
+    )
+    people, firsts = np.unique(rows["user_id"].to_numpy(zero_copy_only=False).astype(str), return_index=True)
+    means = {f"query_{kind}": _means(rows[kind], firsts) for kind in ("text", "image", "audio")}
+    return _vectors("user_id", pa.array(people.tolist(), pa.string()), night, means)
+
+
+def _means(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+    """The mean of each run of rows that starts at `firsts`, over the rows that have a vector."""
+    array = vectors.combine_chunks()
+    present = np.asarray(array.is_valid())
+    width = len(array.drop_null()[0]) if present.any() else 0
+    values = np.zeros((len(array), width), np.float32)
+    values[present] = array.drop_null().flatten().to_numpy().reshape(-1, width) if width else 0
+    if not len(firsts):
+        return pa.array([], pa.list_(pa.float32()))
+    sums = np.add.reduceat(values, firsts, axis=0)
+    counts = np.add.reduceat(present.astype(np.int64), firsts)
+    means = sums / np.maximum(counts, 1)[:, None]
+    return pa.array(
+        [row if count else None for row, count in zip(means, counts, strict=True)], pa.list_(pa.float32())
+    )
+
+
+def _vectors(
+    key: str, ids: pa.ChunkedArray | pa.Array, night: Night, columns: dict[str, pa.ChunkedArray | pa.Array]
+) -> pa.Table:
+    moments = pa.array(np.full(len(ids), np.datetime64(night.as_of.replace(tzinfo=None), "us"))).cast(
+        pa.timestamp("us", "UTC")
+    )
+    vectors = {name: values.cast(pa.list_(pa.float32())) for name, values in columns.items()}
+    return pa.table({key: ids.cast(pa.string()), "event_timestamp": moments, **vectors})
+
+
+def _typed(rows: pa.Table, key: str, features: list[object]) -> pa.Table:
+    """The rows in the types that the feature view declares."""
+    from feast.types import from_feast_to_pyarrow_type
+
+    schema = [(key, pa.string()), ("event_timestamp", pa.timestamp("us", "UTC"))]
+    for field in features:
+        kind = from_feast_to_pyarrow_type(field.dtype)  # type: ignore[attr-defined]
+        name = field.name  # type: ignore[attr-defined]
+        schema.append((name, pa.timestamp("us", "UTC") if pa.types.is_timestamp(kind) else kind))
+    return rows.select([name for name, _ in schema]).cast(pa.schema(schema))

@@ -1,0 +1,76 @@
+"""Champion against challenger on the same users: non-inferiority with a stated risk, and better than popularity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handpick.settings.gate import GateSettings
+from handpick.stages.gate.sanity_checks import Contestant
+from models.evaluation.bootstrap import paired
+
+ALL = "all"
+
+
+def compare(
+    challenger: Contestant,
+    popularity: Contestant,
+    champion: Contestant | None,
+    settings: GateSettings,
+    seed: int,
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Why the challenger may not be promoted (none if it may), and the figures by slice.
+
+    Against the champion: on each gated slice the one-sided paired bootstrap bound of the loss must stay within the
+    margin, so that a challenger that is truly worse by the margin is promoted with at most the stated risk. Against
+    popularity: over all users the bound must lie above 0, on the other slices above minus the slice margin.
+    """
+    reasons: list[str] = []
+    table: list[dict[str, Any]] = []
+    for name in (ALL, *settings.slices):
+        if name not in challenger.ndcg:
+            continue
+        users = np.flatnonzero(~np.isnan(challenger.ndcg[name]))
+        is_gated = name == ALL or len(users) >= settings.slice_users
+        row: dict[str, Any] = {"slice": name, "users": len(users), "gated": is_gated}
+        table.append(row)
+        if not len(users):
+            continue
+        own = challenger.ndcg[name][users]
+        row["challenger"] = float(own.mean())
+        for rival, other in (("champion", champion), ("popularity", popularity)):
+            if other is None:
+                continue
+            theirs = other.ndcg[name][users]
+            margin = _margin(rival, name, settings)
+            # On a slice where a rival hits next to nothing, a share of that would be no margin at all.
+            overall = max(float(np.nanmean(one.ndcg[ALL])) for one in (challenger, other))
+            scale = float(theirs.mean()) if name == ALL else max(float(theirs.mean()), overall / 4)
+            bounds = relative_loss(own, theirs, scale, settings, seed)
+            row[rival] = float(theirs.mean())
+            row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
+            if is_gated and not bounds["low"] > -margin:
+                reasons.append(
+                    f"{name}: NDCG {own.mean():.4f} against the {rival}'s {theirs.mean():.4f} over {len(users):,} users: "
+                    f"the difference may be {bounds['low']:+.1%} at {settings.risk:.0%} risk; more than {-margin:+.1%} is needed"
+                )
+    return reasons, table
+
+
+def _margin(rival: str, name: str, settings: GateSettings) -> float:
+    if name != ALL:
+        return settings.slice_margin
+    return settings.margin if rival == "champion" else 0.0
+
+
+def relative_loss(
+    own: NDArray[np.float64], theirs: NDArray[np.float64], scale: float, settings: GateSettings, seed: int
+) -> dict[str, float]:
+    """The mean difference and its one-sided lower and upper bounds, as shares of `scale`."""
+    bounds = paired(own, theirs, settings.resamples, seed, confidence=1 - 2 * settings.risk)
+    if scale <= 1e-9:  # a rival that hits nothing: any hit is an infinite gain, none is a tie
+        sign = float(np.sign(bounds.value))
+        return {"value": sign, "low": sign, "high": sign}
+    return {"value": bounds.value / scale, "low": bounds.low / scale, "high": bounds.high / scale}

@@ -1,0 +1,83 @@
+"""The land stage: what arrived for a night, copied into the lake row for row, as text; nothing is judged yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handpick.contracts import CONTRACTS, Contract
+from handpick.errors import InputError
+from handpick.lake.partitions import digest_of, write_parquet
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+
+if TYPE_CHECKING:
+    from handpick.stages.land.pending_files import Arrival
+
+MANIFEST = "_manifest.json"
+
+
+def run(night: Night) -> StageResult:
+    """Land all four sources, or none.
+
+    Raises:
+        InputError: If a source has no file for this night, or a file cannot be read as what it is; nothing was landed.
+    """
+    from handpick.stages.land.pending_files import arrivals, brought_folder
+
+    waiting = {source: arrivals(night, source) for source in CONTRACTS}
+    drift: dict[str, list[str]] = {}
+    flows: list[Flow] = []
+    with ExitStack() as partitions:
+        for source, contract in CONTRACTS.items():
+            folder = partitions.enter_context(night.lake.writing(f"raw/{source}", night.logical_date))
+            flow, unknown = _land(night, contract, waiting[source], folder)
+            flows.append(flow)
+            if unknown:
+                drift[source] = unknown
+                say(f"  {source}: columns that the contract does not know, kept aside: {', '.join(unknown)}")
+    shutil.rmtree(brought_folder(night), ignore_errors=True)
+    digests = [digest_of(night.lake.partition(f"raw/{source}", night.logical_date)) for source in CONTRACTS]
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    notes = {"files": sum(len(found) for found in waiting.values()), "unknown_columns": drift}
+    return StageResult(
+        "land", night.logical_date, str(night.lake.root / "raw"), tuple(flows), digest, notes=notes
+    )
+
+
+def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[Flow, list[str]]:
+    """Write a source's files and their manifest; returns the ledger line, and columns that the contract does not know."""
+    from handpick.stages.land.adapters import read
+    from handpick.stages.land.derived import first_per_key
+    from handpick.stages.land.pending_files import taken_entry
+
+    settings = night.settings.sources.of(contract.source)
+    count, repeated = 0, 0
+    unknown: set[str] = set()
+    seen: set[str] = set()
+    for number, file in enumerate(found):
+        rows, extra = read(file, contract, settings, night)
+        unknown |= extra
+        count += rows.num_rows
+        if settings.first_per_key:
+            kept = first_per_key(rows, contract.key[0], seen)
+            repeated += rows.num_rows - kept.num_rows
+            rows = kept
+        write_parquet(rows, folder / f"part-{number:05d}.parquet")
+    is_first = night.lake.before(f"raw/{contract.source}", night.logical_date) is None
+    if not count and is_first and settings.needed != "never":
+        names = ", ".join(str(file.path) for file in found)
+        raise InputError(
+            f"{contract.source}: no rows in {names}; nothing was landed tonight. Bring whole files."
+        )
+    if not found:
+        write_parquet(contract.raw_schema().empty_table(), folder / "part-00000.parquet")
+    manifest = {"files": [taken_entry(file) for file in found], "unknown_columns": sorted(unknown)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    dropped = {f"another row of the same {contract.key[0]}": repeated}
+    return Flow(contract.source, count, count - repeated, dropped), sorted(unknown)

@@ -1,0 +1,172 @@
+"""CSV: the dialect is sniffed; whole files are read by Arrow, damaged ones row by row so that no good row is lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from handpick.errors import InputError
+from handpick.stages.land.encoding import SAMPLE_BYTES, encoding_of, text_of
+from handpick.stages.land.rows import LINE, with_broken
+
+DELIMITERS = ",;\t|"
+LONGEST_QUOTE = 2_000
+"""Lines that a quoted value may run over before its quote counts as damage."""
+
+
+def read_csv(path: Path) -> pa.Table:
+    """Every row as text with its line; rows that do not fit the header are kept whole in `_raw`.
+
+    `_source_line` counts rows, the header being 1: with values that hold line breaks it is the row's number, not the
+    line's.
+
+    Raises:
+        InputError: If there is no header line.
+    """
+    encoding, is_clean = encoding_of(path)
+    with path.open("rb") as stream:
+        sample = stream.read(SAMPLE_BYTES).decode(encoding, errors="replace").removeprefix("\ufeff")
+    delimiter, names = header_of(sample)
+    if not names:
+        raise InputError(
+            f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one."
+        )
+    source = path if is_clean else pa.BufferReader(text_of(path, encoding).encode())
+    rows = _read_whole(source, delimiter, names)
+    return _read_damaged(text_of(path, encoding), delimiter, names) if rows is None else rows
+
+
+def header_of(sample: str) -> tuple[str, list[str]]:
+    """The delimiter and the column names; no names where the first line cannot be a header."""
+    first = sample.split("\n", 1)[0].rstrip("\r")
+    counts = {delimiter: first.count(delimiter) for delimiter in DELIMITERS}
+    delimiter = max(counts, key=lambda mark: counts[mark])
+    try:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    except csv.Error:
+        return delimiter, []
+    is_header = len(names) > 1 and "\x00" not in first and any(names)
+    return delimiter, _distinct(names) if is_header else []
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names made different from one another; an empty one gets its number."""
+    seen: dict[str, int] = {}
+    result = []
+    for number, name in enumerate(names, 1):
+        shown = name or f"column_{number}"
+        seen[shown] = seen.get(shown, 0) + 1
+        result.append(shown if seen[shown] == 1 else f"{shown}_{seen[shown]}")
+    return result
+
+
+def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]) -> pa.Table | None:
+    """The table as Arrow reads it, or None where a stray quote may have swallowed rows."""
+    broken: list[tuple[int, str]] = []
+
+    def keep(row: pa_csv.InvalidRow) -> str:
+        broken.append((row.number or 0, row.text))
+        return "skip"
+
+    try:
+        rows = pa_csv.read_csv(
+            source,
+            # rows are numbered only when one thread reads
+            read_options=pa_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowException:
+        return None
+    if any("\n" in text for _, text in broken):
+        return None
+    if any(_has_swallowed(column, delimiter, len(names)) for column in rows.columns):
+        return None
+    lines = _lines_between(rows.num_rows, {number for number, _ in broken})
+    return with_broken(rows.append_column(LINE, lines), broken)
+
+
+def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
+    """Whether a value holds a line that looks like a whole row, as after a quote that was never closed."""
+    long = column.filter(pc.match_substring(column, "\n"))
+    return any(
+        line.count(delimiter) >= max(2, width - 1) for value in long.to_pylist() for line in value.split("\n")
+    )
+
+
+def _lines_between(count: int, gaps: set[int]) -> pa.Array:
+    """Row numbers of the good rows, the header being row 1, when some rows between them were set aside."""
+    if not gaps:
+        return pa.array(range(2, count + 2), pa.int64())
+    numbers = (number for number in range(2, count + len(gaps) + 2) if number not in gaps)
+    return pa.array([number for number, _ in zip(numbers, range(count), strict=False)], pa.int64())
+
+
+def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
+    good: list[list[str]] = []
+    lines: list[int] = []
+    broken: list[tuple[int, str]] = []
+    for number, row, line in rows_of(text, delimiter, len(names)):
+        if row is None:
+            broken.append((number, line))
+        else:
+            good.append(row)
+            lines.append(number)
+    columns = [pa.array([row[index] or None for row in good], pa.string()) for index in range(len(names))]
+    table = pa.table(columns, names=names)
+    return with_broken(table.append_column(LINE, pa.array(lines, pa.int64())), broken)
+
+
+def rows_of(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, str]]:
+    """Each row below the header as (line, values, text); values are None where the text is no row of that width.
+
+    A quote that opens and does not close, or closes only after lines that are whole rows themselves, is damage: its
+    line alone is set aside, and reading goes on with the next.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    place = 1
+    while place < len(lines):
+        line = lines[place]
+        if not line.strip():
+            place += 1
+            continue
+        row, taken = _values(line, delimiter, width), 1
+        if row is None and line.count('"') % 2:
+            row, taken = _joined(lines, place, delimiter, width)
+        yield place + 1, row, line
+        place += taken
+
+
+def _joined(lines: list[str], place: int, delimiter: str, width: int) -> tuple[list[str] | None, int]:
+    """The row of a quoted value that runs over several lines, and how many; (None, 1) if there is none."""
+    parts = [lines[place]]
+    for line in lines[place + 1 : place + LONGEST_QUOTE]:
+        if _values(line, delimiter, width) is not None:
+            return None, 1
+        parts.append(line)
+        if line.count('"') % 2:
+            row = _values("\n".join(parts), delimiter, width)
+            return (row, len(parts)) if row is not None else (None, 1)
+    return None, 1
+
+
+def _values(text: str, delimiter: str, width: int) -> list[str] | None:
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 and len(rows[0]) == width else None

@@ -1,0 +1,13 @@
+"""Publish: load the night's lists as a new version, check it, and move the pointer in one transaction."""
+
+from __future__ import annotations
+
+from handpick.ledger.flows import StageResult
+from handpick.night import Night
+
+
+def run(night: Night) -> StageResult:
+    """Publish tonight's lists; run again, it finds them published and only sees to the pointer."""
+    from handpick.stages.publish.publish import publish
+
+    return publish(night)

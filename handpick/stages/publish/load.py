@@ -1,0 +1,218 @@
+"""Loading one version beside the others: parts side by side, each copied, keyed and checked in one transaction."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import Any, LiteralString
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from handpick.errors import ServingError
+from handpick.serving.connection import connect
+from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
+from handpick.serving.schema import column_definitions, statement
+from handpick.settings.load import Settings
+from handpick.stages.publish.fingerprint import MODULUS, fingerprint, row_hash
+from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
+from handpick.stages.publish.prepare import Part, parts
+
+LISTED = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
+"""The lists, and which of their columns is the phone that is shown."""
+SESSION: LiteralString = (
+    # Parts are loaded side by side, so each needs one process only; compiling costs more than it gains here.
+    "set local jit = off; set local max_parallel_workers_per_gather = 0; "
+    "set local max_parallel_maintenance_workers = 0; set local default_statistics_target = 30"
+)
+
+
+def load_tables(
+    connection: psycopg.Connection[Any], settings: Settings, version: int, tables: dict[Relation, pa.Table]
+) -> None:
+    """Load and check a version's tables, the phones first, because lists are checked against them.
+
+    Args:
+        connection: In autocommit.
+        tables: Prepared rows.
+
+    Raises:
+        ServingError: If a table differs from what was sent, or breaks a guarantee.
+    """
+    streams, schema = settings.serving.load_streams, settings.serving.schema_name
+    with ExitStack() as stack:
+        idle: SimpleQueue[psycopg.Connection[Any]] = SimpleQueue()
+        for _ in range(streams):
+            limit_s = settings.serving.load_timeout_s
+            idle.put(stack.enter_context(connect(settings, autocommit=True, timeout_s=limit_s)))
+        pool = stack.enter_context(ThreadPoolExecutor(streams))
+
+        def load(part: Part) -> None:
+            stream = idle.get()
+            try:
+                load_part(stream, schema, version, part)
+            finally:
+                idle.put(stream)
+
+        for group in ([ITEMS], [relation for relation in tables if relation != ITEMS]):
+            cut = {relation: parts(tables[relation], relation, version, streams) for relation in group}
+            list(pool.map(load, (part for of_one in cut.values() for part in of_one)))
+            with connection.transaction():
+                for relation, of_one in cut.items():
+                    _join(connection, schema, relation.partition(version), of_one)
+
+
+def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
+    """Load, key and check one part in one transaction.
+
+    A table made in the same transaction is written frozen and, where WAL is minimal, only once, as is its index.
+    """
+    with connection.transaction():
+        connection.execute(SESSION)
+        expected = copy_in(connection, schema, version, part)
+        connection.execute(
+            sql.SQL("alter table {}.{} add primary key ({})").format(
+                sql.Identifier(schema),
+                sql.Identifier(part.table),
+                sql.SQL(", ").join(map(sql.Identifier, part.relation.key)),
+            )
+        )
+        check(connection, schema, version, part, expected)
+        connection.execute(statement("analyze {schema}.{table}", schema=schema, table=part.table))
+
+
+def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> int:
+    """Create a part's table and COPY the rows into it; returns the fingerprint of what was sent."""
+    relation, names = part.relation, {"schema": sql.Identifier(schema), "table": sql.Identifier(part.table)}
+    connection.execute(
+        sql.SQL(
+            "create table {schema}.{table} "
+            "(list_version integer not null default {version} check (list_version = {version}), {columns}{edges})"
+        ).format(
+            **names, version=sql.Literal(version), columns=column_definitions(relation), edges=_edges(part)
+        )
+    )
+    command = sql.SQL("copy {schema}.{table} ({columns}) from stdin (format binary, freeze)").format(
+        **names, columns=sql.SQL(", ").join(map(sql.Identifier, relation.column_names))
+    )
+    total = 0
+    with connection.cursor() as cursor, cursor.copy(command) as copy:
+        copy.write(HEADER)
+        for batch in encoded(part.rows, relation):
+            copy.write(batch.sent)
+            total += fingerprint(batch, relation)
+        copy.write(TRAILER)
+    return total % MODULUS
+
+
+def _edges(part: Part) -> sql.Composable:
+    """A constraint that says between which keys the part lies, so that attaching it needs no look at its rows."""
+    key = sql.Identifier(part.relation.key[0])
+    tests = [
+        sql.SQL("{} {} {}").format(key, sql.SQL(operator), sql.Literal(edge))
+        for operator, edge in ((">=", part.start), ("<", part.end))
+        if edge is not None
+    ]
+    if not tests:
+        return sql.SQL("")
+    return sql.SQL(", check ({} is not null and {})").format(key, sql.SQL(" and ").join(tests))
+
+
+ROWS: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
+LISTS: LiteralString = """
+select coalesce(sum(rows), 0), coalesce(sum(hash), 0), min(item) filter (where items.is_in_stock is not true)
+from (select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}) listed
+left join {schema}.{items} on items.item_id = listed.item
+"""
+RANKS: LiteralString = """
+select {owner}, count(*), min(rank), max(rank) from {schema}.{table}
+group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
+"""
+
+
+def check(connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int) -> None:
+    """Check what was loaded: every row is there as it was sent, ranks are 1 to n, and every phone can be sold.
+
+    Args:
+        expected: Fingerprint of what was sent.
+
+    Raises:
+        ServingError: Naming the table, and the first list or phone that is wrong.
+    """
+    relation, table = part.relation, part.table
+    item = LISTED.get(relation)
+    row = connection.execute(
+        sql.SQL(ROWS if item is None else LISTS).format(
+            schema=sql.Identifier(schema),
+            table=sql.Identifier(table),
+            items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.partition(version))),
+            item=sql.Identifier(item or ""),
+            hash=row_hash(relation),
+        )
+    ).fetchone()
+    count, found, unsellable = (0, 0, None) if row is None else row
+    if count != len(part.rows) or int(found) % MODULUS != expected:
+        raise ServingError(
+            f"{table} differs from {relation.lake}: {count} rows with fingerprint {int(found) % MODULUS:016x}, sent "
+            f"were {len(part.rows)} with {expected:016x}. The pointer was not moved; run publish again."
+        )
+    if item is None:
+        return
+    if unsellable is not None:
+        raise ServingError(
+            f"{table}: phone {unsellable} is on a list but is not in stock; the pointer was not moved."
+        )
+    wrong = connection.execute(statement(RANKS, schema=schema, table=table, owner=relation.key[0])).fetchone()
+    if wrong is not None:
+        raise ServingError(
+            f"{table}: the list of {wrong[0]} has {wrong[1]} rows with ranks {wrong[2]} to {wrong[3]}; "
+            "the pointer was not moved."
+        )
+
+
+def _join(connection: psycopg.Connection[Any], schema: str, table: str, of_one: list[Part]) -> None:
+    """Make one table of several parts."""
+    if len(of_one) == 1:
+        return
+    relation = of_one[0].relation
+    connection.execute(
+        sql.SQL("create table {}.{} (list_version integer not null, {}) partition by range ({})").format(
+            sql.Identifier(schema),
+            sql.Identifier(table),
+            column_definitions(relation),
+            sql.Identifier(relation.key[0]),
+        )
+    )
+    for part in of_one:
+        edges = [
+            sql.SQL(otherwise) if edge is None else sql.Literal(edge)
+            for edge, otherwise in ((part.start, "minvalue"), (part.end, "maxvalue"))
+        ]
+        connection.execute(
+            sql.SQL("alter table {}.{} attach partition {}.{} for values from ({}) to ({})").format(
+                sql.Identifier(schema),
+                sql.Identifier(table),
+                sql.Identifier(schema),
+                sql.Identifier(part.table),
+                *edges,
+            )
+        )
+
+
+def attach(
+    connection: psycopg.Connection[Any], schema: str, version: int, relations: tuple[Relation, ...]
+) -> None:
+    """Make the tables partitions; nobody sees their rows until the pointer moves. In the caller's transaction."""
+    for relation in relations:
+        connection.execute(
+            sql.SQL(
+                "alter table {schema}.{whole} attach partition {schema}.{table} for values in ({version})"
+            ).format(
+                schema=sql.Identifier(schema),
+                whole=sql.Identifier(relation.whole),
+                table=sql.Identifier(relation.partition(version)),
+                version=sql.Literal(version),
+            )
+        )

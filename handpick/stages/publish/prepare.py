@@ -1,0 +1,108 @@
+"""The lake's rows as they are loaded: columns, types and order of the served relation, cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from handpick.errors import InputError
+from handpick.serving.relations import Relation
+from handpick.stages.publish.pg_copy import TYPES
+
+LEAST_ROWS, MOST_ROWS = 100_000, 2_000_000
+"""Of a part: below, a second part is not worth its table; above, its index is no longer built in memory."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that one connection loads into one table.
+
+    Args:
+        relation: Whose.
+        table: Its name.
+        rows: Sorted by key.
+        start: Smallest value of the key's first column; None: no part lies before this one.
+        end: Smallest such value of the next part; None: this is the last.
+    """
+
+    relation: Relation
+    table: str
+    rows: pa.Table
+    start: str | None = None
+    end: str | None = None
+
+
+def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
+    """The relation's columns in their order and types, sorted by key.
+
+    Raises:
+        InputError: If a column that must be there is missing or holds nulls, or the key is not unique.
+    """
+    columns = {}
+    for column in relation.columns:
+        if column.name not in rows.column_names and not column.is_nullable:
+            raise InputError(f"{relation.lake} has no column {column.name}; nothing was published.")
+        target = pa.date32() if column.sql == "date" else TYPES[column.sql][0]
+        values = (
+            rows[column.name].cast(target)
+            if column.name in rows.column_names
+            else pa.nulls(len(rows), target)
+        )
+        if not column.is_nullable and values.null_count:
+            raise InputError(
+                f"{relation.lake}.{column.name} is null in {values.null_count} rows; nothing was published."
+            )
+        columns[column.name] = values
+    table = pa.table(columns)
+    if is_sorted(table, relation.key):
+        return table
+    return table.sort_by([(name, "ascending") for name in relation.key])
+
+
+def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
+    """Whether rows ascend strictly by a key of one or two columns (the lake's usually do: then no sort is paid)."""
+    if len(table) < 2:
+        return True
+    first = table[key[0]].combine_chunks()
+    before, after = first.slice(0, len(first) - 1), first.slice(1)
+    ascending = pc.less(before, after)
+    if len(key) > 1:
+        second = table[key[1]].combine_chunks()
+        within = pc.less(second.slice(0, len(second) - 1), second.slice(1))
+        ascending = pc.or_(ascending, pc.and_(pc.equal(before, after), within))
+    return bool(pc.all(ascending).as_py())
+
+
+def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> list[Part]:
+    """Prepared rows as one part for each stream, or more where they are very many; no list is cut in two."""
+    table = relation.partition(version)
+    count = min(max(streams, -(-len(rows) // MOST_ROWS)), len(rows) // LEAST_ROWS)
+    cuts = [0, *_cuts(rows, relation.key[0], count), len(rows)]
+    if len(cuts) == 2:
+        return [Part(relation, table, rows)]
+    edges = [None, *(rows[relation.key[0]][cut].as_py() for cut in cuts[1:-1]), None]
+    return [
+        Part(
+            relation,
+            f"{table}_{at + 1}",
+            rows.slice(cuts[at], cuts[at + 1] - cuts[at]),
+            edges[at],
+            edges[at + 1],
+        )
+        for at in range(len(cuts) - 1)
+    ]
+
+
+def _cuts(rows: pa.Table, owner: str, count: int) -> Iterator[int]:
+    """About even places at which another list begins."""
+    before = 0
+    for number in range(1, count):
+        place = len(rows) * number // count
+        while 0 < place < len(rows) and rows[owner][place] == rows[owner][place - 1]:
+            place += 1
+        if before < place < len(rows):
+            yield place
+            before = place

@@ -1,0 +1,232 @@
+"""The steps of a publish, from the lake's rows to the moved pointer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from handpick.errors import ServingError
+from handpick.lake.partitions import digest_of
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+from handpick.serving.connection import connect
+from handpick.serving.relations import (
+    ITEMS,
+    POPULAR_ITEMS,
+    RECOMMENDATIONS,
+    RELATIONS,
+    SIMILAR_ITEMS,
+    Relation,
+)
+from handpick.serving.schema import ensure_schema, statement
+from handpick.serving.versions import drop_old, move_pointer, publishing, remove_leftovers, wait_for_plans
+from handpick.settings.load import Settings
+from handpick.stages.publish.exports import write_exports
+from handpick.stages.publish.load import attach, load_tables
+from handpick.stages.publish.prepare import prepared
+
+
+def publish(night: Night) -> StageResult:
+    """Load, check, and make current; drop versions that are too many or too old; write the exports.
+
+    Raises:
+        ServingError: If the database refuses or a check fails; the lists published before stay current.
+    """
+    settings, schema = night.settings, night.settings.serving.schema_name
+    tables = {
+        relation: prepared(night.lake.read(relation.lake, night.logical_date), relation)
+        for relation in RELATIONS
+    }
+    digest = lists_digest(night)
+    try:
+        with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
+            ensure_schema(connection, settings)
+            with publishing(connection, schema):
+                version = _published_before(connection, schema, night, digest)
+                is_new = version is None
+                if version is None:
+                    remove_leftovers(connection, schema)
+                    version = load(connection, night, tables, digest)
+                exports = write_exports(
+                    night
+                )  # before the pointer moves, so that a full disk leaves both as they were
+                is_current = _make_current(connection, night, version)
+                dropped = drop_old(connection, settings, night.logical_date)
+    except psycopg.Error as error:
+        raise ServingError(
+            f"the serving database refused the lists of {night.logical_date}: {' '.join(str(error).split())}. "
+            "The pointer was not moved; the lists published before stay current."
+        ) from None
+    say(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
+    return StageResult(
+        stage="publish",
+        logical_date=night.logical_date,
+        where=f"{schema}.recommendations, version {version}",
+        flows=tuple(Flow(relation.name, len(rows), len(rows)) for relation, rows in tables.items()),
+        digest=digest,
+        notes={
+            "version": version,
+            "is_new": is_new,
+            "is_current": is_current,
+            "dropped_versions": dropped,
+            "exports": str(exports),
+        },
+    )
+
+
+def lists_digest(night: Night) -> str:
+    """SHA-256 over the lake's partitions that a version is loaded from."""
+    total = hashlib.sha256()
+    for relation in RELATIONS:
+        total.update(digest_of(night.lake.partition(relation.lake, night.logical_date)).encode())
+    return total.hexdigest()
+
+
+def _published_before(
+    connection: psycopg.Connection[Any], schema: str, night: Night, digest: str
+) -> int | None:
+    """The newest kept version of the same night with the same content."""
+    row = connection.execute(
+        statement(
+            "select max(version) from {schema}.list_versions "
+            "where logical_date = %s and digest = %s and status = 'published'",
+            schema=schema,
+        ),
+        [night.logical_date, digest],
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def load(
+    connection: psycopg.Connection[Any], night: Night, tables: dict[Relation, pa.Table], digest: str
+) -> int:
+    """Load and check a new version; return its number. It is complete, attached and not yet current."""
+    settings, schema = night.settings, night.settings.serving.schema_name
+    row = connection.execute(
+        statement(
+            "insert into {schema}.list_versions (version, logical_date, status) "
+            "select coalesce(max(version), 0) + 1, %s, 'loading' from {schema}.list_versions returning version",
+            schema=schema,
+        ),
+        [night.logical_date],
+    ).fetchone()
+    version = int(row[0]) if row is not None else 0
+    try:
+        load_tables(connection, settings, version, tables)
+    except (ServingError, psycopg.Error):
+        with suppress(psycopg.Error):  # what is left now, the next publish removes
+            remove_leftovers(connection, schema)
+        raise
+    with connection.transaction():
+        attach(connection, schema, version, RELATIONS)
+    wait_for_plans(connection, schema)
+    with connection.transaction():
+        _describe(connection, night, version, tables, digest)
+    return version
+
+
+def _describe(
+    connection: psycopg.Connection[Any],
+    night: Night,
+    version: int,
+    tables: dict[Relation, pa.Table],
+    digest: str,
+) -> None:
+    """Mark a version as published, with its counts, model and metrics."""
+    decision = _decision(night)
+    connection.execute(
+        statement(
+            "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count = %s, "
+            "similar_item_count = %s, popular_item_count = %s, item_count = %s, digest = %s, model = %s, "
+            "metrics = %s, published_at = now() where version = %s",
+            schema=night.settings.serving.schema_name,
+        ),
+        [
+            len(tables[RECOMMENDATIONS]),
+            pc.count_distinct(tables[RECOMMENDATIONS]["user_id"]).as_py(),
+            len(tables[SIMILAR_ITEMS]),
+            len(tables[POPULAR_ITEMS]),
+            len(tables[ITEMS]),
+            digest,
+            decision.get("champion_date"),
+            json.dumps(_metrics(night, decision.get("champion_date"))),
+            version,
+        ],
+    )
+
+
+def _decision(night: Night) -> dict[str, Any]:
+    """The gate's decision, empty where the lists were made without one."""
+    file = night.lake.partition("gate", night.logical_date) / "decision.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
+
+
+def _metrics(night: Night, champion_date: str | None) -> dict[str, float]:
+    """NDCG@20 of the blend that made the lists, by slice."""
+    if champion_date is None:
+        return {}
+    file = night.lake.partition("evaluation", date.fromisoformat(champion_date)) / "metrics.parquet"
+    if not file.is_file():
+        return {}
+    rows = pq.read_table(file).to_pylist()
+    return {
+        f"ndcg@20 {row['slice']}": round(float(row["value"]), 4)
+        for row in rows
+        if row["metric"] == "ndcg"
+        and row["k"] == 20
+        and row["member"] == "blend"
+        and row["value"] is not None
+    }
+
+
+def _make_current(connection: psycopg.Connection[Any], night: Night, version: int) -> bool:
+    """Move the pointer and mirror the night's ledger in one transaction; False where a later night is current."""
+    settings: Settings = night.settings
+    schema = settings.serving.schema_name
+    with connection.transaction():
+        row = connection.execute(
+            statement(
+                "select v.logical_date from {schema}.current_version c join {schema}.list_versions v using (version)",
+                schema=schema,
+            )
+        ).fetchone()
+        is_current = row is None or row[0] <= night.logical_date
+        if is_current:
+            move_pointer(connection, schema, version)
+        _mirror_ledger(connection, schema, night)
+    return is_current
+
+
+def _mirror_ledger(connection: psycopg.Connection[Any], schema: str, night: Night) -> None:
+    """Replace the night's ledger lines in the database by those of the stages that have run."""
+    connection.execute(
+        statement("delete from {schema}.ledger where logical_date = %s", schema=schema), [night.logical_date]
+    )
+    lines = [
+        (
+            night.logical_date,
+            result.stage,
+            flow.source,
+            flow.rows_in,
+            flow.rows_out,
+            json.dumps(flow.dropped),
+            result.digest,
+            result.seconds,
+        )
+        for result in night.results()
+        for flow in result.flows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            statement("insert into {schema}.ledger values (%s, %s, %s, %s, %s, %s, %s, %s)", schema=schema),
+            lines,
+        )

@@ -1,0 +1,85 @@
+"""The model card: what tonight's fusion model is, what it learned from, and how well it does for whom.
+
+After Mitchell et al., "Model cards for model reporting", FAT* 2019.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from markupsafe import Markup
+
+from handpick.dataset.time_split import windows
+from handpick.night import Night
+from handpick.stages.report import plots
+from handpick.stages.report.html import interval, rendered
+
+MODEL, K = "fusion", 20
+RANKING = ("ndcg", "recall", "mrr", "hit_rate")
+BESIDES = (
+    "coverage",
+    "gini",
+    "novelty",
+    "diversity",
+    "calibration_error",
+    "brand_disparity",
+    "price_disparity",
+)
+RIVALS = ("popularity", "content", "oracle")
+
+
+def render_card(night: Night) -> str | None:
+    """The page as HTML text, or None on a night that has no evaluated fusion model."""
+    file = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
+    training = night.lake.partition("models", night.logical_date) / "training.json"
+    if not file.is_file() or not training.is_file():
+        return None
+    metrics = pq.read_table(file)
+    rows = metrics.filter(pc.equal(metrics["k"], K)).to_pylist()
+    values = {(row["member"], row["slice"], row["metric"]): row for row in rows}
+    if (MODEL, "all", "ndcg") not in values:
+        return None
+    slices = [name for member, name, metric in values if member == MODEL and metric == "ndcg"]
+    slices.sort(key=lambda name: (name != "all", name))
+    curves = json.loads(training.read_text()).get("curves") or {}
+    return rendered(
+        "card.html",
+        shop=night.settings.shop.name,
+        date=night.logical_date.isoformat(),
+        fusion=night.settings.fusion.model_dump(),
+        training=night.settings.training.model_dump(),
+        digest=night.result("train").digest,
+        flow=night.result("train").flows[0],
+        windows=_days(night),
+        metrics=RANKING,
+        slices=[_slice(name, values) for name in slices],
+        plot=Markup(
+            plots.intervals({name: interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20")
+        ),
+        besides=[
+            (name, values[MODEL, "all", name]["value"]) for name in BESIDES if (MODEL, "all", name) in values
+        ],
+        curves=Markup(plots.learning_curves(curves)) if curves else None,
+    )
+
+
+def _days(night: Night) -> dict[str, str]:
+    """The last day of each window."""
+    cut = windows(night)
+    ends = {"training": cut.train_end, "validation": cut.validation_end, "test": cut.test_end}
+    return {name: datetime.fromtimestamp(end - 1, UTC).date().isoformat() for name, end in ends.items()}
+
+
+def _slice(name: str, values: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+    """One line of the table: the model's ranking metrics, and the NDCG of those it is compared with."""
+    rivals = {rival: values.get((rival, name, "ndcg")) for rival in RIVALS}
+    return {
+        "name": name,
+        "users": values[MODEL, name, "ndcg"]["users"],
+        "own": [values[MODEL, name, metric] for metric in RANKING],
+        "rivals": [(rival, row["value"] if row else None) for rival, row in rivals.items()],
+    }

@@ -1,0 +1,93 @@
+"""Users who are scored alike: those of the model, and those of whom nothing is known or may be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from handpick.stages.score.item_metadata import one_hot
+from handpick.stages.score.lists import Plan, make_lists
+from handpick.stages.score.rerank import Lists
+from handpick.stages.score.scorer import Scorer, blocks
+from models.data import BoolArray, FloatArray, IntArray, StringArray
+from models.interface import Factors
+from models.topn.exact import exact_scores
+
+POPULARITY = "popularity"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Users who are scored alike, and their finished lists.
+
+    Args:
+        users: Indices, ascending.
+        source: `(users,)` what scored them.
+        lists: Theirs.
+        scores: `(users, n) float32`, exact; 0 after the end of a list.
+        is_added: Rows that relaxing added.
+        held_back: Pairs that the bound on brands kept off lists.
+    """
+
+    users: IntArray
+    source: StringArray
+    lists: Lists
+    scores: FloatArray
+    is_added: BoolArray
+    held_back: int
+
+
+def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
+    """Users of the model, and the others (no consent, or nothing the model can score) by popularity.
+
+    Of the model's factors no more than those of `users_at_once` users are in memory.
+    """
+    data, size = plan.shop.data, plan.score.users_at_once
+    everybody = np.arange(len(data.users))
+    source = np.concatenate(
+        [np.zeros(0, str), *(scorer.source(data, some) for some in blocks(everybody, size))]
+    )
+    by_model = np.flatnonzero(data.users.is_consented & (source != ""))
+    others = np.setdiff1d(everybody, by_model)
+    _, country = plan.shop.countries
+
+    def popular(users: IntArray) -> Factors:
+        return Factors(one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
+
+    found = []
+    if len(by_model):
+        made = [
+            _group(plan, scorer.factors(data, some), some, source[some]) for some in blocks(by_model, size)
+        ]
+        found.append(_together(made))
+    if len(others):
+        names = np.full(len(everybody), POPULARITY)
+        found.append(
+            _together([_group(plan, popular(some), some, names[some]) for some in blocks(others, size)])
+        )
+    return found
+
+
+def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
+    made = make_lists(plan, factors, users)
+    scores = np.zeros(made.lists.items.shape, np.float32)
+    row, place = np.nonzero(made.lists.items >= 0)
+    scores[row, place] = exact_scores(
+        factors.users, factors.items, row, made.lists.items[row, place].astype(np.int64)
+    )
+    return Group(users, source, made.lists, scores, made.is_added, made.held_back)
+
+
+def _together(parts: list[Group]) -> Group:
+    """Blocks of one group as one."""
+    return Group(
+        users=np.concatenate([part.users for part in parts]),
+        source=np.concatenate([part.source for part in parts]),
+        lists=Lists(
+            *(np.concatenate(arrays) for arrays in zip(*(part.lists for part in parts), strict=True))
+        ),
+        scores=np.concatenate([part.scores for part in parts]),
+        is_added=np.concatenate([part.is_added for part in parts]),
+        held_back=sum(part.held_back for part in parts),
+    )

@@ -1,0 +1,151 @@
+"""Where the exact top-N runs: in this process, or on Spark over user partitions, with the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from handpick.errors import ConfigurationError
+from handpick.settings.load import Settings
+from models.data import BoolArray, IntArray
+from models.interface import Factors
+from models.topn.exact import TopN, top_n
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CHUNK_USERS = 10_000
+"""Users that travel together."""
+
+
+class Engine(Protocol):
+    """Something that finds each user's best allowed items, as `top_n` does."""
+
+    def __call__(
+        self,
+        factors: Factors,
+        n: int,
+        *,
+        exclude: sparse.csr_matrix | None = None,
+        allowed: BoolArray | None = None,
+        kind: IntArray | None = None,
+    ) -> TopN:
+        """The n best allowed items of every user."""
+        ...
+
+
+def engine(settings: Settings) -> Engine:
+    """The configured engine."""
+    if settings.score.engine == "spark":
+        from handpick.runtime.spark import session
+
+        return partial(top_n_on_spark, session(settings))
+    return partial(top_n, device=_device(settings.score.device))
+
+
+def _device(name: str) -> str:
+    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means here.
+
+    Raises:
+        ConfigurationError: If it is a GPU and there is none.
+    """
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if name != "cpu" and not has_gpu:
+        raise ConfigurationError(
+            f"[score] device = {name!r}, but torch sees no GPU here; nothing was scored. Use auto or cpu, or install a "
+            "CUDA build of torch."
+        )
+    return name
+
+
+def top_n_on_spark(
+    spark: SparkSession,
+    factors: Factors,
+    n: int,
+    *,
+    exclude: sparse.csr_matrix | None = None,
+    allowed: BoolArray | None = None,
+    kind: IntArray | None = None,
+) -> TopN:
+    """The same as `top_n`, on the workers: users travel as Arrow rows, items and masks are broadcast once.
+
+    The workers need this package installed.
+    """
+    items = np.ascontiguousarray(factors.items, np.float32)
+    masks = np.ones((1, len(items)), bool) if allowed is None else np.atleast_2d(allowed)
+    shared = spark.sparkContext.broadcast((items, masks, n))
+
+    def best(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import torch
+        from pyspark import TaskContext
+
+        task = TaskContext.get()
+        torch.set_num_threads(1 if task is None else task.cpus())  # the other cores have tasks of their own
+        for batch in batches:
+            yield _best_of(batch, *shared.value)
+
+    # Spark makes a partition of some chunks as they are, so this spreads the users without a shuffle.
+    rows = _in_chunks(_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism)
+    found = spark.createDataFrame(rows).mapInArrow(best, "row long, items array<int>, scores array<float>")
+    table = found.toArrow().sort_by("row").combine_chunks()
+    shared.destroy()
+    return TopN(*(_matrix(table[name], n) for name in ("items", "scores")))
+
+
+def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | None) -> pa.Table:
+    """One row per user: place, vector, kind, and what is barred for them."""
+    users = np.ascontiguousarray(factors.users, np.float32)
+    count, dim = users.shape
+    starts = np.zeros(count + 1, np.int32) if exclude is None else exclude.indptr.astype(np.int32)
+    barred = np.zeros(0, np.int32) if exclude is None else exclude.indices.astype(np.int32)
+    return pa.table(
+        {
+            "row": np.arange(count, dtype=np.int64),
+            "vector": pa.ListArray.from_arrays(
+                pa.array(np.arange(count + 1, dtype=np.int32) * dim), pa.array(users.ravel())
+            ),
+            "kind": np.zeros(count, np.int32) if kind is None else kind.astype(np.int32),
+            "barred": pa.ListArray.from_arrays(pa.array(starts), pa.array(barred)),
+        }
+    )
+
+
+def _in_chunks(rows: pa.Table, workers: int) -> pa.Table:
+    """The same rows in chunks of one size, at least one for each worker."""
+    size = max(1, min(CHUNK_USERS, -(-len(rows) // workers)))
+    return pa.concat_tables([rows.slice(start, size) for start in range(0, max(1, len(rows)), size)])
+
+
+def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.RecordBatch:
+    """The lists of one batch of users, on a worker."""
+    count = batch.num_rows
+    users = batch.column("vector").flatten().to_numpy().reshape(count, items.shape[1])
+    barred = batch.column("barred")
+    columns = barred.flatten().to_numpy(zero_copy_only=False)
+    starts = np.concatenate([[0], np.cumsum(barred.value_lengths().to_numpy(zero_copy_only=False))])
+    exclude = sparse.csr_matrix((np.ones(len(columns), np.int8), columns, starts), shape=(count, len(items)))
+    best = top_n(
+        Factors(users, items), n, exclude=exclude, allowed=masks, kind=batch.column("kind").to_numpy()
+    )
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32) * n)
+    return pa.record_batch(
+        {
+            "row": batch.column("row"),
+            "items": pa.ListArray.from_arrays(offsets, pa.array(best.items.ravel())),
+            "scores": pa.ListArray.from_arrays(offsets, pa.array(best.scores.ravel())),
+        }
+    )
+
+
+def _matrix(column: pa.ChunkedArray, n: int) -> Any:
+    """Lists of n values as an array of n columns, which may be written to."""
+    return np.array(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, n)

@@ -1,0 +1,137 @@
+"""Why each phone is on a list, in one short sentence in the user's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handpick.stages.score.compare import compared, difference, in_common
+from handpick.stages.score.counterfactuals import Causes
+from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.rerank import Origin
+from handpick.stages.score.templates import COMMA, REASONS, VERBS, language
+from models.data import EVENT_TYPES, IntArray
+
+SHOWN_LETTERS = 60
+STRENGTH = ("purchase", "cart", "rating", "view")
+"""What a user did with a phone, the most telling first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a list as reasons see it: user, phone, why it has its place, the pinning campaign if any."""
+
+    user: int
+    item: int
+    origin: Origin
+    campaign: str
+
+
+class Reasons:
+    """Writes the sentences.
+
+    Args:
+        locales: Languages that are offered.
+        unit: The shop's currency.
+        popular: `(countries, items) bool`: phones on a country's popular list.
+    """
+
+    def __init__(self, shop: Shop, locales: tuple[str, ...], unit: str, popular: NDArray[np.bool_]) -> None:
+        self.shop, self.unit, self.popular = shop, unit, popular
+        self.languages = [language(str(locale), locales) for locale in shop.data.users.locale]
+        self.country_names, self.country = shop.countries
+        self.did = _Deeds(shop)
+        self.compared: dict[tuple[int, int, str], tuple[bool, str]] = {}
+
+    def reason(self, row: Row, anchor: int = -1, query: int = -1) -> tuple[str, str]:
+        """Code and sentence of one row.
+
+        Args:
+            anchor, query: The cause that was found, at most one of them.
+        """
+        words = REASONS[self.languages[row.user]]
+        if row.origin is Origin.CAMPAIGN:
+            return "campaign", words["campaign"].format(campaign=row.campaign)
+        if row.origin is Origin.EXPLORATION:
+            return "exploration", words["exploration"]
+        if query >= 0:
+            return self._query(query, words)
+        if anchor >= 0:
+            return "history", self._history(row, anchor, words)
+        if row.origin is Origin.LAUNCH:
+            return "launch", words["launch"]
+        if self.popular[self.country[row.user], row.item]:
+            return "popular", self.popular_reason(row.user)
+        return "model", words["model"]
+
+    def popular_reason(self, user: int) -> str:
+        """That a phone is popular where the user lives."""
+        words, name = REASONS[self.languages[user]], self.country_names[self.country[user]]
+        return words["popular"].format(country=name) if name else words["popular_all"]
+
+    def _query(self, query: int, words: dict[str, str]) -> tuple[str, str]:
+        """What was asked, in the user's own words where there are some."""
+        queries = self.shop.data.queries
+        text = " ".join(str(queries.text[query]).split())
+        if text:
+            shown = text if len(text) <= SHOWN_LETTERS else text[: SHOWN_LETTERS - 1].rstrip() + "…"
+            return "query", words["query"].format(query=shown)
+        is_picture = "image" in queries.modalities and bool(queries.modalities["image"].present[query])
+        code = "query_image" if is_picture else "query_audio"
+        return code, words[code]
+
+    def _history(self, row: Row, anchor: int, words: dict[str, str]) -> str:
+        """The phone of the history, and how this one differs from it; "like" only where they share something."""
+        tongue = self.languages[row.user]
+        key = (row.item, anchor, tongue)
+        if key not in self.compared:
+            self.compared[key] = (
+                bool(in_common(self.shop, row.item, anchor, tongue)),
+                difference(self.shop, row.item, anchor, tongue, self.unit),
+            )
+        is_alike, better = self.compared[key]
+        did = VERBS[tongue][STRENGTH[self.did.of(row.user, anchor)]]
+        title = str(self.shop.title[anchor])
+        if not is_alike:
+            return words["history_other"].format(title=title, did=did)
+        return words["history"].format(
+            title=title, did=did, difference=COMMA[tongue] + better if better else ""
+        )
+
+
+def chosen_cause(causes: Causes, row: int) -> tuple[int, int]:
+    """The stronger of a row's causes as (anchor, query), the other -1."""
+    if causes.query[row] >= 0 and causes.query_fall[row] >= causes.anchor_fall[row]:
+        return -1, int(causes.query[row])
+    return int(causes.anchor[row]), -1
+
+
+def similar_reason(shop: Shop, item: int, other: int, tongue: str, unit: str) -> str:
+    """What `other` shares with `item` and where it is better."""
+    facts = compared(shop, other, item, tongue, unit)
+    words = REASONS[tongue]
+    return words["similar"].format(facts=facts) if facts else words["similar_other"]
+
+
+class _Deeds:
+    """For each user and phone the most telling thing that was done."""
+
+    def __init__(self, shop: Shop) -> None:
+        events = shop.data.interactions.positive()
+        strength = np.full(len(EVENT_TYPES), len(STRENGTH) - 1, np.int8)
+        for place, name in enumerate(STRENGTH):
+            strength[EVENT_TYPES.index(name)] = place
+        self._items = len(shop.data.catalogue)
+        pairs: IntArray = events.user.astype(np.int64) * self._items + events.item
+        order = np.lexsort((strength[events.event_type], pairs))
+        self._pairs, first = np.unique(pairs[order], return_index=True)
+        self._strength = strength[events.event_type][order][first]
+
+    def of(self, user: int, item: int) -> int:
+        """The index into `STRENGTH`; the last where nothing is known."""
+        pair = user * self._items + item
+        place = int(np.searchsorted(self._pairs, pair))
+        is_there = place < len(self._pairs) and self._pairs[place] == pair
+        return int(self._strength[place]) if is_there else len(STRENGTH) - 1

@@ -1,0 +1,186 @@
+"""The lists of a group of users who are scored alike: pool, re-ranking, relaxing, pins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from handpick.settings.rules import RulesSettings
+from handpick.settings.score import ScoreSettings
+from handpick.stages.score.candidates import boosted, pools
+from handpick.stages.score.engine import Engine
+from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.rerank import Lists, Phones, empty_lists, pin, rerank
+from handpick.stages.score.rules import Rules
+from handpick.stages.score.rules.campaigns import Pin
+from models.data import FloatArray, IntArray
+from models.interface import Factors
+from models.topn.exact import TopN, top_n
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all groups share on one night.
+
+    Args:
+        chance: `(users,)` seeds of the users' own draws.
+        boosts: `(countries, items)`.
+    """
+
+    shop: Shop
+    rules: Rules
+    phones: Phones
+    score: ScoreSettings
+    settings: RulesSettings
+    boosts: FloatArray
+    pins: list[Pin]
+    chance: NDArray[np.uint64]
+    engine: Engine = top_n
+
+
+class Made(NamedTuple):
+    """The finished lists of some users.
+
+    Args:
+        lists: `(users, n)`.
+        is_added: `(users, n) bool`: rows that relaxing added.
+        held_back: Pairs that the bound on brands kept off lists.
+    """
+
+    lists: Lists
+    is_added: NDArray[np.bool_]
+    held_back: int
+
+
+def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
+    """The lists of some users.
+
+    Args:
+        factors: Of these users and the whole catalogue.
+    """
+    n = plan.score.n
+    _, country = plan.shop.countries
+    driven = boosted(factors, plan.boosts, country[users])
+    pool = pools(driven, plan.rules, users, max(plan.score.pool, n), engine=plan.engine)
+    lists = empty_lists(len(users), n)
+    held_back = 0
+    for start in range(0, len(users), plan.score.block_users):
+        rows = slice(start, start + plan.score.block_users)
+        made, held = rerank(
+            TopN(pool.items[rows], pool.scores[rows]),
+            plan.phones,
+            plan.score,
+            chance=plan.chance[users[rows]],
+            most_per_brand=plan.settings.max_per_brand,
+            n=n,
+        )
+        lists.items[rows], lists.origin[rows], lists.propensity[rows] = made
+        held_back += held
+    is_added = _relax(plan, driven, users, lists)
+    before = lists.items.copy()
+    pinned = pin(lists, plan.pins, users, _may_have(plan, users))
+    return Made(pinned, _moved(is_added, before, pinned.items), held_back)
+
+
+def _moved(
+    marks: NDArray[np.bool_], before: NDArray[np.int32], after: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Marks of list rows where pins have moved the phones to."""
+    if np.array_equal(before, after):
+        return marks
+    same = after[:, :, None] == before[:, None, :]
+    return np.asarray((same & marks[:, None, :]).any(axis=2) & (after >= 0))
+
+
+def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArray[np.bool_]:
+    """Fill up lists that are too short, one more rule set aside at a time; returns which rows were added."""
+    least = min(plan.settings.min_items, plan.score.n)
+    is_added = np.zeros(lists.items.shape, bool)
+    for count in range(1, len(plan.settings.relax) + 1):
+        relaxed = plan.settings.relax[:count]
+        short = np.flatnonzero((lists.items >= 0).sum(axis=1) < least)
+        if not len(short):
+            break
+        have = lists.items[short]
+        row, place = np.nonzero(have >= 0)
+        taken = sparse.csr_matrix(
+            (np.ones(len(row), np.int32), (row, have[row, place])),
+            shape=(len(short), len(plan.shop.data.catalogue)),
+        )
+        more = pools(
+            Factors(factors.users[short], factors.items),
+            plan.rules,
+            users[short],
+            least,
+            relaxed=relaxed,
+            taken=taken,
+        )
+        for at, user in enumerate(short):
+            _append(plan, lists, int(user), more.items[at], least, "max_per_brand" in relaxed)
+            is_added[user] |= (lists.items[user] >= 0) & ~np.isin(lists.items[user], have[at][have[at] >= 0])
+    return is_added
+
+
+def _append(
+    plan: Plan, lists: Lists, user: int, more: NDArray[np.int32], least: int, any_brand: bool
+) -> None:
+    """Add phones to the end of one list until it is long enough, minding the bound on brands unless it is relaxed."""
+    items = lists.items[user]
+    filled = int((items >= 0).sum())
+    most = plan.settings.max_per_brand
+    brands = plan.phones.brand[items[:filled]].tolist()
+    for item in more[more >= 0].tolist():
+        brand = int(plan.phones.brand[item])
+        if filled >= least:
+            return
+        if most is None or any_brand or brands.count(brand) < most:
+            items[filled] = item
+            lists.propensity[user, filled] = 1.0
+            brands.append(brand)
+            filled += 1
+
+
+def _may_have(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
+    """`(pins, users)`: whether the rules that never relax let each user have the pinned phone."""
+    kind_of, allowed = plan.rules.by_kind(plan.settings.relax)
+    barred = plan.rules.by_pair(plan.settings.relax)[users]
+    return np.array(
+        [
+            allowed[kind_of[users], one.item] & (barred[:, [one.item]].toarray().ravel() == 0)
+            for one in plan.pins
+        ]
+    ).reshape(len(plan.pins), len(users))
+
+
+def broken_rules(
+    plan: Plan, users: IntArray, lists: Lists, is_added: NDArray[np.bool_]
+) -> dict[tuple[int, int], str]:
+    """For the rows that relaxing added: (row of the list, place) to the relaxable rules that the phone breaks."""
+    rows, places = np.nonzero(is_added & (lists.items >= 0))
+    if not len(rows):
+        return {}
+    who, items, rules = users[rows], lists.items[rows, places], plan.rules
+    broken = np.zeros((len(plan.settings.relax), len(rows)), bool)
+    for at, name in enumerate(plan.settings.relax):
+        if name in rules.items:
+            broken[at] = rules.items[name][items]
+        elif name in rules.kinds:
+            codes, mask = rules.kinds[name]
+            broken[at] = mask[codes[who], items]
+        elif name in rules.pairs:
+            broken[at] = np.asarray(rules.pairs[name][who, items]).ravel() != 0
+        elif plan.settings.max_per_brand is not None:
+            brand = np.where(lists.items[rows] >= 0, plan.phones.brand[lists.items[rows]], -1)
+            above = np.arange(lists.items.shape[1]) <= places[:, None]
+            same = brand == brand[np.arange(len(rows)), places][:, None]
+            broken[at] = (same & above).sum(axis=1) > plan.settings.max_per_brand
+    names = np.array(plan.settings.relax, dtype=object)
+    return {
+        (row, place): "+".join(names[marks])
+        for row, place, marks in zip(rows.tolist(), places.tolist(), broken.T, strict=True)
+        if marks.any()
+    }

@@ -1,0 +1,60 @@
+"""Popularity by country: the list of those we know nothing about, and of those who do not want to be known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from handpick.stages.score.item_metadata import Shop
+from models.data import BoolArray, FloatArray
+from models.interface import Factors
+from models.topn.exact import top_n
+
+EVERYWHERE = "all"
+BORROWED = 0.1
+"""Share of the whole shop's popularity in each country's, so that a small country has a full list."""
+DAY_SECONDS = 86_400
+
+
+def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArray]:
+    """Weighted recent events: `(items,)` of the whole shop, and `(countries, items)` with a share of it mixed in.
+
+    An event counts half after each half-life before the logical date's end.
+    """
+    events = shop.data.interactions.positive()
+    age_days = (shop.data.as_of - events.at) / DAY_SECONDS
+    weight = events.weight * 0.5 ** (age_days / half_life_days)
+    names, codes = shop.countries
+    items = len(shop.data.catalogue)
+    flat = np.bincount(codes[events.user] * items + events.item, weights=weight, minlength=len(names) * items)
+    by_country = flat.reshape(len(names), items)
+    whole = by_country.sum(axis=0)
+    return whole.astype(np.float32), (by_country + BORROWED * whole).astype(np.float32)
+
+
+def popular_lists(
+    shop: Shop, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
+) -> pa.Table:
+    """`lists/popular_items`: the n most popular sellable phones of the shop and of each country.
+
+    Args:
+        allowed: `(countries, items)`: what may be shown in each country to somebody unknown.
+    """
+    names, _ = shop.countries
+    segments: list[tuple[str, FloatArray, BoolArray]] = [(EVERYWHERE, whole, np.asarray(allowed.all(axis=0)))]
+    segments += [(name, by_country[code], allowed[code]) for code, name in enumerate(names) if name]
+    tables = []
+    for segment, scores, mask in sorted(segments, key=lambda one: one[0]):
+        best = top_n(Factors(np.ones((1, 1), np.float32), scores[:, None]), n, allowed=mask)
+        items, kept = best.items[0][best.items[0] >= 0], best.scores[0][best.items[0] >= 0]
+        tables.append(
+            pa.table(
+                {
+                    "segment": pa.array([segment] * len(items), pa.string()),
+                    "rank": np.arange(1, len(items) + 1, dtype=np.int16),
+                    "item_id": shop.data.catalogue.item_ids[items].tolist(),
+                    "score": kept,
+                }
+            )
+        )
+    return pa.concat_tables(tables)

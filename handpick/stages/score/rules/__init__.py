@@ -1,0 +1,129 @@
+"""The merchandiser's rules, one file each: masks over phones, over phones by kind of user, and over pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from handpick.settings.rules import RulesSettings
+from handpick.stages.score.item_metadata import Shop, pairs
+from handpick.stages.score.rules import (
+    brand_exclusions,
+    consent,
+    country,
+    generation,
+    in_stock,
+    not_owned,
+    not_returned,
+    price_band,
+)
+from models.data import BoolArray, IntArray
+
+ITEM_RULES: dict[str, Callable[[Shop, RulesSettings], BoolArray]] = {
+    "in_stock": in_stock.barred,
+    "brand_exclusions": brand_exclusions.barred,
+}
+"""`(items,)`: barred for everybody."""
+
+KIND_RULES: dict[str, Callable[[Shop, RulesSettings], tuple[IntArray, BoolArray]]] = {
+    "country": country.barred,
+    "consent": consent.barred,
+    "price_band": price_band.barred,
+}
+"""Each user's kind `(users,)`, and `(kinds, items)` of what is barred for it."""
+
+PAIR_RULES: dict[str, Callable[[Shop, RulesSettings], sparse.csr_matrix]] = {
+    "not_owned": not_owned.barred,
+    "not_returned": not_returned.barred,
+    "generation": generation.barred,
+}
+"""`(users, items)`: barred for one user."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The night's rules, worked out once.
+
+    Args:
+        items, kinds, pairs: What each rule bars, by its name.
+        nothing: `(users, items)` without entries.
+    """
+
+    items: dict[str, BoolArray]
+    kinds: dict[str, tuple[IntArray, BoolArray]]
+    pairs: dict[str, sparse.csr_matrix]
+    nothing: sparse.csr_matrix
+    _kept: dict[tuple[str, ...], tuple[IntArray, BoolArray, sparse.csr_matrix]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def counts(self) -> dict[str, int]:
+        """How many pairs of a user and a phone each rule bars; a pair counts for the first rule that bars it."""
+        items = self.nothing.shape[1]
+        kind_of, codes = self._kinds(())
+        sizes = np.bincount(kind_of, minlength=len(codes))
+        before = np.zeros((len(codes), items), bool)
+        found = {}
+        masks = [(name, np.broadcast_to(mask, before.shape)) for name, mask in self.items.items()]
+        masks += [(name, mask[codes[:, at]]) for at, (name, (_, mask)) in enumerate(self.kinds.items())]
+        for name, mask in masks:
+            found[name] = int(sizes @ (mask & ~before).sum(axis=1))
+            before |= mask
+        counted = np.zeros(0, np.int64)
+        for name, matrix in self.pairs.items():
+            entries = matrix.tocoo()
+            new = ~before[kind_of[entries.row], entries.col]
+            keys = entries.row[new].astype(np.int64) * items + entries.col[new]
+            found[name] = int((~np.isin(keys, counted)).sum())
+            counted = np.union1d(counted, keys)
+        return found
+
+    def by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
+        """Each user's kind `(users,)` under all rules together, and `(kinds, items)` of what is allowed."""
+        return self._worked_out(relaxed)[:2]
+
+    def by_pair(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
+        """`(users, items)` of what is barred for one user."""
+        return self._worked_out(relaxed)[2]
+
+    def _worked_out(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
+        """Kinds, what they may have, and pairs, without the relaxed rules; kept for the next block of users."""
+        key = tuple(sorted(relaxed))
+        if key not in self._kept:
+            everybody = np.zeros(self.nothing.shape[1], bool)
+            for name, mask in self.items.items():
+                if name not in relaxed:
+                    everybody |= mask
+            kind_of, codes = self._kinds(relaxed)
+            allowed = np.repeat(~everybody[None, :], len(codes), axis=0)
+            kept = [mask for name, (_, mask) in self.kinds.items() if name not in relaxed]
+            for place, mask in enumerate(kept):
+                allowed &= ~mask[codes[:, place]]
+            pairs = self.nothing
+            for name, matrix in self.pairs.items():
+                if name not in relaxed:
+                    pairs = pairs + matrix
+            self._kept[key] = kind_of, allowed, pairs.tocsr().sorted_indices()
+        return self._kept[key]
+
+    def _kinds(self, relaxed: Collection[str]) -> tuple[IntArray, IntArray]:
+        """`(users,)` kind, and `(kinds, rules)` the kind's code in each rule that is not relaxed."""
+        kept = [codes for name, (codes, _) in self.kinds.items() if name not in relaxed]
+        if not kept:
+            return np.zeros(self.nothing.shape[0], np.int64), np.zeros((1, 0), np.int64)
+        codes, kind_of = np.unique(np.stack(kept, axis=1), axis=0, return_inverse=True)
+        return kind_of.astype(np.int64).ravel(), codes
+
+
+def work_out(shop: Shop, settings: RulesSettings) -> Rules:
+    """All rules on tonight's shop."""
+    none = shop.data.users.owned_item[:0]
+    return Rules(
+        {name: rule(shop, settings) for name, rule in ITEM_RULES.items()},
+        {name: rule(shop, settings) for name, rule in KIND_RULES.items()},
+        {name: rule(shop, settings) for name, rule in PAIR_RULES.items()},
+        pairs(shop, none, none),
+    )

@@ -1,0 +1,10 @@
+"""Brand exclusions: brands that the merchandiser does not want recommended."""
+
+from handpick.settings.rules import RulesSettings
+from handpick.stages.score.item_metadata import Shop, is_any
+from models.data import BoolArray
+
+
+def barred(shop: Shop, settings: RulesSettings) -> BoolArray:
+    """`(items,)`: phones of excluded brands."""
+    return is_any(shop.data.catalogue.brand, settings.excluded_brands)

@@ -1,0 +1,13 @@
+"""Consent: restricted phones only for users who consented."""
+
+import numpy as np
+
+from handpick.settings.rules import RulesSettings
+from handpick.stages.score.item_metadata import Shop, is_any
+from models.data import BoolArray, IntArray
+
+
+def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
+    """Each user's consent as 0 or 1, and `(2, items)` of what may not be shown."""
+    restricted = is_any(shop.data.catalogue.item_ids, settings.restricted_items)
+    return shop.data.users.is_consented.astype(np.int64), np.stack([restricted, np.zeros_like(restricted)])

@@ -1,0 +1,19 @@
+"""Country: nothing that is not sold where the user lives."""
+
+import numpy as np
+
+from handpick.settings.rules import RulesSettings
+from handpick.stages.score.item_metadata import Shop, is_any
+from models.data import BoolArray, IntArray
+
+
+def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
+    """Each user's country as a code, and `(countries, items)` of what is not sold there."""
+    names, codes = shop.countries
+    mask = np.zeros((len(names), len(shop.data.catalogue)), bool)
+    for rule in settings.not_sold:
+        unsold = is_any(shop.data.catalogue.item_ids, rule.items) | is_any(
+            shop.data.catalogue.brand, rule.brands
+        )
+        mask[np.isin(names, rule.countries)] |= unsold
+    return codes, mask

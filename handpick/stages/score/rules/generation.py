@@ -1,0 +1,24 @@
+"""Generation: nothing older than the phone of the same model line that a user owns."""
+
+import numpy as np
+from scipy import sparse
+
+from handpick.settings.rules import RulesSettings
+from handpick.stages.score.item_metadata import Shop
+
+
+def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
+    """`(users, items)`: phones of a line of which the user owns a later generation."""
+    items = len(shop.data.catalogue)
+    lines, line = np.unique(
+        np.char.add(np.char.add(shop.data.catalogue.brand, "\t"), shop.model_line), return_inverse=True
+    )
+    known = (shop.model_line != "") & np.isfinite(shop.generation)
+    older_than = sparse.lil_matrix((items, items), dtype=np.int32)
+    if settings.generation:
+        for code in range(len(lines)):
+            members = np.flatnonzero((line == code) & known)
+            generation = shop.generation[members]
+            owned, old = np.nonzero(generation[None, :] < generation[:, None])
+            older_than[members[owned], members[old]] = 1
+    return (shop.owned @ older_than.tocsr()).tocsr()

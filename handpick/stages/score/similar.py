@@ -1,0 +1,56 @@
+"""`similar_items`: for each phone those that are most like it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from handpick.stages.score.explanations import similar_reason
+from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.templates import language
+from models.data import FloatArray
+from models.interface import Factors
+from models.topn.exact import top_n
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """The vectors divided by their lengths; one of length zero stays zero."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+
+
+def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency: str) -> pa.Table:
+    """`lists/similar_items`: the n sellable phones with the highest cosine, neither itself nor a variant of it."""
+    items = len(shop.data.catalogue)
+    groups, codes = np.unique(
+        np.where(shop.variant_group == "", shop.data.catalogue.item_ids, shop.variant_group),
+        return_inverse=True,
+    )
+    member = sparse.csr_matrix(
+        (np.ones(items, np.int32), (np.arange(items), codes)), shape=(items, len(groups))
+    )
+    best = top_n(
+        Factors(vectors, vectors),
+        n,
+        exclude=sparse.csr_matrix(member @ member.T),
+        allowed=shop.data.catalogue.is_sellable,
+    )
+    rows, place = np.nonzero(best.items >= 0)
+    others = best.items[rows, place]
+    tongue = language(locale, (locale,))
+    return pa.table(
+        {
+            "item_id": pa.array(shop.data.catalogue.item_ids[rows].tolist(), pa.string()),
+            "rank": (place + 1).astype(np.int16),
+            "similar_item_id": pa.array(shop.data.catalogue.item_ids[others].tolist(), pa.string()),
+            "score": best.scores[rows, place],
+            "reason": pa.array(
+                [
+                    similar_reason(shop, item, other, tongue, currency)
+                    for item, other in zip(rows.tolist(), others.tolist(), strict=True)
+                ],
+                pa.string(),
+            ),
+        }
+    )

@@ -1,0 +1,139 @@
+"""The score stage: reads the champion and the night's dataset, and writes the three kinds of lists."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from handpick.errors import NightStopped
+from handpick.lake.partitions import digest_of, write_parquet
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+from handpick.stages.score.cohorts import Group, groups
+from handpick.stages.score.engine import engine
+from handpick.stages.score.hash_rng import seeds
+from handpick.stages.score.item_metadata import Shop, read_shop
+from handpick.stages.score.lists import Plan
+from handpick.stages.score.output_rows import recommendations
+from handpick.stages.score.popularity import popular_lists, popularity
+from handpick.stages.score.rerank import Phones
+from handpick.stages.score.rules import Rules, work_out
+from handpick.stages.score.rules.campaigns import boosts, pins
+from handpick.stages.score.scorer import Scorer
+from handpick.stages.score.similar import similar_lists, unit
+from models.data import BoolArray, FloatArray
+from models.recommender.signature import Mismatch
+
+
+def score(night: Night) -> StageResult:
+    """Score everybody with the champion that the gate chose."""
+    from handpick.dataset.load import load_dataset
+    from handpick.stages.score.champion import load_champion
+
+    data = load_dataset(night)
+    champion = load_champion(night)
+    shop = read_shop(night, data)
+    try:
+        tables, notes = score_shop(shop, champion, night)
+    except Mismatch as error:
+        raise NightStopped(
+            f"the champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
+            "lists published last stay; run train, evaluate, gate and score of this night again."
+        ) from None
+    with ExitStack() as stack:  # all are written before any replaces what was there
+        for name, rows in tables.items():
+            folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
+            write_parquet(rows, folder / "part-00000.parquet")
+    total = hashlib.sha256()
+    for name in tables:
+        total.update(digest_of(night.lake.partition(f"lists/{name}", night.logical_date)).encode())
+    users, listed = len(data.users), notes["users_listed"]
+    pairs, barred = users * len(data.catalogue), notes["pairs_barred_by_rule"]
+    in_stock = int(data.catalogue.is_sellable.sum())
+    return StageResult(
+        stage="score",
+        logical_date=night.logical_date,
+        where=str(night.lake.partition("lists/recommendations", night.logical_date)),
+        flows=(
+            Flow("users", users, listed, {"no phone allowed": users - listed}),
+            Flow("items", len(data.catalogue), in_stock, {"not in stock": len(data.catalogue) - in_stock}),
+            Flow("pairs of user and phone", pairs, pairs - sum(barred.values()), barred),
+            *(Flow(name, len(rows), len(rows)) for name, rows in tables.items()),
+        ),
+        digest=total.hexdigest(),
+        notes=notes,
+    )
+
+
+def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+    """The three tables of lists, and what to note of them."""
+    settings = night.settings
+    rules = work_out(shop, settings.rules)
+    vectors = unit(scorer.item_vectors(shop.data))
+    whole, by_country = popularity(shop, settings.score.popularity_half_life_days)
+    plan = Plan(
+        shop=shop,
+        rules=rules,
+        phones=_phones(shop, vectors, settings.score.launch_days),
+        score=settings.score,
+        settings=settings.rules,
+        boosts=boosts(shop, settings.rules),
+        pins=pins(shop, settings.rules),
+        chance=seeds(shop.data.users.user_ids, night.seed, night.logical_date),
+        engine=engine(settings),
+    )
+    scored = groups(plan, scorer, by_country)
+    popular = popular_lists(shop, whole, by_country, _for_strangers(shop, rules), settings.score.popular)
+    tables = {
+        "recommendations": recommendations(plan, scored, scorer, vectors, popular, night),
+        "similar_items": similar_lists(
+            shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
+        ),
+        "popular_items": popular,
+    }
+    return tables, _notes(plan, scored, tables["recommendations"])
+
+
+def _phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
+    """What re-ranking knows about phones; one of no known brand is a brand of its own."""
+    brands = np.where(
+        shop.data.catalogue.brand == "", shop.data.catalogue.item_ids, shop.data.catalogue.brand
+    )
+    _, codes = np.unique(brands, return_inverse=True)
+    is_launch = (shop.days_since_release >= 0) & (shop.days_since_release < launch_days)
+    return Phones(vectors, codes.astype(np.int64), is_launch)
+
+
+def _for_strangers(shop: Shop, rules: Rules) -> BoolArray:
+    """`(countries, items)`: what somebody without an identity may be shown: no consent, no history."""
+    names, _ = shop.countries
+    barred = np.logical_or.reduce(list(rules.items.values())) | rules.kinds["consent"][1][0]
+    return np.repeat(~barred[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
+
+
+def _notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
+    """Small facts for the report."""
+    listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in scored)
+    relaxed = rows["relaxed_rules"].drop_null().to_pylist()
+    counted = {name: int(count) for name, count in plan.rules.counts().items()}
+    counted["max_per_brand"] = sum(group.held_back for group in scored)
+    say(f"  {listed:,} lists; pairs barred by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
+    return {
+        "users_listed": listed,
+        "pairs_barred_by_rule": counted,
+        "relaxed_rows": {
+            name: sum(name in text.split("+") for text in relaxed) for name in plan.settings.relax
+        },
+        "rows_by_source": _counts(rows["source"]),
+        "rows_by_reason": _counts(rows["reason_code"]),
+    }
+
+
+def _counts(values: pa.ChunkedArray) -> dict[str, int]:
+    """How often each value is there, by name."""
+    return dict(sorted((row["values"], row["counts"]) for row in values.value_counts().to_pylist()))

@@ -1,0 +1,138 @@
+"""The train stage on a dataset that is loaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from handpick.dataset import model_store
+from handpick.dataset.splits import validation_exam
+from handpick.dataset.time_split import windows
+from handpick.errors import NightStopped
+from handpick.lake.partitions import digest_of
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.prefetch import loading
+from handpick.stages.train.serving import SERVING, halved, is_beside, serving_beside
+from handpick.stages.train.tracking import track
+from handpick.stages.train.watch import watching
+from models.data import Dataset
+from models.evaluation.split import Exam
+from models.recommender.factory import load, make
+from models.recommender.recommender import FusionRecommender
+from models.recommender.signature import Mismatch, signature_of
+from models.recommender.warm_start import is_alike
+from models.training.errors import TrainingError
+from models.training.options import Plan
+from models.training.trainer import digest_of_dataset
+
+
+def train(night: Night, data: Dataset) -> StageResult:
+    """Fit the family and the fusion model, and write tonight's `models` partition.
+
+    Raises:
+        NightStopped: If the fusion model's training cannot go on.
+    """
+    events = len(data.interactions)
+    positive = int((data.interactions.weight > 0).sum())
+    with night.lake.writing("models", night.logical_date) as folder:
+        try:
+            curves, seconds = _fitted(night, data, folder)
+        except TrainingError as error:
+            raise NightStopped(
+                f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight was kept; the "
+                "champion and the lists published last stay."
+            ) from None
+        (folder / "training.json").write_text(json.dumps({"curves": curves}, indent=1, sort_keys=True))
+    where = night.lake.partition("models", night.logical_date)
+    return StageResult(
+        stage="train",
+        logical_date=night.logical_date,
+        where=str(where),
+        flows=(Flow("interactions", events, positive, {"no preference shown": events - positive}),),
+        digest=digest_of(where),
+        notes={"seconds_by_model": seconds},
+    )
+
+
+def _fitted(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Fit and save all of the night's models; the fusion model's curves, and how long each took.
+
+    The fusion model is fitted for selection, with early stopping on the validation window, and for serving, on all data
+    and as far as selection's best epoch.
+    """
+    settings, seconds = night.settings, dict[str, float]()
+    validation = sampled(validation_exam(night, data), settings.training.validation_users, night.seed)
+    checkpoints = settings.path(settings.lake.root) / ".cache" / "training" / night.logical_date.isoformat()
+    side_by_side = is_beside(night, data)
+    training = halved(settings.training) if side_by_side else settings.training
+    start, serving_start = last_night(night, validation.past), last_night(night, data, "serving")
+    is_warm = start is not None and serving_start is not None
+    start, serving_start = (start, serving_start) if is_warm else (None, None)
+    epochs = min(training.epochs, training.warm_epochs) if is_warm else training.epochs
+    where = folder / "fusion" / "serving"
+    with ExitStack() as stack:
+        if side_by_side:
+            cache = checkpoints / "serving"
+            served = stack.enter_context(serving_beside(night, data, epochs, serving_start, folder, cache))
+            stack.enter_context(threadpool_limits(training.threads))
+        with _timed(seconds, "family"):
+            which = ("selection",) if side_by_side else model_store.WHICH
+            model_store.fit(night, data, windows(night), folder / "family", which)
+        with _timed(seconds, "fusion_selection"), watching("train fusion") as watch:
+            plan = Plan(validation, epochs=epochs, folder=checkpoints / "selection", watch=watch)
+            selection = make(settings.fusion, training).fit(validation.past, night.seed, plan, start)
+            selection.save(folder / "fusion" / "selection")
+        with _timed(seconds, "fusion_serving"):
+            if side_by_side:
+                with loading("mlflow.tracking") if settings.training.tracking else nullcontext():
+                    standing = served.finish(selection.standing.best_epoch)
+            else:
+                with watching(SERVING, is_validated=False) as watch:
+                    serving = selection.refit(data, night.seed, watch, serving_start)
+                serving.save(where)
+                standing = serving.standing
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    curves = {"selection": selection.standing.curves, "serving": standing.curves}
+    track(night, curves, digest_of_dataset(data), selection.standing.best)
+    return curves, seconds
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[what] = round(time.perf_counter() - started, 1)
+
+
+def last_night(night: Night, data: Dataset, which: str = "selection") -> FusionRecommender | None:
+    """The newest earlier night's model, for selection or for serving, if tonight's of that kind can start from it."""
+    before = night.lake.before("models", night.logical_date)
+    if before is None or not night.settings.training.warm_start:
+        return None
+    try:
+        earlier = load(night.lake.partition("models", before) / "fusion" / which)
+    except Mismatch:
+        return None
+    if not isinstance(earlier, FusionRecommender) or earlier.network is None:
+        return None
+    is_same = earlier.config == night.settings.fusion and is_alike(
+        earlier.network.signature, signature_of(data)
+    )
+    return earlier if is_same else None
+
+
+def sampled(whole: Exam, most: int, seed: int) -> Exam:
+    """The exam of a seeded sample of its users where there are more than that."""
+    if len(whole.users) <= most:
+        return whole
+    rows = np.random.default_rng(seed).choice(len(whole.users), most, replace=False)
+    return whole.part(np.sort(rows))

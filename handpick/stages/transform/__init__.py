@@ -1,0 +1,205 @@
+"""Transform: from valid rows to clean tables on Spark: names, units, money, sessions, strengths, pairs, daily counts."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handpick.contracts import CONTRACTS
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from handpick.stages.transform.tables import Tables
+
+CLEAN = (
+    "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily", "item_price_history",
+    "position_counts", "carried",
+)  # fmt: skip
+"""Tables below `clean/` that every night writes a partition of."""
+SIDE_BY_SIDE = 3
+
+
+def run(night: Night) -> StageResult:
+    """Write tonight's `clean/*` partitions from tonight's valid rows and earlier nights' clean ones.
+
+    Raises:
+        MissingPartition: If validate has not run for this logical date.
+    """
+    from handpick.runtime.spark import rows_in, session
+    from handpick.stages.transform.digest import digest_of_tables
+    from handpick.stages.transform.tables import Tables
+
+    settings = night.settings
+    tables = Tables(
+        session(settings, rows_in(_read(night))),
+        night.lake,
+        night.logical_date,
+        settings.transform.rows_per_file,
+    )
+    # Planning a small job keeps one core busy: what does not need each other is planned and run side by side.
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        apart = [
+            pool.submit(_items, night, tables),
+            pool.submit(_users, tables),
+            pool.submit(_queries, tables),
+        ]
+        interactions = _interactions(night, tables)
+        flows = [part.result() for part in apart]
+        pairs = pool.submit(_pairs, night, tables)
+        counted = [
+            pool.submit(_item_daily, tables),
+            pool.submit(_user_daily, night, tables),
+            pool.submit(_carry, night, tables),
+        ]
+        flows += [interactions, pairs.result()]
+        for part in counted:
+            part.result()
+    digest = digest_of_tables(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
+    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
+
+
+def _read(night: Night) -> list[Path]:
+    """The partitions that tonight reads; co-purchases of other nights are small beside them."""
+    valid = [night.lake.partition(f"valid/{source}", night.logical_date) for source in CONTRACTS]
+    last = [
+        night.lake.partition(f"clean/{name}", day)
+        for name in ("items", "users", "carried")
+        if (day := night.lake.before(f"clean/{name}", night.logical_date)) is not None
+    ]
+    return valid + last
+
+
+def _items(night: Night, tables: Tables) -> Flow:
+    from handpick.stages.transform import catalog, prices
+
+    shop = night.settings.shop
+    valid, previous = tables.tonight("valid/catalog"), tables.last("clean/items")
+    tonight = catalog.normalized(valid, night.logical_date, shop.currency, shop.exchange_rates)
+    states = prices.states(valid, shop.currency, shop.exchange_rates)
+    tables.write(
+        "clean/item_price_history", prices.changes(previous, states), prices.SCHEMA, "item_id", "valid_from"
+    )
+    rows_in = tables.rows("valid/catalog") + tables.rows_before("clean/items")
+    out = tables.write(
+        "clean/items", catalog.snapshot(previous, tonight), catalog.SCHEMA, "item_id", about=rows_in
+    )
+    return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
+
+
+def _users(tables: Tables) -> Flow:
+    from handpick.stages.transform import users
+
+    tonight = users.normalized(tables.tonight("valid/users"), tables.logical_date)
+    rows_in = tables.rows("valid/users") + tables.rows_before("clean/users")
+    snapshot = users.snapshot(tables.last("clean/users"), tonight)
+    out = tables.write("clean/users", snapshot, users.SCHEMA, "user_id", about=rows_in)
+    return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
+
+
+def _queries(tables: Tables) -> Flow:
+    from handpick.stages.transform import queries
+
+    rows_in = tables.rows("valid/queries")
+    rows = queries.normalized(tables.tonight("valid/queries"))
+    out = tables.write("clean/queries", rows, queries.SCHEMA, "query_id", about=rows_in)
+    return Flow("queries", rows_in, out)
+
+
+def _interactions(night: Night, tables: Tables) -> Flow:
+    from pyspark.sql import functions as F
+
+    from handpick.stages.transform import interactions, sessions
+
+    chosen = night.settings.transform
+    rows_in = tables.rows("valid/events")
+    events = tables.tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
+    placed = interactions.placed(
+        interactions.flagged(
+            sessions.sessionized(events, _carried(night, tables), chosen.session_gap_minutes),
+            chosen.bot_events_per_hour,
+        )
+    ).cache()
+    tables.write(
+        "clean/position_counts", interactions.position_counts(placed), interactions.POSITIONS, "position"
+    )
+    exponent = interactions.position_exponent(
+        _position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
+    )
+    weighed = interactions.weighted(placed, chosen.weights, exponent, chosen.max_position_boost)
+    key = ("user_id", "occurred_at", "event_id")
+    out = tables.write("clean/interactions", weighed, interactions.SCHEMA, *key, about=rows_in)
+    placed.unpersist()
+    return Flow("interactions", rows_in, out)
+
+
+def _carried(night: Night, tables: Tables) -> DataFrame | None:
+    """Earlier events of people that a session of tonight may go on from: it began at most a day before this night's day."""
+    from pyspark.sql import functions as F
+
+    last, opening = tables.last("clean/carried"), night.as_of - timedelta(days=2)
+    return None if last is None else last.where(F.col("occurred_at") >= F.lit(opening))
+
+
+def _carry(night: Night, tables: Tables) -> None:
+    """Keep what later nights need; the next one opens two days before its end, which is a day before tonight's."""
+    from handpick.stages.transform import interactions
+
+    kept = interactions.carried(tables.tonight("clean/interactions"), night.as_of - timedelta(days=1))
+    key, about = ("user_id", "occurred_at", "event_id"), tables.rows("valid/events")
+    tables.write("clean/carried", kept, interactions.CARRIED, *key, about=about)
+
+
+def _people(tables: Tables) -> DataFrame:
+    """Tonight's events that no bot caused."""
+    return tables.tonight("clean/interactions").where("not is_bot")
+
+
+def _pairs(night: Night, tables: Tables) -> Flow:
+    from handpick.stages.transform import pairs
+
+    chosen, people, carried = night.settings.transform, _people(tables), _carried(night, tables)
+    since = night.logical_date - timedelta(days=chosen.co_purchase_days)
+    earlier = tables.earlier("clean/carried", since)
+    co_views = pairs.co_viewed(
+        people.where("event_type = 'view'"),
+        None if carried is None else carried.where("event_type = 'view'"),
+        chosen.max_session_items,
+    )
+    co_purchases = pairs.co_purchased(
+        people.where("event_type = 'purchase'"),
+        None if earlier is None else earlier.where("event_type = 'purchase'"),
+        chosen.co_purchase_days,
+    )
+    counts, key = pairs.counted(co_views, co_purchases), ("item_id", "other_item_id")
+    about = tables.rows("valid/events")  # as many pairs as events come from a few sessions of many views
+    rows = tables.write("clean/item_pairs", counts, pairs.SCHEMA, *key, about=about)
+    return Flow("item pairs", rows, rows)
+
+
+def _item_daily(tables: Tables) -> None:
+    from handpick.stages.transform import daily
+
+    tables.write(
+        "clean/item_daily", daily.by_item(_people(tables)), daily.ITEM_SCHEMA, "item_id", "event_date"
+    )
+
+
+def _user_daily(night: Night, tables: Tables) -> None:
+    from handpick.stages.transform import daily, sessions
+
+    people = _people(tables)
+    prices = tables.tonight("clean/items").select("item_id", "price")
+    by_user = daily.by_user(people, prices, sessions.session_starts(people, _carried(night, tables)))
+    about = tables.rows("valid/events")
+    tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=about)
+
+
+def _position_counts(night: Night) -> list[tuple[int, int, int]]:
+    """Position, impressions and clicks of every night so far: at most a hundred rows a night."""
+    counts = night.lake.read_through("clean/position_counts", night.logical_date)
+    return list(zip(*(counts.column(name).to_pylist() for name in counts.column_names), strict=True))

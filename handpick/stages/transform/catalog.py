@@ -1,0 +1,175 @@
+"""The catalogue as of one night: newest row of every phone, normalized: names, money, dates, figures, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from itertools import chain
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    IntegerType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from handpick.stages.transform import specs
+from handpick.stages.transform.text import tidy
+
+SCHEMA = StructType(
+    [
+        StructField("item_id", StringType()),
+        StructField("title", StringType()),
+        StructField("brand", StringType()),
+        StructField("brand_key", StringType()),
+        StructField("model_line", StringType()),
+        StructField("generation", IntegerType()),
+        StructField("variant_group_id", StringType()),
+        StructField("description", StringType()),
+        StructField("price", DoubleType()),
+        StructField("currency_stated", StringType()),
+        StructField("release_date", DateType()),
+        StructField("first_seen_date", DateType()),
+        StructField("is_in_stock", BooleanType()),
+        StructField("image_path", StringType()),
+        *specs.SCHEMA.fields,
+        StructField("specs_raw", StringType()),
+        StructField("updated_at", TimestampType()),
+        StructField("content_hash", StringType()),
+    ]
+)
+
+VERSION_WORDS = r"(?i)\(.*?\)|\b\d+(?:\s*/\s*\d+)*\s*(?:[GT]B|MB)(?:\s*RAM)?\b|\b(?:[2345]G|LTE|Wi-?Fi|Dual SIM|Duos|NFC)\b|[,/|].*$"
+"""What tells versions of one phone apart: memory, radio, SIM, and all that follows a comma or slash."""
+
+COLOR_WORDS = (
+    r"(?i)\b(?:black|white|gr[ae]y|silver|gold|blue|green|red|pink|purple|yellow|orange|brown|graphite|midnight|"
+    r"violet|bronze|copper|mint|coral|lavender|cream|navy)$"
+)
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+
+
+def normalized(
+    catalog: DataFrame, logical_date: date, currency: str, rates: Mapping[str, float]
+) -> DataFrame:
+    """Rows of `SCHEMA` from valid catalogue rows: the newest row of each phone, first seen tonight.
+
+    Args:
+        catalog: Columns of the `catalog` contract.
+        logical_date: Tonight.
+        currency: The shop's currency; prices without a currency are in it.
+        rates: Units of the shop's currency for one unit of another; a price in any other currency is unknown.
+    """
+    newest = _newest(
+        catalog, F.col("updated_at").desc(), F.col("_source_file").desc(), F.col("_source_line").desc()
+    )
+    raw = F.when(tidy(F.col("specs")).isNotNull(), F.col("specs"))
+    cleaned = newest.select(
+        "item_id",
+        tidy(F.col("title")).alias("title"),
+        F.coalesce(tidy(F.col("brand")), F.split_part(tidy(F.col("title")), F.lit(" "), F.lit(1))).alias(
+            "brand"
+        ),
+        tidy(F.col("description")).alias("description"),
+        in_shop_currency(currency, rates).alias("price"),
+        stated_currency(currency).alias("currency_stated"),
+        F.col("release_date").cast("date").alias("release_date"),
+        F.lit(logical_date).alias("first_seen_date"),
+        F.coalesce(F.col("in_stock"), F.lit(False)).alias("is_in_stock"),
+        F.nullif(F.trim("image_path"), F.lit("")).alias("image_path"),
+        raw.alias("specs_raw"),
+        specs.normalized_keys(F.from_json(raw, "map<string,string>")).alias("specs"),
+        "updated_at",
+    )
+    return named(with_specs(cleaned)).select(*SCHEMA.fieldNames())
+
+
+def stated_currency(currency: str) -> Column:
+    """The currency of a valid catalogue row's price; the shop's own where the row does not say."""
+    return F.upper(F.trim(F.coalesce(F.col("currency"), F.lit(currency))))
+
+
+def in_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
+    """A valid catalogue row's price in the shop's currency, to the cent; null where its currency has no rate."""
+    pairs = chain(*((F.lit(name), F.lit(rate)) for name, rate in {**rates, currency: 1.0}.items()))
+    rate = F.try_element_at(F.create_map(*pairs), stated_currency(currency))
+    return F.when(F.col("price") > 0, F.round(F.col("price") * rate, 2))
+
+
+def with_specs(items: DataFrame) -> DataFrame:
+    """The same rows with the columns of `specs.SCHEMA`, from their column `specs`.
+
+    One projection per step, so that no regular expression is evaluated twice.
+    """
+    texts = items.withColumn(
+        "_raw", F.struct(*(text.alias(name) for name, text in specs.texts(F.col("specs")).items()))
+    )
+    raw = {name: F.col("_raw")[name] for name in specs.KEYS}
+    inches = texts.withColumn("display_inches", specs.display_inches(raw["display"]))
+    figured = inches.withColumns(specs.numbers(raw, F.col("display_inches")) | specs.categories(raw))
+    columns = {name: F.col(name) for name in (*specs.NUMERIC, *specs.CATEGORICAL)}
+    return figured.withColumns(
+        {"color_tags": specs.colors(raw["colors"]), "spec_tags": specs.tags(raw, columns)}
+    ).drop("_raw")
+
+
+def named(items: DataFrame) -> DataFrame:
+    """The same rows with brand key, model line, generation, variant group and content hash, from brand and title."""
+    brand_key = F.nullif(F.regexp_replace(F.lower("brand"), r"[^\p{L}\p{N}]+", ""), F.lit(""))
+    without_brand = F.when(
+        F.lower("title").startswith(F.concat(F.lower("brand"), F.lit(" "))),
+        F.substring("title", F.length("brand") + 2, F.lit(1000)),
+    ).otherwise(F.col("title"))
+    versionless = tidy(F.regexp_replace(without_brand, VERSION_WORDS, " "))
+    model = F.coalesce(tidy(F.regexp_replace(versionless, COLOR_WORDS, "")), versionless, without_brand)
+    roman = F.regexp_extract("_model", r"\b(X|IX|VI{0,3}|IV|I{1,3})$", 1)
+    digits = F.regexp_extract("_model", r"(?:^|\s|[A-Za-z-])(\d{1,2})(?!\d)", 1).try_cast("int")
+    has_roman = (roman != "") & (F.length("_model") > F.length(roman))
+    generation = F.when(
+        has_roman, F.array_position(F.array(*map(F.lit, ROMAN)), roman).cast("int")
+    ).otherwise(digits)
+    rest = F.when(has_roman, F.regexp_replace("_model", r"\s*\b[XVI]+$", "")).otherwise(
+        F.regexp_replace("_model", r"(?<=^|\s|[A-Za-z-])\d{1,2}(?!\d)", " ")
+    )
+    slug = F.regexp_replace(F.lower("_model"), r"[^\p{L}\p{N}+]+", "-")
+    return (
+        items.withColumns({"brand_key": brand_key, "_model": model})
+        .withColumns(
+            {
+                "generation": generation,
+                "model_line": F.coalesce(tidy(rest), F.col("_model")),
+                "variant_group_id": F.concat_ws("-", "brand_key", slug),
+                "content_hash": content_hash(),
+            }
+        )
+        .drop("_model")
+    )
+
+
+def content_hash() -> Column:
+    """SHA-256 of what a phone's vectors depend on: title, brand, description and raw specs."""
+    parts = (F.coalesce(F.col(name), F.lit("")) for name in ("title", "brand", "description", "specs_raw"))
+    return F.sha2(F.concat_ws("\x1f", *parts), 256)
+
+
+def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+    """All phones as of tonight: of the last snapshot and tonight's rows the newer wins; the first sighting stays."""
+    if previous is None:
+        return tonight
+    both = previous.select(*SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+        tonight.withColumn("_tonight", F.lit(1))
+    )
+    first = F.min("first_seen_date").over(Window.partitionBy("item_id"))
+    merged = both.withColumn("first_seen_date", first)
+    return _newest(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(*SCHEMA.fieldNames())
+
+
+def _newest(rows: DataFrame, *order: Column) -> DataFrame:
+    place = F.row_number().over(Window.partitionBy("item_id").orderBy(*order))
+    return rows.withColumn("_place", place).where("_place = 1").drop("_place")

@@ -1,0 +1,26 @@
+"""What users asked tonight, tidied."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType, TimestampType
+
+from handpick.stages.transform.text import tidy
+
+SCHEMA = StructType(
+    [
+        StructField("query_id", StringType()),
+        StructField("user_id", StringType()),
+        StructField("text", StringType()),
+        StructField("image_path", StringType()),
+        StructField("audio_path", StringType()),
+        StructField("occurred_at", TimestampType()),
+    ]
+)
+
+
+def normalized(queries: DataFrame) -> DataFrame:
+    """Rows of `SCHEMA` from valid queries; blank texts and paths become null."""
+    words = {name: tidy(F.col(name)) for name in ("text", "image_path", "audio_path")}
+    return queries.withColumns(words).select(*SCHEMA.fieldNames())

@@ -1,0 +1,54 @@
+"""The customers as of one night."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DateType, StringType, StructField, StructType, TimestampType
+
+from handpick.stages.transform.text import tidy
+
+SCHEMA = StructType(
+    [
+        StructField("user_id", StringType()),
+        StructField("signed_up_at", TimestampType()),
+        StructField("country", StringType()),
+        StructField("locale", StringType()),
+        StructField("owned_item_id", StringType()),
+        StructField("is_consented", BooleanType()),
+        StructField("first_seen_date", DateType()),
+    ]
+)
+
+
+def normalized(users: DataFrame, logical_date: date) -> DataFrame:
+    """Rows of `SCHEMA` from valid user rows; of two rows for one customer the later line wins."""
+    later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
+    newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
+    return newest.select(
+        "user_id",
+        "signed_up_at",
+        F.upper(F.trim("country")).alias("country"),
+        F.regexp_replace(F.lower(F.trim("locale")), "_", "-").alias("locale"),
+        tidy(F.col("owned_item_id")).alias("owned_item_id"),
+        F.coalesce(F.col("consent"), F.lit(False)).alias("is_consented"),
+        F.lit(logical_date).alias("first_seen_date"),
+    )
+
+
+def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+    """All customers as of tonight: tonight's row wins over the last snapshot's; the first sighting stays."""
+    if previous is None:
+        return tonight
+    user = Window.partitionBy("user_id")
+    both = previous.select(*SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+        tonight.withColumn("_tonight", F.lit(1))
+    )
+    return (
+        both.withColumn("first_seen_date", F.min("first_seen_date").over(user))
+        .withColumn("_place", F.row_number().over(user.orderBy(F.col("_tonight").desc())))
+        .where("_place = 1")
+        .select(*SCHEMA.fieldNames())
+    )

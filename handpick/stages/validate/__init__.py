@@ -1,0 +1,62 @@
+"""The validate stage: every landed row becomes a typed valid row or a quarantined one with its reasons."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from handpick.contracts import CONTRACTS
+from handpick.contracts.sources import waves
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+
+if TYPE_CHECKING:
+    from handpick.stages.validate.rows import Verdict
+
+
+def run(night: Night) -> StageResult:
+    """Validate the four sources on Spark, and describe them with Great Expectations.
+
+    Raises:
+        NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
+    """
+    from handpick.lake.partitions import digest_of
+    from handpick.runtime.spark import rows_in, session
+    from handpick.stages.validate.bots import bots
+    from handpick.stages.validate.docs import Docs
+    from handpick.stages.validate.rows import landed, validate_source
+    from handpick.stages.validate.thresholds import check
+
+    flows: list[Flow] = []
+    notes: dict[str, object] = {}
+    verdicts: dict[str, Verdict] = {}
+    with ThreadPoolExecutor(1) as beside:
+        docs = beside.submit(lambda: Docs(night).judge_rows())
+        spark = session(night.settings, rows_in(landed(night)))
+        for together in waves(CONTRACTS):
+            with ThreadPoolExecutor(len(together)) as pool:
+                judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
+                verdicts |= dict(zip((contract.source for contract in together), judged, strict=True))
+    for contract in CONTRACTS.values():
+        verdict = verdicts[contract.source]
+        flows.append(verdict.flow)
+        for reason, count in verdict.emptied.items():
+            notes[f"{contract.source}: {reason}"] = count
+            say(f"  {contract.source}: {count:,} rows go on without a value: {reason}")
+    page, failed = docs.result().finish(flows)
+    warnings = [line for flow in flows for line in check(night, flow)]
+    warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in bots(night)]
+    for line in warnings:
+        say(f"  warning: {line}")
+    notes |= {"warnings": warnings, "data_docs_page": str(page), "expectations_failed": failed}
+    digests = [
+        digest_of(night.lake.partition(f"{kind}/{source}", night.logical_date))
+        for kind in ("valid", "quarantine")
+        for source in CONTRACTS
+    ]
+    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return StageResult(
+        "validate", night.logical_date, str(night.lake.root / "valid"), tuple(flows), digest, notes=notes
+    )

@@ -1,0 +1,113 @@
+"""When quarantined rows stop the night: by share, by rule, by volume against the last nights, and by age."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from statistics import median
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from handpick.contracts import CONTRACTS
+from handpick.contracts.rules import HARMLESS
+from handpick.errors import NightStopped
+from handpick.ledger.flows import Flow
+from handpick.night import Night
+from handpick.stages.validate.type_drift import proposal
+
+STAYS = "Last night's lists stay current"
+
+
+def check(night: Night, flow: Flow) -> list[str]:
+    """Warnings about one source.
+
+    Raises:
+        NightStopped: If too many rows were quarantined, by rule or in all, the volume is far from the last nights'
+            median, or the newest row is too old; one line with the rule, the rows and where they lie.
+    """
+    if not flow.rows_in:
+        return []
+    warnings = _check_shares(night, flow)
+    _check_volume(night, flow)
+    return warnings + _check_freshness(night, flow)
+
+
+def _check_shares(night: Night, flow: Flow) -> list[str]:
+    limits = night.settings.validation
+    where = night.lake.partition(f"quarantine/{flow.source}", night.logical_date)
+    next_step = (
+        f"They lie in {where} (`handpick quarantine list --date {night.logical_date} --source {flow.source}`). "
+        f"{STAYS}; mend the file, or raise"
+    )
+    warnings = []
+    for reason, count in flow.dropped.items():
+        share = count / flow.rows_in
+        stop, warn = limits.stop_shares_by_rule.get(reason), limits.warn_shares_by_rule.get(reason)
+        if stop is not None and share > stop:
+            raise NightStopped(
+                f"{count:,} of {flow.rows_in:,} rows of {flow.source} ({share:.1%}) break the rule '{reason}', whose limit is "
+                f"{stop:.1%}. {next_step} validation.stop_shares_by_rule, and run the night again."
+            )
+        if warn is not None and share > warn:
+            warnings.append(
+                f"{share:.1%} of {flow.source} were quarantined: {reason} (warns above {warn:.1%})"
+            )
+    told = ", ".join(
+        f"{count:,} {reason}" for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1])
+    )
+    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
+    share = bad / flow.rows_in
+    # One bad row among four is a large share and no reason to stay without lists.
+    are_many = bad >= limits.stop_least_rows or bad == flow.rows_in
+    if share > limits.stop_share and are_many:
+        raise NightStopped(
+            f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
+            f"{limits.stop_share:.0%}: {told}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"
+        )
+    if share > limits.warn_share:
+        warnings.append(f"{share:.1%} of {flow.source} were quarantined: {told}")
+    return warnings
+
+
+def _check_volume(night: Night, flow: Flow) -> None:
+    limits, volume = night.settings.validation, CONTRACTS[flow.source].volume
+    if volume is None:
+        return
+    table = f"raw/{flow.source}"
+    # the first night brings the whole history and is no measure for a night
+    days = [day for day in night.lake.dates(table) if day < night.logical_date][1:][-limits.volume_nights :]
+    if len(days) < 3:
+        return
+    usual = median(_rows(night, table, day) for day in days)
+    low = volume.at_least if limits.volume_low is None else limits.volume_low
+    high = volume.at_most if limits.volume_high is None else limits.volume_high
+    if usual and not low <= flow.rows_in / usual <= high:
+        raise NightStopped(
+            f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is {usual:,.0f}, and "
+            f"{low:g} to {high:g} times that is allowed. {STAYS}; if the number is right, set validation.volume_low or "
+            "volume_high and run the night again."
+        )
+
+
+def _rows(night: Night, table: str, day: date) -> int:
+    count: int = ds.dataset(night.lake.partition(table, day), format="parquet").count_rows()
+    return count
+
+
+def _check_freshness(night: Night, flow: Flow) -> list[str]:
+    freshness = CONTRACTS[flow.source].freshness
+    if freshness is None:
+        return []
+    column = night.lake.read(f"valid/{flow.source}", night.logical_date, [freshness.column]).column(0)
+    newest: datetime | None = pc.max(column).as_py()
+    if newest is None:
+        return []
+    hours = (night.as_of - newest).total_seconds() / 3600
+    if hours > freshness.stop_hours:
+        raise NightStopped(
+            f"the newest {flow.source} row is of {newest:%Y-%m-%d %H:%M} UTC, {hours / 24:.0f} days before the night's end; "
+            f"{freshness.stop_hours / 24:.0f} are allowed. {STAYS}; bring newer rows, or run the date that they belong to."
+        )
+    if hours > freshness.warn_hours:
+        return [f"the newest {flow.source} row is {hours / 24:.1f} days old"]
+    return []

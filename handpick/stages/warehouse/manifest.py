@@ -1,0 +1,33 @@
+"""The manifest that Airflow draws the warehouse from: parsed once for each state of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from handpick.settings.load import Settings
+from handpick.stages.warehouse.dbt import WarehouseError, invoke
+from handpick.stages.warehouse.docs import changed_at
+from handpick.stages.warehouse.project import environment, environment_of, project_folder, target_folder
+
+NAME = "manifest.json"
+
+
+def parsed_manifest(settings: Settings) -> Path:
+    """The manifest of the project as it is; dbt parses only if a file of the project has changed since.
+
+    It is not the one that lineage reads: dbt rewrites that one, bit by bit, while Airflow may be looking.
+
+    Raises:
+        WarehouseError: If the project cannot be parsed.
+    """
+    manifest = target_folder(settings) / "drawn" / NAME
+    if not manifest.is_file() or manifest.stat().st_mtime < changed_at(project_folder()):
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of its own: the DAG processor and a worker may both find the manifest out of date.
+        with TemporaryDirectory(dir=manifest.parent) as staging, environment_of(environment(settings)):
+            outcome = invoke(settings, "parse", target=Path(staging))
+            if not outcome.success:
+                raise WarehouseError(f"dbt cannot parse {project_folder()}: {outcome.exception}")
+            (Path(staging) / NAME).replace(manifest)
+    return manifest

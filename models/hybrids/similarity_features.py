@@ -1,0 +1,38 @@
+"""How like each candidate is to what a user liked: to the nearest of it, to the nearest three, and to all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.data import FloatArray
+from models.normalize import unit_rows
+
+NEAREST = 3
+NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
+
+
+def likeness(lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: FloatArray) -> FloatArray:
+    """`(users, c, 3) float32`: largest cosine, mean of the three largest, mean of all that are positive.
+
+    A sum over everything that a user did forgets whether a candidate is close to one thing or a little like many.
+
+    Args:
+        lists: `(users, c)` candidates.
+        history: `(users, items)` an entry where a user liked an item.
+        vectors: `(items, d)` item vectors of any member.
+    """
+    unit = unit_rows(vectors)
+    found = np.zeros((*lists.shape, len(NAMES)), np.float32)
+    for row in range(len(lists)):
+        liked = history.indices[history.indptr[row] : history.indptr[row + 1]]
+        if not len(liked):
+            continue
+        cosines = unit[np.maximum(lists[row], 0)] @ unit[liked].T
+        nearest = min(NEAREST, len(liked))
+        closest = np.partition(cosines, len(liked) - nearest, axis=1)[:, len(liked) - nearest :]
+        found[row, :, 0] = closest.max(axis=1)
+        found[row, :, 1] = closest.mean(axis=1)
+        found[row, :, 2] = np.maximum(cosines, 0).mean(axis=1)
+    return found

@@ -1,0 +1,86 @@
+"""Airflow's API under load: questions are asked again, orders are not, and what remains is one line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import httpx
+import pytest
+
+from handpick.local_airflow.client import AirflowClient, NoAnswer
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Answers the first requests of a method with a server error, then with a run that has succeeded."""
+
+    errors: ClassVar[dict[str, int]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """A run, or no run that has this date."""
+        self.answer('{"state": "success", "dag_runs": []}')
+
+    def do_POST(self) -> None:
+        """A run that was started."""
+        self.answer('{"dag_run_id": "handpick__2026-03-01"}')
+
+    def answer(self, content: str) -> None:
+        self.asked.append(self.command)
+        is_busy = self.asked.count(self.command) <= self.errors.get(self.command, 0)
+        self.send_response(500 if is_busy else 200)
+        self.end_headers()
+        self.wfile.write(b'{"detail": "Database error"}' if is_busy else content.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the terminal."""
+
+
+@contextmanager
+def asking(patience_seconds: float = 30, **errors: int) -> Iterator[tuple[AirflowClient, list[str]]]:
+    """A client of a server that is too busy for the first few requests, and the methods it was asked with."""
+    asked: list[str] = []
+    handler = type("Handler", (Busy,), {"errors": errors, "asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as http:
+            yield AirflowClient(http, patience_seconds), asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_question_is_asked_again_while_airflow_is_busy() -> None:
+    with asking(GET=2) as (client, asked):
+        assert client.run_state("nightly", "one") == "success"
+        assert asked == ["GET"] * 3
+
+
+def test_an_airflow_that_stays_busy_is_one_line() -> None:
+    with asking(patience_seconds=0.1, GET=99) as (client, _), pytest.raises(NoAnswer) as raised:
+        client.run_state("nightly", "one")
+    assert str(raised.value) == (
+        'Airflow refused GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
+    )
+
+
+def test_an_order_is_not_given_twice() -> None:
+    with asking() as (client, asked):
+        assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
+        assert asked == ["GET", "POST"]
+    with asking(POST=2) as (client, asked):
+        with pytest.raises(NoAnswer, match="refused POST"):
+            client.trigger("nightly", date(2026, 3, 1))
+        assert asked == ["GET", "POST"]
+
+
+def test_an_airflow_that_is_gone_is_one_line() -> None:
+    with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as http:
+        client = AirflowClient(http, 0.1)
+        with pytest.raises(NoAnswer, match=r"^Airflow did not answer GET /api/v2/.*see api-server\.log$"):
+            client.run_state("nightly", "one")

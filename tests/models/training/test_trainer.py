@@ -1,0 +1,188 @@
+"""Training: the same bytes again, after a kill too, with two processes the same model, and one line when it cannot go on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.config import FusionConfig, TrainingConfig
+from models.data import Dataset
+from models.recommender import FusionRecommender
+from models.training.errors import TrainingError
+from models.training.losses import chosen_loss, opened_loss
+from models.training.options import Plan, Progress
+from models.training.schedule import optimizer, steps_of
+from tests.models.collaborative.shop import shop
+
+CONFIG = FusionConfig(dim=16)
+TRAINING = TrainingConfig(epochs=2, threads=1, batch=32, least_steps=1, checkpoint_steps=2)
+STILL = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return shop(users=100, items=40, events=12)
+
+
+def weights(model: FusionRecommender, folder: Path) -> bytes:
+    model.save(folder)
+    return (folder / "weights.safetensors").read_bytes()
+
+
+class Killed(Exception):
+    """Stands for the end of the process at one step."""
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(data: Dataset, tmp_path: Path) -> None:
+    one, two, other = (
+        weights(FusionRecommender(CONFIG, TRAINING).fit(data, seed), tmp_path / name)
+        for name, seed in (("one", 5), ("two", 5), ("other", 6))
+    )
+    assert one == two != other
+
+
+@pytest.mark.parametrize("stop", [(1, 3), (2, 1), (2, 4)])
+def test_a_course_that_was_killed_goes_on_to_the_same_bytes(
+    stop: tuple[int, int], data: Dataset, tmp_path: Path
+) -> None:
+    def kill(progress: Progress) -> None:
+        if (progress.epoch, progress.step) == stop:
+            raise Killed
+
+    whole = weights(FusionRecommender(CONFIG, TRAINING).fit(data, 5), tmp_path / "whole")
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(Killed):
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=kill))
+    told: list[Progress] = []
+    again = FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=told.append))
+    assert (told[0].epoch, told[0].step) > (1, 1), "it began anew"
+    assert weights(again, tmp_path / "again") == whole
+
+
+def test_a_checkpoint_of_other_data_is_not_continued(data: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder))
+    told: list[Progress] = []
+    other = data.until(data.as_of - 86_400)
+    FusionRecommender(CONFIG, TRAINING).fit(other, 5, Plan(folder=folder, watch=told.append))
+    assert (told[0].epoch, told[0].step) == (1, 1)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from models.recommender import FusionRecommender
+from tests.models.collaborative.shop import shop
+from tests.models.training.test_course import STILL, TRAINING
+model = FusionRecommender(STILL, TRAINING).fit(shop(users=100, items=40, events=12), 5)
+model.save(Path(sys.argv[1]))
+"""
+
+
+def test_two_processes_train_the_model_of_one(data: Dataset, tmp_path: Path) -> None:
+    alone = FusionRecommender(STILL, TRAINING).fit(data, 5)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    root = Path(__file__).resolve().parents[3]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / f"rank{rank}")],
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": str(root)},
+            cwd=root,
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=240) for process in running] == [0, 0]
+    two, three = (load_file(tmp_path / name / "weights.safetensors") for name in ("rank0", "rank1"))
+    assert all(torch.equal(value, three[name]) for name, value in two.items())
+    # scores, not weights: Adam makes steps of rounding errors where a weight cannot matter (the bias of keys)
+    together = FusionRecommender.load(tmp_path / "rank0")
+    users = np.arange(len(data.users))
+    assert np.allclose(together.score(data, users), alone.score(data, users), rtol=1e-3, atol=2e-3)
+
+
+def test_accumulating_a_batch_in_parts_gives_the_same_model(data: Dataset) -> None:
+    whole = FusionRecommender(STILL, TRAINING).fit(data, 5)
+    parts = FusionRecommender(STILL, TRAINING.model_copy(update={"accumulation": 3})).fit(data, 5)
+    assert np.allclose(
+        whole.score(data, np.arange(20)), parts.score(data, np.arange(20)), rtol=1e-2, atol=1e-2
+    )
+
+
+def test_a_loss_that_is_not_finite_stops_with_one_line(data: Dataset) -> None:
+    broken = replace(data.catalogue.modalities["text"], values=np.full((40, 16), np.inf, np.float32))
+    odd = replace(
+        data,
+        catalogue=replace(data.catalogue, modalities={**data.catalogue.modalities, "text": broken}),
+    )
+    with pytest.raises(TrainingError, match=r"the loss is .* at step 1 of epoch 1") as stopped:
+        FusionRecommender(CONFIG, TRAINING).fit(odd, 5)
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_shop_where_nobody_chose_anything_stops_with_one_line(data: Dataset) -> None:
+    with pytest.raises(TrainingError, match="nothing to learn from"):
+        FusionRecommender(CONFIG, TRAINING).fit(data.until(0), 5)
+
+
+def test_running_out_of_memory_says_what_to_lower(data: Dataset) -> None:
+    def exhausted(progress: Progress) -> None:
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(TrainingError, match="raise accumulation or lower batch"):
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(watch=exhausted))
+
+
+def test_a_device_that_is_not_here_is_refused(data: Dataset) -> None:
+    training = TRAINING.model_copy(update={"device": "abacus"})
+    with pytest.raises(TrainingError, match="'abacus' is no device"):
+        FusionRecommender(CONFIG, training).fit(data, 5)
+
+
+def test_identities_take_longer_steps_and_every_weight_is_in_one_group(data: Dataset) -> None:
+    network = FusionRecommender(STILL, TRAINING).fit(data, seed=1).network
+    assert network is not None
+    training = TRAINING.model_copy(update={"identity_pace": 4.0, "weight_decay": 0.2})
+    groups = optimizer(network, training).param_groups
+    where = {id(weight): group for group in groups for weight in group["params"]}
+    assert len(where) == sum(len(group["params"]) for group in groups)
+    assert set(where) == {id(weight) for weight in network.parameters() if weight.requires_grad}
+    own, rest = where[id(network.items.identity.weight)], where[id(network.items.brand.weight)]
+    assert own["highest"] == pytest.approx(4 * rest["highest"])
+    assert own["highest"] * own["weight_decay"] == pytest.approx(rest["highest"] * rest["weight_decay"])
+
+
+def test_small_shops_take_smaller_batches() -> None:
+    training = TrainingConfig(batch=128, least_steps=24)
+    assert [steps_of(passages, training) for passages in (5, 80, 400, 10_000)] == [1, 10, 24, 79]
+
+
+def test_the_chosen_loss_is_the_cross_entropy_of_the_chosen_phone() -> None:
+    scores = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    answers = torch.tensor([1, 0, 5, 2])
+    loss = chosen_loss(scores, torch.arange(4), answers, torch.ones(4), 0.0)
+    assert torch.isclose(loss, torch.nn.functional.cross_entropy(scores, answers, reduction="sum"))
+    smooth = chosen_loss(scores, torch.arange(4), answers, torch.ones(4), 0.1)
+    expected = torch.nn.functional.cross_entropy(scores, answers, reduction="sum", label_smoothing=0.1)
+    assert torch.isclose(smooth, expected)
+
+
+def test_the_opened_loss_compares_only_what_was_shown() -> None:
+    scores = torch.tensor([[1.0, 2.0, 9.0], [0.0, 1.0, -5.0]])
+    loss = opened_loss(
+        scores, torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]), torch.tensor([1.0, 0, 0, 1])
+    )
+    first = -torch.log_softmax(torch.tensor([1.0, 2.0]), 0)[0]
+    second = -torch.log_softmax(torch.tensor([0.0, 1.0]), 0)[1]
+    assert torch.isclose(loss, first + second)

@@ -1,0 +1,123 @@
+"""The process beside this one: what it yields comes over, what it says is said here, and it never outlives its work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handpick.errors import HandpickError, NightStopped
+from handpick.runtime.worker_process import Lost, beside
+
+Inbox = SimpleQueue[Any]
+
+
+def doubled(inbox: Inbox, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    """Twice what is given, then twice what is told."""
+    print("said on standard output")
+    print("said on standard error", file=sys.stderr)
+    yield 2 * numbers
+    yield 2 * inbox.get()
+
+
+def stopped(inbox: Inbox) -> Iterator[None]:
+    raise NightStopped("the phones are gone; nothing was published")
+    yield
+
+
+def broken(inbox: Inbox) -> Iterator[None]:
+    yield {}["no such key"]
+
+
+def killed(inbox: Inbox) -> Iterator[int]:
+    yield os.getpid()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def endless(inbox: Inbox) -> Iterator[int]:
+    yield os.getpid()
+    time.sleep(600)
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()
+
+
+def is_gone_soon(pid: int) -> bool:
+    until = time.monotonic() + 20
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not is_alive(pid)
+
+
+def test_arrays_go_there_and_come_back_and_what_it_says_is_said_here(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    many = np.arange(1_000_000)
+    with beside(doubled, many, what="double") as other:
+        assert np.array_equal(other.next(), 2 * many)
+        other.tell(21)
+        assert other.next() == 42
+    told = capfd.readouterr().err
+    assert "said on standard output" in told and "said on standard error" in told
+
+
+def test_its_error_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(NightStopped, match="the phones are gone") as one,
+        beside(stopped, what="stop") as other,
+    ):
+        other.next()
+    assert "\n" not in str(one.value) and not capfd.readouterr().err
+    with pytest.raises(KeyError, match="no such key") as two, beside(broken, what="break") as other:
+        other.next()
+    assert "test_beside" in two.value.__notes__[0], "a bug shows where it was"
+
+
+def test_one_that_was_killed_is_told_in_one_line() -> None:
+    with (
+        pytest.raises(Lost, match="was to fall over ended by signal 9") as lost,
+        beside(killed, what="fall over") as other,
+    ):
+        pid = other.next()
+        other.next()
+    assert isinstance(lost.value, HandpickError) and "\n" not in str(lost.value)
+    assert not is_alive(pid)
+
+
+def test_it_ends_when_its_work_is_not_wanted_any_more() -> None:
+    with pytest.raises(ZeroDivisionError), beside(endless, what="wait") as other:
+        pid = other.next()
+        raise ZeroDivisionError
+    assert not is_alive(pid)
+
+
+SCRIPT = """
+import time
+from handpick.beside import beside
+from tests.house.test_beside import endless
+with beside(endless, what="wait") as other:
+    print(other.next(), flush=True)
+    time.sleep(600)
+"""
+
+
+def test_it_ends_when_this_process_is_killed() -> None:
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, env=environment, cwd=root
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    assert is_gone_soon(pid)

@@ -1,0 +1,62 @@
+"""Where vectors come from: the contents by their keys, and the encoder that made them or a line that it is another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from handpick.dataset.content_sources import Sources
+from handpick.errors import NightStopped
+from handpick.night import Night
+from handpick.stages.embed import ITEMS, QUERIES, run
+from tests.stages.embed.conftest import FIRST, Shop
+
+
+def told(night: Night, whose: str, kind: str) -> tuple[list[str | None], list[list[float] | None], str]:
+    """Keys and vectors of a column, and the fingerprint of what made it."""
+    table = night.lake.read(ITEMS if whose == "items" else QUERIES, FIRST)
+    about = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
+    return table[f"{kind}_key"].to_pylist(), table[kind].to_pylist(), about[kind]
+
+
+@pytest.mark.parametrize(
+    ("whose", "kind"), [("items", "text"), ("items", "image"), ("queries", "text"), ("queries", "audio")]
+)
+def test_every_key_is_read_again_and_encoded_to_the_same_vector(shop: Shop, whose: str, kind: str) -> None:
+    night = shop.night()
+    run(night)
+    keys, vectors, fingerprint = told(night, whose, kind)
+    origin = Sources(night).of(kind, whose, fingerprint)
+    assert origin is not None
+    encoder = origin.encoder()
+    assert encoder.fingerprint == fingerprint
+    seen = 0
+    for key, vector in zip(keys, vectors, strict=True):
+        if key is not None:
+            assert np.allclose(encoder.encode([origin.content(key)])[0], vector, atol=1e-5)
+            seen += 1
+    assert seen
+    assert origin.content("no such key") is None
+    assert origin.encoder().module is not encoder.module, "a copy of its own, to be trained"
+
+
+def test_a_file_that_has_gone_since_has_no_content(shop: Shop) -> None:
+    night = shop.night()
+    run(night)
+    keys, _, fingerprint = told(night, "items", "image")
+    (shop.media / "0.png").unlink()
+    origin = Sources(night).of("image", "items", fingerprint)
+    assert origin is not None and keys[0] is not None
+    assert origin.content(keys[0]) is None and origin.content(str(keys[1])) is not None
+
+
+def test_another_encoder_than_the_one_that_made_the_vectors_stops_with_one_line(tmp_path: Path) -> None:
+    night = Shop(tmp_path).night()
+    run(night)
+    origin = Sources(night).of("text", "items", "another-bert:0")
+    assert origin is not None
+    with pytest.raises(NightStopped, match=f"handpick embed --date {FIRST}") as stopped:
+        origin.encoder()
+    assert "\n" not in str(stopped.value)

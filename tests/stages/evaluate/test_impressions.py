@@ -1,0 +1,121 @@
+"""What was shown where, with whose probability: read from the warehouse and from the lists that were published."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from handpick.dataset.splits import test_exam as held_out
+from handpick.dataset.time_split import windows
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.settings.load import Settings
+from handpick.stages.evaluate.impressions import published, showings, without_log
+from handpick.stages.evaluate.model_comparison import Entry
+from handpick.stages.evaluate.off_policy import click_rates, exposed
+from models.data import Dataset
+from tests.models.collaborative.shop import DAY, shop
+from tests.stages.evaluate.conftest import TONIGHT
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return shop(users=240)
+
+
+@pytest.fixture(scope="module")
+def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """Version 3 was published five nights ago; u0000 and u0001 were shown lists of it and slates of the site since."""
+    tonight = Night(Settings(home=tmp_path_factory.mktemp("shown")), TONIGHT)
+    earlier = Night(tonight.settings, TONIGHT - timedelta(days=5))
+    tonight.lake.write(
+        "lists/recommendations",
+        earlier.logical_date,
+        pa.table(
+            {
+                "user_id": ["u0000", "u0000", "u0001"],
+                "item_id": ["i0003", "i0004", "i0003"],
+                "rank": pa.array([1, 2, 1], pa.int16()),
+                "propensity": pa.array([0.9, 0.05, 1.0], pa.float32()),
+            }
+        ),
+    )
+    result = StageResult(
+        stage="publish",
+        logical_date=earlier.logical_date,
+        where="",
+        flows=(Flow("recommendations", 3, 3),),
+        digest="",
+        notes={"version": 3},
+    )
+    file = earlier.result_file("publish")
+    file.parent.mkdir(parents=True)
+    file.write_text(result.to_json())
+    start = windows(tonight).validation_end
+    rows = [
+        ("u0000", "i0003", "impression", start + DAY, 1, "3"),
+        ("u0000", "i0004", "impression", start + DAY, 2, "3"),
+        ("u0001", "i0004", "impression", start + DAY, 2, "3"),
+        ("u0001", "i0003", "impression", start + DAY, 4, "2"),
+        ("u0001", "i0003", "impression", start + DAY, None, None),
+        ("u0001", "i0003", "view", start + DAY, None, None),
+        ("nobody", "i0003", "impression", start + DAY, 1, "3"),
+        ("u0000", "i0003", "impression", windows(tonight).train_end - 1, 1, "3"),
+    ]
+    user, item, kind, at, place, version = zip(*rows, strict=True)
+    moments = pa.array([datetime.fromtimestamp(one, UTC) for one in at], pa.timestamp("us", "UTC"))
+    tonight.lake.write(
+        "marts/fct_interactions",
+        TONIGHT,
+        pa.table(
+            {
+                "user_id": user,
+                "item_id": item,
+                "event_type": kind,
+                "occurred_at": moments,
+                "position": pa.array(place, pa.int32()),
+                "list_version": pa.array(version, pa.string()),
+            }
+        ),
+    )
+    return tonight
+
+
+def test_impressions_of_lists_have_their_place_and_the_lists_propensity(night: Night, data: Dataset) -> None:
+    assert published(night) == {"3": TONIGHT - timedelta(days=5)}
+    log = showings(night, data)
+    assert data.users.user_ids[log.events.user].tolist() == ["u0000", "u0000", "u0001", "u0001", "u0001"]
+    assert log.place.tolist() == [0, 1, 1, 3, 0]
+    # What was on no list of that user, of an unknown version or of none is left to how often the phone is shown.
+    np.testing.assert_allclose(log.propensity, [0.9, 0.05, np.nan, np.nan, np.nan], rtol=1e-6)
+    start = windows(night).validation_end
+    assert len(log.events.between(start, start + DAY)) == 0
+    assert len(log.events.between(start, start + DAY + 1)) == 5
+
+
+def test_rare_showings_count_more_and_what_no_entry_lists_is_left_out(night: Night, data: Dataset) -> None:
+    test = held_out(night, data)
+    seen = exposed(showings(night, data), test, data, exponent=0.5)
+    shown = {int(row) for row in seen.row}
+    assert {str(data.users.user_ids[test.users[row]]) for row in shown} <= {"u0000", "u0001"}
+    np.testing.assert_allclose(seen.curve[:4], np.arange(1, 5) ** -0.5, rtol=0.1)
+    one = np.full((len(test.users), 2), -1, np.int32)
+    one[:, 0], one[:, 1] = 4, 3
+    other = np.full((len(test.users), 2), 9, np.int32)
+    rates = click_rates({"one": Entry(one), "other": Entry(other)}, seen, 2, 200, seed=0)
+    assert set(rates) == {"one"}
+    assert set(rates["one"]) == {"snips_click_rate", "shown_click_rate", "snips_showings"}
+    listed = np.isin(seen.item, [3, 4])
+    assert rates["one"]["snips_showings"][0].value < listed.sum()
+    low, value, high = (
+        getattr(rates["one"]["snips_click_rate"][0], name) for name in ("low", "value", "high")
+    )
+    assert low <= value <= high
+
+
+def test_without_a_log_the_datasets_impressions_serve(data: Dataset) -> None:
+    log = without_log(data)
+    assert len(log.events) == 0 and not len(log.propensity)

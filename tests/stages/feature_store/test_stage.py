@@ -1,0 +1,250 @@
+"""The features stage over two nights: tables, point-in-time training rows, the online store, the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from handpick.dataset.feature_columns import TRAINING_SCHEMA, USER_COLUMNS
+from handpick.errors import HandpickError
+from handpick.lake.partitions import digest_of
+from handpick.ledger.flows import StageResult
+from handpick.night import Night
+from handpick.stages.feature_store import run
+from handpick.stages.feature_store.store import FeatureStoreError, opened
+from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, midnight, settings_in
+
+Nights = tuple[Night, Night]
+
+
+def training(night: Night) -> list[dict[str, object]]:
+    """All training rows by the end of the night."""
+    return night.lake.read_through("features/training", night.logical_date).to_pylist()
+
+
+def online(night: Night, view: str, key: str, ids: list[str]) -> dict[str, list[object]]:
+    """What Feast's own reading gives for entities of one view."""
+    store = opened(night.settings)
+    features = [f"{view}:{field.name}" for field in store.get_feature_view(view).features]
+    answer: dict[str, list[object]] = store.get_online_features(
+        features, [{key: one} for one in ids]
+    ).to_dict()
+    return answer
+
+
+def test_every_training_row_is_what_was_known_at_the_midnight_before_the_event(
+    two_nights: Nights, shop: Shop
+) -> None:
+    rows = training(two_nights[1])
+    assert len(rows) == sum(event[2] != "query" for event in shop.events)
+    for row in rows:
+        at = row["event_timestamp"]
+        assert isinstance(at, datetime)
+        expected = shop.activity(str(row["user_id"]), midnight(at.date()))
+        # Between active days, mean price and brands stay what they were on the last one.
+        exact = [
+            name for name in USER_COLUMNS if name not in ("mean_viewed_price_30d", "distinct_brand_count_30d")
+        ]
+        assert {name: row[name] for name in exact} == {name: expected[name] for name in exact}, row[
+            "event_id"
+        ]
+        assert (row["mean_viewed_price_30d"] is None) == (expected["mean_viewed_price_30d"] is None)
+        if row["days_since_last_event"] == 0:
+            assert row["distinct_brand_count_30d"] == expected["distinct_brand_count_30d"]
+            assert row["mean_viewed_price_30d"] == pytest.approx(expected["mean_viewed_price_30d"])
+
+
+def test_the_second_night_writes_only_what_is_new(two_nights: Nights) -> None:
+    for night, since in zip(two_nights, (None, SECOND), strict=True):
+        facts = night.lake.read_through("marts/fct_interactions", night.logical_date, since=since)
+        shown = {row["event_id"] for row in facts.to_pylist() if (row["weight"] or 0) > 0}
+        rows = night.lake.read("features/training", night.logical_date).to_pylist()
+        assert {row["event_id"] for row in rows} == shown != set()
+        keys = [(row["user_id"], row["event_timestamp"], row["event_id"]) for row in rows]
+        assert keys == sorted(set(keys))
+
+
+def test_rows_joined_in_batches_are_the_same(two_nights: Nights, shop: Shop, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    few = settings.features.model_copy(update={"training_batch_rows": 50})
+    night = Night(settings.model_copy(update={"features": few}), FIRST)
+    shop.write(night)
+    whole = two_nights[0].lake.read("features/training", FIRST)
+    assert whole.num_rows > 150
+    run(night)
+    assert night.lake.read("features/training", FIRST) == whole
+
+
+def test_what_a_night_without_features_brought_is_joined_by_the_next(shop: Shop, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    shop.write(Night(settings, FIRST))
+    shop.write(Night(settings, SECOND))
+    late = Night(settings, SECOND)
+    run(late)
+    assert len(training(late)) == sum(event[2] != "query" for event in shop.events)
+
+
+def test_what_depends_on_the_phone_is_as_of_the_event(two_nights: Nights, shop: Shop) -> None:
+    row = next(
+        row
+        for row in training(two_nights[1])
+        if row["event_timestamp"] == midnight(SECOND) + timedelta(hours=9)
+    )
+    # The price of that phone fell at noon, three hours after the event.
+    assert row["price_gap_to_owned"] == pytest.approx((shop.price[shop.items[0]] - 150.0) / 150.0)
+    assert row["phone_age_days"] == pytest.approx(60 + 9 / 24)
+
+
+def test_a_feature_of_one_second_after_the_event_is_not_seen(tmp_path: Path, shop: Shop) -> None:
+    night = Night(settings_in(tmp_path), FIRST)
+    shop.write(night)
+    plain = _rows_with_history_at(night, None)
+    before = _rows_with_history_at(night, timedelta(seconds=0))
+    after = _rows_with_history_at(night, timedelta(seconds=1))
+    assert before["view_count_all"] == 999_999
+    assert after["view_count_all"] == plain["view_count_all"] != 999_999
+
+
+def _rows_with_history_at(night: Night, delay: timedelta | None) -> dict[str, object]:
+    """The training row of one event, with a telling feature row planted so long after it."""
+    table, day = "marts/mart_user_activity_history", night.logical_date
+    original = night.lake.read(table, day)
+    event = night.lake.read("marts/fct_interactions", day).to_pylist()[-2]
+    if delay is not None:
+        planted = {
+            **original.to_pylist()[0],
+            "user_id": event["user_id"],
+            "event_timestamp": event["occurred_at"] + delay,
+            "view_count_all": 999_999,
+        }
+        night.lake.write(
+            table, day, pa.concat_tables([original, pa.Table.from_pylist([planted], original.schema)])
+        )
+    run(night)
+    night.lake.write(table, day, original)
+    return next(row for row in training(night) if row["event_id"] == event["event_id"])
+
+
+def test_the_tables_of_a_night_are_as_of_its_end(two_nights: Nights, shop: Shop) -> None:
+    for night in two_nights:
+        users = night.lake.read("features/users", night.logical_date)
+        assert users.column_names == ["user_id", *USER_COLUMNS]
+        assert users["user_id"].to_pylist() == shop.users
+        for row in users.to_pylist():
+            assert row == pytest.approx(
+                {"user_id": row["user_id"], **shop.activity(row["user_id"], night.as_of)}
+            )
+        assert night.lake.read("features/items", night.logical_date)["item_id"].to_pylist() == shop.items
+    assert night.lake.read("features/training", SECOND).schema == TRAINING_SCHEMA
+
+
+def test_looking_up_gives_the_second_night(two_nights: Nights, shop: Shop) -> None:
+    answer = online(two_nights[1], "user_activity", "user_id", shop.users)
+    for place, user in enumerate(shop.users):
+        expected = shop.activity(user, two_nights[1].as_of)
+        idle = expected.pop("days_since_last_event")
+        assert {name: answer[name][place] for name in expected} == pytest.approx(expected)
+        last = answer["last_active_at"][place]
+        assert last == (None if idle is None else two_nights[1].as_of - timedelta(days=int(str(idle))))
+
+
+def test_only_what_changed_is_written_on_the_second_night(
+    two_nights: Nights, shop: Shop, result: StageResult
+) -> None:
+    flows = {flow.source: flow for flow in result.flows}
+    before, after = ([shop.activity(user, night.as_of) for user in shop.users] for night in two_nights)
+    drifted = sum(
+        {**old, "days_since_last_event": 0} != {**new, "days_since_last_event": 0}
+        for old, new in zip(before, after, strict=True)
+    )
+    assert flows["online user_activity"].rows_out == drifted < len(shop.users)
+    assert flows["online item_content"].rows_out == 1
+    assert flows["online item_offer"].rows_out == 1
+
+
+@pytest.fixture(scope="module")
+def result(two_nights: Nights) -> StageResult:
+    """The second night, run again."""
+    return run(two_nights[1])
+
+
+def test_running_a_night_again_gives_the_same_bytes(two_nights: Nights, result: StageResult) -> None:
+    second = two_nights[1]
+    folders = [second.lake.partition(f"features/{table}", SECOND) for table in ("users", "items", "training")]
+    before = [digest_of(folder) for folder in folders]
+    assert run(second).digest == result.digest
+    assert [digest_of(folder) for folder in folders] == before
+
+
+def test_an_old_night_sees_what_it_saw_then(two_nights: Nights) -> None:
+    first = two_nights[0]
+    before = digest_of(first.lake.partition("features/training", FIRST))
+    run(first)
+    assert digest_of(first.lake.partition("features/training", FIRST)) == before
+    run(two_nights[1])
+
+
+def test_a_store_that_was_lost_is_written_in_full(two_nights: Nights, shop: Shop) -> None:
+    second = two_nights[1]
+    (second.settings.path(second.settings.features.path) / "online.db").unlink()
+    flows = {flow.source: flow for flow in run(second).flows}
+    assert flows["online user_activity"].rows_out == len(shop.users)
+    assert online(second, "user_activity", "user_id", shop.users[:1])["view_count_all"] != [None]
+
+
+def test_the_ledger_counts_what_shows_no_preference(result: StageResult) -> None:
+    flow = next(flow for flow in result.flows if flow.source == "training rows")
+    assert flow.dropped == {"no preference shown": 1}
+
+
+def test_vectors_come_back_as_they_were_encoded(two_nights: Nights, shop: Shop) -> None:
+    content = two_nights[1].lake.read("embeddings/items", SECOND).to_pylist()
+    answer = online(two_nights[1], "item_content", "item_id", shop.items)
+    assert answer["text"] == [row["text"] for row in content]
+    assert answer["image"] == [row["image"] for row in content]
+
+
+def test_queries_are_averaged_over_all_that_a_user_asked(two_nights: Nights, shop: Shop) -> None:
+    vectors = {
+        row["query_id"]: row["text"]
+        for row in two_nights[1].lake.read("embeddings/queries", SECOND).to_pylist()
+    }
+    user = next(event[0] for event in shop.events if event[2] == "query")
+    own = [
+        vectors[f"q{place:05d}"]
+        for place, event in enumerate(shop.events)
+        if event[0] == user and event[2] == "query"
+    ]
+    mean = [sum(column) / len(own) for column in zip(*own, strict=True)]
+    assert online(two_nights[1], "user_queries", "user_id", [user])["query_text"][0] == pytest.approx(
+        mean, rel=1e-5
+    )
+
+
+def test_on_demand_features_are_computed_when_asked(two_nights: Nights, shop: Shop) -> None:
+    store = opened(two_nights[1].settings)
+    rows = [
+        {
+            "user_id": shop.users[0],
+            "item_id": shop.items[0],
+            "scored_at": datetime(2026, 3, 5, 12, tzinfo=UTC),
+        }
+    ]
+    # Users and phones both have view counts, so the service is asked for full names.
+    answer = store.get_online_features(
+        store.get_feature_service("fusion_v1"), rows, full_feature_names=True
+    ).to_dict()
+    assert answer["at_scoring__days_since_last_event"] == [2.0]
+    assert answer["at_scoring__phone_age_days"] == [63.5]
+    assert answer["at_scoring__price_gap_to_owned"] == pytest.approx([(77.0 - 150.0) / 150.0])
+
+
+def test_an_online_store_that_does_not_answer_is_one_line(tmp_path: Path, shop: Shop) -> None:
+    night = Night(settings_in(tmp_path, online_store="redis", redis="127.0.0.1:1"), FIRST)
+    shop.write(night)
+    with pytest.raises(FeatureStoreError, match="redis online store said"):
+        run(night)
+    assert issubclass(FeatureStoreError, HandpickError)

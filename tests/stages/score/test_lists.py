@@ -1,0 +1,144 @@
+"""Lists for everyone: by the model, by popularity, for strangers, and for each phone; each row says where it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from handpick.night import Night
+from handpick.settings.load import Settings
+from handpick.stages.score.similar import similar_lists
+from handpick.stages.score.stage import score_shop
+from models.data import Dataset, FloatArray, IntArray, StringArray
+from models.interface import Factors
+
+from .conftest import ITEMS, TODAY, MakeShop
+
+EVENTS = [(0, 3, "view"), (0, 3, "view"), (3, 3, "view"), (1, 7, "purchase"), (2, 9, "cart"), (4, 2, "view")]
+
+
+@dataclass(frozen=True)
+class Taste:
+    """Scores by what users did, plus a liking for phones of high number; knows nobody without events."""
+
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        events = data.interactions.positive()
+        mine = np.zeros((len(data.users), ITEMS), np.float32)
+        np.add.at(mine, (events.user, events.item), events.weight)
+        side = np.where(np.eye(ITEMS) > 0, 2, np.arange(ITEMS)[None, :] / ITEMS).astype(np.float32)
+        return Factors(mine[users], np.ascontiguousarray(side.T))
+
+    def source(self, data: Dataset, users: IntArray) -> StringArray:
+        return np.where(np.isin(users, data.interactions.positive().user), "taste", "")
+
+    def item_vectors(self, data: Dataset) -> FloatArray:  # noqa: ARG002
+        angle = np.arange(ITEMS) / ITEMS
+        return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def tables(shop: Any, home: Path, **score: Any) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+    plain = {"n": 5, "popular": 6, "similar": 4, "explore_share": 0.0}
+    rules = {"price_band": None, "min_items": 5}
+    settings = Settings(home=home, score={**plain, **score}, rules=rules)  # type: ignore[arg-type]
+    return score_shop(shop, Taste(), Night(settings, TODAY))
+
+
+def rows_of(table: pa.Table, name: str, value: str) -> list[dict[str, Any]]:
+    return [row for row in table.to_pylist() if row[name] == value]
+
+
+def test_the_source_says_where_in_the_chain_of_fallbacks_a_user_stands(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    consented = np.ones(8, bool)
+    consented[4] = False
+    made, notes = tables(make_shop(EVENTS, is_consented=consented), tmp_path)
+    lists = made["recommendations"]
+    sources = {
+        user: {row["source"] for row in rows_of(lists, "user_id", user)} for user in ("u0", "u4", "u5")
+    }
+    assert sources == {"u0": {"taste"}, "u4": {"popularity"}, "u5": {"popularity"}}
+    assert notes["users_listed"] == 8
+    assert notes["rows_by_source"] == {"popularity": 20, "taste": 20}
+    assert {row["reason"] for row in rows_of(lists, "user_id", "u4")} == {"popular in CN"}
+    assert {row["reason"] for row in rows_of(lists, "user_id", "u5")} == {"在US热销"}
+
+
+def test_who_did_not_consent_gets_what_is_popular_whatever_they_did(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    consented = np.ones(8, bool)
+    consented[4] = False
+    did, did_not = (
+        tables(make_shop(events, is_consented=consented), tmp_path)[0]["recommendations"]
+        for events in (EVENTS, [*EVENTS[:-1], (7, 2, "view")])
+    )
+    assert rows_of(did, "user_id", "u4") == rows_of(did_not, "user_id", "u4")
+
+
+def test_popular_lists_are_there_for_all_and_each_country_of_what_anybody_may_see(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop(EVENTS, is_sellable=np.arange(ITEMS) != 9)
+    popular = tables(shop, tmp_path)[0]["popular_items"]
+    assert sorted(set(popular["segment"].to_pylist())) == ["CN", "DE", "US", "all"]
+    for segment, first in [("all", "i07"), ("DE", "i03"), ("CN", "i07")]:
+        rows = rows_of(popular, "segment", segment)
+        assert rows[0]["item_id"] == first
+        assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert "i09" not in popular["item_id"].to_pylist()
+
+
+def test_similar_phones_are_near_sellable_and_no_variants(make_shop: MakeShop) -> None:
+    variants = np.full(ITEMS, "", dtype="U10")
+    variants[[10, 11]] = "g"
+    shop = make_shop(variant_group=variants, is_sellable=np.arange(ITEMS) != 12)
+    table = similar_lists(shop, Taste().item_vectors(shop.data), 3, "en", "EUR")
+    assert [row["similar_item_id"] for row in rows_of(table, "item_id", "i10")] == ["i09", "i08", "i13"]
+    assert [row["rank"] for row in rows_of(table, "item_id", "i10")] == [1, 2, 3]
+    assert len(table) == ITEMS * 3, "also of a phone that is sold out, for those who look at it"
+    assert rows_of(table, "item_id", "i04")[0]["score"] > rows_of(table, "item_id", "i04")[2]["score"]
+
+
+@pytest.mark.parametrize("block", [1, 3, 4096])
+def test_lists_are_the_same_whatever_the_block(make_shop: MakeShop, tmp_path: Path, block: int) -> None:
+    options: dict[str, Any] = {"explore_share": 0.4, "explore_from_rank": 1, "diversity": 0.2}
+    whole, _ = tables(make_shop(EVENTS), tmp_path, **options)
+    for bound in ("block_users", "users_at_once"):
+        parts, _ = tables(make_shop(EVENTS), tmp_path, **{bound: block}, **options)
+        assert all(whole[name].equals(parts[name]) for name in whole), bound
+
+
+def test_no_more_users_are_scored_at_a_time_than_may_be(make_shop: MakeShop, tmp_path: Path) -> None:
+    asked = []
+
+    class Counting(Taste):
+        def factors(self, data: Dataset, users: IntArray) -> Factors:
+            asked.append(len(users))
+            return super().factors(data, users)
+
+    consented = np.ones(8, bool)
+    consented[1] = False
+    settings = Settings(home=tmp_path, score={"users_at_once": 2})  # type: ignore[arg-type]
+    shop = make_shop(EVENTS, is_consented=consented)
+    made, notes = score_shop(shop, Counting(), Night(settings, TODAY))
+    assert set(asked) == {2}
+    assert notes["users_listed"] == 8
+    assert made["recommendations"]["user_id"].to_pylist() == sorted(
+        made["recommendations"]["user_id"].to_pylist()
+    )
+
+
+def test_another_night_explores_otherwise(make_shop: MakeShop, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"explore_share": 0.5, "explore_from_rank": 1}
+    settings = Settings(home=tmp_path, score=options)  # type: ignore[arg-type]
+    night = Night(settings, TODAY)
+    tonight, _ = score_shop(make_shop(EVENTS), Taste(), night)
+    shop = make_shop(EVENTS)
+    other, _ = score_shop(shop, Taste(), replace(night, logical_date=TODAY.replace(day=11)))
+    assert not tonight["recommendations"].equals(other["recommendations"])

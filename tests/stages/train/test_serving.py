@@ -1,0 +1,120 @@
+"""What is fitted beside the selection: the very models that would have been fitted after it, also after a kill."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handpick.errors import NightStopped
+from handpick.night import Night
+from handpick.runtime.worker_process import Lost
+from handpick.settings.load import load
+from handpick.stages.train.serving import is_beside
+from handpick.stages.train.stage import train
+from models.data import Dataset
+from models.recommender.factory import load as load_model
+from models.training.trainer import Course
+from tests.models.collaborative.shop import DAYS, shop
+from tests.runtime.killing import next_child_killed
+
+TONIGHT = date(1970, 1, 1) + timedelta(days=DAYS - 1)
+TRAINING = {"epochs": 3, "patience": 1, "batch": 32, "least_steps": 1, "checkpoint_steps": 2, "tracking": ""}
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return shop(users=150, items=40, events=12)
+
+
+def night(home: Path, logical_date: date = TONIGHT, **training: Any) -> Night:
+    settings = load(
+        home=home,
+        fusion={"dim": 16},
+        family={"members": ("popularity", "als"), "hybrids": ()},
+        evaluate={"test_days": 3, "validation_days": 7},
+        training={**TRAINING, **training},
+    )
+    return Night(settings, logical_date)
+
+
+def models(night: Night) -> dict[str, bytes]:
+    """The weights by name; what else lies beside them tells the settings, which differ."""
+    folder = night.lake.partition("models", night.logical_date)
+    files = (file for file in folder.rglob("*") if file.suffix in (".safetensors", ".npz"))
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def test_side_by_side_gives_the_bytes_of_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
+    beside, after = night(tmp_path / "beside", threads=2), night(tmp_path / "after", threads=1)
+    assert is_beside(beside, data) and not is_beside(after, data)
+    told = [train(one, data).notes["seconds_by_model"] for one in (beside, after)]
+    assert set(told[0]) == set(told[1])
+    one, two = models(beside), models(after)
+    assert len(one) >= 4 and one == two
+    curves = [
+        (one.lake.partition("models", TONIGHT) / "training.json").read_text() for one in (beside, after)
+    ]
+    assert curves[0] == curves[1], "what was trained beyond the best epoch is not told"
+
+
+def test_much_data_or_a_setting_is_fitted_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
+    assert not is_beside(night(tmp_path, threads=2, most_beside=100), data)
+    assert is_beside(night(tmp_path, threads=2, most_beside=len(data.interactions)), data)
+
+
+def test_a_training_that_cannot_go_on_there_stops_the_night_here(
+    tmp_path: Path, data: Dataset, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopped = night(tmp_path, threads=2, learning_rate=1e30)
+    with pytest.raises(NightStopped, match="Training the fusion model") as error:
+        train(stopped, data)
+    assert "\n" not in str(error.value) and "Traceback" not in capfd.readouterr().err
+    assert not list((stopped.lake.root / "models").iterdir())
+
+
+def test_the_other_process_killed_stops_the_night_in_one_line(tmp_path: Path, data: Dataset) -> None:
+    lost = night(tmp_path, threads=2)
+    with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
+        train(lost, data)
+    assert "\n" not in str(error.value)
+    assert not list((lost.lake.root / "models").iterdir())
+
+
+def test_a_night_goes_on_where_it_was_killed(
+    tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This process stops in its second epoch; the other is ended with it, and both go on from what they had kept."""
+    whole, killed = night(tmp_path / "whole", threads=2), night(tmp_path / "killed", threads=2)
+    train(whole, data)
+    tell = Course._tell
+
+    def stop(course: Course, began: float, value: float | None = None) -> None:
+        tell(course, began, value)
+        if (course.standing.epoch, course.standing.step) == (1, 3):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Course, "_tell", stop)
+        train(killed, data)
+    cache = killed.lake.root / ".cache" / "training" / TONIGHT.isoformat()
+    assert (cache / "selection" / "checkpoint.safetensors").is_file()
+    train(killed, data)
+    assert models(killed) == models(whole)
+    assert not cache.exists()
+
+
+def test_the_next_night_goes_on_from_last_nights_models_of_both_kinds(tmp_path: Path, data: Dataset) -> None:
+    first, second = night(tmp_path, TONIGHT - timedelta(days=1), threads=2), night(tmp_path, threads=2)
+    train(first, data.until(data.as_of - 86_400))
+    train(second, data)
+    for which in ("selection", "serving"):
+        losses = [
+            load_model(one.lake.partition("models", one.logical_date) / "fusion" / which).standing.curves[
+                "loss"
+            ]
+            for one in (first, second)
+        ]
+        assert losses[1][0] < losses[0][0] - 0.2, which

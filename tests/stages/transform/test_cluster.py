@@ -1,0 +1,138 @@
+"""By configuration alone the same transforms run on a Spark cluster, and write the same bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from handpick.lake.partitions import Lake, digest_of
+from handpick.night import Night
+from handpick.stages.transform import CLEAN
+
+from .conftest import SECOND
+
+JARS = str(Path(pyspark.__file__).parent / "jars" / "*")
+JAVA = ["java", "-Xmx384m", "-XX:TieredStopAtLevel=1", "-cp", JARS]
+OPENED = [
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in ("java.lang", "java.nio", "java.util", "sun.nio.ch", "sun.security.action")
+]
+
+NIGHT = """
+import sys
+from datetime import date
+from handpick import transform
+from handpick.config import load
+from handpick.night import Night
+from handpick.spark import session
+transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
+print("executors", session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends with the test."""
+    environment = {
+        **os.environ,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "SPARK_SCALA_VERSION": "2.13",  # what Spark's own start scripts export
+    }
+    with (
+        log.open("wb") as sink,
+        subprocess.Popen(command, stdout=sink, stderr=sink, env=environment) as running,
+    ):
+        try:
+            yield running
+        finally:
+            running.terminate()
+
+
+def wait_for(log: Path, told: str, times: int = 1) -> None:
+    for _ in range(600):
+        if len(re.findall(told, log.read_text())) >= times:
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"{told!r} was not told {times} times:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """URL of a Spark master with two workers of one core each, on loopback."""
+    port = free_port()
+    url = f"spark://127.0.0.1:{port}"
+    deploy = "org.apache.spark.deploy"
+    master = [
+        *JAVA, *OPENED, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0",
+    ]  # fmt: skip
+    worker = [
+        *JAVA,
+        *OPENED,
+        f"{deploy}.worker.Worker",
+        "--host",
+        "127.0.0.1",
+        "--cores",
+        "1",
+        "--memory",
+        "1g",
+    ]
+    log = tmp_path / "master.log"
+    with contextlib.ExitStack() as running:
+        running.enter_context(process(master, log))
+        wait_for(log, "Starting Spark master")
+        for number in range(2):
+            folder = tmp_path / f"worker-{number}"
+            command = [*worker, "--webui-port", "0", "--work-dir", str(folder), url]
+            running.enter_context(process(command, tmp_path / f"worker-{number}.log"))
+        wait_for(log, "Registering worker", times=2)
+        yield url
+
+
+def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], str]:
+    """Digests of the second night, transformed on a master in a process of its own, and what that printed."""
+    home.mkdir()
+    lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
+    (home / "handpick.toml").write_text("\n".join([*lines, '"spark.cores.max" = "2"', ""]))
+    lake = Lake(home / "var" / "lake")
+    shutil.copytree(done.root, lake.root)
+    for name in CLEAN:
+        shutil.rmtree(lake.partition(f"clean/{name}", SECOND))
+    run = subprocess.run(
+        [sys.executable, "-c", NIGHT, str(SECOND)],
+        env={**os.environ, "HANDPICK_CONFIG": str(home / "handpick.toml")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return digests(lake), run.stdout
+
+
+def digests(lake: Lake) -> dict[str, str]:
+    return {name: digest_of(lake.partition(f"clean/{name}", SECOND)) for name in CLEAN}
+
+
+@pytest.mark.slow
+def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(
+    cluster: str, nights: tuple[Night, Night], tmp_path: Path
+) -> None:
+    alone = nights[1].lake
+    on_cluster, told = transformed(tmp_path / "cluster", alone, cluster)
+    assert "executors 2" in told
+    assert on_cluster == digests(alone)

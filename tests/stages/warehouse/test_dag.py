@@ -1,0 +1,114 @@
+"""The warehouse in Airflow: every model, snapshot and test is watched by one task, and all begin with the build."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handpick.pipeline.registry import nightly_names
+from handpick.stages.warehouse.nodes import is_over, reported_to
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = """
+import json
+import nightly_recommendations
+from handpick.config import load
+from handpick.model.manifest import parsed_manifest
+dag = nightly_recommendations.nightly_recommendations()
+tasks = {
+    task.task_id: {"nodes": getattr(task, "nodes", None), "upstream": sorted(task.upstream_task_ids)}
+    for task in dag.tasks if task.task_id.startswith("model.")
+}
+print("FOUND " + json.dumps(
+    {"tasks": tasks, "manifest": str(parsed_manifest(load())), "start": dag.start_date.isoformat()}
+))
+"""
+
+OF_ONE_STAGE = """
+import json, sys
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager as parsing
+with parsing(dag_id="nightly_recommendations", task_id="embed"):
+    import nightly_recommendations
+    dag = nightly_recommendations.nightly_recommendations()
+tasks = {task.task_id: {"upstream": sorted(task.upstream_task_ids)} for task in dag.tasks}
+print("FOUND " + json.dumps({"tasks": tasks, "cosmos": "cosmos.converter" in sys.modules}))
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Runs a script as Airflow's processes read DAGs; gives what it found."""
+    home = tmp_path_factory.mktemp("dag")
+    (home / "handpick.toml").write_text(f'[lineage]\nmanifest = "{home}/target/manifest.json"\n')
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("dags", "plugins")),
+        "HANDPICK_CONFIG": str(home / "handpick.toml"),
+    }
+
+    def run(script: str) -> dict[str, Any]:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        line = next(line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+        return dict(json.loads(line.removeprefix("FOUND ")))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def found(house: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """The tasks of the group, and dbt's manifest."""
+    told = house(SCRIPT)
+    return {**told, "manifest": json.loads(Path(told["manifest"]).read_text())}
+
+
+def test_every_model_snapshot_and_test_is_watched_by_exactly_one_task(found: dict[str, Any]) -> None:
+    kinds = ("model", "snapshot", "test")
+    nodes = found["manifest"]["nodes"].values()
+    watched = Counter(node for task in found["tasks"].values() for node in task["nodes"] or ())
+    assert watched == Counter(node["unique_id"] for node in nodes if node["resource_type"] in kinds)
+
+
+def test_a_test_of_several_models_comes_after_them_and_shows_its_own_outcome(found: dict[str, Any]) -> None:
+    task = found["tasks"]["model.assert_windows_lie_within_each_other_test"]
+    assert task["nodes"] == ["test.handpick.assert_windows_lie_within_each_other"]
+    assert {"model.mart_user_activity.test", "model.mart_item_statistics.test"} <= set(task["upstream"])
+
+
+def test_all_begin_once_the_transforms_are_done(found: dict[str, Any]) -> None:
+    assert all("transform" in task["upstream"] for task in found["tasks"].values())
+
+
+def test_days_of_old_data_have_tasks_too(found: dict[str, Any]) -> None:
+    """Airflow runs nothing of a day before a DAG's start, and calls the run a success."""
+    assert found["start"] < "2000"
+
+
+def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
+    house: Callable[[str], dict[str, Any]],
+) -> None:
+    read = house(OF_ONE_STAGE)
+    stages = set(nightly_names()) - {"model"} | {"model.build"}
+    assert stages <= set(read["tasks"])
+    assert [task for task in read["tasks"] if task.startswith("model.")] == ["model.build"]
+    assert read["tasks"]["model.build"]["upstream"] == ["transform"]
+    assert read["tasks"]["embed"]["upstream"] == ["model.build"]
+    assert not read["cosmos"]
+
+
+def test_a_build_says_when_it_has_ended_also_when_it_failed(tmp_path: Path) -> None:
+    folder = tmp_path / "nodes"
+    with pytest.raises(ValueError, match="no dbt"), reported_to(folder):
+        assert not is_over(folder)
+        raise ValueError("no dbt")
+    assert is_over(folder)
