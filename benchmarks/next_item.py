@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.recommender.sequence import SequenceEncoder
+from models.network.sequence_encoder import SequenceEncoder
 from models.training.schedule import rate
 
 Sequences = list[NDArray[np.int64]]

@@ -71,8 +71,8 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         )
     members: dict[str, Recommender] = {}
     if (folder / "fusion" / which).is_dir():
+        from models.network.data_signature import Mismatch
         from models.recommender.factory import load as load_fusion
-        from models.recommender.signature import Mismatch
 
         try:
             members["fusion"] = load_fusion(folder / "fusion" / which)

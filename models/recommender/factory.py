@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from models.config import FusionConfig, TrainingConfig
+from models.network.data_signature import Mismatch
 from models.recommender.late_fusion import LateFusion
 from models.recommender.recommender import ABOUT, FusionRecommender
-from models.recommender.signature import Mismatch
 
 
 def make(config: FusionConfig, training: TrainingConfig) -> FusionRecommender | LateFusion:

@@ -11,10 +11,10 @@ import numpy as np
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
+from models.network.data_signature import ITEM_MODALITIES, Mismatch
+from models.network.item_tower import FACTS, IDENTITY
 from models.normalize import unit_rows
-from models.recommender.items import FACTS, IDENTITY
 from models.recommender.recommender import ABOUT, FusionRecommender
-from models.recommender.signature import ITEM_MODALITIES, Mismatch
 from models.training.errors import TrainingError
 from models.training.options import Plan, Standing, Watcher, unwatched
 

@@ -15,17 +15,22 @@ from safetensors.torch import load_file, save_file
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.recommender.identity import first_identities
-from models.recommender.inputs import asked_of, items_of
-from models.recommender.items import Phones
-from models.recommender.network import FusionNetwork, Shelf
-from models.recommender.sequence_batching import Reader, barred_of, cut
-from models.recommender.signature import Mismatch, Signature, signature_of
-from models.recommender.temporal_features import moments_of
-from models.recommender.trainable_encoders import LiveEncoders, live_encoders
-from models.recommender.user_sequences import tell
-from models.recommender.warm_start import warm_start
+from models.network.data_signature import Mismatch, Signature, signature_of
+from models.network.fusion_network import FusionNetwork, Shelf
+from models.network.inputs import asked_of, items_of
+from models.network.item_tower import Phones
+from models.network.sequence_batching import Reader, barred_of, cut
+from models.network.temporal_features import moments_of
+from models.network.trainable_encoders import LiveEncoders, live_encoders
+from models.network.user_sequences import tell
+from models.training.devices import device_of, repeatable
+from models.training.distributed import together
+from models.training.errors import TrainingError
+from models.training.identity_init import first_identities
 from models.training.options import Decided, Plan, Standing, Watcher, unwatched
+from models.training.trainer import Course, digest_of_dataset
+from models.training.training_set import Lessons
+from models.training.warm_start import warm_start
 
 WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
 LIVE = "live."
@@ -65,11 +70,6 @@ class FusionRecommender:
         Raises:
             TrainingError: If nobody chose anything, a loss is not finite, or memory does not suffice.
         """
-        from models.training.devices import device_of, repeatable
-        from models.training.distributed import together
-        from models.training.trainer import Course, digest_of_dataset
-        from models.training.training_set import Lessons
-
         training, plan = self.training, plan or Plan()
         signature = signature_of(data)
         with repeatable(seed, training.threads):
@@ -93,8 +93,6 @@ class FusionRecommender:
         Raises:
             TrainingError: If there is none.
         """
-        from models.training.errors import TrainingError
-
         if not self.config.is_end_to_end:
             return None
         live = live_encoders(data, signature, self.config)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.data import IntArray
-from models.recommender.inputs import Asked, Items
-from models.recommender.trainable_encoders import LiveEncoders
+from models.network.inputs import Asked, Items
+from models.network.trainable_encoders import LiveEncoders
 from models.training.training_set import Batch, Lessons
 
 

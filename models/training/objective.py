@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from models.config import TrainingConfig
-from models.recommender.inputs import Asked, Items
-from models.recommender.items import Phones
-from models.recommender.network import FusionNetwork
+from models.network.fusion_network import FusionNetwork
+from models.network.inputs import Asked, Items
+from models.network.item_tower import Phones
 from models.training.losses import chosen_loss, opened_loss
 from models.training.training_set import Batch
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models.config import TrainingConfig
-from models.recommender.network import FusionNetwork
+from models.network.fusion_network import FusionNetwork
 
 LEAST_BATCH = 8
 

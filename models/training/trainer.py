@@ -20,8 +20,8 @@ from models.evaluation.lists import judge, top_lists
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors
-from models.recommender.inputs import Asked, Items
-from models.recommender.network import FusionNetwork
+from models.network.fusion_network import FusionNetwork
+from models.network.inputs import Asked, Items
 from models.training import checkpoint, distributed
 from models.training.devices import device_of, precision_of
 from models.training.errors import TrainingError

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
-from models.recommender.inputs import Asked, Items, asked_of, items_of
-from models.recommender.network import Shelf
-from models.recommender.sequence_batching import Passages, Reader, barred_of, cut, ranges
-from models.recommender.signature import Signature
-from models.recommender.temporal_features import WIDTH, moments_of
-from models.recommender.user_sequences import Questions, questions, tell
-from models.recommender.users import Reading
+from models.network.data_signature import Signature
+from models.network.fusion_network import Shelf
+from models.network.inputs import Asked, Items, asked_of, items_of
+from models.network.sequence_batching import Passages, Reader, barred_of, cut, ranges
+from models.network.temporal_features import WIDTH, moments_of
+from models.network.user_sequences import tell
+from models.network.user_tower import Reading
 from models.training.errors import TrainingError
+from models.training.examples import Questions, questions
 
 KEPT_FLOATS = 50_000_000
 """What is true of all phones on all days is kept up to this size, 200 MB."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from handpick.errors import NightStopped
-from handpick.lake.partitions import digest_of, write_parquet
+from handpick.lake.partitions import digest_partitions, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import say
@@ -27,7 +26,7 @@ from handpick.stages.score.rules.campaigns import boosts, pins
 from handpick.stages.score.scorer import Scorer
 from handpick.stages.score.similar import similar_lists, unit
 from models.data import BoolArray, FloatArray
-from models.recommender.signature import Mismatch
+from models.network.data_signature import Mismatch
 
 
 def score(night: Night) -> StageResult:
@@ -49,9 +48,6 @@ def score(night: Night) -> StageResult:
         for name, rows in tables.items():
             folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
-    total = hashlib.sha256()
-    for name in tables:
-        total.update(digest_of(night.lake.partition(f"lists/{name}", night.logical_date)).encode())
     users, listed = len(data.users), notes["users_listed"]
     pairs, barred = users * len(data.catalogue), notes["pairs_barred_by_rule"]
     in_stock = int(data.catalogue.is_sellable.sum())
@@ -65,7 +61,7 @@ def score(night: Night) -> StageResult:
             Flow("pairs of user and phone", pairs, pairs - sum(barred.values()), barred),
             *(Flow(name, len(rows), len(rows)) for name, rows in tables.items()),
         ),
-        digest=total.hexdigest(),
+        digest=digest_partitions(night.lake, [f"lists/{name}" for name in tables], night.logical_date),
         notes=notes,
     )
 

@@ -26,13 +26,13 @@ from handpick.stages.train.tracking import track
 from handpick.stages.train.watch import watching
 from models.data import Dataset
 from models.evaluation.split import Exam
+from models.network.data_signature import Mismatch, signature_of
 from models.recommender.factory import load, make
 from models.recommender.recommender import FusionRecommender
-from models.recommender.signature import Mismatch, signature_of
-from models.recommender.warm_start import is_alike
 from models.training.errors import TrainingError
 from models.training.options import Plan
 from models.training.trainer import digest_of_dataset
+from models.training.warm_start import is_alike
 
 
 def train(night: Night, data: Dataset) -> StageResult:

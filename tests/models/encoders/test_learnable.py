@@ -15,7 +15,7 @@ from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
 from models.encoders.image import HuggingFaceImage
 from models.encoders.interface import Learnable
 from models.encoders.text import HuggingFaceText, SideBySide
-from models.recommender.learners import Learner, learners_of
+from models.network.column_encoder import Learner, learners_of
 from tests.models.encoders.conftest import TEXTS, Saved
 from tests.models.encoders.test_hugging_face import pictures, sounds
 

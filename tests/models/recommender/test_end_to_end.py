@@ -15,21 +15,21 @@ from models.data import Dataset
 from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
 from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
 from models.encoders.text import HuggingFaceText, SideBySide
+from models.network.data_signature import Mismatch, signature_of
+from models.network.fusion_network import FusionNetwork
+from models.network.inputs import asked_of, items_of
+from models.network.trainable_encoders import live_encoders
 from models.pretraining.config import TextPretraining
 from models.pretraining.loop import seeded
 from models.pretraining.shop_bert import pretrain_bert
 from models.recommender import FusionRecommender
 from models.recommender.factory import load
-from models.recommender.inputs import asked_of, items_of
-from models.recommender.network import FusionNetwork
-from models.recommender.signature import Mismatch, signature_of
-from models.recommender.trainable_encoders import live_encoders
 from models.training.errors import TrainingError
 from models.training.joint_encoding import Together
 from models.training.objective import losses
 from models.training.options import Plan, Progress
 from models.training.training_set import Lessons
-from tests.models.recommender.toy import NEW, SEEN, Kept, config, picture, sound, toy
+from tests.models.toy_shop import NEW, SEEN, Kept, config, picture, sound, toy
 
 TRAINING = TrainingConfig(
     epochs=16, threads=1, batch=16, learning_rate=5e-3, checkpoint_steps=3, shown_weight=0

@@ -13,9 +13,9 @@ from torch import Tensor
 from models.config import FusionConfig
 from models.data import Dataset, Interactions
 from models.evaluation.split import Exam
+from models.network.iterative_inference import CHOSEN, KINDS, OWNED, SHOWN, Evidence, Inference, Trace
+from models.network.user_sequences import IMPRESSION, tell
 from models.recommender import FusionRecommender, recommender
-from models.recommender.inference import CHOSEN, KINDS, OWNED, SHOWN, Evidence, Inference, Trace
-from models.recommender.user_sequences import IMPRESSION, tell
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 DIM, ITEMS = 8, 30

@@ -14,11 +14,11 @@ from models.evaluation.lists import judge, top_lists
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors, Recommender
+from models.network.data_signature import Mismatch
 from models.recommender import FusionRecommender, LateFusion
 from models.recommender.factory import load, make
-from models.recommender.signature import Mismatch
-from models.recommender.warm_start import matched
 from models.training.options import Plan
+from models.training.warm_start import matched
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 ONE_EPOCH = TRAINING.model_copy(update={"epochs": 1})

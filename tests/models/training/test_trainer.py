@@ -82,7 +82,7 @@ import sys
 from pathlib import Path
 from models.recommender import FusionRecommender
 from tests.models.collaborative.shop import shop
-from tests.models.training.test_course import STILL, TRAINING
+from tests.models.training.test_trainer import STILL, TRAINING
 model = FusionRecommender(STILL, TRAINING).fit(shop(users=100, items=40, events=12), 5)
 model.save(Path(sys.argv[1]))
 """

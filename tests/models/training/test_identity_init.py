@@ -11,10 +11,10 @@ import torch
 
 from models.config import FusionConfig, RowsPretraining, TrainingConfig
 from models.data import Dataset, Interactions
+from models.network.data_signature import signature_of
 from models.recommender import FusionRecommender
 from models.recommender.factory import load
-from models.recommender.identity import SPREAD, first_identities
-from models.recommender.signature import signature_of
+from models.training.identity_init import SPREAD, first_identities
 from tests.models.collaborative.shop import shop
 
 ROWS = RowsPretraining(hidden=32, steps=200, batch=32)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 import models.mkl_warm_up  # noqa: F401
-from models.recommender.byte_dropout import ByteDropout
-from models.recommender.smoothing import Smoothing
-from models.recommender.user_sequences import KINDS
+from models.network.byte_dropout import ByteDropout
+from models.network.low_pass_filter import Smoothing
+from models.network.user_sequences import KINDS
 
 LEAST_LENGTH = 8
 """Passages up to this length are one group; the next ones are of up to twice, four times ... as many tokens."""

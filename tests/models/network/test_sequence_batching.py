@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.recommender.sequence_batching import LONG_AGO, Reader
-from models.recommender.signature import signature_of
-from models.recommender.user_sequences import tell
-from tests.models.recommender.toy import DAY, config, toy
+from models.network.data_signature import signature_of
+from models.network.sequence_batching import LONG_AGO, Reader
+from models.network.user_sequences import tell
+from tests.models.toy_shop import DAY, config, toy
 
 ASKERS = np.array([0, 0, 0, 2])
 """User 0 asks on days 2, 6 and 9, user 2 on day 6, user 1 never."""

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.recommender.byte_dropout import ByteDropout
-from models.recommender.sequence import SequenceEncoder
-from models.recommender.smoothing import SPEEDS, Smoothing
+from models.network.byte_dropout import ByteDropout
+from models.network.low_pass_filter import SPEEDS, Smoothing
+from models.network.sequence_encoder import SequenceEncoder
 
 DIM = 16
 

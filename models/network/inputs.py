@@ -11,7 +11,7 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 from models.collaborative.base import positions
 from models.data import Dataset, FloatArray, IntArray, Modality, StringArray
-from models.recommender.signature import SPACE_OF, Signature
+from models.network.data_signature import SPACE_OF, Signature
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from models.config import EndToEndConfig, FusionConfig
 from models.data import Dataset, IntArray, Modality
-from models.recommender.inputs import Asked, Items
-from models.recommender.learners import Learner, learners_of
-from models.recommender.signature import Signature
+from models.network.column_encoder import Learner, learners_of
+from models.network.data_signature import Signature
+from models.network.inputs import Asked, Items
 
 AT_ONCE = 128
 """Contents encoded together where no gradient is needed."""

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.recommender.daily import by_day
-from models.recommender.inference import CHOSEN, OWNED, SHOWN, Inference
-from models.recommender.inputs import Asked, Items
-from models.recommender.items import ItemTower, Phones
-from models.recommender.signature import Signature
-from models.recommender.trainable_encoders import LiveEncoders
-from models.recommender.users import BEHAVIOUR, PROFILE, Reading, UserTower, Wishes
+from models.network.data_signature import Signature
+from models.network.inputs import Asked, Items
+from models.network.item_tower import ItemTower, Phones
+from models.network.iterative_inference import CHOSEN, OWNED, SHOWN, Inference
+from models.network.per_day_product import by_day
+from models.network.trainable_encoders import LiveEncoders
+from models.network.user_tower import BEHAVIOUR, PROFILE, Reading, UserTower, Wishes
 
 NEVER = -1e4
 """A score that is never chosen, yet finite: nothing times infinity has no gradient."""

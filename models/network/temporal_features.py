@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.data import Dataset, FloatArray, IntArray
-from models.recommender.user_sequences import DAY
+from models.network.user_sequences import DAY
 
 AGES = (0.0, 3.0, 7.0, 14.0, 28.0, 60.0, 180.0, 720.0)
 """Days since release at which the age has a hat of its own; between two of them it has a share of both."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from models.collaborative.base import positions
 from models.config import FusionConfig
 from models.data import Dataset
+from models.network.data_signature import Signature
 from models.pretraining.autoencoder import codes
 from models.pretraining.rows import pretrain_rows
-from models.recommender.signature import Signature
 
 SPREAD = 0.1
 """Standard deviation of an identity's numbers at the start, however it was made."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from models.recommender.daily import by_day
-from models.recommender.sequence import SequenceEncoder, of_like_length
+from models.network.per_day_product import by_day
+from models.network.sequence_encoder import SequenceEncoder, of_like_length
 
 
 def test_every_passage_is_in_one_group_that_is_as_long_as_its_longest() -> None:

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from models.config import FusionConfig
 from models.fusion.factory import make
 from models.fusion.interface import masked_softmax
-from models.recommender.byte_dropout import ByteDropout
-from models.recommender.inference import Evidence
-from models.recommender.inputs import Asked, Profiles, queries_share_space
-from models.recommender.items import Entry, ItemTower
-from models.recommender.sequence import GAPS, SequenceEncoder, gap_bucket, of_like_length
-from models.recommender.signature import SPACE_OF, Signature
-from models.recommender.temporal_features import WIDTH
+from models.network.byte_dropout import ByteDropout
+from models.network.data_signature import SPACE_OF, Signature
+from models.network.inputs import Asked, Profiles, queries_share_space
+from models.network.item_tower import Entry, ItemTower
+from models.network.iterative_inference import Evidence
+from models.network.sequence_encoder import GAPS, SequenceEncoder, gap_bucket, of_like_length
+from models.network.temporal_features import WIDTH
 
 BEHAVIOUR, PROFILE = "behaviour", "profile"
 COUNTS = 12

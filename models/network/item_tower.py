@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from models.config import FusionConfig
 from models.fusion.factory import make
-from models.recommender.byte_dropout import ByteDropout
-from models.recommender.inputs import Items
-from models.recommender.signature import Signature
+from models.network.byte_dropout import ByteDropout
+from models.network.data_signature import Signature
+from models.network.inputs import Items
 
 FACTS, IDENTITY = "facts", "identity"
 PRICE_POWERS = 3

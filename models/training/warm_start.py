@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.recommender.network import FusionNetwork
-from models.recommender.signature import Signature
+from models.network.data_signature import Signature
+from models.network.fusion_network import FusionNetwork
 
 VOCABULARIES = {
     "items.identity.weight": "item_ids",

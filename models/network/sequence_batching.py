@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from models.data import BoolArray, Dataset, FloatArray, IntArray
-from models.recommender.inference import Evidence, Trace
-from models.recommender.inputs import profiles_of
-from models.recommender.signature import Signature
-from models.recommender.user_sequences import DAY, Stories, Trail
-from models.recommender.users import Reading
+from models.network.data_signature import Signature
+from models.network.inputs import profiles_of
+from models.network.iterative_inference import Evidence, Trace
+from models.network.user_sequences import DAY, Stories, Trail
+from models.network.user_tower import Reading
 
 LONG_AGO = 1e6
 """Days that stand for never."""

@@ -1,0 +1,1 @@
+"""The fusion network and its inputs; nothing here knows how the network is fitted."""
