@@ -22,17 +22,18 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from benchmarks.fusion_model import SHOPS, Ground, K, ground, ndcg_of, oracle_lists
+from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
+from handpick.dataset.oracle.utility import PRICE_WEIGHT
+from handpick.demo import ground_truth
 from handpick.demo.arrays import Floats
-from handpick.demo.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
 from handpick.demo.customers import BUDGET_SPREAD, MEAN_BUDGET, WEALTH, draw_archetypes
 from handpick.demo.ground_truth import World
-from handpick.demo.oracle import read_world
 from handpick.demo.phones import FINISHES, LAYOUTS
 from handpick.demo.phrases import BUDGETS, PERSONAS, SPECS, WISHES
 from handpick.demo.query_simulation import BUDGET_LEVELS, HUE_NOISE, HUES, PERSONA_SHARPNESS, SPEC_SHARPNESS
 from handpick.demo.sessions import CART_CHANCE, CART_RESERVE
 from handpick.demo.shop import OWNED_SINCE
-from handpick.demo.utility import PRICE_WEIGHT, measure_scales, phone_side
+from handpick.demo.utility import measure_scales, phone_side
 from models.evaluation.lists import top_of_scores
 
 SWEEPS, STARTS, EVERY, SHELF_DAYS = 120, 60, 2, 5
@@ -64,7 +65,7 @@ class Learner:
     def __init__(self, here: Ground) -> None:
         self.here, self.past = here, here.test.past
         night = here.night
-        self.world: World = read_world(night.settings.path(night.settings.lake.truth))
+        self.world: World = ground_truth.load(night.settings.path(night.settings.lake.truth))
         self.plan = self.world.plan
         ids = self.past.users.user_ids[here.test.users].tolist()
         self.people = len(ids)
@@ -164,7 +165,7 @@ class Learner:
         return shared**0.5 * self.tables[block][kind] + (1 - shared) ** 0.5 * self.spread[block] * own
 
     def _person_side(self, person: Person) -> tuple[Tensor, Tensor, Tensor]:
-        """As `utility.people_side`, and the budgets."""
+        """As `utility.user_factors`, and the budgets."""
         sharp = self.scales.sharpness
         thrift = PRICE_WEIGHT * (0.5 + _normal(person["thrift"])) * sharp
         budget = self.mean_budget + BUDGET_SPREAD * person["budget"]

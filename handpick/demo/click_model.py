@@ -9,25 +9,23 @@ by search, drawn from `softmax(utility)`. Only the on-sale phones take part.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from handpick.dataset.oracle.click_model import (
+    POSITION_DECAY,
+    SEARCHES,
+    SLOTS,
+    TILT,
+    open_probability,
+    session_blocks,
+)
 from handpick.demo.arrays import Doubles, Floats, Ints
 
-SLOTS = 8
-TILT = 0.5
-RESERVE = 1.2
-POSITION_DECAY = 0.88
-SEARCHES = 1.1
 MOST_SEARCHES = 4
-BLOCK = 500_000
-"""Utilities computed at once: few enough to stay in the cache, and memory is bounded at any size of shop."""
-
-MEAN_POSITION_BIAS = float(np.mean(POSITION_DECAY ** np.arange(SLOTS)))
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,6 @@ class Draws:
     found: Ints
     shown_utility: Floats
     found_utility: Floats
-
-
-def blocks(sessions: int, columns: int) -> Iterator[slice]:
-    """Slices over the sessions such that no block holds more than `BLOCK` utilities."""
-    step = max(1, BLOCK // max(columns, 1))
-    for start in range(0, sessions, step):
-        yield slice(start, min(start + step, sessions))
 
 
 def pick(weights: Floats, uniform: Doubles) -> Ints:
@@ -88,26 +79,11 @@ def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Gene
         found_utility[part] = np.take_along_axis(utility, found[part], 1) + constant[part, None]
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(simulate, blocks(sessions, len(shelf))))
+        list(threads.map(simulate, session_blocks(sessions, len(shelf))))
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
     found[np.arange(MOST_SEARCHES)[None, :] >= wanted[:, None]] = -1
-    clicked = (attention < click_chance(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (shown >= 0)
+    clicked = (attention < open_probability(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (
+        shown >= 0
+    )
     return Draws(shown, clicked, found, shown_utility, found_utility)
-
-
-def click_chance(utility: Floats) -> Floats:
-    """The chance that a phone at the first position is opened, `sigmoid(utility - RESERVE)`."""
-    return (1 / (1 + np.exp(RESERVE - utility))).astype(np.float32)
-
-
-def expected_opens(side: Floats, constant: Floats, shelf: Floats) -> Floats:
-    """`(sessions, phones on sale)` expected number of times one session opens each phone."""
-    utility = side @ shelf.T
-    search = np.exp(utility - utility.max(axis=1, keepdims=True))
-    exposure = search**TILT
-    search /= search.sum(axis=1, keepdims=True)
-    exposure /= exposure.sum(axis=1, keepdims=True)
-    shown = 1 - (1 - exposure) ** SLOTS
-    clicks = shown * MEAN_POSITION_BIAS * click_chance(utility + constant[:, None])
-    return (clicks + SEARCHES * search).astype(np.float32)

@@ -6,12 +6,22 @@ import json
 import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from handpick.dataset.oracle.truth_files import (
+    CHANGES_FILE,
+    ITEMS_FILE,
+    PLAN_FILE,
+    USERS_FILE,
+    UTILITY_FILE,
+    column_to_array,
+    read_json,
+    record_from_columns,
+    utility_json,
+)
 from handpick.demo.arrays import Ints
 from handpick.demo.catalogue import Catalogue, open_catalogue
 from handpick.demo.customers import People
@@ -19,11 +29,9 @@ from handpick.demo.inventory import Shelf
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones
 from handpick.demo.sessions import Events
-from handpick.errors import InputError
+from handpick.demo.utility import draw_fashion_phases, measure_scales
 from handpick.lake.partitions import write_parquet
 
-T = TypeVar("T", Phones, People, Events, Shelf)
-PLAN_FILE = "plan.json"
 CATALOGUE_FILE = "catalogue.jsonl"
 LOG_COLUMNS = ("log_item", "log_day", "log_euros", "log_stock")
 
@@ -59,17 +67,19 @@ def save(world: World, folder: Path) -> None:
     shelf = world.shelf
     now = {"euros": pa.array(shelf.euros), "back_day": pa.array(shelf.back_day)}
     items = {"item_id": pa.array(world.item_ids), **_columns(world.phones), **now}
-    write_parquet(pa.table(items), staging / "items.parquet")
+    write_parquet(pa.table(items), staging / ITEMS_FILE)
     users = {"user_id": pa.array(world.people.ids()), **_columns(world.people)}
-    write_parquet(pa.table(users), staging / "users.parquet")
+    write_parquet(pa.table(users), staging / USERS_FILE)
     changes = {name.removeprefix("log_"): pa.array(getattr(shelf, name)) for name in LOG_COLUMNS}
-    write_parquet(pa.table(changes), staging / "changes.parquet")
+    write_parquet(pa.table(changes), staging / CHANGES_FILE)
     write_parquet(pa.table(_columns(world.pending)), staging / "pending.parquet")
     write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
     _write_json(staging / "dirt.json", world.dirt)
     if world.catalogue is not None:
         rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in world.catalogue.rows)
         (staging / CATALOGUE_FILE).write_text("".join(rows), encoding="utf-8")
+    phases = draw_fashion_phases(world.plan)
+    _write_json(staging / UTILITY_FILE, utility_json(measure_scales(world.plan), phases))
     _write_json(staging / PLAN_FILE, world.plan.to_json())
     old = folder.with_name(f".old-{folder.name}")
     shutil.rmtree(old, ignore_errors=True)
@@ -85,10 +95,7 @@ def read_plan(folder: Path) -> Plan:
     Raises:
         InputError: If there is no demo shop in this folder.
     """
-    file = folder / PLAN_FILE
-    if not file.is_file():
-        raise InputError(f"no demo shop: {file} is missing. `handpick demo` makes one; nothing was written.")
-    return Plan.from_json(json.loads(file.read_text()))
+    return Plan.from_json(read_json(folder, PLAN_FILE))
 
 
 def load(folder: Path) -> World:
@@ -98,17 +105,19 @@ def load(folder: Path) -> World:
         InputError: If there is no demo shop in this folder.
     """
     plan = read_plan(folder)
-    items, users = pq.read_table(folder / "items.parquet"), pq.read_table(folder / "users.parquet")
-    changes = pq.read_table(folder / "changes.parquet")
-    log = {f"log_{name}": _array(changes[name]) for name in changes.column_names}
+    items, users = pq.read_table(folder / ITEMS_FILE), pq.read_table(folder / USERS_FILE)
+    changes = pq.read_table(folder / CHANGES_FILE)
+    log = {f"log_{name}": column_to_array(changes[name]) for name in changes.column_names}
     return World(
         plan=plan,
         item_ids=items["item_id"].to_pylist(),
-        phones=_read(Phones, items),
-        people=_read(People, users),
-        shelf=Shelf(euros=_array(items["euros"]), back_day=_array(items["back_day"]), **log),
-        pending=_read(Events, pq.read_table(folder / "pending.parquet")),
-        owned=_array(pq.read_table(folder / "owned.parquet")["key"]),
+        phones=record_from_columns(Phones, items),
+        people=record_from_columns(People, users),
+        shelf=Shelf(
+            euros=column_to_array(items["euros"]), back_day=column_to_array(items["back_day"]), **log
+        ),
+        pending=record_from_columns(Events, pq.read_table(folder / "pending.parquet")),
+        owned=column_to_array(pq.read_table(folder / "owned.parquet")["key"]),
         dirt=json.loads((folder / "dirt.json").read_text()),
     )
 
@@ -134,17 +143,6 @@ def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:
         else:
             columns[column.name] = pa.array(values)
     return columns
-
-
-def _read(kind: type[T], table: pa.Table) -> T:
-    return kind(**{column.name: _array(table[column.name]) for column in fields(kind)})
-
-
-def _array(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_fixed_size_list(column.type):
-        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return np.asarray(flat).reshape(-1, column.type.list_size)
-    return np.asarray(column.to_numpy())
 
 
 def _write_json(path: Path, value: Any) -> None:

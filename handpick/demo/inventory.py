@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handpick.dataset.oracle.truth_files import TruthChanges, prices_and_stock
 from handpick.demo.arrays import Bools, Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones
@@ -49,13 +50,8 @@ class Shelf:
 
         A phone that was not launched yet has no stock; its price is that of its launch.
         """
-        euros, stock = np.zeros(phones), np.zeros(phones, np.bool_)
-        first = np.unique(self.log_item, return_index=True)
-        euros[first[0]] = self.log_euros[first[1]]
-        seen = self.log_day <= day
-        euros[self.log_item[seen]] = self.log_euros[seen]
-        stock[self.log_item[seen]] = self.log_stock[seen]
-        return euros, stock
+        changes = TruthChanges(self.log_item, self.log_day, self.log_euros, self.log_stock)
+        return prices_and_stock(changes, day, phones)
 
 
 def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:

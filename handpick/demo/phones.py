@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from handpick.demo.arrays import Doubles, Floats, Ints
+from handpick.dataset.oracle.utility import style_vectors
+from handpick.demo.arrays import Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phrases import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
 
@@ -108,9 +109,7 @@ class Phones:
 
     def style(self) -> Doubles:
         """`(phones, 10)` looks as numbers: hue as cosine and sine, roundness, layout and finish as centred flags."""
-        layout = np.eye(len(LAYOUTS))[self.layout] - 1 / len(LAYOUTS)
-        finish = np.eye(len(FINISHES))[self.finish] - 1 / len(FINISHES)
-        return np.column_stack([np.cos(self.hue), np.sin(self.hue), self.roundness, layout, finish])
+        return style_vectors(self)
 
 
 def draw_phones(
@@ -162,8 +161,3 @@ def draw_phones(
         log_price=np.clip(log_price, 4.0, 7.6),
         currency=random.choice(len(CURRENCIES), count, p=[0.86, 0.05, 0.04, 0.03, 0.02]).astype(np.int64),
     )
-
-
-def style_floats(phones: Phones) -> Floats:
-    """`Phones.style` as float32."""
-    return phones.style().astype(np.float32)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from handpick.dataset.oracle.click_model import SLOTS
 from handpick.demo.arrays import Bools, Doubles, Floats, Ints
-from handpick.demo.click_model import MOST_SEARCHES, SLOTS, choose
+from handpick.demo.click_model import MOST_SEARCHES, choose
 from handpick.demo.customers import People
 from handpick.demo.parameters import Plan
 
@@ -83,7 +84,7 @@ def simulate_day(
     """The day's events and the returns and ratings that will follow on later days.
 
     Args:
-        sides: `people_side` of each visitor, one row per session.
+        sides: `user_factors` of each visitor, one row per session.
         who: `(sessions,)` visitors.
         shelf_rows: `(on sale,)` rows of the phones on sale; `shelf_side` their vectors, `euros` their prices.
         owned: Sorted keys (`pair_keys`) of who already has which phone; nobody looks at those again.

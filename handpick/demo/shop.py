@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from handpick.dataset.oracle.click_model import session_blocks
+from handpick.dataset.oracle.truth_files import PLAN_FILE
+from handpick.dataset.oracle.utility import user_factors
 from handpick.demo import ground_truth
 from handpick.demo.arrays import Ints
 from handpick.demo.catalogue import Catalogue
-from handpick.demo.click_model import blocks, pick
+from handpick.demo.click_model import pick
 from handpick.demo.corruption import Dirt
 from handpick.demo.customers import People, draw_archetypes, draw_people
 from handpick.demo.file_delivery import deliver, item_ids
@@ -29,7 +32,7 @@ from handpick.demo.parameters import Plan
 from handpick.demo.phones import draw_lines, draw_phones
 from handpick.demo.query_simulation import ask, askers
 from handpick.demo.sessions import PURCHASE, Events, pair_keys, simulate_day, visitors
-from handpick.demo.utility import measure_scales, people_side, phone_side
+from handpick.demo.utility import measure_scales, phone_side
 from handpick.errors import InputError
 from handpick.runtime.log import say, track
 
@@ -115,7 +118,7 @@ def run_day(world: World, folders: Folders, day: int) -> None:
 
 def _make_room(folders: Folders, overwrite: bool) -> None:
     taken = [folders.landing / source for source in ENDINGS if (folders.landing / source).is_dir()]
-    if (folders.truth / ground_truth.PLAN_FILE).exists():
+    if (folders.truth / PLAN_FILE).exists():
         taken.append(folders.truth)
     if not taken:
         return
@@ -154,9 +157,9 @@ def _phones_they_came_with(world: World, people: People, purpose_day: int) -> In
         old = np.sort(random.choice(old, OWNABLE, replace=False))
     shelf = phone_side(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
     owned = np.full(len(people), -1, np.int64)
-    side, _ = people_side(people, measure_scales(world.plan), np.arange(len(people)))
+    side, _ = user_factors(people, measure_scales(world.plan), np.arange(len(people)))
     chance, known = random.random((len(people), 1)), random.random(len(people)) < OWNS_A_PHONE
-    for part in blocks(len(people), len(old)):
+    for part in session_blocks(len(people), len(old)):
         utility = side[part] @ shelf.T
         owned[part] = old[pick(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]]
     return np.where(known, owned, -1)
@@ -168,7 +171,7 @@ def _trade(world: World, day: int) -> Events:
     on_sale = np.flatnonzero(world.shelf.in_stock(day))
     shelf = phone_side(plan, phones, np.log(world.shelf.euros), day)[on_sale]
     who = visitors(plan, people, day)
-    sides = people_side(people, measure_scales(plan), who)
+    sides = user_factors(people, measure_scales(plan), who)
     euros = world.shelf.euros[on_sale]
     events, later = simulate_day(plan, people, sides, who, on_sale, shelf, euros, world.owned, day)
     due = world.pending.at < plan.micros_of(day + 1)

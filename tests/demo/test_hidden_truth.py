@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from handpick.dataset.oracle.scores import oracle_scores
+from handpick.dataset.oracle.utility import BLOCKS
 from handpick.demo import ground_truth
 from handpick.demo.ground_truth import World
 from handpick.demo.landing import Folders
-from handpick.demo.oracle import oracle_scores
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import draw_lines, draw_phones
 from handpick.demo.sessions import pair_keys
-from handpick.demo.utility import BLOCKS
 from handpick.errors import InputError
 
 from .conftest import DAYS, LAST, made, plan

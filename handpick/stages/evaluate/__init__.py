@@ -95,7 +95,7 @@ def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArra
     folder = night.settings.path(night.settings.lake.truth)
     if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
         return None
-    from handpick.demo.oracle import oracle_scores
+    from handpick.dataset.oracle.scores import oracle_scores
 
     users = test.past.users.user_ids[test.users].tolist()
     items = test.past.catalogue.item_ids.tolist()
