@@ -25,7 +25,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     AIRFLOW_HOME=/opt/handpick/airflow \
     HANDPICK_CONFIG=/opt/handpick/handpick.toml \
-    SPARK_CONF_DIR=/opt/handpick/handpick/spark_conf
+    SPARK_CONF_DIR=/opt/handpick/handpick/runtime/spark_conf
 USER handpick
 VOLUME /opt/handpick/var
 ENTRYPOINT ["tini", "--", "deploy/entrypoint.sh"]

@@ -41,7 +41,7 @@ def measure_movielens() -> dict[str, Any]:
 
 def demo() -> list[Worth]:
     """The verdict of `handpick pretrain` after the first night's marts of a fresh demo shop."""
-    from handpick.local_airflow.input import prepare
+    from handpick.cli.night import prepare_input as prepare
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
     from handpick.settings.load import Settings

@@ -48,7 +48,7 @@ requirements=(--requirement pyproject.toml)
   stop "some packages could not be installed (see above); run again to go on where it stopped."
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
 # Without these Spark starts some seconds later, and the first night compiles its own loops.
-.venv/bin/python -m handpick.runtime.warm_up >/dev/null 2>&1 &
+.venv/bin/python -m handpick.pipeline.warm_up >/dev/null 2>&1 &
 .venv/bin/python -m handpick.runtime.jvm_archive >/dev/null 2>&1 || true
 wait
 rm -f .venv/.installed-*

@@ -27,6 +27,6 @@ def lineage(
         typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
     if not manifest.is_file():
         typer.echo(
-            f"dbt has left no manifest in {manifest}: the walk stops at the marts. Run `handpick model`.",
+            f"dbt has left no manifest in {manifest}: the walk stops at the marts. Run `handpick warehouse`.",
             err=True,
         )

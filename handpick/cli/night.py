@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from handpick.cli.options import LogicalDate
 
-MaybeDate = Annotated[
+if TYPE_CHECKING:
+    from handpick.settings.load import Settings
+
+OptionalDate = Annotated[
     datetime | None,
     typer.Option(
-        "--date", formats=["%Y-%m-%d"], help="The logical date; by default the newest day that has arrived."
+        "--date",
+        formats=["%Y-%m-%d"],
+        help="The logical date. Default: the newest day for which input has arrived.",
     ),
 ]
-Rung = Annotated[str, typer.Option(help="Size of the demo shop, if one has to be made: XS, S, M or L.")]
+Rung = Annotated[
+    str, typer.Option(help="Size of the demo shop: XS, S, M or L. Used only if one has to be made.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's commands to the command line."""
     panel = "Whole nights"
     app.command("run", rich_help_panel=panel)(run)
     app.command("night", rich_help_panel=panel)(night)
@@ -30,27 +37,56 @@ def register(app: typer.Typer) -> None:
     app.command("down", rich_help_panel=panel)(down)
 
 
-def run(date: MaybeDate = None, rung: Rung = "S") -> None:
-    """Run the next night through Airflow and show it; on the first run, make the demo shop unless there is input."""
-    from handpick.local_airflow.input import prepare
-    from handpick.local_airflow.run import house, run_night
-    from handpick.local_airflow.show import show_night
+def run(date: OptionalDate = None, rung: Rung = "S") -> None:
+    """Run the next night through Airflow and show its summary. The first run makes a demo shop if there is no input."""
+    from handpick.cli.night_summary import show_night
+    from handpick.local_airflow.dag_run import house, run_night
     from handpick.night import Night
     from handpick.settings.load import load
 
     settings = load()
-    logical_date = prepare(settings, rung, date.date() if date else None)
+    logical_date = prepare_input(settings, rung, date.date() if date else None)
     with house(settings):
         finished = run_night(settings, logical_date)
     out = Console()
     out.print()
     show_night(Night(settings, logical_date), out, finished.seconds)
-    out.print("Next: `make up` opens Airflow on these nights, `make run` does the next one.")
+    out.print("Next: `make up` opens Airflow on these nights, `make run` runs the next one.")
+
+
+def prepare_input(settings: Settings, rung: str, logical_date: date | None) -> date:
+    """Choose the logical date to run, and make a demo shop or its next day where there is no input of the owner's.
+
+    Args:
+        settings: Where input, hidden truth and ledger are.
+        rung: Size of the demo shop, if one has to be made.
+        logical_date: The date that was asked for; it is run whether or not it is done.
+
+    Raises:
+        InputError: If no new input has arrived for a shop that is not a demo shop.
+    """
+    from handpick.demo import next_day
+    from handpick.demo.parameters import DEFAULT_END
+    from handpick.pipeline import next_night
+
+    is_own_shop = next_night.has_configured_sources(settings)
+    # What an interrupted demo shop left in the landing folder is no input: the shop is made again.
+    has_files = not next_day.has_unfinished_shop(settings) and next_night.has_landing_files(settings)
+    if not is_own_shop and not has_files:
+        last_day = logical_date or DEFAULT_END
+        next_day.make_first_shop(settings, rung, last_day)
+        return last_day
+    if logical_date is not None:
+        return logical_date
+    if is_own_shop or not next_day.has_demo_shop(settings):
+        return next_night.choose_night(settings)
+    last_day = next_day.last_shop_day(settings)
+    return next_day.add_shop_day(settings) if next_night.is_night_done(settings, last_day) else last_day
 
 
 def night(date: LogicalDate) -> None:
-    """Run all stages of a night one after the other in this process, without Airflow."""
-    from handpick.local_airflow.show import show_night
+    """Run all stages of a night one after the other in this process, without Airflow, and show its summary."""
+    from handpick.cli.night_summary import show_night
     from handpick.night import Night
     from handpick.pipeline.registry import nightly_names
     from handpick.pipeline.runner import run_stage
@@ -64,8 +100,8 @@ def night(date: LogicalDate) -> None:
 
 
 def show(date: LogicalDate) -> None:
-    """Show a finished night: stages, evaluation, five lists."""
-    from handpick.local_airflow.show import show_night
+    """Show the summary of a finished night: ledger, evaluation, five example lists."""
+    from handpick.cli.night_summary import show_night
     from handpick.night import Night
     from handpick.settings.load import load
 
@@ -73,19 +109,19 @@ def show(date: LogicalDate) -> None:
 
 
 def up() -> None:
-    """Start Airflow with its web UI on 127.0.0.1 and say how to sign in."""
+    """Start Airflow with its web UI on 127.0.0.1 and print how to sign in."""
+    from handpick.local_airflow.dag_run import show_login
     from handpick.local_airflow.processes import start
-    from handpick.local_airflow.run import show_login
     from handpick.settings.load import load
 
     settings = load()
     if not start(settings):
-        typer.echo("Airflow is already up.")
+        typer.echo("Airflow is already running.")
     show_login(settings, Console())
 
 
 def down() -> None:
-    """Stop the Airflow and the database that were started here, and nothing else."""
+    """Stop the Airflow and the database that `up` or `run` started here, and nothing else."""
     from handpick.local_airflow.processes import stop
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load

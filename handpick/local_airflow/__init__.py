@@ -1,4 +1,4 @@
-"""The house: starts Airflow and its database on this machine, runs nights through it, and stops what it started.
+"""The Airflow of `make run` and `make up`: starts it with its database on this machine, runs nights, stops what it started.
 
-Airflow is only ever a separate process here, spoken to over its public API.
+Nothing here imports Airflow: it runs in processes of its own and is used through its public REST API.
 """

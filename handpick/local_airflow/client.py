@@ -1,4 +1,4 @@
-"""A small client of Airflow's public API: sign in, trigger a run, watch its tasks."""
+"""A small client of Airflow's public REST API: sign in, trigger a run, read the states and logs of its tasks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from handpick.local_airflow.environment import USER, base_url, password
 from handpick.settings.load import Settings
 
 NIGHTLY = "nightly_recommendations"
+"""Id of the DAG that runs a night."""
 UNEXPECTED = "UNEXPECTED:"
-"""Marks the line of a task's log that names the exception that ended it."""
+"""Prefix of the line that `_lines` makes of the exception that ended a task."""
 PATIENCE_SECONDS = 60.0
-"""How long a question is asked again while Airflow is too busy to answer it."""
+"""How long a read request is retried while Airflow is too busy to answer it."""
 
 
 class NoAnswer(HandpickError):
-    """Airflow could not answer for now: its database was busy, or it took too long."""
+    """Airflow did not answer a request: its database was busy, or it took too long."""
 
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task of a run."""
+    """The state of one task of a run; `seconds` is the duration of its last try."""
 
     task_id: str
     state: str | None
@@ -37,13 +38,19 @@ class TaskState:
 
 
 class AirflowClient:
-    """Speaks Airflow's REST API v2."""
+    """A client of Airflow's REST API v2.
+
+    Args:
+        http: A signed-in HTTP client.
+        patience_seconds: How long a read request is retried. Requests that change something are never retried, as the
+            first one may have been carried out although its answer was lost.
+    """
 
     def __init__(self, http: httpx.Client, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._http, self._patience = http, patience_seconds
 
     def _get(self, path: str, **arguments: Any) -> dict[str, Any]:
-        """The answer to a question, asked again while there is none."""
+        """Return the JSON answer to a GET request, retried while Airflow is too busy to answer."""
         for attempt in Retrying(
             retry=retry_if_exception_type(NoAnswer),
             stop=stop_after_delay(self._patience),
@@ -55,6 +62,12 @@ class AirflowClient:
         return answer
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request and return its JSON answer.
+
+        Raises:
+            NoAnswer: If Airflow could not be reached, or answered with a server error.
+            HandpickError: If Airflow rejected the request.
+        """
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
@@ -74,11 +87,14 @@ class AirflowClient:
         reraise=True,
     )
     def wait_for_dag(self, dag_id: str, changed: datetime) -> None:
-        """Wait until the DAG file has been read; names its import error if there is one.
+        """Wait until Airflow has parsed the DAG's file in its present state.
 
         Args:
-            dag_id: Of the DAG.
-            changed: When what makes the DAG last changed; what was read before that does not count.
+            dag_id: Id of the DAG.
+            changed: When the files that the DAG is made of last changed; an earlier parse does not count.
+
+        Raises:
+            HandpickError: If a DAG file cannot be imported, or was not parsed in time; names the import error.
         """
         errors = self._get("/api/v2/importErrors")["import_errors"]
         if errors:
@@ -91,7 +107,8 @@ class AirflowClient:
             )
 
     def trigger(self, dag_id: str, logical_date: date) -> str:
-        """Start a run for a logical date; a run that exists is cleared and runs again. Returns the run's id."""
+        """Start a run for a logical date and return its id; a run that exists is cleared and runs again."""
+        # Airflow allows one run per logical date, so an existing one is found by date, whoever triggered it.
         moment = datetime.combine(logical_date, datetime.min.time(), UTC).isoformat()
         found = self._get(
             f"/api/v2/dags/{dag_id}/dagRuns",
@@ -105,11 +122,11 @@ class AirflowClient:
         return str(self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        """`queued`, `running`, `success` or `failed`."""
+        """Return `queued`, `running`, `success` or `failed`."""
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
-        """All tasks of a run, in no particular order."""
+        """Return the states of all tasks of a run, in no particular order."""
         found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500})
         return [
             TaskState(task["task_id"], task["state"], task["try_number"], float(task["duration"] or 0))
@@ -117,14 +134,14 @@ class AirflowClient:
         ]
 
     def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
-        """The lines that a task's last try logged."""
+        """Return the lines that a task's last try logged."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._get(path, headers={"accept": "application/json"})["content"]
         return [line for entry in content for line in _lines(entry)]
 
 
 def _lines(entry: Any) -> list[str]:
-    """An entry of a task's log as plain lines; an exception as its last line, marked with UNEXPECTED."""
+    """Return a log entry as plain lines; an exception that ended the task is one more line, marked with `UNEXPECTED`."""
     if not isinstance(entry, dict):
         return [str(entry)]
     raised = [
@@ -135,12 +152,19 @@ def _lines(entry: Any) -> list[str]:
 
 @contextmanager
 def signed_in(settings: Settings) -> Iterator[AirflowClient]:
-    """A client with the admin's token."""
+    """Yield a client that is signed in as the admin.
+
+    Raises:
+        HandpickError: If Airflow does not answer or rejects the password.
+    """
+    # Without trust_env=False a proxy of the environment would be asked for an address on this machine.
     with httpx.Client(base_url=base_url(settings), timeout=30, trust_env=False) as http:
         try:
             answer = http.post("/auth/token", json={"username": USER, "password": password(settings)})
             answer.raise_for_status()
         except httpx.HTTPError as error:
-            raise HandpickError(f"Airflow at {base_url(settings)} does not let us sign in: {error}") from None
+            raise HandpickError(
+                f"Airflow at {base_url(settings)} rejected the admin's sign-in or does not answer: {error}"
+            ) from None
         http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         yield AirflowClient(http)

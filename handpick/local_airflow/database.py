@@ -1,4 +1,4 @@
-"""Airflow's own database: its tables are made, or brought up to date, once for each version of Airflow."""
+"""Creation and migration of the tables of Airflow's own database, once for each version of Airflow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from handpick.settings.load import Settings
 
 
 def migrate(settings: Settings, environment: dict[str, str], log: Path) -> bool:
-    """Run `airflow db migrate`, unless this Airflow did so and the database is as it left it; True if it ran.
+    """Run `airflow db migrate` unless this version of Airflow has done so and the database still is as it left it.
 
     Args:
-        log: Where its output goes.
+        settings: Where Airflow's home and database are.
+        environment: Environment of the command.
+        log: File for the command's output.
+
+    Returns:
+        Whether the migration was run.
 
     Raises:
         HandpickError: If it fails; names the log.
     """
+    # The migration takes seconds even where there is nothing to do, so its outcome is remembered in a file.
     done = settings.path(settings.airflow.home) / "migrated"
     if done.is_file() and done.read_text() == _state(settings):
         return False
@@ -35,7 +41,7 @@ def migrate(settings: Settings, environment: dict[str, str], log: Path) -> bool:
 
 
 def _state(settings: Settings) -> str:
-    """Airflow's version and the revisions that its database says it has."""
+    """Return Airflow's version and the schema revisions recorded in its database, as one line."""
     import psycopg
 
     with psycopg.connect(database_uri(settings, settings.airflow.database)) as connection:

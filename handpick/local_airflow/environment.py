@@ -1,4 +1,4 @@
-"""The environment that Airflow's processes are started with."""
+"""The environment variables that Airflow's processes are started with."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ from handpick.serving.embedded import embedded_dsn
 from handpick.settings.load import FILE_VARIABLE, Settings, configuration_file
 
 USER = "admin"
+"""The only user of the local Airflow."""
 DAG_FILES = (
     "dags/*.py",
     "dbt/*.yml",
     *(f"dbt/{part}/**/*" for part in ("macros", "models", "snapshots", "tests")),
 )
+"""Files that the DAGs are made of, relative to the project's folder; the warehouse's tasks come from the dbt project."""
 
 
 def tree() -> Path:
-    """The project's folder: where `dags/`, `plugins/` and `dbt/` lie."""
+    """Return the project's folder, which holds `dags/`, `plugins/` and `dbt/`."""
     return Path(__file__).resolve().parents[2]
 
 
 def dags_changed() -> datetime:
-    """When the newest of the files that make the DAGs was written: their own, dbt's, the settings."""
+    """Return when the newest of the files that the DAGs are made of was written: `DAG_FILES` and the settings file."""
     files = [file for part in DAG_FILES for file in tree().glob(part)]
     written = [file.stat().st_mtime for file in (*files, configuration_file()) if file.is_file()]
     return datetime.fromtimestamp(max(written), UTC)
 
 
 def base_url(settings: Settings) -> str:
-    """Address of the web UI and the API, without a trailing slash."""
+    """Return the address of the web UI and the API, without a trailing slash."""
     return f"http://127.0.0.1:{settings.airflow.port}"
 
 
 def password(settings: Settings) -> str:
-    """The admin's password, made on first use and kept in a file that only its owner can read."""
+    """Return the admin's password, which is made on first use and kept in a file that only its owner can read."""
     file = _password_file(settings)
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,11 +51,15 @@ def password(settings: Settings) -> str:
 
 
 def _password_file(settings: Settings) -> Path:
+    """Return the file that Airflow's SimpleAuthManager reads the password from."""
     return settings.path(settings.airflow.home) / "passwords.json"
 
 
 def _secret(settings: Settings, name: str) -> str:
-    """A random key that survives restarts, one per installation."""
+    """Return a random key of this installation, which is made on first use and kept.
+
+    If it changed at every start, sessions of the web UI and tokens of running tasks would become invalid.
+    """
     file = settings.path(settings.airflow.home) / f"{name}.key"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +69,7 @@ def _secret(settings: Settings, name: str) -> str:
 
 
 def _lineage(settings: Settings) -> str:
-    """Where Airflow's own OpenLineage events go: where those of the stages go."""
+    """Return the transport of Airflow's own OpenLineage events as JSON: the same as for the stages' events."""
     lineage = settings.lineage
     if lineage.url is None:
         file = settings.path(lineage.file)
@@ -74,10 +80,7 @@ def _lineage(settings: Settings) -> str:
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
-    """Variables for every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, nothing sent home.
-
-    Setting the port alone is not enough: the workers learn where the API is from `[api] base_url`, so both are set.
-    """
+    """Return the environment of every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, no telemetry."""
     home = settings.path(settings.airflow.home)
     password(settings)
     database = embedded_dsn(settings, settings.airflow.database)
@@ -91,10 +94,12 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
         "CORE__EXECUTION_API_SERVER_URL": f"{base_url(settings)}/execution/",
+        # The first import parses the dbt project, which takes longer than the default of 30 s on a busy machine.
         "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "DATABASE__SQL_ALCHEMY_CONN": database,
         "DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
         "API__HOST": "127.0.0.1",
+        # The port alone is not enough: workers learn where the API is from `[api] base_url`.
         "API__PORT": str(settings.airflow.port),
         "API__BASE_URL": base_url(settings),
         "API__WORKERS": "1",
@@ -104,7 +109,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "LOGGING__LOGGING_LEVEL": "INFO",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        # As often a worker looks whether its task's process has ended, where that escaped it.
+        # A worker can miss the end of its task's process; this is how often it checks, and so the delay that costs.
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
@@ -113,6 +118,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "OPENLINEAGE__TRANSPORT": _lineage(settings),
         "OPENLINEAGE__NAMESPACE": settings.lineage.namespace,
     }
+    # Airflow options of the caller's environment are meant for another Airflow.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")}
     return {
         **inherited,

@@ -1,8 +1,9 @@
-"""Loads what most stages need once, in the scheduler, so that tasks find it loaded.
+"""Preloads the libraries that most stages need into the scheduler, so that the forked tasks need not import them.
 
-LocalExecutor's workers are forked from the scheduler and each task from a worker; a forked process shares what was loaded
-before. Otherwise every task of a night loads Arrow and most load torch. What one stage alone needs would delay the start
-by as much as it saves. Nothing of Handpick's own stays loaded, so a change of its code holds from the next task on.
+LocalExecutor's workers are forked from the scheduler, and each task from a worker; a forked process shares the modules that
+were imported before. Otherwise every task of a night imports Arrow, and most import torch. A library of a single stage is
+not preloaded: it would delay the start by as much as it saves later. No module of Handpick's own stays imported, so that a
+change of its code takes effect with the next task.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import sys
 from collections import Counter
 
 ALL_STAGES = ("pyarrow.dataset", "pyarrow.parquet", "pandas", "pydantic_settings", "openlineage.client")
-"""What is loaded in the course of every stage."""
-AFRESH = "darwin"
-"""There, Airflow starts every task afresh, and nothing loaded ahead would be found."""
-OWN = ("handpick", "models")
+"""Libraries that every stage imports on its way."""
+PLATFORM_WITHOUT_FORK = "darwin"
+"""There, Airflow spawns a new process for every task, which inherits no imported modules."""
+OWN_PACKAGES = ("handpick", "models")
 
 
 def shared_libraries() -> list[str]:
-    """What more than one stage loads."""
+    """Return the libraries that more than one nightly stage imports, from the stages' `preload` in the registry."""
     from handpick.pipeline.registry import nightly_stages
 
     counts = Counter(library for stage in nightly_stages() for library in stage.preload)
@@ -28,8 +29,8 @@ def shared_libraries() -> list[str]:
 
 
 def preload() -> None:
-    """Load them; one that cannot be loaded is left to the stage that needs it, which will say so."""
-    if sys.platform == AFRESH:
+    """Import the shared libraries; one that cannot be imported is left to the stage that needs it, which reports it."""
+    if sys.platform == PLATFORM_WITHOUT_FORK:
         return
     before = set(sys.modules)
     from handpick.runtime.telemetry import switch_off_usage_statistics
@@ -38,6 +39,7 @@ def preload() -> None:
     for library in shared_libraries():
         with contextlib.suppress(ImportError):
             importlib.import_module(library)
+    # Some of the libraries, such as `handpick.stages.feature_store.feast_loading`, are modules of our own that import others.
     for name in set(sys.modules) - before:
-        if name.split(".")[0] in OWN:
+        if name.split(".")[0] in OWN_PACKAGES:
             del sys.modules[name]

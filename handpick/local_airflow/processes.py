@@ -1,4 +1,4 @@
-"""Starts Airflow's four processes, waits until they answer, and stops exactly those."""
+"""Starts Airflow's four processes, waits until they are healthy, and stops exactly the processes that it started."""
 
 from __future__ import annotations
 
@@ -22,36 +22,39 @@ from handpick.serving.embedded import embedded
 from handpick.settings.load import Settings
 
 ZOMBIE = "Z"
-"""The state of a process that has ended and that nobody has waited for."""
+"""State in `/proc/<pid>/stat` of a process that has ended but was not reaped by its parent."""
 API = "api-server"
 COMPONENTS = (API, "scheduler", "dag-processor", "triggerer")
 WAVES = ((API, "scheduler"), ("triggerer", "dag-processor"))
-"""Each component needs a core for seconds before it is of use: those that the others wait for come first."""
+"""The components in the order of their start. Each keeps a core busy for seconds, so those that others wait for go first."""
 AWAITED = ("scheduler", "triggerer")
-"""Components that must be healthy before Airflow counts as up. A DAG's first run waits for the DAG processor, too; a later
-one knows its DAG from the database."""
+"""Components that must be healthy before Airflow counts as up. The DAG processor is none of them: a DAG's first run waits for
+it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
 
 
 def _pid_file(settings: Settings, component: str) -> Path:
+    """Return the file that holds a component's process id and start time."""
     return settings.path(settings.airflow.home) / f"{component}.pid"
 
 
 def log_file(settings: Settings, component: str) -> Path:
-    """Where a component's output goes."""
+    """Return the file that a component's output goes to."""
     return settings.path(settings.airflow.home) / "logs" / f"{component}.log"
 
 
 def _started_at(pid: int) -> str | None:
-    """The kernel's start time of a process, so that a reused process id is not mistaken for ours; None once it has ended.
+    """Return the start time of a process as the kernel or `ps` writes it, or None if it has ended.
 
-    A child of this process that has ended and that nobody has waited for has a start time, too, but runs no more.
+    A process id together with its start time is unique, so a process id that the system gave to another program since is
+    not mistaken for ours. A zombie has a start time as well, but counts as ended.
     """
     try:
+        # The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if state == ZOMBIE else fields[18]
-    except (OSError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError):  # no such process, or a system without /proc
         command = ["ps", "-o", "state=,lstart=", "-p", str(pid)]
         state, _, began = (
             subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip().partition(" ")
@@ -60,7 +63,7 @@ def _started_at(pid: int) -> str | None:
 
 
 def running(settings: Settings) -> dict[str, int]:
-    """Process ids of the components that were started here and are still alive."""
+    """Return the process ids of the components that were started here and are alive; files of ended ones are removed."""
     alive = {}
     for component in COMPONENTS:
         file = _pid_file(settings, component)
@@ -75,12 +78,13 @@ def running(settings: Settings) -> dict[str, int]:
 
 
 def _accepts(port: int) -> bool:
-    """Whether somebody listens. With its socket the API server has ended its work; it goes on clearing up for seconds."""
+    """Return whether a program listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _check_port(port: int) -> None:
+    """Raise a HandpickError if another program listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -93,14 +97,17 @@ def _check_port(port: int) -> None:
 
 
 def start(settings: Settings) -> bool:
-    """Start what is not running and wait until the API answers; True if anything was started.
+    """Start Airflow unless all of its components are running, and wait until it is healthy.
+
+    Returns:
+        Whether anything was started.
 
     Raises:
-        HandpickError: If the port is taken, or a component ends or does not answer; names its log.
+        HandpickError: If the port is taken, or a component ends or does not become healthy; names its log.
     """
     alive = running(settings)
     if len(alive) == len(COMPONENTS):
-        embedded(settings)  # a database that has ended meanwhile is started again; Airflow connects anew
+        embedded(settings)  # restarts the database if it has ended meanwhile; Airflow reconnects by itself
         return False
     if alive:
         stop(settings)
@@ -116,7 +123,7 @@ def start(settings: Settings) -> bool:
             _spawn(settings, component, environment)
         started |= set(wave)
         _wait(settings, started, ())
-    # The part that tasks talk to is built when it is first asked, which takes seconds; the others still load.
+    # The API server builds the part that tasks use at its first request, which takes seconds: do it while the others load.
     with suppress(httpx.HTTPError):
         httpx.get(f"{base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
     _wait(settings, started, AWAITED)
@@ -125,6 +132,7 @@ def start(settings: Settings) -> bool:
 
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
+    """Start a component in a process group of its own and note its process id and start time."""
     command = [sys.executable, "-m", "airflow", component]
     with log_file(settings, component).open("ab") as output:
         process = subprocess.Popen(
@@ -140,15 +148,15 @@ def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> N
 
 
 def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None:
-    """Wait until the API answers, and says that some components are healthy.
+    """Wait until the API answers and reports that some components are healthy.
 
     Args:
         settings: The settings.
-        started: The components that should be alive.
-        awaited: Those that should be healthy.
+        started: Components that should be alive.
+        awaited: Components that should be healthy.
 
     Raises:
-        HandpickError: If one has ended, or time is up; names its log.
+        HandpickError: If one has ended, or `START_TIMEOUT_SECONDS` have passed; names its log.
     """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     unhealthy = ["api server"]
@@ -176,12 +184,13 @@ def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None
 
 
 def stop(settings: Settings) -> list[str]:
-    """Stop the components that were started here, politely and then firmly; returns their names."""
+    """Stop the components that were started here, by SIGTERM and then by SIGKILL, and return their names."""
     alive = running(settings)
     for pid in alive.values():
         _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while (left := running(settings)) and time.monotonic() < deadline:
+        # Without its socket the API server has finished its requests, but would go on clearing up for seconds.
         if API in left and not _accepts(settings.airflow.port):
             _signal_group(left[API], signal.SIGKILL)
         time.sleep(0.1)
@@ -193,9 +202,10 @@ def stop(settings: Settings) -> list[str]:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a component and the processes that it started."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
         return
-    except PermissionError:
+    except PermissionError:  # the system refuses to signal the group as a whole
         os.kill(pid, number)

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from handpick.ledger.flows import StageResult
-from handpick.local_airflow.show import chosen_users, launched_on, list_rows
 from handpick.night import Night
 from handpick.stages.report import plots, stage_pages
+from handpick.stages.report.example_users import chosen_users, launched_on, list_rows
 from handpick.stages.report.html import interval, rendered
 from handpick.stages.validate.trends import rule_rates
 

@@ -1,4 +1,4 @@
-"""What a night prints: readable on a terminal of 80 columns."""
+"""The tables that the command line prints can be read on a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import date
 from rich.console import Console
 
 from handpick.cli.ablation import table
+from handpick.cli.night_summary import stage_table
 from handpick.ledger.flows import Flow, StageResult
-from handpick.local_airflow.show import stage_table
 from handpick.stages.train.ablation import Part
 from models.evaluation.bootstrap import Interval
 

@@ -1,4 +1,4 @@
-"""Runs nights through Airflow and shows them as they go."""
+"""Runs a night as a run of Airflow's nightly DAG, shows its progress, and explains a failure."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from handpick.runtime.log import console, say
 from handpick.settings.load import Settings
 
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
+"""States in which a task or a run stays."""
 POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished DAG run: its id, state and wall seconds."""
+    """A finished DAG run: id, state and wall time in seconds."""
 
     run_id: str
     state: str
@@ -37,7 +38,7 @@ class Run:
 
 @contextmanager
 def house(settings: Settings) -> Iterator[None]:
-    """Airflow for the length of a block; one that was already up stays up."""
+    """Keep Airflow running inside the block; one that was running before stays running afterwards."""
     started = start(settings)
     try:
         yield
@@ -47,10 +48,10 @@ def house(settings: Settings) -> Iterator[None]:
 
 
 def run_night(settings: Settings, logical_date: date) -> Run:
-    """Run the nightly DAG for one logical date and wait for it.
+    """Run the nightly DAG for one logical date and wait until it has ended.
 
     Raises:
-        HandpickError: If a task failed; says which and the line that it ended with.
+        HandpickError: If a task failed; names the task and the last line of its log that says why.
     """
     with signed_in(settings) as client:
         client.wait_for_dag(NIGHTLY, dags_changed())
@@ -60,6 +61,7 @@ def run_night(settings: Settings, logical_date: date) -> Run:
         seconds = time.perf_counter() - began
         if state != "success":
             raise HandpickError(_why_it_failed(client, run_id, logical_date))
+    # A run also succeeds if somebody marked tasks as done in the web UI; only the ledger tells which stages ran.
     done = {result.stage for result in Night(settings, logical_date).results()}
     if left := [stage for stage in nightly_names() if stage not in done]:
         raise HandpickError(
@@ -71,15 +73,15 @@ def run_night(settings: Settings, logical_date: date) -> Run:
 
 
 def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
-    """Follow a run until it ends: a live table on a terminal, a line per finished stage in a log."""
+    """Wait until a run has ended and return its state; shows a live table on a terminal, a line per stage in a log."""
     began = time.perf_counter()
     if not sys.stderr.isatty():
-        told: set[str] = set()
+        reported: set[str] = set()
         while True:
             state = client.run_state(NIGHTLY, run_id)
             for stage, (stage_state, seconds) in _by_stage(client.tasks(NIGHTLY, run_id)).items():
-                if stage_state in ENDED - {"upstream_failed"} and stage not in told:
-                    told.add(stage)
+                if stage_state in ENDED - {"upstream_failed"} and stage not in reported:
+                    reported.add(stage)
                     say(
                         f"  {time.perf_counter() - began:6.0f} s  {stage:<13} {stage_state} in {seconds:.0f} s"
                     )
@@ -97,24 +99,25 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
 
 
 def _by_stage(tasks: list[TaskState]) -> dict[str, tuple[str, float]]:
-    """State and seconds of each stage; the tasks of the warehouse group count as the stage `warehouse`."""
+    """Return state and seconds of each stage; a group of tasks counts as the stage that has the group's name."""
     stages: dict[str, tuple[str, float]] = {}
     for stage in nightly_names():
-        mine = [task for task in tasks if task.task_id == stage or task.task_id.split(".")[0] == stage]
-        states = {task.state for task in mine}
+        own = [task for task in tasks if task.task_id == stage or task.task_id.split(".")[0] == stage]
+        states = {task.state for task in own}
         if states & {"failed", "upstream_failed"}:
             state = "failed" if "failed" in states else "upstream_failed"
-        elif mine and states <= {"success", "skipped"}:
+        elif own and states <= {"success", "skipped"}:
             state = "success"
         elif states - {None, "scheduled"}:
             state = "running"
         else:
             state = ""
-        stages[stage] = (state, max((task.seconds for task in mine), default=0.0))
+        stages[stage] = (state, max((task.seconds for task in own), default=0.0))
     return stages
 
 
 def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed: float) -> Table:
+    """Build the live table: a row per stage with its state, seconds and title."""
     table = Table(
         title=f"Night of {logical_date}, {elapsed:.0f} s", title_justify="left", show_header=False, box=None
     )
@@ -127,33 +130,35 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
 
 
 def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> str:
+    """Return what made a run fail, what that means for the lists, and what to do, from the logs of its failed tasks."""
     failed = [task for task in client.tasks(NIGHTLY, run_id) if task.state == "failed"]
     if not failed:
         return (
-            f"The night of {logical_date} failed without a failed task; look at it in the web UI (`make up`)."
+            f"the night of {logical_date} failed, but none of its tasks did; the lists published before stay current. See the "
+            "run in the web UI (`make up`)."
         )
     logs = {
         task: [line.strip() for line in client.log(NIGHTLY, run_id, task) if line.strip()] for task in failed
     }
-    # A failed dbt test is red on its own task too; the task that built says why, and what to do.
+    # A failed dbt test fails a task of its own too, whose log only says so; the task that ran dbt says why and what to do.
     task = next((one for one in failed if any("HANDPICK:" in line for line in logs[one])), failed[0])
     lines = logs[task]
-    telling = [line for line in lines if "HANDPICK:" in line]
+    explained = [line for line in lines if "HANDPICK:" in line]
     unexpected = [line for line in lines if line.startswith(UNEXPECTED)]
-    if telling:
-        reason = telling[-1].split("HANDPICK:", 1)[1].strip()
+    if explained:
+        reason = explained[-1].split("HANDPICK:", 1)[1].strip()
     elif unexpected:
-        reason = f"Nobody expected this: {unexpected[-1].removeprefix(UNEXPECTED).strip()}"
+        reason = f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED).strip()}"
     else:
         reason = "\n".join(lines[-8:])
     return (
         f"the night of {logical_date} stopped at {task.task_id}; the lists published before stay current.\n{reason}\n"
-        f"Mend it and run again; finished stages keep their results. The whole log: `make up`, then {NIGHTLY} › {run_id}."
+        f"Fix the cause and run again; finished stages keep their results. Full log: `make up`, then {NIGHTLY} › {run_id}."
     )
 
 
 def show_login(settings: Settings, out: Console) -> None:
-    """Print the web UI's address and the admin's login."""
+    """Print the web UI's address, the admin's name and password."""
     from handpick.local_airflow.environment import USER, base_url, password
 
     out.print(

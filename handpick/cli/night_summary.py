@@ -1,8 +1,7 @@
-"""What a night prints when it is over: stages, evaluation, a few people's lists, and where to look next."""
+"""The summary of a finished night on the terminal: ledger, evaluation, example lists and the path of the report."""
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -14,13 +13,20 @@ from rich.table import Table
 
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
+from handpick.stages.report.example_users import chosen_users, launched_on, list_rows
 
 METRIC, K = "ndcg", 20
-SHOWN_USERS = 5
+SHOWN_ROWS = 5
+"""Rows shown of each example list."""
 
 
 def stage_table(results: list[StageResult], wall_seconds: float | None = None) -> Table:
-    """The ledger of a night, a line per stage and source; with the wall time, what was not work as its own line."""
+    """Build the table of a night's ledger, one row per stage and source.
+
+    Args:
+        results: Results of the stages that have run.
+        wall_seconds: Wall time of the whole run; its difference to the stages' seconds becomes a row `overhead`.
+    """
     table = Table(
         title="The night",
         title_justify="left",
@@ -53,7 +59,7 @@ def stage_table(results: list[StageResult], wall_seconds: float | None = None) -
 
 
 def dropped(results: list[StageResult]) -> list[str]:
-    """A line for each stage and source that dropped rows: how many, and each reason with its count."""
+    """Return a line for each stage and source that dropped rows: how many, and the count of each reason."""
     return [
         f"{result.stage}, {flow.source}: {flow.rows_dropped:,} dropped: "
         + ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items() if count)
@@ -64,14 +70,16 @@ def dropped(results: list[StageResult]) -> list[str]:
 
 
 def evaluation_table(metrics: pa.Table) -> Table:
-    """NDCG@20 of every member by slice, best first on all users; the best of a slice is marked."""
+    """Build the table of NDCG@20 by member and slice, best member on all users first; the best of a slice is green."""
     rows = metrics.filter(pc.and_(pc.equal(metrics["metric"], METRIC), pc.equal(metrics["k"], K))).to_pylist()
     slices = list(dict.fromkeys(row["slice"] for row in rows))
     members = list(dict.fromkeys(row["member"] for row in rows))
     values = {(row["member"], row["slice"]): row for row in rows}
     best = {
         name: max(
-            (values[m, name]["value"] for m in members if m != "oracle" and (m, name) in values), default=0.0
+            # The oracle knows the hidden truth of the demo shop: an upper bound, not a competitor.
+            (values[m, name]["value"] for m in members if m != "oracle" and (m, name) in values),
+            default=0.0,
         )
         for name in slices
     }
@@ -100,11 +108,13 @@ def evaluation_table(metrics: pa.Table) -> Table:
 
 
 def _value(values: dict[tuple[str, str], dict[str, Any]], member: str, name: str) -> float:
+    """Return a member's value on a slice, 0 where it was not measured."""
     row = values.get((member, name))
     return float(row["value"]) if row else 0.0
 
 
 def _figure(row: dict[str, Any] | None, has_interval: bool) -> str:
+    """Format a value, with half the width of its 95 % interval where it is wanted and known."""
     if not row:
         return "-"
     is_known = has_interval and row["low"] is not None and row["high"] is not None
@@ -113,7 +123,7 @@ def _figure(row: dict[str, Any] | None, has_interval: bool) -> str:
 
 
 def list_table(user_id: str, about: str, rows: list[dict[str, Any]], currency: str) -> Table:
-    """One user's list with titles, prices, scores and reasons."""
+    """Build the table of one user's list: titles, prices in `currency`, scores and reasons."""
     table = Table(title=f"{user_id}: {about}", title_justify="left", header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("phone")
@@ -126,50 +136,12 @@ def list_table(user_id: str, about: str, rows: list[dict[str, Any]], currency: s
     return table
 
 
-def chosen_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[tuple[str, str]]:
-    """Five people worth looking at, with a word on why: a query-only user, one offered a launch of the day, others.
-
-    Args:
-        lists: The night's `lists/recommendations`.
-        users: The night's `dim_user`.
-        launched: Items launched on the logical date.
-    """
-    listed = set(lists["user_id"].unique().to_pylist())
-    people = users.select(["user_id", "is_query_only", "is_cold", "event_count"]).to_pylist()
-    people = sorted((row for row in people if row["user_id"] in listed), key=lambda row: row["user_id"])
-    by_launch = lists.filter(pc.is_in(lists["item_id"], pa.array(sorted(launched), pa.string())))
-    offered = by_launch.sort_by([("rank", "ascending"), ("user_id", "ascending")])["user_id"].to_pylist()
-    queried = [row["user_id"] for row in people if row["is_query_only"]]
-    cold = [row["user_id"] for row in people if row["is_cold"] and not row["is_query_only"]]
-    busy = [
-        row["user_id"] for row in sorted(people, key=lambda row: (-(row["event_count"] or 0), row["user_id"]))
-    ]
-    wanted = [
-        ("only asked a question", queried),
-        ("offered a phone launched today", offered),
-        ("new, nothing known yet", cold),
-        ("knows what they like", busy),
-        ("a regular", busy[len(busy) // 4 :]),
-        ("a customer", busy[len(busy) // 2 :]),
-    ]
-    chosen: list[tuple[str, str]] = []
-    for about, candidates in wanted:
-        taken = {user for user, _ in chosen}
-        fresh = next((user for user in candidates if user not in taken), None)
-        if fresh is not None and len(chosen) < SHOWN_USERS:
-            chosen.append((fresh, about))
-    return chosen
-
-
-def list_rows(lists: pa.Table, items: pa.Table, user_id: str, n: int) -> list[dict[str, Any]]:
-    """The first n rows of a user's list with the phones' titles and prices."""
-    mine = lists.filter(pc.equal(lists["user_id"], user_id)).sort_by("rank").slice(0, n)
-    named = mine.join(items.select(["item_id", "title", "price"]), "item_id").sort_by("rank")
-    return named.to_pylist()
-
-
 def show_night(night: Night, console: Console, wall_seconds: float | None = None) -> None:
-    """Print the whole night: ledger, evaluation, five lists, the report's place and the next command."""
+    """Print a finished night: ledger, evaluation, five example lists and the path of the report.
+
+    Raises:
+        MissingPartition: If a stage whose output is shown has not run.
+    """
     results = night.results()
     console.print(stage_table(results, wall_seconds))
     for line in dropped(results):
@@ -185,17 +157,10 @@ def show_night(night: Night, console: Console, wall_seconds: float | None = None
     users = night.lake.read("marts/dim_user", night.logical_date)
     launched = launched_on(items, night.logical_date)
     for user_id, about in chosen_users(lists, users, launched):
-        rows = list_rows(lists, items, user_id, 5)
+        rows = list_rows(lists, items, user_id, SHOWN_ROWS)
         for row in rows:
             row["title"] += "  (new today)" if row["item_id"] in launched else ""
         console.print()
         console.print(list_table(user_id, about, rows, night.settings.shop.currency))
     console.print()
     console.print(f"The report: {night.result('report').where}")
-
-
-def launched_on(items: pa.Table, day: date) -> set[str]:
-    """Items whose release date is the given day."""
-    return set(
-        items.filter(pc.equal(items["release_date"], pa.scalar(day, pa.date32())))["item_id"].to_pylist()
-    )

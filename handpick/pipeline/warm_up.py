@@ -1,7 +1,7 @@
-"""Compiles the loops of evaluating, scoring and publishing, so that the first night does not have to.
+"""Compiles the numba kernels of the evaluate, score and publish stages, so that the first night need not compile them.
 
-Run once where the environment is installed: `python -m handpick.runtime.warm_up`. Machine code is kept beside the modules by
-numba, which compiles again what has changed since.
+Run once where the environment is installed: `python -m handpick.pipeline.warm_up`. Numba keeps the machine code in
+`__pycache__` and compiles a kernel again whose source file has changed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from models.interface import Factors
 from models.topn.exact import exact_scores, top_n
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
-"""A value of each SQL type, as it travels."""
+"""A value of each SQL type, as Arrow holds it."""
 
 
 def main() -> None:
-    """Make small lists, and encode a row of every table that is served."""
+    """Score and select top-N lists of a small shop, and encode a row of every served table for PostgreSQL's COPY."""
+    # Numba compiles a kernel once per signature, so shapes do not matter, but types and layouts are those of a night.
     random = np.random.default_rng(0)
     factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
     top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))

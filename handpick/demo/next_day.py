@@ -1,0 +1,52 @@
+"""The demo shop that `handpick run` makes where there is no input, and the day that it adds for each further night."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from handpick.demo import ground_truth, shop
+from handpick.demo.landing import Folders
+from handpick.demo.parameters import Plan
+from handpick.runtime.log import say
+from handpick.settings.load import Settings
+
+HISTORY_DAYS = 60
+"""Days of history of a demo shop that is made on the first run."""
+
+
+def has_demo_shop(settings: Settings) -> bool:
+    """Return whether the configured folders hold a finished demo shop."""
+    return (Folders.configured(settings).truth / ground_truth.PLAN_FILE).is_file()
+
+
+def has_unfinished_shop(settings: Settings) -> bool:
+    """Return whether making a demo shop in the configured folders was interrupted."""
+    return shop.is_unfinished(Folders.configured(settings))
+
+
+def make_first_shop(settings: Settings, rung: str, last_day: date) -> None:
+    """Make a demo shop in the configured folders, in place of one that was interrupted.
+
+    Args:
+        settings: The folders and the seed.
+        rung: Size of the shop: XS, S, M or L.
+        last_day: Last day of its history.
+    """
+    folders = Folders.configured(settings)
+    say(f"No input yet in {folders.landing}: making the demo shop {rung}, {HISTORY_DAYS} days to {last_day}")
+    plan = Plan.ending(rung, settings.seed, HISTORY_DAYS, last_day, "default", has_media=True)
+    say(shop.summary(shop.generate(plan, folders, overwrite=shop.is_unfinished(folders)), folders))
+
+
+def last_shop_day(settings: Settings) -> date:
+    """Return the last day that was simulated."""
+    plan = ground_truth.read_plan(Folders.configured(settings).truth)
+    return plan.date_of(plan.days - 1)
+
+
+def add_shop_day(settings: Settings) -> date:
+    """Simulate one more day of the demo shop and return its date."""
+    last_day = last_shop_day(settings)
+    say(f"The night of {last_day} is done: simulating one more day of the demo shop")
+    shop.add_day(Folders.configured(settings))
+    return last_day + timedelta(days=1)

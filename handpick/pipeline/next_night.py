@@ -1,0 +1,76 @@
+"""Which night to run next: the newest day for which input has arrived and that is not done."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from handpick.contracts import CONTRACTS
+from handpick.errors import InputError
+from handpick.night import Night
+from handpick.pipeline.registry import nightly_names
+from handpick.settings.load import Settings
+from handpick.stages.land.pending_files import newest_day, source_folder
+from handpick.stages.land.remote import is_remote
+
+
+def choose_night(settings: Settings) -> date:
+    """Return the newest day for which input has arrived.
+
+    A night that failed half-way is not done and is chosen again.
+
+    Raises:
+        InputError: If that night is done, or there is no input at all; says where it looked.
+    """
+    newest = _newest_input_day(settings)
+    if is_night_done(settings, newest):
+        raise InputError(
+            f"nothing new has arrived: the night of {newest} is done, and no file is of a later day; looked in "
+            f"{_describe_places(settings)}. The published lists stay current; bring the next day's files, or run that "
+            f"night again with --date {newest}."
+        )
+    return newest
+
+
+def is_night_done(settings: Settings, logical_date: date) -> bool:
+    """Return whether a night's last stage has finished."""
+    return Night(settings, logical_date).has_result(nightly_names()[-1])
+
+
+def has_configured_sources(settings: Settings) -> bool:
+    """Return whether `handpick.toml` says where the rows of any source come from."""
+    sources = [settings.sources.of(source) for source in CONTRACTS]
+    return any(source.path or source.url is not None for source in sources)
+
+
+def has_landing_files(settings: Settings) -> bool:
+    """Return whether any source has a file to land."""
+    return any(newest_day(settings, source) is not None for source in CONTRACTS)
+
+
+def _newest_input_day(settings: Settings) -> date:
+    """Return the newest day of any source's files; a database is taken to be complete up to yesterday (UTC)."""
+    urls = [settings.sources.of(source).url for source in CONTRACTS]
+    days = [newest_day(settings, source) for source, url in zip(CONTRACTS, urls, strict=True) if url is None]
+    found = [day for day in days if day is not None]
+    if any(url is not None for url in urls):
+        found.append(datetime.now(UTC).date() - timedelta(days=1))
+    if not found:
+        raise InputError(
+            f"no file of any source: looked in {_describe_places(settings)}. Nothing was run; bring files there, or take "
+            "the paths out of handpick.toml to run on a demo shop."
+        )
+    return max(found)
+
+
+def _describe_places(settings: Settings) -> str:
+    """Return where the sources' rows are looked for, in words; the URL of a database may hold a password."""
+    places = set()
+    for source in CONTRACTS:
+        configured = settings.sources.of(source)
+        if configured.url is not None:
+            places.add("a database")
+        elif is_remote(configured.path):
+            places.add(configured.path)
+        else:
+            places.add(str(source_folder(settings, source)))
+    return ", ".join(sorted(places))
