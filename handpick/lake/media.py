@@ -1,42 +1,58 @@
-"""Media of a night's rows: resolved under the declared root only, and looked at with limits before anything decodes them."""
+"""Media files that rows name: resolved only below the media root, and checked against limits before anything decodes them."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
-from handpick.contracts import Contract
-from handpick.night import Night
+from handpick.lake.partitions import Lake
 from handpick.settings.validate import ValidateSettings
 
 MEDIA_COLUMNS = {"image_path": "image", "audio_path": "audio"}
-CACHE = "media_verdicts.json"
+"""Columns that name media files, and the kind of file."""
+CACHE_FILE = "media_verdicts.json"
 
 
-def media_columns(contract: Contract) -> list[str]:
-    """Columns of a source that name media files."""
-    return [name for name in contract.names if name in MEDIA_COLUMNS]
+def media_columns(names: Iterable[str]) -> list[str]:
+    """Return those of some column names that name media files, in order."""
+    return [name for name in names if name in MEDIA_COLUMNS]
 
 
 def resolve(root: Path, relative: str) -> Path | None:
-    """The file below the root that a path names, or None if it leads out of it (also by a link) or is a URL."""
+    """Return the file below the root that a path names.
+
+    Args:
+        root: The media root.
+        relative: The path as a row states it, which is untrusted input.
+
+    Returns:
+        None for a URL and for a path that leads out of the root, also by a symbolic link.
+    """
     if "://" in relative or "\\" in relative or relative.startswith(("/", "~")) or "\x00" in relative:
         return None
     real_root = root.resolve()
     try:
         path = (real_root / relative).resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError):  # a name too long for the file system; a loop of links
         return None
     return path if path.is_relative_to(real_root) else None
 
 
 def problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> str | None:
-    """Why a file cannot be used, or None; only headers are read, so a decompression bomb is never unpacked.
+    """Return why a media file cannot be used, or None if it can.
 
-    Whether every pixel and every sample decodes is known when the file is embedded.
+    Only headers are read, so a decompression bomb is never unpacked. Whether every pixel and every sample decodes is
+    known when the file is encoded.
+
+    Args:
+        root: The media root.
+        relative: The path as a row states it.
+        kind: `image` or `audio`.
+        limits: The largest files, pictures (pixels) and recordings (seconds) that are used.
     """
     path = resolve(root, relative)
     if path is None:
@@ -49,16 +65,17 @@ def problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> s
         return f"missing {kind}"
     if size == 0 or size > (limits.max_image_bytes if kind == "image" else limits.max_audio_bytes):
         return f"empty {kind}" if size == 0 else f"too large {kind}"
-    return _image_problem(path, limits) if kind == "image" else _audio_problem(path, limits)
+    return _find_image_problem(path, limits) if kind == "image" else _find_audio_problem(path, limits)
 
 
-def _image_problem(path: Path, limits: ValidateSettings) -> str | None:
+def _find_image_problem(path: Path, limits: ValidateSettings) -> str | None:
+    """Return why a picture cannot be used, from its header and checksums, or None."""
     import warnings
 
     from PIL import Image
 
     try:
-        # Pillow warns of large pictures before it refuses larger ones; the limit here is the settings' own
+        # Pillow warns of large pictures before it refuses larger ones; the limit here is the settings' own.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
@@ -73,70 +90,86 @@ def _image_problem(path: Path, limits: ValidateSettings) -> str | None:
     return None
 
 
-def _audio_problem(path: Path, limits: ValidateSettings) -> str | None:
+def _find_audio_problem(path: Path, limits: ValidateSettings) -> str | None:
+    """Return why a recording cannot be used, from its header, or None."""
     import soundfile
 
     try:
-        about = soundfile.info(path)
+        header = soundfile.info(path)
     except (RuntimeError, OSError, ValueError):
         return "broken audio"
-    if about.frames <= 0:
+    if header.frames <= 0:
         return "empty audio"
-    return "too long audio" if about.duration > limits.max_audio_seconds else None
+    return "too long audio" if header.duration > limits.max_audio_seconds else None
 
 
-def without_unusable(night: Night, contract: Contract, rows: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    """The valid rows with unusable media paths emptied, and how many lost one, by reason; every row stays.
+def without_unusable(
+    lake: Lake, media_root: Path, limits: ValidateSettings, rows: pa.Table
+) -> tuple[pa.Table, dict[str, int]]:
+    """Blank the paths of unusable media files; every row stays.
 
-    Verdicts are kept beside the lake's tables by path, size, time of change and limits, so that a night looks only at
+    Verdicts are cached below the lake's root by path, size, time of change and limits, so that a night checks only
     files that are new or have changed.
+
+    Args:
+        lake: The lake whose cache is used.
+        media_root: The folder that paths are relative to.
+        limits: The largest files, pictures and recordings that are used.
+        rows: Valid rows of one source; columns named in `MEDIA_COLUMNS` are checked.
+
+    Returns:
+        The rows, and how many lost a path, by reason.
     """
     lost: Counter[str] = Counter()
-    file = night.lake.root / ".cache" / CACHE
-    kept = _read_cache(file)
-    before = len(kept)
-    for name in media_columns(contract):
-        paths = rows.column(name).to_pylist()
-        verdicts = {
-            path: _verdict(night, path, MEDIA_COLUMNS[name], kept) for path in sorted({*paths} - {None})
+    file = lake.root / ".cache" / CACHE_FILE
+    cache = _read_cache(file)
+    known_count = len(cache)
+    for name in media_columns(rows.column_names):
+        kind, paths = MEDIA_COLUMNS[name], rows.column(name).to_pylist()
+        reasons = {
+            path: _look_up_problem(media_root, path, kind, limits, cache)
+            for path in sorted({*paths} - {None})
         }
-        lost.update(verdict for path in paths if path is not None and (verdict := verdicts[path]))
-        usable = [None if path is None or verdicts[path] else path for path in paths]
+        lost.update(reason for path in paths if path is not None and (reason := reasons[path]))
+        usable = [None if path is None or reasons[path] else path for path in paths]
         rows = rows.set_column(
             rows.schema.get_field_index(name), rows.schema.field(name), pa.array(usable, pa.string())
         )
-    if len(kept) > before:
+    if len(cache) > known_count:
         file.parent.mkdir(parents=True, exist_ok=True)
+        # Written aside and renamed: a process that is killed here must not leave half a file.
         staged = file.with_suffix(".tmp")
-        staged.write_text(json.dumps(kept, indent=0, sort_keys=True))
+        staged.write_text(json.dumps(cache, indent=0, sort_keys=True))
         staged.replace(file)
     return rows, dict(sorted(lost.items()))
 
 
-def _verdict(night: Night, relative: str, kind: str, kept: dict[str, str]) -> str | None:
-    limits = night.settings.validation
-    root = night.settings.path(night.settings.lake.media)
+def _look_up_problem(
+    root: Path, relative: str, kind: str, limits: ValidateSettings, cache: dict[str, str]
+) -> str | None:
+    """Return why a file cannot be used, from the cache where the file has not changed; add it there otherwise."""
     path = resolve(root, relative)
     try:
-        about = path.stat() if path is not None else None
+        status = path.stat() if path is not None else None
     except (OSError, ValueError):
-        about = None
-    if about is None:
+        status = None
+    if status is None:  # not cached: the file may appear before the next night
         return problem(root, relative, kind, limits)
     bounds = (
         (limits.max_image_bytes, limits.max_image_pixels)
         if kind == "image"
         else (limits.max_audio_bytes, limits.max_audio_seconds)
     )
-    key = f"{path}|{kind}|{about.st_size}|{about.st_mtime_ns}|{bounds}"
-    if key not in kept:
-        kept[key] = problem(root, relative, kind, limits) or ""
-    return kept[key] or None
+    key = f"{path}|{kind}|{status.st_size}|{status.st_mtime_ns}|{bounds}"
+    if key not in cache:
+        cache[key] = problem(root, relative, kind, limits) or ""
+    return cache[key] or None
 
 
 def _read_cache(file: Path) -> dict[str, str]:
+    """Read the cached reasons by key; an empty string means usable. A missing or damaged file is an empty cache."""
     try:
-        verdicts: dict[str, str] = json.loads(file.read_text())
+        reasons: dict[str, str] = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
-    return verdicts
+    return reasons

@@ -1,10 +1,10 @@
-"""The lake: immutable Parquet partitions, one per table and logical date, written beside and moved into place."""
+"""The lake's tables: immutable Parquet partitions, one per table and logical date, replaced atomically."""
 
 from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,29 +19,32 @@ from handpick.pipeline.registry import writer_of
 
 PREFIX = "logical_date="
 WIDE_ROWS = 8192
-"""Rows of one group where there are vectors: 12 MiB of 384 numbers each, which several cores read side by side."""
+"""Rows of a row group in tables with vectors: 12 MiB of 384 float32 values each, so that several cores read one file."""
 
 
 @dataclass(frozen=True)
 class Lake:
-    """Parquet under one root: `<root>/<table>/logical_date=YYYY-MM-DD/*.parquet`.
+    """Parquet tables under one root: `<root>/<table>/logical_date=YYYY-MM-DD/*.parquet`.
 
-    A table's name may hold slashes (`raw/events`). A partition becomes visible all at once, when the writer that
-    made it succeeds; a killed writer leaves only a folder whose name starts with `.tmp-`, which the next one removes.
+    A table's name may hold slashes (`raw/events`). A partition becomes visible all at once, when its writer succeeds;
+    a killed writer leaves only a folder whose name starts with `.tmp-`, which the next writer removes.
+
+    Args:
+        root: The folder that holds the tables.
     """
 
     root: Path
 
     def partition(self, table: str, logical_date: date) -> Path:
-        """The folder of one partition, whether or not it exists."""
+        """Return the folder of one partition, whether or not it exists."""
         return self.root / table / f"{PREFIX}{logical_date.isoformat()}"
 
     def has(self, table: str, logical_date: date) -> bool:
-        """Whether the partition was written."""
+        """Return whether the partition was written."""
         return self.partition(table, logical_date).is_dir()
 
     def dates(self, table: str, through: date | None = None) -> list[date]:
-        """Logical dates written for a table, oldest first, up to and including `through`."""
+        """Return the logical dates written for a table, oldest first, up to and including `through`."""
         found = (
             date.fromisoformat(folder.name.removeprefix(PREFIX))
             for folder in (self.root / table).glob(f"{PREFIX}*")
@@ -50,13 +53,13 @@ class Lake:
         return sorted(day for day in found if through is None or day <= through)
 
     def before(self, table: str, logical_date: date) -> date | None:
-        """The newest logical date written before this one, or None on a first night."""
+        """Return the newest logical date written before this one, or None on a first night."""
         earlier = [day for day in self.dates(table) if day < logical_date]
         return earlier[-1] if earlier else None
 
     @contextmanager
     def writing(self, table: str, logical_date: date) -> Iterator[Path]:
-        """Yield an empty folder; on success it replaces the partition, on failure it is removed."""
+        """Yield an empty folder that replaces the partition on success and is removed on failure."""
         target = self.partition(table, logical_date)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = target.with_name(f".tmp-{target.name}")
@@ -64,8 +67,11 @@ class Lake:
         staging.mkdir()
         try:
             yield staging
+            # Spark and Hadoop leave marker files whose presence depends on the version; digests cover every file.
             for name in ("_SUCCESS", "._SUCCESS.crc"):
                 (staging / name).unlink(missing_ok=True)
+            # A folder cannot replace a non-empty one in a single rename: the old one steps aside first, so that a
+            # reader sees the old partition, for an instant none, then the new one, but never a mixture.
             old = target.with_name(f".old-{target.name}")
             shutil.rmtree(old, ignore_errors=True)
             if target.exists():
@@ -76,7 +82,7 @@ class Lake:
             shutil.rmtree(staging, ignore_errors=True)
 
     def write(self, table: str, logical_date: date, rows: pa.Table) -> Path:
-        """Write one Arrow table as the whole partition (zstd, microsecond timestamps)."""
+        """Write one Arrow table as the whole partition and return the partition's folder."""
         with self.writing(table, logical_date) as folder:
             write_parquet(rows, folder / "part-00000.parquet")
         return self.partition(table, logical_date)
@@ -88,7 +94,13 @@ class Lake:
         columns: list[str] | None = None,
         where: ds.Expression | None = None,
     ) -> pa.Table:
-        """Read one partition, or its rows for which an expression is true.
+        """Read one partition.
+
+        Args:
+            table: Name of the table, such as `clean/items`.
+            logical_date: The night that wrote it.
+            columns: Columns to read; all by default.
+            where: Only rows for which this expression is true; all by default.
 
         Raises:
             MissingPartition: If no stage has written it.
@@ -96,7 +108,7 @@ class Lake:
         folder = self.partition(table, logical_date)
         if not folder.is_dir():
             raise MissingPartition(
-                f"{table} has no partition for {logical_date}: looked in {folder}. First {_made_by(table, logical_date)}."
+                f"{table} has no partition for {logical_date}: looked in {folder}. First {_how_to_write(table, logical_date)}."
             )
         return ds.dataset(folder, format="parquet").to_table(columns=columns, filter=where)
 
@@ -108,39 +120,52 @@ class Lake:
         since: date | None = None,
         where: ds.Expression | None = None,
     ) -> pa.Table:
-        """Read every partition up to and including one logical date (and from `since`, if given), oldest first."""
+        """Read every partition up to and including one logical date, oldest first.
+
+        Args:
+            table: Name of the table.
+            logical_date: The last night to read.
+            columns: Columns to read; all by default.
+            since: The first night to read; the table's first by default.
+            where: Only rows for which this expression is true; all by default.
+
+        Raises:
+            MissingPartition: If there is no such partition.
+        """
         days = [day for day in self.dates(table, logical_date) if since is None or day >= since]
         if not days:
             raise MissingPartition(
                 f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
-                f"First {_made_by(table, logical_date)}."
+                f"First {_how_to_write(table, logical_date)}."
             )
+        # Permissive: a later night may have a column that earlier ones lack, or only nulls where others have values.
         return pa.concat_tables(
             [self.read(table, day, columns, where) for day in days], promote_options="permissive"
         )
 
 
-def _made_by(table: str, logical_date: date) -> str:
-    """Say what to run to get a partition of a table."""
+def _how_to_write(table: str, logical_date: date) -> str:
+    """Return what to run to get a partition of a table, as the end of a sentence."""
     stage = writer_of(table)
     alone = f"run `handpick {stage.command} --date {logical_date}`, or " if stage else ""
     return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 
 
-def rows_of(partition: Path) -> int:
-    """How many rows a partition has, from its files' footers; one that is not there has none."""
-    return sum(pq.read_metadata(file).num_rows for file in partition.glob("*.parquet"))
+def rows_of(*partitions: Path) -> int:
+    """Count the rows of partitions together, from their files' footers; a missing partition has none."""
+    return sum(pq.read_metadata(file).num_rows for folder in partitions for file in folder.glob("*.parquet"))
 
 
 def write_parquet(rows: pa.Table, path: Path) -> None:
-    """Write one Parquet file in the form that Spark, DuckDB and Feast all read."""
+    """Write one Parquet file (zstd, timestamps in microseconds) in the form that Spark, DuckDB and Feast all read."""
     is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)
-    # A dictionary of numbers that never repeat, and the least of them, only cost time.
-    plain = [_leaf(field) for field in rows.schema if not _is_vector(field.type)]
+    # Vector elements hardly ever repeat and nobody filters by them: dictionaries and statistics would only cost time.
+    plain = [_leaf_name(field) for field in rows.schema if not _is_vector(field.type)]
     pq.write_table(
         rows,
         path,
         compression="zstd",
+        # Spark reads nanoseconds as plain integers, so every timestamp is stored in microseconds.
         coerce_timestamps="us",
         allow_truncated_timestamps=True,
         row_group_size=WIDE_ROWS if is_wide else None,
@@ -150,16 +175,17 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
 
 
 def _is_vector(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds embedding vectors."""
     return bool(pa.types.is_list(kind) and pa.types.is_floating(kind.value_type))
 
 
-def _leaf(field: pa.Field) -> str:
-    """What Parquet calls the column that holds a field's values."""
+def _leaf_name(field: pa.Field) -> str:
+    """Return the name under which Parquet stores a field's values."""
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 over the names and bytes of a file, or of every file below a folder, in name order."""
+    """Return the SHA-256 over the names and bytes of a file, or of every file below a folder, in name order."""
     total = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
@@ -169,9 +195,12 @@ def digest_of(path: Path) -> str:
     return total.hexdigest()
 
 
-def digest_of_rows(rows: pa.Table) -> str:
-    """SHA-256 of a table's content, independent of how it is split into files or chunks."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as writer:
-        writer.write_table(rows.combine_chunks().replace_schema_metadata(None))
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> str:
+    """Return the SHA-256 over one night's partitions of several tables, in the given order.
+
+    This is what stages report as the digest of their output: it hashes the hexadecimal digests of the partitions.
+    """
+    total = hashlib.sha256()
+    for table in tables:
+        total.update(digest_of(lake.partition(table, logical_date)).encode())
+    return total.hexdigest()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handpick.lake.partitions import rows_of
 from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
@@ -36,11 +34,6 @@ SHORT_ROWS = 1_000_000
 TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 TINY_ROWS = 50_000
 """Below so many not even the code that Spark writes for each query is worth compiling."""
-
-
-def rows_in(folders: Iterable[Path]) -> int:
-    """How many rows these partitions have together."""
-    return sum(map(rows_of, folders))
 
 
 def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from datetime import date
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.errors import ServingError
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import say
@@ -85,10 +84,7 @@ def publish(night: Night) -> StageResult:
 
 def lists_digest(night: Night) -> str:
     """SHA-256 over the lake's partitions that a version is loaded from."""
-    total = hashlib.sha256()
-    for relation in RELATIONS:
-        total.update(digest_of(night.lake.partition(relation.lake, night.logical_date)).encode())
-    return total.hexdigest()
+    return digest_partitions(night.lake, [relation.lake for relation in RELATIONS], night.logical_date)
 
 
 def _published_before(

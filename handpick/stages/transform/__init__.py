@@ -1,4 +1,4 @@
-"""Transform: from valid rows to clean tables on Spark: names, units, money, sessions, strengths, pairs, daily counts."""
+"""The transform stage: clean tables from valid rows on Spark: names, units, prices, sessions, weights, pairs, daily counts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS
+from handpick.lake.partitions import digest_partitions, rows_of
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 
@@ -21,7 +22,8 @@ CLEAN = (
     "position_counts", "carried",
 )  # fmt: skip
 """Tables below `clean/` that every night writes a partition of."""
-SIDE_BY_SIDE = 3
+CONCURRENT_JOBS = 3
+"""Spark jobs planned at the same time; one session runs them all."""
 
 
 def run(night: Night) -> StageResult:
@@ -30,26 +32,20 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If validate has not run for this logical date.
     """
-    from handpick.runtime.spark import rows_in, session
-    from handpick.stages.transform.digest import digest_of_tables
-    from handpick.stages.transform.tables import Tables
+    from handpick.runtime.spark import session
+    from handpick.stages.transform.public import open_tables
 
-    settings = night.settings
-    tables = Tables(
-        session(settings, rows_in(_read(night))),
-        night.lake,
-        night.logical_date,
-        settings.transform.rows_per_file,
-    )
-    # Planning a small job keeps one core busy: what does not need each other is planned and run side by side.
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        apart = [
+    tables = open_tables(night, session(night.settings, rows_of(*_input_partitions(night))))
+    # Planning a small job keeps only one core busy, so independent tables are planned and written concurrently.
+    # Items, users and queries need nothing but valid rows; what counts interactions waits for `clean/interactions`.
+    with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
+        independent = [
             pool.submit(_items, night, tables),
             pool.submit(_users, tables),
             pool.submit(_queries, tables),
         ]
         interactions = _interactions(night, tables)
-        flows = [part.result() for part in apart]
+        flows = [job.result() for job in independent]
         pairs = pool.submit(_pairs, night, tables)
         counted = [
             pool.submit(_item_daily, tables),
@@ -57,14 +53,14 @@ def run(night: Night) -> StageResult:
             pool.submit(_carry, night, tables),
         ]
         flows += [interactions, pairs.result()]
-        for part in counted:
-            part.result()
-    digest = digest_of_tables(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
+        for job in counted:
+            job.result()
+    digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
     return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
 
 
-def _read(night: Night) -> list[Path]:
-    """The partitions that tonight reads; co-purchases of other nights are small beside them."""
+def _input_partitions(night: Night) -> list[Path]:
+    """Return the partitions that tonight reads, without earlier nights' purchases, which are few in comparison."""
     valid = [night.lake.partition(f"valid/{source}", night.logical_date) for source in CONTRACTS]
     last = [
         night.lake.partition(f"clean/{name}", day)
@@ -75,6 +71,7 @@ def _read(night: Night) -> list[Path]:
 
 
 def _items(night: Night, tables: Tables) -> Flow:
+    """Write `clean/items` and `clean/item_price_history`."""
     from handpick.stages.transform import catalog, prices
 
     shop = night.settings.shop
@@ -92,6 +89,7 @@ def _items(night: Night, tables: Tables) -> Flow:
 
 
 def _users(tables: Tables) -> Flow:
+    """Write `clean/users`."""
     from handpick.stages.transform import users
 
     tonight = users.normalized(tables.tonight("valid/users"), tables.logical_date)
@@ -102,6 +100,7 @@ def _users(tables: Tables) -> Flow:
 
 
 def _queries(tables: Tables) -> Flow:
+    """Write `clean/queries`."""
     from handpick.stages.transform import queries
 
     rows_in = tables.rows("valid/queries")
@@ -111,6 +110,7 @@ def _queries(tables: Tables) -> Flow:
 
 
 def _interactions(night: Night, tables: Tables) -> Flow:
+    """Write `clean/interactions`, and `clean/position_counts` before it, which its weights depend on."""
     from pyspark.sql import functions as F
 
     from handpick.stages.transform import interactions, sessions
@@ -118,12 +118,14 @@ def _interactions(night: Night, tables: Tables) -> Flow:
     chosen = night.settings.transform
     rows_in = tables.rows("valid/events")
     events = tables.tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
-    placed = interactions.placed(
-        interactions.flagged(
-            sessions.sessionized(events, _carried(night, tables), chosen.session_gap_minutes),
-            chosen.bot_events_per_hour,
-        )
-    ).cache()
+    placed = (
+        interactions.placed(
+            interactions.flagged(
+                sessions.sessionized(events, _carried(night, tables), chosen.session_gap_minutes),
+                chosen.bot_events_per_hour,
+            )
+        ).cache()
+    )  # read twice: to count clicks by position, then to weight events by the exponent fitted on the counts
     tables.write(
         "clean/position_counts", interactions.position_counts(placed), interactions.POSITIONS, "position"
     )
@@ -138,15 +140,21 @@ def _interactions(night: Night, tables: Tables) -> Flow:
 
 
 def _carried(night: Night, tables: Tables) -> DataFrame | None:
-    """Earlier events of people that a session of tonight may go on from: it began at most a day before this night's day."""
+    """Return earlier events of people whose sessions may continue tonight, or None on a first night.
+
+    They are those of the day before the logical date and later.
+    """
     from pyspark.sql import functions as F
 
-    last, opening = tables.last("clean/carried"), night.as_of - timedelta(days=2)
-    return None if last is None else last.where(F.col("occurred_at") >= F.lit(opening))
+    last, cutoff = tables.last("clean/carried"), night.as_of - timedelta(days=2)
+    return None if last is None else last.where(F.col("occurred_at") >= F.lit(cutoff))
 
 
 def _carry(night: Night, tables: Tables) -> None:
-    """Keep what later nights need; the next one opens two days before its end, which is a day before tonight's."""
+    """Write `clean/carried`: the events that later nights look back at.
+
+    The next night looks back two days from its own end, which is one day from tonight's end.
+    """
     from handpick.stages.transform import interactions
 
     kept = interactions.carried(tables.tonight("clean/interactions"), night.as_of - timedelta(days=1))
@@ -155,11 +163,12 @@ def _carry(night: Night, tables: Tables) -> None:
 
 
 def _people(tables: Tables) -> DataFrame:
-    """Tonight's events that no bot caused."""
+    """Return tonight's interactions without those of bots."""
     return tables.tonight("clean/interactions").where("not is_bot")
 
 
 def _pairs(night: Night, tables: Tables) -> Flow:
+    """Write `clean/item_pairs`."""
     from handpick.stages.transform import pairs
 
     chosen, people, carried = night.settings.transform, _people(tables), _carried(night, tables)
@@ -176,12 +185,14 @@ def _pairs(night: Night, tables: Tables) -> Flow:
         chosen.co_purchase_days,
     )
     counts, key = pairs.counted(co_views, co_purchases), ("item_id", "other_item_id")
-    about = tables.rows("valid/events")  # as many pairs as events come from a few sessions of many views
+    # The number of pairs is not known beforehand; the number of events is of the same order.
+    about = tables.rows("valid/events")
     rows = tables.write("clean/item_pairs", counts, pairs.SCHEMA, *key, about=about)
     return Flow("item pairs", rows, rows)
 
 
 def _item_daily(tables: Tables) -> None:
+    """Write `clean/item_daily`."""
     from handpick.stages.transform import daily
 
     tables.write(
@@ -190,6 +201,7 @@ def _item_daily(tables: Tables) -> None:
 
 
 def _user_daily(night: Night, tables: Tables) -> None:
+    """Write `clean/user_daily`."""
     from handpick.stages.transform import daily, sessions
 
     people = _people(tables)
@@ -200,6 +212,6 @@ def _user_daily(night: Night, tables: Tables) -> None:
 
 
 def _position_counts(night: Night) -> list[tuple[int, int, int]]:
-    """Position, impressions and clicks of every night so far: at most a hundred rows a night."""
+    """Return position, impressions and clicks of every night so far: at most a hundred rows a night."""
     counts = night.lake.read_through("clean/position_counts", night.logical_date)
     return list(zip(*(counts.column(name).to_pylist() for name in counts.column_names), strict=True))

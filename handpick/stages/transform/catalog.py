@@ -1,4 +1,4 @@
-"""The catalogue as of one night: newest row of every phone, normalized: names, money, dates, figures, groups."""
+"""The catalogue as of one night: the newest row of every phone, with normalized names, prices, specs and variant groups."""
 
 from __future__ import annotations
 
@@ -46,29 +46,31 @@ SCHEMA = StructType(
 )
 
 VERSION_WORDS = r"(?i)\(.*?\)|\b\d+(?:\s*/\s*\d+)*\s*(?:[GT]B|MB)(?:\s*RAM)?\b|\b(?:[2345]G|LTE|Wi-?Fi|Dual SIM|Duos|NFC)\b|[,/|].*$"
-"""What tells versions of one phone apart: memory, radio, SIM, and all that follows a comma or slash."""
+"""Parts of a title that distinguish variants of one phone: memory, radio, SIM, and all that follows a comma or slash."""
 
 COLOR_WORDS = (
     r"(?i)\b(?:black|white|gr[ae]y|silver|gold|blue|green|red|pink|purple|yellow|orange|brown|graphite|midnight|"
     r"violet|bronze|copper|mint|coral|lavender|cream|navy)$"
 )
+"""A colour at the end of a title, which distinguishes variants too."""
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
 def normalized(
     catalog: DataFrame, logical_date: date, currency: str, rates: Mapping[str, float]
 ) -> DataFrame:
-    """Rows of `SCHEMA` from valid catalogue rows: the newest row of each phone, first seen tonight.
+    """Normalize valid catalogue rows: the newest row of each phone, in the columns of `SCHEMA`, first seen tonight.
 
     Args:
-        catalog: Columns of the `catalog` contract.
+        catalog: Valid rows, in the columns of the `catalog` contract.
         logical_date: Tonight.
-        currency: The shop's currency; prices without a currency are in it.
+        currency: The shop's currency, such as `EUR`; prices without a currency are in it.
         rates: Units of the shop's currency for one unit of another; a price in any other currency is unknown.
     """
     newest = _newest(
         catalog, F.col("updated_at").desc(), F.col("_source_file").desc(), F.col("_source_line").desc()
     )
+    # Blank specs count as none, but specs that are there are kept as they arrived, blanks and all.
     raw = F.when(tidy(F.col("specs")).isNotNull(), F.col("specs"))
     cleaned = newest.select(
         "item_id",
@@ -91,21 +93,26 @@ def normalized(
 
 
 def stated_currency(currency: str) -> Column:
-    """The currency of a valid catalogue row's price; the shop's own where the row does not say."""
+    """Return the currency of a catalogue row's price; the shop's own where the row does not say."""
     return F.upper(F.trim(F.coalesce(F.col("currency"), F.lit(currency))))
 
 
 def in_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
-    """A valid catalogue row's price in the shop's currency, to the cent; null where its currency has no rate."""
+    """Return a catalogue row's price in the shop's currency, to the cent; null where its currency has no rate.
+
+    Args:
+        currency: The shop's currency.
+        rates: Units of the shop's currency for one unit of another.
+    """
     pairs = chain(*((F.lit(name), F.lit(rate)) for name, rate in {**rates, currency: 1.0}.items()))
     rate = F.try_element_at(F.create_map(*pairs), stated_currency(currency))
     return F.when(F.col("price") > 0, F.round(F.col("price") * rate, 2))
 
 
 def with_specs(items: DataFrame) -> DataFrame:
-    """The same rows with the columns of `specs.SCHEMA`, from their column `specs`.
+    """Add the columns of `specs.SCHEMA`, parsed from the column `specs` (`map<string,string>`).
 
-    One projection per step, so that no regular expression is evaluated twice.
+    Each step is a projection of its own, so that no regular expression is evaluated twice.
     """
     texts = items.withColumn(
         "_raw", F.struct(*(text.alias(name) for name, text in specs.texts(F.col("specs")).items()))
@@ -120,7 +127,11 @@ def with_specs(items: DataFrame) -> DataFrame:
 
 
 def named(items: DataFrame) -> DataFrame:
-    """The same rows with brand key, model line, generation, variant group and content hash, from brand and title."""
+    """Add brand key, model line, generation, variant group and content hash, derived from brand and title.
+
+    The variant group joins variants that differ in memory, radio, SIM or colour: it is the brand and what is left of
+    the title without those words. The model line is that rest without the generation's number.
+    """
     brand_key = F.nullif(F.regexp_replace(F.lower("brand"), r"[^\p{L}\p{N}]+", ""), F.lit(""))
     without_brand = F.when(
         F.lower("title").startswith(F.concat(F.lower("brand"), F.lit(" "))),
@@ -128,6 +139,7 @@ def named(items: DataFrame) -> DataFrame:
     ).otherwise(F.col("title"))
     versionless = tidy(F.regexp_replace(without_brand, VERSION_WORDS, " "))
     model = F.coalesce(tidy(F.regexp_replace(versionless, COLOR_WORDS, "")), versionless, without_brand)
+    # A Roman numeral counts only where something precedes it: `X` alone is a name, `Xperia 1 V` is the fifth.
     roman = F.regexp_extract("_model", r"\b(X|IX|VI{0,3}|IV|I{1,3})$", 1)
     digits = F.regexp_extract("_model", r"(?:^|\s|[A-Za-z-])(\d{1,2})(?!\d)", 1).try_cast("int")
     has_roman = (roman != "") & (F.length("_model") > F.length(roman))
@@ -153,13 +165,21 @@ def named(items: DataFrame) -> DataFrame:
 
 
 def content_hash() -> Column:
-    """SHA-256 of what a phone's vectors depend on: title, brand, description and raw specs."""
+    """Return the SHA-256 of the texts that a phone's vectors depend on: title, brand, description and raw specs."""
+    # The unit separator occurs in no field, so moving a word from one field to the next changes the hash.
     parts = (F.coalesce(F.col(name), F.lit("")) for name in ("title", "brand", "description", "specs_raw"))
     return F.sha2(F.concat_ws("\x1f", *parts), 256)
 
 
 def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
-    """All phones as of tonight: of the last snapshot and tonight's rows the newer wins; the first sighting stays."""
+    """Merge tonight's phones into the last snapshot.
+
+    The row that the shop updated last wins, tonight's where both are equally new; `first_seen_date` keeps the earliest.
+
+    Args:
+        previous: The last night's `clean/items`, or None on a first night.
+        tonight: What `normalize_catalog` returned.
+    """
     if previous is None:
         return tonight
     both = previous.select(*SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
@@ -171,5 +191,6 @@ def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
 
 
 def _newest(rows: DataFrame, *order: Column) -> DataFrame:
+    """Keep each phone's first row in an order."""
     place = F.row_number().over(Window.partitionBy("item_id").orderBy(*order))
     return rows.withColumn("_place", place).where("_place = 1").drop("_place")

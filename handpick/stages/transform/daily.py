@@ -1,4 +1,4 @@
-"""Additive counts a day, per phone and per user: every night adds its new rows, late ones in the day they happened."""
+"""Additive counts by day, per phone and per user; late events count on the day on which they happened."""
 
 from __future__ import annotations
 
@@ -31,18 +31,22 @@ USER_SCHEMA = StructType(
 
 
 def by_item(people: DataFrame) -> DataFrame:
-    """Rows of `ITEM_SCHEMA` from interactions without bots."""
+    """Count tonight's events by phone and day, in the columns of `ITEM_SCHEMA`.
+
+    Args:
+        people: Interactions without bots.
+    """
     days = people.withColumn("event_date", F.to_date("occurred_at"))
     return days.groupBy("item_id", "event_date").agg(*_counts())
 
 
 def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
-    """Rows of `USER_SCHEMA`.
+    """Count tonight's events by user and day, in the columns of `USER_SCHEMA`.
 
     Args:
         people: Interactions without bots.
-        prices: `item_id, price`, as of tonight.
-        starts: Sessions that begin in them, `user_id, started_at`.
+        prices: Columns `item_id, price`, as of tonight, in the shop's currency.
+        starts: Sessions that begin in them, columns `user_id, started_at`.
     """
     days = people.withColumn("event_date", F.to_date("occurred_at")).join(
         F.broadcast(prices), "item_id", "left"
@@ -62,11 +66,15 @@ def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFram
 
 
 def _counts() -> list[Column]:
+    """Return the aggregates that phones and users share: events by type, and the sum of stars."""
     kind = F.col("event_type")
     counts = [F.count(F.when(kind == name, 1)).alias(f"{name}_count") for name in TYPES]
     return [*counts, _exact_sum(F.when(kind == "rating", F.col("value"))).alias("rating_sum")]
 
 
 def _exact_sum(value: Column) -> Column:
-    """A sum that does not depend on the order of the rows: in decimals, zero where there is nothing."""
+    """Return a sum that does not depend on the order of the rows; 0 where there is nothing.
+
+    Sums of doubles do depend on it, and Spark adds partitions up in any order; decimals add exactly.
+    """
     return F.coalesce(F.sum(value.cast("decimal(18,2)")).cast("double"), F.lit(0.0))

@@ -1,8 +1,8 @@
-"""The one part of Spark's Parquet files that differs from process to process, put in order.
+"""Makes Spark's Parquet files reproducible: sorts the one part that differs from process to process.
 
 A column chunk's footer lists its encodings in the order of a Java hash set over objects without a hash of their own, so
-the same rows give other bytes in another process. Readers take the list for a set; here it is sorted, in place, which
-changes no length. The footer is Thrift's compact protocol (https://github.com/apache/thrift, doc/specs).
+the same rows give different bytes in different processes. Readers treat the list as a set; here it is sorted in place,
+which changes no length. The footer is Thrift's compact protocol (https://github.com/apache/thrift, doc/specs).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 ENCODINGS = (4, 1, 3, 2)
-"""Field ids on the way there: row groups of the file, columns of one, meta data of one, its encodings."""
+"""Path of field ids to the list: row groups of the file, columns of a group, metadata of a column, its encodings."""
 
 BYTE, BINARY, LIST, SET, STRUCT, DOUBLE = 3, 8, 9, 10, 12, 7
+"""Type ids of the compact protocol."""
 TAIL = 8
-"""Bytes after the footer: its length and the magic."""
+"""Bytes after the footer: its length (4, little-endian) and the magic number (4)."""
 
 
 def sort_encodings(file: Path) -> None:
@@ -24,51 +25,58 @@ def sort_encodings(file: Path) -> None:
         length = int.from_bytes(stream.read(4), "little")
         stream.seek(-TAIL - length, 2)
         footer = bytearray(stream.read(length))
-        _Walk(footer).struct(())
+        _FooterWalk(footer).walk_struct(())
         stream.seek(-TAIL - length, 2)
         stream.write(footer)
 
 
-class _Walk:
-    """A walk over the compact protocol that sorts the lists of encodings on its way."""
+class _FooterWalk:
+    """A recursive walk over a Thrift compact message that sorts the lists of encodings it passes."""
 
     def __init__(self, content: bytearray) -> None:
-        self.content, self.place = content, 0
+        self.content, self.offset = content, 0
 
-    def struct(self, path: tuple[int, ...]) -> None:
+    def walk_struct(self, path: tuple[int, ...]) -> None:
+        """Walk over the fields of a struct that lies at a path of field ids."""
         field = 0
+        # The high half of a field's head is the difference to the last field id, or 0 and the id follows; the low half
+        # is the type. A zero byte ends the struct.
         while head := self._byte():
-            field = field + (head >> 4) if head >> 4 else (self._number() >> 1)
-            if head & 15 not in (1, 2):  # true and false lie in the head itself
+            field = field + (head >> 4) if head >> 4 else (self._varint() >> 1)
+            if head & 15 not in (1, 2):  # booleans have no bytes of their own: the type says true or false
                 self._value(head & 15, (*path, field))
 
     def _value(self, kind: int, path: tuple[int, ...]) -> None:
+        """Walk over one value of a type."""
         if kind == STRUCT:
-            self.struct(path)
+            self.walk_struct(path)
         elif kind in (LIST, SET):
             self._list(path)
         elif kind == BINARY:
-            length = self._number()
-            self.place += length
+            length = self._varint()
+            self.offset += length
         elif kind in (BYTE, DOUBLE):
-            self.place += 1 if kind == BYTE else 8
+            self.offset += 1 if kind == BYTE else 8
         else:
-            self._number()
+            self._varint()
 
     def _list(self, path: tuple[int, ...]) -> None:
+        """Walk over a list or set, and sort it if it is a list of encodings."""
         head = self._byte()
-        size = head >> 4 if head >> 4 < 15 else self._number()
-        began = self.place
+        size = head >> 4 if head >> 4 < 15 else self._varint()  # 15 means that the size follows
+        start = self.offset
         for _ in range(size):
             self._value(BYTE if head & 15 in (1, 2) else head & 15, path)
-        if path == ENCODINGS:  # each is a number below 64, in one byte
-            self.content[began : self.place] = sorted(self.content[began : self.place])
+        if path == ENCODINGS:  # each encoding is a number below 64, which takes one byte
+            self.content[start : self.offset] = sorted(self.content[start : self.offset])
 
     def _byte(self) -> int:
-        self.place += 1
-        return self.content[self.place - 1]
+        """Read one byte."""
+        self.offset += 1
+        return self.content[self.offset - 1]
 
-    def _number(self) -> int:
+    def _varint(self) -> int:
+        """Read an unsigned integer of seven bits a byte, least significant first (LEB128)."""
         value = shift = 0
         while True:
             byte = self._byte()

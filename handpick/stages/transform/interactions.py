@@ -1,10 +1,11 @@
-"""Interactions: tonight's events with their session, the strength of interest they show, and whether a bot made them.
+"""Interactions: tonight's events with session, bot flag, and a weight that is corrected for position bias.
 
-A click on what was shown far down a slate says more than one on what was shown first, for fewer people look there.
-The chance of being looked at is taken as `position ** -exponent` (the position-based model of Joachims et al., 2017),
-and an event that follows an impression in its session counts `1 / propensity`, bounded. The exponent is the slope of
-log click rate over log position in all nights so far, weighted by impressions. It also holds whatever better ranking
-put on top, so it is an upper bound where slates are already sorted by relevance.
+A click far down a slate says more than one at the top, since fewer people look there. The propensity (probability that
+a position is examined) is modelled as `position ** -exponent` (position-based model; Joachims, Swaminathan and Schnabel,
+"Unbiased Learning-to-Rank with Biased Feedback", WSDM 2017), and an event that follows an impression in its session is
+weighted by `1 / propensity`, bounded. The exponent is the negative slope of log click rate over log position in all
+nights so far, weighted by impressions. Where slates are already sorted by relevance it also absorbs the better items at
+the top, so it is an upper bound.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ CARRIED = StructType(
         if field.name in ("event_id", "user_id", "item_id", "event_type", "occurred_at", "session_id")
     ]
 )
-"""What later nights need of a night: who did what in which session, of the few rows that can still matter."""
+"""Columns of `clean/carried`: who did what in which session, of the few events that later nights look back at."""
 
 POSITIONS = StructType(
     [
@@ -59,21 +60,25 @@ POSITIONS = StructType(
         StructField("click_count", LongType()),
     ]
 )
-"""What the propensity curve is fitted on: impressions of tonight at each place, and how many were clicked."""
+"""Columns of `clean/position_counts`, which the propensity curve is fitted on: tonight's impressions and clicks by position."""
 
 LAST_POSITION = 100
-"""Places below this one count as this one; bounds the curve's table."""
+"""Lower positions count as this one; bounds the rows of `clean/position_counts`."""
 
 
 def placed(events: DataFrame) -> DataFrame:
-    """The same events, with `position` (of an impression) and `shown_position` (of the impression that led to it).
+    """Add `position` (of an impression) and `shown_position` (of the impression that led to any other event).
 
-    An event belongs to the last impression of the same phone to the same user in the same session before it.
+    An event is attributed to the last impression of the same phone to the same user in the same session before it.
+
+    Args:
+        events: Tonight's events with `session_id`; the value of an impression is its position, from 1.
     """
     is_shown = F.col("event_type") == "impression"
     place = F.least(F.col("value"), F.lit(LAST_POSITION)).cast("int")
     before = (
         Window.partitionBy("user_id", "session_id", "item_id")
+        # Of equal timestamps the impression comes first: people cannot click on what is not shown yet.
         .orderBy("occurred_at", F.when(is_shown, 0).otherwise(1), "event_id")
         .rowsBetween(Window.unboundedPreceding, Window.currentRow)
     )
@@ -83,7 +88,7 @@ def placed(events: DataFrame) -> DataFrame:
 
 
 def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
-    """The same events with `is_bot`: the user did more than this within one clock hour, impressions apart."""
+    """Add `is_bot`: whether the user had more events than this in one clock hour, not counting impressions."""
     acted = F.count(F.when(F.col("event_type") != "impression", 1))
     busiest = (
         events.groupBy("user_id", F.date_trunc("hour", "occurred_at").alias("hour"))
@@ -92,22 +97,23 @@ def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
         .select("user_id", F.lit(True).alias("is_bot"))
         .distinct()
     )
+    # Very few users are bots: broadcasting them spares a shuffle of all events.
     return events.join(F.broadcast(busiest), "user_id", "left").withColumn(
         "is_bot", F.coalesce("is_bot", F.lit(False))
     )
 
 
 def carried(interactions: DataFrame, since: datetime) -> DataFrame:
-    """Rows of `CARRIED`: what later nights look back at, so that they need not read all of a night's interactions.
+    """Select what later nights look back at, in the columns of `CARRIED`, so that they need not read all interactions.
 
-    Those are the events from `since` on, whose sessions may go on, and every purchase; bots apart.
+    These are the events from `since` on, whose sessions may continue, and every purchase, without those of bots.
     """
     kept = (F.col("occurred_at") >= F.lit(since)) | (F.col("event_type") == "purchase")
     return interactions.where(~F.col("is_bot") & kept).select(*CARRIED.fieldNames())
 
 
 def position_counts(events: DataFrame) -> DataFrame:
-    """Impressions and clicks by position, rows of `POSITIONS`; bots apart."""
+    """Count impressions and clicks by position, in the columns of `POSITIONS`, without those of bots."""
     people = events.where(~F.col("is_bot"))
     shown = (
         people.where("position is not null").groupBy("position").agg(F.count("*").alias("impression_count"))
@@ -123,12 +129,15 @@ def position_counts(events: DataFrame) -> DataFrame:
 
 
 def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, default: float) -> float:
-    """Exponent of the propensity curve, between 0 and 2.
+    """Fit the exponent of the propensity curve by weighted least squares of log click rate on log position.
 
     Args:
-        counts: Position, impressions, clicks; a position may come several times (once a night).
-        minimum: Impressions that a position needs to take part.
-        default: What is returned while fewer than three positions take part.
+        counts: Position, impressions, clicks; a position may occur several times (once a night).
+        minimum: Impressions that a position needs to take part in the fit.
+        default: Returned while fewer than three positions take part.
+
+    Returns:
+        The exponent, between 0 (no position bias) and 2, rounded to four digits.
     """
     totals: dict[int, tuple[int, int]] = {}
     for position, shown, clicked in counts:
@@ -141,6 +150,7 @@ def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, defa
     ]
     if len(points) < 3:
         return default
+    # fsum rounds once, so that the exponent, and every weight after it, does not depend on the order of addition.
     mass = math.fsum(w for _, _, w in points)
     mean_x = math.fsum(x * w for x, _, w in points) / mass
     mean_y = math.fsum(y * w for _, y, w in points) / mass
@@ -150,16 +160,22 @@ def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, defa
 
 
 def weighted(events: DataFrame, weights: Mapping[str, float], exponent: float, max_boost: float) -> DataFrame:
-    """Rows of `SCHEMA`: the same events with `weight`.
+    """Add `weight`, the strength of the preference that an event shows, and select the columns of `SCHEMA`.
 
-    A return is negative; a rating runs from minus its weight at one star to plus its weight at five; an impression
-    shows nothing. Only signs of interest are corrected for position.
+    A return counts its configured weight, which is negative; a rating runs from minus its weight at one star to plus
+    its weight at five; an impression shows no preference. Only views, carts and purchases are corrected for position.
+
+    Args:
+        events: Events with `shown_position` and `is_bot`.
+        weights: Weight by event type; 0 for types that are missing.
+        exponent: Exponent of the propensity curve.
+        max_boost: The largest correction for position.
     """
     kind = F.col("event_type")
     base: Column = F.lit(0.0)
     for name, weight in weights.items():
         base = F.when(kind == name, F.lit(float(weight))).otherwise(base)
-    # greatest() and least() skip nulls, and a rating without stars says nothing
+    # greatest() and least() skip nulls, so a rating without stars would count as one star; it must show nothing.
     stars = F.when(
         F.col("value").isNotNull(), (F.least(F.greatest("value", F.lit(1.0)), F.lit(5.0)) - 3.0) / 2.0
     )

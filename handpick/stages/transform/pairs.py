@@ -1,4 +1,4 @@
-"""Pairs of phones: viewed in one session, or bought by one user; tonight's new counts, both ways round."""
+"""Pairs of phones viewed in one session or bought by one user: what tonight adds to their counts, in both directions."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ SCHEMA = StructType(
 
 
 def co_viewed(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> DataFrame:
-    """Columns `item_id, other_item_id, co_view_count`: sessions in which both were viewed, as tonight adds to them.
+    """Count the sessions in which two phones were both viewed, as far as tonight adds to them.
 
     Args:
-        tonight: Views, `user_id, session_id, item_id, occurred_at`.
-        earlier: Views of sessions that may go on tonight; a pair of two earlier views was counted then.
-        max_items: Only so many phones of a session make pairs, the first ones viewed: a bound on n squared.
+        tonight: Views, columns `user_id, session_id, item_id, occurred_at`.
+        earlier: Views of sessions that may continue tonight; a pair of two earlier views was counted on its night.
+        max_items: Only the first so many phones of a session make pairs, which bounds the quadratic number of pairs.
+
+    Returns:
+        Columns `item_id, other_item_id, co_view_count`.
     """
     views = tonight.select("user_id", "session_id", "item_id", "occurred_at", F.lit(1).alias("is_new"))
     if earlier is not None:
@@ -33,8 +36,10 @@ def co_viewed(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> 
     firsts = views.groupBy(*visit, "item_id").agg(
         F.min("occurred_at").alias("at"), F.min("is_new").alias("is_new")
     )
+    # Earlier views (`is_new` 0) come first: the phones that made pairs last night must be the same ones tonight.
     order = Window.partitionBy(*visit).orderBy("is_new", "at", "item_id")
     kept = firsts.withColumn("place", F.row_number().over(order)).where(F.col("place") <= max_items)
+    # Exploding a session's list twice makes its pairs without a second shuffle, which a self-join would need.
     sessions = kept.groupBy(*visit).agg(F.collect_list(F.struct("item_id", "is_new")).alias("seen"))
     one = sessions.where((F.size("seen") > 1) & F.exists("seen", lambda view: view["is_new"] == 1))
     left = one.select(F.explode("seen").alias("one"), "seen")
@@ -47,12 +52,15 @@ def co_viewed(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> 
 
 
 def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> DataFrame:
-    """Columns `item_id, other_item_id, co_purchase_count`: users who bought both within some days of each other.
+    """Count the users who bought both of two phones within some days of each other, as far as tonight adds to them.
 
     Args:
-        tonight: Purchases, `event_id, user_id, item_id, occurred_at`.
-        earlier: Purchases of earlier nights; a pair of two of them was counted then.
-        days: The longest time between the two.
+        tonight: Purchases, columns `event_id, user_id, item_id, occurred_at`.
+        earlier: Purchases of earlier nights; a pair of two of them was counted on its night.
+        days: The longest time between the two purchases, in days.
+
+    Returns:
+        Columns `item_id, other_item_id, co_purchase_count`.
     """
     columns = ("user_id", "item_id", "occurred_at")
     bought = tonight.select(*columns, F.lit(1).alias("is_new"))
@@ -66,6 +74,7 @@ def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> Da
         F.col("one.item_id").alias("item_id"),
         F.col("other.item_id").alias("other_item_id"),
     ).agg(F.min(F.greatest("one.is_new", "other.is_new")).alias("is_new"))
+    # The minimum is 0 if two earlier purchases made the pair before: a user counts once for a pair.
     return (
         by_user.where("is_new = 1")
         .groupBy("item_id", "other_item_id")
@@ -74,7 +83,7 @@ def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> Da
 
 
 def counted(co_views: DataFrame, co_purchases: DataFrame) -> DataFrame:
-    """Rows of `SCHEMA` from both kinds of pairs; a kind that did not happen counts zero."""
+    """Merge the counts of both kinds into the columns of `SCHEMA`; a kind that did not happen counts 0."""
     both = co_views.unionByName(co_purchases, allowMissingColumns=True)
     return both.groupBy("item_id", "other_item_id").agg(
         F.coalesce(F.sum("co_view_count"), F.lit(0)).cast("long").alias("co_view_count"),

@@ -1,4 +1,4 @@
-"""The history of price and stock: one row for every change."""
+"""The history of price and stock: one row for every change of a phone's offer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,16 @@ SCHEMA = StructType(
 
 
 def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> DataFrame:
-    """Rows of `SCHEMA`, one for each valid catalogue row, changed or not; prices in the shop's currency."""
+    """Select price and stock of every valid catalogue row, changed or not; prices in the shop's currency.
+
+    Args:
+        catalog: Valid rows, in the columns of the `catalog` contract.
+        currency: The shop's currency.
+        rates: Units of the shop's currency for one unit of another.
+
+    Returns:
+        The columns of `SCHEMA`, and the file and line of the row.
+    """
     return catalog.select(
         "item_id",
         in_shop_currency(currency, rates).alias("price"),
@@ -33,17 +42,20 @@ def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> Dat
 
 
 def changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
-    """Rows of `SCHEMA`: what differs from the state before; a phone's first state counts, a row out of date does not.
+    """Select the offers that differ from the one before, in the columns of `SCHEMA`.
+
+    A phone's first offer counts as a change; a row older than the last snapshot does not.
 
     Args:
         previous: The last snapshot's `item_id, price, is_in_stock, updated_at`, or None on a first night.
-        tonight: What `states` gave.
+        tonight: What `select_offers` returned.
     """
-    one = Window.partitionBy("item_id", "valid_from").orderBy(
+    # Two rows with the same timestamp: the later line of the later file wins, as it does in the catalogue.
+    newest_line = Window.partitionBy("item_id", "valid_from").orderBy(
         F.col("_source_file").desc(), F.col("_source_line").desc()
     )
     rows = (
-        tonight.withColumn("_place", F.row_number().over(one))
+        tonight.withColumn("_place", F.row_number().over(newest_line))
         .where("_place = 1")
         .withColumn("_known", F.lit(0))
     )
@@ -58,6 +70,7 @@ def changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
         rows = rows.unionByName(known, allowMissingColumns=True)
     since = F.max(F.when(F.col("_known") == 1, F.col("valid_from"))).over(Window.partitionBy("item_id"))
     current = rows.withColumn("_since", since).where("_since is null or valid_from >= _since")
+    # Of two offers with the same timestamp the known one comes first, so that tonight's is compared with it.
     order = Window.partitionBy("item_id").orderBy("valid_from", F.col("_known").desc())
     state = F.struct("price", "is_in_stock")
     return (

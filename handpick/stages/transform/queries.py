@@ -1,4 +1,4 @@
-"""What users asked tonight, tidied."""
+"""Search queries of tonight, normalized."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ SCHEMA = StructType(
 
 
 def normalized(queries: DataFrame) -> DataFrame:
-    """Rows of `SCHEMA` from valid queries; blank texts and paths become null."""
+    """Normalize valid query rows into the columns of `SCHEMA`; blank texts and paths become null."""
     words = {name: tidy(F.col(name)) for name in ("text", "image_path", "audio_path")}
     return queries.withColumns(words).select(*SCHEMA.fieldNames())

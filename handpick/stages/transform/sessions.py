@@ -1,4 +1,4 @@
-"""Sessions: the shop's own where it knows them, else what a user does without a long silence."""
+"""Sessions: the shop's own where it states them, else a user's events without a longer gap between them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from pyspark.sql import functions as F
 
 
 def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
-    """The same events, each with a `session_id`.
+    """Give every event a `session_id`.
 
-    A user's events without a session fall into one while no silence is longer than the gap. A derived session is
-    named after the user and its first second, so that tonight's continuation of last night's session has its name.
+    A user's events without a session belong to one session while no gap between them is longer than allowed. A derived
+    session is named after the user and its first second, so that its continuation tonight gets last night's name.
 
     Args:
-        events: Columns `event_id, user_id, occurred_at, session_id?`.
-        carried: The last rows of the night before, with their sessions, or None.
-        gap_minutes: The longest silence within a session.
+        events: Columns `event_id, user_id, occurred_at, session_id` (null where the shop does not know it), and others.
+        carried: Earlier events whose sessions may continue, with their `session_id`, or None on a first night.
+        gap_minutes: The longest gap within a session, in minutes.
+
+    Returns:
+        The same events without the carried ones.
     """
     given = F.nullif(F.trim("session_id"), F.lit(""))
     rows = events.withColumns({"session_id": given, "_carried": F.lit(None).cast("string")})
     if carried is not None:
         last = Window.partitionBy("user_id").orderBy(F.col("occurred_at").desc(), F.col("event_id").desc())
+        # Only a user's last event decides whether tonight's first one continues a session.
         tails = (
             carried.select("event_id", "user_id", "occurred_at", F.col("session_id").alias("_carried"))
             .withColumn("_place", F.row_number().over(last))
@@ -28,18 +32,18 @@ def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) 
             .drop("_place")
         )
         rows = rows.unionByName(tails, allowMissingColumns=True)
-    # One exchange serves every window over a user's rows, here and where impressions are matched with what followed.
+    # One shuffle by user serves every window over a user's rows, here and where events are attributed to impressions.
     rows = rows.repartition("user_id").withColumn("_is_derived", F.col("session_id").isNull())
     user = Window.partitionBy("user_id", "_is_derived").orderBy("occurred_at", "event_id")
-    silence = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(user))
-    is_first = F.coalesce(silence > gap_minutes * 60_000_000, F.lit(True))
+    gap = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(user))
+    is_first = F.coalesce(gap > gap_minutes * 60_000_000, F.lit(True))
     so_far = user.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     numbered = rows.withColumn("_is_first", is_first.cast("int")).withColumn(
         "_visit", F.sum("_is_first").over(so_far)
     )
     visit = Window.partitionBy("user_id", "_is_derived", "_visit")
     started = F.unix_seconds(F.min("occurred_at").over(visit))
-    # max() skips nulls: the one carried row of a visit gives it last night's name.
+    # max() skips nulls: a session with a carried event takes that event's session name.
     derived = F.coalesce(F.max("_carried").over(visit), F.concat_ws("-", "user_id", started.cast("string")))
     return (
         numbered.withColumn("session_id", F.coalesce("session_id", derived))
@@ -49,7 +53,15 @@ def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) 
 
 
 def session_starts(events: DataFrame, carried: DataFrame | None) -> DataFrame:
-    """One row `user_id, session_id, started_at` for each session that begins in these events."""
+    """Return the start of each session that begins in some events.
+
+    Args:
+        events: Tonight's events with their sessions.
+        carried: Earlier events with theirs, or None: a session that is among them began on an earlier night.
+
+    Returns:
+        Columns `user_id, session_id, started_at`, one row per session.
+    """
     starts = events.groupBy("user_id", "session_id").agg(F.min("occurred_at").alias("started_at"))
     if carried is None:
         return starts

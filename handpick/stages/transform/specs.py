@@ -1,8 +1,8 @@
-"""Numbers and categories from raw spec sheets, as native Spark expressions over a map of raw strings.
+"""Numeric and categorical specs from raw spec sheets, as native Spark expressions over a map of raw strings.
 
-Keys are those of gsmarena.com sheets and their common variants, blanks and underscores read as hyphens. For each
-figure the keys are tried in order and the first text that states it wins. Units come out as people say them in the
-trade: inches, mAh, grams, megapixels, GB, mm, Hz, W, pixels per inch.
+Keys are those of gsmarena.com sheets and their common variants, with blanks and underscores as hyphens. For each spec
+the keys are tried in order and the first text that states it wins. Units are those customary in the trade: inches, mAh,
+grams, megapixels, GB, mm, Hz, W, pixels per inch.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "charging_text": ("charging", "wireless-charging"),
     "extras": ("nfc", "35-mm-jack", "card-slot"),
 }
+"""Keys of spec sheets by what is read from them, in the order in which they are tried."""
 
 NUMERIC = (
     "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
@@ -47,10 +48,11 @@ SCHEMA = StructType(
     + [StructField(name, StringType()) for name in CATEGORICAL]
     + [StructField(name, ArrayType(StringType())) for name in ("color_tags", "spec_tags")]
 )
-"""What `parsed` adds to each row."""
+"""Columns that `catalog.add_specs` adds to each row."""
 
 INCH = r"\s*-?\s*(?:inch(?:es)?\b|in\b(?!\s*\d+\s*min)|\"|''|[″”“]|英寸|吋|寸)"
 GRAM = r"\s*(?:g|gr|gms?|[Gg]rams?|GRAMS?|克)(?![A-Za-z])"
+# The units allow for `50MP`, `50 Mpix`, `12+5 MP`; the last takes the first number of a sum.
 MEGAPIXEL = r"(?:\s*\+\s*\d+(?:\.\d+)?)*\s*(?:MP(?:ix|x)?|[Mm]p(?:ix|x)?|[Mm]ega\s?-?[Pp]ixels?)(?![a-z])"
 
 NAMED_MEGAPIXELS = (("QCIF", 0.03), ("QVGA", 0.08), ("CIF", 0.1), ("VGA", 0.3))
@@ -71,19 +73,24 @@ COLORS = (
     ("orange", "orange|copper|sunset|peach|橙"),
     ("brown", "brown|bronze|chocolate|coffee|mocha|棕"),
 )
+"""Basic colours and the pattern of words that state them, in lower case."""
 
 
 def texts(items: Column) -> dict[str, Column]:
-    """For each group of `KEYS`, the raw texts under its keys, in order, joined by bars.
+    """Return for each group of `KEYS` the raw texts under its keys, in order, joined by bars.
 
     Args:
-        items: A `map<string,string>` column of raw specs with keys as `normalized_keys` leaves them.
+        items: A `map<string,string>` column of raw specs with keys as `normalize_keys` leaves them.
     """
     return {name: F.concat_ws(" | ", *(items[key] for key in keys)) for name, keys in KEYS.items()}
 
 
 def normalized_keys(specs: Column) -> Column:
-    """A map of raw specs with lower-case, hyphenated keys; where two keys fall together the first one stays."""
+    """Return a map of raw specs with lower-case, hyphenated keys; where two keys become equal the first one stays.
+
+    Args:
+        specs: A `map<string,string>` column, keys as the shop writes them.
+    """
     entries = F.transform(
         F.map_entries(specs),
         lambda entry: F.struct(
@@ -91,6 +98,7 @@ def normalized_keys(specs: Column) -> Column:
             entry["value"].alias("value"),
         ),
     )
+    # `map_from_entries` refuses duplicate keys, which normalizing can make of `Display Size` and `display-size`.
     keys = F.transform(entries, lambda entry: entry["key"])
     return F.map_from_entries(
         F.filter(entries, lambda entry, place: F.array_position(keys, entry["key"]) == place + 1)
@@ -98,7 +106,12 @@ def normalized_keys(specs: Column) -> Column:
 
 
 def numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
-    """The numeric figures other than the diagonal, from the texts and the diagonal."""
+    """Return the numeric specs other than the diagonal, by column.
+
+    Args:
+        raw: What `join_texts` returned.
+        inches: The diagonal in inches.
+    """
     return {
         "battery_mah": battery_mah(raw["battery"]),
         "weight_g": weight_g(raw["weight"]),
@@ -114,7 +127,7 @@ def numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
 
 
 def display_inches(text: Column) -> Column:
-    """Diagonal in inches, from inches, centimetres or millimetres (a square measure is not a diagonal)."""
+    """Read the display's diagonal in inches, from inches, centimetres or millimetres; areas (`cm²`) are skipped."""
     inches = first_number(text, INCH)
     centimetres = first_number(text, r"\s*(?:cm|厘米)(?!\s*[2²])") / 2.54
     millimetres = number(F.regexp_extract(text, rf"^\s*{NUMBER}\s*mm(?!\s*[x×2²])", 1)) / 25.4
@@ -122,7 +135,7 @@ def display_inches(text: Column) -> Column:
 
 
 def battery_mah(text: Column) -> Column:
-    """Capacity in mAh, from mAh or Ah; `5.000 mAh` is read as five thousand."""
+    """Read the battery's capacity in mAh, from mAh or Ah; `5.000 mAh` is read as five thousand."""
     stated = first_number(text, r"\s*(?:m\s?[Aa]\s?[Hh]|MAH|毫安时?)")
     amperes = first_number(text, r"\s*(?:A[Hh]|安时)") * 1000
     is_grouped = (stated < 30) & F.regexp_like(text, F.lit(r"(?i)\d\.\d{3}\s*m"))
@@ -131,7 +144,7 @@ def battery_mah(text: Column) -> Column:
 
 
 def weight_g(text: Column) -> Column:
-    """Weight in grams, from g or kg, else from pounds and ounces, else from a bare leading number."""
+    """Read the weight in grams, from g or kg, else from pounds and ounces, else from a bare leading number."""
     pounds = first_number(text, r"\s*(?:lbs?|pounds?)\b")
     ounces = first_number(text, r"\s*(?:oz|ounces?)\b")
     imperial = F.coalesce(pounds, F.lit(0.0)) * 453.59237 + F.coalesce(ounces, F.lit(0.0)) * 28.349523125
@@ -146,7 +159,8 @@ def weight_g(text: Column) -> Column:
 
 
 def megapixels(text: Column) -> Column:
-    """The first sensor's resolution in megapixels; `VGA` and its relatives by their size."""
+    """Read the first sensor's resolution in megapixels; `VGA` and similar names count by their size."""
+    # 万 is ten thousand: Chinese sheets write 50 megapixels as 5000万.
     wan = first_number(text, r"\s*万(?:像素)?") / 100
     named = F.lit(None).cast("double")
     for name, value in reversed(NAMED_MEGAPIXELS):
@@ -155,7 +169,7 @@ def megapixels(text: Column) -> Column:
 
 
 def ram_gb(text: Column) -> Column:
-    """Working memory of the first version, in GB: `4GB RAM`, `8GB+256GB`, or a bare amount under the key `ram`."""
+    """Read the RAM of the first variant in GB: `4GB RAM`, `8GB+256GB`, or a bare amount under the key `ram`."""
     amount = rf"{NUMBER}\s*([TGMK]B?)\s*(?:LPDDR\w*\s*)?"
     named = rf"(?i){amount}RAM|RAM:?\s*{amount}"
     value = F.coalesce(number(F.regexp_extract(text, named, 1)), number(F.regexp_extract(text, named, 3)))
@@ -163,13 +177,14 @@ def ram_gb(text: Column) -> Column:
     paired = number(F.regexp_extract(text, r"(?i)(\d+)\s*(?:GB?)?\s*\+\s*\d+\s*[GT]B", 1))
     alone = r"(?i)^\s*(\d+(?:[.,]\d+)?)\s*([GM]B?)\s*(?:LPDDR\w*)?\s*(?:\||$)"
     bare = _gigabytes(number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
+    # A bare amount above 24 GB is storage, under whatever key it stands.
     return within(
         F.round(F.coalesce(_gigabytes(value, unit), paired, F.when(bare <= 24, bare)), 4), 0.0001, 64
     )
 
 
 def storage_gb(text: Column) -> Column:
-    """Internal storage of the first version, in GB; amounts marked as RAM do not count."""
+    """Read the internal storage of the first variant in GB; amounts marked as RAM do not count."""
     paired = r"(?i)\d+\s*(?:GB?)?\s*\+\s*(\d+)\s*([GT]B?)"
     plain = r"(?i)(?<!RAM: )(?<!RAM )(?<![\d.])(\d+(?:\.\d+)?)(?:\s*/\s*\d+)*\s*([TGMK]B)(?!\s*(?:LPDDR\w*\s*)?RAM)"
     value = F.coalesce(number(F.regexp_extract(text, paired, 1)), number(F.regexp_extract(text, plain, 1)))
@@ -180,6 +195,7 @@ def storage_gb(text: Column) -> Column:
 
 
 def _gigabytes(value: Column, unit: Column) -> Column:
+    """Convert an amount of memory to GB by the first letter of its unit (T, G, M or K)."""
     first = F.upper(F.substring(unit, 1, 1))
     scale = (
         F.when(first == "T", 1024.0)
@@ -191,23 +207,24 @@ def _gigabytes(value: Column, unit: Column) -> Column:
 
 
 def thickness_mm(text: Column) -> Column:
-    """The third of three stated dimensions in mm (unfolded, for a folding phone), or a stated thickness."""
+    """Read the thickness in mm: the third of three stated dimensions (unfolded, for a folding phone), else a stated one."""
     triple = rf"{NUMBER}\s*[x×*]\s*{NUMBER}(?:-[\d.]+)?\s*[x×*]\s*{NUMBER}"
     inches = number(F.regexp_extract(text, triple + r"\s*(?:in|\")", 3)) * 25.4
     third = number(F.regexp_extract(text, triple, 3))
+    # No phone is thinner than 2 mm: a smaller third dimension is in inches.
     small = F.coalesce(F.when(third < 2, inches), third)
     alone = first_number(text, r"\s*mm\s*(?:thick|\||$)")
     return within(F.round(F.coalesce(small, alone), 2), 2, 60)
 
 
 def charging_w(text: Column) -> Column:
-    """Wired charging power in watts; wireless and reverse power are left out."""
+    """Read the wired charging power in watts; wireless and reverse charging are left out."""
     wired = F.regexp_replace(text, r"(?i)(?:reverse|wireless|magsafe|qi\b)[^0-9|]*\d+(?:\.\d+)?\s*W", "")
     return within(first_number(wired, r"\s*(?:W|[Ww]atts?|瓦)(?![A-Za-z])"), 1, 400)
 
 
 def pixels_per_inch(resolution: Column, inches: Column) -> Column:
-    """Stated density, else that of the resolution over the diagonal."""
+    """Read the stated pixel density, else compute it from the resolution and the diagonal."""
     pair = r"(\d{2,5})\s*[x×*]\s*(\d{2,5})"
     wide, high = (number(F.regexp_extract(resolution, pair, group)) for group in (1, 2))
     derived = F.sqrt(wide * wide + high * high) / inches
@@ -215,7 +232,11 @@ def pixels_per_inch(resolution: Column, inches: Column) -> Column:
 
 
 def categories(raw: dict[str, Column]) -> dict[str, Column]:
-    """The categorical figures; null where the sheet is silent, `other` where its word is not known."""
+    """Return the categorical specs by column; null where the sheet has no text, `other` where the text is not known.
+
+    Args:
+        raw: What `join_texts` returned.
+    """
     return {
         "os": _one_of(
             raw["os"],
@@ -256,6 +277,7 @@ def categories(raw: dict[str, Column]) -> dict[str, Column]:
 
 
 def _one_of(text: Column, *choices: tuple[str, str]) -> Column:
+    """Return the name of the first pattern that a text matches."""
     chosen = F.when(text != "", F.lit("other"))
     for pattern, name in reversed(choices):
         chosen = F.when(F.regexp_like(text, F.lit(pattern)), F.lit(name)).otherwise(chosen)
@@ -263,13 +285,18 @@ def _one_of(text: Column, *choices: tuple[str, str]) -> Column:
 
 
 def colors(text: Column) -> Column:
-    """Basic colour names behind the shop's own (`Starry Black, Wine red` gives `black`, `red`), sorted."""
+    """Extract basic colour names, sorted, from the shop's own (`Starry Black, Wine red` gives `black`, `red`)."""
     lowered = F.lower(text)
     return _present(*((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLORS))
 
 
 def tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
-    """Short words that describe the phone's figures and categories, sorted."""
+    """Return tags that summarize a phone's specs, such as `5g` or `big-battery`, sorted.
+
+    Args:
+        raw: What `join_texts` returned.
+        figures: Numeric and categorical columns by name.
+    """
     extras, camera, charging = raw["extras"], raw["camera"], F.lower(raw["charging_text"])
     return _present(
         (figures["network"] == "5G", "5g"),
@@ -291,7 +318,7 @@ def tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
 
 
 def _present(*choices: tuple[Column, str]) -> Column:
-    """Names whose condition holds, sorted, without nulls."""
+    """Return the names whose condition holds, sorted."""
     return F.array_sort(
         F.array_compact(F.array(*(F.when(condition, F.lit(name)) for condition, name in choices)))
     )

@@ -1,4 +1,4 @@
-"""Tables of the lake as Spark frames: read for one night or all nights so far, written sorted and byte for byte alike."""
+"""The lake's tables as Spark frames: read for one night or several, and written sorted, so that equal rows give equal bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from handpick.stages.transform.footer import sort_encodings
 
 @dataclass(frozen=True)
 class Tables:
-    """The lake as one night sees it: nothing dated after `logical_date` is ever read."""
+    """The lake as one night sees it: nothing dated after `logical_date` is ever read.
+
+    Args:
+        spark: The session that reads and writes.
+        lake: The lake.
+        logical_date: Tonight.
+        rows_per_file: The most rows of one file of a partition.
+    """
 
     spark: SparkSession
     lake: Lake
@@ -27,7 +34,7 @@ class Tables:
     rows_per_file: int
 
     def tonight(self, table: str) -> DataFrame:
-        """Tonight's partition.
+        """Read tonight's partition.
 
         Raises:
             MissingPartition: If the stage before has not written it.
@@ -40,12 +47,12 @@ class Tables:
         return self._read([self.lake.partition(table, self.logical_date)])
 
     def last(self, table: str) -> DataFrame | None:
-        """The newest partition before tonight, or None on a first night."""
+        """Read the newest partition before tonight; None on a first night."""
         day = self.lake.before(table, self.logical_date)
         return None if day is None else self._read([self.lake.partition(table, day)])
 
     def earlier(self, table: str, since: date | None = None) -> DataFrame | None:
-        """All partitions before tonight (from `since` on), or None."""
+        """Read all partitions before tonight, from `since` on if given; None if there are none."""
         days = [
             day
             for day in self.lake.dates(table)
@@ -54,24 +61,25 @@ class Tables:
         return self._read([self.lake.partition(table, day) for day in days]) if days else None
 
     def rows(self, table: str) -> int:
-        """How many rows tonight's partition has, from the files' footers."""
-        return self._rows(table, self.logical_date)
+        """Count the rows of tonight's partition, from the files' footers."""
+        return rows_of(self.lake.partition(table, self.logical_date))
 
     def rows_before(self, table: str) -> int:
-        """How many rows the newest partition before tonight has; 0 on a first night."""
+        """Count the rows of the newest partition before tonight; 0 on a first night."""
         day = self.lake.before(table, self.logical_date)
-        return 0 if day is None else self._rows(table, day)
-
-    def _rows(self, table: str, day: date) -> int:
-        return rows_of(self.lake.partition(table, day))
+        return 0 if day is None else rows_of(self.lake.partition(table, day))
 
     def write(self, table: str, rows: DataFrame, schema: StructType, *key: str, about: int = 0) -> int:
-        """Write tonight's partition in the schema's columns, sorted by key, and say how many rows it has.
+        """Write tonight's partition, sorted by key, and return how many rows it has.
 
-        Many rows are split by a hash of the key, so that the bytes do not depend on who computed them.
+        Many rows are split over files by a hash of the key, so that the bytes do not depend on how Spark split the work.
 
         Args:
-            about: An upper estimate of the rows, for the number of files.
+            table: Name of the table.
+            rows: The rows, with at least the columns of the schema.
+            schema: Columns and types to write, in order.
+            key: Columns to sort by; together they are unique.
+            about: An upper estimate of the number of rows, for the number of files.
         """
         files = max(1, -(-about // self.rows_per_file))
         columns = [F.col(field.name).cast(field.dataType).alias(field.name) for field in schema.fields]
@@ -79,21 +87,19 @@ class Tables:
         split = typed.coalesce(1) if files == 1 else typed.repartition(files, *key)
         with self.lake.writing(table, self.logical_date) as folder:
             split.sortWithinPartitions(*key).write.mode("overwrite").parquet(str(folder))
-            _rename(folder)
+            _normalize_files(folder)
         return self.rows(table)
 
     def _read(self, folders: list[Path]) -> DataFrame:
-        files = [file for folder in folders for file in self._files(folder)]
-        # Told the schema, Spark starts no job of its own to look it up.
+        """Read the files of some partitions."""
+        files = [file for folder in folders for file in sorted(folder.glob("*.parquet"))]
+        # Given the schema, Spark need not start a job to look it up.
         schema = from_arrow_schema(pq.read_schema(files[0]))
         return self.spark.read.schema(schema).parquet(*map(str, files))
 
-    def _files(self, folder: Path) -> list[Path]:
-        return sorted(folder.glob("*.parquet"))
 
-
-def _rename(folder: Path) -> None:
-    """Names without the run's random part: `part-00000.parquet` ..., no checksum files, and footers in order."""
+def _normalize_files(folder: Path) -> None:
+    """Remove what differs from run to run: random parts of file names, checksum files, the order of encodings."""
     for checksum in folder.glob(".*.crc"):
         checksum.unlink()
     for number, file in enumerate(sorted(folder.glob("*.parquet"))):

@@ -1,4 +1,4 @@
-"""Native Spark expressions for numbers in free text: thousands and decimal marks, units, first match wins."""
+"""Native Spark expressions that read numbers from free text: thousands and decimal marks, units, first match wins."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ NUMBER = r"(\d{1,2}[ \u00a0\u202f]\d{3}(?!\d)|\d+(?:[.,]\d+)*)"
 
 
 def number(written: Column) -> Column:
-    """A double from a number as people write it; null where there is none.
+    """Parse a number as people write it into a double; null where there is none.
 
     A comma or space before exactly three digits groups thousands (not after a leading zero); any other comma is a
     decimal mark.
+
+    Args:
+        written: A string column that holds nothing but the number.
     """
     joined = F.regexp_replace(written, "[ \u00a0\u202f]", "")
     ungrouped = F.regexp_replace(
@@ -23,25 +26,26 @@ def number(written: Column) -> Column:
 
 
 def first_number(text: Column, unit: str, before: str = "") -> Column:
-    """The first number followed by `unit` (a Java regular expression), or null.
+    """Extract the first number that is followed by a unit, as a double; null where there is none.
 
     Args:
         text: The raw text.
-        unit: What follows the number.
-        before: A pattern that must come before it.
+        unit: Java regular expression of what follows the number.
+        before: Java regular expression of what must precede it.
     """
     return number(F.regexp_extract(text, before + r"(?<![\d.,])" + NUMBER + unit, 1))
 
 
 def within(value: Column, low: float, high: float) -> Column:
-    """The value where it lies in what is physically possible for a phone, else null.
+    """Return the value where it is between two bounds (what is physically possible for a phone), else null.
 
-    Filters an array of one, so that the value is computed once; `when(value..., value)` would compute it thrice.
+    The value is filtered as an array of one element, so that Spark evaluates its regular expressions once;
+    `when(value.between(low, high), value)` would evaluate them three times.
     """
     return F.get(F.filter(F.array(value), lambda one: one.between(low, high)), F.lit(0))
 
 
 def tidy(text: Column) -> Column:
-    """Text without surrounding, repeated or non-breaking blanks; null where nothing is left."""
+    """Trim a text and collapse repeated and non-breaking blanks; null where nothing is left."""
     clean = F.trim(F.regexp_replace(text, "[\\s\u00a0\u202f]+", " "))
     return F.when(clean != "", clean)

@@ -1,4 +1,4 @@
-"""The customers as of one night."""
+"""The customers as of one night, normalized."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = StructType(
 
 
 def normalized(users: DataFrame, logical_date: date) -> DataFrame:
-    """Rows of `SCHEMA` from valid user rows; of two rows for one customer the later line wins."""
+    """Normalize valid user rows into the columns of `SCHEMA`; of two rows for one customer the later line wins."""
     later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
     newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
     return newest.select(
@@ -39,7 +39,12 @@ def normalized(users: DataFrame, logical_date: date) -> DataFrame:
 
 
 def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
-    """All customers as of tonight: tonight's row wins over the last snapshot's; the first sighting stays."""
+    """Merge tonight's customers into the last snapshot: tonight's row wins; `first_seen_date` keeps the earliest.
+
+    Args:
+        previous: The last night's `clean/users`, or None on a first night.
+        tonight: What `normalize_users` returned.
+    """
     if previous is None:
         return tonight
     user = Window.partitionBy("user_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,8 @@ def run(night: Night) -> StageResult:
     Raises:
         NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
     """
-    from handpick.lake.partitions import digest_of
-    from handpick.runtime.spark import rows_in, session
+    from handpick.lake.partitions import digest_partitions, rows_of
+    from handpick.runtime.spark import session
     from handpick.stages.validate.bots import bots
     from handpick.stages.validate.docs import Docs
     from handpick.stages.validate.rows import landed, validate_source
@@ -34,7 +33,7 @@ def run(night: Night) -> StageResult:
     verdicts: dict[str, Verdict] = {}
     with ThreadPoolExecutor(1) as beside:
         docs = beside.submit(lambda: Docs(night).judge_rows())
-        spark = session(night.settings, rows_in(landed(night)))
+        spark = session(night.settings, rows_of(*landed(night)))
         for together in waves(CONTRACTS):
             with ThreadPoolExecutor(len(together)) as pool:
                 judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
@@ -51,12 +50,8 @@ def run(night: Night) -> StageResult:
     for line in warnings:
         say(f"  warning: {line}")
     notes |= {"warnings": warnings, "data_docs_page": str(page), "expectations_failed": failed}
-    digests = [
-        digest_of(night.lake.partition(f"{kind}/{source}", night.logical_date))
-        for kind in ("valid", "quarantine")
-        for source in CONTRACTS
-    ]
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
+    tables = [f"{kind}/{source}" for kind in ("valid", "quarantine") for source in CONTRACTS]
+    digest = digest_partitions(night.lake, tables, night.logical_date)
     return StageResult(
         "validate", night.logical_date, str(night.lake.root / "valid"), tuple(flows), digest, notes=notes
     )

@@ -70,7 +70,8 @@ def _beside(night: Night) -> Iterator[Night]:
 
 
 def _judged(night: Night) -> list[Finding]:
-    from handpick.runtime.spark import rows_in, session
+    from handpick.lake.partitions import rows_of
+    from handpick.runtime.spark import session
     from handpick.stages import land
     from handpick.stages.validate.rows import landed, validate_source
     from handpick.stages.validate.thresholds import check
@@ -79,7 +80,7 @@ def _judged(night: Night) -> list[Finding]:
     found = land.run(night)
     for source, columns in found.notes["unknown_columns"].items():
         findings.append(Finding("warning", f"{source}: unknown columns are kept aside: {', '.join(columns)}"))
-    spark = session(night.settings, rows_in(landed(night)))
+    spark = session(night.settings, rows_of(*landed(night)))
     for contract in CONTRACTS.values():
         verdict = validate_source(spark, night, contract)
         flow = verdict.flow

@@ -162,8 +162,11 @@ def _only(marks: Marks, chosen: Mask) -> Marks:
 
 
 def _write_valid(night: Night, contract: Contract, good: pa.Table, file: Path, tally: _Tally) -> None:
-    if media_columns(contract):
-        good, lost = without_unusable(night, contract, good)
+    if media_columns(contract.names):
+        settings = night.settings
+        good, lost = without_unusable(
+            night.lake, settings.path(settings.lake.media), settings.validation, good
+        )
         tally.emptied.update(lost)
     write_parquet(good, file)
     tally.rows_out += good.num_rows

@@ -1,4 +1,4 @@
-"""Model: the warehouse, built and tested by dbt, and its marts as partitions of the lake."""
+"""The warehouse stage: dbt builds and tests the warehouse, whose marts become partitions of the lake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def run(night: Night) -> StageResult:
 
     Raises:
         MissingPartition: If transform has not run for this logical date.
-        WarehouseError: If a model cannot be built, a test fails, or somebody holds the warehouse's file.
+        WarehouseError: If a model cannot be built, a test fails, or another program has the warehouse's file open.
     """
     from handpick.stages.warehouse.dbt import build
     from handpick.stages.warehouse.prepare import prepare
@@ -22,16 +22,18 @@ def run(night: Night) -> StageResult:
 
 
 def write(night: Night) -> StageResult:
-    """Write the marts of a warehouse that dbt has built for this night: for those who ran dbt themselves.
+    """Write the marts of a warehouse that dbt has already built for this night; `run` does so after its own build.
 
     Raises:
         WarehouseError: If dbt has not built it for this night.
         LedgerImbalance: If a mart lacks rows that the lake has.
     """
     from handpick.stages.warehouse.docs import docs_page
-    from handpick.stages.warehouse.marts import digest_of_marts, write_marts
+    from handpick.lake.partitions import digest_partitions
+    from handpick.stages.warehouse.marts import MARTS, write_marts
 
     flows = write_marts(night)
     notes = {"warehouse_docs_page": str(docs_page(night))}
     where = str(night.lake.root / "marts")
-    return StageResult("warehouse", night.logical_date, where, flows, digest_of_marts(night), notes=notes)
+    digest = digest_partitions(night.lake, [mart.table for mart in MARTS], night.logical_date)
+    return StageResult("warehouse", night.logical_date, where, flows, digest, notes=notes)

@@ -1,4 +1,4 @@
-"""dbt within this process: quiet, alone at the warehouse, and with one line when something is wrong."""
+"""dbt within this process: without output, one build at a time, and failures as an error of one line."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 FAILED = ("error", "fail", "runtime error")
+"""Statuses of dbt results that mean failure."""
 SCHEMA = "warehouse"
-LOCKED = "Could not set lock on file"
+LOCK_MESSAGE = "Could not set lock on file"
 
 
 class WarehouseError(HandpickError):
@@ -29,30 +30,31 @@ class WarehouseError(HandpickError):
 
 
 def build(night: Night) -> None:
-    """Build and test everything for one night.
+    """Build and test all models for one night.
 
     Raises:
-        WarehouseError: Naming the first model or test that failed and where its SQL lies.
+        WarehouseError: If a model cannot be built or a test fails; names the first one and the file of its SQL.
     """
     from handpick.lineage import dbt_events
 
     settings = night.settings
-    # Unit tests try the SQL on made-up rows: they tell about the code, not about the night.
-    left_out = ["unit_test", *([] if settings.warehouse.tests else ["test"])]
-    arguments = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
+    # Unit tests run the SQL on made-up rows: they check the code, which does not change from night to night.
+    excluded = ["unit_test", *([] if settings.warehouse.tests else ["test"])]
+    arguments = [word for kind in excluded for word in ("--exclude-resource-type", kind)]
     if settings.warehouse.target == "spark":
         open_database(settings)
     with alone(settings), environment_of(environment(settings, night.logical_date)):
         outcome = invoke(settings, "build", *arguments)
     dbt_events.tell(getattr(outcome.result, "results", None) or (), settings)
     if not outcome.success:
-        raise WarehouseError(_why(night, outcome))
+        raise WarehouseError(_explain_failure(night, outcome))
 
 
 def open_database(settings: Settings) -> None:
-    """Start the Spark session that dbt joins, with a database beside the DuckDB file unless its catalog has one.
+    """Start the Spark session that dbt uses, and create the warehouse's database if the catalog has none.
 
-    A catalog in memory forgets its tables when the process ends; their files are taken away, and built anew from the lake.
+    The database's folder is next to the DuckDB file. An in-memory catalog forgets its tables when the process ends, so
+    files of an earlier process are removed and the tables are built anew from the lake.
     """
     from handpick.runtime.spark import session
 
@@ -64,7 +66,17 @@ def open_database(settings: Settings) -> None:
 
 
 def invoke(settings: Settings, command: str, *arguments: str, target: Path | None = None) -> dbtRunnerResult:
-    """Run one dbt command on the project, by default with the usual target folder; the caller sets the environment."""
+    """Run one dbt command on the project; the caller sets the environment variables that the project reads.
+
+    Args:
+        settings: All settings.
+        command: The command, such as `build` or `docs generate`.
+        arguments: Further arguments.
+        target: The target folder; by default the one that lineage reads the manifest from.
+
+    Returns:
+        dbt's result, whether or not it succeeded.
+    """
     from dbt.cli.main import dbtRunner
 
     target = target or target_folder(settings)
@@ -81,11 +93,11 @@ def invoke(settings: Settings, command: str, *arguments: str, target: Path | Non
     try:
         return dbtRunner(callbacks=callbacks()).invoke([*command.split(), "--quiet", *words, *arguments])
     finally:
-        _let_go()
+        _close_database()
 
 
-def _let_go() -> None:
-    """Close the DuckDB file, which dbt would keep open, and locked, until this process ends."""
+def _close_database() -> None:
+    """Close the DuckDB file, which dbt would keep open, and therefore locked, until this process ends."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
@@ -93,45 +105,47 @@ def _let_go() -> None:
 
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
-    """Wait until no other night builds this warehouse: DuckDB lets one process write at a time."""
+    """Hold the warehouse's lock, after waiting for another night's build: DuckDB allows one writing process."""
     lock = settings.path(settings.warehouse.path).with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"  another night builds the warehouse; waiting for {lock}")
+            say(f"  another night is building the warehouse; waiting for {lock}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _why(night: Night, outcome: dbtRunnerResult) -> str:
-    """The first thing that went wrong, in one line."""
+def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
+    """Describe the first failure, what it means for the data and what to do, in one line."""
     target = target_folder(night.settings)
     untouched = (
-        f"Tonight's marts were not written. Mend it and run `handpick model --date {night.logical_date}`."
+        f"Tonight's marts were not written. Fix it and run `handpick warehouse --date {night.logical_date}`."
     )
     results: list[Any] = list(getattr(outcome.result, "results", None) or ())
     failed = [result for result in results if str(result.status) in FAILED]
     if not failed:
-        return f"dbt did not start: {_line(str(outcome.exception), night.settings)} {untouched}"
+        return f"dbt did not start: {_one_line(str(outcome.exception), night.settings)} {untouched}"
     first, more = failed[0], len(failed) - 1
     node = first.node
+    # Nodes that failed before they were compiled have no `compiled_path`.
     sql = target / "compiled" / "handpick" / node.original_file_path
     if getattr(node, "compiled_path", None):
         sql = project_folder() / node.compiled_path
     others = f" (and {more} more)" if more else ""
     return (
-        f"dbt {node.resource_type} {node.name} failed{others}: {_line(str(first.message), night.settings)} "
-        f"Its SQL lies in {sql}. {untouched}"
+        f"dbt {node.resource_type} {node.name} failed{others}: {_one_line(str(first.message), night.settings)} "
+        f"Its SQL is in {sql}. {untouched}"
     )
 
 
-def _line(message: str, settings: Settings) -> str:
-    """A database's message as one line that ends with a stop; a lock in words."""
-    if LOCKED in message:
+def _one_line(message: str, settings: Settings) -> str:
+    """Return a database's message as one line that ends with a full stop, and a lock as what it means."""
+    if LOCK_MESSAGE in message:
         return (
-            f"another program has {settings.path(settings.warehouse.path)} open; close it (dbt writes alone)."
+            f"another program has {settings.path(settings.warehouse.path)} open; close it (DuckDB allows one "
+            "program to write)."
         )
     line = " ".join(part.strip() for part in message.splitlines() if part.strip())
     return (line[:400] + " ..." if len(line) > 400 else line).rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""dbt's documentation of the warehouse, as one page that opens from a file."""
+"""dbt's documentation of the warehouse as one static page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from handpick.stages.warehouse.project import environment, environment_of, proje
 
 
 def docs_page(night: Night) -> Path:
-    """The page; written anew only when the project has changed since, as it tells of models and not of nights.
+    """Return the page, written again only if the project has changed since: it documents models, not nights.
 
     Raises:
         WarehouseError: If dbt cannot write it.
@@ -19,15 +19,18 @@ def docs_page(night: Night) -> Path:
     if not page.is_file() or page.stat().st_mtime < changed_at(project_folder()):
         options = ["--static"]
         if night.settings.warehouse.target == "spark":
-            # dbt-spark stumbles over temporary views, which other stages may have left in the session.
+            # dbt-spark fails on temporary views, which other stages may have left in the session.
             options.append("--empty-catalog")
         with alone(night.settings), environment_of(environment(night.settings, night.logical_date)):
             outcome = invoke(night.settings, "docs generate", *options)
         if not outcome.success:
-            raise WarehouseError(f"dbt could not write its documentation: {outcome.exception}")
+            raise WarehouseError(
+                f"dbt could not write its documentation: {outcome.exception}. Tonight's marts are written; run "
+                f"`handpick warehouse --date {night.logical_date}` again."
+            )
     return page
 
 
 def changed_at(folder: Path) -> float:
-    """When any file of the project was last changed, in seconds."""
+    """Return when any SQL or YAML file below a folder was last changed, in seconds since 1970."""
     return max(file.stat().st_mtime for kind in ("*.sql", "*.yml") for file in folder.rglob(kind))

@@ -1,4 +1,4 @@
-"""The manifest that Airflow draws the warehouse from: parsed once for each state of the project."""
+"""The dbt manifest that the DAG is drawn from: parsed once for each state of the project."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NAME = "manifest.json"
 
 
 def parsed_manifest(settings: Settings) -> Path:
-    """The manifest of the project as it is; dbt parses only if a file of the project has changed since.
+    """Return the file of the project's manifest; dbt parses only if a file of the project has changed since.
 
-    It is not the one that lineage reads: dbt rewrites that one, bit by bit, while Airflow may be looking.
+    This is not the manifest that lineage reads: dbt rewrites that one in place, while Airflow may be reading.
 
     Raises:
         WarehouseError: If the project cannot be parsed.
@@ -24,10 +24,12 @@ def parsed_manifest(settings: Settings) -> Path:
     manifest = target_folder(settings) / "drawn" / NAME
     if not manifest.is_file() or manifest.stat().st_mtime < changed_at(project_folder()):
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        # A folder of its own: the DAG processor and a worker may both find the manifest out of date.
+        # The DAG processor and a worker may both find the manifest out of date: each parses in a folder of its own.
         with TemporaryDirectory(dir=manifest.parent) as staging, environment_of(environment(settings)):
             outcome = invoke(settings, "parse", target=Path(staging))
             if not outcome.success:
-                raise WarehouseError(f"dbt cannot parse {project_folder()}: {outcome.exception}")
+                raise WarehouseError(
+                    f"dbt cannot parse {project_folder()}: {outcome.exception}. The DAG cannot be drawn; fix the project."
+                )
             (Path(staging) / NAME).replace(manifest)
     return manifest

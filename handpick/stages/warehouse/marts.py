@@ -1,8 +1,7 @@
-"""The marts as partitions of the lake, in the order of their keys, and the ledger of what went into them."""
+"""The marts as partitions of the lake, sorted by their keys, and the ledger lines that compare them with their inputs."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from handpick.lake.partitions import digest_of
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.warehouse.dbt import SCHEMA, WarehouseError, alone
@@ -18,12 +16,18 @@ from handpick.stages.warehouse.dbt import SCHEMA, WarehouseError, alone
 if TYPE_CHECKING:
     import duckdb
 
-NIGHT = "logical_date"
+NIGHT_COLUMN = "logical_date"
 
 
 @dataclass(frozen=True)
 class Mart:
-    """One mart: its name, the columns that its rows are sorted by, and whether the warehouse keeps all nights of it."""
+    """One mart.
+
+    Args:
+        name: Name of the dbt model.
+        key: Columns that the partition is sorted by.
+        is_by_night: Whether the warehouse's table has a column `logical_date`, of which a partition holds one value.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -31,7 +35,7 @@ class Mart:
 
     @property
     def table(self) -> str:
-        """The table in the lake."""
+        """Name of the mart's table in the lake."""
         return f"marts/{self.name}"
 
 
@@ -45,10 +49,14 @@ MARTS = (
     Mart("mart_item_statistics", ("item_id",)),
     Mart("mart_item_pairs", ("item_id", "other_item_id")),
 )
+"""Marts that become partitions of the lake; the warehouse's ledger view stays in the warehouse."""
 
 
 def write_marts(night: Night) -> tuple[Flow, ...]:
-    """Write every mart's partition; the ledger's lines compare them with the clean tables.
+    """Write every mart's partition.
+
+    Returns:
+        Ledger lines with the rows of the clean tables as input and those of the marts as output.
 
     Raises:
         WarehouseError: If the warehouse was built for another night, or not at all.
@@ -67,20 +75,13 @@ def write_marts(night: Night) -> tuple[Flow, ...]:
     )
 
 
-def digest_of_marts(night: Night) -> str:
-    """SHA-256 over all partitions."""
-    total = hashlib.sha256()
-    for mart in MARTS:
-        total.update(digest_of(night.lake.partition(mart.table, night.logical_date)).encode())
-    return total.hexdigest()
-
-
 def _clean(night: Night, name: str) -> ds.Dataset:
+    """Open tonight's partition of a clean table."""
     return ds.dataset(night.lake.partition(f"clean/{name}", night.logical_date), format="parquet")
 
 
 def _from_duckdb(night: Night) -> dict[str, int]:
-    """Write the partitions from the DuckDB file; rows written by mart."""
+    """Write the partitions from the DuckDB file and return the rows written by mart."""
     import duckdb
 
     settings = night.settings.warehouse
@@ -90,14 +91,17 @@ def _from_duckdb(night: Night) -> dict[str, int]:
         try:
             db = duckdb.connect(str(file), read_only=True, config=dict(options))
         except duckdb.IOException as error:
-            raise WarehouseError(f"the warehouse cannot be read: {str(error).splitlines()[0]}") from None
+            raise WarehouseError(
+                f"the warehouse cannot be read: {str(error).splitlines()[0]} Tonight's marts were not written. Close the "
+                f"program that has {file} open and run `handpick warehouse --date {night.logical_date}`."
+            ) from None
         with db:
             db.execute("SET TimeZone = 'UTC'")
-            _check_night(night, db)
-            return {mart.name: _copied(night, db, mart) for mart in MARTS}
+            _check_logical_date(night, db)
+            return {mart.name: _copy_mart(night, db, mart) for mart in MARTS}
 
 
-def _check_night(night: Night, db: duckdb.DuckDBPyConnection) -> None:
+def _check_logical_date(night: Night, db: duckdb.DuckDBPyConnection) -> None:
     """Refuse a warehouse that was built for another night."""
     import duckdb
 
@@ -111,14 +115,15 @@ def _check_night(night: Night, db: duckdb.DuckDBPyConnection) -> None:
     if built - {night.logical_date}:
         raise WarehouseError(
             f"the warehouse holds {', '.join(map(str, built))}, not {night.logical_date}: "
-            f"run `handpick model --date {night.logical_date}`."
+            f"run `handpick warehouse --date {night.logical_date}`."
         )
 
 
-def _copied(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
+def _copy_mart(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
+    """Write one mart's partition from DuckDB and return the rows written."""
     columns, where = "*", ""
     if mart.is_by_night:
-        columns, where = f"* EXCLUDE ({NIGHT})", f"WHERE {NIGHT} = DATE '{night.logical_date}'"
+        columns, where = f"* EXCLUDE ({NIGHT_COLUMN})", f"WHERE {NIGHT_COLUMN} = DATE '{night.logical_date}'"
     query = f"SELECT {columns} FROM {SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"
     with night.lake.writing(mart.table, night.logical_date) as folder:
         target = _literal(folder / "part-00000.parquet")
@@ -127,23 +132,23 @@ def _copied(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
 
 
 def _literal(file: Path) -> str:
+    """Quote a path as a SQL string."""
     return "'" + str(file).replace("'", "''") + "'"
 
 
 def _from_spark(night: Night) -> dict[str, int]:
-    """Write the partitions from Spark's tables; rows written by mart."""
+    """Write the partitions from Spark's tables and return the rows written by mart."""
     from pyspark.sql import functions as F
 
     from handpick.runtime.spark import session
-    from handpick.stages.transform.tables import Tables
+    from handpick.stages.transform.public import open_tables
 
-    settings = night.settings
-    spark = session(settings)
-    tables = Tables(spark, night.lake, night.logical_date, settings.transform.rows_per_file)
+    spark = session(night.settings)
+    tables = open_tables(night, spark)
     written = {}
     for mart in MARTS:
         rows = spark.table(f"{SCHEMA}.{mart.name}")
         if mart.is_by_night:
-            rows = rows.where(F.col(NIGHT) == F.lit(night.logical_date)).drop(NIGHT)
+            rows = rows.where(F.col(NIGHT_COLUMN) == F.lit(night.logical_date)).drop(NIGHT_COLUMN)
         written[mart.name] = tables.write(mart.table, rows, rows.schema, *mart.key)
     return written

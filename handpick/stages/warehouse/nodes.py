@@ -1,4 +1,4 @@
-"""What dbt did with each node, one small file each, for those who watch a build from another process."""
+"""Outcomes of dbt nodes, one small file each, for processes that watch a build: Airflow's triggers."""
 
 from __future__ import annotations
 
@@ -10,39 +10,48 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-DONE = ("success", "pass", "warn", "no-op", "partial success")
-OVER = "over"
-"""File that a build leaves when it has ended."""
+SUCCESS_STATUSES = ("success", "pass", "warn", "no-op", "partial success")
+END_MARKER = "over"
+"""Empty file that a build leaves when it has ended."""
 _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
+"""Where the builds of this context report; a context variable, since dbt takes no argument for its callbacks."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one node ended: dbt's word for it, and what the database said."""
+    """How one node ended.
+
+    Args:
+        status: dbt's status, such as `success`, `error` or `skipped`.
+        message: What the database said.
+    """
 
     status: str
     message: str
 
     @property
     def is_good(self) -> bool:
-        """Whether the night can go on."""
-        return self.status in DONE
+        """Whether the night can go on after this node."""
+        return self.status in SUCCESS_STATUSES
 
 
 @contextmanager
 def reported_to(folder: Path) -> Iterator[None]:
-    """For the length of a block, builds leave the outcome of each node in a folder."""
+    """Make builds within a block write the outcome of each node into a folder.
+
+    The folder gets an end marker when the block ends, also by an exception.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     token = _FOLDER.set(folder)
     try:
         yield
     finally:
         _FOLDER.reset(token)
-        (folder / OVER).touch()
+        (folder / END_MARKER).touch()
 
 
 def callbacks() -> list[Callable[[Any], None]]:
-    """What dbt must call with its events; nothing where nobody watches."""
+    """Return what dbt must call with its events: nothing outside of `report_nodes_to`."""
     folder = _FOLDER.get()
     if folder is None:
         return []
@@ -56,14 +65,19 @@ def callbacks() -> list[Callable[[Any], None]]:
 
 
 def outcome(folder: Path, unique_id: str) -> Outcome | None:
-    """How a node ended, or None while it has not."""
+    """Read how a node ended; None while it has not.
+
+    Args:
+        folder: Where the build reports.
+        unique_id: dbt's name of the node, such as `model.handpick.dim_item`.
+    """
     file = _file(folder, unique_id)
     return Outcome(**json.loads(file.read_text())) if file.is_file() else None
 
 
 def is_over(folder: Path) -> bool:
-    """Whether the build that left its outcomes in this folder has ended."""
-    return (folder / OVER).is_file()
+    """Return whether the build that reports into this folder has ended."""
+    return (folder / END_MARKER).is_file()
 
 
 def _file(folder: Path, unique_id: str) -> Path:
@@ -71,6 +85,7 @@ def _file(folder: Path, unique_id: str) -> Path:
 
 
 def _write(file: Path, ended: Outcome) -> None:
+    """Write an outcome so that a watching process never reads half of it."""
     staged = file.with_suffix(".tmp")
     staged.write_text(json.dumps(asdict(ended)))
     staged.replace(file)

@@ -1,4 +1,4 @@
-"""What dbt needs before it starts: tonight's tables, the ledger so far, and a folder for the warehouse."""
+"""Preconditions of a dbt build: tonight's clean tables, the ledger so far, and a folder for the warehouse."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from handpick.night import Night
 
 
 def prepare(night: Night) -> None:
-    """Check that transform has run, and give dbt the ledger of the stages so far.
+    """Check that transform has run, and write the ledger of the stages so far, which `mart_ledger` reads.
 
     Raises:
-        MissingPartition: If it has not.
+        MissingPartition: If transform has not run for this logical date.
     """
     from handpick.ledger.reconcile import write_ledger
-    from handpick.stages.transform import CLEAN
+    from handpick.stages.transform.public import CLEAN
 
     for name in CLEAN:
         if not night.lake.has(f"clean/{name}", night.logical_date):

@@ -1,4 +1,4 @@
-"""Where the dbt project lies, and what its profile learns from the configuration."""
+"""Paths of the dbt project, and the environment variables through which it reads the settings."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from handpick.settings.load import Settings
 
 
 def project_folder() -> Path:
-    """The dbt project and its profiles."""
+    """Return the folder of the dbt project and its profiles."""
     return Path(__file__).resolve().parents[3] / "dbt"
 
 
 def target_folder(settings: Settings) -> Path:
-    """Where dbt leaves its manifest, compiled SQL and documentation."""
+    """Return the folder in which dbt writes its manifest, compiled SQL and documentation."""
     return settings.path(settings.lineage.manifest).parent
 
 
 def environment(settings: Settings, logical_date: date | None = None) -> dict[str, str]:
-    """The variables that dbt's project and profiles read; without a date, enough to parse and document.
+    """Return the environment variables that dbt's project and profiles read.
 
-    The date is a variable of the environment, not of dbt: dbt parses a whole project anew when one of its own changes.
+    The date is an environment variable and not a dbt variable, since dbt parses the whole project again when one of
+    its own variables changes.
+
+    Args:
+        settings: All settings.
+        logical_date: The night to build; without it dbt can only parse and document.
     """
     warehouse = settings.warehouse
     variables = {
@@ -40,7 +45,7 @@ def environment(settings: Settings, logical_date: date | None = None) -> dict[st
 
 @contextmanager
 def environment_of(variables: dict[str, str]) -> Iterator[None]:
-    """This process's environment with more variables, for the length of a block."""
+    """Set environment variables of this process for the length of a block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

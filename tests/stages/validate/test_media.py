@@ -84,10 +84,10 @@ def test_a_row_goes_on_without_an_unusable_picture_and_a_mended_file_is_looked_a
     paths = ["sub/good.jpg", "text.jpg", None, "text.jpg"]
     columns = {"image_path": paths, "audio_path": [None, "good.wav", None, "cut.wav"]}
     rows = pa.table([pa.array(columns.get(f.name, [None] * 4), f.type) for f in schema], names=schema.names)
-    tonight = night()
-    found, lost = without_unusable(tonight, CONTRACTS["queries"], rows)
+    lake = night().lake
+    found, lost = without_unusable(lake, root, LIMITS, rows)
     assert found.column("image_path").to_pylist() == ["sub/good.jpg", None, None, None]
     assert found.column("audio_path").to_pylist() == [None, "good.wav", None, None]
     assert lost == {"broken audio": 1, "broken image": 2}
     (root / "text.jpg").write_bytes((root / "sub" / "good.jpg").read_bytes())
-    assert without_unusable(tonight, CONTRACTS["queries"], rows)[1] == {"broken audio": 1}
+    assert without_unusable(lake, root, LIMITS, rows)[1] == {"broken audio": 1}

@@ -1,0 +1,23 @@
+"""What other stages may use of the transform stage: the names of its tables, and Spark access to the lake's tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handpick.night import Night
+from handpick.stages.transform import CLEAN
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from handpick.stages.transform.tables import Tables
+
+__all__ = ["CLEAN", "open_tables"]
+
+
+def open_tables(night: Night, spark: SparkSession) -> Tables:
+    """Return the lake as one night sees it, read and written by a Spark session."""
+    # Imported here: stages that only need the names of the tables do not wait for PySpark.
+    from handpick.stages.transform.tables import Tables
+
+    return Tables(spark, night.lake, night.logical_date, night.settings.transform.rows_per_file)
