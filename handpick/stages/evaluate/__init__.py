@@ -1,4 +1,4 @@
-"""`handpick evaluate`: measure every member, the hybrids and the oracle on the held-out window, by slice."""
+"""The evaluate stage: measure every member, the hybrids and the oracle on the held-out test window, by slice."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 
 ORACLE_PAIRS = 100_000_000
-"""User-item pairs up to which the demo shop's truth is asked for; beyond, it would take most of the stage."""
+"""User-item pairs up to which the oracle is computed; beyond, it would take most of the stage's time."""
 
 
 def run(night: Night) -> StageResult:
-    """Learn the blend on validation, hold the exam on test, write `evaluation`."""
+    """Learn the blend on the validation split, measure all models on the test split, and write `evaluation`."""
     from handpick.dataset.load import load_dataset
 
     data = load_dataset(night)
@@ -38,15 +38,23 @@ def run(night: Night) -> StageResult:
 
 
 def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageResult:
-    """The stage on a dataset that is loaded.
+    """Run the stage on a dataset that is loaded.
 
     Args:
-        night: Tonight.
-        data: Everything known now.
-        log: What was shown where; without one, the dataset's impressions.
+        night: The night to evaluate.
+        data: Everything that is known on its logical date.
+        log: The impressions with their positions and propensities; by default the dataset's own, without either.
+
+    Returns:
+        The stage's result; its notes hold NDCG by model and the blend in words.
+
+    Raises:
+        NightStopped: If a window has too few users to tell models apart.
+        MissingPartition: If the night has no trained models.
     """
     settings = night.settings.evaluate
     members = load_members(night, night.logical_date, "selection")
+    # Popularity is the baseline of every comparison, also where it is not a configured member.
     members.setdefault("popularity", fresh_popularity(night.settings.family))
     validation, test = validation_exam(night, data), test_exam(night, data)
     blend, learned = learn_blend(members, validation, settings, night.seed)
@@ -58,13 +66,14 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
     exponent = night.settings.transform.default_position_exponent
     seen = exposed(without_log(data) if log is None else log, test, data, exponent)
     table = figures(entries, test, seen, settings, night.seed)
-    overall = _overall(table, settings.gate_cutoff)
+    overall = _overall_ndcg(table, settings.gate_cutoff)
+    # The name breaks ties, so that equal figures give the same file.
     best = max((name for name in members), key=lambda name: (overall[name], name))
     with night.lake.writing("evaluation", night.logical_date) as folder:
         write_parquet(table, folder / "metrics.parquet")
         kept = write_blend(blend, learned, best, folder)
         write_parquet(
-            _users(entries, test, blend.segments(test.past, test.users), settings.gate_cutoff),
+            _user_table(entries, test, blend.segments(test.past, test.users), settings.gate_cutoff),
             folder / "users.parquet",
         )
     where = night.lake.partition("evaluation", night.logical_date)
@@ -87,10 +96,15 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
 
 
 def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArray | None:
-    """`(users, items)`: the demo shop's expected events over the test window, or None where there is no truth.
+    """Sum the demo shop's expected events over the test window.
 
     Args:
-        without: Sides of the phones that it does not know: `specs`, `image`, `text`, `hidden`.
+        night: Whose settings name the truth folder.
+        test: The test split.
+        without: Blocks of utility that the oracle does not know: `specs`, `image`, `text`, `hidden`.
+
+    Returns:
+        `(users, items) float32`, or None where there is no demo shop or the split is too large.
     """
     folder = night.settings.path(night.settings.lake.truth)
     if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
@@ -106,14 +120,15 @@ def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArra
     return total
 
 
-def _overall(table: pa.Table, k: int) -> dict[str, float]:
+def _overall_ndcg(table: pa.Table, k: int) -> dict[str, float]:
+    """Return NDCG@k over all users by model."""
     keep = pc.and_(pc.equal(table["metric"], "ndcg"), pc.equal(table["slice"], "all"))
     rows = table.filter(pc.and_(keep, pc.equal(table["k"], k))).to_pylist()
     return {row["member"]: row["value"] for row in rows}
 
 
-def _users(entries: dict[str, Entry], test: Exam, segment: StringArray, k: int) -> pa.Table:
-    """Each test user's lists and NDCG by the blend and by popularity: what the gate compares."""
+def _user_table(entries: dict[str, Entry], test: Exam, segment: StringArray, k: int) -> pa.Table:
+    """Return a row for each test user with the lists and NDCG@k of the blend and of popularity."""
     ids = test.past.catalogue.item_ids
     columns: dict[str, pa.Array] = {
         "user_id": pa.array(test.past.users.user_ids[test.users].tolist(), pa.string()),

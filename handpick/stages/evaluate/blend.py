@@ -1,4 +1,4 @@
-"""Keeps a night's blend, and gives it back with its models for scoring."""
+"""Storage of a night's blend: its weights in `evaluation/blend.json`, read back together with its models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ FILE = "blend.json"
 
 
 def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict[str, Any]:
-    """Write `blend.json`: weights and validation NDCG by segment, and one line about each."""
+    """Write `blend.json`: weights and validation NDCG by segment, and one sentence about each.
+
+    Args:
+        blend: The weighted hybrid.
+        learned: How its weights were learned.
+        best: The member with the best NDCG on the test split.
+        folder: The partition of `evaluation` that is being written.
+
+    Returns:
+        What was written.
+    """
     kept = {
         "segments": {name: dict(sorted(part.items())) for name, part in blend.weights.items()},
         "best": best,
@@ -31,7 +41,7 @@ def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict
 
 
 def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blend:
-    """The hybrid that a night learned, over that night's `selection` or `serving` models.
+    """Load the blend that a night learned, over that night's `selection` or `serving` models.
 
     Args:
         night: Whose lake to read.

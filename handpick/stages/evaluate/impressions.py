@@ -1,4 +1,7 @@
-"""What was shown to whom, at which place, and how likely that was: the log behind exposure-corrected estimates."""
+"""The log of impressions: what was shown to whom, at which position, and with which propensity.
+
+Off-policy estimates (`off_policy`) correct clicks by it.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,10 @@ class Showings(NamedTuple):
     """The log of impressions.
 
     Args:
-        events: The impressions, of known users and items.
-        place: `(shown,)` the place, from 0; 0 where it was not logged.
-        propensity: `(shown,)` how likely the published list put the item there; NaN where it came from no list of ours.
+        events: The impressions of known users and items.
+        position: `(impressions,) int64` position on the list, from 0; 0 where it was not logged.
+        propensity: `(impressions,) float64` probability with which the published list put the item there; NaN where
+            the impression did not come from a published list.
     """
 
     events: Interactions
@@ -35,13 +39,19 @@ class Showings(NamedTuple):
 
 
 def without_log(data: Dataset) -> Showings:
-    """The dataset's impressions, of which neither place nor list is known."""
+    """Return the dataset's impressions as a log in which neither positions nor propensities are known."""
     events = data.interactions.where(data.interactions.event_type == IMPRESSION)
     return Showings(events, np.zeros(len(events), np.int64), np.full(len(events), np.nan))
 
 
 def showings(night: Night, data: Dataset) -> Showings:
-    """Impressions of the validation and the test window, from the warehouse, beside the lists that they came from."""
+    """Read the impressions of the validation and the test window from the warehouse, with their propensities.
+
+    Args:
+        night: Whose lake to read.
+        data: The dataset; impressions of users and items that it does not know are left out.
+    """
+    # Impressions of the validation window serve to fit the examination curve; clicks are estimated on the test window.
     start = windows(night).train_end
     columns = ["user_id", "item_id", "event_type", "occurred_at", "position", "list_version"]
     since = datetime.fromtimestamp(start, UTC).date()
@@ -60,11 +70,14 @@ def showings(night: Night, data: Dataset) -> Showings:
     events = Interactions(
         user, item, np.full(len(user), IMPRESSION, np.int8), np.zeros(len(user), np.float32), seconds
     )
-    return Showings(events, place, _propensities(night, data, events, version))
+    return Showings(events, place, _read_propensities(night, data, events, version))
 
 
-def _propensities(night: Night, data: Dataset, shown: Interactions, version: StringArray) -> Doubles:
-    """`(shown,)` what the lists of each version say; NaN where a version, or a phone on the user's list, is unknown."""
+def _read_propensities(night: Night, data: Dataset, shown: Interactions, version: StringArray) -> Doubles:
+    """Return `(impressions,)` propensities from the published lists.
+
+    NaN where the version is unknown, or the phone is not on the user's list of that version.
+    """
     found = np.full(len(shown), np.nan)
     nights = published(night)
     items = len(data.catalogue)
@@ -73,22 +86,23 @@ def _propensities(night: Night, data: Dataset, shown: Interactions, version: Str
         if day is None:
             continue
         rows = np.flatnonzero(version == name)
-        readers = pa.array(data.users.user_ids[np.unique(shown.user[rows])].tolist(), pa.string())
+        listed_users = pa.array(data.users.user_ids[np.unique(shown.user[rows])].tolist(), pa.string())
         lists = night.lake.read("lists/recommendations", day, ["user_id", "item_id", "propensity"])
-        lists = lists.filter(pc.is_in(lists["user_id"].cast(pa.string()), readers))
+        lists = lists.filter(pc.is_in(lists["user_id"].cast(pa.string()), listed_users))
+        # One number per pair of user and item, looked up by binary search.
         key = places(lists["user_id"], data.users.user_ids) * items
         key += places(lists["item_id"], data.catalogue.item_ids)
         order = np.argsort(key, kind="stable")
-        key, chance = key[order], lists["propensity"].to_numpy()[order]
-        wanted = shown.user[rows] * items + shown.item[rows]
-        place = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
+        key, propensity = key[order], lists["propensity"].to_numpy()[order]
+        shown_key = shown.user[rows] * items + shown.item[rows]
+        match = np.minimum(np.searchsorted(key, shown_key), max(len(key) - 1, 0))
         if len(key):
-            found[rows] = np.where(key[place] == wanted, chance[place], np.nan)
+            found[rows] = np.where(key[match] == shown_key, propensity[match], np.nan)
     return found
 
 
 def published(night: Night) -> dict[str, date]:
-    """The night whose lists each published version holds, of nights up to this one whose lists the lake still has."""
+    """Return the night of each published list version, of nights up to this one whose lists the lake still has."""
     nights = {}
     for day in night.lake.dates("lists/recommendations", night.logical_date):
         file = Night(night.settings, day).result_file("publish")

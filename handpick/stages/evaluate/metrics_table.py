@@ -1,4 +1,4 @@
-"""The rows of `evaluation/metrics.parquet`: every entry of the arena by slice and metric, with intervals."""
+"""The rows of `evaluation/metrics.parquet`: every model by slice and metric, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -42,22 +42,25 @@ Row = dict[str, Any]
 
 
 def figures(
-    entries: Mapping[str, Entry], test: Exam, seen: Exposed, settings: EvaluateSettings, seed: int
+    entries: Mapping[str, Entry], test: Exam, impressions: Exposed, settings: EvaluateSettings, seed: int
 ) -> pa.Table:
-    """All figures, sorted by member, slice, metric and k.
+    """Return all metrics as a table of `METRICS_SCHEMA`, sorted by member, slice, metric and k.
 
     Args:
-        entries: The arena's lists by name; `popularity` among them.
-        test: The exam.
-        seen: What was shown and clicked in the window.
+        entries: The compared lists by model; `popularity` among them.
+        test: The test split.
+        impressions: What was shown and clicked in its window.
         settings: Cutoffs and resamples.
         seed: Of the bootstrap.
     """
     rows = ranking_rows(entries, test, settings, seed)
+    # Without the first column, which is the constant 1 of the regression.
     vectors = content_matrix(test.past)[:, 1:]
     for name, entry in entries.items():
-        rows += _list_rows(name, entry, entries["popularity"], test, vectors=vectors, k=settings.gate_cutoff)
-    rows += _exposure_rows(entries, seen, settings, seed)
+        rows += _beyond_accuracy_rows(
+            name, entry, entries["popularity"], test, vectors=vectors, k=settings.gate_cutoff
+        )
+    rows += _off_policy_rows(entries, impressions, settings, seed)
     ordered = sorted(rows, key=lambda row: (row["member"], row["slice"], row["metric"], row["k"]))
     return pa.Table.from_pylist(ordered, SCHEMA)
 
@@ -65,7 +68,7 @@ def figures(
 def ranking_rows(
     entries: Mapping[str, Entry], test: Exam, settings: EvaluateSettings, seed: int
 ) -> list[Row]:
-    """Ranking metrics of every entry on every slice, each with its bootstrap interval over the slice's users."""
+    """Return ranking metrics of every model on every slice, each with its bootstrap interval over the slice's users."""
     rows: list[Row] = []
     for name, relevant in test.slices.items():
         users = np.flatnonzero(np.diff(relevant.indptr))
@@ -78,11 +81,12 @@ def ranking_rows(
                 for k in settings.cutoffs:
                     keys.append((member, metric, k))
                     columns.append(function(judged, k))
+        # One call for all columns: the same resampled users serve every model and metric of a slice.
         for (member, metric, k), bounds in zip(
             keys, intervals(np.stack(columns, axis=1), settings.resamples, seed), strict=True
         ):
             rows.append(
-                _row(
+                _metric_row(
                     member,
                     name,
                     metric,
@@ -96,7 +100,7 @@ def ranking_rows(
     return rows
 
 
-def _row(
+def _metric_row(
     member: str,
     part: str,
     metric: str,
@@ -107,18 +111,20 @@ def _row(
     low: float | None = None,
     high: float | None = None,
 ) -> Row:
+    """Return one row of the table; NaN becomes null."""
     return {
         "member": member, "slice": part, "metric": metric, "k": k,
         "value": None if np.isnan(value) else float(value), "low": low, "high": high, "users": users,
     }  # fmt: skip
 
 
-def _list_rows(
+def _beyond_accuracy_rows(
     name: str, entry: Entry, popular: Entry, test: Exam, *, vectors: FloatArray, k: int
 ) -> list[Row]:
-    """What can be said about lists beside their hits, for all users."""
+    """Return metrics of lists beyond accuracy, over all users."""
     past = test.past
     lists = entry.lists[:, :k]
+    # Users who know each item, each pair of item and user once.
     met = np.unique(past.interactions.positive().item * len(past.users) + past.interactions.positive().user)
     known_by = np.bincount(met // max(len(past.users), 1), minlength=len(past.catalogue))
     values = {
@@ -131,32 +137,36 @@ def _list_rows(
         "price_disparity": disparity(lists, price_bands(past.catalogue.price), test.relevant),
     }
     if entry.scores is not None:
-        values["calibration_error"] = _calibration(entry.scores[:, :k], lists, test.relevant)
+        values["calibration_error"] = _measure_calibration(entry.scores[:, :k], lists, test.relevant)
     return [
-        _row(name, "all", metric, k, value=float(value), users=len(lists)) for metric, value in values.items()
+        _metric_row(name, "all", metric, k, value=float(value), users=len(lists))
+        for metric, value in values.items()
     ]
 
 
-def _calibration(scores: FloatArray, lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> float:
-    """Calibration error of the listed scores; the curve is drawn on every other user and tested on the rest."""
+def _measure_calibration(scores: FloatArray, lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> float:
+    """Return the expected calibration error of the listed scores.
+
+    A logistic curve from scores to hit rates is fitted on every other user and tested on the rest.
+    """
     hit = np.zeros(lists.shape, bool)
     judged = judge(lists, relevant)
     hit[judged.user, judged.rank] = True
     listed = lists >= 0
-    learners, others = (np.arange(len(lists))[:, None] % 2 == part for part in (0, 1))
-    curve = fit_logistic(scores[listed & learners].astype(np.float64), hit[listed & learners])
-    chances = curve(scores[listed & others].astype(np.float64))
-    return calibration_error(chances, hit[listed & others])
+    fitted, tested = (np.arange(len(lists))[:, None] % 2 == part for part in (0, 1))
+    curve = fit_logistic(scores[listed & fitted].astype(np.float64), hit[listed & fitted])
+    probabilities = curve(scores[listed & tested].astype(np.float64))
+    return calibration_error(probabilities, hit[listed & tested])
 
 
-def _exposure_rows(
-    entries: Mapping[str, Entry], seen: Exposed, settings: EvaluateSettings, seed: int
+def _off_policy_rows(
+    entries: Mapping[str, Entry], impressions: Exposed, settings: EvaluateSettings, seed: int
 ) -> list[Row]:
-    """What was clicked among what was shown, corrected for what is shown, and where."""
+    """Return off-policy estimates of every model's click rate, with their intervals."""
     k = settings.gate_cutoff
-    found = click_rates(entries, seen, k, settings.resamples, seed)
+    found = click_rates(entries, impressions, k, settings.resamples, seed)
     return [
-        _row(
+        _metric_row(
             member,
             "all",
             metric,

@@ -1,4 +1,4 @@
-"""The arena: every member and hybrid makes lists for the same exam."""
+"""The model comparison: every member and hybrid ranks the same candidates for the same users of the test split."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ from models.interface import Factors, Recommender
 
 Lists = NDArray[np.int32]
 LEARNING_FLOATS = 60_000_000
-"""Scores held at once: members x users x items."""
-MOST_LEARNERS = 1500
+"""Scores held at once (members x users x items), which bounds memory at 240 MB of float32."""
+MAX_LEARNING_USERS = 1500
+"""Validation users from whom the blend's weights are learned."""
 COLD_ABLE = ("content", "freshness", "fusion", "popularity")
-"""Members that can score a phone without events."""
+"""Members that can score an item without events."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One who takes the exam.
+    """One model's ranking of the test split.
 
     Args:
-        lists: `(users, k)`.
-        scores: `(users, k)` the scores of the listed items, where they mean the same for every user.
+        lists: `(users, k) int32` items, best first, -1 where there are fewer.
+        scores: `(users, k) float32` scores of the listed items; None where they are not comparable between users.
     """
 
     lists: Lists
@@ -46,13 +47,24 @@ class Entry:
 def learn_blend(
     members: Mapping[str, Recommender], validation: Exam, settings: EvaluateSettings, seed: int
 ) -> tuple[Blend, Learned]:
-    """The weighted hybrid, its weights by segment learned on the validation window."""
+    """Learn the weighted hybrid's weights by user segment on the validation split.
+
+    Args:
+        members: The fitted `selection` models by name.
+        validation: The validation split.
+        settings: Segments, cutoff and length of the validation window.
+        seed: Of the sample of users.
+
+    Returns:
+        The blend, and how its weights were learned.
+    """
     names = terms(members)
-    room = LEARNING_FLOATS // (len(names) * max(len(validation.candidates), 1))
-    rows = _sample(len(validation.users), min(MOST_LEARNERS, max(room, 100)), seed)
+    affordable = LEARNING_FLOATS // (len(names) * max(len(validation.candidates), 1))
+    rows = _sample_rows(len(validation.users), min(MAX_LEARNING_USERS, max(affordable, 100)), seed)
     part = validation.part(rows)
-    # In the test window the models are a validation window old, and phones of that time are cold. Here nothing is
-    # that old: what was released in as long a time before is hidden, so that weights for cold phones can be learned.
+    # On the test split the models are one validation window old, so items released in that time are cold. On the
+    # validation split no model is that old: items released in an equally long time before it are hidden from the
+    # behavioural members, so that weights for cold items can be learned.
     gap = settings.validation_days * DAY
     unknown = part.past.catalogue.released_at >= part.past.as_of - gap
     scores = masked(list(factored(members, part.past, part.users, unknown).values()), part)
@@ -63,7 +75,11 @@ def learn_blend(
 
 
 def terms(members: Mapping[str, Recommender]) -> list[str]:
-    """What a blend may weigh: the members, and for cold phones alone those that can score them and being one."""
+    """Return what a blend may weigh.
+
+    These are the members, the members that can score cold items once more for cold items alone, and the indicator of
+    being a cold item.
+    """
     able = [name + MARK for name in COLD_ABLE if name in members]
     return [*sorted(members), *able, COLD]
 
@@ -71,7 +87,17 @@ def terms(members: Mapping[str, Recommender]) -> list[str]:
 def factored(
     members: Mapping[str, Recommender], past: Dataset, users: IntArray, unknown: BoolArray | None = None
 ) -> dict[str, Factors]:
-    """Standardised factors of every term; behavioural members are kept from knowing the `unknown` phones."""
+    """Compute standardised factors of every blend term.
+
+    Args:
+        members: The fitted models by name.
+        past: What the models may see.
+        users: `(n,)` indices into `past.users`.
+        unknown: `(items,)` items to be hidden from behavioural members, whose item vectors become 0.
+
+    Returns:
+        Factors by term, for `n` users and all items.
+    """
     cold = cold_items(members, past)
     whole = {}
     for name in sorted(members):
@@ -87,10 +113,10 @@ def factored(
 
 
 def masked(factors: list[Factors], part: Exam) -> FloatArray:
-    """`(members, users, items)`: scores, minus infinity where an item may not be recommended."""
+    """Return scores by term as `(terms, users, items) float32`, minus infinity where an item may not be recommended."""
     scores = np.stack([scores_of(one) for one in factors])
-    barred = part.exclude.tocoo()
-    scores[:, barred.row, barred.col] = -np.inf
+    excluded = part.exclude.tocoo()
+    scores[:, excluded.row, excluded.col] = -np.inf
     scores[:, :, ~part.candidates] = -np.inf
     return scores
 
@@ -98,48 +124,48 @@ def masked(factors: list[Factors], part: Exam) -> FloatArray:
 def compete(
     blend: Blend, validation: Exam, test: Exam, family: FamilyConfig, *, seed: int, k: int
 ) -> dict[str, Entry]:
-    """Lists of every member, of the configured hybrids, for the test exam, by name.
+    """Rank the test split by every member and every configured hybrid; returns lists by name.
 
     Args:
         blend: The weighted hybrid, with all members.
-        validation: What the stacked ranker learns from.
-        test: The exam.
-        family: Which hybrids compete.
+        validation: The split that the stacked ranker learns from.
+        test: The test split.
+        family: Names the hybrids.
         seed: Of the stacked ranker.
         k: Length of the lists.
     """
     names = terms(blend.members)
-    behaviour = _best_behaviour(blend)
-    stacked = _stacked(blend, names, validation, family, seed) if "stacked" in family.hybrids else None
+    behavioural = _best_behavioural_member(blend)
+    stacked = _fit_stacked(blend, names, validation, family, seed) if "stacked" in family.hybrids else None
     made: dict[str, list[Entry]] = {}
-    for part, scores in _blocks(blend.members, test):
-        mixed = _mixed(blend, names, part, scores)
-        rankings = {name: said for name, said in zip(names, scores, strict=True) if name in blend.members}
-        rankings["weighted"] = mixed
-        pair = (rankings.get("content"), rankings.get(behaviour))
+    for part, scores in _score_blocks(blend.members, test):
+        blended = _blend_scores(blend, names, part, scores)
+        rankings = {name: own for name, own in zip(names, scores, strict=True) if name in blend.members}
+        rankings["weighted"] = blended
+        pair = (rankings.get("content"), rankings.get(behavioural))
         for name, (first, second) in {
             "cascade_content_first": pair,
             "cascade_behaviour_first": pair[::-1],
         }.items():
             if name in family.hybrids and first is not None and second is not None:
-                rankings[name] = _barred(cascaded(first, second, family.cascade_candidates), mixed)
+                rankings[name] = _mask_like(cascaded(first, second, family.cascade_candidates), blended)
         for name, ranking in rankings.items():
-            made.setdefault(name, []).append(_entry(ranking, k))
+            made.setdefault(name, []).append(_rank_top(ranking, k))
         if stacked is not None:
-            lists, features = _candidates(part, scores, mixed, family.stacked.candidates)
+            lists, features = _stacked_candidates(part, scores, blended, family.stacked.candidates)
             made.setdefault("stacked", []).append(Entry(stacked.rerank(lists, features)[:, :k]))
-    return {name: _joined(entries) for name, entries in made.items()}
+    return {name: _concatenate(entries) for name, entries in made.items()}
 
 
-def _best_behaviour(blend: Blend) -> str:
-    """The member beside content that the blend trusts most; it is the behavioural half of the cascades."""
+def _best_behavioural_member(blend: Blend) -> str:
+    """Return the behavioural member with the largest total weight, which is one half of the cascades."""
     total = {name: sum(part.get(name, 0.0) for part in blend.weights.values()) for name in blend.members}
     others = [name for name in blend.members if name not in COLD_ABLE]
     return max(others, key=lambda name: (total[name], name), default="")
 
 
-def _blocks(members: Mapping[str, Recommender], whole: Exam) -> Iterator[tuple[Exam, FloatArray]]:
-    """Parts of an exam with all members' scores; memory stays bounded whatever the number of users."""
+def _score_blocks(members: Mapping[str, Recommender], whole: Exam) -> Iterator[tuple[Exam, FloatArray]]:
+    """Yield parts of a split with the scores of all blend terms; memory is bounded whatever the number of users."""
     factors = list(factored(members, whole.past, whole.users).values())
     step = max(16, LEARNING_FLOATS // (len(factors) * max(len(whole.candidates), 1)))
     for start in range(0, len(whole.users), step):
@@ -148,39 +174,45 @@ def _blocks(members: Mapping[str, Recommender], whole: Exam) -> Iterator[tuple[E
         yield part, masked([Factors(one.users[rows], one.items) for one in factors], part)
 
 
-def _mixed(blend: Blend, names: list[str], part: Exam, scores: FloatArray) -> FloatArray:
-    """The blend's scores from the members' scores."""
+def _blend_scores(blend: Blend, names: list[str], part: Exam, scores: FloatArray) -> FloatArray:
+    """Return the blend's scores, `(users, items)`, from the terms' scores."""
     who = blend.segments(part.past, part.users)
     total = np.zeros(scores.shape[1:], np.float32)
-    for name, said in zip(names, scores, strict=True):
+    for name, own in zip(names, scores, strict=True):
         weight = np.array([blend.weights[segment].get(name, 0.0) for segment in who], np.float32)
         if weight.any():
             rows = np.flatnonzero(weight)
-            total[rows] += weight[rows, None] * said[rows]
-    return _barred(total, scores[0])
+            total[rows] += weight[rows, None] * own[rows]
+    return _mask_like(total, scores[0])
 
 
-def _barred(scores: FloatArray, like: FloatArray) -> FloatArray:
+def _mask_like(scores: FloatArray, like: FloatArray) -> FloatArray:
+    """Set scores to minus infinity where another matrix is: weights of 0 would have lost the mask."""
     return np.where(np.isneginf(like), np.float32(-np.inf), scores)
 
 
-def _entry(ranking: FloatArray, k: int) -> Entry:
+def _rank_top(ranking: FloatArray, k: int) -> Entry:
+    """Return the top k of scores with their scores, NaN behind the end of a short list."""
     lists = top_of_scores(ranking.copy(), k)
     scores = np.take_along_axis(ranking, np.maximum(lists, 0), axis=1)
     return Entry(lists, np.where(lists >= 0, scores, np.float32(np.nan)))
 
 
-def _joined(entries: list[Entry]) -> Entry:
+def _concatenate(entries: list[Entry]) -> Entry:
+    """Put the lists of consecutive blocks of users together."""
     scores = [entry.scores for entry in entries if entry.scores is not None]
     return Entry(np.vstack([entry.lists for entry in entries]), np.vstack(scores) if scores else None)
 
 
-def _stacked(blend: Blend, names: list[str], validation: Exam, family: FamilyConfig, seed: int) -> Stacked:
-    rows = _sample(len(validation.users), family.stacked.most_users, seed + 1)
+def _fit_stacked(
+    blend: Blend, names: list[str], validation: Exam, family: FamilyConfig, seed: int
+) -> Stacked:
+    """Fit the stacked ranker on the blend's candidates for a sample of validation users."""
+    rows = _sample_rows(len(validation.users), family.stacked.most_users, seed + 1)
     lists, features = [], []
-    for part, scores in _blocks(blend.members, validation.part(rows)):
-        mixed = _mixed(blend, names, part, scores)
-        some_lists, some_features = _candidates(part, scores, mixed, family.stacked.candidates)
+    for part, scores in _score_blocks(blend.members, validation.part(rows)):
+        blended = _blend_scores(blend, names, part, scores)
+        some_lists, some_features = _stacked_candidates(part, scores, blended, family.stacked.candidates)
         lists.append(some_lists)
         features.append(some_features)
     ranker = Stacked(family.stacked, seed)
@@ -189,9 +221,11 @@ def _stacked(blend: Blend, names: list[str], validation: Exam, family: FamilyCon
     )
 
 
-def _candidates(part: Exam, scores: FloatArray, mixed: FloatArray, count: int) -> tuple[Lists, FloatArray]:
-    """The blend's best items with what members say of them, the phones' price and age, and the user's activity."""
-    lists = top_of_scores(mixed.copy(), count)
+def _stacked_candidates(
+    part: Exam, scores: FloatArray, blended: FloatArray, count: int
+) -> tuple[Lists, FloatArray]:
+    """Return the blend's best items, and of each the members' scores, price, age and the user's activity as features."""
+    lists = top_of_scores(blended.copy(), count)
     catalogue = part.past.catalogue
     age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY
     about_items = np.stack([np.nan_to_num(catalogue.price), np.log1p(age)], axis=1).astype(np.float32)
@@ -200,13 +234,14 @@ def _candidates(part: Exam, scores: FloatArray, mixed: FloatArray, count: int) -
     return lists, candidate_features(lists, scores, about_items, about_users)
 
 
-def _sample(count: int, most: int, seed: int) -> IntArray:
+def _sample_rows(count: int, most: int, seed: int) -> IntArray:
+    """Return at most `most` of `count` rows, drawn with the seed, ascending."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False)).astype(np.int64)
 
 
 def oracle_entry(scores: FloatArray, test: Exam, k: int) -> Entry:
-    """The lists of someone who knows the truth; the scores may not recommend what nobody else may."""
-    barred: sparse.csr_matrix = test.exclude
-    return Entry(top_of_scores(scores.copy(), k, barred, test.candidates))
+    """Rank the test split by the oracle's scores, under the same exclusions as every model."""
+    excluded: sparse.csr_matrix = test.exclude
+    return Entry(top_of_scores(scores.copy(), k, excluded, test.candidates))

@@ -1,4 +1,4 @@
-"""Figures of lists corrected for what was shown, and where: what would people have clicked?"""
+"""Off-policy estimates: which click rate a model's lists would have had, from the log of impressions."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from models.evaluation.exposure import clicked, looks, shown_propensity, snips
 from models.evaluation.split import Exam
 
 SLATE = 8.0
-"""Places of a slate on the shop's site, where impressions come from no list of ours; scales their propensities."""
+"""Positions of a slate on the shop's site, whose impressions come from no published list; scales their propensities."""
 LAST_PLACE = 100
-"""Places from this one on count as this one."""
+"""Positions from this one on count as this one."""
 
 Doubles = NDArray[np.float64]
 
 
 class Exposed(NamedTuple):
-    """What the exam's users were shown in its window.
+    """What the test split's users were shown in its window.
 
     Args:
-        row: `(shown,)` the user's row in the exam.
-        item, place: `(shown,)`.
-        reward: `(shown,)` 1 where it was clicked.
-        propensity: `(shown,)` of being shown.
-        curve: `(LAST_PLACE,)` how often each place is looked at, beside the first.
+        user_row: `(impressions,)` the user's row in the split.
+        item: `(impressions,)` the item shown.
+        position: `(impressions,)` its position, from 0.
+        reward: `(impressions,)` 1 where it was clicked.
+        propensity: `(impressions,)` probability of being shown.
+        examination: `(LAST_POSITION,)` examination curve: how often each position is looked at, relative to the first.
     """
 
     row: IntArray
@@ -43,13 +44,15 @@ class Exposed(NamedTuple):
 
 
 def exposed(log: Showings, test: Exam, data: Dataset, exponent: float) -> Exposed:
-    """The log as the estimator reads it.
+    """Return the impressions of the test window as the estimator takes them.
+
+    The examination curve is fitted on the whole log, the validation window included.
 
     Args:
-        log: All that is logged.
-        test: The exam.
+        log: All logged impressions.
+        test: The test split.
         data: Everything known now, for what was clicked.
-        exponent: Places are taken to be looked at as `place ** -exponent`, until the log tells otherwise.
+        exponent: Prior of the examination curve, `position ** -exponent` with positions from 1.
     """
     items = len(data.catalogue)
     prior = np.arange(1, LAST_PLACE + 1.0) ** -exponent
@@ -61,6 +64,7 @@ def exposed(log: Showings, test: Exam, data: Dataset, exponent: float) -> Expose
     row = row_of[log.events.user]
     keep = (row >= 0) & (log.events.at >= test.past.as_of) & (log.events.at < data.as_of)
     item = log.events.item[keep]
+    # Impressions from no published list: the propensity is estimated by how often the item was shown before.
     by_item = shown_propensity(test.past.interactions, items, SLATE)[item]
     listed = log.propensity[keep]
     propensity = np.where(np.isnan(listed), by_item, listed)
@@ -68,26 +72,38 @@ def exposed(log: Showings, test: Exam, data: Dataset, exponent: float) -> Expose
 
 
 def click_rates(
-    entries: Mapping[str, Entry], seen: Exposed, k: int, resamples: int, seed: int
+    entries: Mapping[str, Entry], impressions: Exposed, k: int, resamples: int, seed: int
 ) -> dict[str, dict[str, tuple[Interval, int]]]:
-    """For each entry, `snips_click_rate`, `shown_click_rate` and `snips_showings`, with the users behind each.
+    """Estimate the click rate of each model's lists by self-normalised inverse propensity scoring (SNIPS).
 
-    The first is the click rate of what an entry lists when it is looked at, each place by how often it is; the second
-    that of what it lists among what was shown, uncorrected; the third how many showings the first is worth.
+    Args:
+        entries: Lists by model.
+        impressions: What was shown and clicked.
+        k: Length of the lists.
+        resamples: Bootstrap resamples of the interval.
+        seed: Of the bootstrap.
+
+    Returns:
+        For each model of which at least one listed item was shown, the metrics `snips_click_rate` (click rate of what
+        it lists, positions weighted by the examination curve), `shown_click_rate` (uncorrected, over what it lists
+        among what was shown) and `snips_showings` (the effective sample size of the first), each with the number of
+        users behind it.
     """
     made = {}
     for name, entry in entries.items():
-        hit = entry.lists[seen.row, :k] == seen.item[:, None]
+        hit = entry.lists[impressions.row, :k] == impressions.item[:, None]
         listed = hit.any(axis=1)
         if not listed.any():
             continue
         rank = np.minimum(hit.argmax(axis=1), LAST_PLACE - 1)
-        target = np.where(listed, seen.curve[rank], 0.0)
-        estimate = snips(seen.reward, seen.propensity, target, seen.curve[seen.place])
-        influence = estimate.influence(seen.row)
+        target = np.where(listed, impressions.curve[rank], 0.0)
+        estimate = snips(
+            impressions.reward, impressions.propensity, target, impressions.curve[impressions.place]
+        )
+        influence = estimate.influence(impressions.row)
         users = len(influence)
         bounds = intervals(influence[:, None], resamples, seed)[0]
-        naive, effective = float(seen.reward[listed].mean()), estimate.effective
+        naive, effective = float(impressions.reward[listed].mean()), estimate.effective
         made[name] = {
             "snips_click_rate": (bounds, users),
             "shown_click_rate": (Interval(naive, np.nan, np.nan), users),

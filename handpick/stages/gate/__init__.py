@@ -1,4 +1,4 @@
-"""`handpick gate`: champion against challenger on the same users; decides who scores tonight."""
+"""The gate stage: compare champion and challenger on the same users, and decide which model scores tonight's lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handpick.lake.partitions import digest_of
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import say
-from handpick.stages.evaluate.blend import load_blend
+from handpick.stages.evaluate.public import load_blend
 from handpick.stages.gate.decision import (
     FILE,
     Decision,
@@ -33,15 +33,23 @@ from models.evaluation.split import Exam
 from models.hybrids.weighted import Blend
 from models.interface import Recommender
 
-SIMPLE = ("fusion", "oracle", "weighted", "stacked", "cascade_content_first", "cascade_behaviour_first")
-"""Entries of the evaluation that do not count as family members."""
+NOT_SIMPLE = (
+    "fusion",
+    "oracle",
+    "weighted",
+    "stacked",
+    "cascade_content_first",
+    "cascade_behaviour_first",
+)
+"""Models of the evaluation that are no simple members of the family: hybrids, the fusion model, the oracle."""
 
 
 def run(night: Night) -> StageResult:
-    """Decide, keep the decision with its reasons, and stop the night if nobody may score.
+    """Decide, store the decision with its reasons, and stop the night if no model may score.
 
     Raises:
         NightStopped: If the challenger is refused and there is no champion.
+        MissingPartition: If the night was not trained and evaluated.
     """
     from handpick.dataset.load import load_dataset
 
@@ -49,15 +57,21 @@ def run(night: Night) -> StageResult:
 
 
 def decide(night: Night, data: Dataset) -> StageResult:
-    """The stage on a dataset that is loaded.
+    """Run the stage on a dataset that is loaded.
+
+    Args:
+        night: The night to decide on.
+        data: Everything that is known on its logical date.
 
     Raises:
         NightStopped: As `run`.
+        MissingPartition: As `run`.
     """
     test = test_exam(night, data)
     decision = _decide(night, test)
     earlier = night.lake.partition("gate", night.logical_date) / FILE
     if earlier.is_file():
+        # The stage has run before: a recorded override outlives running it again.
         kept = read_decision(night.lake, night.logical_date).override
         if kept is not None:
             decision = overridden(decision, night.logical_date, kept)
@@ -86,9 +100,9 @@ def decide(night: Night, data: Dataset) -> StageResult:
 
 
 def _decide(night: Night, test: Exam) -> Decision:
-    """The decision before any override."""
+    """Decide without regard to overrides."""
     settings = night.settings.gate
-    previous, champion, reasons = _champion(night, test)
+    previous, champion, reasons = _measure_champion(night, test)
     challenger = contest(
         load_blend(night, night.logical_date, "selection"), test, night.settings.evaluate.gate_cutoff
     )
@@ -97,21 +111,24 @@ def _decide(night: Night, test: Exam) -> Decision:
     against = complaints(
         challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
     )
-    against += _implausible(night, challenger, champion)
-    against += _truncated(night, test, previous if champion is not None else None)
+    against += _find_suspected_leak(night, challenger, champion)
+    against += _find_truncated_data(night, test, previous if champion is not None else None)
     worse, table = compare(challenger, popularity, champion, settings, night.seed)
     against += worse
     if against:
         return Decision(False, previous, previous, [f"refused: {line}" for line in against] + reasons, table)
     rival = f"the champion of {previous}" if champion is not None else "popularity (there is no champion yet)"
-    said = (
+    summary = (
         f"promoted: not worse than {rival} beyond the margins on any gated slice, and better than popularity"
     )
-    return Decision(True, night.logical_date, previous, [said, *reasons], table)
+    return Decision(True, night.logical_date, previous, [summary, *reasons], table)
 
 
 def contest(model: Recommender | Blend, test: Exam, k: int) -> Contestant:
-    """A model's lists on the exam and its NDCG@k by slice; NaN scores rank last instead of ending the night."""
+    """Rank the test split by a model and compute its NDCG@k by slice.
+
+    NaN scores rank last rather than raise: the sanity checks refuse them with a reason.
+    """
     factors = model.factors(test.past, test.users)
     lists = top_lists(factors, k, test.exclude, test.candidates)
     by_slice: dict[str, NDArray[np.float64]] = {}
@@ -121,20 +138,20 @@ def contest(model: Recommender | Blend, test: Exam, k: int) -> Contestant:
     return Contestant(lists, by_slice, is_finite(factors))
 
 
-def _champion(night: Night, test: Exam) -> tuple[date | None, Contestant | None, list[str]]:
-    """The champion's date and its lists on tonight's exam, or why there are none."""
+def _measure_champion(night: Night, test: Exam) -> tuple[date | None, Contestant | None, list[str]]:
+    """Return the champion's date and its results on tonight's test split, or the reason why it has none."""
     previous = champion_before(night.lake, night.logical_date)
     if previous is None:
         return None, None, []
     try:
         blend = load_blend(night, previous, "selection")
-    except MissingPartition as gone:
-        return None, None, [f"the champion of {previous} cannot be loaded and counts as absent: {gone}"]
+    except MissingPartition as missing:
+        return None, None, [f"the champion of {previous} cannot be loaded and counts as absent: {missing}"]
     return previous, contest(blend, test, night.settings.evaluate.gate_cutoff), []
 
 
-def _implausible(night: Night, challenger: Contestant, champion: Contestant | None) -> list[str]:
-    """Too good to be true: far above the champion, or without one far above every simple member."""
+def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contestant | None) -> list[str]:
+    """Return a reason if NDCG is implausibly high: far above the champion, or without one far above every simple member."""
     settings = night.settings.gate
     own = float(np.nanmean(challenger.ndcg["all"]))
     if champion is not None:
@@ -150,18 +167,17 @@ def _implausible(night: Night, challenger: Contestant, champion: Contestant | No
     simple = [
         row["value"]
         for row in rows
-        if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all") and row["member"] not in SIMPLE
+        if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all")
+        and row["member"] not in NOT_SIMPLE
     ]
     best = max(simple, default=0.0)
     if best and own > settings.implausible_ratio * best:
-        return [
-            f"suspected leak: NDCG {own:.4f} is {own / best:.1f} times the best simple member's {best:.4f}"
-        ]
+        return [f"suspected leak: NDCG {own:.4f} is {own / best:.1f} times the best simple member's {best:.4f}"]
     return []
 
 
-def _truncated(night: Night, test: Exam, previous: date | None) -> list[str]:
-    """Far fewer test users than on the champion's night."""
+def _find_truncated_data(night: Night, test: Exam, previous: date | None) -> list[str]:
+    """Return a reason if there are far fewer test users than on the champion's night."""
     if previous is None:
         return []
     file = night.lake.partition("evaluation", previous) / "users.parquet"

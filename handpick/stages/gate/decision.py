@@ -1,4 +1,4 @@
-"""The gate's decision: kept, read back, overridden by a person."""
+"""The gate's decision: its storage in `gate/decision.json`, and overrides by a person."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ FILE = "decision.json"
 
 @dataclass(frozen=True)
 class Decision:
-    """Who scores tonight's lists, and why.
+    """Which model scores tonight's lists, and why.
 
     Args:
-        promoted: Whether tonight's challenger does.
-        champion_date: The night whose models and blend score; None if nobody may.
-        previous_champion: The champion that the challenger met, None on a first night.
-        reasons: What was found, one line each.
-        slices: The figures by slice.
-        override: Who decided otherwise, and why; None if nobody did.
+        promoted: Whether tonight's challenger was promoted.
+        champion_date: The night whose models and blend score; None if no model may.
+        previous_champion: The night of the champion that the challenger was compared with, None on a first night.
+        reasons: The findings, one line each.
+        slices: The metrics by slice.
+        override: Who overrode the gate, why and how; None if nobody did.
     """
 
     promoted: bool
@@ -35,12 +35,12 @@ class Decision:
     override: dict[str, str] | None = None
 
     def to_json(self) -> str:
-        """The decision as JSON, dates in ISO form."""
+        """Return the decision as JSON, dates in ISO form."""
         return json.dumps(asdict(self), indent=1, sort_keys=True, default=date.isoformat)
 
     @classmethod
     def from_json(cls, text: str) -> Decision:
-        """Read back what `to_json` wrote."""
+        """Return the decision that `to_json` wrote."""
         raw = json.loads(text)
         for key in ("champion_date", "previous_champion"):
             raw[key] = date.fromisoformat(raw[key]) if raw[key] else None
@@ -48,7 +48,7 @@ class Decision:
 
 
 def read_decision(lake: Lake, logical_date: date) -> Decision:
-    """A night's decision.
+    """Read a night's decision.
 
     Raises:
         MissingPartition: If the gate has not decided that night.
@@ -62,19 +62,24 @@ def read_decision(lake: Lake, logical_date: date) -> Decision:
 
 
 def write_decision(lake: Lake, logical_date: date, decision: Decision) -> None:
-    """Keep a night's decision."""
+    """Write a night's decision, in place of an earlier one."""
     with lake.writing("gate", logical_date) as folder:
         (folder / FILE).write_text(decision.to_json())
 
 
 def champion_before(lake: Lake, logical_date: date) -> date | None:
-    """The champion that earlier nights left, None if there is none yet."""
+    """Return the night of the champion as the last night before decided, None if there is none yet."""
     before = lake.before("gate", logical_date)
     return read_decision(lake, before).champion_date if before else None
 
 
 def overridden(decision: Decision, logical_date: date, override: dict[str, str]) -> Decision:
-    """The decision as a person wants it: `override` says who, why, and whether to `promote` or `refuse`.
+    """Return a decision as a person overrides it.
+
+    Args:
+        decision: The decision so far.
+        logical_date: Its night.
+        override: `to` (`promote` or `refuse`), `who` and `why`.
 
     Raises:
         InputError: If tonight's challenger is refused and there is no champion to fall back on.
@@ -90,10 +95,19 @@ def overridden(decision: Decision, logical_date: date, override: dict[str, str])
 
 
 def override(night: Night, *, to: str, who: str, why: str) -> Decision:
-    """Record that a person promotes or refuses tonight's challenger, and let it stand.
+    """Record that a person promotes or refuses a night's challenger; running the gate again keeps the override.
+
+    Args:
+        night: The night whose decision is overridden.
+        to: `promote` or `refuse`.
+        who: The person's name.
+        why: The person's reason.
+
+    Returns:
+        The changed decision.
 
     Raises:
-        InputError: If who or why is empty, or there is nobody else to score.
+        InputError: If who or why is empty, or there is no champion that could score instead.
         MissingPartition: If the gate has not decided yet.
     """
     if not who.strip() or not why.strip():

@@ -1,4 +1,7 @@
-"""Champion against challenger on the same users: non-inferiority with a stated risk, and better than popularity."""
+"""The non-inferiority test of the challenger against the champion, and the superiority test against popularity.
+
+Both compare NDCG of the same users by a paired bootstrap. The one-sided bounds hold with the configured risk.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,21 @@ def compare(
     settings: GateSettings,
     seed: int,
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    """Why the challenger may not be promoted (none if it may), and the figures by slice.
+    """Compare the challenger with the champion and with popularity, slice by slice.
 
     Against the champion: on each gated slice the one-sided paired bootstrap bound of the loss must stay within the
     margin, so that a challenger that is truly worse by the margin is promoted with at most the stated risk. Against
     popularity: over all users the bound must lie above 0, on the other slices above minus the slice margin.
+
+    Args:
+        challenger: Results of tonight's model.
+        popularity: Results of the baseline.
+        champion: Results of the champion, None where there is none.
+        settings: Slices, margins, risk and resamples.
+        seed: Of the bootstrap.
+
+    Returns:
+        The reasons against promotion, empty if there are none, and the metrics by slice.
     """
     reasons: list[str] = []
     table: list[dict[str, Any]] = []
@@ -45,7 +58,8 @@ def compare(
                 continue
             theirs = other.ndcg[name][users]
             margin = _margin(rival, name, settings)
-            # On a slice where a rival hits next to nothing, a share of that would be no margin at all.
+            # On a slice where a rival has next to no hits, a share of its NDCG would be no margin at all: there the
+            # margin is a share of at least a quarter of the overall NDCG.
             overall = max(float(np.nanmean(one.ndcg[ALL])) for one in (challenger, other))
             scale = float(theirs.mean()) if name == ALL else max(float(theirs.mean()), overall / 4)
             bounds = relative_loss(own, theirs, scale, settings, seed)
@@ -60,6 +74,7 @@ def compare(
 
 
 def _margin(rival: str, name: str, settings: GateSettings) -> float:
+    """Return the share by which the challenger may be worse; 0 against popularity over all users."""
     if name != ALL:
         return settings.slice_margin
     return settings.margin if rival == "champion" else 0.0
@@ -68,9 +83,21 @@ def _margin(rival: str, name: str, settings: GateSettings) -> float:
 def relative_loss(
     own: NDArray[np.float64], theirs: NDArray[np.float64], scale: float, settings: GateSettings, seed: int
 ) -> dict[str, float]:
-    """The mean difference and its one-sided lower and upper bounds, as shares of `scale`."""
+    """Return the mean difference and its one-sided lower and upper bounds, as shares of `scale`.
+
+    Args:
+        own: `(users,)` NDCG of the challenger.
+        theirs: `(users,)` NDCG of the rival for the same users.
+        scale: What the bounds are divided by.
+        settings: Risk and resamples.
+        seed: Of the bootstrap.
+
+    Returns:
+        `value`, `low` and `high`; positive where the challenger is better.
+    """
+    # A two-sided interval with both tails of size `risk` holds the two one-sided bounds.
     bounds = paired(own, theirs, settings.resamples, seed, confidence=1 - 2 * settings.risk)
-    if scale <= 1e-9:  # a rival that hits nothing: any hit is an infinite gain, none is a tie
+    if scale <= 1e-9:  # a rival without hits: any hit is an infinite gain, none is a tie
         sign = float(np.sign(bounds.value))
         return {"value": sign, "low": sign, "high": sign}
     return {"value": bounds.value / scale, "low": bounds.low / scale, "high": bounds.high / scale}

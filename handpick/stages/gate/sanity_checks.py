@@ -1,4 +1,4 @@
-"""What is refused whatever the metrics say: broken and degenerate challengers."""
+"""Sanity checks: broken and degenerate challengers are refused whatever their metrics are."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Lists = NDArray[np.int32]
 
 
 class Contestant(NamedTuple):
-    """Lists on tonight's exam.
+    """A model's results on tonight's test split.
 
     Args:
-        lists: `(users, k)`.
-        ndcg: `(users,)` for all relevant items, and by slice with NaN for users outside it.
+        lists: `(users, k) int32` items, best first, -1 where there are fewer.
+        ndcg: `(users,) float64` by slice, NaN for users outside it.
         is_finite: Whether all factors were finite.
     """
 
@@ -30,7 +30,7 @@ class Contestant(NamedTuple):
 
 
 def is_finite(factors: Factors) -> bool:
-    """Whether no factor is NaN or infinite."""
+    """Return whether no factor is NaN or infinite."""
     return bool(np.isfinite(factors.users).all() and np.isfinite(factors.items).all())
 
 
@@ -43,13 +43,27 @@ def complaints(
     candidates: BoolArray,
     settings: GateSettings,
 ) -> list[str]:
-    """One line for each thing that makes the challenger unfit; none for a healthy one."""
+    """Run all checks on the challenger.
+
+    Args:
+        challenger: Results of tonight's model.
+        popularity: Results of the baseline.
+        champion: Results of the champion, None where there is none.
+        is_warm: `(users,)` whether the user has events in training.
+        candidates: `(items,)` items on sale.
+        settings: Thresholds.
+
+    Returns:
+        One line for each check that failed.
+    """
     found = []
     if not challenger.is_finite:
         found.append("its scores hold NaN or infinite values")
     short = (challenger.lists < 0).any(axis=1).mean()
+    # Short lists are normal where there are hardly more candidates than places.
     if short > 0.01 and candidates.sum() > 2 * challenger.lists.shape[1]:
         found.append(f"{short:.0%} of its lists are shorter than {challenger.lists.shape[1]}")
+    # Users without events may well all get the same list; only warm users must differ.
     warm = challenger.lists[is_warm]
     if len(warm) > 1:
         alike = most_alike(warm)
@@ -71,12 +85,12 @@ def complaints(
 
 
 def most_alike(lists: Lists) -> float:
-    """Share of users whose list, as a set, is the most common one."""
+    """Return the share of users whose list, as a set, is the most common one."""
     _, counts = np.unique(np.sort(lists, axis=1), axis=0, return_counts=True)
     return float(counts.max() / len(lists))
 
 
 def overlap(lists: Lists, others: Lists) -> NDArray[np.float64]:
-    """`(users,)` share of each list's items that are on the other list."""
+    """Return the share of each list's items that are on the user's other list, `(users,)`."""
     both = (lists[:, :, None] == others[:, None, :]) & (lists >= 0)[:, :, None]
     return both.any(axis=2).sum(axis=1) / np.maximum((lists >= 0).sum(axis=1), 1)
