@@ -1,8 +1,8 @@
-"""Errors that a person can cause and mend. The CLI and the DAG print them as one line, without a traceback."""
+"""Errors that a person can cause and fix. The command line and the DAGs print them as one line, without a traceback."""
 
 
 class HandpickError(Exception):
-    """What was wrong, where, what happened to the data, and what to do next, in one or two lines."""
+    """The base of these errors. Its message says what was wrong and where, what happened to the data, and what to do next."""
 
 
 class ConfigurationError(HandpickError):
@@ -14,16 +14,16 @@ class InputError(HandpickError):
 
 
 class NightStopped(HandpickError):
-    """A check refused tonight's data; the lists published last stay current."""
+    """A check rejected tonight's data; the lists published last stay current."""
 
 
 class LedgerImbalance(HandpickError):
-    """Rows in differ from rows out plus rows dropped: rows were lost or made up."""
+    """Rows in differ from rows out plus rows dropped: rows were lost or duplicated."""
 
 
 class MissingPartition(HandpickError):
-    """A stage was asked to read a partition that an earlier stage has not written."""
+    """A stage needs a partition that an earlier stage has not written."""
 
 
 class ServingError(HandpickError):
-    """The serving database does not answer, or refused a version; the pointer was not moved."""
+    """The serving database does not answer, or rejected a version; consumers still read the version before."""

@@ -1,4 +1,4 @@
-"""The scheduler loads the stages' libraries before it forks its workers."""
+"""Airflow plugin: preloads the stages' libraries in the scheduler, before it forks the workers of LocalExecutor."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 def _is_scheduler(component: Any) -> bool:
-    """The job does not know its kind yet."""
+    """Return whether the component that starts is the scheduler's job."""
+    # The job's type is set after this event, so the command line tells which component it is.
     return type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """Called by Airflow in each of its components, and in every task, before it begins."""
+    """Preload if this is the scheduler; Airflow calls it in each of its components, and in every task."""
     if _is_scheduler(component):
         from handpick.local_airflow.preload import preload
 
@@ -24,7 +25,7 @@ def on_starting(component: Any) -> None:
 
 
 class Preloading(AirflowPlugin):
-    """Listens for the scheduler's start."""
+    """Registers this module as a listener of Airflow's lifecycle events."""
 
     name = "preloading"
     listeners = [sys.modules[__name__]]  # noqa: RUF012

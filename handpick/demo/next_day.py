@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from handpick.dataset.oracle.truth_files import PLAN_FILE
 from handpick.demo import ground_truth, shop
 from handpick.demo.landing import Folders
 from handpick.demo.parameters import Plan
@@ -16,7 +17,7 @@ HISTORY_DAYS = 60
 
 def has_demo_shop(settings: Settings) -> bool:
     """Return whether the configured folders hold a finished demo shop."""
-    return (Folders.configured(settings).truth / ground_truth.PLAN_FILE).is_file()
+    return (Folders.configured(settings).truth / PLAN_FILE).is_file()
 
 
 def has_unfinished_shop(settings: Settings) -> bool:

@@ -1,1 +1,1 @@
-"""Processes and libraries: worker process, Spark session, prefetching, warm-up, telemetry, disk errors, log, speech."""
+"""Processes and libraries: worker process, Spark session, prefetching, OpenMP, telemetry, disk errors, log, speech."""

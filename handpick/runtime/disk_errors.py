@@ -1,4 +1,4 @@
-"""A full disk told in one line."""
+"""Reports a full disk as an error of one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from handpick.errors import HandpickError
 FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "a file may not grow",
+    # What the system answers beyond `ulimit -f`, which batch schedulers set.
+    errno.EFBIG: "a file may not grow any further",
 }
+"""What the system's error numbers mean that say that there is no room."""
 
 
 class NoRoom(HandpickError):
-    """A file could not be written whole; what it was to replace is still there."""
+    """A file could not be written completely; the file that it was to replace is unchanged."""
 
 
 @contextmanager
 def room_for(what: str, again: str) -> Iterator[None]:
-    """Turn the system's word that there is no room into ours.
+    """Turn an OSError about a full disk inside the block into an error of one line; other errors pass.
 
     Args:
-        what: What is being written.
-        again: The command that does it again.
+        what: What the block writes, as the subject of the message.
+        again: The command that repeats it.
 
     Raises:
-        NoRoom: If there was none.
+        NoRoom: If the disk or the quota was full, or a file grew beyond its limit.
     """
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
+        # Errors of a stream, such as a pipe to another program, name no file.
         where = f" ({error.filename})" if error.filename else ""
         raise NoRoom(
             f"{FULL[error.errno]}: {what} could not be written{where}. Nothing half-written is left, and what was there "

@@ -1,4 +1,4 @@
-"""What people read while it works: rich on a terminal, plain lines in logs."""
+"""Progress for people, on standard error: progress bars on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+"""The console of everything that is not a command's result. Lines are not wrapped, so that logs can be searched."""
 
 
 def say(line: str) -> None:
-    """One line of progress, to standard error."""
+    """Print one line of progress to standard error."""
+    # Messages may hold brackets, such as `[train]`, which rich would take for markup.
     console.print(line, markup=False)
 
 
 def track(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Go through things with a progress bar on a terminal, or a line at every tenth in a log."""
+    """Yield the things and show how many are done: by a bar on a terminal, by a line at every tenth in a log.
+
+    Args:
+        things: What to go through.
+        what: The name of the work, shown with the numbers.
+        total: How many things there are, where they have no length; logs show nothing without it, or below 100.
+    """
     if total is None and isinstance(things, Sized):
         total = len(things)
     if sys.stderr.isatty():

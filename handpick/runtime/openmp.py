@@ -1,15 +1,16 @@
-"""Lets threads of numerical libraries share a busy machine."""
+"""Limits the busy waiting of OpenMP threads, so that processes can share the processor cores."""
 
 import os
 
 SPINS = "20000"
-"""Turns, about a tenth of a millisecond, that an OpenMP thread waits for the others before it gives its core away."""
+"""Iterations, about a tenth of a millisecond, that an OpenMP thread spins at a barrier before it sleeps."""
 
 
 def share_the_machine() -> None:
-    """Bound the spinning of OpenMP threads, before any library starts them.
+    """Set `GOMP_SPINCOUNT` unless it is set; it must be called before a library starts its OpenMP threads.
 
-    By default a thread that is done spins for others far longer than it works; on a machine where something else runs
-    too, it keeps them from their cores, and small steps of training take several times as long.
+    GNU's OpenMP (of torch, LightGBM, implicit) reads it once, when it is loaded. By default a thread that is
+    done spins far longer than it worked. On a machine where something else runs too it keeps the slower threads off their
+    cores, and small training steps take several times as long.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)

@@ -1,4 +1,4 @@
-"""Heavy libraries that are loaded while something else is waited for."""
+"""Import of a heavy library in a thread, while the caller does something else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading(library: str) -> Iterator[None]:
-    """Load a library beside the block; at its end it is loaded.
+    """Import a library in a thread while the block runs; after the block it is imported.
+
+    It pays where the block reads files or waits: importing is file reading and C code that leaves the interpreter's lock
+    in part. An import of the same library inside the block waits for the thread's, as Python locks each module.
+
+    Args:
+        library: Name of the module.
 
     Raises:
-        ImportError: At the end of the block, if it cannot be loaded.
+        ImportError: At the end of the block, if it cannot be imported.
     """
     with ThreadPoolExecutor(1, thread_name_prefix=f"load {library}") as pool:
         loaded = pool.submit(importlib.import_module, library)

@@ -1,8 +1,11 @@
-"""A small process that speaks: a JSON line in (`name`, `speed`, `pitch`, `phrase`), a line with a length and samples out.
+"""A program that synthesizes speech with espeak-ng, run by `handpick.runtime.speech_synthesis`.
 
-espeak-ng remembers what it said before, so every phrase is said by a fresh child of this process, which itself never
-speaks; so a phrase sounds the same whenever it is said. `voices` runs this file as a program, apart from the shop,
-because a process that holds much memory forks slowly. Its first line out is the sample rate.
+Protocol: the first line of its output is the sample rate in Hz. For each line of its input, a JSON object with `name`,
+`speed`, `pitch` and `phrase`, it writes a line with a number of bytes, and then as many bytes of 16-bit mono samples.
+
+espeak-ng keeps state between phrases, so that a phrase would sound different after another one. Every phrase is therefore
+synthesized by a freshly forked child of this process, which itself never synthesizes any. It is a program of its own because
+forking takes long from a process that holds much memory, as the caller does.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from typing import Any
 AUDIO_OUTPUT_SYNCHRONOUS = 2
 CHARACTERS_UTF8 = 1
 SPEED, PITCH = 1, 3
+"""Constants of espeak-ng's `speak_lib.h`: `AUDIO_OUTPUT_SYNCHRONOUS`, `espeakCHARS_UTF8`, `espeakRATE`, `espeakPITCH`."""
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer requests until the input ends."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -30,32 +34,33 @@ def main() -> None:
         child = os.fork()
         if not child:
             try:
-                samples = _say(library, json.loads(line))
+                samples = _synthesize(library, json.loads(line))
                 sys.stdout.buffer.write(f"{len(samples)}\n".encode() + samples)
                 sys.stdout.buffer.flush()
             finally:
-                os._exit(0)
+                os._exit(0)  # without the interpreter's cleanup, which is the parent's to do
         os.waitpid(child, 0)
 
 
-def _say(library: Any, request: dict[str, Any]) -> bytes:
-    """16-bit mono samples of a phrase."""
-    heard: list[bytes] = []
+def _synthesize(library: Any, request: dict[str, Any]) -> bytes:
+    """Return the 16-bit mono samples of a phrase."""
+    chunks: list[bytes] = []
 
-    def hear(samples: Any, count: int, _events: Any) -> int:
+    def keep_samples(samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
-            heard.append(ctypes.string_at(samples, count * 2))
-        return 0
+            chunks.append(ctypes.string_at(samples, count * 2))
+        return 0  # continue
 
-    shape = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    callback = shape(hear)
+    signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+    # In a variable, as espeak-ng holds no reference that would keep the callback from being collected.
+    callback = signature(keep_samples)
     library.espeak_SetSynthCallback(callback)
     library.espeak_SetVoiceByName(request["name"].encode())
     library.espeak_SetParameter(SPEED, request["speed"], 0)
     library.espeak_SetParameter(PITCH, request["pitch"], 0)
-    said = request["phrase"].encode()
-    library.espeak_Synth(said, len(said) + 1, 0, 1, 0, CHARACTERS_UTF8, None, None)
-    return b"".join(heard)
+    text = request["phrase"].encode()
+    library.espeak_Synth(text, len(text) + 1, 0, 1, 0, CHARACTERS_UTF8, None, None)
+    return b"".join(chunks)
 
 
 if __name__ == "__main__":

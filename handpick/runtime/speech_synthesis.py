@@ -1,4 +1,4 @@
-"""Speaks phrases: espeak-ng from a wheel, as 16 kHz mono WAV, the same bytes for the same phrase and voice."""
+"""Speech synthesis with espeak-ng from a wheel: 16 kHz mono WAV, the same bytes for the same phrase and voice."""
 
 from __future__ import annotations
 
@@ -15,43 +15,49 @@ from typing import IO
 import numpy as np
 
 RATE = 16_000
+"""Sample rate of the WAV files, in Hz."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A speaker: espeak's voice name, words a minute, and pitch from 0 to 99."""
+    """A speaker: espeak-ng's voice name, speed in words a minute, and pitch from 0 to 99."""
 
     name: str
     speed: int
     pitch: int
 
 
-# Voices with a `breath` (f2, f3, f5) draw their noise from memory, and sound different every time.
+# No voices with a `breath` (f2, f3, f5): espeak-ng draws their noise from memory, so their bytes differ every time.
 VOICES = {
     "en": (Voice("en-us", 185, 45), Voice("en+f4", 200, 60), Voice("en-gb-scotland", 170, 35)),
     "zh": (Voice("cmn", 180, 45), Voice("cmn+f1", 195, 62), Voice("cmn+m3", 170, 30)),
 }
+"""The demo shop's speakers by language."""
 
 
 @functools.cache
-def _speaker() -> tuple[IO[bytes], IO[bytes], int]:
-    """The speaking process's ears and mouth, and its sample rate; it ends with this process."""
+def _synthesizer() -> tuple[IO[bytes], IO[bytes], int]:
+    """Return the input, the output and the sample rate of the synthesizer's process, which is started once.
+
+    It ends with this process, as its input then ends.
+    """
     program = Path(__file__).with_name("speech_process.py")
-    speaker = subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    if speaker.stdin is None or speaker.stdout is None:
-        raise RuntimeError("the speaking process has no pipes")
-    return speaker.stdin, speaker.stdout, int(speaker.stdout.readline())
+    process = subprocess.Popen([sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the synthesizer's process has no pipes")
+    return process.stdin, process.stdout, int(process.stdout.readline())
 
 
 def speak(phrase: str, voice: Voice) -> bytes:
-    """The phrase spoken by a voice, as the bytes of a WAV file (16 kHz, mono, 16 bit)."""
-    ears, mouth, rate = _speaker()
-    ears.write(json.dumps({"phrase": phrase, **asdict(voice)}).encode() + b"\n")
-    ears.flush()
-    samples = np.frombuffer(mouth.read(int(mouth.readline())), np.int16).astype(np.float64)
-    moments = np.arange(0, len(samples) / rate, 1 / RATE)
+    """Synthesize a phrase and return the bytes of a WAV file (16 kHz, mono, 16 bit)."""
+    requests, answers, rate = _synthesizer()
+    requests.write(json.dumps({"phrase": phrase, **asdict(voice)}).encode() + b"\n")
+    requests.flush()
+    samples = np.frombuffer(answers.read(int(answers.readline())), np.int16).astype(np.float64)
+    times = np.arange(0, len(samples) / rate, 1 / RATE)  # seconds
+    # A mean of two neighbours damps what the lower rate cannot hold and would fold back as noise.
     smooth = np.convolve(samples, np.ones(2) / 2, mode="same")
-    resampled = np.interp(moments, np.arange(len(samples)) / rate, smooth)
+    resampled = np.interp(times, np.arange(len(samples)) / rate, smooth)
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)

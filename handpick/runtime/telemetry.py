@@ -1,8 +1,9 @@
-"""Switches off the usage statistics that the libraries under Handpick would otherwise send home."""
+"""Opts out of the usage statistics that libraries would otherwise send to their makers."""
 
 import os
 
 OPT_OUTS = {
+    # Two conventions that several libraries share, then each library's own variable: no library follows all of them.
     "SCARF_ANALYTICS": "false",
     "DO_NOT_TRACK": "1",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -14,9 +15,13 @@ OPT_OUTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "ANONYMIZED_TELEMETRY": "false",
 }
+"""Environment variables that switch usage statistics off, and their values."""
 
 
 def switch_off_usage_statistics() -> None:
-    """Set every opt-out that is not already set; child processes inherit them."""
+    """Set every opt-out that is not already set; child processes inherit them.
+
+    Libraries read them while they are imported, so `handpick/__init__.py` calls this before anything else is.
+    """
     for name, value in OPT_OUTS.items():
         os.environ.setdefault(name, value)

@@ -1,6 +1,10 @@
-"""A second process at work beside this one: one function in a fresh Python, so that both cores have something to do.
+"""A worker process: one generator function in a second Python process, so that two cores work at once.
 
-The other process ends with this one, whatever ends it; what it says is said here, and what stops it is raised here.
+The worker ends with this process, whatever ends it. Its output appears here, and its exceptions are raised here.
+
+Not `multiprocessing`: its spawned child reruns the caller's main module, which in an Airflow task is Airflow's own; and a
+killed parent leaves its children running. Here the child reads its inbox from a pipe, which the system closes when the parent
+ends for whatever reason, and ends itself then.
 """
 
 from __future__ import annotations
@@ -22,71 +26,78 @@ from handpick.errors import HandpickError
 from handpick.runtime.log import say
 
 LENGTH = struct.Struct("<Q")
-"""Begins every message: how many bytes of pickle follow."""
+"""Head of every message: the number of bytes of pickle that follow."""
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables from which numerical libraries take their number of threads when they are loaded."""
 GIVEN, FAILED, DONE = range(3)
+"""Kinds of messages of the worker: a yielded value, the exception that ended it, the end of its pipe."""
 
 
 class Lost(HandpickError):
-    """The other process ended before it had done its work."""
+    """The worker process ended before its function did."""
 
 
 class Beside:
-    """The other process.
+    """A running worker process, as its starter sees it.
 
     Args:
-        what: Its work in words, for the error that says that it is lost.
+        process: The process, with pipes for its input, output and errors.
+        what: Its work in words, for the error that is raised if it dies.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], what: str) -> None:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-        self._process, self._what, self._ears = process, what, process.stdin
+        self._process, self._what, self._inbox = process, what, process.stdin
         self._answers: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        # Both pipes are emptied all the time: a worker that writes into a full pipe would wait for ever.
         self._threads = [
             threading.Thread(target=work, args=(pipe,), daemon=True)
-            for work, pipe in ((self._listen, process.stdout), (_repeat, process.stderr))
+            for work, pipe in ((self._receive_answers, process.stdout), (_repeat_lines, process.stderr))
         ]
         for thread in self._threads:
             thread.start()
 
     def tell(self, message: Any) -> None:
-        """Put a message into its inbox; one that has ended needs none."""
+        """Put a message into the worker's inbox; nothing happens if the worker has ended."""
         with suppress(BrokenPipeError):
-            _send(self._ears, message)
+            _send(self._inbox, message)
 
     def next(self) -> Any:
-        """What it hands over next, as soon as it does.
+        """Wait for the next value that the function yields, and return it.
 
         Raises:
-            Lost: If it ended before.
-            Exception: What its function raised.
+            WorkerDied: If the process ended before.
+            Exception: Whatever the function raised.
         """
         kind, content = self._answers.get()
         if kind == GIVEN:
             return content
-        self._answers.put((kind, content))
+        self._answers.put(
+            (kind, content)
+        )  # so that a further call raises the same instead of waiting for ever
         if kind == FAILED:
             raise content
         code = self._process.wait()
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         raise Lost(
-            f"The process beside this one that was to {self._what} ended {how}; nothing that it made was kept. Run the "
-            "stage again; if memory was short, give the machine more."
+            f"The worker process that was to {self._what} ended {how}; its results were discarded. Run the stage again; if "
+            "memory was short, give the machine more."
         )
 
-    def _listen(self, mouth: IO[bytes]) -> None:
-        while (answer := _receive(mouth)) is not None:
+    def _receive_answers(self, pipe: IO[bytes]) -> None:
+        """Queue the worker's messages until its pipe ends, as it does when the process ends in whatever way."""
+        while (answer := _receive(pipe)) is not None:
             self._answers.put(answer)
         self._answers.put((DONE, None))
 
     def _end(self) -> None:
-        """Leave nothing behind."""
+        """Kill the process, and leave no zombie, thread or open pipe."""
         self._process.kill()
         self._process.wait()
         for thread in self._threads:
             thread.join()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError):  # closing flushes what the process did not read any more
                 pipe.close()  # type: ignore[union-attr]
 
 
@@ -94,14 +105,19 @@ class Beside:
 def beside(
     function: Callable[..., Iterator[Any]], *arguments: Any, what: str, threads: int = 1
 ) -> Iterator[Beside]:
-    """Run a generator function in another process; what it yields is handed over by `next`.
+    """Run a generator function in a worker process, which is killed at the end of the block.
 
     Args:
-        function: Of a module, not of a script; its first argument is its inbox, a queue of what is told to it.
-        arguments: All others; they are pickled.
-        what: Its work in words.
-        threads: Of numerical libraries that the other process may use.
+        function: A function of a module that can be imported, as it is pickled by name. Its first argument is its inbox, a
+            queue of the messages that it is sent.
+        arguments: Its other arguments; they are pickled.
+        what: Its work in words, to follow "was to".
+        threads: Threads that numerical libraries may use in the worker.
+
+    Yields:
+        The worker; its `next` returns what the function yields.
     """
+    # The child must find the same modules, also those of folders that Airflow or pytest have put on the path.
     paths = os.pathsep.join(path for path in sys.path if path)
     limits = dict.fromkeys(THREAD_SETTINGS, str(threads))
     process = subprocess.Popen(
@@ -109,21 +125,22 @@ def beside(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, **limits, "PYTHONPATH": paths},
     )  # fmt: skip
-    other = Beside(process, what)
+    worker = Beside(process, what)
     try:
-        other.tell((function, arguments))
-        yield other
+        worker.tell((function, arguments))
+        yield worker
     finally:
-        other._end()
+        worker._end()
 
 
-def _repeat(pipe: IO[bytes]) -> None:
-    """Say what the other process says."""
+def _repeat_lines(pipe: IO[bytes]) -> None:
+    """Print the worker's standard error here, line by line, as it comes."""
     for line in pipe:
         say(line.decode(errors="replace").rstrip("\n"))
 
 
 def _send(pipe: IO[bytes], message: Any) -> None:
+    """Write a message: its length and its pickle."""
     content = pickle.dumps(message, protocol=5)
     pipe.write(LENGTH.pack(len(content)))
     pipe.write(content)
@@ -131,7 +148,7 @@ def _send(pipe: IO[bytes], message: Any) -> None:
 
 
 def _receive(pipe: IO[bytes]) -> Any:
-    """The next message, None where the pipe has ended."""
+    """Read the next message; None if the pipe has ended, also in the middle of a message."""
     head = pipe.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
@@ -141,43 +158,48 @@ def _receive(pipe: IO[bytes]) -> Any:
 
 
 def main() -> None:
-    """The other process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one before it ends this one
-    ears, mouth = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
-    work = _receive(ears)
+    """Run as the worker process: receive a function, run it and send what it yields."""
+    # Ctrl-C reaches both processes; the parent handles it and kills this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Messages go to a copy of standard output, and prints of libraries to standard error, so that they cannot mix.
+    inbox_pipe, answer_pipe = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    work = _receive(inbox_pipe)
     if work is None:
         return
     inbox: SimpleQueue[Any] = SimpleQueue()
-    threading.Thread(target=_hear, args=(ears, inbox), daemon=True).start()
+    threading.Thread(target=_fill_inbox, args=(inbox_pipe, inbox), daemon=True).start()
     function, arguments = work
     try:
         for content in function(inbox, *arguments):
-            _send(mouth, (GIVEN, content))
-    except Exception as error:  # whatever it is, it is raised where it is waited for
-        _send(mouth, (FAILED, _portable(error)))
+            _send(answer_pipe, (GIVEN, content))
+    except Exception as error:  # whatever it is, the parent raises it
+        _send(answer_pipe, (FAILED, _make_picklable(error)))
     sys.stderr.flush()
-    os._exit(0)  # an orderly end would wait for the thread that listens
+    # An orderly end needs the lock of standard input, which the reading thread holds.
+    os._exit(0)
 
 
-def _hear(ears: IO[bytes], inbox: SimpleQueue[Any]) -> None:
-    """Fill the inbox; without the process that fills it there is no work."""
-    while (message := _receive(ears)) is not None:
+def _fill_inbox(pipe: IO[bytes], inbox: SimpleQueue[Any]) -> None:
+    """Put the parent's messages into the inbox, and end this process when the pipe ends, as the parent then has."""
+    while (message := _receive(pipe)) is not None:
         inbox.put(message)
     os._exit(1)
 
 
-def _portable(error: Exception) -> Exception:
-    """The error as it can travel, with its traceback as a note."""
-    told = "".join(traceback.format_exception(error))
+def _make_picklable(error: Exception) -> Exception:
+    """Return an error that can be pickled; a bug's traceback goes along as a note, as pickle drops tracebacks."""
+    trace = "".join(traceback.format_exception(error))
     error.__cause__ = error.__context__ = None
     if not isinstance(error, HandpickError):
-        error.add_note(told)
+        error.add_note(trace)
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:  # an error of any library may not bear pickling
+    except (
+        Exception
+    ):  # libraries' errors may fail in many ways here, such as by arguments that __init__ demands
         error = RuntimeError(f"{type(error).__name__}: {error}")
-        error.add_note(told)
+        error.add_note(trace)
     return error
 
 

@@ -1,4 +1,4 @@
-"""Killing a process that this one is about to start."""
+"""A helper of tests that kills the next process that this one starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextmanager
 def next_child_killed() -> Iterator[None]:
-    """Inside, the first process that this thread starts is killed as soon as it is there."""
+    """Kill the first process that this thread starts inside the block, as soon as it exists."""
     children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children")
     before = set(children.read_text().split())
 

@@ -1,4 +1,4 @@
-"""A phrase sounds the same in every process: what an encoder learns from is the same in every home."""
+"""A phrase is synthesized to the same bytes in every process, so encoders learn from the same sounds everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERYBODY = sorted(
 )
 SPEAK = """
 import hashlib
-from handpick.demo.voices import Voice, speak
+from handpick.runtime.speech_synthesis import Voice, speak
 for phrase in ("a phone with a good camera", "手机"):
     print(hashlib.sha256(speak(phrase, Voice({name!r}, {speed}, {pitch}))).hexdigest())
 """

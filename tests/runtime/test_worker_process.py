@@ -1,4 +1,4 @@
-"""The process beside this one: what it yields comes over, what it says is said here, and it never outlives its work."""
+"""The worker process: values, output and errors arrive in the parent, and it never outlives its work or its parent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Inbox = SimpleQueue[Any]
 
 
 def doubled(inbox: Inbox, numbers: np.ndarray) -> Iterator[np.ndarray]:
-    """Twice what is given, then twice what is told."""
-    print("said on standard output")
-    print("said on standard error", file=sys.stderr)
+    """Yield twice the argument, then twice the message from the inbox."""
+    print("printed on standard output")
+    print("printed on standard error", file=sys.stderr)
     yield 2 * numbers
     yield 2 * inbox.get()
 
@@ -59,7 +59,7 @@ def is_gone_soon(pid: int) -> bool:
     return not is_alive(pid)
 
 
-def test_arrays_go_there_and_come_back_and_what_it_says_is_said_here(
+def test_arrays_are_sent_both_ways_and_its_output_appears_here(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     many = np.arange(1_000_000)
@@ -67,8 +67,8 @@ def test_arrays_go_there_and_come_back_and_what_it_says_is_said_here(
         assert np.array_equal(other.next(), 2 * many)
         other.tell(21)
         assert other.next() == 42
-    told = capfd.readouterr().err
-    assert "said on standard output" in told and "said on standard error" in told
+    printed = capfd.readouterr().err
+    assert "printed on standard output" in printed and "printed on standard error" in printed
 
 
 def test_its_error_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:
@@ -80,10 +80,10 @@ def test_its_error_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:
     assert "\n" not in str(one.value) and not capfd.readouterr().err
     with pytest.raises(KeyError, match="no such key") as two, beside(broken, what="break") as other:
         other.next()
-    assert "test_beside" in two.value.__notes__[0], "a bug shows where it was"
+    assert "test_worker_process" in two.value.__notes__[0], "a bug shows where it was"
 
 
-def test_one_that_was_killed_is_told_in_one_line() -> None:
+def test_one_that_was_killed_is_an_error_of_one_line() -> None:
     with (
         pytest.raises(Lost, match="was to fall over ended by signal 9") as lost,
         beside(killed, what="fall over") as other,
@@ -94,7 +94,7 @@ def test_one_that_was_killed_is_told_in_one_line() -> None:
     assert not is_alive(pid)
 
 
-def test_it_ends_when_its_work_is_not_wanted_any_more() -> None:
+def test_it_is_killed_when_the_block_is_left() -> None:
     with pytest.raises(ZeroDivisionError), beside(endless, what="wait") as other:
         pid = other.next()
         raise ZeroDivisionError
@@ -103,8 +103,8 @@ def test_it_ends_when_its_work_is_not_wanted_any_more() -> None:
 
 SCRIPT = """
 import time
-from handpick.beside import beside
-from tests.house.test_beside import endless
+from handpick.runtime.worker_process import beside
+from tests.runtime.test_worker_process import endless
 with beside(endless, what="wait") as other:
     print(other.next(), flush=True)
     time.sleep(600)
