@@ -11,9 +11,10 @@ from benchmarks.public_interactions import dataset, matrix, movielens, temporal_
 from models.collaborative.als import Als
 from models.config import AlsConfig
 from models.data import BoolArray, FloatArray, Interactions
-from models.evaluation.lists import judge, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
+from models.topn.dense import top_of_scores
 
 K = 20
 GRID = [

@@ -34,7 +34,7 @@ from handpick.demo.query_simulation import BUDGET_LEVELS, HUE_NOISE, HUES, PERSO
 from handpick.demo.sessions import CART_CHANCE, CART_RESERVE
 from handpick.demo.shop import OWNED_SINCE
 from handpick.demo.utility import measure_scales, phone_side
-from models.evaluation.lists import top_of_scores
+from models.topn.dense import top_of_scores
 
 SWEEPS, STARTS, EVERY, SHELF_DAYS = 120, 60, 2, 5
 BLOCKS = ("specs", "style", "persona", "hidden")

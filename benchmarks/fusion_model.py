@@ -19,12 +19,13 @@ from handpick.dataset.splits import test_exam, validation_exam
 from handpick.night import Night
 from handpick.stages.evaluate import oracle
 from models.data import Dataset, FloatArray
-from models.evaluation.lists import Judged, judge, top_lists, top_of_scores
+from models.evaluation.lists import Judged, judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
 from models.evaluation.split import Exam
 from models.family import make as make_member
 from models.recommender.factory import make
+from models.topn.dense import top_lists, top_of_scores
 from models.training.options import Plan
 
 RUNG = os.environ.get("RUNG", "S")

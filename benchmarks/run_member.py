@@ -16,10 +16,11 @@ from benchmarks.model_comparison import LARGE
 from benchmarks.public_interactions import dataset, gowalla, matrix, movielens, temporal_share
 from models.config import FamilyConfig
 from models.data import Interactions
-from models.evaluation.lists import judge, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.recall import recall
 from models.family import CLASSES
+from models.topn.dense import top_of_scores
 
 K, BLOCK, SEED = 20, 1024, 7
 WHOLE = 2048

@@ -1,4 +1,4 @@
-"""Lists and what was hit: the two things that every metric is computed from."""
+"""Hits: the places of relevant items on recommendation lists, from which every ranking metric is computed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import BoolArray, FloatArray, IntArray
-from models.interface import Factors
+from models.data import IntArray
 
 BLOCK_BYTES = 64 << 20
-NOTHING = -1
+"""Memory of the comparisons of relevant items with lists that exist at a time."""
 
 
 class Judged(NamedTuple):
-    """Which relevant items stand where on the lists.
+    """The relevant items that are on the lists, and their places.
 
     Args:
         user: `(hits,) int64`, the list's row; sorted.
@@ -29,52 +28,8 @@ class Judged(NamedTuple):
     relevant: IntArray
 
 
-def top_lists(
-    factors: Factors, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
-) -> NDArray[np.int32]:
-    """`(users, k)`: each user's best allowed items, best first, equal scores by item; -1 where there are fewer.
-
-    Scores are computed a block of users at a time, so memory is bounded whatever their number.
-    """
-    lists = np.full((len(factors.users), k), NOTHING, np.int32)
-    items = np.ascontiguousarray(factors.items.T)
-    block = max(1, BLOCK_BYTES // (4 * max(items.shape[1], 1)))
-    for start in range(0, len(lists), block):
-        rows = slice(start, start + block)
-        scores = factors.users[rows] @ items
-        lists[rows] = top_of_scores(scores, k, None if exclude is None else exclude[rows], allowed)
-    return lists
-
-
-def top_of_scores(
-    scores: FloatArray, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
-) -> NDArray[np.int32]:
-    """As `top_lists`, from scores; they are changed in place where items are excluded. NaN counts as the worst."""
-    if allowed is not None:
-        scores[:, ~allowed] = -np.inf
-    if exclude is not None:
-        barred = exclude.tocoo()
-        scores[barred.row, barred.col] = -np.inf
-    np.nan_to_num(scores, copy=False, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-    users, items = scores.shape
-    wanted = min(k, items)
-    if wanted < items:
-        # Everything that ties with the k-th score takes part, so that ties are settled by the item alone.
-        floor = np.partition(scores, items - wanted, axis=1)[:, items - wanted]
-        row, item = np.nonzero((scores >= floor[:, None]) & np.isfinite(scores))
-    else:
-        row, item = np.nonzero(np.isfinite(scores))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(users))[row]
-    lists = np.full((users, k), NOTHING, np.int32)
-    kept = rank < wanted
-    lists[row[kept], rank[kept]] = item[kept]
-    return lists
-
-
 def judge(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Judged:
-    """Where each user's relevant items stand on their list.
+    """Find the places of each user's relevant items on their list.
 
     Args:
         lists: `(users, k)` items, best first, -1 for none; no item twice.
@@ -84,6 +39,8 @@ def judge(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Judged:
     user = np.repeat(np.arange(len(lists)), counts)
     item = relevant.indices
     hit_user, hit_rank = [], []
+    # One row for each relevant item, compared with the whole list: users have few relevant items, so this is far less
+    # than a dense user-item matrix.
     block = max(1, BLOCK_BYTES // max(1, 4 * lists.shape[1]))
     for start in range(0, len(user), block):
         part = slice(start, start + block)

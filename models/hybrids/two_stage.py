@@ -13,10 +13,10 @@ from models.collaborative.base import Member, preferences
 from models.config import StackedConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.evaluation.holdout import hold_out
-from models.evaluation.lists import top_of_scores
 from models.hybrids.scaling import standardised_scores
 from models.hybrids.similarity_features import likeness
 from models.hybrids.stacked import Stacked
+from models.topn.dense import top_of_scores
 
 Lists = NDArray[np.int32]
 BLOCK_FLOATS = 1 << 25

@@ -10,13 +10,14 @@ import numpy as np
 from scipy import sparse
 
 from models.data import FloatArray
-from models.evaluation.lists import judge, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.normalize import unit_rows
 from models.pretraining.autoencoder import codes, completed, whitening
 from models.pretraining.config import ROWS, RowsPretraining
 from models.pretraining.loop import Progress, silent
 from models.pretraining.rows import pretrain_rows
+from models.topn.dense import top_of_scores
 
 K = 20
 Objective = TypeVar("Objective", bound=str)

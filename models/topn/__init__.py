@@ -1,1 +1,1 @@
-"""The exact top-N: factors and masks in, ranked items and scores out, the same to the last bit on every path."""
+"""Top-N retrieval: arrays of users, items, masks and scores in, arrays of item indices and scores out."""

@@ -5,54 +5,71 @@ from __future__ import annotations
 import numpy as np
 
 from models.data import FloatArray, IntArray
-from models.topn.numba_kernels import best_of_pairs
-from models.topn.request import TopN, Wanted
+from models.topn.numba_kernels import rank_candidate_pairs
+from models.topn.request import TopN, TopNRequest
 
 TILE_BYTES = 2 << 20
-"""Memory of the approximate scores that exist at a time."""
+"""Memory of the approximate scores that exist at a time on a processor: about one core's cache."""
 DEVICE_TILE_BYTES = 1 << 30
-"""The same on a GPU."""
+"""The same on a GPU, where large products are what makes it busy."""
 
 
-def by_floats(
+def fill_by_float32(
     users: FloatArray,
     items: FloatArray,
-    there: IntArray,
-    wanted: Wanted,
+    candidates: IntArray,
+    request: TopNRequest,
     best: TopN,
     tile_bytes: int,
     device: str,
 ) -> None:
-    """Fill `best` by float32 products, all items that are there at a time.
+    """Fill `best` by float32 products of blocks of users with all candidate items.
 
     A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)` times
-    the product of the norms (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5). So an item
-    whose approximate score is more than twice that below the n-th best approximate score cannot be in the top n.
+    the product of the norms, `eps = 2^-24` (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
+    So an item whose approximate score is more than twice that below the n-th best approximate score cannot be in the
+    top n: at least n items have exact scores above its own.
+
+    Args:
+        users: `(users, d) float32`, contiguous.
+        items: `(items, d) float32`, contiguous.
+        candidates: `(candidates,)` indices of the items that some user may get, ascending.
+        request: List length and masks.
+        best: Written.
+        tile_bytes: Memory of one block's scores.
+        device: Torch device of the products.
     """
     import torch
 
     dim = users.shape[1]
     relative = dim * 2.0**-24 / (1 - dim * 2.0**-24)
-    longest = float(np.linalg.norm(items[there].astype(np.float64), axis=1).max())
+    longest = float(np.linalg.norm(items[candidates].astype(np.float64), axis=1).max())
+    # 1 % covers the rounding of the norms and of the bound; 1e-40 covers products that underflow.
     error = (relative * 1.01) * np.linalg.norm(users.astype(np.float64), axis=1) * longest + 1e-40
-    columns = torch.from_numpy(items[there]).to(device).T
-    masks = torch.from_numpy(wanted.allowed[:, there]).to(device)
-    barred = wanted.barred[:, there].tocsr()
-    kept = min(wanted.n, len(there))
-    block = max(1, tile_bytes // (4 * len(there)))
+    columns = torch.from_numpy(items[candidates]).to(device).T
+    masks = torch.from_numpy(request.allowed[:, candidates]).to(device)
+    excluded = request.excluded[:, candidates].tocsr()
+    kept = min(request.n, len(candidates))
+    block = max(1, tile_bytes // (4 * len(candidates)))
     for start in range(0, len(users), block):
         rows = slice(start, min(start + block, len(users)))
         scores = torch.from_numpy(users[rows]).to(device) @ columns
-        scores.masked_fill_(~masks[torch.from_numpy(wanted.kind[rows]).to(device).long()], -torch.inf)
-        part = barred[rows].tocoo()
+        scores.masked_fill_(~masks[torch.from_numpy(request.kind[rows]).to(device).long()], -torch.inf)
+        part = excluded[rows].tocoo()
         scores[
             torch.from_numpy(part.row.astype(np.int64)).to(device),
             torch.from_numpy(part.col.astype(np.int64)).to(device),
         ] = -torch.inf
+        # In double from here on: the bound may be smaller than the spacing of float32 at the score.
         floor = torch.topk(scores, kept, dim=1, sorted=True).values[:, -1].double()
+        # A user with fewer than n allowed items has a floor of minus infinity; above -3e38 it lets every allowed item
+        # pass and no excluded one.
         floor = torch.clamp(floor - 2 * torch.from_numpy(error[rows]).to(device), min=-3.0e38)
         found_users, found_items = (
             part.cpu().numpy() for part in torch.nonzero(scores.double() >= floor[:, None], as_tuple=True)
         )
+        # `nonzero` returns pairs in row order, which makes them the rows of a CSR matrix.
         starts = np.searchsorted(found_users, np.arange(len(scores) + 1))
-        best_of_pairs(users[rows], items, starts, there[found_items], best.items[rows], best.scores[rows])
+        rank_candidate_pairs(
+            users[rows], items, starts, candidates[found_items], best.items[rows], best.scores[rows]
+        )

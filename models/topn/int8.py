@@ -1,4 +1,4 @@
-"""The exact top-N by 8-bit products, blocks of users side by side in threads, one tile of items at a time."""
+"""The exact top-N by 8-bit products: blocks of users in parallel threads, each going through tiles of items."""
 
 from __future__ import annotations
 
@@ -10,48 +10,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data import FloatArray, IntArray
-from models.topn.int8_matmul import Tile, products
-from models.topn.numba_kernels import finish, gather, start
-from models.topn.quantize import Items, round_items, round_users
-from models.topn.request import TopN, Wanted
+from models.topn.int8_matmul import PackedTile, multiply_codes
+from models.topn.numba_kernels import gather_candidates, init_thresholds, rank_candidates
+from models.topn.quantize import QuantizedItems, quantize_items, quantize_users
+from models.topn.request import TopN, TopNRequest
 
 TILE_BYTES = 2 << 20
 """Memory of one tile of approximate scores in each thread; it should fit the processor's cache."""
 TILE_ITEMS = 4096
+"""Items of a tile: with `TILE_BYTES` that makes 256 users a block, enough rows for the product to be fast."""
 
 
-def by_integers(
-    users: FloatArray, items: FloatArray, there: IntArray, wanted: Wanted, best: TopN, tile_bytes: int
+def fill_by_int8(
+    users: FloatArray,
+    items: FloatArray,
+    candidates: IntArray,
+    request: TopNRequest,
+    best: TopN,
+    tile_bytes: int,
 ) -> None:
-    """Fill `best` by 8-bit products of the items that are there, blocks of users side by side in threads."""
-    rounded = round_items(items[there], users)
-    rounded = rounded._replace(order=there[rounded.order].astype(np.int32))
-    width = min(TILE_ITEMS, len(there))
-    tiles = [_tile(rounded, begin, begin + width) for begin in range(0, len(there), width)]
-    place = np.full(len(items), len(items), np.int32)
-    place[rounded.order] = np.arange(len(there), dtype=np.int32)
-    first = np.where(wanted.allowed[:, rounded.order[:width]], 0, -np.inf).astype(np.float32)
-    block = max(1, tile_bytes // (2 * width))
+    """Fill `best` by 8-bit products of blocks of users with the candidate items.
+
+    Each block writes its own rows of `best`, so threads share nothing that changes and their number changes no result.
+
+    Args:
+        users: `(users, d) float32`, contiguous.
+        items: `(items, d) float32`, contiguous.
+        candidates: `(candidates,)` indices of the items that some user may get, ascending.
+        request: List length and masks.
+        best: Written.
+        tile_bytes: Memory of one tile of approximate scores.
+    """
+    rounded = quantize_items(items[candidates], users)
+    rounded = rounded._replace(order=candidates[rounded.order].astype(np.int32))
+    width = min(TILE_ITEMS, len(candidates))
+    tiles = [_make_tile(rounded, begin, begin + width) for begin in range(0, len(candidates), width)]
+    place = np.full(len(items), len(items), np.int32)  # beyond every tile for items that are no candidates
+    place[rounded.order] = np.arange(len(candidates), dtype=np.int32)
+    first = np.where(request.allowed[:, rounded.order[:width]], 0, -np.inf).astype(np.float32)
+    block = max(1, tile_bytes // (2 * width))  # bfloat16 scores have 2 bytes
     blocks = range(0, len(users), block)
 
     def fill(begin: int) -> None:
         rows = slice(begin, min(begin + block, len(users)))
-        _fill_block(users, items, rounded, tiles, (first, place), wanted, best, rows)
+        _fill_block(users, items, rounded, tiles, (first, place), request, best, rows)
 
-    with _threads(len(blocks)) as pool:
+    with _open_threads(len(blocks)) as pool:
         list(pool.map(fill, blocks))
 
 
-def _tile(rounded: Items, begin: int, end: int) -> tuple[Tile, FloatArray]:
-    """Some items ready for multiplying, and the errors and lengths of their bounds."""
+def _make_tile(rounded: QuantizedItems, begin: int, end: int) -> tuple[PackedTile, FloatArray]:
+    """Pack some items for multiplying, and return the errors and lengths of their bounds."""
     step, *bounds = rounded.bounds[:, begin:end]
-    tile = Tile(rounded.codes[begin:end], step)
-    return tile, np.stack(bounds)  # compiled loops are fast on dense rows alone
+    tile = PackedTile(rounded.codes[begin:end], step)
+    return tile, np.stack(bounds)  # a copy: compiled loops are only fast on contiguous rows
 
 
 @contextmanager
-def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
-    """As many threads as torch may use, each of which multiplies alone."""
+def _open_threads(most: int) -> Iterator[ThreadPoolExecutor]:
+    """Open as many threads as torch may use; each multiplies with one thread of its own.
+
+    Products of one block are too small to be worth splitting, and the kernels between them run on one thread anyway.
+    """
     import torch
 
     count = torch.get_num_threads()
@@ -59,39 +79,40 @@ def _threads(most: int) -> Iterator[ThreadPoolExecutor]:
         with ThreadPoolExecutor(min(count, most), initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool
     finally:
-        torch.set_num_threads(count)  # new threads take over what was set last in any thread
+        torch.set_num_threads(count)  # new threads inherit what was set last in any thread
 
 
 def _fill_block(
     users: FloatArray,
     items: FloatArray,
-    rounded: Items,
-    tiles: list[tuple[Tile, FloatArray]],
+    rounded: QuantizedItems,
+    tiles: list[tuple[PackedTile, FloatArray]],
     starting: tuple[FloatArray, NDArray[np.int32]],
-    wanted: Wanted,
+    request: TopNRequest,
     best: TopN,
     rows: slice,
 ) -> None:
-    """The lists of one block of users, one tile of items at a time."""
+    """Fill the lists of one block of users, one tile of items at a time."""
     mine = users[rows]
-    codes, bounds = round_users(mine, rounded)
-    size = max(4 * wanted.n, wanted.n + 64)
-    buffer = (
+    codes, bounds = quantize_users(mine, rounded)
+    # Room for several times n candidates: a full buffer is compacted, which costs a partial sort.
+    size = max(4 * request.n, request.n + 64)
+    buffer = (  # ids, upper bounds, lower bounds, count and threshold: see `numba_kernels`
         np.empty((len(mine), size), np.int32),
         np.empty((len(mine), size), np.float32),
         np.empty((len(mine), size), np.float32),
         np.zeros(len(mine), np.int64),
         np.full(len(mine), -np.inf, np.float32),
     )
-    barred = wanted.barred[rows]
-    masks = (wanted.allowed, wanted.kind[rows], barred.indptr, barred.indices)
+    excluded = request.excluded[rows]
+    masks = (request.allowed, request.kind[rows], excluded.indptr, excluded.indices)
     begin = 0
     for tile, item_bounds in tiles:
-        approximate = products(codes, tile)
+        approximate = multiply_codes(codes, tile)
         if not begin:
-            start(approximate, item_bounds, bounds, wanted.n, buffer, masks, *starting)
+            init_thresholds(approximate, item_bounds, bounds, request.n, buffer, masks, *starting)
         columns = rounded.order[begin : begin + tile.width]
-        gather(approximate, columns, item_bounds, bounds, wanted.n, buffer, masks, mine, items)
+        gather_candidates(approximate, columns, item_bounds, bounds, request.n, buffer, masks, mine, items)
         begin += tile.width
-        del approximate  # so that the next tile lies where this one did, in the processor's cache
-    finish(wanted.n, buffer, mine, items, best.items[rows], best.scores[rows])
+        del approximate  # so that the next tile gets the same memory, which is in the processor's cache
+    rank_candidates(request.n, buffer, mine, items, best.items[rows], best.scores[rows])

@@ -1,9 +1,15 @@
-"""The inner loops of the exact top-N, compiled: keep what could be among the best, then score that exactly.
+"""Compiled inner loops of the exact top-N: keep the items that could be among the best, then score those exactly.
 
-A user's candidates live in a small buffer. An item enters it when the upper bound of its score reaches the user's
-threshold, which is the n-th highest lower bound seen so far: whatever lies below it has n better items. A full buffer
-is cleared of what the risen threshold excludes; where that is not enough (many equal scores), its items are scored
-exactly and only the n best stay.
+A user's candidates are kept in a small buffer. An item enters it when the upper bound of its score reaches the user's
+threshold, which is the n-th highest lower bound seen so far: an item below it has n better ones. A full buffer is
+compacted: items that the risen threshold excludes are dropped; where that is not enough (many equal scores), the rest are
+scored exactly and only the n best stay.
+
+`buffer` is a tuple of ids `(users, size) int32`, upper and lower bounds `(users, size) float32`, the count of filled
+places `(users,) int64` and the threshold `(users,) float32`. All are written.
+
+Numba infers the types, so annotations are `Any`. None of the functions is compiled with `fastmath`: it would let the
+compiler reorder additions, and the exact score is defined by their order.
 """
 
 from __future__ import annotations
@@ -14,24 +20,34 @@ import numba
 import numpy as np
 
 CHUNK, PART = 128, 16
-"""Columns that are looked at together, and parts of them where something was found."""
-MOST = 127
-"""The largest code."""
-LESS = np.float32(2.0**-8)
-"""Approximate scores come as bfloat16: twice what rounding to it can change, of the value."""
+"""Columns that are tested together for a candidate, and the parts into which a chunk with one is split.
+
+Few chunks hold a candidate once thresholds have risen, so most of the work is one vectorised comparison of a chunk."""
+MAX_CODE = 127
+"""The largest code; -128 is not used, so that codes have the same range on both sides of zero."""
+BFLOAT16_SLACK = np.float32(2.0**-8)
+"""Approximate scores come as bfloat16: twice what rounding to it can change, as a share of the value."""
 
 
 @numba.njit(cache=True, nogil=True)
-def exact_score(user: Any, item: Any, products: Any) -> Any:
-    """The exact score of one pair: products in float64, folded in halves; `products` is scratch, a power of two long.
+def score_pair(user: Any, item: Any, products: Any) -> Any:
+    """Compute the exact score of one pair: products in float64, added in halves.
 
-    Products of two float32 are exact in float64, so it does not matter whether the compiler fuses them with the sums.
+    Products of two float32 are exact in float64 (24 + 24 significant bits of 53), so it does not matter whether the
+    compiler fuses them with the sums.
+
+    Args:
+        user: `(d,) float32`.
+        item: `(d,) float32`.
+        products: Scratch, a power of two long and at least d.
     """
     dim, width = len(user), len(products)
     for k in range(dim):
         products[k] = np.float64(user[k]) * np.float64(item[k])
     for k in range(dim, width):
         products[k] = 0.0
+    # Right half onto left half until one number is left: an order that the vector width of a processor does not change,
+    # and that numpy and torch can repeat.
     while width > 1:
         width //= 2
         for k in range(width):
@@ -40,19 +56,27 @@ def exact_score(user: Any, item: Any, products: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def exact_pairs(users: Any, items: Any, rows: Any, columns: Any, scores: Any) -> None:
+def score_pairs(users: Any, items: Any, rows: Any, columns: Any, scores: Any) -> None:
     """Fill `scores` with the exact scores of the pairs (rows, columns)."""
     width = 1
     while width < users.shape[1]:
         width *= 2
     products = np.empty(width, np.float64)
     for pair in range(len(rows)):
-        scores[pair] = exact_score(users[rows[pair]], items[columns[pair]], products)
+        scores[pair] = score_pair(users[rows[pair]], items[columns[pair]], products)
 
 
 @numba.njit(cache=True, nogil=True)
-def is_barred(column: Any, allowed: Any, columns: Any, start: Any, end: Any) -> Any:
-    """Whether a user may not have an item: masked for the user's kind, or among the user's own sorted columns."""
+def is_excluded(column: Any, allowed: Any, columns: Any, start: Any, end: Any) -> Any:
+    """Whether an item may not be on a user's list.
+
+    Args:
+        column: The item.
+        allowed: `(items,)` mask of the user's kind.
+        columns: Items excluded for single users, a CSR matrix's indices, sorted for each user.
+        start: Where the user's own indices begin.
+        end: Where they end.
+    """
     if not allowed[column]:
         return True
     stop = end
@@ -66,12 +90,27 @@ def is_barred(column: Any, allowed: Any, columns: Any, start: Any, end: Any) -> 
 
 
 @numba.njit(cache=True, nogil=True)
-def best_exact(user: Any, items: Any, ids: Any, count: Any, products: Any, found: Any, scores: Any) -> Any:
-    """The best of some items by exact score, equal ones by index, into `found` and `scores`; returns how many."""
+def select_best(user: Any, items: Any, ids: Any, count: Any, products: Any, found: Any, scores: Any) -> Any:
+    """Write the best of some items by exact score into `found` and `scores`, equal ones by index.
+
+    Args:
+        user: `(d,) float32`.
+        items: `(items, d) float32`.
+        ids: Indices of the items to choose from, in any order.
+        count: How many of `ids` there are.
+        products: Scratch of `score_pair`.
+        found: `(n,) int32`, written, best first.
+        scores: `(n,) float32`, written.
+
+    Returns:
+        How many places were filled.
+    """
     n, filled = len(found), 0
     for place in range(count):
         item = ids[place]
-        score = exact_score(user, items[item], products)
+        score = score_pair(user, items[item], products)
+        # Insertion sort: n is small, and most items are rejected by this comparison with the last place. Score and index
+        # order items totally, so that the result does not depend on the order of `ids`.
         if filled == n and (score < scores[n - 1] or (score == scores[n - 1] and item > found[n - 1])):
             continue
         if filled < n:
@@ -86,7 +125,7 @@ def best_exact(user: Any, items: Any, ids: Any, count: Any, products: Any, found
 
 @numba.njit(cache=True, nogil=True)
 def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any) -> None:
-    """Raise a user's threshold and drop what is below it; with too little gained, keep the n best by exact score."""
+    """Raise a user's threshold and drop what is below it; where that frees too little, keep the n best by exact score."""
     ids, upper, lower, count, threshold = buffer
     size = count[row]
     if size >= n:
@@ -101,9 +140,11 @@ def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any
                 lower[row, place],
             )
             kept += 1
+    # Less than half of the room beyond n was freed, so the next compaction would come soon. With many equal scores no
+    # bound tells items apart; exact scores and the tie order do.
     if kept > (ids.shape[1] + n) // 2:
         found, scores = np.empty(n, np.int32), np.empty(n, np.float32)
-        best_exact(user, items, ids[row], kept, products, found, scores)
+        select_best(user, items, ids[row], kept, products, found, scores)
         last = 0
         for place in range(kept):
             if (found == ids[row, place]).any():
@@ -119,7 +160,7 @@ def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any
 
 @numba.njit(cache=True, nogil=True)
 def _chunk_maxima(values: Any) -> Any:
-    """The largest value of each chunk of columns."""
+    """Return the largest value of each chunk of columns."""
     most = np.empty((len(values) + CHUNK - 1) // CHUNK, values.dtype)
     for chunk in range(len(most)):
         most[chunk] = values[chunk * CHUNK : (chunk + 1) * CHUNK].max()
@@ -128,7 +169,7 @@ def _chunk_maxima(values: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _chunk_reaches(values: Any, least: Any) -> Any:
-    """Whether one of `CHUNK` values does; a fixed length, and or-ing integers, are what compilers make wide."""
+    """Whether one of `CHUNK` values is at least `least`; a fixed length and or-ing integers let LLVM vectorise the loop."""
     hits = np.int16(0)
     for at in range(CHUNK):
         hits |= np.int16(values[at] >= least)
@@ -137,7 +178,7 @@ def _chunk_reaches(values: Any, least: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _part_reaches(values: Any, least: Any) -> Any:
-    """The same of `PART` values."""
+    """Whether one of `PART` values is at least `least`."""
     hits = np.int16(0)
     for at in range(PART):
         hits |= np.int16(values[at] >= least)
@@ -145,46 +186,55 @@ def _part_reaches(values: Any, least: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def start(
+def init_thresholds(
     approximate: Any,
     item_bounds: Any,
     user_bounds: Any,
     n: Any,
     buffer: Any,
-    barred: Any,
-    allowed: Any,
+    masks: Any,
+    first: Any,
     place: Any,
 ) -> None:
     """Give each user a threshold from the first tile, so that few of its items become candidates.
 
-    Of the largest lower bounds of groups of columns the n-th highest is reached by n different items.
+    Columns are dealt into groups; the largest lower bound of each group belongs to a different item, so that n items reach
+    the n-th highest of them.
 
     Args:
-        approximate: As for `gather`, and so are the bounds, the candidates and what is barred.
-        allowed: `(kinds, tile)` zero, or minus infinity for an item that may not be had.
+        approximate: As for `gather_candidates`, and so are the bounds, `n`, the buffer and the masks.
+        item_bounds: See there.
+        user_bounds: See there.
+        n: Length of the lists.
+        buffer: Its thresholds are written.
+        masks: See there.
+        first: `(kinds, tile) float32`, zero, or minus infinity for an item that a kind of user may not get.
         place: `(items,)` the column of each item among all tiles.
     """
     errors, lengths = item_bounds
-    threshold, (_, kind, own_start, own) = buffer[4], barred
+    threshold, (_, kind, own_start, own) = buffer[4], masks
     width = approximate.shape[1]
+    # Three groups or more for each place: with fewer, some of the n best would share a group and the threshold be low.
     groups = 16
     while groups < 3 * n:
         groups *= 2
     if groups > width:
-        return
+        return  # the tile is too small to tell; thresholds rise while it is read
     values, largest = np.empty(width, np.float32), np.empty(groups, np.float32)
     bits = values.view(np.int32)
     for row in range(len(approximate)):
-        found, mask = approximate[row], allowed[kind[row]]
+        found, mask = approximate[row], first[kind[row]]
         by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
+        # The bits of a bfloat16 are the upper half of the float32 of the same value.
         for at in range(width):
             bits[at] = np.int32(found[at]) << 16
         for at in range(width):
             bound = by_error * errors[at] + by_length * lengths[at] + more
-            values[at] += mask[at] - bound - abs(values[at]) * LESS
+            values[at] += mask[at] - bound - abs(values[at]) * BFLOAT16_SLACK
         for at in range(own_start[row], own_start[row + 1]):
             if place[own[at]] < width:
                 values[place[own[at]]] = -np.inf
+        # Group g holds the columns g, g + groups, ...: comparing whole rows of groups vectorises.
         largest[:] = values[:groups]
         for begin in range(groups, width - groups + 1, groups):
             part = values[begin : begin + groups]
@@ -194,30 +244,33 @@ def start(
 
 
 @numba.njit(cache=True, nogil=True)
-def gather(
+def gather_candidates(
     approximate: Any,
     columns: Any,
     item_bounds: Any,
     user_bounds: Any,
     n: Any,
     buffer: Any,
-    barred: Any,
+    masks: Any,
     users: Any,
     items: Any,
 ) -> None:
-    """Look through one tile of approximate scores for candidates.
+    """Add the items of one tile that could be among the n best to each user's buffer.
 
     Args:
         approximate: `(users, tile) int16` bits of bfloat16 inner products, in units of the user's step.
         columns: `(tile,)` index of each column's item.
         item_bounds: `(2, tile) float32`: error and length of each item.
         user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is added.
-        buffer: Candidates, see `Buffer`.
-        barred: `(kinds, items)` allowed, `(users,)` kind, and the users' own barred columns as CSR.
+        n: Length of the lists.
+        buffer: Candidates, see the module.
+        masks: `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as CSR.
+        users: `(users, d) float32`.
+        items: `(items, d) float32`.
     """
     errors, lengths = item_bounds
     ids, upper, lower, count, threshold = buffer
-    allowed, kind, own_start, own = barred
+    allowed, kind, own_start, own = masks
     width = 1
     while width < users.shape[1]:
         width *= 2
@@ -231,11 +284,14 @@ def gather(
         for chunk in range(len(most_error)):
             start = chunk * CHUNK
             end = min(start + CHUNK, len(columns))
-            # Bits of positive numbers are in the order of the numbers, and those of negative ones are negative.
+            # One bound for the whole chunk, from its largest error and length, lets integers be compared instead of
+            # numbers: the bits of positive floats are in the order of the floats, and those of negative ones are
+            # negative. Cutting off the lower half of the bits rounds the bound down, so that no candidate is lost. A bound of
+            # zero or less lets every item through to the full test below.
             number[0] = threshold[row] - (
                 by_error * most_error[chunk] + by_length * most_length[chunk] + more
             )
-            number[0] -= abs(number[0]) * LESS
+            number[0] -= abs(number[0]) * BFLOAT16_SLACK
             least = np.int16(bits[0] >> 16) if number[0] > 0 else np.int16(-32768)
             if end - start == CHUNK and not _chunk_reaches(values[start:end], least):
                 continue
@@ -248,8 +304,11 @@ def gather(
                         continue
                     bits[0] = np.int32(values[at]) << 16
                     value = number[0]
-                    bound = by_error * errors[at] + by_length * lengths[at] + more + abs(value) * LESS
-                    if not value + bound >= threshold[row] or is_barred(
+                    bound = (
+                        by_error * errors[at] + by_length * lengths[at] + more + abs(value) * BFLOAT16_SLACK
+                    )
+                    # `not >=` also rejects NaN; the costly look-up of the masks comes last.
+                    if not value + bound >= threshold[row] or is_excluded(
                         columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1]
                     ):
                         continue
@@ -267,8 +326,17 @@ def gather(
 
 
 @numba.njit(cache=True, nogil=True)
-def finish(n: Any, buffer: Any, users: Any, items: Any, found: Any, scores: Any) -> None:
-    """The exact n best of each user's candidates into `found` and `scores`, which hold -1 and minus infinity."""
+def rank_candidates(n: Any, buffer: Any, users: Any, items: Any, found: Any, scores: Any) -> None:
+    """Write the n best of each user's candidates by exact score into `found` and `scores`.
+
+    Args:
+        n: Length of the lists.
+        buffer: Candidates, see the module.
+        users: `(users, d) float32`.
+        items: `(items, d) float32`.
+        found: `(users, n) int32`, filled with -1 before.
+        scores: `(users, n) float32`, filled with minus infinity before.
+    """
     ids, _, _, count, _ = buffer
     width = 1
     while width < users.shape[1]:
@@ -276,26 +344,39 @@ def finish(n: Any, buffer: Any, users: Any, items: Any, found: Any, scores: Any)
     products = np.empty(width, np.float64)
     for row in range(len(count)):
         _compact(row, n, buffer, users[row], items, products)
-        best_exact(users[row], items, ids[row], count[row], products, found[row], scores[row])
+        select_best(users[row], items, ids[row], count[row], products, found[row], scores[row])
 
 
 @numba.njit(cache=True, nogil=True)
-def best_of_pairs(users: Any, items: Any, starts: Any, columns: Any, found: Any, scores: Any) -> None:
-    """The same from candidates as CSR: each user's columns lie between two of the `starts`."""
+def rank_candidate_pairs(users: Any, items: Any, starts: Any, columns: Any, found: Any, scores: Any) -> None:
+    """Write the n best of each user's candidates, given as CSR, as `rank_candidates` does.
+
+    Args:
+        users: `(users, d) float32`.
+        items: `(items, d) float32`.
+        starts: `(users + 1,)` where each user's candidates begin in `columns`.
+        columns: Indices of items.
+        found: `(users, n) int32`, filled with -1 before.
+        scores: `(users, n) float32`, filled with minus infinity before.
+    """
     width = 1
     while width < users.shape[1]:
         width *= 2
     products = np.empty(width, np.float64)
     for row in range(len(users)):
         mine = columns[starts[row] : starts[row + 1]]
-        best_exact(users[row], items, mine, len(mine), products, found[row], scores[row])
+        select_best(users[row], items, mine, len(mine), products, found[row], scores[row])
 
 
 @numba.njit(cache=True, nogil=True)
-def round_rows(values: Any, factor: Any, centre: Any, codes: Any, facts: Any) -> None:
-    """Write each row of `values * factor - centre` as multiples of its 127th part.
+def quantize_rows(values: Any, factor: Any, centre: Any, codes: Any, facts: Any) -> None:
+    """Round each row of `values * factor - centre` to multiples of the 127th part of its largest number.
 
     Args:
+        values: `(rows, d) float32`.
+        factor: `(d,) float64`.
+        centre: `(d,) float64`.
+        codes: `(rows, d) int8`, written: the multiples, between -127 and 127.
         facts: `(4, rows) float64`, written: length before centring, step, length of the error, length of the rounded.
     """
     dim = values.shape[1]
@@ -307,7 +388,7 @@ def round_rows(values: Any, factor: Any, centre: Any, codes: Any, facts: Any) ->
             length += value * value
             exact[k] = value - centre[k]
             most = max(most, abs(exact[k]))
-        step = most / MOST if most > 0 else 1.0
+        step = most / MAX_CODE if most > 0 else 1.0
         for k in range(dim):
             code = np.rint(exact[k] / step)
             codes[row, k] = np.int8(code)

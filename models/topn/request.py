@@ -1,4 +1,4 @@
-"""What a top-N is asked for, and what comes back."""
+"""The request and the result of a top-N search."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class TopN(NamedTuple):
     scores: FloatArray
 
 
-class Wanted(NamedTuple):
-    """How much is wanted, and what nobody or somebody may not have.
+class TopNRequest(NamedTuple):
+    """The list length and the items that each user may get.
 
     Args:
         n: Length of the lists.
-        allowed: `(kinds, items)`.
-        kind: `(users,) int32`, rows of `allowed`.
-        barred: `(users, items)` with sorted indices.
+        allowed: `(kinds, items)`, False for items that no user of a kind may get.
+        kind: `(users,) int32`, each user's row of `allowed`.
+        excluded: `(users, items)` with sorted indices; a stored entry keeps the item off that user's list.
     """
 
     n: int
     allowed: BoolArray
     kind: NDArray[np.int32]
-    barred: sparse.csr_matrix
+    excluded: sparse.csr_matrix

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from models.config import TrainingConfig
 from models.data import Dataset, IntArray
-from models.evaluation.lists import judge, top_lists
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors
 from models.network.fusion_network import FusionNetwork
 from models.network.inputs import Asked, Items
+from models.topn.dense import top_lists
 from models.training import checkpoint, distributed
 from models.training.devices import device_of, precision_of
 from models.training.errors import TrainingError

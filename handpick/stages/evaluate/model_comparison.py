@@ -12,7 +12,6 @@ from scipy import sparse
 from handpick.settings.evaluate import EvaluateSettings
 from models.config import FamilyConfig
 from models.data import BoolArray, Dataset, FloatArray, IntArray
-from models.evaluation.lists import top_of_scores
 from models.evaluation.split import DAY, Exam
 from models.hybrids.blend_weights import Answers, Learned, learn_weights
 from models.hybrids.cascade import cascaded
@@ -21,6 +20,7 @@ from models.hybrids.segments import segment_names, segments
 from models.hybrids.stacked import Stacked, candidate_features
 from models.hybrids.weighted import COLD, MARK, Blend, cold_items, part_factors
 from models.interface import Factors, Recommender
+from models.topn.dense import top_of_scores
 
 Lists = NDArray[np.int32]
 LEARNING_FLOATS = 60_000_000

@@ -27,11 +27,12 @@ from handpick.stages.gate.decision import (
 from handpick.stages.gate.noninferiority import compare
 from handpick.stages.gate.sanity_checks import Contestant, complaints, is_finite
 from models.data import Dataset
-from models.evaluation.lists import judge, top_lists
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.hybrids.weighted import Blend
 from models.interface import Recommender
+from models.topn.dense import top_lists
 
 NOT_SIMPLE = (
     "fusion",

@@ -18,10 +18,11 @@ from handpick.stages.train.stage import sampled
 from models.config import FusionConfig
 from models.data import Dataset
 from models.evaluation.bootstrap import Interval, paired
-from models.evaluation.lists import judge, top_lists
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.recommender.factory import make
+from models.topn.dense import top_lists
 from models.training.errors import TrainingError
 from models.training.options import K, Plan
 

@@ -1,4 +1,4 @@
-"""Metrics against independent libraries and by hand."""
+"""Metrics equal those of independent libraries, and values worked out by hand."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from models.evaluation.calibration import calibration_error, fit_logistic
 from models.evaluation.coverage import coverage, gini
 from models.evaluation.diversity import diversity
 from models.evaluation.fairness import disparity, groups_of, price_bands
-from models.evaluation.lists import judge, top_lists, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.metrics import RANKING
 from models.evaluation.novelty import novelty, serendipity
-from models.interface import Factors
+from models.topn.dense import top_of_scores
 
 USERS, ITEMS, K = 40, 30, 10
 
@@ -66,23 +66,6 @@ def test_ndcg_agrees_with_scikit_learn(scores: np.ndarray, relevant: sparse.csr_
     judged = judge(top_of_scores(scores[asked].copy(), K), relevant[asked])
     expected = ndcg_score(relevant[asked].toarray(), scores[asked], k=K)
     assert RANKING["ndcg"](judged, K).mean() == pytest.approx(expected)
-
-
-def test_lists_leave_out_what_is_excluded_and_settle_ties_by_item() -> None:
-    scores = np.array([[1, 3, 3, 3, 2], [0, 0, np.nan, 0, 0]], np.float32)
-    exclude = sparse.csr_matrix(([1.0], ([0], [2])), shape=(2, 5))
-    allowed = np.array([True, True, True, True, False])
-    assert top_of_scores(scores, 4, exclude, allowed).tolist() == [[1, 3, 0, -1], [0, 1, 3, -1]]
-
-
-def test_blocked_lists_are_the_whole_sort() -> None:
-    random = np.random.default_rng(3)
-    factors = Factors(
-        random.standard_normal((500, 8)).astype(np.float32),
-        random.standard_normal((90, 8)).astype(np.float32),
-    )
-    whole = np.argsort(-(factors.users @ factors.items.T), axis=1, kind="stable")[:, :20]
-    assert np.array_equal(top_lists(factors, 20), whole)
 
 
 def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:

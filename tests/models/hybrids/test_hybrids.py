@@ -11,7 +11,7 @@ from scipy import sparse
 from models.collaborative.base import Member
 from models.config import StackedConfig
 from models.data import Dataset
-from models.evaluation.lists import judge, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.hybrids.blend_weights import Answers, learn_weights
@@ -21,6 +21,7 @@ from models.hybrids.segments import segment_names, segments
 from models.hybrids.stacked import Stacked, candidate_features
 from models.hybrids.weighted import Blend
 from models.interface import Factors
+from models.topn.dense import top_of_scores
 from tests.models.collaborative.shop import renamed
 
 BOUNDS = (0, 1, 5)

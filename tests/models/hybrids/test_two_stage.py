@@ -11,11 +11,12 @@ from models.collaborative.graph_filter import GraphFilter
 from models.config import AlsConfig, GraphFilterConfig, StackedConfig
 from models.data import Dataset
 from models.evaluation.holdout import hold_out
-from models.evaluation.lists import judge, top_of_scores
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.hybrids.scaling import standardised_scores
 from models.hybrids.similarity_features import likeness
 from models.hybrids.two_stage import TwoStage
+from models.topn.dense import top_of_scores
 from tests.models.collaborative.shop import shop
 
 TREES = StackedConfig(objective="binary", trees=40, leaves=7, least_rows=40, candidates=30)

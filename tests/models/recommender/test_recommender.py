@@ -10,13 +10,14 @@ import pytest
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, Modality
-from models.evaluation.lists import judge, top_lists
+from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors, Recommender
 from models.network.data_signature import Mismatch
 from models.recommender import FusionRecommender, LateFusion
 from models.recommender.factory import load, make
+from models.topn.dense import top_lists
 from models.training.options import Plan
 from models.training.warm_start import matched
 from tests.models.recommender.conftest import CONFIG, TRAINING

@@ -1,4 +1,4 @@
-"""The top-N equals brute force to the last bit, whatever the block size or device."""
+"""The exact top-N equals brute force to the last bit, whatever the block size or device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.topn.exact import TopN, top_n
 
 
 def folded(products: np.ndarray, width: int) -> np.ndarray:
-    """Row sums, adding the right half to the left until one column is left."""
+    """Add the right half of the columns to the left until one is left, and return the row sums."""
     products = np.pad(products, ((0, 0), (0, width - products.shape[1])))
     while width > 1:
         width //= 2
@@ -25,17 +25,17 @@ def folded(products: np.ndarray, width: int) -> np.ndarray:
 def brute_force(
     factors: Factors, n: int, exclude: sparse.csr_matrix | None, allowed: np.ndarray | None
 ) -> TopN:
-    """All scores at once, one Python loop per user: the definition, written down."""
+    """Find the top-N by its definition: all scores at once, and one Python loop per user."""
     width = 1 << max(0, int(factors.users.shape[1] - 1).bit_length())
     items = np.full((len(factors.users), n), -1, np.int32)
     scores = np.full((len(factors.users), n), -np.inf, np.float32)
     for user, vector in enumerate(factors.users):
         exact = folded(vector.astype(np.float64) * factors.items.astype(np.float64), width).astype(np.float32)
-        barred = set() if exclude is None else set(exclude[user].indices)
+        excluded = set() if exclude is None else set(exclude[user].indices)
         ranked = [
             item
             for item in sorted(range(len(exact)), key=lambda item: (-exact[item], item))
-            if item not in barred and (allowed is None or allowed[item])
+            if item not in excluded and (allowed is None or allowed[item])
         ][:n]
         items[user, : len(ranked)] = ranked
         scores[user, : len(ranked)] = exact[ranked]
@@ -45,7 +45,7 @@ def brute_force(
 def example(
     seed: int, users: int, items: int, dim: int, ties: bool = False
 ) -> tuple[Factors, sparse.csr_matrix]:
-    """Random factors with skewed norms, as ALS gives them, and random exclusions."""
+    """Return random factors with skewed norms, as ALS gives them, and random exclusions."""
     rng = np.random.default_rng(seed)
     u = rng.normal(size=(users, dim)).astype(np.float32)
     i = (rng.normal(size=(items, dim)) * rng.gamma(0.5, size=(items, 1))).astype(np.float32)
@@ -81,10 +81,10 @@ def test_the_lists_equal_brute_force(
     block: int | None,
 ) -> None:
     factors, exclude = example(seed, users, items, dim, ties)
-    barred = exclude if with_exclusions else None
+    excluded = exclude if with_exclusions else None
     allowed = np.random.default_rng(seed).random(items) < 0.8 if with_exclusions else None
-    found = top_n(factors, n, exclude=barred, allowed=allowed, tile_bytes=block)
-    assert same(found, brute_force(factors, n, barred, allowed))
+    found = top_n(factors, n, exclude=excluded, allowed=allowed, tile_bytes=block)
+    assert same(found, brute_force(factors, n, excluded, allowed))
 
 
 @settings(max_examples=30, deadline=None)
@@ -93,22 +93,22 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
     seed: int, power: int, ties: bool
 ) -> None:
     """Blends put coordinates of very different size side by side, and some users only have very small ones."""
-    factors, barred = example(seed, 20, 200, 9, ties)
+    factors, excluded = example(seed, 20, 200, 9, ties)
     scale = np.float32(10.0) ** np.array([power, 3, -3, 0, 0, 0, 6, 0, 0], np.float32)
     factors.users[:] *= scale
     factors.items[:] /= np.where(power == -40, 1, scale)
-    expected = brute_force(factors, 7, barred, None)
-    assert same(top_n(factors, 7, exclude=barred), expected)
+    expected = brute_force(factors, 7, excluded, None)
+    assert same(top_n(factors, 7, exclude=excluded), expected)
     found = TopN(np.full((20, 7), -1, np.int32), np.full((20, 7), -np.inf, np.float32))
-    wanted = exact._wanted(7, barred, None, None, (20, 200))
-    float32.by_floats(factors.users, factors.items, np.arange(200), wanted, found, 9_000, "cpu")
+    request = exact._make_request(7, excluded, None, None, (20, 200))
+    float32.fill_by_float32(factors.users, factors.items, np.arange(200), request, found, 9_000, "cpu")
     assert same(found, expected)
 
 
 @pytest.mark.parametrize("n", [1, 20, 100])
-def test_more_items_than_one_tile_and_users_with_most_of_them_barred(n: int) -> None:
-    factors, barred = example(n, 12, 4_500, 16)
-    most = sparse.vstack([barred[:8], sparse.random(4, 4_500, 0.995, format="csr", random_state=2)], "csr")
+def test_more_items_than_one_tile_and_users_with_most_of_them_excluded(n: int) -> None:
+    factors, excluded = example(n, 12, 4_500, 16)
+    most = sparse.vstack([excluded[:8], sparse.random(4, 4_500, 0.995, format="csr", random_state=2)], "csr")
     factors.users[3] = 0
     allowed = np.random.default_rng(n).random(4_500) < 0.9
     found = top_n(factors, n, exclude=most, allowed=allowed)
@@ -116,13 +116,13 @@ def test_more_items_than_one_tile_and_users_with_most_of_them_barred(n: int) -> 
 
 
 def test_kinds_of_users_may_have_different_items() -> None:
-    factors, barred = example(3, 50, 120, 8)
+    factors, excluded = example(3, 50, 120, 8)
     kind = np.arange(50) % 3
     allowed = np.random.default_rng(1).random((3, 120)) < 0.5
-    found = top_n(factors, 6, exclude=barred, allowed=allowed, kind=kind)
+    found = top_n(factors, 6, exclude=excluded, allowed=allowed, kind=kind)
     for code in range(3):
         rows = np.flatnonzero(kind == code)
-        alone = brute_force(Factors(factors.users[rows], factors.items), 6, barred[rows], allowed[code])
+        alone = brute_force(Factors(factors.users[rows], factors.items), 6, excluded[rows], allowed[code])
         assert same(TopN(found.items[rows], found.scores[rows]), alone)
 
 

@@ -21,13 +21,15 @@ from models.topn.exact import TopN, top_n
 from .test_exact import example, same
 
 
-def by_fused_blocks(factors: Factors, n: int, wanted: dict[str, object]) -> TopN:
-    """The top-N through the kernels."""
+def by_fused_kernels(factors: Factors, n: int, masks: dict[str, object]) -> TopN:
+    """Find the top-N through the kernels."""
     shape = (len(factors.users), len(factors.items))
     found = TopN(np.full((shape[0], n), -1, np.int32), np.full((shape[0], n), -np.inf, np.float32))
-    asked = exact._wanted(n, wanted.get("exclude"), wanted.get("allowed"), wanted.get("kind"), shape=shape)  # type: ignore[arg-type]
-    there = np.flatnonzero(asked.allowed.any(axis=0))
-    gpu.by_fused_blocks(factors.users, factors.items, there, asked, found, "cpu")
+    request = exact._make_request(
+        n, masks.get("exclude"), masks.get("allowed"), masks.get("kind"), shape=shape
+    )  # type: ignore[arg-type]
+    candidates = np.flatnonzero(request.allowed.any(axis=0))
+    gpu.fill_by_fused_kernels(factors.users, factors.items, candidates, request, found, "cpu")
     return found
 
 
@@ -36,29 +38,33 @@ def by_fused_blocks(factors: Factors, n: int, wanted: dict[str, object]) -> TopN
 )
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_kernels_give_the_same_lists(users: int, items: int, dim: int, n: int, *, ties: bool) -> None:
-    factors, barred = example(11, users, items, dim, ties)
+    factors, excluded = example(11, users, items, dim, ties)
     draw = np.random.default_rng(3)
-    wanted = {"exclude": barred, "allowed": draw.random((3, items)) < 0.7, "kind": draw.integers(0, 3, users)}
-    assert same(by_fused_blocks(factors, n, wanted), top_n(factors, n, **wanted))  # type: ignore[arg-type]
-    assert same(by_fused_blocks(factors, n, {}), top_n(factors, n))
+    masks = {
+        "exclude": excluded,
+        "allowed": draw.random((3, items)) < 0.7,
+        "kind": draw.integers(0, 3, users),
+    }
+    assert same(by_fused_kernels(factors, n, masks), top_n(factors, n, **masks))  # type: ignore[arg-type]
+    assert same(by_fused_kernels(factors, n, {}), top_n(factors, n))
 
 
 def test_a_user_with_less_than_a_list_or_nothing_left() -> None:
     factors, _ = example(2, 66, 256, 8)
-    barred = np.ones((66, 256), np.int8)
-    barred[1, [7, 200]] = 0
-    barred[2:] = 0
-    wanted = {"exclude": sparse.csr_matrix(barred)}
-    found = by_fused_blocks(factors, 4, wanted)
+    excluded = np.ones((66, 256), np.int8)
+    excluded[1, [7, 200]] = 0
+    excluded[2:] = 0
+    masks = {"exclude": sparse.csr_matrix(excluded)}
+    found = by_fused_kernels(factors, 4, masks)
     assert (found.items[0] == -1).all()
     assert sorted(found.items[1].tolist()) == [-1, -1, 7, 200]
-    assert same(found, top_n(factors, 4, **wanted))  # type: ignore[arg-type]
+    assert same(found, top_n(factors, 4, **masks))  # type: ignore[arg-type]
 
 
 def test_more_equal_scores_than_there_is_room_for() -> None:
     factors = Factors(np.ones((4, 3), np.float32), np.ones((600, 3), np.float32))
     factors.users[3] = 0
-    assert by_fused_blocks(factors, 2, {}).items.tolist() == [[0, 1]] * 4
+    assert by_fused_kernels(factors, 2, {}).items.tolist() == [[0, 1]] * 4
 
 
 @pytest.mark.parametrize("dim", [1, 16, 128, 1000])
@@ -75,19 +81,19 @@ def test_the_bound_holds_for_factors_cut_to_ten_bits(dim: int) -> None:
         rough += np.outer(cut(left)[:, k], cut(right)[:, k])
     exact = left.astype(np.float64) @ right.astype(np.float64).T
     lengths = np.outer(*(np.linalg.norm(part.astype(np.float64), axis=1) for part in (left, right)))
-    assert (np.abs(rough - exact) <= gpu.relative(dim) * lengths).all()
+    assert (np.abs(rough - exact) <= gpu.bound_tf32_error(dim) * lengths).all()
 
 
 COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from handpick.score import kernels
+from models.topn import triton_kernels as kernels
 
 sizes = {"ROWS": kernels.ROWS, "COLUMNS": kernels.COLUMNS, "DEPTH": kernels.DEPTH, "GROUP": kernels.GROUP}
 whole = {"words": "*i32", "counts": "*i32", "found": "*i32"}
 whole |= dict.fromkeys(("user_count", "item_count", "dim", "width", "groups", "capacity"), "i32")
-for kernel in (kernels._maxima, kernels._collect):
+for kernel in (kernels._find_group_maxima, kernels._collect_candidates):
     names = [parameter.name for parameter in kernel.params]
     types = {name: "constexpr" if name in sizes else whole.get(name, "*fp32") for name in names}
     constants = {(place,): sizes[name] for place, name in enumerate(names) if name in sizes}

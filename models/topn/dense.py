@@ -1,0 +1,86 @@
+"""Top-N of score matrices, and of factors whose float32 products are taken as the scores.
+
+Lists have the order and the shape of `exact.find_top_n`: best first, equal scores by the lower item index, -1 after the
+last allowed item. Two things differ, and evaluation depends on both:
+
+- The score is the float32 number that is given, or that the matrix product gives. It can differ from the exact score in
+  its last bits, so that two items whose exact scores differ by less may change places. Where products are exact in
+  float32, the lists are the same.
+- Scores need not be finite: NaN ranks last, so that a model with broken scores gets a poor list instead of an error, and
+  the gate can refuse it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.data import BoolArray, FloatArray
+from models.interface import Factors
+
+BLOCK_BYTES = 64 << 20
+"""Memory of the score matrix of one block of users."""
+NO_ITEM = -1
+"""Fills the places after the last item of a list."""
+
+
+def top_lists(
+    factors: Factors, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
+) -> NDArray[np.int32]:
+    """Find the k best allowed items of every user by float32 matrix products, a block of users at a time.
+
+    Args:
+        factors: `(users, d)` and `(items, d)` float32.
+        k: Length of the lists.
+        exclude: `(users, items)`; a stored entry keeps the item off that user's list.
+        allowed: `(items,)`, False for items that nobody may get.
+
+    Returns:
+        `(users, k) int32`, best first, equal scores by item; -1 where there are fewer than k.
+    """
+    lists = np.full((len(factors.users), k), NO_ITEM, np.int32)
+    items = np.ascontiguousarray(factors.items.T)
+    block = max(1, BLOCK_BYTES // (4 * max(items.shape[1], 1)))
+    for start in range(0, len(lists), block):
+        rows = slice(start, start + block)
+        scores = factors.users[rows] @ items
+        lists[rows] = top_of_scores(scores, k, None if exclude is None else exclude[rows], allowed)
+    return lists
+
+
+def top_of_scores(
+    scores: FloatArray, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
+) -> NDArray[np.int32]:
+    """Find the k best allowed items of every user from a matrix of scores.
+
+    Args:
+        scores: `(users, items)`, higher is better. Changed in place: excluded items and NaN become minus infinity.
+        k: Length of the lists.
+        exclude: `(users, items)`; a stored entry keeps the item off that user's list.
+        allowed: `(items,)`, False for items that nobody may get.
+
+    Returns:
+        `(users, k) int32`, best first, equal scores by item; -1 where there are fewer than k.
+    """
+    if allowed is not None:
+        scores[:, ~allowed] = -np.inf
+    if exclude is not None:
+        excluded = exclude.tocoo()
+        scores[excluded.row, excluded.col] = -np.inf
+    np.nan_to_num(scores, copy=False, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    users, items = scores.shape
+    length = min(k, items)
+    if length < items:
+        # Everything that ties with the k-th score takes part, so that ties are settled by the item alone.
+        floor = np.partition(scores, items - length, axis=1)[:, items - length]
+        row, item = np.nonzero((scores >= floor[:, None]) & np.isfinite(scores))
+    else:
+        row, item = np.nonzero(np.isfinite(scores))
+    order = np.lexsort((item, -scores[row, item], row))
+    row, item = row[order], item[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(users))[row]
+    lists = np.full((users, k), NO_ITEM, np.int32)
+    kept = rank < length
+    lists[row[kept], rank[kept]] = item[kept]
+    return lists
