@@ -1,4 +1,4 @@
-"""Contracts: what each source promises, declared once and derived from everywhere else."""
+"""The data contract of each source: declared once here, and the single input of everything derived from it."""
 
 from handpick.contracts.contract import ORIGIN, Column, Contract, Reference
 from handpick.contracts.sources import CONTRACTS

@@ -1,4 +1,4 @@
-"""The contract of `catalog`: phones as sold."""
+"""The contract of the source `catalog`: the phones that the shop sells."""
 
 from __future__ import annotations
 

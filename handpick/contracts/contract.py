@@ -1,4 +1,4 @@
-"""What a contract is: a source's columns, types, bounds, keys, references, freshness and volume, declared once."""
+"""Types that declare a data contract: columns, bounds, keys, references, freshness and volume of a source."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "json": pa.string(),
 }
 EARLIEST_DATE, LATEST_DATE = "1970-01-01", "2100-01-01"
-"""Dates and timestamps outside are typing errors; every library downstream can hold those inside."""
+"""Dates outside this range break the contract: they are typing errors, and pandas or Spark may not hold them."""
 
 ORIGIN = ("_source_file", "_source_line")
-"""Where a row came from; kept with it from landing on."""
+"""Columns that name the file and line a row came from; every raw and valid row keeps them."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,17 @@ class Column:
     """One column of a source.
 
     Args:
-        name: As the lake calls it.
-        type: How its text is read.
-        about: One sentence for the documentation.
-        is_required: An empty value breaks the contract.
-        at_least, at_most: Bounds of a number.
-        one_of: Allowed values of a string, compared without case.
-        pattern: Regular expression that a string matches as a whole; in the syntax that Java, Python and RE2 share.
-        is_past: A timestamp that lies after the night breaks the contract.
-        severity: A bad value sets the whole row aside (`critical`), or is emptied and counted while the row goes
-            on without it (`warning`).
+        name: Name of the column in the lake.
+        type: Type that the landed text is cast to.
+        description: One sentence for the documentation.
+        is_required: Whether an empty value breaks the contract.
+        min_value: Smallest number allowed, inclusive.
+        max_value: Largest number allowed, inclusive.
+        allowed_values: Allowed values of a string, compared case-insensitively.
+        pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2 share.
+        is_past: Whether a timestamp after the end of the night breaks the contract.
+        severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null, counts it and
+            keeps the row.
     """
 
     name: str
@@ -58,13 +59,13 @@ class Column:
 
     @property
     def arrow_type(self) -> pa.DataType:
-        """The column's type once it is valid."""
+        """The Arrow type of the column in the valid rows."""
         return ARROW_TYPES[self.type]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A column whose values must be known keys of another source, tonight's or an earlier night's."""
+    """A foreign key: the values of `column` must be keys of another source, from this night or an earlier one."""
 
     column: str
     source: str
@@ -73,12 +74,12 @@ class Reference:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How old the newest value of a timestamp may be at the night's end.
+    """The allowed age of the newest row at the end of the night.
 
     Args:
-        column: The timestamp.
-        warn_hours: Older than this is a warning.
-        stop_hours: Older than this stops the night.
+        column: Timestamp column that the age is measured on.
+        warn_hours: Age in hours above which the night warns.
+        stop_hours: Age in hours above which the night stops.
     """
 
     column: str
@@ -88,7 +89,7 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Volume:
-    """Rows of a night as a multiple of the last nights' median; outside, the night stops."""
+    """The allowed row count of a night, as a ratio to the median of the last nights; outside it the night stops."""
 
     at_least: float
     at_most: float
@@ -96,20 +97,20 @@ class Volume:
 
 @dataclass(frozen=True)
 class Contract:
-    """One source's whole contract.
+    """The complete contract of one source.
 
     Args:
-        source: The source's name.
-        version: Raised whenever a rule changes; kept with every quarantined row.
-        about: What one row is.
-        columns: In the lake's order.
-        key: Columns that are unique together.
-        references: Columns that must be known elsewhere.
-        any_of: At least one of these must be present.
-        is_log: Rows happen once and are only added (events, queries); otherwise a newer row replaces an older one.
-        freshness: How old the newest row may be.
-        volume: How far from the usual number of rows a night may be.
-        late_days: A log row older than this at the night's end comes too late to be counted, except on the first night.
+        source: Name of the source.
+        version: Version of the rules, raised whenever one changes; stored with every quarantined row.
+        description: What one row is.
+        columns: Columns in the order of the lake tables.
+        key: Columns that identify a row together.
+        references: Foreign keys to other sources.
+        any_of: Columns of which at least one must be present.
+        is_log: Whether rows are append-only (events, queries); otherwise a newer row replaces an older one.
+        freshness: Allowed age of the newest row.
+        volume: Allowed row count, relative to the last nights.
+        max_days_late: Age in days above which a log row is quarantined as late, except on the first night.
     """
 
     source: str
@@ -126,32 +127,36 @@ class Contract:
 
     @property
     def names(self) -> list[str]:
-        """Column names, in order."""
+        """The column names, in order."""
         return [column.name for column in self.columns]
 
     @property
     def required(self) -> list[str]:
-        """Columns that must be in every file."""
+        """The columns that every landing file must have."""
         return [column.name for column in self.columns if column.is_required]
 
     def column(self, name: str) -> Column:
-        """The column of that name."""
+        """Return the column of that name.
+
+        Raises:
+            StopIteration: If the contract has no such column.
+        """
         return next(column for column in self.columns if column.name == name)
 
     def arrow_schema(self) -> pa.Schema:
-        """Schema of the valid rows, with where each came from."""
+        """Return the schema of the valid rows, with the origin columns."""
         fields = [pa.field(column.name, column.arrow_type, not column.is_required) for column in self.columns]
         return pa.schema(
             [*fields, pa.field("_source_file", pa.string()), pa.field("_source_line", pa.int64())]
         )
 
     def raw_schema(self) -> pa.Schema:
-        """Schema of the landed rows: every value as the text that arrived."""
+        """Return the schema of the raw rows, in which every value is text as it arrived."""
         fields = [pa.field(name, pa.string()) for name in [*self.names, "_extra", "_raw", "_source_file"]]
         return pa.schema([*fields, pa.field("_source_line", pa.int64())])
 
     def quarantine_schema(self) -> pa.Schema:
-        """Schema of the rows set aside: as landed, with every rule broken and the values that broke it."""
+        """Return the schema of quarantined rows: the raw row, all rules that it breaks, and the offending values."""
         return pa.schema(
             [
                 *self.raw_schema(),
@@ -162,7 +167,7 @@ class Contract:
         )
 
     def spark_schema(self) -> StructType:
-        """The Arrow schema of the valid rows in Spark's types."""
+        """Return the schema of the valid rows as Spark types."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema())

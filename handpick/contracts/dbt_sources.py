@@ -1,4 +1,4 @@
-"""The dbt sources file, derived from the contracts: the valid rows as the warehouse reads them, with their tests."""
+"""Renders the dbt sources file from the contracts: the valid tables as the warehouse reads them, with their tests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ WAREHOUSE_TYPES = {
 
 
 def dbt_sources(contracts: dict[str, Contract]) -> str:
-    """The YAML of one dbt source, `valid`, with a table per contract."""
-    tables = [_table(contract) for contract in contracts.values()]
+    """Render the YAML of the dbt source `valid`, with one table per contract."""
+    tables = [_build_table(contract) for contract in contracts.values()]
     about = "Rows that keep their contract, as the validate stage wrote them."
     document = {"version": 2, "sources": [{"name": "valid", "description": about, "tables": tables}]}
     return NOTE + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _table(contract: Contract) -> dict[str, Any]:
+def _build_table(contract: Contract) -> dict[str, Any]:
+    """Return the entry of one table: description, freshness limits and columns."""
     table: dict[str, Any] = {"name": contract.source, "description": contract.about}
     if contract.freshness:
         limits = {
@@ -35,12 +36,14 @@ def _table(contract: Contract) -> dict[str, Any]:
             "error_after": {"count": int(contract.freshness.stop_hours), "period": "hour"},
         }
         table["config"] = {"loaded_at_field": contract.freshness.column, "freshness": limits}
-    table["columns"] = [_column(column, contract) for column in contract.columns]
+    table["columns"] = [_build_column(column, contract) for column in contract.columns]
     return table
 
 
-def _column(column: Column, contract: Contract) -> dict[str, Any]:
+def _build_column(column: Column, contract: Contract) -> dict[str, Any]:
+    """Return the entry of one column: description, type and data tests."""
     tests: list[Any] = ["not_null"] if column.is_required else []
+    # Only log keys are unique over all partitions: other sources repeat a key whenever its row changes.
     if contract.key == (column.name,) and contract.is_log:
         tests.append("unique")
     if column.one_of:

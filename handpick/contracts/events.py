@@ -1,4 +1,4 @@
-"""The contract of `events`: what customers did."""
+"""The contract of the source `events`: impressions, views, carts, purchases, returns and ratings."""
 
 from __future__ import annotations
 

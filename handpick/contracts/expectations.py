@@ -1,9 +1,10 @@
-"""The Great Expectations suite, derived from a contract.
+"""Builds the Great Expectations suites from a contract.
 
-Two kinds, both from the same declaration. *Row expectations* state each column's rule in Great Expectations' own words
-and look at a sample of rows: they describe. *Share expectations* look at one row of aggregates over all rows, a column
-per rule, and bound the share that the row filter set aside: for "at most this share breaks the rule" that is the same
-statement as a row expectation with `mostly` over every row, at a cost that does not grow with the rows.
+There are two kinds, both derived from the same declaration. *Row expectations* state the rule of each column in the
+vocabulary of Great Expectations and run on a sample of rows, as documentation. *Share expectations* run on a single row
+of aggregates over all rows, one column per rule, and bound the share that the row filter quarantined. "At most this
+share breaks the rule" is equivalent to a row expectation with `mostly` over every row, and its cost does not grow with
+the number of rows.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ ROWS, SHARE_OF_ALL = "row_count", "share set aside"
 
 
 def share_column(reason: str) -> str:
-    """The aggregate column that holds a rule's share."""
+    """Return the name of the aggregate column that holds the share of a rule."""
     return f"share: {reason}"
 
 
 def row_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
-    """Each column's rules, on a sample of rows; `mostly` is what the night tolerates before it stops."""
+    """Build the expectations of each column for a sample of rows; `mostly` is 1 minus the stop share."""
     import great_expectations.expectations as gxe
 
     mostly = 1 - limits.stop_share
@@ -49,7 +50,7 @@ def row_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
 
 
 def share_expectations(contract: Contract, limits: ValidateSettings) -> list[Any]:
-    """What the night tolerates of each rule, on the aggregates over all rows."""
+    """Build the limits on the share that each rule may quarantine, for the aggregates over all rows."""
     import great_expectations.expectations as gxe
 
     suite: list[Any] = [

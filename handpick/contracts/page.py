@@ -1,4 +1,4 @@
-"""The documentation page, derived from the contracts."""
+"""Renders the documentation page `docs/contracts.md` from the contracts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ as true/false, yes/no, t/f, y/n or 1/0. How to map your own columns onto these: 
 
 
 def contracts_page(contracts: dict[str, Contract]) -> str:
-    """The page in Markdown."""
-    return HEAD + "".join(_section(contract) for contract in contracts.values())
+    """Render the page as Markdown, one section per contract."""
+    return HEAD + "".join(_render_section(contract) for contract in contracts.values())
 
 
-def _section(contract: Contract) -> str:
+def _render_section(contract: Contract) -> str:
+    """Render the section of one contract: a table of columns and a list of further rules."""
     lines = [
         "",
         f"## `{contract.source}`",
@@ -29,15 +30,16 @@ def _section(contract: Contract) -> str:
         "",
         "| column | type | needed | bounds | a bad value | what it is |",
         "|---|---|---|---|---|---|",
-        *[_row(column) for column in contract.columns],
+        *[_render_row(column) for column in contract.columns],
         "",
-        *[f"- {fact}" for fact in _facts(contract)],
+        *[f"- {rule}" for rule in _list_rules(contract)],
         f"- Reasons, in the order in which the ledger names the first: {', '.join(reasons_of(contract))}.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(column: Column) -> str:
+def _render_row(column: Column) -> str:
+    """Render the table row of one column."""
     needed = "yes" if column.is_required else ""
     treatment = "row set aside" if column.severity == "critical" else "emptied"
     return (
@@ -46,7 +48,7 @@ def _row(column: Column) -> str:
 
 
 def bounds_of(column: Column) -> str:
-    """A column's bounds in words."""
+    """Describe the bounds of a column in words, empty where it has none."""
     parts = []
     if column.at_least is not None:
         parts.append(f"at least {column.at_least:g}")
@@ -61,26 +63,27 @@ def bounds_of(column: Column) -> str:
     return "; ".join(parts)
 
 
-def _facts(contract: Contract) -> list[str]:
+def _list_rules(contract: Contract) -> list[str]:
+    """List the rules of a contract that concern more than one column or row."""
     key = " and ".join(f"`{name}`" for name in contract.key)
-    facts = [f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS)})."]
-    facts += [
+    rules = [f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS)})."]
+    rules += [
         f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier night's."
         for reference in contract.references
     ]
     if contract.any_of:
-        facts.append(f"At least one of {', '.join(f'`{name}`' for name in contract.any_of)} must be there.")
+        rules.append(f"At least one of {', '.join(f'`{name}`' for name in contract.any_of)} must be there.")
     if contract.freshness:
         freshness = contract.freshness
-        facts.append(
+        rules.append(
             f"The newest `{freshness.column}` may be {freshness.warn_hours / 24:g} days old without a warning, and "
             f"{freshness.stop_hours / 24:g} before the night stops."
         )
     if contract.volume:
-        facts.append(
+        rules.append(
             f"A night outside {contract.volume.at_least:g} to {contract.volume.at_most:g} times the last nights' median "
             "stops."
         )
     if contract.late_days:
-        facts.append(f"After the first night, rows more than {contract.late_days} days late are set aside.")
-    return facts
+        rules.append(f"After the first night, rows more than {contract.late_days} days late are set aside.")
+    return rules

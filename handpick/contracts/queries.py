@@ -1,4 +1,4 @@
-"""The contract of `queries`: what customers asked."""
+"""The contract of the source `queries`: search queries as text, picture or voice recording."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The row filter, derived from a contract: each rule is a Spark SQL condition that holds for a row that breaks it.
+"""Builds the row filter of a contract: each rule is a Spark SQL condition that is true for a row that breaks it.
 
-Rules and values are written on columns that `shared` makes of the raw ones, so that a night computes each of them once:
-`_text_<column>` without white space around it, null where nothing else is there; `_typed_<column>` in the contract's type,
-null where the text cannot be read.
+Rules and values are expressions on the columns of `build_shared_columns`, so that Spark computes each of them once:
+`_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text cast to the contract's
+type, null where the cast fails.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ REPEATED = "repeated in this night"
 CHANGED = "same key, different content"
 KNOWN = "landed on an earlier night"
 HARMLESS = (REPEATED, KNOWN)
-"""Reasons that cost nothing: the same row is already there. They do not count towards the share that stops a night."""
+"""Reasons that lose no data, as the same row is in the lake already; the share that stops a night excludes them."""
 
-DAY = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
-"""A date must be written out: Spark would read `12:00` as today at noon and `2024` as the first of January."""
+DATE_PREFIX = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
+"""Start of a written-out date. Without this check Spark casts `12:00` to today at noon and `2024` to 1 January."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One reason to quarantine a row, or to empty one value.
+    """One reason to quarantine a row, or to set one value to null.
 
     Args:
-        reason: As people read it in the ledger.
+        reason: Text of the reason in the ledger and in quarantine.
         column: The offending column, or None for the row as a whole.
-        broken: Spark SQL on the raw and the shared columns; true for a row that breaks the rule, else false or null.
-        severity: Whether the row or only the value is set aside.
+        violation: Spark SQL on the raw and shared columns; true for a row that breaks the rule, else false or null.
+        severity: `critical` quarantines the row, `warning` sets the value to null.
     """
 
     reason: str
@@ -41,57 +41,57 @@ class Rule:
 
 
 def quote(literal: str) -> str:
-    """A Spark SQL string literal of exactly this text."""
+    """Return a Spark SQL string literal of exactly this text."""
     return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def text(name: str) -> str:
-    """SQL: the shared column with the text of a column."""
+    """Return the quoted name of the shared column that holds the trimmed text of a column."""
     return f"`_text_{name}`"
 
 
 def typed(name: str) -> str:
-    """SQL: the shared column with the typed value of a column."""
+    """Return the quoted name of the shared column that holds the typed value of a column."""
     return f"`_typed_{name}`"
 
 
 def shared(contract: Contract) -> tuple[list[str], list[str]]:
-    """SQL of the shared columns, in two rounds: the texts, then the typed values of these."""
+    """Return the select expressions of the shared columns: first the trimmed texts, then the typed values of these."""
     texts = [f"nullif(trim(`{name}`), '') as {text(name)}" for name in contract.names]
-    return texts, [f"{_typed(column)} as {typed(column.name)}" for column in contract.columns]
+    return texts, [f"{_cast_text(column)} as {typed(column.name)}" for column in contract.columns]
 
 
-def _typed(column: Column) -> str:
-    """SQL: the typed value of the shared text."""
-    told = text(column.name)
+def _cast_text(column: Column) -> str:
+    """Return the SQL that casts the shared text of a column; null where the cast fails."""
+    value = text(column.name)
     if column.type == "number":
-        return f"try_cast({told} as double)"
+        return f"try_cast({value} as double)"
     if column.type in ("timestamp", "date"):
-        return f"case when {told} rlike '{DAY}' then try_cast({told} as {column.type}) end"
+        return f"case when {value} rlike '{DATE_PREFIX}' then try_cast({value} as {column.type}) end"
     if column.type == "boolean":
         yes, no = "('true', 't', '1', 'yes', 'y', '1.0')", "('false', 'f', '0', 'no', 'n', '0.0')"
-        return f"case when lower({told}) in {yes} then true when lower({told}) in {no} then false end"
+        return f"case when lower({value}) in {yes} then true when lower({value}) in {no} then false end"
     if column.one_of:
-        return f"lower({told})"
-    return told
+        return f"lower({value})"
+    return value
 
 
 def valid_value(column: Column) -> str:
-    """SQL: the typed value as it enters the valid rows; a value that breaks a `warning` rule is emptied."""
+    """Return the SQL of a typed value in the valid rows; a value that breaks a `warning` rule becomes null."""
     value = typed(column.name)
     if column.severity == "critical":
         return value
-    broken = " or ".join(f"({rule.broken})" for rule in _value_rules(column))
+    broken = " or ".join(f"({rule.broken})" for rule in _build_value_rules(column))
     return f"case when not coalesce({broken or 'false'}, false) then {value} end"
 
 
 def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
-    """All row rules of a contract, in the order in which the ledger names the first one broken.
+    """Return all row rules of a contract, in order of precedence: the ledger counts a row under the first it breaks.
 
     Args:
-        contract: The source's contract.
-        as_of: The first moment after the night; a past timestamp at or after it breaks the contract.
-        is_first_night: The first night brings the history, so nothing is late.
+        contract: The contract of the source.
+        as_of: End of the night, UTC; an `is_past` timestamp at or after it breaks the contract.
+        is_first_night: Whether this is the first night, which brings the history and so has no late rows.
     """
     rules = [Rule("unparsable line", None, "`_raw` is not null")]
     readable = "`_raw` is null and "
@@ -101,15 +101,15 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
         for column in missing
     ]
     for column in contract.columns:
-        rules += _value_rules(column)
+        rules += _build_value_rules(column)
         if column.is_past:
-            moment = _literal(as_of)
+            moment = _quote_timestamp(as_of)
             rules.append(
                 Rule(f"{column.name} in the future", column.name, f"{typed(column.name)} >= {moment}")
             )
     if contract.late_days is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
-        oldest = _literal(as_of - timedelta(days=contract.late_days))
+        oldest = _quote_timestamp(as_of - timedelta(days=contract.late_days))
         reason = f"{column.name} more than {contract.late_days} days late"
         rules.append(Rule(reason, column.name, f"{typed(column.name)} < {oldest}"))
     if contract.any_of:
@@ -121,29 +121,30 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
 
 
 def stranger_reason(column: str, source: str) -> str:
-    """The reason of a row whose reference is not known."""
+    """Return the reason of a row whose foreign key is unknown."""
     return f"{column} unknown in {source}"
 
 
 def reasons_of(contract: Contract) -> list[str]:
-    """Every reason for which a row of this source can be set aside, in the ledger's order."""
+    """Return every reason for which a row of a source can be quarantined, in the order of the ledger."""
     rules = rules_of(contract, datetime.max - timedelta(days=1), is_first_night=False)
-    strangers = [stranger_reason(reference.column, reference.source) for reference in contract.references]
+    orphans = [stranger_reason(reference.column, reference.source) for reference in contract.references]
     rows = [rule.reason for rule in rules if rule.severity == "critical"]
-    return [*rows, REPEATED, CHANGED, *([KNOWN] if contract.is_log else []), *strangers]
+    return [*rows, REPEATED, CHANGED, *([KNOWN] if contract.is_log else []), *orphans]
 
 
-def _literal(moment: datetime) -> str:
+def _quote_timestamp(moment: datetime) -> str:
+    """Return a Spark SQL timestamp literal; the session time zone is UTC."""
     return f"timestamp'{moment.strftime('%Y-%m-%d %H:%M:%S')}'"
 
 
-def _value_rules(column: Column) -> list[Rule]:
-    """Rules on one value, whatever its night."""
-    name, told, value = column.name, text(column.name), typed(column.name)
-    there = f"{told} is not null"
+def _build_value_rules(column: Column) -> list[Rule]:
+    """Return the rules on one value that do not depend on the date of the night."""
+    name, raw, value = column.name, text(column.name), typed(column.name)
+    is_given = f"{raw} is not null"
     found: list[tuple[str, str]] = []
     if column.type in ("number", "timestamp", "date", "boolean"):
-        found.append((f"{name} is not a {column.type}", f"{there} and {value} is null"))
+        found.append((f"{name} is not a {column.type}", f"{is_given} and {value} is null"))
     if column.type in ("timestamp", "date"):
         outside = f"{value} < {column.type}'{EARLIEST_DATE}' or {value} >= {column.type}'{LATEST_DATE}'"
         found.append((f"{name} outside {EARLIEST_DATE[:4]} to {LATEST_DATE[:4]}", outside))
@@ -154,8 +155,9 @@ def _value_rules(column: Column) -> list[Rule]:
     if column.type == "string" and not column.pattern and not column.one_of:
         found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
     if column.type == "json":
-        broken = f"{there} and (try_parse_json(`{name}`) is null or not {told} like '{{%')"
+        broken = f"{is_given} and (try_parse_json(`{name}`) is null or not {raw} like '{{%')"
         found.append((f"{name} is not a JSON object", broken))
+    # NaN compares greater than every number in Spark, so that bounds would report it a second time.
     finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
     if column.at_least is not None:
         bound = f"{value} < {column.at_least!r}d and {finite}"
@@ -165,8 +167,8 @@ def _value_rules(column: Column) -> list[Rule]:
         found.append((f"{name} above {column.at_most:,.0f}", bound))
     if column.one_of:
         allowed = ", ".join(quote(choice) for choice in column.one_of)
-        found.append((f"unknown {name}", f"{there} and lower({told}) not in ({allowed})"))
+        found.append((f"unknown {name}", f"{is_given} and lower({raw}) not in ({allowed})"))
     if column.pattern:
         whole = quote(rf"\A(?:{IN_JAVA.get(column.pattern, column.pattern)})\z")
-        found.append((f"malformed {name}", f"{there} and not {told} rlike {whole}"))
+        found.append((f"malformed {name}", f"{is_given} and not {raw} rlike {whole}"))
     return [Rule(reason, name, broken, column.severity) for reason, broken in found]

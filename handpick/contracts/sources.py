@@ -1,4 +1,4 @@
-"""The four sources' contracts, by source."""
+"""The contracts of the four sources, and the order in which they can be validated."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,15 @@ from handpick.contracts.queries import QUERIES
 from handpick.contracts.users import USERS
 
 CONTRACTS: dict[str, Contract] = {contract.source: contract for contract in (CATALOG, USERS, EVENTS, QUERIES)}
-"""Contracts by source, in the order in which references need them."""
+"""Contracts by source; a source comes after those that its foreign keys refer to."""
 
 
 def waves(contracts: Mapping[str, Contract]) -> list[list[Contract]]:
-    """Groups that can be judged side by side: each refers only to sources of the groups before its own."""
+    """Group contracts into batches that can be validated in parallel: each refers only to sources of earlier batches.
+
+    Raises:
+        ValueError: If contracts refer to each other in a circle.
+    """
     found: list[list[Contract]] = []
     known: set[str] = set()
     while len(known) < len(contracts):

@@ -1,4 +1,4 @@
-"""The contract of `users`: customers."""
+"""The contract of the source `users`: customer accounts."""
 
 from __future__ import annotations
 

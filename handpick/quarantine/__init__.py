@@ -1,4 +1,4 @@
-"""Rows that broke their contract: looked at, mended and released into a later night."""
+"""Quarantined rows, which broke their contract: count, select, export and release them into a later night."""
 
 from handpick.quarantine.release import release
 from handpick.quarantine.rows import Selection, counts, select

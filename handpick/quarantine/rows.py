@@ -1,4 +1,4 @@
-"""What lies in quarantine: counts by reason, and rows by source, rule, file and line."""
+"""Reads the quarantine: row counts by reason, and rows selected by source, rule, file and line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from handpick.lake.partitions import Lake
 
 @dataclass(frozen=True)
 class Selection:
-    """Which quarantined rows of a night are meant; empty fields mean all.
+    """A filter on the quarantined rows of one night; an empty field selects all.
 
     Args:
         source: One of the four sources.
-        rule: A reason, as the ledger names it; a row counts under each rule that it breaks.
-        file: Name of the file that it came from.
-        line: Its line there.
+        rule: A reason as the ledger names it; matches every row that breaks it, also among others.
+        file: Name of the landing file of the row (`_source_file`).
+        line: Line in that file (`_source_line`).
     """
 
     source: str
@@ -31,9 +31,22 @@ class Selection:
 
 
 def counts(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, str, int]]:
-    """Rows in quarantine as (source, reason, rows), most first; a row counts once under each rule that it breaks."""
+    """Count quarantined rows by source and reason, most first; a row counts once under each rule that it breaks.
+
+    Args:
+        lake: The lake.
+        logical_date: The night.
+        source: Count this source only; empty for all sources.
+
+    Returns:
+        Tuples of source, reason and number of rows.
+
+    Raises:
+        InputError: If there is no such source.
+        MissingPartition: If the night has not been validated.
+    """
     found: list[tuple[str, str, int]] = []
-    for name in [_known(source)] if source else list(CONTRACTS):
+    for name in [_check_source(source)] if source else list(CONTRACTS):
         rules = lake.read(f"quarantine/{name}", logical_date, ["_rules"]).column("_rules")
         counted = pc.value_counts(pc.list_flatten(rules)).to_pylist()
         found += [(name, entry["values"], entry["counts"]) for entry in counted]
@@ -41,11 +54,18 @@ def counts(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, 
 
 
 def select(lake: Lake, logical_date: date, chosen: Selection) -> pa.Table:
-    """The chosen rows as they lie in quarantine, by file and line."""
-    rows = lake.read(f"quarantine/{_known(chosen.source)}", logical_date)
+    """Return the selected rows as they are stored in quarantine.
+
+    Raises:
+        InputError: If there is no such source.
+        MissingPartition: If the night has not been validated.
+    """
+    rows = lake.read(f"quarantine/{_check_source(chosen.source)}", logical_date)
     if chosen.rule:
-        holds = pa.array([chosen.rule in rules for rules in rows.column("_rules").to_pylist()], pa.bool_())
-        rows = rows.filter(holds)
+        is_broken = pa.array(
+            [chosen.rule in rules for rules in rows.column("_rules").to_pylist()], pa.bool_()
+        )
+        rows = rows.filter(is_broken)
     if chosen.file:
         rows = rows.filter(pc.equal(rows.column("_source_file"), chosen.file))
     if chosen.line is not None:
@@ -53,7 +73,8 @@ def select(lake: Lake, logical_date: date, chosen: Selection) -> pa.Table:
     return rows
 
 
-def _known(source: str) -> str:
+def _check_source(source: str) -> str:
+    """Return the name of a source, or raise an InputError that lists the sources."""
     if source not in CONTRACTS:
         raise InputError(f"there is no source {source!r}; the sources are {', '.join(CONTRACTS)}")
     return source

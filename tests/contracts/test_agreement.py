@@ -1,4 +1,4 @@
-"""What is derived from a contract says the same as the contract."""
+"""Everything that is derived from a contract agrees with the contract."""
 
 from __future__ import annotations
 

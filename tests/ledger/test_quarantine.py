@@ -1,4 +1,4 @@
-"""Quarantined rows can be looked at, mended and released; the ledger agrees with the lake."""
+"""Quarantined rows can be counted, selected, mended and released; the ledger agrees with the lake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def night(tmp_path: Path) -> Callable[[date], Night]:
 
 
 @pytest.fixture
-def judged(night: Callable[[date], Night]) -> Night:
+def validated_night(night: Callable[[date], Night]) -> Night:
     """A night with two events in quarantine and one valid."""
     tonight = night(DAY)
     schema = CONTRACTS["events"].quarantine_schema()
@@ -56,77 +56,82 @@ def judged(night: Callable[[date], Night]) -> Night:
     return tonight
 
 
-def test_rows_are_counted_by_rule_and_found_by_rule_file_and_line(judged: Night) -> None:
-    assert counts(judged.lake, DAY) == [("events", "unknown event_type", 1), ("events", "unparsable line", 1)]
-    assert select(judged.lake, DAY, Selection("events", "unparsable line")).num_rows == 1
-    assert select(judged.lake, DAY, Selection("events", file="a.csv", line=2)).num_rows == 1
-    assert select(judged.lake, DAY, Selection("events", file="b.csv")).num_rows == 0
+def test_rows_are_counted_by_rule_and_found_by_rule_file_and_line(validated_night: Night) -> None:
+    assert counts(validated_night.lake, DAY) == [
+        ("events", "unknown event_type", 1),
+        ("events", "unparsable line", 1),
+    ]
+    assert select(validated_night.lake, DAY, Selection("events", "unparsable line")).num_rows == 1
+    assert select(validated_night.lake, DAY, Selection("events", file="a.csv", line=2)).num_rows == 1
+    assert select(validated_night.lake, DAY, Selection("events", file="b.csv")).num_rows == 0
     with pytest.raises(InputError, match="there is no source 'event'"):
-        select(judged.lake, DAY, Selection("event"))
+        select(validated_night.lake, DAY, Selection("event"))
 
 
 def test_a_mended_row_lands_on_the_next_night_and_only_once(
-    judged: Night, night: Callable[[date], Night], tmp_path: Path
+    validated_night: Night, night: Callable[[date], Night], tmp_path: Path
 ) -> None:
     mended = tmp_path / "mended.jsonl"
-    row = json.loads(exported(judged, Selection("events", "unknown event_type")))
+    row = json.loads(exported(validated_night, Selection("events", "unknown event_type")))
     mended.write_text(json.dumps({**row, "event_type": "view"}) + "\n")
-    first = release(judged, Selection("events"), NEXT, mended)
-    assert release(judged, Selection("events"), NEXT, mended) == first
+    first = release(validated_night, Selection("events"), NEXT, mended)
+    assert release(validated_night, Selection("events"), NEXT, mended) == first
     land.run(night(NEXT))
-    landed = judged.lake.read("raw/events", NEXT).to_pylist()
+    landed = validated_night.lake.read("raw/events", NEXT).to_pylist()
     assert [(row["event_id"], row["event_type"], row["_raw"]) for row in landed] == [("e1", "view", None)]
     assert landed[0]["_source_file"].startswith(f"released/{NEXT}-")
     land.run(night(date(2026, 1, 12)))
-    assert judged.lake.read("raw/events", date(2026, 1, 12)).num_rows == 0
+    assert validated_night.lake.read("raw/events", date(2026, 1, 12)).num_rows == 0
     with pytest.raises(InputError, match="2026-01-11 has landed already"):
-        release(judged, Selection("events"), NEXT)
+        release(validated_night, Selection("events"), NEXT)
     with pytest.raises(InputError, match="go into a later night"):
-        release(judged, Selection("events"), DAY)
+        release(validated_night, Selection("events"), DAY)
 
 
-def test_a_mended_file_that_is_no_json_releases_nothing(judged: Night, tmp_path: Path) -> None:
+def test_a_mended_file_that_is_no_json_releases_nothing(validated_night: Night, tmp_path: Path) -> None:
     mended = tmp_path / "mended.jsonl"
     mended.write_text('{"event_id": "e1"}\n{"event_id": \n')
     with pytest.raises(InputError, match=r"is not a JSON object\. Nothing was released"):
-        release(judged, Selection("events"), NEXT, mended)
-    assert not list(judged.lake.root.glob("released/events/*"))
+        release(validated_night, Selection("events"), NEXT, mended)
+    assert not list(validated_night.lake.root.glob("released/events/*"))
 
 
-def test_the_ledger_is_kept_as_a_table_and_notices_what_the_lake_does_not_hold(judged: Night) -> None:
-    told = StageResult(
+def test_the_ledger_is_stored_as_a_table_and_compared_with_the_lake(validated_night: Night) -> None:
+    result = StageResult(
         "validate", DAY, "valid", (Flow("events", 3, 1, {"unknown event_type": 1, "unparsable line": 1}),), ""
     )
-    file = judged.result_file("validate")
+    file = validated_night.result_file("validate")
     file.parent.mkdir(parents=True)
-    file.write_text(told.to_json())
-    judged.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
-    assert imbalances(judged.results(), judged.lake, judged.logical_date) == ["validate wrote 1 rows to valid/events, but 0 lie there"]
-    write_ledger(judged.results(), judged.lake, judged.logical_date)
-    kept = judged.lake.read("ledger_flows", DAY)
-    assert kept == ledger_table(judged.results())
+    file.write_text(result.to_json())
+    validated_night.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
+    assert imbalances(validated_night.results(), validated_night.lake, validated_night.logical_date) == [
+        "validate reported 1 rows in valid/events, but the partition has 0"
+    ]
+    write_ledger(validated_night.results(), validated_night.lake, validated_night.logical_date)
+    kept = validated_night.lake.read("ledger_flows", DAY)
+    assert kept == ledger_table(validated_night.results())
     assert kept.column("reason").to_pylist() == ["unknown event_type", "unparsable line"]
 
 
-def test_rows_that_are_nowhere_stop_the_night_at_the_stage_that_lost_them(judged: Night) -> None:
+def test_lost_rows_stop_the_night_at_the_stage_that_lost_them(validated_night: Night) -> None:
     from handpick.ledger.reconcile import settle
 
-    def told(stage: str, rows_in: int, rows_out: int, dropped: dict[str, int]) -> None:
-        file = judged.result_file(stage)
+    def report(stage: str, rows_in: int, rows_out: int, dropped: dict[str, int]) -> None:
+        file = validated_night.result_file(stage)
         file.parent.mkdir(parents=True, exist_ok=True)
         result = StageResult(stage, DAY, stage, (Flow("events", rows_in, rows_out, dropped),), "")
         file.write_text(result.to_json())
 
-    judged.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
-    told("land", 0, 0, {})
-    told("validate", 2, 0, {"unknown event_type": 1, "unparsable line": 1})
-    settle(judged, "land")
+    validated_night.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
+    report("land", 0, 0, {})
+    report("validate", 2, 0, {"unknown event_type": 1, "unparsable line": 1})
+    settle(validated_night.results(), validated_night.lake, DAY, "land")
     with pytest.raises(LedgerImbalance, match="after validate: land wrote 0 rows of events, validate read 2"):
-        settle(judged, "validate")
-    assert judged.lake.read("ledger_flows", DAY).num_rows == 3
+        settle(validated_night.results(), validated_night.lake, DAY, "validate")
+    assert validated_night.lake.read("ledger_flows", DAY).num_rows == 3
 
 
-def test_each_rules_rate_is_followed_over_the_nights(night: Callable[[date], Night]) -> None:
+def test_the_rate_of_each_rule_is_reported_per_night(night: Callable[[date], Night]) -> None:
     from handpick.ledger.reconcile import SCHEMA
     from handpick.stages.validate.trends import rule_rates
 

@@ -1,9 +1,7 @@
-"""The land stage: what arrived for a night, copied into the lake row for row, as text; nothing is judged yet."""
+"""The land stage: copies the pending files of a night into the lake, row for row, as text without validation."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS, Contract
 from handpick.errors import InputError
-from handpick.lake.partitions import digest_of, write_parquet
+from handpick.lake.partitions import digest_partitions, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import say
@@ -19,42 +17,41 @@ from handpick.runtime.log import say
 if TYPE_CHECKING:
     from handpick.stages.land.pending_files import Arrival
 
-MANIFEST = "_manifest.json"
-
 
 def run(night: Night) -> StageResult:
     """Land all four sources, or none.
 
     Raises:
-        InputError: If a source has no file for this night, or a file cannot be read as what it is; nothing was landed.
+        InputError: If a needed source has no file for this night, or a file cannot be read in its format; nothing
+            is landed then.
     """
     from handpick.stages.land.pending_files import arrivals, brought_folder
 
-    waiting = {source: arrivals(night, source) for source in CONTRACTS}
+    pending = {source: arrivals(night, source) for source in CONTRACTS}
     drift: dict[str, list[str]] = {}
     flows: list[Flow] = []
+    # One stack for all sources: their partitions become visible together, after the last file was read.
     with ExitStack() as partitions:
         for source, contract in CONTRACTS.items():
             folder = partitions.enter_context(night.lake.writing(f"raw/{source}", night.logical_date))
-            flow, unknown = _land(night, contract, waiting[source], folder)
+            flow, unknown = _land(night, contract, pending[source], folder)
             flows.append(flow)
             if unknown:
                 drift[source] = unknown
-                say(f"  {source}: columns that the contract does not know, kept aside: {', '.join(unknown)}")
+                say(f"  {source}: unknown columns, kept in _extra: {', '.join(unknown)}")
     shutil.rmtree(brought_folder(night), ignore_errors=True)
-    digests = [digest_of(night.lake.partition(f"raw/{source}", night.logical_date)) for source in CONTRACTS]
-    digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    notes = {"files": sum(len(found) for found in waiting.values()), "unknown_columns": drift}
+    digest = digest_partitions(night.lake, [f"raw/{source}" for source in CONTRACTS], night.logical_date)
+    notes = {"files": sum(len(found) for found in pending.values()), "unknown_columns": drift}
     return StageResult(
         "land", night.logical_date, str(night.lake.root / "raw"), tuple(flows), digest, notes=notes
     )
 
 
 def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[Flow, list[str]]:
-    """Write a source's files and their manifest; returns the ledger line, and columns that the contract does not know."""
+    """Write the part files and the manifest of a source; return its ledger line and its sorted unknown columns."""
     from handpick.stages.land.adapters import read
     from handpick.stages.land.derived import first_per_key
-    from handpick.stages.land.pending_files import taken_entry
+    from handpick.stages.land.manifest import build_manifest_entry, write_manifest
 
     settings = night.settings.sources.of(contract.source)
     count, repeated = 0, 0
@@ -77,7 +74,6 @@ def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) 
         )
     if not found:
         write_parquet(contract.raw_schema().empty_table(), folder / "part-00000.parquet")
-    manifest = {"files": [taken_entry(file) for file in found], "unknown_columns": sorted(unknown)}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
+    write_manifest(folder, [build_manifest_entry(file.name, file.path) for file in found], sorted(unknown))
     dropped = {f"another row of the same {contract.key[0]}": repeated}
     return Flow(contract.source, count, count - repeated, dropped), sorted(unknown)

@@ -1,4 +1,4 @@
-"""Readers of the owner's formats: each gives every row as text, in the contract's columns, with file and line."""
+"""Reads a pending file of any format into the contract's raw schema: every row as text, with its file and line."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip",
 def read(
     arrival: Arrival, contract: Contract, settings: SourceSettings, night: Night
 ) -> tuple[pa.Table, set[str]]:
-    """A file's rows in the contract's raw schema, and the names of columns that the contract does not know.
+    """Read a pending file into the contract's raw schema; return its rows and the names of its unknown columns.
 
     Raises:
-        InputError: If the file is empty, is not what its name says, or lacks a required column.
+        InputError: If the file is empty, is not in the format that its name says, or lacks a required column.
     """
     if arrival.path is None:
         from handpick.stages.land.sql import read_sql
@@ -43,21 +43,28 @@ def read(
         rows = read_file(arrival.path, settings.format)
     if arrival.is_released:
         return conform(rows, arrival.name, contract, SourceSettings())
-    return conform(rows, arrival.name, contract, _dated(settings, night))
+    return conform(rows, arrival.name, contract, _fill_date(settings, night))
 
 
-def _dated(settings: SourceSettings, night: Night) -> SourceSettings:
-    """The same settings, the night's date in their constants."""
+def _fill_date(settings: SourceSettings, night: Night) -> SourceSettings:
+    """Return the settings with `{logical_date}` in their constants replaced by the night's date."""
     day = night.logical_date.isoformat()
     constants = {name: value.replace("{logical_date}", day) for name, value in settings.constants.items()}
     return settings.model_copy(update={"constants": constants})
 
 
 def read_file(path: Path, declared: Format = "auto") -> pa.Table:
-    """A file's rows as text under the owner's names, with `_source_line`, and `_raw` where unparsable.
+    """Read a file into a table of text columns under the owner's names.
+
+    Args:
+        path: The file.
+        declared: The format, or `auto` to detect it.
+
+    Returns:
+        The rows with `_source_line`, and with `_raw` where some could not be parsed.
 
     Raises:
-        InputError: If it cannot be read as what it is.
+        InputError: If the file cannot be read in its format.
     """
     kind = declared if declared != "auto" else kind_of(path)
     try:
@@ -66,15 +73,15 @@ def read_file(path: Path, declared: Format = "auto") -> pa.Table:
         reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
         raise InputError(
             f"{path} cannot be read as {kind}: {reason}. Nothing was landed tonight, and the lists published before stay "
-            "current; bring the file again, or take it away and run the night without it."
+            "current; bring the file again, or remove it and run the night without it."
         ) from None
 
 
 def kind_of(path: Path) -> str:
-    """The format by first bytes, then by name.
+    """Detect the format of a file by its first bytes, then by its name.
 
     Raises:
-        InputError: If the bytes are an archive or another kind of document.
+        InputError: If the file is an archive or another kind of document.
     """
     with path.open("rb") as stream:
         head = stream.read(4096)
@@ -85,6 +92,7 @@ def kind_of(path: Path) -> str:
             raise InputError(
                 f"{path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. Unpack it first."
             )
+    # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
     named = path.suffix.lower() in {".json", ".jsonl", ".ndjson"}
     return "jsonl" if named or (is_json and path.suffix.lower() not in {".csv", ".tsv"}) else "csv"

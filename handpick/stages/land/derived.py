@@ -1,4 +1,4 @@
-"""Values that the owner has no column for, or has inside of other text: collected, hashed, cut out."""
+"""Derives contract values that the owner has no column for: collected, hashed, extracted from text, reformatted."""
 
 from __future__ import annotations
 
@@ -18,31 +18,37 @@ EVERY = "*"
 
 
 def collected(rows: pa.Table, names: Sequence[str]) -> pa.Array:
-    """For each row the JSON object of these columns, empty ones left out; null for a row that could not be parsed."""
+    """Return `(rows,)` JSON objects of the named columns without empty values; null for an unparsable row."""
     columns = {name: rows.column(name).to_pylist() for name in names if name in rows.column_names}
     texts = []
     for place in range(rows.num_rows):
         values = {name: column[place] for name, column in columns.items()}
         texts.append(json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False))
-    return _parsed_only(rows, pa.array(texts, pa.string()))
+    return _null_unparsable(rows, pa.array(texts, pa.string()))
 
 
 def hashed(rows: pa.Table) -> pa.Array:
-    """For each row 32 hexadecimal digits of its whole content; the same content gives the same digits."""
+    """Return `(rows,)` ids of 32 hexadecimal digits, hashed from the whole row; null for an unparsable row."""
     names = sorted(name for name in rows.column_names if name not in (RAW, LINE))
     columns = [rows.column(name).to_pylist() for name in names]
     digits = [
         hashlib.sha256(json.dumps(row, ensure_ascii=False).encode()).hexdigest()[:32]
         for row in zip(*columns, strict=True)
     ]
-    return _parsed_only(rows, pa.array(digits, pa.string()))
+    return _null_unparsable(rows, pa.array(digits, pa.string()))
 
 
 def cut_out(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
-    """What the pattern's first group finds in each text; a text that it does not match stays as it is.
+    """Extract the first matching group of a pattern from each text; a text that does not match stays unchanged.
+
+    Args:
+        column: `(rows,)` texts.
+        pattern: Regular expression with at least one group.
+        name: The contract column, for the error message.
+
 
     Raises:
-        ConfigurationError: If the pattern is no regular expression or has no group.
+        ConfigurationError: If the pattern is not a regular expression or has no group.
     """
     try:
         expression = re.compile(pattern)
@@ -50,6 +56,7 @@ def cut_out(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray
         raise ConfigurationError(f"patterns.{name}: {pattern!r} is no regular expression: {error}") from None
     if not expression.groups:
         raise ConfigurationError(f"patterns.{name}: {pattern!r} has no group (...) around what is wanted.")
+    # Each distinct text is searched once: columns such as units repeat a few texts over all rows.
     encoded = column.combine_chunks().dictionary_encode()
     found = [
         next((group for group in match.groups() if group is not None), text)
@@ -61,7 +68,7 @@ def cut_out(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray
 
 
 def plain_number(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
-    """Numbers without grouping and with a decimal point; anything that is not written in the form stays as it is."""
+    """Rewrite numbers without grouping and with a decimal point; text that is not in the given form stays unchanged."""
     group, mark = (r"\.", ",") if form == "1.299,00" else (",", r"\.")
     text = pc.utf8_trim_whitespace(column)
     is_number = pc.match_substring_regex(text, rf"^[+-]?(\d{{1,3}}({group}\d{{3}})+|\d+)({mark}\d+)?$")
@@ -70,7 +77,7 @@ def plain_number(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
 
 
 def first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
-    """The rows whose key is not yet among those seen, to which they are added; rows without a key stay."""
+    """Return the rows whose key is not in `seen` yet, and add their keys to it; rows without a key stay."""
     kept = []
     for value in rows.column(key).to_pylist():
         kept.append(value is None or value not in seen)
@@ -79,7 +86,8 @@ def first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
     return rows.filter(pa.array(kept, pa.bool_()))
 
 
-def _parsed_only(rows: pa.Table, values: pa.Array) -> pa.Array:
+def _null_unparsable(rows: pa.Table, values: pa.Array) -> pa.Array:
+    """Return the values with null for each row that could not be parsed."""
     if RAW not in rows.column_names:
         return values
     return pc.if_else(pc.is_null(rows.column(RAW)), values, pa.scalar(None, pa.string()))

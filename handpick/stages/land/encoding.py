@@ -1,4 +1,4 @@
-"""The encoding of a text file, found over all of its bytes."""
+"""Detects the encoding of a text file from all of its bytes, and decodes it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 
 
 def encoding_of(path: Path) -> tuple[str, bool]:
-    """The declared or likely encoding, and whether Arrow can read the bytes as they are (they are all UTF-8).
+    """Return the declared or most likely encoding, and whether Arrow can read the file directly (all of it is UTF-8).
 
-    A file that is nearly all UTF-8 is UTF-8 with damaged bytes, not something else: reading it otherwise would spoil
-    every good row.
+    A file that is nearly all UTF-8 counts as UTF-8 with damaged bytes: another encoding would garble every good row.
     """
     with path.open("rb") as stream:
         head = stream.read(SAMPLE_BYTES)
@@ -30,31 +29,33 @@ def encoding_of(path: Path) -> tuple[str, bool]:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
                 stream.seek(max(0, place + error.start - SAMPLE_BYTES // 2))
-                return _likely(stream.read(SAMPLE_BYTES)), False
+                return _guess_encoding(stream.read(SAMPLE_BYTES)), False
             place += len(chunk)
-        cut = bool(decoder.getstate()[0])
-    return "utf-8", not cut
+        is_cut = bool(decoder.getstate()[0])
+    return "utf-8", not is_cut
 
 
-def _likely(sample: bytes) -> str:
-    """The encoding of bytes that are not quite UTF-8."""
+def _guess_encoding(sample: bytes) -> str:
+    """Return the most likely encoding of bytes that are not valid UTF-8."""
     text = sample.decode("utf-8", errors="replace")
     damaged = text.count("\ufffd")
-    whole = sum(char > "\x7f" for char in text) - damaged
-    if whole >= 3 * damaged:
+    intact = sum(char > "\x7f" for char in text) - damaged
+    # Three intact multi-byte characters for each damaged one do not come about by chance in another encoding.
+    if intact >= 3 * damaged:
         return "utf-8"
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample).best()
+    # Many NUL bytes mean UTF-16 or UTF-32, which the ASCII check below would reject.
     if best is not None and sample.count(b"\x00") * 8 > len(sample):
         return best.encoding
-    # what is not a superset of ASCII would turn separators and digits into something else
+    # An encoding that is not a superset of ASCII would turn separators and digits into other characters.
     if best is not None and PROBE.decode(best.encoding, errors="replace") == PROBE.decode("ascii"):
         return best.encoding
     return "cp1252"
 
 
 def text_of(path: Path, encoding: str) -> str:
-    """The whole file as text that can be stored; bytes that are no text become the replacement character."""
+    """Decode a whole file to text that UTF-8 can store; undecodable bytes become the replacement character."""
     text = path.read_bytes().decode(encoding, errors="replace")
     return text.removeprefix("\ufeff").encode("utf-8", errors="replace").decode("utf-8")

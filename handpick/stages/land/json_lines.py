@@ -1,4 +1,4 @@
-"""JSON: an object a line, an array of objects (also cut off or broken), or a document laid out over many lines."""
+"""Reads JSON: one object per line, an array of objects (also cut off or broken), or a pretty-printed document."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from handpick.stages.land.encoding import encoding_of, text_of
 from handpick.stages.land.rows import LINE, with_broken
 
 FIRST_LINES = 20
+"""Lines that decide whether a file holds one object per line."""
 WRAPPED = re.compile(r'\{\s*"(?:data|items|results?|rows|records|hits|value|list|[a-z]+s)"\s*:\s*\[')
-"""How a document on a single line begins if it is a list of rows with a name, and not a row."""
+"""Start of a one-line document that wraps a named list of rows, and is not a row itself."""
 
 Piece = tuple[int, str]
-"""A line number and the text that starts there."""
+"""A line number, counted from 1, and the text that starts there."""
 
 
 def read_json(path: Path) -> pa.Table:
-    """Every object as a row of text; what is no object is kept whole in `_raw`.
+    """Read every object as a row of text; text that is not an object is kept whole in `_raw`.
 
     Raises:
-        InputError: If the file holds nothing at all.
+        InputError: If the file holds no rows.
     """
     encoding, _ = encoding_of(path)
-    pieces = _lines(path, encoding)
+    pieces = _iterate_lines(path, encoding)
     if not _is_line_by_line(path, encoding):
-        pieces = _told_apart(list(_laid_out(text_of(path, encoding))))
-    table = _table(pieces)
+        pieces = _number_pieces(list(_iterate_objects(text_of(path, encoding))))
+    table = _build_table(pieces)
     if not table.num_rows:
         raise InputError(
             f"{path} holds no rows; nothing was landed tonight. Bring the whole file and run again."
@@ -41,26 +42,26 @@ def read_json(path: Path) -> pa.Table:
 
 
 def _is_line_by_line(path: Path, encoding: str) -> bool:
-    """Whether any of the first lines is an object by itself, and not the only one, wrapped around all rows."""
-    first = list(islice(_lines(path, encoding), FIRST_LINES + 1))
-    if len(first) == 1 and WRAPPED.match(first[0][1]) and _unwrapped(first[0][1]) != first[0][1]:
+    """Return whether the file holds one object per line, and not one document that wraps all rows."""
+    first = list(islice(_iterate_lines(path, encoding), FIRST_LINES + 1))
+    if len(first) == 1 and WRAPPED.match(first[0][1]) and _unwrap_list(first[0][1]) != first[0][1]:
         return False
-    return any(_object(text) is not None for _, text in first)
+    return any(_parse_object(text) is not None for _, text in first)
 
 
-def _table(pieces: Iterator[Piece]) -> pa.Table:
-    """Objects as columns of text, in the order in which their names first appear."""
+def _build_table(pieces: Iterator[Piece]) -> pa.Table:
+    """Build a table of text columns from objects; columns are in the order in which their names first appear."""
     columns: dict[str, list[str | None]] = {}
     lines: list[int] = []
     broken: list[Piece] = []
     for number, text in pieces:
-        row = _object(text)
+        row = _parse_object(text)
         if row is None:
             broken.append((number, text))
             continue
         for name, value in row.items():
             if name not in columns:
-                columns[name] = [None] * len(lines)
+                columns[name] = [None] * len(lines)  # null in all rows before
             columns[name].append(value)
         lines.append(number)
         if len(row) < len(columns):
@@ -71,8 +72,8 @@ def _table(pieces: Iterator[Piece]) -> pa.Table:
     return with_broken(pa.table({**arrays, LINE: pa.array(lines, pa.int64())}), broken)
 
 
-def _lines(path: Path, encoding: str) -> Iterator[Piece]:
-    """The lines that hold something, without the brackets and commas of an array around them."""
+def _iterate_lines(path: Path, encoding: str) -> Iterator[Piece]:
+    """Yield the non-empty lines, without the brackets and commas of an array around them."""
     with path.open(encoding=encoding, errors="replace", newline="\n") as stream:
         for number, line in enumerate(stream, 1):
             text = line.strip().lstrip("\ufeff")
@@ -84,9 +85,9 @@ def _lines(path: Path, encoding: str) -> Iterator[Piece]:
                 yield number, text.encode("utf-8", errors="replace").decode("utf-8")
 
 
-def _laid_out(text: str) -> Iterator[Piece]:
-    """The objects of a document; where one is broken, its text up to the next line that opens one at its depth."""
-    text = _unwrapped(text)
+def _iterate_objects(text: str) -> Iterator[Piece]:
+    """Yield the objects of a document; a broken one extends to the next line that opens one at its indentation."""
+    text = _unwrap_list(text)
     decoder = json.JSONDecoder()
     opening = re.search(r"(?m)^([ \t]*)\{", text)
     next_object = re.compile(rf"\n{opening.group(1) if opening else ''}\{{")
@@ -103,15 +104,15 @@ def _laid_out(text: str) -> Iterator[Piece]:
         place = end
 
 
-def _told_apart(pieces: list[Piece]) -> Iterator[Piece]:
-    """The same pieces, by their number in the document where several start on one line."""
+def _number_pieces(pieces: list[Piece]) -> Iterator[Piece]:
+    """Yield the pieces, numbered by their order instead of their line where several start on one line."""
     if len({line for line, _ in pieces}) == len(pieces):
         return iter(pieces)
     return ((number, text) for number, (_, text) in enumerate(pieces, 1))
 
 
-def _unwrapped(text: str) -> str:
-    """The list inside of a document such as `{"items": [...]}`, or the text itself."""
+def _unwrap_list(text: str) -> str:
+    """Return the list inside a document such as `{"items": [...]}` as JSON, or the text itself."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -123,27 +124,28 @@ def _unwrapped(text: str) -> str:
     return text
 
 
-def _object(text: str) -> dict[str, str | None] | None:
-    """An object's values as text, or None for text that is no object."""
+def _parse_object(text: str) -> dict[str, str | None] | None:
+    """Parse an object into text values; return None for text that is not an object."""
     try:
+        # Numbers stay as they were written: a float would change the digits of long ids and of prices.
         row = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
         if not isinstance(row, dict):
             return None
-        return {_storable(name): _text(value) for name, value in row.items()}
+        return {_check_storable(name): _format_value(value) for name, value in row.items()}
     except (ValueError, RecursionError):
         return None
 
 
-def _text(value: object) -> str | None:
-    """A value as it was written; objects and lists stay JSON."""
+def _format_value(value: object) -> str | None:
+    """Return a value as it was written; objects and lists stay JSON."""
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _storable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return _check_storable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _storable(text: str) -> str:
-    """The text, or an error for halves of characters (`\\ud800`), which no file can hold."""
+def _check_storable(text: str) -> str:
+    r"""Return the text, or raise a UnicodeEncodeError for lone surrogates (`\ud800`), which UTF-8 cannot store."""
     text.encode("utf-8")
     return text

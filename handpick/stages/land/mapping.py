@@ -1,4 +1,4 @@
-"""The owner's columns and values as the contract names and writes them; whatever cannot be mapped stays as it came."""
+"""Maps the owner's columns and values onto the contract's; a value that cannot be mapped stays as it arrived."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ from handpick.stages.land.rows import LINE, RAW
 
 EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
 OTHER = "*"
+"""Key of a value mapping that stands for every value not named in it."""
+
 DECIMALS = 9
+"""Digits that products with a factor are rounded to, which hides the binary error of, say, 0.01."""
 
 
 def conform(
     rows: pa.Table, name: str, contract: Contract, settings: SourceSettings
 ) -> tuple[pa.Table, set[str]]:
-    """The rows in the contract's raw schema, and the names of columns that the contract does not know.
+    """Map rows onto the contract's raw schema.
+
+    Args:
+        rows: Text columns under the owner's names, with `_source_line` and, where needed, `_raw`.
+        name: Name of the file, stored as `_source_file`.
+        contract: The contract of the source.
+        settings: The mapping of the source.
+
+    Returns:
+        The rows in the raw schema, and the names of columns that the contract does not know.
 
     Raises:
-        InputError: If a required column is missing; names it, what is there, and a likely other name of it.
+        InputError: If a required column is missing; the message lists the present columns and proposes a mapping.
     """
-    made = _made(rows, settings)
-    rows = _renamed(rows, settings)
+    made = _derive_columns(rows, settings)
+    rows = _rename_columns(rows, settings)
     _check_columns(rows, name, contract, settings)
     gathered = {their for names in settings.collected.values() for their in names}
     known = {*contract.names, RAW, LINE, *gathered}
@@ -37,19 +49,19 @@ def conform(
         if field.name == "_source_file":
             columns.append(pa.repeat(pa.scalar(name, pa.string()), rows.num_rows))
         elif field.name == "_extra":
-            columns.append(_extra(rows, unknown))
+            columns.append(_collect_unknown(rows, unknown))
         elif field.name in made:
             columns.append(made[field.name])
         elif field.name in rows.column_names:
-            columns.append(_mapped(rows.column(field.name), field.name, contract, settings))
+            columns.append(_map_column(rows.column(field.name), field.name, contract, settings))
         else:
             constant = settings.constants.get(field.name)
             columns.append(pa.repeat(pa.scalar(constant, pa.string()), rows.num_rows).cast(field.type))
     return pa.table(columns, schema=contract.raw_schema()), set(unknown)
 
 
-def _made(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
-    """Contract columns that are made of several of the owner's."""
+def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
+    """Return the contract columns that are derived from several of the owner's columns."""
     mapped = set(settings.columns.values())
     rest = [name for name in rows.column_names if name not in mapped and name not in (RAW, LINE)]
     return {
@@ -61,8 +73,8 @@ def _made(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
     }
 
 
-def _renamed(rows: pa.Table, settings: SourceSettings) -> pa.Table:
-    """Columns under the contract's names; one column of the owner's may serve several of ours."""
+def _rename_columns(rows: pa.Table, settings: SourceSettings) -> pa.Table:
+    """Rename columns to the contract's names; one column of the owner's may serve several contract columns."""
     names = [column.strip() for column in rows.column_names]
     rows = rows.rename_columns(names)
     theirs = set(settings.columns.values())
@@ -76,6 +88,7 @@ def _renamed(rows: pa.Table, settings: SourceSettings) -> pa.Table:
 
 
 def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: SourceSettings) -> None:
+    """Raise an InputError if a required column is missing from rows that could be parsed."""
     parsed = rows.num_rows - (rows.num_rows - rows.column(RAW).null_count if RAW in rows.column_names else 0)
     missing = [
         column
@@ -95,33 +108,36 @@ def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: Sour
     )
 
 
-def _extra(rows: pa.Table, unknown: list[str]) -> pa.Array:
+def _collect_unknown(rows: pa.Table, unknown: list[str]) -> pa.Array:
+    """Return `(rows,)` JSON objects of the unknown columns, for the column `_extra`."""
     if not unknown or not rows.num_rows:
         return pa.nulls(rows.num_rows, pa.string())
     kept = rows.select(unknown).to_pylist()
     return pa.array([json.dumps(row, ensure_ascii=False, sort_keys=True) for row in kept], pa.string())
 
 
-def _mapped(
+def _map_column(
     column: pa.ChunkedArray, name: str, contract: Contract, settings: SourceSettings
 ) -> pa.ChunkedArray:
+    """Apply the mapping of one column: pattern, values, number form, times, zone and factor, in this order."""
     if name in settings.patterns:
         column = cut_out(column, settings.patterns[name], name)
-    column = _values(column, settings.values.get(name, {}))
+    column = _replace_values(column, settings.values.get(name, {}))
     if name in settings.numbers:
         column = plain_number(column, settings.numbers[name])
     declared = contract.column(name).type if name in contract.names else "string"
     if declared in ("date", "timestamp"):
-        column = _times(column, settings.times.get(name, ""), declared)
+        column = _format_times(column, settings.times.get(name, ""), declared)
         if declared == "timestamp" and settings.timezone != "UTC":
-            column = _in_utc(column, settings.timezone)
+            column = _convert_to_utc(column, settings.timezone)
     if name in settings.factors:
-        numbers = pc.round(pc.multiply(_numbers(column), settings.factors[name]), DECIMALS)
+        numbers = pc.round(pc.multiply(_parse_numbers(column), settings.factors[name]), DECIMALS)
         column = pc.coalesce(numbers.cast(pa.string()), column)
     return column
 
 
-def _values(column: pa.ChunkedArray, values: dict[str, str]) -> pa.ChunkedArray:
+def _replace_values(column: pa.ChunkedArray, values: dict[str, str]) -> pa.ChunkedArray:
+    """Replace the owner's values by the contract's; nulls stay null."""
     if not values:
         return column
     index = pc.index_in(column, pa.array(list(values), pa.string()))
@@ -130,28 +146,31 @@ def _values(column: pa.ChunkedArray, values: dict[str, str]) -> pa.ChunkedArray:
     return pc.if_else(pc.is_valid(index), found, pc.if_else(pc.is_valid(column), other, column))
 
 
-def _times(column: pa.ChunkedArray, written: str, declared: str) -> pa.ChunkedArray:
-    """Times in ISO form; one that is not written as declared stays as it came."""
+def _format_times(column: pa.ChunkedArray, written: str, declared: str) -> pa.ChunkedArray:
+    """Rewrite times in ISO form; a time that is not in the declared form stays unchanged."""
     if not written:
         return column
     if written in EPOCHS:
-        numbers = pc.floor(_numbers(column)).cast(pa.int64(), safe=False)
+        numbers = pc.floor(_parse_numbers(column)).cast(pa.int64(), safe=False)
         moments = numbers.cast(pa.timestamp(EPOCHS[written])).cast(pa.timestamp("us"), safe=False)
     else:
-        missing = [part for part, codes in {"%d": "dj", "%m": "mbBj"}.items() if not _has(written, codes)]
+        missing = [
+            part for part, codes in {"%d": "dj", "%m": "mbBj"}.items() if not _has_code(written, codes)
+        ]
+        # Without a day or a month strptime gives no valid date, so the first of each is appended.
         full = pc.binary_join_element_wise(column, *["1"] * len(missing), " ") if missing else column
         moments = pc.strptime(full, format=" ".join([written, *missing]), unit="us", error_is_null=True)
     text = pc.strftime(moments, format="%Y-%m-%d" if declared == "date" else "%Y-%m-%dT%H:%M:%S")
     return pc.coalesce(text, column)
 
 
-def _has(written: str, codes: str) -> bool:
-    """Whether a pattern for times has one of these codes; `%x`, `%D` and `%F` stand for whole dates."""
+def _has_code(written: str, codes: str) -> bool:
+    """Return whether a time pattern has one of the codes, or `%x`, `%D`, `%F` or `%e`, which need no addition."""
     return any(f"%{code}" in written for code in codes + "xDFe")
 
 
-def _in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """Times without an offset, read in the declared zone, in UTC; an hour that a clock change repeats is its first."""
+def _convert_to_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    """Convert times without an offset from the declared zone to UTC; a repeated hour of a clock change is its first."""
     plain = pc.match_substring_regex(column, r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s*$")
     local = pc.if_else(plain, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
     moments = local.cast(pa.timestamp("us"))
@@ -160,6 +179,7 @@ def _in_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     return pc.coalesce(text, column)
 
 
-def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _parse_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Parse plain decimal numbers as float64; other text becomes null."""
     is_number = pc.match_substring_regex(column, r"^[+-]?\d+(\.\d+)?$")
     return pc.if_else(is_number, column, pa.scalar(None, pa.string())).cast(pa.float64())

@@ -1,23 +1,25 @@
-"""What a mapping needs beyond names, read off the owner's values: how times and numbers are written, words, identifiers."""
+"""Infers mapping settings from sample values: forms of times and numbers, words for contract values, missing ids."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from handpick.contracts import Column, Contract
 
-ENOUGH = 0.8
-"""Share of the samples that a reading must fit."""
+MIN_SHARE = 0.8
+"""Share of the samples that a form must fit to be inferred."""
 
-EPOCHS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
-WHOLE_TIMES = (
+EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
+TIME_FORMATS = (
     "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d/%m/%Y %H:%M:%S",
     "%d/%m/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m %d, %Y", "%B %d, %Y",
     "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y, %B", "%B %Y", "%b %Y", "%Y%m%d", "%Y",
 )  # fmt: skip
+"""Time formats, tried in this order; an ambiguous day and month is read with the day first."""
+
 TIMES_IN_TEXT = {
     r"(\d{4}-\d{2}-\d{2})": "",
     r"(\d{4}, [A-Z][a-z]{2,8})": "%Y, %B",
@@ -25,6 +27,8 @@ TIMES_IN_TEXT = {
     r"(\d{1,2} [A-Z][a-z]{2,8} \d{4})": "%d %B %Y",
     r"\b((?:19|20)\d{2})\b": "%Y",
 }
+"""Patterns that find a time within a text, and the time format of what they find."""
+
 WORDS = {
     "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui", "si", "sí",
              "sim", "verfügbar", "lieferbar", "auf lager", "disponible", "en stock"),
@@ -41,15 +45,25 @@ WORDS = {
     "return": ("refund", "returned", "refunded", "retoure", "zurückgegeben", "retour", "devolución", "reso"),
     "rating": ("review", "rate", "rated", "stars", "feedback", "bewertung", "bewertet", "avis"),
 }  # fmt: skip
+"""By contract value, the words that shops write for it."""
+
 OURS = {word: ours for ours, words in WORDS.items() for word in words}
-SYMBOLS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
-OPINIONS = ("rating", "overall", "stars", "score")
+"""The contract value of each of these words."""
+
+CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
+RATING_WORDS = ("rating", "overall", "stars", "score")
+"""Words in the name of a value column that make a log without event types one of ratings, not of purchases."""
+
 NUMBER = r"([+-]?\d+(?:[.,]\d+)*)"
 
 
 @dataclass
 class Completion:
-    """Settings of one source that names alone do not give; the keys are contract columns."""
+    """Inferred settings of one source, beyond the names of its columns; the keys are contract columns.
+
+    The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are sentences
+    about what only the owner can decide.
+    """
 
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
@@ -64,7 +78,7 @@ class Completion:
     first_per_key: bool = False
 
     def told(self, column: str) -> str:
-        """Where a column that the owner does not have comes from, in words; empty if from nowhere."""
+        """Describe where the values of a column come from that the owner does not have; empty if from nowhere."""
         if column in self.constants:
             return f"(always {self.constants[column]})"
         if column in self.hashed:
@@ -75,22 +89,24 @@ class Completion:
 
 
 def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, list[str]]) -> Completion:
-    """What the owner's values say about the mapped columns, and what stands in for required ones that are missing.
+    """Infer the settings of mapped columns from sample values, and substitutes for required columns that are missing.
 
     Args:
-        contract: The source's contract.
-        mapped: Contract column to the owner's.
-        samples: Different values of each of the owner's columns.
+        contract: The contract of the source.
+        mapped: Contract column to the owner's column.
+        samples: Distinct values of each of the owner's columns.
     """
     found = Completion()
     for name, theirs in mapped.items():
-        _read_values(contract.column(name), samples[theirs], found)
+        _infer_values(contract.column(name), samples[theirs], found)
     missing = [name for name in contract.required if name not in mapped]
     if contract.is_log and contract.key[0] in missing:
         found.hashed.append(contract.key[0])
     if "event_type" in missing:
         theirs = mapped.get("value", "").lower()
-        found.constants["event_type"] = "rating" if any(word in theirs for word in OPINIONS) else "purchase"
+        found.constants["event_type"] = (
+            "rating" if any(word in theirs for word in RATING_WORDS) else "purchase"
+        )
     if "in_stock" in missing:
         found.constants["in_stock"] = "true"
     if "updated_at" in missing:
@@ -103,11 +119,12 @@ def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, lis
     if "price" in mapped and re.search(r"cents?\b|_ct\b|pence|centimes", mapped["price"].lower()):
         found.factors["price"] = 0.01
     if "price" in mapped and "currency" not in mapped:
-        _read_currency(mapped["price"], samples[mapped["price"]], found)
+        _infer_currency(mapped["price"], samples[mapped["price"]], found)
     return found
 
 
-def _read_values(column: Column, samples: Sequence[str], found: Completion) -> None:
+def _infer_values(column: Column, samples: Sequence[str], found: Completion) -> None:
+    """Add the inferred settings of one column."""
     if not samples:
         return
     if column.type in ("date", "timestamp"):
@@ -116,37 +133,42 @@ def _read_values(column: Column, samples: Sequence[str], found: Completion) -> N
             found.patterns[column.name] = pattern
         if written:
             found.times[column.name] = written
-        found.doubts += _doubts(column.name, written, samples)
+        found.doubts += _list_questions(column.name, written, samples)
     elif column.type == "number":
-        _read_numbers(column, samples, found)
+        _infer_numbers(column, samples, found)
     elif column.type == "boolean" or column.one_of:
-        _read_words(column, samples, found)
+        _infer_words(column, samples, found)
 
 
 def time_form(samples: Sequence[str]) -> tuple[str, str]:
-    """How times are written: a pattern that cuts them out of their text, and their form; both empty for ISO."""
+    """Infer how times are written.
+
+    Returns:
+        A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where no
+        format fits.
+    """
     if (
         _share(samples, lambda text: re.match(r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)", text) is not None)
-        >= ENOUGH
+        >= MIN_SHARE
     ):
         return "", ""
-    for digits, epoch in EPOCHS.items():
+    for digits, epoch in EPOCH_DIGITS.items():
         if (
             _share(samples, lambda text, n=digits: re.fullmatch(rf"\d{{{n}}}(\.\d+)?", text) is not None)
-            >= ENOUGH
+            >= MIN_SHARE
         ):
             return "", epoch
-    for form in WHOLE_TIMES:
-        if _share(samples, lambda text, form=form: _is_time(text, form)) >= ENOUGH:
+    for form in TIME_FORMATS:
+        if _share(samples, lambda text, form=form: _is_time(text, form)) >= MIN_SHARE:
             return "", form
     for pattern, form in TIMES_IN_TEXT.items():
-        if _share(samples, lambda text, p=pattern: re.search(p, text) is not None) >= ENOUGH:
+        if _share(samples, lambda text, p=pattern: re.search(p, text) is not None) >= MIN_SHARE:
             return pattern, form
     return "", ""
 
 
-def _doubts(name: str, written: str, samples: Sequence[str]) -> Iterator[str]:
-    """What a person must decide about times: the order of day and month, and the zone."""
+def _list_questions(name: str, written: str, samples: Sequence[str]) -> Iterator[str]:
+    """Yield what the owner must decide about times: the order of day and month, and the time zone."""
     other = written.replace("%d/%m", "%m/%d")
     if other != written and all(_is_time(text, other) for text in samples):
         yield f"{name} may have the month first ({samples[0]}): then times.{name} = '{other}'."
@@ -158,30 +180,35 @@ def _doubts(name: str, written: str, samples: Sequence[str]) -> Iterator[str]:
 
 
 def _is_time(text: str, form: str) -> bool:
+    """Return whether a text is a plausible time in a format."""
     try:
         return 1970 <= datetime.strptime(text.strip(), form).year < 2100
     except ValueError:
         return False
 
 
-def _read_numbers(column: Column, samples: Sequence[str], found: Completion) -> None:
-    cut = [match.group() for text in samples if (match := re.search(NUMBER, text))]
-    if len(cut) < ENOUGH * len(samples):
+def _infer_numbers(column: Column, samples: Sequence[str], found: Completion) -> None:
+    """Add the pattern, the number form and the empty value of a numeric column."""
+    numbers = [match.group() for text in samples if (match := re.search(NUMBER, text))]
+    if len(numbers) < MIN_SHARE * len(samples):
         return
-    if any(text.strip() != number for text, number in zip(samples, cut, strict=False)):
+    if any(text.strip() != number for text, number in zip(samples, numbers, strict=False)):
         found.patterns[column.name] = NUMBER
-    if any(re.search(r",\d{1,2}$", number) for number in cut):
+    # One or two digits after the last comma are cents; three would be a group of thousands.
+    if any(re.search(r",\d{1,2}$", number) for number in numbers):
         found.numbers[column.name] = "1.299,00"
-    elif any("," in number for number in cut):
+    elif any("," in number for number in numbers):
         found.numbers[column.name] = "1,299.00"
-    nothing = [text for text in ("0", "0.0", "0.00") if text in cut]
-    if column.at_least and nothing:
-        found.values[column.name] = dict.fromkeys(nothing, "")
+    # Shops write 0 for an unknown price, where the contract wants none.
+    zeros = [text for text in ("0", "0.0", "0.00") if text in numbers]
+    if column.at_least and zeros:
+        found.values[column.name] = dict.fromkeys(zeros, "")
 
 
-def _read_words(column: Column, samples: Sequence[str], found: Completion) -> None:
+def _infer_words(column: Column, samples: Sequence[str], found: Completion) -> None:
+    """Add the value mapping of a boolean column or of one with a list of allowed values."""
     if column.type == "boolean" and all(re.fullmatch(r"\d+(\.0+)?", text.strip()) for text in samples):
-        if any(float(text) > 1 for text in samples):  # a number of pieces
+        if any(float(text) > 1 for text in samples):  # pieces in stock, not a boolean
             found.values[column.name] = {
                 **{text: "false" for text in samples if not float(text)},
                 "*": "true",
@@ -190,12 +217,12 @@ def _read_words(column: Column, samples: Sequence[str], found: Completion) -> No
     known = column.one_of or ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0", "1.0", "0.0")
     if all(text.strip().lower() in known for text in samples):
         return
-    wanted = column.one_of or ("true", "false")
+    allowed = column.one_of or ("true", "false")
     mapping = {
         word: ours
         for text in samples
         for word in dict.fromkeys((text.strip(), re.split(r"[.,;:(]", text)[0].strip()))
-        if (ours := OURS.get(word.lower())) in wanted and word.lower() not in known
+        if (ours := OURS.get(word.lower())) in allowed and word.lower() not in known
     }
     if not mapping:
         return
@@ -204,22 +231,29 @@ def _read_words(column: Column, samples: Sequence[str], found: Completion) -> No
         found.patterns[column.name] = r"^\s*([^.,;:(]*[^.,;:(\s])"
 
 
-def _read_currency(theirs: str, samples: Sequence[str], found: Completion) -> None:
+def _infer_currency(theirs: str, samples: Sequence[str], found: Completion) -> None:
+    """Add the currency that price texts state, by ISO 4217 code or by sign."""
     if _share(samples, lambda text: re.search(r"\b[A-Z]{3}\b", text) is not None) >= 0.5:
         found.columns["currency"] = theirs
         found.patterns["currency"] = r"\b([A-Z]{3})\b"
         return
-    signs = {code for sign, code in SYMBOLS.items() if any(sign in text for text in samples)}
+    signs = {code for sign, code in CURRENCY_SIGNS.items() if any(sign in text for text in samples)}
     if len(signs) == 1:
         found.constants["currency"] = signs.pop()
 
 
-def _share(samples: Sequence[str], fits) -> float:  # type: ignore[no-untyped-def]
+def _share(samples: Sequence[str], fits: Callable[[str], bool]) -> float:
+    """Return the share of samples for which a predicate holds."""
     return sum(bool(fits(text)) for text in samples) / max(len(samples), 1)
 
 
-def toml_lines(found: Completion, quoted) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    """The completion as TOML: keys of the source's own table first, then its tables."""
+def toml_lines(found: Completion, quoted: Callable[[str], str]) -> Iterator[str]:
+    """Yield the inferred settings as TOML: keys of the source's own table first, then its sub-tables.
+
+    Args:
+        found: The inferred settings.
+        quoted: Quotes a text as a TOML string.
+    """
     if found.first_per_key:
         yield "first_per_key = true"
     yield from (f"# {doubt}" for doubt in found.doubts)

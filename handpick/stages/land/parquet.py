@@ -1,9 +1,11 @@
-"""Parquet: every column as text."""
+"""Reads Parquet files of any schema, every column as text."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,23 +18,26 @@ MAGIC = b"PAR1"
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """Every row as text with its number.
+    """Read every row as text, with its number from 1 as `_source_line`.
 
     Raises:
-        InputError: If the file is not Parquet, or was cut off.
+        InputError: If the file does not begin as Parquet does.
+        ArrowException: If it was cut off or is damaged.
     """
     with path.open("rb") as stream:
         if stream.read(4) != MAGIC:
             raise InputError(f"{path} is named like Parquet but is not; nothing was landed tonight.")
     rows = pq.ParquetFile(path).read()
     names = [name for name in rows.column_names if name not in (RAW, LINE)]
-    table = pa.table([_as_text(rows.column(name)) for name in names], names=names)
+    table = pa.table([_format_column(rows.column(name)) for name in names], names=names)
     return table.append_column(LINE, pa.array(range(1, rows.num_rows + 1), pa.int64()))
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _format_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Format a column of any type as text: times in ISO form, nested values as JSON, bytes decoded as UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    # Times of another zone than UTC keep their offset.
     if pa.types.is_timestamp(column.type):
         return (
             pc.strftime(column.cast(pa.timestamp("us", column.type.tz)), format="%Y-%m-%dT%H:%M:%S%z")
@@ -40,22 +45,25 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             else column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.string())
         )
     if pa.types.is_nested(column.type):
-        return _each(column, lambda value: json.dumps(_plain(value), ensure_ascii=False, default=str))
+        return _format_each(
+            column, lambda value: json.dumps(_convert_map(value), ensure_ascii=False, default=str)
+        )
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return _each(column, lambda value: value.decode("utf-8", errors="replace"))
+        return _format_each(column, lambda value: value.decode("utf-8", errors="replace"))
     try:
         return column.cast(pa.string())
     except pa.ArrowException:
-        return _each(column, str)
+        return _format_each(column, str)
 
 
-def _each(column: pa.ChunkedArray, text) -> pa.ChunkedArray:  # type: ignore[no-untyped-def]
-    texts = [None if value is None else text(value) for value in column.to_pylist()]
+def _format_each(column: pa.ChunkedArray, form: Callable[[Any], str]) -> pa.ChunkedArray:
+    """Format each value of a column with a function; nulls stay null."""
+    texts = [None if value is None else form(value) for value in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def _plain(value: object) -> object:
-    """Arrow's pairs of a map as a dict, without the empty ones of a struct."""
+def _convert_map(value: object) -> object:
+    """Return the key-value pairs that Arrow gives for a map as a dict, and any other value unchanged."""
     if (
         isinstance(value, list)
         and value

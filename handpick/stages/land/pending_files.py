@@ -1,36 +1,34 @@
-"""Which files belong to a night: dated at or before it, and not landed by an earlier one."""
+"""Selects the pending files of a night: dated at or before it, and not landed by an earlier night."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
 
 from handpick.errors import InputError
 from handpick.night import Night
+from handpick.quarantine.released_files import RELEASED_PREFIX, get_released_folder
 from handpick.settings.load import Settings
 from handpick.settings.sources import SourceSettings
-from handpick.stages.land import MANIFEST
+from handpick.stages.land.manifest import read_manifest_files
 from handpick.stages.land.remote import RemoteFile, RemoteFolder, is_remote
 
-DATED = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
-RELEASED = "released/"
+DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
+"""Endings of files that can hold rows; all others in a landing folder are ignored."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """One file, or one SQL query, with the name that quarantine and ledger show.
+    """A file, or a SQL query, that a night lands.
 
     Args:
-        name: Relative to its source's folder.
-        path: The file, or None for a query.
-        is_released: The rows were mended in quarantine, and have the contract's columns and values already.
-        remote: Where the file comes from, if it lies on another machine; it is brought to `path` when it is its turn.
+        name: Path relative to the folder of its source, as quarantine and ledger show it.
+        path: The file on this machine, or None for a query.
+        is_released: Whether the rows were released from quarantine, and so have the contract's columns already.
+        remote: The remote file that is downloaded to `path` before landing, or None for a local one.
     """
 
     name: str
@@ -40,58 +38,74 @@ class Arrival:
 
 
 def arrivals(night: Night, source: str) -> list[Arrival]:
-    """The files of a source for this night, oldest first; running the night again finds the same ones.
+    """Return the pending files of a source for a night, oldest first, and download remote ones.
+
+    Running the night again returns the same files.
 
     Raises:
-        InputError: If there are none, and the source is not optional; says where it looked.
+        InputError: If a needed source has none; the message says which folder was searched.
     """
     settings = night.settings.sources.of(source)
     if settings.url is not None:
         return [Arrival(f"sql:{source}", None)]
-    remote = _remote_folder(settings, source)
+    remote = _open_remote(settings, source)
     folder = source_folder(night.settings, source)
     if settings.path and not remote and not folder.exists():
         raise InputError(
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
         )
-    earlier = _taken_by_others(night, source)
-    lying = _lying(remote, folder, brought_folder(night, source))
-    found = [*lying, *_files(released_folder(night, source), RELEASED)]
-    mine = [
+    earlier = _list_landed_elsewhere(night, source)
+    arrived = _list_arrived(remote, folder, brought_folder(night, source))
+    released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
+    found = [*arrived, *released]
+    pending = [
         arrival
         for arrival in found
-        if _day(arrival.name) <= night.logical_date and arrival.name not in earlier
+        if _date_of_name(arrival.name) <= night.logical_date and arrival.name not in earlier
     ]
-    mine.sort(key=lambda arrival: (_day(arrival.name), arrival.name))
+    pending.sort(key=lambda arrival: (_date_of_name(arrival.name), arrival.name))
     is_first = not [day for day in night.lake.dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
-    if is_needed and not [arrival for arrival in mine if not arrival.is_released]:
-        raise InputError(_nothing(night, source, remote or folder, found))
-    for arrival in mine:
+    if is_needed and not [arrival for arrival in pending if not arrival.is_released]:
+        raise InputError(_describe_missing(night, source, remote or folder, found))
+    for arrival in pending:
         if remote and arrival.remote and arrival.path:
             remote.bring(arrival.remote.path, arrival.path)
-    return mine
+    return pending
 
 
-def _remote_folder(settings: SourceSettings, source: str) -> RemoteFolder | None:
+def _open_remote(settings: SourceSettings, source: str) -> RemoteFolder | None:
+    """Return the remote folder of a source, or None if its path is on this machine."""
     return RemoteFolder(settings.path, f"sources.{source}.path") if is_remote(settings.path) else None
 
 
 def source_folder(settings: Settings, source: str) -> Path:
-    """Where a source's files arrive on this machine: its configured path, or its folder below landing."""
+    """Return the local folder of a source: its configured path, or its folder below the landing folder."""
     path = settings.sources.of(source).path
     return settings.path(Path(path)) if path else settings.path(settings.lake.landing) / source
 
 
 def newest_day(settings: Settings, source: str) -> date | None:
-    """The newest day that a source's files are of: the date in the name, else the day (UTC) on which the file came."""
-    remote = _remote_folder(settings.sources.of(source), source)
-    lying = _lying(remote, source_folder(settings, source), Path())
-    days = [_day(arrival.name) if _day(arrival.name) > date.min else _came_on(arrival) for arrival in lying]
+    """Return the newest day of a source's files: the date in the name, else the UTC day of the last change.
+
+    Args:
+        settings: All settings.
+        source: The source.
+
+    Returns:
+        None if there are no files.
+    """
+    remote = _open_remote(settings.sources.of(source), source)
+    arrived = _list_arrived(remote, source_folder(settings, source), Path())
+    days = [
+        _date_of_name(file.name) if _date_of_name(file.name) > date.min else _changed_on(file)
+        for file in arrived
+    ]
     return max(days, default=None)
 
 
-def _came_on(arrival: Arrival) -> date:
+def _changed_on(arrival: Arrival) -> date:
+    """Return the UTC day of a file's last change."""
     if arrival.remote:
         return arrival.remote.came_on or date.min
     assert arrival.path is not None
@@ -99,17 +113,12 @@ def _came_on(arrival: Arrival) -> date:
 
 
 def brought_folder(night: Night, source: str = "") -> Path:
-    """Where files of other machines lie while they are landed."""
+    """Return the folder of downloaded files of a source, or the one above all sources; it is deleted after landing."""
     return night.lake.root / "brought" / source
 
 
-def released_folder(night: Night, source: str) -> Path:
-    """Where rows that were mended in quarantine wait for their night."""
-    return night.lake.root / "released" / source
-
-
-def _files(folder: Path, prefix: str = "") -> list[Arrival]:
-    """The files below a folder that can hold rows, or the folder itself if it is a file."""
+def _list_local(folder: Path, prefix: str = "") -> list[Arrival]:
+    """List the files below a local folder that can hold rows, or the path itself if it is a file."""
     return [
         Arrival(
             prefix + (path.name if path == folder else path.relative_to(folder).as_posix()),
@@ -121,63 +130,57 @@ def _files(folder: Path, prefix: str = "") -> list[Arrival]:
     ]
 
 
-def _lying(remote: RemoteFolder | None, folder: Path, brought: Path) -> list[Arrival]:
-    """A source's files that can hold rows, on the other machine if it has one, else here."""
+def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Path) -> list[Arrival]:
+    """List the files of a source that can hold rows: those of the remote folder if there is one, else local ones."""
     if remote is None:
-        return _files(folder)
+        return _list_local(folder)
     return [
-        Arrival(file.name, brought / file.name, remote=file)
+        Arrival(file.name, download_folder / file.name, remote=file)
         for file in remote.files()
         if _can_hold_rows(PurePosixPath(file.name))
     ]
 
 
 def _can_hold_rows(path: PurePath) -> bool:
+    """Return whether a file has a readable suffix; hidden files are still being written."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
 
 
-def _nothing(night: Night, source: str, place: RemoteFolder | Path, found: list[Arrival]) -> str:
-    """What a person needs to know when a needed source brought nothing."""
-    newest = max((_day(arrival.name) for arrival in found), default=date.min)
+def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[Arrival]) -> str:
+    """Build the error message for a needed source without files."""
+    newest = max((_date_of_name(arrival.name) for arrival in found), default=date.min)
     if isinstance(place, Path) and not place.exists():
-        known = "that folder does not exist"
+        reason = "that folder does not exist"
     elif not found:
-        known = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
+        reason = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
     else:
         dated = f", newest {newest}" if newest > date.min else ""
-        known = f"{len(found)} files lie there, all landed before or dated later{dated}"
+        reason = f"{len(found)} files lie there, all landed before or dated later{dated}"
     return (
-        f"no landing file of {source} for {night.logical_date}: looked in {place if isinstance(place, Path) else place.url}, {known}. Nothing was landed, and the "
+        f"no landing file of {source} for {night.logical_date}: looked in "
+        f"{place if isinstance(place, Path) else place.url}, {reason}. Nothing was landed, and the "
         f'lists published before stay current; bring the file, or set sources.{source}.needed = "first_night".'
     )
 
 
-def taken_entry(arrival: Arrival) -> dict[str, Any]:
-    """What the manifest keeps of a file: name, size and SHA-256."""
-    if arrival.path is None:
-        return {"name": arrival.name, "bytes": 0, "sha256": ""}
-    with arrival.path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": arrival.name, "bytes": arrival.path.stat().st_size, "sha256": digest}
+def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
+    """Return the names of files that earlier nights landed, and, once this night has run, those of later nights.
 
-
-def _taken_by_others(night: Night, source: str) -> set[str]:
-    """Names of the files that earlier nights landed, and later ones too once this night has run.
-
-    So a night that is run again takes what it took, and not what has come since.
+    A night that is run again therefore lands the files of its first run, and none that a later night has landed.
     """
     has_run = night.lake.has(f"raw/{source}", night.logical_date)
     names: set[str] = set()
     for day in night.lake.dates(f"raw/{source}"):
         if day < night.logical_date or (has_run and day > night.logical_date):
-            manifest = night.lake.partition(f"raw/{source}", day) / MANIFEST
-            names |= {entry["name"] for entry in json.loads(manifest.read_text())["files"] if entry["sha256"]}
+            entries = read_manifest_files(night.lake.partition(f"raw/{source}", day))
+            # A query has no digest: every night runs it again.
+            names |= {entry["name"] for entry in entries if entry["sha256"]}
     return names
 
 
-def _day(name: str) -> date:
-    """The last date in a file's name; files without one belong to any night."""
-    for text in reversed(DATED.findall(name)):
+def _date_of_name(name: str) -> date:
+    """Return the last date in a file's name; a file without one is dated `date.min` and so belongs to any night."""
+    for text in reversed(DATE_IN_NAME.findall(name)):
         try:
             return date.fromisoformat(text)
         except ValueError:

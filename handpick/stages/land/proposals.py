@@ -1,4 +1,4 @@
-"""Which of the owner's columns a contract column may be, by name."""
+"""Scores how likely a name of the owner's stands for a contract column or a source."""
 
 from __future__ import annotations
 
@@ -13,47 +13,57 @@ VAGUE = frozenset(
     {"id", "at", "on", "date", "time", "name", "type", "text", "code", "number", "list", "version", "value", "session",
      "status", "data", "am", "le", "product", "model"}
 )  # fmt: skip
-"""Words that say nothing about a column when they are one of several."""
+"""Words that do not identify a column when a name has others beside them."""
 
 
 def likely(column: str, names: Sequence[str]) -> str | None:
-    """The owner's column that is most likely this one, or None."""
+    """Return the owner's column that most likely is a contract column, or None if no name scores 0.6."""
     scored = sorted(((name_score(column, name), name) for name in names), reverse=True)
     return scored[0][1] if scored and scored[0][0] >= 0.6 else None
 
 
 def name_score(column: str, name: str) -> float:
-    """How alike two column names are, 0 to 1: equal, a known other name, one with words added, or similar letters."""
-    plain, target = _plain(name), _plain(column)
+    """Score how likely an owner's column name stands for a contract column.
+
+    Args:
+        column: The contract column.
+        name: The owner's name.
+
+    Returns:
+        1 for equal names, then, in falling order, synonyms, synonyms with words added, and similar letters; at least 0.
+    """
+    plain, target = _strip_separators(name), _strip_separators(column)
     if plain == target:
         return 1.0
     best = 0.85 * SequenceMatcher(None, plain, target).ratio()
-    words = _words(name)
+    words = _split_words(name)
     for place, other in enumerate((column, *SYNONYMS.get(column, ()))):
         rank = 0.01 * min(place, 15)
-        if plain == _plain(other):
+        if plain == _strip_separators(other):
             return 0.96 - rank
-        inner = _words(other)
+        inner = _split_words(other)
         if inner < words and not inner <= VAGUE:
             best = max(best, 0.85 - rank - 0.03 * len(words - inner))
     return best
 
 
 def table_score(source: str, where: str) -> float:
-    """1 if the name of a file or table says that it holds the source, 0 if not."""
-    words = _words(re.split(r"[\\/]", where.removesuffix("/"))[-1].rsplit(".", 1)[0])
+    """Return 1 if a word in the name of a file or table begins as the source's names do, else 0."""
+    words = _split_words(re.split(r"[\\/]", where.removesuffix("/"))[-1].rsplit(".", 1)[0])
     return float(any(word.startswith(sign) for word in words for sign in TABLES[source]))
 
 
-def _words(name: str) -> frozenset[str]:
-    """A name's words in plain letters: `listPrice`, `Preis (brutto)` and `price_cents` have two each."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _unaccented(name))
+def _split_words(name: str) -> frozenset[str]:
+    """Split a name into words in ASCII: `listPrice`, `Preis (brutto)` and `price_cents` have two each."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", _strip_accents(name))
     return frozenset(re.findall(r"[a-z0-9]+", apart.lower()))
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", _unaccented(name).lower())
+def _strip_separators(name: str) -> str:
+    """Return the ASCII letters and digits of a name in lower case."""
+    return re.sub(r"[^a-z0-9]", "", _strip_accents(name).lower())
 
 
-def _unaccented(name: str) -> str:
+def _strip_accents(name: str) -> str:
+    """Return a name without accents and without letters that ASCII lacks."""
     return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -1,4 +1,4 @@
-"""What `handpick init` found, written as `handpick.toml`."""
+"""Renders the sources that `handpick init` discovered as the text of `handpick.toml`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from handpick.stages.land.source_discovery import Proposal, Unplaced
 
 
 def settings_text(proposals: Sequence[Proposal], place: str, rest: Sequence[Unplaced] = ()) -> str:
-    """The proposals as `handpick.toml`; what could not be found, or placed, is a comment that says so."""
+    """Render proposals as the text of `handpick.toml`, with comments for what was not found or not matched.
+
+    Args:
+        proposals: At most one proposal per source.
+        place: The folder, file or database URL that was searched.
+        rest: Files or tables that no source was matched to.
+    """
     lines = [
         "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the first night.",
         "",
     ]
-    if root := _media_root(proposals, Path(place)):
-        lines += ["[lake]", f"media = {_quoted(root)}", ""]
+    if root := _find_media_root(proposals, Path(place)):
+        lines += ["[lake]", f"media = {_quote_toml(root)}", ""]
     for proposal in proposals:
         lines.append(f"[sources.{proposal.source}]")
         if proposal.table:
             lines += [
-                f"url = {_quoted(place)}",
+                f"url = {_quote_toml(place)}",
                 'format = "sql"',
-                *_query(proposal, place),
+                *_render_query(proposal, place),
             ]
         else:
-            lines.append(f"path = {_quoted(proposal.where)}")
-        lines += _mapping(proposal)
+            lines.append(f"path = {_quote_toml(proposal.where)}")
+        lines += _render_mapping(proposal)
     for source in CONTRACTS:
         if source not in {proposal.source for proposal in proposals}:
             lines += [
@@ -38,27 +44,27 @@ def settings_text(proposals: Sequence[Proposal], place: str, rest: Sequence[Unpl
                 'needed = "never"',
                 "",
             ]
-    lines += [_oneline(f"# Not placed: {each.where} ({', '.join(each.columns)})") for each in rest]
+    lines += [_replace_controls(f"# Not placed: {each.where} ({', '.join(each.columns)})") for each in rest]
     return "\n".join(lines)
 
 
-def _query(proposal: Proposal, url: str) -> Iterator[str]:
-    """The query of a table; of a log, rows since the last night and late ones, where the database can compare times."""
+def _render_query(proposal: Proposal, url: str) -> Iterator[str]:
+    """Yield the query of a table; that of a log with a comparable time column reads only new and late rows."""
     from sqlalchemy.engine import make_url
 
     quote = make_url(url).get_dialect()().identifier_preparer.quote
-    mine = {match.column: match.theirs for match in proposal.matches}
-    completion, when = proposal.completion, mine.get("occurred_at")
+    columns = {match.column: match.theirs for match in proposal.matches}
+    completion, when = proposal.completion, columns.get("occurred_at")
     since = ""
     if when and "occurred_at" in {*completion.times, *completion.patterns}:
         yield "# This reads the whole table every night. To read what is new: where ... between :late and :until (UTC)."
     elif when:
         since = f" where {quote(when)} >= :late and {quote(when)} < :until"
-    yield f"query = {_quoted(f'select * from {quote(proposal.table or str())}{since}')}"
+    yield f"query = {_quote_toml(f'select * from {quote(proposal.table or str())}{since}')}"
 
 
-def _media_root(proposals: Sequence[Proposal], place: Path) -> str:
-    """The folder below which the first picture or recording that is named lies; empty if none does."""
+def _find_media_root(proposals: Sequence[Proposal], place: Path) -> str:
+    """Return the folder that the first media path found is relative to; empty if none of the named files exists."""
     named = [
         sample
         for proposal in proposals
@@ -71,7 +77,8 @@ def _media_root(proposals: Sequence[Proposal], place: Path) -> str:
     return next((str(folder.resolve()) for folder in found), "")
 
 
-def _mapping(proposal: Proposal) -> list[str]:
+def _render_mapping(proposal: Proposal) -> list[str]:
+    """Render the mapping of one source, with comments for missing columns and confidences."""
     completion = proposal.completion
     missing = [
         match.column
@@ -86,23 +93,23 @@ def _mapping(proposal: Proposal) -> list[str]:
         lines.append("# There is no table of customers, so they are taken from the events, each once.")
     if "consent" in completion.constants:
         lines.append("# Set consent to true only if you may make lists for these customers.")
-    lines += toml_lines(completion, _quoted)
+    lines += toml_lines(completion, _quote_toml)
     for match in proposal.matches:
         if match.theirs and match.theirs != match.column:
-            samples = _oneline(", ".join(match.samples))
+            samples = _replace_controls(", ".join(match.samples))
             lines.append(
-                f"columns.{match.column} = {_quoted(match.theirs)}  # {match.confidence:.0%}: {samples}"
+                f"columns.{match.column} = {_quote_toml(match.theirs)}  # {match.confidence:.0%}: {samples}"
             )
-    lines += [f"columns.{mine} = {_quoted(theirs)}" for mine, theirs in completion.columns.items()]
+    lines += [f"columns.{mine} = {_quote_toml(theirs)}" for mine, theirs in completion.columns.items()]
     return [*lines, ""]
 
 
-def _oneline(text: str) -> str:
-    """Text that a comment can hold."""
+def _replace_controls(text: str) -> str:
+    """Replace control characters, which a TOML comment cannot hold, by spaces."""
     return re.sub(r"[\x00-\x1f\x7f]", " ", text)
 
 
-def _quoted(text: str) -> str:
-    """A TOML basic string of the text."""
+def _quote_toml(text: str) -> str:
+    """Return a text as a TOML basic string."""
     shown = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\u{ord(found.group()):04x}", shown) + '"'

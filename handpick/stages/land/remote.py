@@ -1,4 +1,4 @@
-"""Files that lie on another machine: listed and brought through fsspec (S3, Google Cloud, Azure, SFTP, FTP, ...)."""
+"""Lists and downloads remote files through fsspec (S3, Google Cloud, Azure, SFTP, FTP, ...)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from handpick.errors import InputError
 
-TIMES = ("LastModified", "last_modified", "mtime", "modify", "created")
-"""Where file systems tell the time of a file's last change, the likeliest first."""
+TIME_KEYS = ("LastModified", "last_modified", "mtime", "modify", "created")
+"""Keys under which fsspec file systems report the time of a file's last change, in order of preference."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file below a URL: its name relative to it, its path in its file system, and the day (UTC) it came, if told."""
+    """A remote file.
+
+    Args:
+        name: Path relative to the folder's URL.
+        path: Path in its file system.
+        changed_on: UTC day of the last change, or None where the file system does not report it.
+    """
 
     name: str
     path: str
@@ -30,17 +36,17 @@ class RemoteFile:
 
 
 def is_remote(place: str) -> bool:
-    """Whether a path is a URL of another machine, such as `s3://shop/landing/events`."""
+    """Return whether a path is a URL, such as `s3://shop/landing/events`."""
     return "://" in place
 
 
 class RemoteFolder:
-    """A folder, or one file, behind a URL.
+    """A remote folder, or a single remote file.
 
     Args:
-        url: Such as `s3://shop/landing/events`. Credentials and endpoints come from the environment only: what the
-            protocol's own client reads, or `FSSPEC_<PROTOCOL>_<OPTION>`.
-        setting: The setting that holds the URL, for messages.
+        url: URL such as `s3://shop/landing/events`. Credentials and endpoints come from the environment only, as the
+            client of the protocol reads them, or as `FSSPEC_<PROTOCOL>_<OPTION>`.
+        setting: Name of the setting that holds the URL, for messages.
 
     Raises:
         InputError: If the URL holds a password, or its protocol is unknown or needs a package that is not installed.
@@ -55,37 +61,45 @@ class RemoteFolder:
             )
         self._files: AbstractFileSystem
         self._root: str
-        with self._telling():
+        # fsspec shares instances and listings within a process, where a second night would not see new files.
+        with self._input_errors():
             self._files, self._root = url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
 
     def files(self) -> list[RemoteFile]:
-        """All files below the URL, by name; none where nothing is there.
+        """Return all files below the URL, by name; an empty list where the folder does not exist.
 
         Raises:
-            InputError: If the other machine does not answer or does not let us in.
+            InputError: If the server does not answer or refuses access.
         """
-        with self._telling():
-            found: dict[str, dict[str, Any]] = self._tried(self._files.find, self._root, detail=True)
+        with self._input_errors():
+            found: dict[str, dict[str, Any]] = self._retry(self._files.find, self._root, detail=True)
         root = self._root.rstrip("/")
         return [
-            RemoteFile(path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1], path, _day(entry))
+            RemoteFile(
+                path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1], path, _changed_on(entry)
+            )
             for path, entry in sorted(found.items())
         ]
 
     def bring(self, file: str, to: Path) -> None:
-        """Copy a file here whole, or not at all.
+        """Download a file; it appears under its name only when it is complete.
+
+        Args:
+            file: Path of the remote file in its file system.
+            to: The local file; its folder is created.
+
 
         Raises:
-            InputError: If it cannot be brought.
+            InputError: If the download fails.
         """
         to.parent.mkdir(parents=True, exist_ok=True)
-        coming = to.with_name(f".{to.name}.coming")
-        with self._telling():
-            self._tried(self._files.get_file, file, str(coming))
-        coming.replace(to)
+        partial = to.with_name(f".{to.name}.coming")
+        with self._input_errors():
+            self._retry(self._files.get_file, file, str(partial))
+        partial.replace(to)
 
-    def _tried(self, call: Any, *arguments: Any, **options: Any) -> Any:
-        """Three tries: networks fail for a moment; what is missing or forbidden stays so."""
+    def _retry(self, call: Any, *arguments: Any, **options: Any) -> Any:
+        """Call a function up to three times, again only after errors that may pass, such as a lost connection."""
         tries = Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(3),
@@ -95,13 +109,13 @@ class RemoteFolder:
         return tries(call, *arguments, **options)
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Turn what a file system may raise into one line that names the setting, without what it was signed in with."""
+    def _input_errors(self) -> Iterator[None]:
+        """Turn any error of a file system into an InputError of one line that names the setting and no credentials."""
         try:
             yield
         except (ImportError, ValueError) as error:
             raise InputError(f"{self._setting} is {self.url}: {_first_line(error)}") from None
-        except Exception as error:  # every protocol's client raises its own
+        except Exception as error:  # each protocol's client raises errors of its own
             raise InputError(
                 f"{self._setting}: {self.url} cannot be read: {_first_line(error)}. Nothing was landed tonight, and the "
                 "lists published before stay current; run the night again when it can."
@@ -109,21 +123,23 @@ class RemoteFolder:
 
 
 def _may_pass(error: BaseException) -> bool:
+    """Return whether a repeated call may succeed: not for missing files and missing rights."""
     lasting = (FileNotFoundError, PermissionError, NotADirectoryError)
     return isinstance(error, OSError | EOFError) and not isinstance(error, lasting)
 
 
 def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
     return (str(error) or type(error).__name__).strip().splitlines()[0].removesuffix(".")
 
 
-def _day(entry: dict[str, Any]) -> date | None:
-    """The day of a file's last change, however its file system writes that."""
-    told = next((entry[name] for name in TIMES if entry.get(name)), None)
-    if isinstance(told, datetime):
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC).date()
-    if isinstance(told, int | float):
-        return datetime.fromtimestamp(told, UTC).date()
-    if isinstance(told, str) and told[:8].isdigit():
-        return datetime.strptime(told[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+def _changed_on(entry: dict[str, Any]) -> date | None:
+    """Return the UTC day of a file's last change from any of the forms in which file systems report it, or None."""
+    changed = next((entry[name] for name in TIME_KEYS if entry.get(name)), None)
+    if isinstance(changed, datetime):
+        return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)).astimezone(UTC).date()
+    if isinstance(changed, int | float):
+        return datetime.fromtimestamp(changed, UTC).date()
+    if isinstance(changed, str) and changed[:8].isdigit():
+        return datetime.strptime(changed[:8], "%Y%m%d").replace(tzinfo=UTC).date()
     return None

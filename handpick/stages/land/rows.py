@@ -1,14 +1,15 @@
-"""What the readers of every format share: names of the origin columns, and rows that could not be parsed."""
+"""Names of the columns that every reader adds, and the rows that could not be parsed."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 RAW, LINE = "_raw", "_source_line"
+"""Text of a row that could not be parsed, null for others; and the line of the row in its file."""
 
 
 def with_broken(rows: pa.Table, broken: list[tuple[int, str]]) -> pa.Table:
-    """The rows, and behind them those that could not be parsed, their text in `_raw`."""
+    """Append the rows that could not be parsed, given as line and text, with their text in `_raw`."""
     if not broken:
         return rows
     raw = pa.table(

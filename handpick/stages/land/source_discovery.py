@@ -1,4 +1,4 @@
-"""What an owner's folder, file or database holds, and how it may map onto the four sources."""
+"""Discovers which files or tables of an owner hold the four sources, and proposes a mapping for each."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from handpick.stages.land.pending_files import SUFFIXES
 from handpick.stages.land.proposals import name_score, table_score
 from handpick.stages.land.rows import LINE, RAW
 
-LOOKED_AT = 5_000
-SAMPLES = 3
-LEAST = 0.55
-"""Matches below this confidence are not proposed."""
+MAX_SAMPLED_ROWS = 5_000
+SHOWN_SAMPLES = 3
+MIN_CONFIDENCE = 0.55
+"""Matches of columns below this confidence are not proposed."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A contract column and the owner's column that it is most likely, with samples of its values."""
+    """A contract column and the owner's column that it most likely is (None for none), with samples of its values."""
 
     column: str
     theirs: str | None
@@ -35,7 +35,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A file or table that is no source's best, and the names of its columns."""
+    """A file or table that is not the best match of any source, and the names of its columns."""
 
     where: str
     columns: tuple[str, ...]
@@ -43,7 +43,16 @@ class Unplaced:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A source and the owner's files or table that it most likely is."""
+    """A source, the files or table that most likely hold it, and the mapping onto its contract.
+
+    Args:
+        source: The source.
+        where: Path of the file or folder, or `table <name>`.
+        rows: Number of rows that were sampled.
+        matches: One per contract column.
+        table: Name of the database table, or None for files.
+        mapping: Inferred settings beyond the names of columns.
+    """
 
     source: str
     where: str
@@ -54,23 +63,30 @@ class Proposal:
 
     @property
     def score(self) -> float:
-        """How well the source fits, 0 to 1: the mean confidence over its required columns and half of the others."""
+        """The fit, 0 to 1: 0.8 times the mean confidence (optional columns count a quarter), plus 0.2 for the name."""
         weights = [(1.0 if match.is_required else 0.25, match.confidence) for match in self.matches]
         fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
         )
         found = {match.column for match in self.matches if match.theirs}
-        says_something = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
-        return (0.8 * fit + 0.2 * table_score(self.source, self.table or self.where)) * says_something
+        # Without any of the columns of which one is required, no row could be valid: the score is 0.
+        has_content = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
+        return (0.8 * fit + 0.2 * table_score(self.source, self.table or self.where)) * has_content
 
 
 def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
-    """One proposal per source that something in the folder, file or database may be, in the sources' order; and the rest.
+    """Propose a mapping for each source found in a folder, file or database.
+
+    Args:
+        place: A path, or the SQLAlchemy URL of a database.
+
+    Returns:
+        At most one proposal per source, in the order of the contracts, and the files or tables that were not matched.
 
     Raises:
-        InputError: If nothing there can be read as a table.
+        InputError: If nothing in the place can be read as a table.
     """
-    tables = list(_database(place) if "://" in place else _folder(Path(place)))
+    tables = list(_sample_database(place) if "://" in place else _sample_folder(Path(place)))
     if not tables:
         raise InputError(
             f"nothing in {place} can be read as a table: CSV, JSON, Parquet or a database is needed."
@@ -81,6 +97,7 @@ def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
         for contract in CONTRACTS.values()
         if (proposal := propose(contract, where, rows, name)).score >= 0.3
     ]
+    # Greedy by score: each source and each table is used once.
     best: dict[str, Proposal] = {}
     taken: set[str] = set()
     for _, proposal in sorted(scored, key=lambda pair: (-pair[0], pair[1].source)):
@@ -88,7 +105,7 @@ def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
             best[proposal.source] = proposal
             taken.add(proposal.where)
     if "users" not in best and "events" in best:
-        best["users"] = _users_of(best["events"])
+        best["users"] = _propose_users(best["events"])
     rest = [
         Unplaced(where, tuple(column for column in rows.column_names if column not in (RAW, LINE)))
         for where, rows, _ in tables
@@ -97,13 +114,13 @@ def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
     return [best[source] for source in CONTRACTS if source in best], rest
 
 
-def _users_of(events: Proposal) -> Proposal:
-    """Customers taken from a log, for owners who have no table of them."""
-    mine = {match.column: match for match in events.matches}
-    who, when = mine["user_id"], mine["occurred_at"]
+def _propose_users(events: Proposal) -> Proposal:
+    """Propose to take customers from the event log, for owners without a table of customers."""
+    by_column = {match.column: match for match in events.matches}
+    user, time = by_column["user_id"], by_column["occurred_at"]
     matches = tuple(
         replace(found, column=column.name, is_required=column.is_required)
-        if (found := {"user_id": who, "signed_up_at": when}.get(column.name))
+        if (found := {"user_id": user, "signed_up_at": time}.get(column.name))
         else Match(column.name, None, 0.0, (), column.is_required)
         for column in CONTRACTS["users"].columns
     )
@@ -115,13 +132,20 @@ def _users_of(events: Proposal) -> Proposal:
 
 
 def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> Proposal:
-    """How a table may map onto one source: each of its columns is used once, the surest match first."""
+    """Propose the mapping of a table onto one source: each column is used once, the most confident match first.
+
+    Args:
+        contract: The contract of the source.
+        where: Path of the file or folder, or `table <name>`.
+        rows: Sampled rows as text columns.
+        name: Name of the database table, or None for files.
+    """
     names = [column for column in rows.column_names if column not in (RAW, LINE)]
-    samples = {column: _samples(rows, column) for column in names}
+    samples = {column: _sample_values(rows, column) for column in names}
     pairs = sorted(
         (
             (
-                0.7 * name_score(column.name, theirs) + 0.3 * _value_score(column, samples[theirs]),
+                0.7 * name_score(column.name, theirs) + 0.3 * _score_values(column, samples[theirs]),
                 column.name,
                 theirs,
             )
@@ -134,7 +158,7 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
     chosen: dict[str, tuple[str, float]] = {}
     for confidence, column, theirs in pairs:
         if (
-            confidence >= LEAST
+            confidence >= MIN_CONFIDENCE
             and column not in chosen
             and theirs not in {used for used, _ in chosen.values()}
         ):
@@ -142,7 +166,7 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
     if (
         contract.source == "catalog"
         and "item_id" not in chosen
-        and (unique := _unique(contract, rows, names))
+        and (unique := _find_id_column(contract, rows, names))
     ):
         chosen = {mine: found for mine, found in chosen.items() if found[0] != unique} | {
             "item_id": (unique, 0.5)
@@ -150,43 +174,44 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
     matches = []
     for declared in contract.columns:
         found = chosen.get(declared.name)
-        shown = tuple(text[:40] for text in samples[found[0]][:SAMPLES]) if found else ()
+        shown = tuple(text[:40] for text in samples[found[0]][:SHOWN_SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
         matches.append(Match(declared.name, their_name, confidence, shown, declared.is_required))
     completion = completed(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
     return Proposal(contract.source, where, rows.num_rows, tuple(matches), name, completion)
 
 
-def _unique(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
-    """A column that could identify the rows: never empty, never twice the same; one that sounds like it is best."""
+def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
+    """Return a column whose values are complete, distinct and valid ids, preferably one named like an id; or None."""
     pattern = contract.column(contract.key[0]).pattern or ""
-    fitting = [
+    candidates = [
         name
         for name in names
         if rows.num_rows > 1
         and len(set(values := rows.column(name).to_pylist())) == rows.num_rows
         and all(value is not None and re.fullmatch(pattern, value.strip()) for value in values)
     ]
-    likely = [name for name in fitting if re.search(r"id|code|sku|url|link|number", name.lower())]
-    return next(iter(likely or fitting), None)
+    named_like_ids = [name for name in candidates if re.search(r"id|code|sku|url|link|number", name.lower())]
+    return next(iter(named_like_ids or candidates), None)
 
 
-def _samples(rows: pa.Table, column: str) -> list[str]:
-    """The first different values that hold something."""
+def _sample_values(rows: pa.Table, column: str) -> list[str]:
+    """Return the first 100 distinct non-empty values of a column."""
     values = (value for value in rows.column(column).to_pylist() if value is not None and value.strip())
     return [value for value, _ in zip(dict.fromkeys(values), range(100), strict=False)]
 
 
-def _value_score(column: Column, samples: list[str]) -> float:
-    """The share of samples that the contract would take, at once or read as the completion proposes."""
+def _score_values(column: Column, samples: list[str]) -> float:
+    """Return the share of samples that would be valid, as they are or with the settings that would be inferred."""
     if not samples:
         return 0.0
     if column.type in ("timestamp", "date") and any(time_form(samples)):
         return 0.9
-    return sum(_fits(column, sample.strip()) for sample in samples) / len(samples)
+    return sum(_score_value(column, sample.strip()) for sample in samples) / len(samples)
 
 
-def _fits(column: Column, text: str) -> float:
+def _score_value(column: Column, text: str) -> float:
+    """Return 1 for a text that is valid as it is, less for one that a mapping could make valid, 0 for others."""
     if column.type == "number":
         is_amount = len(text) < 24 and any(char.isdigit() for char in text)
         return 1.0 if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else 0.8 * is_amount
@@ -202,8 +227,12 @@ def _fits(column: Column, text: str) -> float:
     return float(re.fullmatch(column.pattern, text) is not None) if column.pattern else 1.0
 
 
-def _folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
-    """Files that can be read; files of one folder that differ only in digits are one source, shown by their folder."""
+def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
+    """Yield each kind of file in a folder as (place, sampled rows, None).
+
+    Files of one folder whose names differ only in digits are one kind, of which the first is sampled; a folder that
+    holds a single kind stands for it.
+    """
     from handpick.stages.land.adapters import read_file
 
     if not place.exists():
@@ -224,10 +253,11 @@ def _folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
         seen.add(kind)
         is_alone = sum(parent == file.parent for parent, _ in kinds) == 1 and not place.is_file()
         where = file.parent if is_alone and file.parent != place else file
-        yield str(where.resolve()), rows.slice(0, LOOKED_AT), None
+        yield str(where.resolve()), rows.slice(0, MAX_SAMPLED_ROWS), None
 
 
-def _database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
+def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
+    """Yield each table of a database as (place, sampled rows, name)."""
     from sqlalchemy import MetaData, create_engine, inspect, select
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -240,7 +270,7 @@ def _database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
         metadata.reflect(engine, only=names)
         with engine.connect() as connection:
             for name in names:
-                result = connection.execute(select(metadata.tables[name]).limit(LOOKED_AT))
+                result = connection.execute(select(metadata.tables[name]).limit(MAX_SAMPLED_ROWS))
                 columns = list(result.keys())
                 values = list(zip(*result.fetchall(), strict=True)) or [()] * len(columns)
                 texts = [pa.array([as_text(value) for value in column], pa.string()) for column in values]

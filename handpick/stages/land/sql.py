@@ -1,4 +1,4 @@
-"""A source that is a SQL query: any database that SQLAlchemy reaches."""
+"""Reads a source from a SQL query, on any database that SQLAlchemy supports."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from handpick.night import Night
 from handpick.settings.sources import SourceSettings
 
 FETCH_ROWS = 50_000
+"""Rows per round trip; bounds what the driver holds beside the columns that are built."""
 
 
 def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.Table:
-    """The query's rows as text, with their number as line.
+    """Run the query of a source and return its rows as text, numbered from 1 as `_source_line`.
+
+    The query may use `:since` (end of the last landed night), `:late` (before it, by the days that rows may be late)
+    and `:until` (end of this night), all in UTC.
 
     Raises:
-        InputError: If the database does not answer or refuses the query; the URL is never shown.
+        InputError: If the database does not answer or refuses the query; the message never holds the URL.
     """
     from sqlalchemy import DateTime, bindparam, create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
@@ -37,8 +41,9 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
         "late": since - timedelta(days=contract.late_days or 0) if since else first,
         "until": night.as_of,
     }
-    # Typed, so that the driver's own idea of a moment, which other libraries may have changed, plays no part.
-    wanted = [
+    # With an explicit type SQLAlchemy converts the bounds itself; drivers' own adapters are global state that other
+    # libraries may have changed.
+    parameters = [
         bindparam(name, value, DateTime(timezone=True))
         for name, value in bounds.items()
         if f":{name}" in settings.query
@@ -46,7 +51,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
     try:
         engine = create_engine(settings.url.get_secret_value())
         with engine.connect() as connection:
-            query = text(settings.query).bindparams(*wanted)
+            query = text(settings.query).bindparams(*parameters)
             result = connection.execution_options(stream_results=True).execute(query)
             names = list(result.keys())
             columns: list[list[str | None]] = [[] for _ in names]
@@ -64,7 +69,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
 
 
 def as_text(value: object) -> str | None:
-    """A database value as text; None stays None."""
+    """Format a database value as text; None stays None."""
     if value is None:
         return None
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What retailers call the contract's columns and the four sources, in the languages of their shops."""
+"""Names that retailers use for the contract's columns and for the four sources, in several languages."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
         "recherche", "requete", "busqueda", "consulta", "ricerca", "zoekterm",
     ),
 }  # fmt: skip
-"""Per contract column, other names of it, the likeliest first."""
+"""Other names of each contract column, the most likely first."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "catalog": (
@@ -96,4 +96,4 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "queries": ("quer", "search", "question", "such", "anfrage", "recherche", "busqueda", "ricerc"),
 }  # fmt: skip
-"""Per source, how the names of files and tables that hold it begin."""
+"""Prefixes of words in the names of files and tables that hold each source."""

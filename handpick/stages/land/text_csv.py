@@ -1,4 +1,4 @@
-"""CSV: the dialect is sniffed; whole files are read by Arrow, damaged ones row by row so that no good row is lost."""
+"""Reads CSV of any dialect: intact files with Arrow, damaged ones row by row, so that no good row is lost."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from handpick.stages.land.encoding import SAMPLE_BYTES, encoding_of, text_of
 from handpick.stages.land.rows import LINE, with_broken
 
 DELIMITERS = ",;\t|"
-LONGEST_QUOTE = 2_000
-"""Lines that a quoted value may run over before its quote counts as damage."""
+MAX_QUOTED_LINES = 2_000
+"""Lines that a quoted value may span before its quote counts as damage."""
 
 
 def read_csv(path: Path) -> pa.Table:
-    """Every row as text with its line; rows that do not fit the header are kept whole in `_raw`.
+    """Read every row as text with its line; a row whose width differs from the header's is kept whole in `_raw`.
 
-    `_source_line` counts rows, the header being 1: with values that hold line breaks it is the row's number, not the
-    line's.
+    `_source_line` counts rows, the header being 1; where values hold line breaks, it is less than the line in the file.
 
     Raises:
         InputError: If there is no header line.
@@ -43,7 +42,7 @@ def read_csv(path: Path) -> pa.Table:
 
 
 def header_of(sample: str) -> tuple[str, list[str]]:
-    """The delimiter and the column names; no names where the first line cannot be a header."""
+    """Detect the delimiter and the column names; no names if the first line cannot be a header."""
     first = sample.split("\n", 1)[0].rstrip("\r")
     counts = {delimiter: first.count(delimiter) for delimiter in DELIMITERS}
     delimiter = max(counts, key=lambda mark: counts[mark])
@@ -52,11 +51,11 @@ def header_of(sample: str) -> tuple[str, list[str]]:
     except csv.Error:
         return delimiter, []
     is_header = len(names) > 1 and "\x00" not in first and any(names)
-    return delimiter, _distinct(names) if is_header else []
+    return delimiter, _make_distinct(names) if is_header else []
 
 
-def _distinct(names: list[str]) -> list[str]:
-    """Column names made different from one another; an empty one gets its number."""
+def _make_distinct(names: list[str]) -> list[str]:
+    """Make column names distinct by a number; an empty name becomes `column_<number>`."""
     seen: dict[str, int] = {}
     result = []
     for number, name in enumerate(names, 1):
@@ -67,7 +66,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]) -> pa.Table | None:
-    """The table as Arrow reads it, or None where a stray quote may have swallowed rows."""
+    """Read the table with Arrow; return None where a stray quote may have swallowed rows."""
     broken: list[tuple[int, str]] = []
 
     def keep(row: pa_csv.InvalidRow) -> str:
@@ -77,7 +76,7 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
     try:
         rows = pa_csv.read_csv(
             source,
-            # rows are numbered only when one thread reads
+            # Arrow numbers invalid rows only when a single thread reads.
             read_options=pa_csv.ReadOptions(column_names=names, skip_rows_after_names=1, use_threads=False),
             parse_options=pa_csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep
@@ -96,20 +95,22 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
         return None
     if any(_has_swallowed(column, delimiter, len(names)) for column in rows.columns):
         return None
-    lines = _lines_between(rows.num_rows, {number for number, _ in broken})
+    lines = _number_rows(rows.num_rows, {number for number, _ in broken})
     return with_broken(rows.append_column(LINE, lines), broken)
 
 
 def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
-    """Whether a value holds a line that looks like a whole row, as after a quote that was never closed."""
-    long = column.filter(pc.match_substring(column, "\n"))
+    """Return whether a value holds a line that looks like a whole row, as after a quote that was never closed."""
+    multiline = column.filter(pc.match_substring(column, "\n"))
     return any(
-        line.count(delimiter) >= max(2, width - 1) for value in long.to_pylist() for line in value.split("\n")
+        line.count(delimiter) >= max(2, width - 1)
+        for value in multiline.to_pylist()
+        for line in value.split("\n")
     )
 
 
-def _lines_between(count: int, gaps: set[int]) -> pa.Array:
-    """Row numbers of the good rows, the header being row 1, when some rows between them were set aside."""
+def _number_rows(count: int, gaps: set[int]) -> pa.Array:
+    """Return the numbers of the good rows, the header being row 1, without those of the rows set aside."""
     if not gaps:
         return pa.array(range(2, count + 2), pa.int64())
     numbers = (number for number in range(2, count + len(gaps) + 2) if number not in gaps)
@@ -117,6 +118,7 @@ def _lines_between(count: int, gaps: set[int]) -> pa.Array:
 
 
 def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
+    """Read the table row by row, so that damage costs only the rows that hold it."""
     good: list[list[str]] = []
     lines: list[int] = []
     broken: list[tuple[int, str]] = []
@@ -132,10 +134,18 @@ def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
 
 
 def rows_of(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, str]]:
-    """Each row below the header as (line, values, text); values are None where the text is no row of that width.
+    """Yield each row below the header as (line, values, text).
 
-    A quote that opens and does not close, or closes only after lines that are whole rows themselves, is damage: its
-    line alone is set aside, and reading goes on with the next.
+    A quote that is never closed, or is closed only after lines that are whole rows themselves, is damage: its line
+    alone is set aside, and reading continues with the next line.
+
+    Args:
+        text: The whole file.
+        delimiter: The delimiter.
+        width: Number of columns.
+
+    Yields:
+        The line number, the values (None where the text is not a row of that width), and the text of the first line.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     place = 1
@@ -144,27 +154,28 @@ def rows_of(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[s
         if not line.strip():
             place += 1
             continue
-        row, taken = _values(line, delimiter, width), 1
+        row, taken = _parse_row(line, delimiter, width), 1
         if row is None and line.count('"') % 2:
-            row, taken = _joined(lines, place, delimiter, width)
+            row, taken = _join_lines(lines, place, delimiter, width)
         yield place + 1, row, line
         place += taken
 
 
-def _joined(lines: list[str], place: int, delimiter: str, width: int) -> tuple[list[str] | None, int]:
-    """The row of a quoted value that runs over several lines, and how many; (None, 1) if there is none."""
+def _join_lines(lines: list[str], place: int, delimiter: str, width: int) -> tuple[list[str] | None, int]:
+    """Join the lines of a row with a multi-line value; return it and its number of lines, or (None, 1) for damage."""
     parts = [lines[place]]
-    for line in lines[place + 1 : place + LONGEST_QUOTE]:
-        if _values(line, delimiter, width) is not None:
+    for line in lines[place + 1 : place + MAX_QUOTED_LINES]:
+        if _parse_row(line, delimiter, width) is not None:
             return None, 1
         parts.append(line)
         if line.count('"') % 2:
-            row = _values("\n".join(parts), delimiter, width)
+            row = _parse_row("\n".join(parts), delimiter, width)
             return (row, len(parts)) if row is not None else (None, 1)
     return None, 1
 
 
-def _values(text: str, delimiter: str, width: int) -> list[str] | None:
+def _parse_row(text: str, delimiter: str, width: int) -> list[str] | None:
+    """Parse the text of one row; return None if it is not one row of that width."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:

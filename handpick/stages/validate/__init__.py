@@ -1,4 +1,4 @@
-"""The validate stage: every landed row becomes a typed valid row or a quarantined one with its reasons."""
+"""The validate stage: turns every landed row into a typed valid row, or a quarantined one with its reasons."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def run(night: Night) -> StageResult:
-    """Validate the four sources on Spark, and describe them with Great Expectations.
+    """Validate the four sources with Spark, and document them with Great Expectations.
 
     Raises:
-        NightStopped: If a threshold is passed; says which rule, how many rows and where they lie.
+        NightStopped: If a threshold is exceeded; the message names the rule, the number of rows and their partition.
     """
     from handpick.lake.partitions import digest_partitions, rows_of
     from handpick.runtime.spark import session
@@ -30,20 +30,21 @@ def run(night: Night) -> StageResult:
 
     flows: list[Flow] = []
     notes: dict[str, object] = {}
-    verdicts: dict[str, Verdict] = {}
-    with ThreadPoolExecutor(1) as beside:
-        docs = beside.submit(lambda: Docs(night).judge_rows())
+    outcomes: dict[str, Verdict] = {}
+    # Great Expectations takes seconds to import and to sample; it does so while Spark filters the rows.
+    with ThreadPoolExecutor(1) as docs_thread:
+        docs = docs_thread.submit(lambda: Docs(night).judge_rows())
         spark = session(night.settings, rows_of(*landed(night)))
-        for together in waves(CONTRACTS):
-            with ThreadPoolExecutor(len(together)) as pool:
-                judged = pool.map(lambda contract: validate_source(spark, night, contract), together)
-                verdicts |= dict(zip((contract.source for contract in together), judged, strict=True))
+        for group in waves(CONTRACTS):
+            with ThreadPoolExecutor(len(group)) as pool:
+                validated = pool.map(lambda contract: validate_source(spark, night, contract), group)
+                outcomes |= dict(zip((contract.source for contract in group), validated, strict=True))
     for contract in CONTRACTS.values():
-        verdict = verdicts[contract.source]
-        flows.append(verdict.flow)
-        for reason, count in verdict.emptied.items():
+        outcome = outcomes[contract.source]
+        flows.append(outcome.flow)
+        for reason, count in outcome.emptied.items():
             notes[f"{contract.source}: {reason}"] = count
-            say(f"  {contract.source}: {count:,} rows go on without a value: {reason}")
+            say(f"  {contract.source}: {count:,} rows were kept without a value: {reason}")
     page, failed = docs.result().finish(flows)
     warnings = [line for flow in flows for line in check(night, flow)]
     warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in bots(night)]

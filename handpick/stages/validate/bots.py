@@ -1,4 +1,4 @@
-"""Users that no person can be: they look at more phones in an hour than anyone could."""
+"""Finds bots: users who view more phones in an hour than a person could."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from handpick.night import Night
 
 
 def bots(night: Night) -> list[tuple[str, int]]:
-    """Users with `validation.bot_views_per_hour` views or more in one clock hour tonight, with their busiest hour's.
+    """Return the users with at least `validation.bot_views_per_hour` views in a clock hour, with their highest count.
 
-    Their rows stay valid, since they happened; the transform stage marks them, and no model learns from them.
+    Their rows stay valid, since the events happened; the transform stage marks them and no model learns from them.
     """
     rows = night.lake.read("valid/events", night.logical_date, ["user_id", "event_type", "occurred_at"])
     views = rows.filter(pc.equal(rows.column("event_type"), "view"))

@@ -1,4 +1,4 @@
-"""What a night would say of its inputs, without running it: nothing is written to the lake."""
+"""The dry run of `handpick check`: lands and validates a night's inputs without writing to the lake."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from typing import Literal
 
 from handpick.contracts import CONTRACTS
 from handpick.errors import HandpickError, InputError, NightStopped
-from handpick.lake.partitions import PREFIX
+from handpick.lake.partitions import PREFIX, Lake
 from handpick.ledger.flows import Flow
 from handpick.night import Night
+from handpick.quarantine.released_files import get_released_folder
 
 Level = Literal["fine", "warning", "stop"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know about the inputs, and whether it would stop the night."""
+    """One fact about the inputs, and whether it would stop the night."""
 
     level: Level
     text: str
 
 
 def check_inputs(night: Night) -> list[Finding]:
-    """Land and validate a night beside the lake, and explain what is wrong in the owner's terms, worst last."""
-    with _beside(night) as trial:
-        broken = [finding for source in CONTRACTS for finding in _unreadable(trial, source)]
-        return broken or _judged(trial)
+    """Land and validate a night in a temporary lake, and explain every problem, the most severe last."""
+    with _temporary_lake(night) as trial:
+        broken = [finding for source in CONTRACTS for finding in _find_unreadable(trial, source)]
+        return broken or _validate(trial)
 
 
-def _unreadable(night: Night, source: str) -> Iterator[Finding]:
-    """Every file of a source that cannot be read, not only the first."""
-    from handpick.stages.land.adapters import read
-    from handpick.stages.land.pending_files import arrivals
+def _find_unreadable(night: Night, source: str) -> Iterator[Finding]:
+    """Yield a finding for every file of a source that cannot be read, not only for the first."""
+    from handpick.stages.land.public import arrivals, read
 
     try:
-        waiting = arrivals(night, source)
+        pending = arrivals(night, source)
     except InputError as error:
         yield Finding("stop", str(error))
         return
-    for arrival in waiting:
+    for file in pending:
         try:
-            read(arrival, CONTRACTS[source], night.settings.sources.of(source), night)
+            read(file, CONTRACTS[source], night.settings.sources.of(source), night)
         except InputError as error:
             yield Finding("stop", str(error))
 
 
 @contextmanager
-def _beside(night: Night) -> Iterator[Night]:
-    """The same night over a throw-away lake that shows the earlier nights' rows."""
+def _temporary_lake(night: Night) -> Iterator[Night]:
+    """Yield the night over a temporary lake that links to the raw and valid rows of earlier nights."""
     with tempfile.TemporaryDirectory(prefix="handpick-check-") as folder:
         root = Path(folder)
         for source in CONTRACTS:
@@ -62,39 +62,45 @@ def _beside(night: Night) -> Iterator[Night]:
                 for day in night.lake.dates(table):
                     if day < night.logical_date:
                         (root / table / f"{PREFIX}{day}").symlink_to(night.lake.partition(table, day))
-        released = night.lake.root / "released"
+        released = get_released_folder(night.lake)
         if released.is_dir():
-            (root / "released").symlink_to(released)
+            get_released_folder(Lake(root)).symlink_to(released)
         lake = night.settings.lake.model_copy(update={"root": root})
         yield Night(night.settings.model_copy(update={"lake": lake}), night.logical_date)
 
 
-def _judged(night: Night) -> list[Finding]:
+def _validate(night: Night) -> list[Finding]:
+    """Land and validate a night whose files can all be read, and return the findings by severity."""
     from handpick.lake.partitions import rows_of
     from handpick.runtime.spark import session
-    from handpick.stages import land
+    from handpick.stages.land.public import run as land
     from handpick.stages.validate.rows import landed, validate_source
     from handpick.stages.validate.thresholds import check
 
     findings: list[Finding] = []
-    found = land.run(night)
-    for source, columns in found.notes["unknown_columns"].items():
-        findings.append(Finding("warning", f"{source}: unknown columns are kept aside: {', '.join(columns)}"))
+    landing = land(night)
+    for source, columns in landing.notes["unknown_columns"].items():
+        findings.append(
+            Finding("warning", f"{source}: unknown columns are kept in _extra: {', '.join(columns)}")
+        )
     spark = session(night.settings, rows_of(*landed(night)))
     for contract in CONTRACTS.values():
-        verdict = validate_source(spark, night, contract)
-        flow = verdict.flow
+        outcome = validate_source(spark, night, contract)
+        flow = outcome.flow
         findings.append(
             Finding("fine", f"{flow.source}: {flow.rows_out:,} of {flow.rows_in:,} rows keep the contract")
         )
-        findings += [Finding("warning", line) for line in _explained(night, flow)]
+        findings += [Finding("warning", line) for line in _explain_reasons(night, flow)]
         findings += [
-            Finding("warning", f"{flow.source}: {_rows(count)} would go on without a value: {reason}")
-            for reason, count in verdict.emptied.items()
+            Finding(
+                "warning", f"{flow.source}: {_format_rows(count)} would be kept without a value: {reason}"
+            )
+            for reason, count in outcome.emptied.items()
         ]
         try:
             findings += [Finding("warning", line) for line in check(night, flow)]
         except NightStopped as error:
+            # The temporary lake is deleted after the check: its path would lead nowhere.
             findings.append(Finding("stop", str(error).replace(str(night.lake.root), "the lake's folder")))
         except HandpickError as error:
             findings.append(Finding("stop", str(error)))
@@ -102,16 +108,17 @@ def _judged(night: Night) -> list[Finding]:
     return sorted(findings, key=lambda finding: order[finding.level])
 
 
-def _explained(night: Night, flow: Flow) -> Iterator[str]:
-    """Each reason for which rows would be set aside, with the first row that it meets."""
+def _explain_reasons(night: Night, flow: Flow) -> Iterator[str]:
+    """Yield each reason for which rows would be quarantined, with the first such row."""
     rows = night.lake.read(f"quarantine/{flow.source}", night.logical_date).to_pylist()
     for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1]):
         first = next(row for row in rows if row["_rules"][0] == reason)
         value = next(entry.get("value") for entry in json.loads(first["_values"]) if entry["rule"] == reason)
         shown = f", {value!r}" if value is not None else ""
         where = f"{first['_source_file']}:{first['_source_line']}"
-        yield f"{flow.source}: {_rows(count)} would be set aside: {reason} (first in {where}{shown})"
+        yield f"{flow.source}: {_format_rows(count)} would be quarantined: {reason} (first in {where}{shown})"
 
 
-def _rows(count: int) -> str:
+def _format_rows(count: int) -> str:
+    """Format a number of rows."""
     return "1 row" if count == 1 else f"{count:,} rows"

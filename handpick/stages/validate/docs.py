@@ -1,7 +1,7 @@
-"""Great Expectations over a night: the suites derived from the contracts, and their Data Docs.
+"""Runs the Great Expectations suites of a night and builds their Data Docs.
 
-Whether a row is good is decided by the row filter, for every row. Great Expectations judges the shares that it set
-aside, over all rows (an aggregate that is equivalent), and describes the columns on the first rows of each source.
+The row filter decides on every row. Great Expectations checks the shares of rows that the filter quarantined, which is
+equivalent to checking all rows, and documents the columns on the first rows of each source.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from handpick.night import Night
 
 PAGE = "index.html"
 SITE = "night"
-"""The only site that is built; an ephemeral context has another one of its own, in a temporary folder that it leaves."""
+"""The only site that is built: the default site of an ephemeral context leaves a temporary folder behind."""
 
 
 class Docs:
-    """A night's Data Docs in the making: the landed rows need no verdicts, so they can be judged while there are none."""
+    """The Data Docs of a night; samples of raw rows are checked first, as they do not need the row filter's result."""
 
     def __init__(self, night: Night) -> None:
         import great_expectations as gx
@@ -45,31 +45,34 @@ class Docs:
             self.source = self.context.data_sources.add_pandas("night")
 
     def judge_rows(self) -> Docs:
-        """Judge the first landed rows of each source."""
+        """Check the first raw rows of each source; return self."""
         for contract in CONTRACTS.values():
             expectations = row_expectations(contract, self.night.settings.validation)
-            self._judge(f"{contract.source} rows", _sample(self.night, contract), expectations)
+            self._run_suite(f"{contract.source} rows", _sample_rows(self.night, contract), expectations)
         return self
 
     def finish(self, flows: Sequence[Flow]) -> tuple[Path, list[str]]:
-        """Judge the shares of rows that were set aside, and build the pages.
+        """Check the shares of quarantined rows, and build the pages.
+
+        Args:
+            flows: The ledger lines of the stage.
 
         Returns:
-            The first page, and the expectations that failed, as `source: expectation on column`.
+            The index page, and the failed expectations as `source: expectation on column`.
         """
         night = self.night
         for flow in flows:
             contract = CONTRACTS[flow.source]
             expectations = share_expectations(contract, night.settings.validation)
-            self._judge(f"{flow.source} shares", _shares(contract, flow), expectations)
+            self._run_suite(f"{flow.source} shares", _aggregate_shares(contract, flow), expectations)
         with warnings.catch_warnings(), night.lake.writing("docs", night.logical_date) as folder:
             warnings.simplefilter("ignore")
-            self.context.add_data_docs_site(SITE, _site(folder))
+            self.context.add_data_docs_site(SITE, _build_site_config(folder))
             self.context.build_data_docs(site_names=[SITE])
         return night.lake.partition("docs", night.logical_date) / PAGE, self.failed
 
-    def _judge(self, name: str, frame: Any, expectations: list[Any]) -> None:
-        """Run one suite on one frame, and keep the expectations that failed."""
+    def _run_suite(self, name: str, frame: Any, expectations: list[Any]) -> None:
+        """Run one suite on one data frame, and keep the expectations that failed."""
         import great_expectations as gx
 
         with warnings.catch_warnings():
@@ -78,6 +81,7 @@ class Docs:
             batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("night")
             definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
             self.context.validation_definitions.add(definition)
+            # A fixed time of run keeps the pages, and so their partition, the same when the night runs again.
             run_time = datetime.combine(self.night.logical_date, datetime.min.time(), UTC)
             run = gx.RunIdentifier(run_name=self.night.logical_date.isoformat(), run_time=run_time)
             outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
@@ -88,7 +92,8 @@ class Docs:
         ]
 
 
-def _site(folder: Path) -> dict[str, Any]:
+def _build_site_config(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a Data Docs site in a folder."""
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
@@ -97,8 +102,8 @@ def _site(folder: Path) -> dict[str, Any]:
     }
 
 
-def _sample(night: Night, contract: Contract) -> Any:
-    """The first landed rows as text, numbers as numbers."""
+def _sample_rows(night: Night, contract: Contract) -> Any:
+    """Return the first raw rows of a source as text, with numeric columns parsed."""
     import pandas as pd
     import pyarrow.dataset as ds
 
@@ -110,8 +115,8 @@ def _sample(night: Night, contract: Contract) -> Any:
     return frame
 
 
-def _shares(contract: Contract, flow: Flow) -> Any:
-    """One row of aggregates over all of the night's rows."""
+def _aggregate_shares(contract: Contract, flow: Flow) -> Any:
+    """Return a data frame of one row: the row count, the quarantined share, and the share of each rule."""
     import pandas as pd
 
     rows = max(flow.rows_in, 1)

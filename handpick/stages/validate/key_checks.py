@@ -1,4 +1,4 @@
-"""Keys that are not new: repeated within the night, or landed on an earlier one."""
+"""Finds rows whose key is not new: repeated within the night, or landed on an earlier night."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handpick.night import Night
 from handpick.stages.validate.row_checks import Judged
 
 REASONS = (None, REPEATED, CHANGED, KNOWN)
-"""What the codes that `repeats` returns stand for."""
+"""The reason for each code that `find_repeated_keys` returns."""
 
 Codes = npt.NDArray[np.int8]
 
@@ -24,64 +24,70 @@ Codes = npt.NDArray[np.int8]
 def repeats(
     night: Night,
     contract: Contract,
-    judged: Judged,
+    checked: Judged,
     hashes: Sequence[npt.NDArray[np.int64]],
-    is_whole: Sequence[npt.NDArray[np.bool_]],
+    is_valid: Sequence[npt.NDArray[np.bool_]],
 ) -> list[Codes]:
-    """For each batch and row, the place in `REASONS` of why its key is not new; 0 where it is.
+    """Find the rows whose key is not new.
 
-    Of rows that share a key the first by file and line is kept, unless an earlier night has the key. The hashes of
-    the keys, eight bytes a row, find the few suspects; whole keys and contents are compared for those alone.
+    Of rows that share a key the first by file and line is kept, unless an earlier night has the key. Key hashes, eight
+    bytes a row, find the few candidates; whole keys and contents are compared for those alone.
 
     Args:
-        night: Tonight.
-        contract: The source's contract.
-        judged: Tonight's rows.
-        hashes: Of their keys, for each batch and row.
-        is_whole: For each batch and row, whether it breaks no other rule; only such rows take part.
+        night: The night.
+        contract: The contract of the source.
+        checked: The rows of the night.
+        hashes: Per batch, `(rows,)` int64 hashes of the keys.
+        is_valid: Per batch, `(rows,)` whether a row breaks no other rule; only such rows are compared.
+
+    Returns:
+        Per batch, `(rows,)` int8 indices into `REPEAT_REASONS`, 0 where the key is new.
     """
-    codes = [np.zeros(len(mask), np.int8) for mask in is_whole]
-    suspects = _sharing(hashes, is_whole)
+    codes = [np.zeros(len(mask), np.int8) for mask in is_valid]
+    suspects = _find_shared_hashes(hashes, is_valid)
     if any(len(rows) for rows in suspects):
-        _mark_repeated(contract, judged, suspects, codes)
+        _mark_repeated(contract, checked, suspects, codes)
     days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
     nights = night.settings.validation.duplicate_nights
     if contract.is_log and days and nights:
         folders = [night.lake.partition(f"valid/{contract.source}", day) for day in days[-nights:]]
         files = [str(file) for folder in folders for file in sorted(folder.glob("*.parquet"))]
-        _mark_known(contract, judged, files, is_whole, codes)
+        _mark_known(contract, checked, files, is_valid, codes)
     return codes
 
 
-def _sharing(
-    hashes: Sequence[npt.NDArray[np.int64]], is_whole: Sequence[npt.NDArray[np.bool_]]
+def _find_shared_hashes(
+    hashes: Sequence[npt.NDArray[np.int64]], is_valid: Sequence[npt.NDArray[np.bool_]]
 ) -> list[npt.NDArray[np.int64]]:
-    """For each batch, the rows whose hash another row of the night has too."""
-    kept = [mine[mask] for mine, mask in zip(hashes, is_whole, strict=True)]
+    """Return, per batch, the rows whose key hash another row of the night has too."""
+    kept = [mine[mask] for mine, mask in zip(hashes, is_valid, strict=True)]
     ordered = np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.int64)
     shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(shared):
         return [np.zeros(0, np.int64) for _ in kept]
-    return [np.flatnonzero(mask)[np.isin(mine, shared)] for mine, mask in zip(kept, is_whole, strict=True)]
+    return [np.flatnonzero(mask)[np.isin(mine, shared)] for mine, mask in zip(kept, is_valid, strict=True)]
 
 
 def _mark_repeated(
-    contract: Contract, judged: Judged, suspects: Sequence[npt.NDArray[np.int64]], codes: list[Codes]
+    contract: Contract, checked: Judged, suspects: Sequence[npt.NDArray[np.int64]], codes: list[Codes]
 ) -> None:
-    compared = _compared(contract)
-    batches = judged.read([*contract.key, *(column.name for column in compared)])
+    """Write the codes of rows that repeat the key of an earlier row of the night into `codes`."""
+    compared = _list_compared_columns(contract)
+    batches = checked.read([*contract.key, *(column.name for column in compared)])
     rows = pa.concat_tables([batch.take(mine) for batch, mine in zip(batches, suspects, strict=True)])
     place = np.repeat(np.arange(len(suspects)), [len(mine) for mine in suspects])
+    # The unit separator cannot occur in an id, so that joined keys are as distinct as the keys.
     keys = pc.binary_join_element_wise(
         *[rows.column(name).cast(pa.string()) for name in contract.key], "\x1f"
     )
     group = keys.combine_chunks().dictionary_encode().indices.to_numpy()
+    # The sort is stable: the first row of each group is the first by file and line.
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    first = np.empty(len(group), np.int64)
+    first = np.empty(len(group), np.int64)  # for each row, the first row with its key
     first[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
     follows = first != np.arange(len(first))
-    same = _same(rows, rows.take(first), compared)
+    same = _compare_rows(rows, rows.take(first), compared)
     code = np.where(same, REASONS.index(REPEATED), REASONS.index(CHANGED)) * follows
     where = np.concatenate(suspects)
     for number, mine in enumerate(codes):
@@ -90,17 +96,18 @@ def _mark_repeated(
 
 def _mark_known(
     contract: Contract,
-    judged: Judged,
+    checked: Judged,
     files: list[str],
-    is_whole: Sequence[npt.NDArray[np.bool_]],
+    is_valid: Sequence[npt.NDArray[np.bool_]],
     codes: list[Codes],
 ) -> None:
+    """Write the codes of rows whose key an earlier night has into `codes`."""
     (key,) = contract.key
-    compared = _compared(contract)
+    compared = _list_compared_columns(contract)
     names = list(dict.fromkeys([key, *(column.name for column in compared)]))
-    for batch, mask, mine in zip(judged.read(names), is_whole, codes, strict=True):
-        wanted = batch.column(key).filter(pa.array(mask)).combine_chunks()
-        hits = [hit for file in files if (hit := _holding(file, key, wanted, names)) is not None]
+    for batch, mask, mine in zip(checked.read(names), is_valid, codes, strict=True):
+        keys = batch.column(key).filter(pa.array(mask)).combine_chunks()
+        hits = [hit for file in files if (hit := _read_rows_with_keys(file, key, keys, names)) is not None]
         if not hits:
             continue
         earlier = pa.concat_tables(hits)
@@ -108,18 +115,18 @@ def _mark_known(
             pc.index_in(batch.column(key), earlier.column(key).combine_chunks()), -1
         ).to_numpy()
         found = np.flatnonzero((place >= 0) & mask)
-        same = _same(batch.take(found), earlier.take(place[found]), compared)
+        same = _compare_rows(batch.take(found), earlier.take(place[found]), compared)
         mine[found] = np.where(same, REASONS.index(KNOWN), REASONS.index(CHANGED))
 
 
-def _holding(file: str, key: str, wanted: pa.Array, names: list[str]) -> pa.Table | None:
-    """A file's rows that have one of the wanted keys; only keys are read where there are none."""
-    mask = pc.is_in(pq.read_table(file, columns=[key]).column(key), wanted)
+def _read_rows_with_keys(file: str, key: str, keys: pa.Array, names: list[str]) -> pa.Table | None:
+    """Return the rows of a file that have one of some keys, or None; other columns are read only if there are any."""
+    mask = pc.is_in(pq.read_table(file, columns=[key]).column(key), keys)
     return pq.read_table(file, columns=names).filter(mask) if pc.any(mask).as_py() else None
 
 
-def _same(ours: pa.Table, theirs: pa.Table, columns: Sequence[Column]) -> npt.NDArray[np.bool_]:
-    """Row by row, whether two tables say the same in all of these columns."""
+def _compare_rows(ours: pa.Table, theirs: pa.Table, columns: Sequence[Column]) -> npt.NDArray[np.bool_]:
+    """Return, row by row, whether two tables agree in all of some columns; two nulls agree."""
     same = np.ones(ours.num_rows, np.bool_)
     for column in columns:
         one, other = ours.column(column.name), theirs.column(column.name)
@@ -129,6 +136,6 @@ def _same(ours: pa.Table, theirs: pa.Table, columns: Sequence[Column]) -> npt.ND
     return same
 
 
-def _compared(contract: Contract) -> list[Column]:
-    """Columns that tell two contents apart: those that validation never empties."""
+def _list_compared_columns(contract: Contract) -> list[Column]:
+    """Return the columns that are compared: those whose values validation never sets to null."""
     return [column for column in contract.columns if column.severity == "critical"]

@@ -1,8 +1,7 @@
-"""The row filter on Spark: one pass over the landed rows gives each its typed values and the rules that it breaks."""
+"""The row filter on Spark: one pass over the raw rows casts the values and evaluates the rules of every row."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,34 +17,34 @@ import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
 from handpick.contracts.rules import Rule, shared, valid_value
-from handpick.stages.land import MANIFEST
+from handpick.stages.land.public import read_manifest_files
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BROKEN, KEY = "_broken", "_key"
-"""A row's broken rules, a bit each, the first rule the lowest; and a 64-bit hash of its key."""
+"""Columns with the broken rules of a row, one bit each from the lowest, and with a 64-bit hash of its key."""
 
 BATCH_ROWS = 1_000_000
-"""Landing files are taken together up to this many rows, which bounds the memory of everything after the pass."""
+"""Landing files are batched up to this many rows, which bounds the memory of all steps after the Spark pass."""
 
 TOGETHER = 2
-"""So many batches at a time, so that cores are not idle while the last task of one ends."""
+"""Batches processed at a time, so that no core idles while the last task of a batch ends."""
 
 SPLIT_BYTES, MOST_SPLITS = 8 * 2**20, 1024
-"""Spark takes pieces of landing files of this size, each as a task of its own while they are not too many."""
+"""Size in bytes of the splits of raw files, and their highest number for which each becomes a task of its own."""
 
 Order = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some landing files and their rows after the pass.
+    """Some landing files and their rows after the Spark pass.
 
     Args:
-        landed: The raw file of each landing file, by its name.
-        files: What Spark wrote: the contract's columns, the origin, `_key` and `_broken`.
-        order: The places of the rows by landing file and line; None where they lie so.
+        landed: Path of the raw Parquet file of each landing file, by the landing file's name.
+        files: Files that Spark wrote: the contract's columns, the origin, `_key` and `_broken`.
+        order: `(rows,)` permutation that sorts the rows by landing file and line; None where they are sorted.
     """
 
     landed: dict[str, Path]
@@ -55,105 +54,112 @@ class Batch:
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of one source after the pass.
+    """The rows of one source after the Spark pass.
 
     Args:
-        batches: Of about `BATCH_ROWS` rows each.
-        schema: Of their files.
+        batches: Batches of about `BATCH_ROWS` rows each.
+        schema: Schema of the files of all batches.
     """
 
     batches: list[Batch]
     schema: pa.Schema
 
     def read(self, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
-        """The batches one after the other, each sorted by origin; all columns if none are named."""
+        """Yield the rows of each batch, sorted by origin; all columns if none are named."""
         for number in range(len(self.batches)):
             yield self.batch(number, columns)
 
     def batch(self, number: int, columns: Sequence[str] = ()) -> pa.Table:
-        """The rows of one batch, sorted by origin; all columns if none are named."""
-        batch, wanted = self.batches[number], list(dict.fromkeys(columns)) or None
-        table = ds.dataset(batch.files, format="parquet", schema=self.schema).to_table(wanted)
+        """Return the rows of one batch, sorted by origin; all columns if none are named."""
+        batch, selected = self.batches[number], list(dict.fromkeys(columns)) or None
+        table = ds.dataset(batch.files, format="parquet", schema=self.schema).to_table(selected)
         return table if batch.order is None else table.take(batch.order)
 
 
 def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path) -> Judged:
-    """Judge every landed row by its own rules; nothing is shuffled, and nothing but the typed rows is written.
+    """Evaluate the row rules on every raw row, without a shuffle, and write the typed rows.
 
     Args:
-        spark: The session.
-        contract: The source's contract.
-        landed: Folder of the raw rows.
-        rules: At most 63.
-        staged: Folder for the judged rows; must not exist.
+        spark: The Spark session.
+        contract: The contract of the source.
+        landed: Partition of the raw rows.
+        rules: At most 63 rules, as their bits share one int64.
+        staged: Folder for the typed rows; must not exist.
+
+    Returns:
+        The typed rows with their broken rules.
     """
     values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
     key = ", ".join(valid_value(contract.column(name)) for name in contract.key)
     broken = " | ".join(f"if({rule.broken}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
     origin = [f"`{name}`" for name in ORIGIN]
-    wanted = [*values, *origin, f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"]
+    selected = [*values, *origin, f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"]
     texts, typed = shared(contract)
 
-    def judged(number: int, files: dict[str, Path]) -> Batch:
+    def check_batch(number: int, files: dict[str, Path]) -> Batch:
         folder = staged / f"{number:05d}"
-        rows = _one_piece_a_task(spark, files).read.parquet(*map(str, files.values()))
+        rows = _unpacked_session(spark, files).read.parquet(*map(str, files.values()))
         typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
-        typed_rows.selectExpr(*wanted).write.parquet(str(folder), compression="none")
-        return _ordered(files, folder)
+        typed_rows.selectExpr(*selected).write.parquet(str(folder), compression="none")
+        return _order_rows(files, folder)
 
     with ThreadPoolExecutor(TOGETHER) as pool:
-        batches = list(pool.map(judged, count(), _batches(landed)))
+        batches = list(pool.map(check_batch, count(), _group_files(landed)))
     schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
     return Judged(batches, schema)
 
 
-def _one_piece_a_task(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
-    """A session beside the given one whose tasks take no pieces of several files, so that rows stay in their order.
+def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
+    """Return a session whose tasks read one split of one file each, so that rows keep their order.
 
-    Spark packs pieces into tasks by size; where opening a file is said to cost as much as a task holds, it does not.
+    Spark packs several splits into a task by size; it does not where opening a file costs as much as a task may hold.
+    With too many splits the given session is returned, and the rows are sorted afterwards.
     """
-    pieces = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
-    if pieces > MOST_SPLITS:
+    splits = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
+    if splits > MOST_SPLITS:
         return spark
-    beside = spark.newSession()
+    # A session of its own, as other threads use the given one with its own settings.
+    unpacked = spark.newSession()
     for name in ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes"):
-        beside.conf.set(name, str(SPLIT_BYTES))
-    return beside
+        unpacked.conf.set(name, str(SPLIT_BYTES))
+    return unpacked
 
 
-def _ordered(landed: dict[str, Path], folder: Path) -> Batch:
-    """The batch with its files in the order of their first rows, and the order of all rows if that is not enough."""
+def _order_rows(landed: dict[str, Path], folder: Path) -> Batch:
+    """Return a batch with its files in the order of their first rows, and a permutation if its rows are not sorted."""
     rank = {name: place for place, name in enumerate(sorted(landed))}
     found = []
     for file in sorted(folder.glob("part-*.parquet")):
         origin = pq.read_table(file, columns=list(ORIGIN), read_dictionary=[ORIGIN[0]])
         if origin.num_rows:
-            found.append((_places(origin, rank), str(file)))
+            found.append((_rank_rows(origin, rank), str(file)))
     found.sort(key=lambda one: int(one[0][0]))
-    places = np.concatenate([one for one, _ in found]) if found else np.zeros(0, np.int64)
-    is_sorted = bool((np.diff(places) >= 0).all())
+    positions = np.concatenate([one for one, _ in found]) if found else np.zeros(0, np.int64)
+    # Without the sort by origin, which of two rows with one key comes first would depend on the timing of tasks.
+    is_sorted = bool((np.diff(positions) >= 0).all())
     return Batch(
-        landed, [file for _, file in found], None if is_sorted else np.argsort(places, kind="stable")
+        landed, [file for _, file in found], None if is_sorted else np.argsort(positions, kind="stable")
     )
 
 
-def _places(origin: pa.Table, rank: dict[str, int]) -> Order:
-    """Each row's landing file and line as one number."""
+def _rank_rows(origin: pa.Table, rank: dict[str, int]) -> Order:
+    """Return `(rows,)` int64 positions: the rank of the landing file in the upper bits, the line in the lower 40."""
     names = origin.column(ORIGIN[0]).combine_chunks()
     ranks = np.array([rank[name] for name in names.dictionary.to_pylist()], np.int64)
     return (ranks[names.indices.to_numpy()] << 40) | origin.column(ORIGIN[1]).to_numpy()
 
 
-def _batches(landed: Path) -> list[dict[str, Path]]:
-    names = [entry["name"] for entry in json.loads((landed / MANIFEST).read_text())["files"]]
+def _group_files(landed: Path) -> list[dict[str, Path]]:
+    """Group the raw files of a partition into batches by rows, in the order of the landing files' names."""
+    names = [entry["name"] for entry in read_manifest_files(landed)]
     parts = {name: landed / f"part-{number:05d}.parquet" for number, name in enumerate(names)}
     batches: list[dict[str, Path]] = []
-    room = 0
+    rows_left = 0
     for name in sorted(parts):
         rows = pq.read_metadata(parts[name]).num_rows
-        if rows > room or not batches:
+        if rows > rows_left or not batches:
             batches.append({})
-            room = BATCH_ROWS
+            rows_left = BATCH_ROWS
         batches[-1][name] = parts[name]
-        room -= rows
+        rows_left -= rows
     return batches

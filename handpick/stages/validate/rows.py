@@ -1,4 +1,4 @@
-"""What becomes of every landed row: valid in the contract's types, or whole in quarantine with every rule it breaks."""
+"""Splits the landed rows of a source into valid rows and quarantined rows with every rule that they break."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a source's rows tonight.
+    """The result of validating one source on one night.
 
     Args:
         flow: The ledger line; a row counts under the first rule that it breaks.
-        emptied: Values that were emptied while their row went on, by reason.
+        emptied: Number of values set to null in valid rows, by reason.
     """
 
     flow: Flow
@@ -47,45 +47,56 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Marks:
-    """For each row of a batch, what it breaks.
+    """The rules that each row of a batch breaks.
 
     Args:
-        broken: Its own rules, a bit each, the warnings among them.
-        strangers: For each reference, whether its value is unknown.
-        repeat: Place in `REASONS` of why its key is not new.
+        rule_bits: `(rows,)` broken row rules, one bit each, warnings included.
+        is_orphan: Per reference, `(rows,)` whether the foreign key is unknown.
+        repeat_codes: `(rows,)` indices into `REPEAT_REASONS`, 0 where the key is new.
     """
 
-    broken: npt.NDArray[np.int64]
-    strangers: list[Mask]
-    repeat: npt.NDArray[np.int8]
+    rule_bits: npt.NDArray[np.int64]
+    is_orphan: list[Mask]
+    repeat_codes: npt.NDArray[np.int8]
 
     def is_bad(self, critical: int) -> Mask:
-        """Rows that break a rule that sets them aside."""
-        return np.logical_or.reduce([(self.broken & critical) != 0, self.repeat != 0, *self.strangers])
+        """Return `(rows,)` whether each row is quarantined, given the bits of the critical rules."""
+        return np.logical_or.reduce(
+            [(self.rule_bits & critical) != 0, self.repeat_codes != 0, *self.is_orphan]
+        )
 
 
 @dataclass
 class _Tally:
-    """What has been written so far."""
+    """Counts of the rows and values written so far."""
 
     rows_out: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: _Tally) -> None:
-        """Count what another has counted too."""
+        """Add the counts of another tally."""
         self.rows_out += other.rows_out
         self.dropped.update(other.dropped)
         self.emptied.update(other.emptied)
 
 
 def landed(night: Night) -> list[Path]:
-    """The partitions of what landed tonight."""
+    """Return the raw partitions of a night, one per source."""
     return [night.lake.partition(f"raw/{source}", night.logical_date) for source in CONTRACTS]
 
 
 def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
-    """Write `valid/<source>` and `quarantine/<source>` for the night."""
+    """Write `valid/<source>` and `quarantine/<source>` for a night.
+
+    Args:
+        spark: The Spark session.
+        night: The night, whose raw rows have landed.
+        contract: The contract of the source.
+
+    Returns:
+        The ledger line and the counts of emptied values.
+    """
     folder = night.lake.partition(f"raw/{contract.source}", night.logical_date)
     rows_in = rows_of(folder)
     is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
@@ -94,57 +105,60 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
     writing = night.lake.writing
     with (
         writing(f"valid/{contract.source}", night.logical_date) as valid,
-        writing(f"quarantine/{contract.source}", night.logical_date) as aside,
+        writing(f"quarantine/{contract.source}", night.logical_date) as quarantine,
     ):
         staged = valid / ".spark"
-        judged = judge(spark, contract, folder, rules, staged)
-        marks = _marks(night, contract, judged, rules)
+        checked = judge(spark, contract, folder, rules, staged)
+        marks = _find_violations(night, contract, checked, rules)
 
-        def written(number: int, mine: Marks) -> _Tally:
-            rows, tally, name = judged.batch(number), _Tally(), f"part-{number:05d}.parquet"
-            is_bad = mine.is_bad(_bits(rules, "critical"))
+        def write_batch(number: int, marks_of_batch: Marks) -> _Tally:
+            rows, tally, name = checked.batch(number), _Tally(), f"part-{number:05d}.parquet"
+            is_bad = marks_of_batch.is_bad(_select_bits(rules, "critical"))
             good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
             _write_valid(night, contract, good, valid / name, tally)
-            _count_emptied(rules, mine.broken[~is_bad], tally)
+            _count_emptied(rules, marks_of_batch.rule_bits[~is_bad], tally)
             bad = rows.select(list(ORIGIN)).filter(pa.array(is_bad))
-            raw = _landed(contract, judged, number, bad)
-            _write_quarantine(contract, rules, raw, _only(mine, is_bad), aside / name, tally)
+            raw = _read_raw(contract, checked, number, bad)
+            _write_quarantine(
+                contract, rules, raw, _select_marks(marks_of_batch, is_bad), quarantine / name, tally
+            )
             return tally
 
         with ThreadPoolExecutor(TOGETHER) as pool:
-            for tally in pool.map(written, count(), marks):
+            for tally in pool.map(write_batch, count(), marks):
                 total.add(tally)
         if not marks:
             write_parquet(contract.arrow_schema().empty_table(), valid / "part-00000.parquet")
-            write_parquet(contract.quarantine_schema().empty_table(), aside / "part-00000.parquet")
-        shutil.rmtree(staged, ignore_errors=True)  # not there where nothing landed
+            write_parquet(contract.quarantine_schema().empty_table(), quarantine / "part-00000.parquet")
+        shutil.rmtree(staged, ignore_errors=True)  # absent where nothing landed
     flow = Flow(contract.source, rows_in, total.rows_out, total.dropped)
     return Verdict(flow, dict(sorted(total.emptied.items())))
 
 
-def _marks(night: Night, contract: Contract, judged: Judged, rules: list[Rule]) -> list[Marks]:
-    """What the rows of each batch break, the night and all nights before it considered."""
-    known = [_known(night, reference.source, reference.key) for reference in contract.references]
+def _find_violations(night: Night, contract: Contract, checked: Judged, rules: list[Rule]) -> list[Marks]:
+    """Return what the rows of each batch break, with foreign keys and repeated keys checked against earlier nights."""
+    known = [_read_known_keys(night, reference.source, reference.key) for reference in contract.references]
     columns = [BROKEN, KEY, *(reference.column for reference in contract.references)]
     found: list[tuple[npt.NDArray[np.int64], list[Mask]]] = []
     hashes = []
-    for rows in judged.read(columns):
-        strangers = [
+    for rows in checked.read(columns):
+        orphans = [
             pc.and_not(
                 pc.is_valid(rows.column(reference.column)), pc.is_in(rows.column(reference.column), values)
             ).to_numpy()
             for reference, values in zip(contract.references, known, strict=True)
         ]
-        found.append((rows.column(BROKEN).to_numpy(), strangers))
+        found.append((rows.column(BROKEN).to_numpy(), orphans))
         hashes.append(rows.column(KEY).to_numpy())
-    critical = _bits(rules, "critical")
-    is_whole = [~np.logical_or.reduce([(broken & critical) != 0, *strangers]) for broken, strangers in found]
-    codes = repeats(night, contract, judged, hashes, is_whole)
+    critical = _select_bits(rules, "critical")
+    # Rows that are quarantined anyway must not make an intact row with the same key a repetition.
+    is_valid = [~np.logical_or.reduce([(broken & critical) != 0, *orphans]) for broken, orphans in found]
+    codes = repeats(night, contract, checked, hashes, is_valid)
     return [Marks(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
 
 
-def _known(night: Night, source: str, key: str) -> pa.Array:
-    """Every value of a key that is valid tonight or on an earlier night."""
+def _read_known_keys(night: Night, source: str, key: str) -> pa.Array:
+    """Return the distinct values of a key in the valid rows of this night and all earlier ones."""
     table = f"valid/{source}"
     values = [
         night.lake.read(table, day, [key]).column(0) for day in night.lake.dates(table, night.logical_date)
@@ -152,16 +166,20 @@ def _known(night: Night, source: str, key: str) -> pa.Array:
     return pa.chunked_array([chunk for column in values for chunk in column.chunks], pa.string()).unique()
 
 
-def _bits(rules: list[Rule], severity: str) -> int:
-    """The bits of all rules of a severity."""
+def _select_bits(rules: list[Rule], severity: str) -> int:
+    """Return the bits of all rules of a severity."""
     return sum(1 << place for place, rule in enumerate(rules) if rule.severity == severity)
 
 
-def _only(marks: Marks, chosen: Mask) -> Marks:
-    return Marks(marks.broken[chosen], [mask[chosen] for mask in marks.strangers], marks.repeat[chosen])
+def _select_marks(marks: Marks, chosen: Mask) -> Marks:
+    """Return the violations of some rows."""
+    return Marks(
+        marks.rule_bits[chosen], [mask[chosen] for mask in marks.is_orphan], marks.repeat_codes[chosen]
+    )
 
 
 def _write_valid(night: Night, contract: Contract, good: pa.Table, file: Path, tally: _Tally) -> None:
+    """Write the valid rows of a batch, without the paths of unusable media files, and count them."""
     if media_columns(contract.names):
         settings = night.settings
         good, lost = without_unusable(
@@ -173,16 +191,17 @@ def _write_valid(night: Night, contract: Contract, good: pa.Table, file: Path, t
 
 
 def _count_emptied(rules: list[Rule], broken: npt.NDArray[np.int64], tally: _Tally) -> None:
+    """Count the values of valid rows that broke a warning rule, by reason."""
     for place, rule in enumerate(rules):
         count = int(np.count_nonzero(broken & (1 << place))) if rule.severity == "warning" else 0
         if count:
             tally.emptied[rule.reason] += count
 
 
-def _landed(contract: Contract, judged: Judged, number: int, bad: pa.Table) -> pa.Table:
-    """The bad rows of a batch as they landed, in the same order."""
+def _read_raw(contract: Contract, checked: Judged, number: int, bad: pa.Table) -> pa.Table:
+    """Return the raw rows of the quarantined rows of a batch, in the same order."""
     found = [contract.raw_schema().empty_table()]
-    for name, file in judged.batches[number].landed.items():
+    for name, file in checked.batches[number].landed.items():
         lines = bad.filter(pc.equal(bad.column(ORIGIN[0]), name)).column(ORIGIN[1])
         if len(lines):
             raw = pq.read_table(file, schema=contract.raw_schema())
@@ -194,11 +213,14 @@ def _landed(contract: Contract, judged: Judged, number: int, bad: pa.Table) -> p
 def _write_quarantine(
     contract: Contract, rules: list[Rule], raw: pa.Table, marks: Marks, file: Path, tally: _Tally
 ) -> None:
-    """Write the bad rows whole, with every rule that they break and the values that break it."""
-    reasons = _reasons(contract, rules, marks)
+    """Write the quarantined rows of a batch whole, with every rule that they break and the offending values."""
+    reasons = _list_reasons(contract, rules, marks)
     columns = {name: raw.column(name).to_pylist() for name in contract.names}
     values = [
-        json.dumps([_entry(reason, column, columns, row) for reason, column in broken], ensure_ascii=False)
+        json.dumps(
+            [_describe_violation(reason, column, columns, row) for reason, column in broken],
+            ensure_ascii=False,
+        )
         for row, broken in enumerate(reasons)
     ]
     named = [[reason for reason, _ in broken] for broken in reasons]
@@ -212,25 +234,28 @@ def _write_quarantine(
     write_parquet(pa.table([*raw.columns, *added], schema=schema), file)
 
 
-def _reasons(contract: Contract, rules: list[Rule], marks: Marks) -> list[list[tuple[str, str | None]]]:
-    """For each row, the rules that it breaks with the column of each, in the ledger's order."""
+def _list_reasons(contract: Contract, rules: list[Rule], marks: Marks) -> list[list[tuple[str, str | None]]]:
+    """Return, for each row, the reasons for its quarantine with the column of each, in the order of the ledger."""
     critical = [(1 << place, rule) for place, rule in enumerate(rules) if rule.severity == "critical"]
-    own = {
+    # Few combinations of broken rules occur: each is decoded once.
+    by_bits = {
         bits: [(rule.reason, rule.column) for bit, rule in critical if bits & bit]
-        for bits in np.unique(marks.broken).tolist()
+        for bits in np.unique(marks.rule_bits).tolist()
     }
-    found: list[list[tuple[str, str | None]]] = [list(own[bits]) for bits in marks.broken.tolist()]
-    for row in np.flatnonzero(marks.repeat).tolist():
-        found[row].append((str(REASONS[marks.repeat[row]]), contract.key[0]))
-    for reference, mask in zip(contract.references, marks.strangers, strict=True):
+    found: list[list[tuple[str, str | None]]] = [list(by_bits[bits]) for bits in marks.rule_bits.tolist()]
+    for row in np.flatnonzero(marks.repeat_codes).tolist():
+        found[row].append((str(REASONS[marks.repeat_codes[row]]), contract.key[0]))
+    for reference, mask in zip(contract.references, marks.is_orphan, strict=True):
         reason = stranger_reason(reference.column, reference.source)
         for row in np.flatnonzero(mask).tolist():
             found[row].append((reason, reference.column))
     return found
 
 
-def _entry(reason: str, column: str | None, columns: dict[str, list[str | None]], row: int) -> dict[str, str]:
-    """One broken rule with its column and value, where there are such."""
+def _describe_violation(
+    reason: str, column: str | None, columns: dict[str, list[str | None]], row: int
+) -> dict[str, str]:
+    """Return one broken rule as JSON, with its column and value where it has them."""
     entry = {"rule": reason} | ({"column": column} if column else {})
     value = columns[column][row] if column else None
     return entry if value is None else {**entry, "value": value}

@@ -1,4 +1,4 @@
-"""When quarantined rows stop the night: by share, by rule, by volume against the last nights, and by age."""
+"""Checks the thresholds that stop a night: quarantined share, share of single rules, row volume, and age."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.validate.type_drift import proposal
 
-STAYS = "Last night's lists stay current"
+LISTS_STAY = "Last night's lists stay current"
 
 
 def check(night: Night, flow: Flow) -> list[str]:
-    """Warnings about one source.
+    """Check the thresholds of one source and return its warnings.
 
     Raises:
-        NightStopped: If too many rows were quarantined, by rule or in all, the volume is far from the last nights'
-            median, or the newest row is too old; one line with the rule, the rows and where they lie.
+        NightStopped: If too many rows were quarantined, by one rule or in all, the volume is far from the median of
+            the last nights, or the newest row is too old; the message is one line with rule, rows and partition.
     """
     if not flow.rows_in:
         return []
@@ -33,11 +33,12 @@ def check(night: Night, flow: Flow) -> list[str]:
 
 
 def _check_shares(night: Night, flow: Flow) -> list[str]:
+    """Check the quarantined share of each rule and of all rules; return warnings or raise NightStopped."""
     limits = night.settings.validation
     where = night.lake.partition(f"quarantine/{flow.source}", night.logical_date)
     next_step = (
         f"They lie in {where} (`handpick quarantine list --date {night.logical_date} --source {flow.source}`). "
-        f"{STAYS}; mend the file, or raise"
+        f"{LISTS_STAY}; mend the file, or raise"
     )
     warnings = []
     for reason, count in flow.dropped.items():
@@ -52,49 +53,52 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
             warnings.append(
                 f"{share:.1%} of {flow.source} were quarantined: {reason} (warns above {warn:.1%})"
             )
-    told = ", ".join(
+    reasons = ", ".join(
         f"{count:,} {reason}" for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1])
     )
     bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
     share = bad / flow.rows_in
-    # One bad row among four is a large share and no reason to stay without lists.
+    # One bad row of four is a large share, but no reason to stop the night.
     are_many = bad >= limits.stop_least_rows or bad == flow.rows_in
     if share > limits.stop_share and are_many:
         raise NightStopped(
             f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
-            f"{limits.stop_share:.0%}: {told}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"
+            f"{limits.stop_share:.0%}: {reasons}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"
         )
     if share > limits.warn_share:
-        warnings.append(f"{share:.1%} of {flow.source} were quarantined: {told}")
+        warnings.append(f"{share:.1%} of {flow.source} were quarantined: {reasons}")
     return warnings
 
 
 def _check_volume(night: Night, flow: Flow) -> None:
+    """Raise NightStopped if the number of rows is far from the median of the last nights; needs three of them."""
     limits, volume = night.settings.validation, CONTRACTS[flow.source].volume
     if volume is None:
         return
     table = f"raw/{flow.source}"
-    # the first night brings the whole history and is no measure for a night
+    # The first night brings the whole history, which is no measure of a usual night.
     days = [day for day in night.lake.dates(table) if day < night.logical_date][1:][-limits.volume_nights :]
     if len(days) < 3:
         return
-    usual = median(_rows(night, table, day) for day in days)
+    usual = median(_count_rows(night, table, day) for day in days)
     low = volume.at_least if limits.volume_low is None else limits.volume_low
     high = volume.at_most if limits.volume_high is None else limits.volume_high
     if usual and not low <= flow.rows_in / usual <= high:
         raise NightStopped(
             f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is {usual:,.0f}, and "
-            f"{low:g} to {high:g} times that is allowed. {STAYS}; if the number is right, set validation.volume_low or "
+            f"{low:g} to {high:g} times that is allowed. {LISTS_STAY}; if the number is right, set validation.volume_low or "
             "volume_high and run the night again."
         )
 
 
-def _rows(night: Night, table: str, day: date) -> int:
+def _count_rows(night: Night, table: str, day: date) -> int:
+    """Return the number of rows of a partition."""
     count: int = ds.dataset(night.lake.partition(table, day), format="parquet").count_rows()
     return count
 
 
 def _check_freshness(night: Night, flow: Flow) -> list[str]:
+    """Check the age of the newest valid row; return a warning or raise NightStopped."""
     freshness = CONTRACTS[flow.source].freshness
     if freshness is None:
         return []
@@ -106,7 +110,7 @@ def _check_freshness(night: Night, flow: Flow) -> list[str]:
     if hours > freshness.stop_hours:
         raise NightStopped(
             f"the newest {flow.source} row is of {newest:%Y-%m-%d %H:%M} UTC, {hours / 24:.0f} days before the night's end; "
-            f"{freshness.stop_hours / 24:.0f} are allowed. {STAYS}; bring newer rows, or run the date that they belong to."
+            f"{freshness.stop_hours / 24:.0f} are allowed. {LISTS_STAY}; bring newer rows, or run the date that they belong to."
         )
     if hours > freshness.warn_hours:
         return [f"the newest {flow.source} row is {hours / 24:.1f} days old"]

@@ -1,4 +1,4 @@
-"""How often each rule was broken, night by night."""
+"""Computes how often each rule was broken, night by night."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from handpick.night import Night
 TABLE = "ledger_flows"
 
 
-def rule_rates(night: Night, nights: int = 30, most: int = 8) -> dict[str, dict[str, float]]:
-    """Percent of a source's rows that each rule set aside, by `source: rule` and day in ISO form.
+def rule_rates(night: Night, nights: int = 30, max_rules: int = 8) -> dict[str, dict[str, float]]:
+    """Return the percentage of a source's rows that each rule quarantined, by `source: rule` and ISO date.
 
     Args:
-        night: The last night looked at.
-        nights: So many nights up to it, from the kept ledger.
-        most: Only so many rules, those with the highest rate on any night; zero on nights when nothing broke one.
+        night: The last night of the trend.
+        nights: Number of nights up to and including it, as far as the ledger holds them.
+        max_rules: Number of rules to return, those with the highest rate on any night.
+
+    Returns:
+        Percentages from 0 to 100; 0 on nights on which no row broke the rule.
     """
     days = night.lake.dates(TABLE, night.logical_date)[-nights:]
     rates: dict[str, dict[str, float]] = {}
@@ -30,5 +33,5 @@ def rule_rates(night: Night, nights: int = 30, most: int = 8) -> dict[str, dict[
     highest = Counter({rule: max(by_day.values()) for rule, by_day in rates.items()})
     return {
         rule: {day.isoformat(): rates[rule].get(day.isoformat(), 0.0) for day in days}
-        for rule, _ in sorted(highest.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+        for rule, _ in sorted(highest.items(), key=lambda pair: (-pair[1], pair[0]))[:max_rules]
     }

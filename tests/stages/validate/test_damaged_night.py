@@ -20,7 +20,7 @@ FILES = 200
 def test_a_night_of_damaged_files_balances_for_each_file(
     tmp_path: Path, night: Callable[..., Night], spark: Any
 ) -> None:
-    path = Path(__file__).parents[2] / "land" / "damage.py"
+    path = Path(__file__).parents[1] / "land" / "damage.py"
     spec = importlib.util.spec_from_file_location("damage", path)
     assert spec and spec.loader
     damage = importlib.util.module_from_spec(spec)
