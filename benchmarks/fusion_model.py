@@ -17,7 +17,7 @@ from benchmarks.evaluated_nights import evaluated
 from handpick.dataset.load import load_dataset
 from handpick.dataset.splits import test_exam, validation_exam
 from handpick.night import Night
-from handpick.stages.evaluate import oracle
+from handpick.stages.evaluate.measurement import oracle
 from models.data import Dataset, FloatArray
 from models.evaluation.lists import Judged, judge
 from models.evaluation.ndcg import ndcg

@@ -39,6 +39,7 @@ def oracle_scores(
 
     Raises:
         InputError: If there is no truth, the date lies outside the shop's days, or a block is unknown.
+        OutdatedTruth: If an earlier release made the shop.
     """
     unknown = set(without) - set(BLOCKS)
     if unknown:

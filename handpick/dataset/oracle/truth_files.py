@@ -34,6 +34,10 @@ USERS_FILE = "users.parquet"
 CHANGES_FILE = "changes.parquet"
 
 
+class OutdatedTruth(InputError):
+    """The truth was written by an earlier release and lacks a file that the oracle needs."""
+
+
 @dataclass(frozen=True)
 class TruthPhones:
     """Traits of every phone that was ever launched, as `utility.PhoneTraits` describes them."""
@@ -107,7 +111,8 @@ def read_truth(folder: Path) -> Truth:
     """Read the truth in a folder; it is kept in memory until its plan is written again.
 
     Raises:
-        InputError: If there is no demo shop in this folder, or one that an earlier release made.
+        InputError: If there is no demo shop in this folder.
+        OutdatedTruth: If an earlier release made it.
     """
     file = folder / PLAN_FILE
     return _read_truth(folder, file.stat().st_mtime_ns if file.is_file() else 0)
@@ -119,7 +124,7 @@ def read_truth(folder: Path) -> Truth:
 def _read_truth(folder: Path, _written_ns: int) -> Truth:
     plan = read_json(folder, PLAN_FILE)
     if not (folder / UTILITY_FILE).is_file():
-        raise InputError(
+        raise OutdatedTruth(
             f"{folder / UTILITY_FILE} is missing: an earlier release made this demo shop, so the oracle cannot be "
             "computed. `handpick demo --add-day` writes the file."
         )

@@ -2,143 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from handpick.dataset.model_store import fresh_popularity, load_members
-from handpick.dataset.splits import test_exam, validation_exam
-from handpick.lake.partitions import digest_of, write_parquet
-from handpick.ledger.flows import Flow, StageResult
+from handpick.ledger.flows import StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
-from handpick.stages.evaluate.blend import write_blend
-from handpick.stages.evaluate.impressions import Showings, showings, without_log
-from handpick.stages.evaluate.metrics_table import figures
-from handpick.stages.evaluate.model_comparison import Entry, compete, learn_blend, oracle_entry
-from handpick.stages.evaluate.off_policy import exposed
-from models.data import Dataset, FloatArray, StringArray
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
-
-ORACLE_PAIRS = 100_000_000
-"""User-item pairs up to which the oracle is computed; beyond, it would take most of the stage's time."""
 
 
 def run(night: Night) -> StageResult:
     """Learn the blend on the validation split, measure all models on the test split, and write `evaluation`."""
     from handpick.dataset.load import load_dataset
+    from handpick.stages.evaluate.impressions import showings
+    from handpick.stages.evaluate.measurement import measure
 
     data = load_dataset(night)
     return measure(night, data, showings(night, data))
-
-
-def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageResult:
-    """Run the stage on a dataset that is loaded.
-
-    Args:
-        night: The night to evaluate.
-        data: Everything that is known on its logical date.
-        log: The impressions with their positions and propensities; by default the dataset's own, without either.
-
-    Returns:
-        The stage's result; its notes hold NDCG by model and the blend in words.
-
-    Raises:
-        NightStopped: If a window has too few users to tell models apart.
-        MissingPartition: If the night has no trained models.
-    """
-    settings = night.settings.evaluate
-    members = load_members(night, night.logical_date, "selection")
-    # Popularity is the baseline of every comparison, also where it is not a configured member.
-    members.setdefault("popularity", fresh_popularity(night.settings.family))
-    validation, test = validation_exam(night, data), test_exam(night, data)
-    blend, learned = learn_blend(members, validation, settings, night.seed)
-    k = max(*settings.cutoffs, settings.gate_cutoff)
-    entries = compete(blend, validation, test, night.settings.family, seed=night.seed, k=k)
-    truth = oracle(night, test)
-    if truth is not None:
-        entries["oracle"] = oracle_entry(truth, test, k)
-    exponent = night.settings.transform.default_position_exponent
-    seen = exposed(without_log(data) if log is None else log, test, data, exponent)
-    table = figures(entries, test, seen, settings, night.seed)
-    overall = _overall_ndcg(table, settings.gate_cutoff)
-    # The name breaks ties, so that equal figures give the same file.
-    best = max((name for name in members), key=lambda name: (overall[name], name))
-    with night.lake.writing("evaluation", night.logical_date) as folder:
-        write_parquet(table, folder / "metrics.parquet")
-        kept = write_blend(blend, learned, best, folder)
-        write_parquet(
-            _user_table(entries, test, blend.segments(test.past, test.users), settings.gate_cutoff),
-            folder / "users.parquet",
-        )
-    where = night.lake.partition("evaluation", night.logical_date)
-    for segment, line in kept["explained"].items():
-        say(f"  {segment}: {line}")
-    return StageResult(
-        stage="evaluate",
-        logical_date=night.logical_date,
-        where=str(where),
-        flows=(Flow("test users", len(test.users), len(test.users)),),
-        digest=digest_of(where),
-        notes={
-            "ndcg": {name: round(value, 4) for name, value in sorted(overall.items(), key=lambda x: -x[1])},
-            "blend": kept["explained"],
-            "best_member": best,
-            "test_users": len(test.users),
-            "validation_users": len(validation.users),
-        },
-    )
-
-
-def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArray | None:
-    """Sum the demo shop's expected events over the test window.
-
-    Args:
-        night: Whose settings name the truth folder.
-        test: The test split.
-        without: Blocks of utility that the oracle does not know: `specs`, `image`, `text`, `hidden`.
-
-    Returns:
-        `(users, items) float32`, or None where there is no demo shop or the split is too large.
-    """
-    folder = night.settings.path(night.settings.lake.truth)
-    if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
-        return None
-    from handpick.dataset.oracle.scores import oracle_scores
-
-    users = test.past.users.user_ids[test.users].tolist()
-    items = test.past.catalogue.item_ids.tolist()
-    total = np.zeros((len(users), len(items)), np.float32)
-    first = datetime.fromtimestamp(test.past.as_of, UTC).date()
-    for day in range(night.settings.evaluate.test_days):
-        total += oracle_scores(folder, users, items, first + timedelta(days=day), without)
-    return total
-
-
-def _overall_ndcg(table: pa.Table, k: int) -> dict[str, float]:
-    """Return NDCG@k over all users by model."""
-    keep = pc.and_(pc.equal(table["metric"], "ndcg"), pc.equal(table["slice"], "all"))
-    rows = table.filter(pc.and_(keep, pc.equal(table["k"], k))).to_pylist()
-    return {row["member"]: row["value"] for row in rows}
-
-
-def _user_table(entries: dict[str, Entry], test: Exam, segment: StringArray, k: int) -> pa.Table:
-    """Return a row for each test user with the lists and NDCG@k of the blend and of popularity."""
-    ids = test.past.catalogue.item_ids
-    columns: dict[str, pa.Array] = {
-        "user_id": pa.array(test.past.users.user_ids[test.users].tolist(), pa.string()),
-        "segment": pa.array(segment.tolist(), pa.string()),
-    }
-    for name in ("weighted", "popularity"):
-        if name in entries:
-            lists = entries[name].lists[:, :k]
-            columns[f"{name}_items"] = pa.array(
-                [ids[row[row >= 0]].tolist() for row in lists], pa.list_(pa.string())
-            )
-            columns[f"{name}_ndcg"] = pa.array(ndcg(judge(lists, test.relevant), k))
-    return pa.table(columns)

@@ -1,4 +1,4 @@
-"""Publish: load the night's lists as a new version, check it, and move the pointer in one transaction."""
+"""The publish stage: load the night's lists as a new version, check it, and move the pointer in one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from handpick.night import Night
 
 
 def run(night: Night) -> StageResult:
-    """Publish tonight's lists; run again, it finds them published and only sees to the pointer."""
+    """Publish the night's lists; lists that are published already are not loaded again."""
     from handpick.stages.publish.publish import publish
 
     return publish(night)

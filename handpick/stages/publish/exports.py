@@ -1,4 +1,4 @@
-"""Files for those who do not read SQL: the lists as Parquet and CSV, one of each per segment."""
+"""Exports for consumers without SQL: the lists as Parquet and CSV, one file of each per segment."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from handpick.serving.relations import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_I
 from handpick.stages.publish.prepare import is_sorted
 
 UNKNOWN = "unknown"
+"""Segment of the users without a country."""
 ROWS_AT_A_TIME = 500_000
 FORMULA = "=+@\t\r-"
-"""First letters that make spreadsheets compute."""
+"""First letters that make a spreadsheet take a text for a formula (CSV injection)."""
 
 
 def write_exports(night: Night) -> Path:
     """Write `exports/logical_date=D/`: recommendations by country of the user, similar and popular phones whole.
 
     Titles and prices are in the files, so that a spreadsheet alone is enough. Memory is bounded: no more than
-    `ROWS_AT_A_TIME` rows are described at a time.
+    `ROWS_AT_A_TIME` rows are joined with them at a time.
+
+    Returns:
+        The partition's folder.
     """
     day = night.logical_date
     items = night.lake.read("marts/dim_item", day, ["item_id", "title", "price"])
     users = night.lake.read("marts/dim_user", day, ["user_id", "country"])
-    lists = _sorted(night, RECOMMENDATIONS)
+    lists = _read_sorted(night, RECOMMENDATIONS)
     with night.lake.writing("exports", day) as folder, ExitStack() as stack:
         files: dict[str, Files] = {}
         for start in range(0, len(lists), ROWS_AT_A_TIME):
             rows = lists.slice(start, ROWS_AT_A_TIME)
-            rows = _with(_with(rows, "user_id", users), "item_id", items)
+            rows = _join_columns(_join_columns(rows, "user_id", users), "item_id", items)
             segments = pc.fill_null(rows["country"], UNKNOWN)
             for name in sorted(pc.unique(segments).to_pylist()):
                 if name not in files:
@@ -42,13 +46,13 @@ def write_exports(night: Night) -> Path:
                     files[name] = stack.enter_context(Files(stem, rows.schema))
                 files[name].write(rows.filter(pc.equal(segments, name)))
         for relation, item in ((SIMILAR_ITEMS, "similar_item_id"), (POPULAR_ITEMS, "item_id")):
-            rows = _with(_sorted(night, relation), item, items)
+            rows = _join_columns(_read_sorted(night, relation), item, items)
             stack.enter_context(Files(folder / relation.name, rows.schema)).write(rows)
     return night.lake.partition("exports", day)
 
 
-def _sorted(night: Night, relation: Relation) -> pa.Table:
-    """The lake's rows by key."""
+def _read_sorted(night: Night, relation: Relation) -> pa.Table:
+    """Read the lake's rows of a relation, sorted by key."""
     rows = night.lake.read(relation.lake, night.logical_date)
     return (
         rows
@@ -57,8 +61,9 @@ def _sorted(night: Night, relation: Relation) -> pa.Table:
     )
 
 
-def _with(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
-    """The rows with what a table says of the values of one column; the table's first column is its key."""
+def _join_columns(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
+    """Join a table to rows on its first column, which is unique; adds its other columns, null where there is no match."""
+    # A look-up instead of a join keeps the order of the rows.
     places = pc.index_in(rows[key], others[0].combine_chunks())
     for name in others.column_names[1:]:
         rows = rows.append_column(name, others[name].combine_chunks().take(places))
@@ -66,19 +71,19 @@ def _with(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
 
 
 def _file_name(segment: str) -> str:
-    """The segment as a file name: whatever is no letter or digit becomes `_`."""
+    """Return a segment as a file name: whatever is no letter or digit becomes `_`."""
     return "".join(letter if letter.isalnum() else "_" for letter in segment) or UNKNOWN
 
 
-def _quoted(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts with a `'` before those that a spreadsheet would take for a formula."""
-    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA):
+def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Prefix texts that a spreadsheet would take for a formula with `'`."""
+    if not any(pc.any(pc.starts_join_columns(texts, sign)).as_py() for sign in FORMULA):
         return texts
     return pc.replace_substring_regex(texts, f"^([{FORMULA}])", "'\\1")
 
 
 class Files:
-    """`<stem>.parquet` and `<stem>.csv`, which grow together; in the CSV no text can be taken for a formula."""
+    """A pair of growing files, `<stem>.parquet` and `<stem>.csv`; in the CSV no text can be taken for a formula."""
 
     def __init__(self, stem: Path, schema: pa.Schema) -> None:
         stem.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +91,11 @@ class Files:
         self.csv = pyarrow.csv.CSVWriter(stem.with_suffix(".csv"), schema)
 
     def write(self, rows: pa.Table) -> None:
-        """Append rows."""
+        """Append rows to both files."""
         self.parquet.write_table(rows)
-        safe = [_quoted(column) if pa.types.is_string(column.type) else column for column in rows.columns]
+        safe = [
+            _quote_formulas(column) if pa.types.is_string(column.type) else column for column in rows.columns
+        ]
         self.csv.write_table(pa.table(safe, rows.column_names))
 
     def __enter__(self) -> Files:

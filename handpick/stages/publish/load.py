@@ -1,4 +1,4 @@
-"""Loading one version beside the others: parts side by side, each copied, keyed and checked in one transaction."""
+"""Loading of one list version next to the others: parts in parallel, each copied, keyed and checked in a transaction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from handpick.stages.publish.fingerprint import MODULUS, fingerprint, row_hash
 from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
 from handpick.stages.publish.prepare import Part, parts
 
-LISTED = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
-"""The lists, and which of their columns is the phone that is shown."""
-SESSION: LiteralString = (
-    # Parts are loaded side by side, so each needs one process only; compiling costs more than it gains here.
+LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
+"""The relations that are lists, and which of their columns is the phone that is shown."""
+SESSION_SETTINGS: LiteralString = (
+    # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here, and the
+    # planner needs no better statistics for look-ups by key.
     "set local jit = off; set local max_parallel_workers_per_gather = 0; "
     "set local max_parallel_maintenance_workers = 0; set local default_statistics_target = 30"
 )
@@ -35,8 +36,10 @@ def load_tables(
     """Load and check a version's tables, the phones first, because lists are checked against them.
 
     Args:
-        connection: In autocommit.
-        tables: Prepared rows.
+        connection: In autocommit; it joins the parts, which other connections load.
+        settings: Names the schema, the number of parallel streams and their time limit.
+        version: The list version.
+        tables: Prepared rows by relation.
 
     Raises:
         ServingError: If a table differs from what was sent, or breaks a guarantee.
@@ -50,27 +53,28 @@ def load_tables(
         pool = stack.enter_context(ThreadPoolExecutor(streams))
 
         def load(part: Part) -> None:
-            stream = idle.get()
+            stream = idle.get()  # there are as many connections as threads
             try:
                 load_part(stream, schema, version, part)
             finally:
                 idle.put(stream)
 
         for group in ([ITEMS], [relation for relation in tables if relation != ITEMS]):
-            cut = {relation: parts(tables[relation], relation, version, streams) for relation in group}
-            list(pool.map(load, (part for of_one in cut.values() for part in of_one)))
+            parts_of = {relation: parts(tables[relation], relation, version, streams) for relation in group}
+            list(pool.map(load, (part for parts_of_one in parts_of.values() for part in parts_of_one)))
             with connection.transaction():
-                for relation, of_one in cut.items():
-                    _join(connection, schema, relation.partition(version), of_one)
+                for relation, parts_of_one in parts_of.items():
+                    _join_parts(connection, schema, relation.partition(version), parts_of_one)
 
 
 def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
     """Load, key and check one part in one transaction.
 
-    A table made in the same transaction is written frozen and, where WAL is minimal, only once, as is its index.
+    A table that is created in the same transaction is written frozen and, where WAL is minimal, only once; so is its
+    index.
     """
     with connection.transaction():
-        connection.execute(SESSION)
+        connection.execute(SESSION_SETTINGS)
         expected = copy_in(connection, schema, version, part)
         connection.execute(
             sql.SQL("alter table {}.{} add primary key ({})").format(
@@ -84,14 +88,17 @@ def load_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
 
 
 def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> int:
-    """Create a part's table and COPY the rows into it; returns the fingerprint of what was sent."""
+    """Create a part's table, COPY the rows into it, and return the fingerprint of what was sent."""
     relation, names = part.relation, {"schema": sql.Identifier(schema), "table": sql.Identifier(part.table)}
     connection.execute(
         sql.SQL(
             "create table {schema}.{table} "
             "(list_version integer not null default {version} check (list_version = {version}), {columns}{edges})"
         ).format(
-            **names, version=sql.Literal(version), columns=column_definitions(relation), edges=_edges(part)
+            **names,
+            version=sql.Literal(version),
+            columns=column_definitions(relation),
+            edges=_range_constraint(part),
         )
     )
     command = sql.SQL("copy {schema}.{table} ({columns}) from stdin (format binary, freeze)").format(
@@ -107,8 +114,8 @@ def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part
     return total % MODULUS
 
 
-def _edges(part: Part) -> sql.Composable:
-    """A constraint that says between which keys the part lies, so that attaching it needs no look at its rows."""
+def _range_constraint(part: Part) -> sql.Composable:
+    """Build a constraint on the part's range of keys, so that PostgreSQL need not scan the rows to attach it."""
     key = sql.Identifier(part.relation.key[0])
     tests = [
         sql.SQL("{} {} {}").format(key, sql.SQL(operator), sql.Literal(edge))
@@ -120,31 +127,35 @@ def _edges(part: Part) -> sql.Composable:
     return sql.SQL(", check ({} is not null and {})").format(key, sql.SQL(" and ").join(tests))
 
 
-ROWS: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
-LISTS: LiteralString = """
+ROWS_QUERY: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
+LISTS_QUERY: LiteralString = """
 select coalesce(sum(rows), 0), coalesce(sum(hash), 0), min(item) filter (where items.is_in_stock is not true)
 from (select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}) listed
 left join {schema}.{items} on items.item_id = listed.item
 """
-RANKS: LiteralString = """
+RANKS_QUERY: LiteralString = """
 select {owner}, count(*), min(rank), max(rank) from {schema}.{table}
 group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
 """
 
 
 def check(connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int) -> None:
-    """Check what was loaded: every row is there as it was sent, ranks are 1 to n, and every phone can be sold.
+    """Check that every row arrived as it was sent, that ranks are 1 to n, and that every listed phone is in stock.
 
     Args:
+        connection: To the serving database.
+        schema: Its schema.
+        version: The list version.
+        part: What was loaded.
         expected: Fingerprint of what was sent.
 
     Raises:
-        ServingError: Naming the table, and the first list or phone that is wrong.
+        ServingError: If a check fails; it names the table, and the first list or phone that is wrong.
     """
     relation, table = part.relation, part.table
-    item = LISTED.get(relation)
+    item = LISTED_COLUMNS.get(relation)
     row = connection.execute(
-        sql.SQL(ROWS if item is None else LISTS).format(
+        sql.SQL(ROWS_QUERY if item is None else LISTS_QUERY).format(
             schema=sql.Identifier(schema),
             table=sql.Identifier(table),
             items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.partition(version))),
@@ -164,7 +175,9 @@ def check(connection: psycopg.Connection[Any], schema: str, version: int, part: 
         raise ServingError(
             f"{table}: phone {unsellable} is on a list but is not in stock; the pointer was not moved."
         )
-    wrong = connection.execute(statement(RANKS, schema=schema, table=table, owner=relation.key[0])).fetchone()
+    wrong = connection.execute(
+        statement(RANKS_QUERY, schema=schema, table=table, owner=relation.key[0])
+    ).fetchone()
     if wrong is not None:
         raise ServingError(
             f"{table}: the list of {wrong[0]} has {wrong[1]} rows with ranks {wrong[2]} to {wrong[3]}; "
@@ -172,11 +185,13 @@ def check(connection: psycopg.Connection[Any], schema: str, version: int, part: 
         )
 
 
-def _join(connection: psycopg.Connection[Any], schema: str, table: str, of_one: list[Part]) -> None:
-    """Make one table of several parts."""
-    if len(of_one) == 1:
+def _join_parts(
+    connection: psycopg.Connection[Any], schema: str, table: str, parts_of_one: list[Part]
+) -> None:
+    """Make several parts the partitions of one table, by ranges of the key's first column."""
+    if len(parts_of_one) == 1:  # its table has the version's name already
         return
-    relation = of_one[0].relation
+    relation = parts_of_one[0].relation
     connection.execute(
         sql.SQL("create table {}.{} (list_version integer not null, {}) partition by range ({})").format(
             sql.Identifier(schema),
@@ -185,7 +200,7 @@ def _join(connection: psycopg.Connection[Any], schema: str, table: str, of_one: 
             sql.Identifier(relation.key[0]),
         )
     )
-    for part in of_one:
+    for part in parts_of_one:
         edges = [
             sql.SQL(otherwise) if edge is None else sql.Literal(edge)
             for edge, otherwise in ((part.start, "minvalue"), (part.end, "maxvalue"))
@@ -204,7 +219,7 @@ def _join(connection: psycopg.Connection[Any], schema: str, table: str, of_one: 
 def attach(
     connection: psycopg.Connection[Any], schema: str, version: int, relations: tuple[Relation, ...]
 ) -> None:
-    """Make the tables partitions; nobody sees their rows until the pointer moves. In the caller's transaction."""
+    """Attach a version's tables as partitions, in the caller's transaction; no reader sees them until the pointer moves."""
     for relation in relations:
         connection.execute(
             sql.SQL(

@@ -1,4 +1,4 @@
-"""Arrow rows as PostgreSQL's binary COPY format, at memory speed.
+"""Encoding of Arrow rows in PostgreSQL's binary COPY format, at memory speed.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT. A row is the number of its
 fields (int16) and each field as its length in bytes (int32, -1 for null) and its value, all big-endian.
@@ -21,9 +21,9 @@ HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 BATCH_ROWS = 16_384
 PADDING = 12
-"""Bytes behind the rows of a batch that loops may read."""
+"""Bytes behind the rows of a batch that `fingerprint` may read past the end of the last value."""
 POSTGRES_EPOCH_DAYS = 10_957
-"""2000-01-01 in days since 1970."""
+"""2000-01-01, from which PostgreSQL counts dates, in days since 1970-01-01."""
 
 TYPES: dict[str, tuple[pa.DataType, str | None]] = {
     "text": (pa.large_string(), None),
@@ -33,15 +33,15 @@ TYPES: dict[str, tuple[pa.DataType, str | None]] = {
     "boolean": (pa.bool_(), ">u1"),
     "date": (pa.int32(), ">i4"),
 }
-"""Per SQL type: the Arrow type that values are cast to, and their big-endian form (None: bytes as they are)."""
+"""By SQL type: the Arrow type that values are cast to, and numpy's big-endian type (None: the bytes as they are)."""
 
 
 class Batch(NamedTuple):
     """Encoded rows.
 
     Args:
-        rows: How many.
-        padded: `(bytes + PADDING,) uint8`.
+        rows: Number of rows.
+        padded: `(bytes + PADDING,) uint8` the rows, then zeros.
     """
 
     rows: int
@@ -49,20 +49,25 @@ class Batch(NamedTuple):
 
     @property
     def sent(self) -> memoryview:
-        """The rows' bytes."""
+        """The rows' bytes, without the padding."""
         return memoryview(self.padded)[:-PADDING]  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
 def encoded(rows: pa.Table, relation: Relation) -> Iterator[Batch]:
-    """The rows in batches, to be sent between `HEADER` and `TRAILER`."""
+    """Encode rows in batches, which are sent between `COPY_HEADER` and `COPY_TRAILER`.
+
+    Args:
+        rows: Prepared rows.
+        relation: Their columns.
+    """
     for batch in rows.select(relation.column_names).to_batches(max_chunksize=BATCH_ROWS):
         if batch.num_rows:
-            yield _encoded(batch, relation)
+            yield _encode_batch(batch, relation)
 
 
-def _encoded(batch: pa.RecordBatch, relation: Relation) -> Batch:
-    """The rows of one batch."""
-    fields = [_field(batch.column(at), column.sql) for at, column in enumerate(relation.columns)]
+def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> Batch:
+    """Encode one batch: first all rows' lengths, then field by field into one buffer."""
+    fields = [_field_arrays(batch.column(at), column.sql) for at, column in enumerate(relation.columns)]
     ends = np.full(batch.num_rows, 2 + 4 * len(fields), np.int64)
     for present, starts, width, _ in fields:
         _add_lengths(ends, present, starts, width)
@@ -75,10 +80,15 @@ def _encoded(batch: pa.RecordBatch, relation: Relation) -> Batch:
     return Batch(batch.num_rows, out)
 
 
-def _field(
+def _field_arrays(
     values: pa.Array, sql_type: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], int, NDArray[np.uint8]]:
-    """Which values are present (empty: all), where each starts (`n + 1`; empty: they are alike wide), width, bytes."""
+    """Return one column as arrays.
+
+    Returns:
+        `(n,)` which values are present, empty if all are; `(n + 1,)` offsets of the values, empty if they all have the
+        same width; that width in bytes; and the values' bytes.
+    """
     target, form = TYPES[sql_type]
     present = np.zeros(0, bool)
     if values.null_count:

@@ -1,4 +1,4 @@
-"""The lake's rows as they are loaded: columns, types and order of the served relation, cut into parts."""
+"""Preparation of the lake's rows for loading: columns, types and order of the served relation, and cuts into parts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from handpick.errors import InputError
 from handpick.serving.relations import Relation
 from handpick.stages.publish.pg_copy import TYPES
 
-LEAST_ROWS, MOST_ROWS = 100_000, 2_000_000
-"""Of a part: below, a second part is not worth its table; above, its index is no longer built in memory."""
+MIN_PART_ROWS, MAX_PART_ROWS = 100_000, 2_000_000
+"""Bounds of a part: below, it is not worth a table of its own; above, its index is no longer built in memory."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Part:
     """Rows that one connection loads into one table.
 
     Args:
-        relation: Whose.
-        table: Its name.
+        relation: The relation that they belong to.
+        table: Name of the table.
         rows: Sorted by key.
-        start: Smallest value of the key's first column; None: no part lies before this one.
-        end: Smallest such value of the next part; None: this is the last.
+        start: Smallest value of the key's first column; None for the first part.
+        end: Smallest such value of the next part; None for the last part.
     """
 
     relation: Relation
@@ -36,10 +36,10 @@ class Part:
 
 
 def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
-    """The relation's columns in their order and types, sorted by key.
+    """Return the relation's columns in their order and types, sorted by key.
 
     Raises:
-        InputError: If a column that must be there is missing or holds nulls, or the key is not unique.
+        InputError: If a column that must be there is missing or holds nulls.
     """
     columns = {}
     for column in relation.columns:
@@ -63,7 +63,7 @@ def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
 
 
 def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
-    """Whether rows ascend strictly by a key of one or two columns (the lake's usually do: then no sort is paid)."""
+    """Return whether rows ascend strictly by a key of one or two columns; the lake's usually do, which saves a sort."""
     if len(table) < 2:
         return True
     first = table[key[0]].combine_chunks()
@@ -77,10 +77,17 @@ def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
 
 
 def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> list[Part]:
-    """Prepared rows as one part for each stream, or more where they are very many; no list is cut in two."""
+    """Split prepared rows into one part for each stream, or more where there are very many; no list is cut in two.
+
+    Args:
+        rows: Sorted by key.
+        relation: Their relation.
+        version: The list version, for the tables' names.
+        streams: Connections that load in parallel.
+    """
     table = relation.partition(version)
-    count = min(max(streams, -(-len(rows) // MOST_ROWS)), len(rows) // LEAST_ROWS)
-    cuts = [0, *_cuts(rows, relation.key[0], count), len(rows)]
+    count = min(max(streams, -(-len(rows) // MAX_PART_ROWS)), len(rows) // MIN_PART_ROWS)
+    cuts = [0, *_find_cuts(rows, relation.key[0], count), len(rows)]
     if len(cuts) == 2:
         return [Part(relation, table, rows)]
     edges = [None, *(rows[relation.key[0]][cut].as_py() for cut in cuts[1:-1]), None]
@@ -96,8 +103,8 @@ def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> lis
     ]
 
 
-def _cuts(rows: pa.Table, owner: str, count: int) -> Iterator[int]:
-    """About even places at which another list begins."""
+def _find_cuts(rows: pa.Table, owner: str, count: int) -> Iterator[int]:
+    """Yield row numbers at about even distances at which another list begins."""
     before = 0
     for number in range(1, count):
         place = len(rows) * number // count

@@ -1,4 +1,4 @@
-"""The steps of a publish, from the lake's rows to the moved pointer."""
+"""The steps of publishing a list version, from the lake's rows to the moved pointer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ from handpick.serving.relations import (
 from handpick.serving.schema import ensure_schema, statement
 from handpick.serving.versions import drop_old, move_pointer, publishing, remove_leftovers, wait_for_plans
 from handpick.settings.load import Settings
+from handpick.stages.gate.public import read_decision
 from handpick.stages.publish.exports import write_exports
 from handpick.stages.publish.load import attach, load_tables
 from handpick.stages.publish.prepare import prepared
 
 
 def publish(night: Night) -> StageResult:
-    """Load, check, and make current; drop versions that are too many or too old; write the exports.
+    """Load and check the night's lists, make them current, drop old versions and write the exports.
 
     Raises:
         ServingError: If the database refuses or a check fails; the lists published before stay current.
@@ -50,14 +51,13 @@ def publish(night: Night) -> StageResult:
         with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
             ensure_schema(connection, settings)
             with publishing(connection, schema):
-                version = _published_before(connection, schema, night, digest)
+                version = _find_published(connection, schema, night, digest)
                 is_new = version is None
                 if version is None:
                     remove_leftovers(connection, schema)
                     version = load(connection, night, tables, digest)
-                exports = write_exports(
-                    night
-                )  # before the pointer moves, so that a full disk leaves both as they were
+                # Before the pointer moves, so that a full disk leaves both the exports and the pointer as they were.
+                exports = write_exports(night)
                 is_current = _make_current(connection, night, version)
                 dropped = drop_old(connection, settings, night.logical_date)
     except psycopg.Error as error:
@@ -83,14 +83,14 @@ def publish(night: Night) -> StageResult:
 
 
 def lists_digest(night: Night) -> str:
-    """SHA-256 over the lake's partitions that a version is loaded from."""
+    """Return the SHA-256 over the lake's partitions that a version is loaded from."""
     return digest_partitions(night.lake, [relation.lake for relation in RELATIONS], night.logical_date)
 
 
-def _published_before(
+def _find_published(
     connection: psycopg.Connection[Any], schema: str, night: Night, digest: str
 ) -> int | None:
-    """The newest kept version of the same night with the same content."""
+    """Return the newest kept version of the same night with the same content, None if there is none."""
     row = connection.execute(
         statement(
             "select max(version) from {schema}.list_versions "
@@ -105,7 +105,20 @@ def _published_before(
 def load(
     connection: psycopg.Connection[Any], night: Night, tables: dict[Relation, pa.Table], digest: str
 ) -> int:
-    """Load and check a new version; return its number. It is complete, attached and not yet current."""
+    """Load and check a new version; it is complete, attached and not yet current.
+
+    Args:
+        connection: In autocommit, holding the publish lock.
+        night: The night of the lists.
+        tables: Prepared rows by relation.
+        digest: Of the lake's partitions.
+
+    Returns:
+        The version's number.
+
+    Raises:
+        ServingError: If a check fails; what was loaded is removed.
+    """
     settings, schema = night.settings, night.settings.serving.schema_name
     row = connection.execute(
         statement(
@@ -119,7 +132,7 @@ def load(
     try:
         load_tables(connection, settings, version, tables)
     except (ServingError, psycopg.Error):
-        with suppress(psycopg.Error):  # what is left now, the next publish removes
+        with suppress(psycopg.Error):  # the next publish removes what is left now
             remove_leftovers(connection, schema)
         raise
     with connection.transaction():
@@ -137,8 +150,8 @@ def _describe(
     tables: dict[Relation, pa.Table],
     digest: str,
 ) -> None:
-    """Mark a version as published, with its counts, model and metrics."""
-    decision = _decision(night)
+    """Mark a version as published, with its row counts, model and metrics."""
+    champion_date = _read_champion_date(night)
     connection.execute(
         statement(
             "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count = %s, "
@@ -153,24 +166,25 @@ def _describe(
             len(tables[POPULAR_ITEMS]),
             len(tables[ITEMS]),
             digest,
-            decision.get("champion_date"),
-            json.dumps(_metrics(night, decision.get("champion_date"))),
+            champion_date and champion_date.isoformat(),
+            json.dumps(_read_metrics(night, champion_date)),
             version,
         ],
     )
 
 
-def _decision(night: Night) -> dict[str, Any]:
-    """The gate's decision, empty where the lists were made without one."""
-    file = night.lake.partition("gate", night.logical_date) / "decision.json"
-    return dict(json.loads(file.read_text())) if file.is_file() else {}
+def _read_champion_date(night: Night) -> date | None:
+    """Return the night of the models that made the lists, None where they were made without the gate."""
+    if not night.lake.has("gate", night.logical_date):
+        return None
+    return read_decision(night.lake, night.logical_date).champion_date
 
 
-def _metrics(night: Night, champion_date: str | None) -> dict[str, float]:
-    """NDCG@20 of the blend that made the lists, by slice."""
+def _read_metrics(night: Night, champion_date: date | None) -> dict[str, float]:
+    """Return NDCG@20 of the blend that made the lists, by slice."""
     if champion_date is None:
         return {}
-    file = night.lake.partition("evaluation", date.fromisoformat(champion_date)) / "metrics.parquet"
+    file = night.lake.partition("evaluation", champion_date) / "metrics.parquet"
     if not file.is_file():
         return {}
     rows = pq.read_table(file).to_pylist()
@@ -185,7 +199,7 @@ def _metrics(night: Night, champion_date: str | None) -> dict[str, float]:
 
 
 def _make_current(connection: psycopg.Connection[Any], night: Night, version: int) -> bool:
-    """Move the pointer and mirror the night's ledger in one transaction; False where a later night is current."""
+    """Move the pointer and copy the night's ledger in one transaction; return False where a later night stays current."""
     settings: Settings = night.settings
     schema = settings.serving.schema_name
     with connection.transaction():
@@ -198,12 +212,12 @@ def _make_current(connection: psycopg.Connection[Any], night: Night, version: in
         is_current = row is None or row[0] <= night.logical_date
         if is_current:
             move_pointer(connection, schema, version)
-        _mirror_ledger(connection, schema, night)
+        _copy_ledger(connection, schema, night)
     return is_current
 
 
-def _mirror_ledger(connection: psycopg.Connection[Any], schema: str, night: Night) -> None:
-    """Replace the night's ledger lines in the database by those of the stages that have run."""
+def _copy_ledger(connection: psycopg.Connection[Any], schema: str, night: Night) -> None:
+    """Replace the night's ledger rows in the database by those of the stages that have run."""
     connection.execute(
         statement("delete from {schema}.ledger where logical_date = %s", schema=schema), [night.logical_date]
     )

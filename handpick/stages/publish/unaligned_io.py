@@ -1,6 +1,10 @@
-"""Reading and copying bytes in compiled loops several at a time, at places that no number would lie at."""
+"""Unaligned reads and copies of 4 and 8 bytes at a time in loops compiled by numba.
 
-# ruff: noqa: ARG001  (numba says which arguments these functions take)
+numba alone would assemble a word from single bytes; these intrinsics emit one LLVM load or store with an alignment of 1,
+which is valid at any offset.
+"""
+
+# ruff: noqa: ARG001  (numba prescribes the arguments of these functions)
 from __future__ import annotations
 
 from typing import Any
@@ -13,55 +17,59 @@ from numba.extending import intrinsic
 WORD, LONG = ir.IntType(32), ir.IntType(64)
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, at: Any, width: ir.IntType) -> Any:
-    """A pointer to a number of some width that begins at a place of an array of bytes."""
+def _pointer_to(context: Any, builder: Any, kind: Any, array: Any, at: Any, width: ir.IntType) -> Any:
+    """Emit a pointer to a number of some width that begins at an offset in an array of bytes."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [at]), width.as_pointer())
 
 
-def _word(typing: Any, data: Any, at: Any) -> Any:
-    """The number in four bytes from a place on, in the machine's order."""
+def _read_word(typing: Any, data: Any, at: Any) -> Any:
+    """Read the uint32 in the four bytes from an offset on, in the processor's byte order."""
 
-    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, place = arguments
-        return builder.load(_place(context, builder, signature.args[0], array, place, WORD), align=1)
+        return builder.load(_pointer_to(context, builder, signature.args[0], array, place, WORD), align=1)
 
-    return types.uint32(data, types.int64), made
+    return types.uint32(data, types.int64), emit
 
 
-def _widened(typing: Any, bits: Any) -> Any:
-    """The bits of the float64 that equals a float32, given by its bits."""
+def _float32_to_float64_bits(typing: Any, bits: Any) -> Any:
+    """Return the bits of the float64 that equals a float32, given by its bits."""
 
-    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         single = builder.bitcast(builder.trunc(arguments[0], WORD), ir.FloatType())
         return builder.bitcast(builder.fpext(single, ir.DoubleType()), LONG)
 
-    return types.uint64(types.uint64), made
+    return types.uint64(types.uint64), emit
 
 
-def _mover(width: ir.IntType) -> Any:
-    """A function that moves as many bytes as a number has."""
+def _make_move(width: ir.IntType) -> Any:
+    """Make an intrinsic that copies one number of some width between two arrays of bytes."""
 
     def move(typing: Any, out: Any, to: Any, data: Any, at: Any) -> Any:
-        def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             target, place, source, start = arguments
-            value = builder.load(_place(context, builder, signature.args[2], source, start, width), align=1)
-            builder.store(value, _place(context, builder, signature.args[0], target, place, width), align=1)
+            value = builder.load(
+                _pointer_to(context, builder, signature.args[2], source, start, width), align=1
+            )
+            builder.store(
+                value, _pointer_to(context, builder, signature.args[0], target, place, width), align=1
+            )
             return context.get_dummy_value()
 
-        return types.void(out, types.int64, data, types.int64), made
+        return types.void(out, types.int64, data, types.int64), emit
 
     return intrinsic(move)
 
 
-word: Any = intrinsic(_word)
-widened: Any = intrinsic(_widened)
-move_4, move_8 = _mover(WORD), _mover(LONG)
+read_word: Any = intrinsic(_read_word)
+float32_to_float64_bits: Any = intrinsic(_float32_to_float64_bits)
+move_4, move_8 = _make_move(WORD), _make_move(LONG)
 
 
 @numba.njit(cache=True, nogil=True)
 def copy_bytes(out: Any, to: Any, data: Any, at: Any, length: Any) -> None:
-    """Copy bytes; the last eight or four of them overlap what is copied already rather than go one by one."""
+    """Copy bytes; the last move of 8 or 4 overlaps what is copied already, so that no tail is left to copy one by one."""
     if length >= 8:
         for k in range(0, length - 8, 8):
             move_8(out, to + k, data, at + k)

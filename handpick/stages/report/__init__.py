@@ -1,4 +1,4 @@
-"""The report stage: one self-contained page a night, with plots, that people open in the morning."""
+"""The report stage: one self-contained HTML page a night, with plots, and the model card."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ INDEX, CARD = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
-    """Write tonight's page and the model card; the ledger line counts the stages that the page tells of."""
+    """Write the night's page and model card; the stage's flow counts the stages that the page reports on."""
     from handpick.stages.report.card import render_card
     from handpick.stages.report.page import render
 
     results = night.results()
-    told = [result for result in results if result.stage != "report"]
+    reported = [result for result in results if result.stage != "report"]
     card = render_card(night)
     with night.lake.writing(TABLE, night.logical_date) as folder:
-        (folder / INDEX).write_text(render(night, told, CARD if card else None), encoding="utf-8")
+        (folder / INDEX).write_text(render(night, reported, CARD if card else None), encoding="utf-8")
         if card:
             (folder / CARD).write_text(card, encoding="utf-8")
     target = night.lake.partition(TABLE, night.logical_date)
     expected = len(nightly_names()) - 1  # all but the report itself
-    flow = Flow("stages", expected, len(told), {"has not run tonight": expected - len(told)})
+    flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
     return StageResult("report", night.logical_date, str(target / INDEX), (flow,), digest_of(target))
 
 
 def stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
-    """Pages that stages built and named in their notes as `..._page`, by that name without its end."""
+    """Return the entry pages of the sites that stages built, such as dbt's documentation, by name.
+
+    A stage names such a page in its notes under a key that ends in `_page`; the name here is the key without it.
+    """
     return {
         key.removesuffix("_page"): Path(str(value)).resolve()
         for result in results

@@ -1,4 +1,4 @@
-"""The model card: what tonight's fusion model is, what it learned from, and how well it does for whom.
+"""The model card: what tonight's fusion model is, what it was trained on, and how well it does on each slice.
 
 After Mitchell et al., "Model cards for model reporting", FAT* 2019.
 """
@@ -20,7 +20,7 @@ from handpick.stages.report.html import interval, rendered
 
 MODEL, K = "fusion", 20
 RANKING = ("ndcg", "recall", "mrr", "hit_rate")
-BESIDES = (
+BEYOND_ACCURACY = (
     "coverage",
     "gini",
     "novelty",
@@ -33,7 +33,7 @@ RIVALS = ("popularity", "content", "oracle")
 
 
 def render_card(night: Night) -> str | None:
-    """The page as HTML text, or None on a night that has no evaluated fusion model."""
+    """Render the card as HTML text; None for a night without an evaluated fusion model."""
     file = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
     training = night.lake.partition("models", night.logical_date) / "training.json"
     if not file.is_file() or not training.is_file():
@@ -54,28 +54,30 @@ def render_card(night: Night) -> str | None:
         training=night.settings.training.model_dump(),
         digest=night.result("train").digest,
         flow=night.result("train").flows[0],
-        windows=_days(night),
+        windows=_last_days(night),
         metrics=RANKING,
-        slices=[_slice(name, values) for name in slices],
+        slices=[_slice_row(name, values) for name in slices],
         plot=Markup(
             plots.intervals({name: interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20")
         ),
-        besides=[
-            (name, values[MODEL, "all", name]["value"]) for name in BESIDES if (MODEL, "all", name) in values
+        beyond_accuracy=[
+            (name, values[MODEL, "all", name]["value"])
+            for name in BEYOND_ACCURACY
+            if (MODEL, "all", name) in values
         ],
         curves=Markup(plots.learning_curves(curves)) if curves else None,
     )
 
 
-def _days(night: Night) -> dict[str, str]:
-    """The last day of each window."""
+def _last_days(night: Night) -> dict[str, str]:
+    """Return the last day of each window, in ISO form."""
     cut = windows(night)
     ends = {"training": cut.train_end, "validation": cut.validation_end, "test": cut.test_end}
     return {name: datetime.fromtimestamp(end - 1, UTC).date().isoformat() for name, end in ends.items()}
 
 
-def _slice(name: str, values: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
-    """One line of the table: the model's ranking metrics, and the NDCG of those it is compared with."""
+def _slice_row(name: str, values: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+    """Return one row of the table: the model's ranking metrics, and NDCG of the models it is compared with."""
     rivals = {rival: values.get((rival, name, "ndcg")) for rival in RIVALS}
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""What the report and the model card share: templates, and an interval of an evaluated figure."""
+"""What the report page and the model card share: rendering of templates, and intervals of metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 
 def rendered(template: str, **values: Any) -> str:
-    """A page of this room's templates; every value that is not markup is escaped."""
+    """Render a template of this package; every value that is not `Markup` is escaped."""
     environment = Environment(
         loader=PackageLoader("handpick.stages.report", "."), autoescape=select_autoescape()
     )
@@ -18,6 +18,6 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Value, lower and upper bound of a row of `metrics.parquet`; the value thrice where nobody resampled."""
+    """Return value, lower and upper bound of a row of `metrics.parquet`; the value itself where there is no bound."""
     value: float = row["value"]
     return value, value if row["low"] is None else row["low"], value if row["high"] is None else row["high"]

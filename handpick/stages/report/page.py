@@ -1,4 +1,4 @@
-"""Collects what a night left behind and renders the report page."""
+"""The report page: collects the results of a night from the lake and the ledger, and renders them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,24 @@ from markupsafe import Markup
 
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
+from handpick.stages.gate.public import read_decision
 from handpick.stages.report import plots, stage_pages
 from handpick.stages.report.example_users import chosen_users, launched_on, list_rows
 from handpick.stages.report.html import interval, rendered
-from handpick.stages.validate.trends import rule_rates
+from handpick.stages.validate.public import rule_rates
 
 METRIC, K = "ndcg", 20
 TREND_NIGHTS = 30
 
 
 def render(night: Night, results: Sequence[StageResult], card: str | None) -> str:
-    """The page as HTML text, with a link to the model card; sections whose stage has not run are left out."""
+    """Render the page as HTML text; sections whose stage has not run are left out.
+
+    Args:
+        night: The night.
+        results: Its stages' results, in order.
+        card: File name of the model card to link to, None if there is none.
+    """
     return rendered(
         "page.html",
         shop=night.settings.shop.name,
@@ -33,29 +40,33 @@ def render(night: Night, results: Sequence[StageResult], card: str | None) -> st
         seconds=sum(result.seconds for result in results),
         loading=sum(float(result.notes.get("loading_seconds", 0)) for result in results),
         evaluation=_evaluation(night),
-        gate=_json(night, "gate", "decision.json"),
-        blend=_json(night, "evaluation", "blend.json"),
-        curves=_curves(night),
+        gate=read_decision(night.lake, night.logical_date)
+        if night.lake.has("gate", night.logical_date)
+        else None,
+        blend=_read_json(night, "evaluation", "blend.json"),
+        curves=_plot_curves(night),
         card=card,
-        people=_people(night),
-        trends=_trends(night),
+        people=_example_lists(night),
+        trends=_plot_trends(night),
         links=[(name.replace("_", " "), page.as_uri()) for name, page in stage_pages(results).items()],
     )
 
 
-def _file(night: Night, table: str, name: str) -> Path | None:
+def _find_file(night: Night, table: str, name: str) -> Path | None:
+    """Return a file of one of the night's partitions, None where it does not exist."""
     file = night.lake.partition(table, night.logical_date) / name
     return file if file.is_file() else None
 
 
-def _json(night: Night, table: str, name: str) -> dict[str, Any] | None:
-    file = _file(night, table, name)
+def _read_json(night: Night, table: str, name: str) -> dict[str, Any] | None:
+    """Return the content of a JSON file of one of the night's partitions, None where it does not exist."""
+    file = _find_file(night, table, name)
     return json.loads(file.read_text()) if file else None
 
 
 def _evaluation(night: Night) -> dict[str, Any] | None:
-    """The slices, the members best first with their cells, and the plot of NDCG on all users."""
-    file = _file(night, "evaluation", "metrics.parquet")
+    """Return the slices, the models best first with their cells, and the plot of NDCG over all users."""
+    file = _find_file(night, "evaluation", "metrics.parquet")
     if file is None:
         return None
     metrics = pq.read_table(file)
@@ -74,15 +85,16 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
     }
 
 
-def _curves(night: Night) -> Markup | None:
-    training = _json(night, "models", "training.json")
+def _plot_curves(night: Night) -> Markup | None:
+    """Plot the fusion model's learning curves; None where there are none."""
+    training = _read_json(night, "models", "training.json")
     if not training or not training.get("curves"):
         return None
     return Markup(plots.learning_curves(training["curves"]))
 
 
-def _people(night: Night) -> list[dict[str, Any]]:
-    """A few users with what we know of them and the top of their list."""
+def _example_lists(night: Night) -> list[dict[str, Any]]:
+    """Return a few example users, each with the reason for the choice and the top of their list."""
     if not night.lake.has("lists/recommendations", night.logical_date):
         return []
     lists = night.lake.read("lists/recommendations", night.logical_date)
@@ -100,11 +112,14 @@ def _people(night: Night) -> list[dict[str, Any]]:
     ]
 
 
-def _trends(night: Night) -> list[Markup]:
-    """Dropped share of each source at validation, and seconds of each stage, over the last nights."""
+def _plot_trends(night: Night) -> list[Markup]:
+    """Plot quarantined shares by source and by rule, and seconds by stage, over the last nights."""
     folder = night.result_file("land").parent.parent
     nights = sorted(
-        path for path in folder.glob("logical_date=*") if path.name[13:] <= night.logical_date.isoformat()
+        # ISO dates sort as text.
+        path
+        for path in folder.glob("logical_date=*")
+        if path.name[13:] <= night.logical_date.isoformat()
     )
     dropped: dict[str, dict[str, float]] = {}
     seconds: dict[str, dict[str, float]] = {}

@@ -1,4 +1,4 @@
-"""The report's plots, as SVG text that is the same for the same numbers."""
+"""The report's plots as inline SVG; the same numbers give the same text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import matplotlib as mpl
 
-mpl.use("svg")
+mpl.use("svg")  # before pyplot is imported, which would choose a backend with a window
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 STYLE: Any = {
+    # Without a fixed salt matplotlib draws random ids, and the report would differ from run to run.
     "svg.hashsalt": "handpick",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -26,7 +27,7 @@ STYLE: Any = {
 
 
 def svg(figure: Figure) -> str:
-    """The figure as inline SVG, without the XML header and without dates."""
+    """Return a figure as inline SVG without XML header and dates, and close it."""
     sink = io.StringIO()
     figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
@@ -35,7 +36,7 @@ def svg(figure: Figure) -> str:
 
 
 def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """Loss and validation metric by epoch, a panel each.
+    """Plot loss and validation metric by epoch, one panel each.
 
     Args:
         curves: `{fit: {series: values by epoch}}`; series that are not numbers are left out.
@@ -58,10 +59,11 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> str:
-    """Horizontal points with intervals, best on top.
+    """Plot points with intervals horizontally, best on top.
 
     Args:
         values: `{label: (value, low, high)}`.
+        title: Of the plot.
     """
     labels = sorted(values, key=lambda label: values[label][0])
     with plt.rc_context(STYLE):
@@ -77,10 +79,12 @@ def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> s
 
 
 def by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
-    """Lines over nights.
+    """Plot lines over nights.
 
     Args:
         series: `{label: {night in ISO form: value}}`.
+        title: Of the plot.
+        unit: Label of the value axis.
     """
     nights = sorted({night for values in series.values() for night in values})
     with plt.rc_context(STYLE):

@@ -16,8 +16,8 @@ from handpick.dataset.time_split import windows
 from handpick.errors import NightStopped
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
-from handpick.stages.evaluate import measure
 from handpick.stages.evaluate.blend import load_blend
+from handpick.stages.evaluate.measurement import measure
 from models.data import Dataset
 from models.evaluation.split import SLICES
 from tests.models.collaborative.shop import DAY, DAYS, shop

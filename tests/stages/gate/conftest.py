@@ -14,7 +14,7 @@ from handpick.night import Night
 from handpick.settings.evaluate import EvaluateSettings
 from handpick.settings.gate import GateSettings
 from handpick.settings.load import Settings
-from handpick.stages.evaluate import measure
+from handpick.stages.evaluate.measurement import measure
 from models.config import FamilyConfig
 from models.data import Dataset
 from tests.models.collaborative.shop import DAY, DAYS, shop

@@ -14,10 +14,10 @@ from handpick.dataset.model_store import load_members
 from handpick.errors import InputError, MissingPartition, NightStopped
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
-from handpick.stages.evaluate import measure
-from handpick.stages.gate import decide
+from handpick.stages.evaluate.measurement import measure
 from handpick.stages.gate.decision import champion_before, override, read_decision
 from handpick.stages.gate.noninferiority import compare
+from handpick.stages.gate.promotion import decide
 from handpick.stages.gate.sanity_checks import Contestant, complaints, most_alike, overlap
 from models.collaborative.base import Member
 from models.collaborative.user_neighbours import UserNeighbours

@@ -1,8 +1,7 @@
-"""A real PostgreSQL, and made-up nights whose lists can be published."""
+"""A real PostgreSQL server, and made-up nights whose lists can be published."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -17,6 +16,7 @@ from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import Settings, load
+from handpick.stages.gate.decision import Decision, write_decision
 
 DAY = date(2026, 3, 10)
 
@@ -32,7 +32,7 @@ def server_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settin
 
 @pytest.fixture
 def settings(server_settings: Settings, request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """The same server, a schema of its own and a lake of its own for each test."""
+    """Settings of the same server, with a schema and a lake of its own for each test."""
     name = "t_" + request.node.name[:50].lower().replace("[", "_").replace("]", "").replace("-", "_")
     return server_settings.model_copy(
         update={
@@ -44,14 +44,14 @@ def settings(server_settings: Settings, request: pytest.FixtureRequest, tmp_path
 
 @pytest.fixture
 def connection(settings: Settings) -> Iterator[psycopg.Connection]:
-    """A connection in autocommit, looking into the test's schema."""
+    """A connection in autocommit with the test's schema as search path."""
     with connect(settings, autocommit=True) as open_connection:
         open_connection.execute(f"set search_path to {settings.serving.schema_name}")
         yield open_connection
 
 
 def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed: int = 1) -> None:
-    """Put lists, phones and users as the score stage leaves them into the night's lake."""
+    """Write lists, phones and users to the night's lake as the stages before publish leave them."""
     rng = np.random.default_rng(seed)
     item_ids = [f"i{number:03}" for number in range(items)]
     chosen = np.array([rng.choice(items, n, replace=False) for _ in range(users)]).ravel()
@@ -120,15 +120,12 @@ def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed
         day,
         pa.table({"user_id": sorted(set(user_ids.tolist())), "country": ["DE", None, "CN"] * (users // 3)}),
     )
-    with night.lake.writing("gate", day) as folder:
-        (folder / "decision.json").write_text(
-            json.dumps({"promoted": True, "champion_date": day.isoformat()})
-        )
+    write_decision(night.lake, day, Decision(True, day, None, ["promoted"]))
 
 
 @pytest.fixture
 def make_night(settings: Settings) -> Callable[..., Night]:
-    """A night whose lists lie in the lake."""
+    """A function that makes a night whose lists are in the lake."""
 
     def make(day: date = DAY, **options: int) -> Night:
         night = Night(settings, day)

@@ -1,4 +1,4 @@
-"""What people see of the lists from the command line, and how they go back to an earlier version."""
+"""The commands `lists`, `versions`, `diff` and `rollback` on published lists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEXT = DAY + timedelta(days=1)
 
 @pytest.fixture
 def handpick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command line on the test's own schema."""
+    """The command line, run on the test's own schema."""
     monkeypatch.setenv("HANDPICK_CONFIG", str(settings.home / "handpick.toml"))
     monkeypatch.setenv("HANDPICK__SERVING__SCHEMA_NAME", settings.serving.schema_name)
     monkeypatch.setenv("COLUMNS", "200")
@@ -35,7 +35,7 @@ def handpick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 
 def change(night: Night, table: str, row: int, **values: Any) -> None:
-    """Other values in one row of the night's lake."""
+    """Change values in one row of a table of the night's lake."""
     before = night.lake.read(table, night.logical_date)
     rows = before.to_pylist()
     rows[row].update(values)

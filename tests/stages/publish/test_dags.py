@@ -1,4 +1,4 @@
-"""The DAGs around the lists: an example that reads them as a consumer, and one that moves the pointer back."""
+"""The DAGs that use the lists: the example consumer, and the rollback."""
 
 from __future__ import annotations
 

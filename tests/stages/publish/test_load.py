@@ -1,4 +1,4 @@
-"""Rows are sent and fingerprinted right, cut between lists, and loaded side by side; nothing that differs gets through."""
+"""Loading: rows are encoded and fingerprinted correctly, split between lists and loaded in parallel; differences are found."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_table_that_differs_from_what_was_sent_is_refused(
 
 @pytest.mark.parametrize("streams", [1, 2, 3, 7])
 def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams: int) -> None:
-    monkeypatch.setattr(prepare, "LEAST_ROWS", 20)
+    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
     rows = recommendations()
     found = parts(rows, RECOMMENDATIONS, 4, streams)
     assert len(found) == streams
@@ -190,7 +190,7 @@ def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams
 
 
 def test_one_list_longer_than_all_parts_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "LEAST_ROWS", 20)
+    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
     (part,) = parts(recommendations(users=1, n=100), RECOMMENDATIONS, 4, 3)
     assert (part.table, part.start, part.end) == ("recommendations_v4", None, None)
 
@@ -198,7 +198,7 @@ def test_one_list_longer_than_all_parts_is_not_cut(monkeypatch: pytest.MonkeyPat
 def test_a_version_in_parts_is_read_rolled_back_and_dropped_like_any_other(
     make_night: MakeNight, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "LEAST_ROWS", 20)
+    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
 
     def tables() -> list[str]:
         found = connection.execute(

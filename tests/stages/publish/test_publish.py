@@ -1,4 +1,4 @@
-"""What is published is what lies in the lake, whole, and nothing else is ever seen."""
+"""Publishing: the views hold exactly the lake's rows, and readers never see anything else."""
 
 from __future__ import annotations
 

@@ -1,0 +1,182 @@
+"""The promotion: all checks of the challenger, and the decision that follows from them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from handpick.dataset.model_store import fresh_popularity
+from handpick.dataset.splits import test_exam
+from handpick.errors import MissingPartition, NightStopped
+from handpick.lake.partitions import digest_of
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.runtime.log import say
+from handpick.stages.evaluate.public import load_blend
+from handpick.stages.gate.decision import (
+    FILE,
+    Decision,
+    champion_before,
+    overridden,
+    read_decision,
+    write_decision,
+)
+from handpick.stages.gate.noninferiority import compare
+from handpick.stages.gate.sanity_checks import Contestant, complaints, is_finite
+from models.data import Dataset
+from models.evaluation.lists import judge
+from models.evaluation.ndcg import ndcg
+from models.evaluation.split import Exam
+from models.hybrids.weighted import Blend
+from models.interface import Recommender
+from models.topn.dense import top_lists
+
+NOT_SIMPLE = (
+    "fusion",
+    "oracle",
+    "weighted",
+    "stacked",
+    "cascade_content_first",
+    "cascade_behaviour_first",
+)
+"""Models of the evaluation that are no simple members of the family: hybrids, the fusion model, the oracle."""
+
+
+def decide(night: Night, data: Dataset) -> StageResult:
+    """Run the stage on a dataset that is loaded.
+
+    Args:
+        night: The night to decide on.
+        data: Everything that is known on its logical date.
+
+    Raises:
+        NightStopped: As `run`.
+        MissingPartition: As `run`.
+    """
+    test = test_exam(night, data)
+    decision = _decide(night, test)
+    earlier = night.lake.partition("gate", night.logical_date) / FILE
+    if earlier.is_file():
+        # The stage has run before: a recorded override outlives running it again.
+        kept = read_decision(night.lake, night.logical_date).override
+        if kept is not None:
+            decision = overridden(decision, night.logical_date, kept)
+    write_decision(night.lake, night.logical_date, decision)
+    for reason in decision.reasons:
+        say(f"  {reason}")
+    if decision.champion_date is None:
+        raise NightStopped(
+            f"The gate refused the model of {night.logical_date} and there is no champion: {decision.reasons[0]}. "
+            f"The lists published last stay; see {earlier}, or decide otherwise with `handpick override "
+            f"--date {night.logical_date} --who NAME --why REASON`."
+        )
+    return StageResult(
+        stage="gate",
+        logical_date=night.logical_date,
+        where=str(earlier.parent),
+        flows=(Flow("test users", len(test.users), len(test.users)),),
+        digest=digest_of(earlier.parent),
+        notes={
+            "promoted": decision.promoted,
+            "champion_date": decision.champion_date.isoformat(),
+            "reasons": decision.reasons,
+            "override": decision.override,
+        },
+    )
+
+
+def _decide(night: Night, test: Exam) -> Decision:
+    """Decide without regard to overrides."""
+    settings = night.settings.gate
+    previous, champion, reasons = _measure_champion(night, test)
+    challenger = contest(
+        load_blend(night, night.logical_date, "selection"), test, night.settings.evaluate.gate_cutoff
+    )
+    popularity = contest(fresh_popularity(night.settings.family), test, night.settings.evaluate.gate_cutoff)
+    is_warm = ~np.isnan(challenger.ndcg["warm"])
+    against = complaints(
+        challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
+    )
+    against += _find_suspected_leak(night, challenger, champion)
+    against += _find_truncated_data(night, test, previous if champion is not None else None)
+    worse, table = compare(challenger, popularity, champion, settings, night.seed)
+    against += worse
+    if against:
+        return Decision(False, previous, previous, [f"refused: {line}" for line in against] + reasons, table)
+    rival = f"the champion of {previous}" if champion is not None else "popularity (there is no champion yet)"
+    summary = (
+        f"promoted: not worse than {rival} beyond the margins on any gated slice, and better than popularity"
+    )
+    return Decision(True, night.logical_date, previous, [summary, *reasons], table)
+
+
+def contest(model: Recommender | Blend, test: Exam, k: int) -> Contestant:
+    """Rank the test split by a model and compute its NDCG@k by slice.
+
+    NaN scores rank last rather than raise: the sanity checks refuse them with a reason.
+    """
+    factors = model.factors(test.past, test.users)
+    lists = top_lists(factors, k, test.exclude, test.candidates)
+    by_slice: dict[str, NDArray[np.float64]] = {}
+    for name, relevant in test.slices.items():
+        values = ndcg(judge(lists, relevant), k)
+        by_slice[name] = np.where(np.diff(relevant.indptr) > 0, values, np.nan)
+    return Contestant(lists, by_slice, is_finite(factors))
+
+
+def _measure_champion(night: Night, test: Exam) -> tuple[date | None, Contestant | None, list[str]]:
+    """Return the champion's date and its results on tonight's test split, or the reason why it has none."""
+    previous = champion_before(night.lake, night.logical_date)
+    if previous is None:
+        return None, None, []
+    try:
+        blend = load_blend(night, previous, "selection")
+    except MissingPartition as missing:
+        return None, None, [f"the champion of {previous} cannot be loaded and counts as absent: {missing}"]
+    return previous, contest(blend, test, night.settings.evaluate.gate_cutoff), []
+
+
+def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contestant | None) -> list[str]:
+    """Return a reason if NDCG is implausibly high: far above the champion, or without one far above every simple member."""
+    settings = night.settings.gate
+    own = float(np.nanmean(challenger.ndcg["all"]))
+    if champion is not None:
+        theirs = float(np.nanmean(champion.ndcg["all"]))
+        if own > (1 + settings.implausible_gain) * theirs:
+            return [
+                f"suspected leak: NDCG {own:.4f} is {own / max(theirs, 1e-9) - 1:+.0%} against the champion's {theirs:.4f}"
+            ]
+        return []
+    file = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
+    rows = pq.read_table(file).to_pylist()
+    cutoff = night.settings.evaluate.gate_cutoff
+    simple = [
+        row["value"]
+        for row in rows
+        if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all")
+        and row["member"] not in NOT_SIMPLE
+    ]
+    best = max(simple, default=0.0)
+    if best and own > settings.implausible_ratio * best:
+        return [
+            f"suspected leak: NDCG {own:.4f} is {own / best:.1f} times the best simple member's {best:.4f}"
+        ]
+    return []
+
+
+def _find_truncated_data(night: Night, test: Exam, previous: date | None) -> list[str]:
+    """Return a reason if there are far fewer test users than on the champion's night."""
+    if previous is None:
+        return []
+    file = night.lake.partition("evaluation", previous) / "users.parquet"
+    if not file.is_file():
+        return []
+    before = pq.read_metadata(file).num_rows
+    if len(test.users) < night.settings.gate.least_users * before:
+        return [
+            f"truncated data: {len(test.users):,} test users, on the champion's night there were {before:,}"
+        ]
+    return []
