@@ -1,4 +1,4 @@
-"""Puts the Recommendations pages into Airflow's web UI."""
+"""Airflow plugin that adds the Recommendations pages to the web UI."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class Recommendations(AirflowPlugin):
-    """Adds the pages and their place in the navigation."""
+    """The pages and their entry in the navigation."""
 
     name = "recommendations"
     external_views = [  # noqa: RUF012
@@ -23,7 +23,7 @@ class Recommendations(AirflowPlugin):
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:
-        """The pages: loaded by the API server, which asks for them, and not by every task that loads plugins."""
+        """The pages' application; a property, so that only the API server imports it and not every task that loads plugins."""
         from recommendation_pages import pages
 
         return [{"app": pages, "url_prefix": "/handpick", "name": "Handpick recommendations"}]

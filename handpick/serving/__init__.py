@@ -1,1 +1,1 @@
-"""The serving database: where it is, what lies in it, and moving between list versions."""
+"""The serving database: connections, the schema that consumers read, and list versions."""

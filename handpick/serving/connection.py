@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: the server a DSN names, or the embedded one."""
+"""Connections to PostgreSQL: to the server of the configured DSN, or to the embedded one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ def connect(
     timeout_s: int | None = None,
     reader: bool = False,
 ) -> psycopg.Connection[Any]:
-    """An open connection to the serving database.
+    """Open a connection to the serving database.
 
     Args:
+        settings: Name the server.
         autocommit: Whether each statement is its own transaction.
         timeout_s: Seconds one statement may take, instead of `serving.statement_timeout_s`.
-        reader: Connect as the reader role. By DSN the role is taken by `SET ROLE`, so that no second password
-            is needed.
+        reader: Whether to connect as the reader role. With a DSN the role is assumed by `SET ROLE`, so that no second
+            password is needed.
 
     Raises:
         ServingError: If the server does not answer, or the DSN cannot be read.
@@ -59,12 +60,12 @@ def connect(
             else f"the embedded server in {serving.embedded_path}"
         )
         reason = " ".join(str(error).split())
-        raise ServingError(f"{where} does not answer; nothing was changed. It said: {reason}") from None
+        raise ServingError(f"{where} does not answer; nothing was changed. Its error: {reason}") from None
     return connection
 
 
 def dsn_of(settings: Settings, role: str = SUPERUSER) -> str:
-    """The configured DSN, or the embedded server's (which is started), as libpq reads it."""
+    """Return the configured DSN or that of the embedded server, which is started, in libpq's form."""
     serving = settings.serving
     if serving.dsn is not None:
         return serving.dsn.get_secret_value()

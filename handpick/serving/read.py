@@ -1,4 +1,4 @@
-"""What consumers see: one person's list, the phones like a phone, the popular ones, as rows of the views."""
+"""Reading of the current lists as consumers see them: by user, by phone, or the popular phones of a segment."""
 
 from __future__ import annotations
 
@@ -20,16 +20,22 @@ LISTS: dict[str, LiteralString] = {
     "phone": "select r.*, i.title, i.price, 'similar_items' as source from {schema}.similar_items r "
     "left join {schema}.items i on i.item_id = r.similar_item_id where r.item_id = %s order by rank",
 }
-"""The query for the list of one user, one segment, or one phone; each row has a rank, title, price, score and source."""
-ELSE = {
-    "user": "People whom we know nothing about get the popular phones: `handpick lists --segment all`.",
+"""Queries for the list of one user, segment or phone; each row has a rank, title, price, score and source."""
+HINTS = {
+    "user": "Users without a list get the popular phones: `handpick lists --segment all`.",
     "segment": "Segments are `all` and the countries of the users.",
     "phone": "Phones are named by their item_id.",
 }
+"""What to try where there is no list."""
 
 
 def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
-    """The current list of a `user`, a `segment` or a `phone`, by rank.
+    """Read the current list of a user, a segment or a phone, by rank.
+
+    Args:
+        settings: Name the server.
+        kind: `user`, `segment` or `phone`.
+        name: Its id.
 
     Raises:
         ServingError: If the database does not answer, nothing is published, or there is no such list.
@@ -42,31 +48,33 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
                 statement("select version from {schema}.current_version", schema=schema)
             ).fetchone()
             if current is None:
-                raise ServingError(_nothing(settings))
+                raise ServingError(_nothing_published(settings))
             raise ServingError(
-                f"the {kind} {name!r} has no list in version {current['version']}, which is current. {ELSE[kind]}"
+                f"the {kind} {name!r} has no list in version {current['version']}, which is current. {HINTS[kind]}"
             )
     return rows
 
 
 def reading(settings: Settings) -> psycopg.Connection[Any]:
-    """A connection for looking, which starts and creates nothing that is not there yet.
+    """Open a connection for reading; it neither starts a server for the first time nor creates anything.
 
     Raises:
         ServingError: If the database does not answer, or nothing was ever published to it.
     """
     serving = settings.serving
     if serving.dsn is None and not settings.path(serving.embedded_path).exists():
-        raise ServingError(_nothing(settings))
+        raise ServingError(_nothing_published(settings))
     connection = connect(settings)
+    # Checked here, so that a first use is one clear line instead of an undefined table.
     found = connection.execute("select to_regclass(%s)", [f"{serving.schema_name}.items"]).fetchone()
     if found == (None,):
         connection.close()
-        raise ServingError(_nothing(settings))
+        raise ServingError(_nothing_published(settings))
     return connection
 
 
-def _nothing(settings: Settings) -> str:
+def _nothing_published(settings: Settings) -> str:
+    """Return the error text for a database to which no list version has been published."""
     serving = settings.serving
     where = (
         "the server of serving.dsn"

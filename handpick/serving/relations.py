@@ -1,4 +1,4 @@
-"""The served relations, declared once: DDL, COPY, checks, views and docs are derived from these."""
+"""The served relations, declared once; DDL, COPY, checks, views and documentation are derived from them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
+    """One column of a served relation.
 
     Args:
-        name: As in the lake and in the view.
-        sql: PostgreSQL type: `text`, `smallint`, `real`, `double precision`, `boolean` or `date`.
-        about: One sentence for people.
+        name: Its name in the lake and in the view.
+        sql_type: PostgreSQL type: `text`, `smallint`, `real`, `double precision`, `boolean` or `date`.
+        description: One sentence.
         is_nullable: Whether it may be null.
     """
 
@@ -24,14 +24,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Relation:
-    """A view for consumers over partitions, one for each list version.
+    """A view for consumers over a table that is partitioned by list version.
 
     Args:
-        name: Of the view; the partitioned table is `<name>_all`, a partition `<name>_v<version>`.
-        lake: The lake's table that it is loaded from.
-        columns: In the order of the table.
+        name: Name of the view; the partitioned table is `<name>_all`, a partition `<name>_v<version>`.
+        lake_table: The lake's table that it is loaded from.
+        columns: Its columns, in the order of the table.
         key: Columns that identify a row; rows are loaded in their order.
-        about: What one row is.
+        description: What one row is.
     """
 
     name: str
@@ -42,16 +42,16 @@ class Relation:
 
     @property
     def column_names(self) -> list[str]:
-        """Names in the order of the table."""
+        """The columns' names, in the order of the table."""
         return [column.name for column in self.columns]
 
     @property
     def whole(self) -> str:
-        """The partitioned table."""
+        """Name of the partitioned table."""
         return f"{self.name}_all"
 
     def partition(self, version: int) -> str:
-        """The table of one version."""
+        """Return the name of one version's table."""
         return f"{self.name}_v{version}"
 
 

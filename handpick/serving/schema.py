@@ -1,7 +1,7 @@
-"""The serving schema: versioned tables, the pointer, the views over it, and what the reader role may see.
+"""The serving schema: versioned tables, the pointer, the views, and the rights of the reader role.
 
-A view reads `<name>_all`, partitioned by list version, where the version is the pointer's. The pointer is one row,
-so moving it is one update: a statement sees the old version or the new one whole, and waits for nothing.
+A view reads `<name>_all`, which is partitioned by list version, where the version is the pointer's. The pointer is one
+row, so moving it is one update: a statement sees either the old version or the new one, complete, and never waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from handpick.errors import ServingError
 from handpick.serving.relations import RELATIONS, Relation
 from handpick.settings.load import Settings
 
-VERSIONS = """
+CONTROL_TABLES = """
 create table if not exists {schema}.list_versions (
     version integer primary key check (version > 0),
     logical_date date not null,
@@ -48,17 +48,17 @@ create table if not exists {schema}.ledger (
     primary key (logical_date, stage, source)
 );
 """
-PUBLIC = ("list_versions", "current_version", "ledger")
-"""Tables that consumers may read beside the views."""
+READABLE_TABLES = ("list_versions", "current_version", "ledger")
+"""Tables that consumers may read in addition to the views."""
 
 
 def statement(text: LiteralString, **names: str) -> sql.Composed:
-    """SQL with identifiers put in, quoted."""
+    """Compose SQL: names in braces are replaced by quoted identifiers."""
     return sql.SQL(text).format(**{key: sql.Identifier(name) for key, name in names.items()})
 
 
 def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> None:
-    """Create whatever is missing of the schema, in one transaction; nothing that is there is touched.
+    """Create whatever is missing of the schema, in one transaction; existing objects stay as they are.
 
     Raises:
         ServingError: If the server is older than 14, or the publishing user lacks a right.
@@ -69,7 +69,7 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
             "Nothing was published."
         )
     schema, role = settings.serving.schema_name, settings.serving.reader_role
-    # `if not exists` alone takes locks that a reader's long query would make us wait for.
+    # Even with `if not exists`, DDL takes locks for which it would wait until a reader's long query ends.
     found = connection.execute("select to_regclass(%s), to_regrole(%s)", [f"{schema}.items", role]).fetchone()
     if found is not None and None not in found:
         return
@@ -77,10 +77,10 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(hashtext('handpick schema'))")
             connection.execute(statement("create schema if not exists {schema}", schema=schema))
-            connection.execute(statement(VERSIONS, schema=schema))
+            connection.execute(statement(CONTROL_TABLES, schema=schema))
             for relation in RELATIONS:
-                connection.execute(_table(schema, relation))
-                connection.execute(_view(schema, relation))
+                connection.execute(_create_table(schema, relation))
+                connection.execute(_create_view(schema, relation))
             _grant(connection, schema, role, may_log_in=settings.serving.dsn is None)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ServingError(
@@ -90,14 +90,15 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         ) from None
 
 
-def _table(schema: str, relation: Relation) -> sql.Composed:
+def _create_table(schema: str, relation: Relation) -> sql.Composed:
+    """Compose the DDL of a relation's partitioned table."""
     return sql.SQL(
         "create table if not exists {}.{} (list_version integer not null, {}) partition by list (list_version)"
     ).format(sql.Identifier(schema), sql.Identifier(relation.whole), column_definitions(relation))
 
 
 def column_definitions(relation: Relation) -> sql.Composed:
-    """The columns with their types; text compares byte by byte, as the lake's rows are sorted."""
+    """Compose the column definitions; text collates by bytes, in which order the lake's rows are sorted."""
     return sql.SQL(", ").join(
         sql.SQL("{} {}{}{}").format(
             sql.Identifier(column.name),
@@ -109,8 +110,8 @@ def column_definitions(relation: Relation) -> sql.Composed:
     )
 
 
-def _view(schema: str, relation: Relation) -> sql.Composed:
-    """The consumers' view. The pointer is read by subqueries, which lets the planner open one partition only."""
+def _create_view(schema: str, relation: Relation) -> sql.Composed:
+    """Compose the DDL of a view; it reads the pointer by subqueries, so that only one partition is opened."""
     return sql.SQL(
         "create or replace view {schema}.{view} as select {columns}, list_version, "
         "(select generated_at from {schema}.current_version) as generated_at from {schema}.{whole} "
@@ -124,7 +125,7 @@ def _view(schema: str, relation: Relation) -> sql.Composed:
 
 
 def _grant(connection: psycopg.Connection[Any], schema: str, role: str, *, may_log_in: bool) -> None:
-    """Make the reader role and let it select from the views and versions, and nothing else."""
+    """Create the reader role and let it select from the views and the control tables, and do nothing else."""
     if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
         connection.execute(
             statement("create role {role} login" if may_log_in else "create role {role}", role=role)
@@ -132,7 +133,7 @@ def _grant(connection: psycopg.Connection[Any], schema: str, role: str, *, may_l
     connection.execute(statement("alter role {role} set default_transaction_read_only = on", role=role))
     connection.execute(statement("revoke all on schema {schema} from public", schema=schema))
     connection.execute(statement("grant usage on schema {schema} to {role}", schema=schema, role=role))
-    for name in (*(relation.name for relation in RELATIONS), *PUBLIC):
+    for name in (*(relation.name for relation in RELATIONS), *READABLE_TABLES):
         connection.execute(
             statement("grant select on {schema}.{name} to {role}", schema=schema, name=name, role=role)
         )

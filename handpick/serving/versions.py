@@ -1,4 +1,4 @@
-"""List versions: which there are, which one is current, moving the pointer, and dropping old ones."""
+"""List versions: listing them, moving the pointer to the current one, and dropping old ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from handpick.serving.schema import statement
 from handpick.settings.load import Settings
 
 LOCK_SECONDS = 600
+"""Time limit for the publish lock."""
 DRAIN_SECONDS = 5.0
+"""Time limit of `wait_for_plans`; a statement that has run for longer is long past its planning."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Version:
 
 
 def versions(settings: Settings) -> list[Version]:
-    """Versions that can be read or rolled back to, newest first.
+    """Return the versions that can be read or rolled back to, newest first.
 
     Raises:
         ServingError: If the database does not answer, or nothing was ever published to it.
@@ -51,7 +53,7 @@ def versions(settings: Settings) -> list[Version]:
 
 
 def read_versions(connection: psycopg.Connection[Any], schema: str) -> list[Version]:
-    """The published versions, newest first."""
+    """Query the published versions, newest first."""
     query = statement(
         "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, user_count, "
         "similar_item_count, popular_item_count, digest, model, metrics, published_at "
@@ -64,38 +66,50 @@ def read_versions(connection: psycopg.Connection[Any], schema: str) -> list[Vers
 
 
 def rollback(settings: Settings, version: int | str | None = None) -> int:
-    """Move the pointer to a version, or to the newest one before the current; return it.
+    """Move the pointer back to an earlier version, or to any other.
+
+    Args:
+        settings: Name the server.
+        version: A number such as `12` or `v12`; by default the newest version before the current one.
+
+    Returns:
+        The version that is current now.
 
     Raises:
         ServingError: If there is no such version; the pointer is not moved.
     """
     with reading(settings) as connection:
         connection.commit()
-        # Otherwise reading the versions would open a transaction, and the move be a part of it that is undone below.
+        # Without autocommit, reading the versions would open a transaction, and `publishing` would roll the move back
+        # with it.
         connection.autocommit = True
         with publishing(connection, settings.serving.schema_name):
             kept = read_versions(connection, settings.serving.schema_name)
-            target = _target(kept, version)
+            target = _resolve_target(kept, version)
             with connection.transaction():
                 move_pointer(connection, settings.serving.schema_name, target)
     return target
 
 
-def _target(kept: list[Version], version: int | str | None) -> int:
-    """The version meant, checked."""
-    there = ", ".join(str(one.version) for one in kept) or "none"
+def _resolve_target(kept: list[Version], version: int | str | None) -> int:
+    """Return the version to move to.
+
+    Raises:
+        ServingError: If it is not kept.
+    """
+    numbers = ", ".join(str(one.version) for one in kept) or "none"
     if version is not None:
         text = str(version).removeprefix("v")
         if not text.isdecimal() or int(text) not in {one.version for one in kept}:
             raise ServingError(
-                f"there is no list version {version}; the pointer was not moved. Kept are: {there}"
+                f"there is no list version {version}; the pointer was not moved. Kept are: {numbers}"
             )
         return int(text)
     current = next((one.version for one in kept if one.is_current), None)
     earlier = [one.version for one in kept if current is not None and one.version < current]
     if not earlier:
         raise ServingError(
-            f"there is no version before the current one; the pointer was not moved. Kept are: {there}"
+            f"there is no version before the current one; the pointer was not moved. Kept are: {numbers}"
         )
     return earlier[0]
 
@@ -116,18 +130,18 @@ def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int)
 
 @contextmanager
 def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
-    """Hold the right to change versions; the server gives it up when this connection ends, however it ends.
+    """Hold the publish lock of a schema; the server releases it when the connection ends, in whatever way.
 
     Raises:
-        ServingError: If somebody else holds it for ten minutes.
+        ServingError: If another process holds it for ten minutes.
     """
     key = f"handpick publish {schema}"
     deadline = time.monotonic() + LOCK_SECONDS
-    while not _one(connection, "select pg_try_advisory_lock(hashtext(%s))", [key]):
+    while not _fetch_value(connection, "select pg_try_advisory_lock(hashtext(%s))", [key]):
         connection.commit()
         if time.monotonic() > deadline:
             raise ServingError(
-                f"somebody else has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was changed. "
+                f"another process has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was changed. "
                 "See pg_stat_activity, or run again later."
             )
         time.sleep(0.05)
@@ -142,11 +156,11 @@ def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[Non
 
 
 def wait_for_plans(connection: psycopg.Connection[Any], schema: str) -> None:
-    """Wait until no statement planned before now is still to start.
+    """Wait until no statement that was planned before now has yet to start.
 
-    A statement that was planned before a partition was attached and starts after the pointer has moved to it would
-    see no rows. Such a one holds a lock on the partitioned table from before its planning on, so we wait for those
-    who hold one now; one that has run for seconds is long past its planning.
+    A statement that was planned before a partition was attached, and starts after the pointer has moved to it, would
+    see no rows. Such a statement has held a lock on the partitioned table since before its planning, so the
+    transactions that hold one now are waited for, up to `DRAIN_SECONDS`.
     """
     names = [f"{schema}.{relation.whole}" for relation in RELATIONS]
     holders = """
@@ -163,10 +177,17 @@ def wait_for_plans(connection: psycopg.Connection[Any], schema: str) -> None:
 
 
 def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_date: date) -> list[int]:
-    """Drop versions beyond the configured count or age, counted from a logical date; return which.
+    """Drop versions beyond the configured count or age.
 
-    The current version and the newest one before it always stay. Connection in autocommit: partitions are detached
-    concurrently, so that no reader waits.
+    The current version and the newest one before it always stay.
+
+    Args:
+        connection: In autocommit: partitions are detached concurrently, so that no reader waits.
+        settings: Count, age and schema.
+        logical_date: The date from which ages are counted.
+
+    Returns:
+        The dropped versions.
     """
     serving = settings.serving
     kept = read_versions(connection, serving.schema_name)
@@ -191,12 +212,17 @@ def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_da
 
 
 def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
-    """Drop tables of versions that were dropped, or whose loading was killed. Connection in autocommit."""
+    """Drop the tables of versions that were dropped, or whose loading was killed.
+
+    Args:
+        connection: In autocommit.
+        schema: The serving schema.
+    """
     rows = connection.execute(
         statement("select version from {schema}.list_versions where status <> 'published'", schema=schema)
     ).fetchall()
     gone = {int(row[0]) for row in rows}
-    there = {
+    tables = {
         str(row[0])
         for row in connection.execute(
             "select relname from pg_class c join pg_namespace n on n.oid = relnamespace "
@@ -207,10 +233,10 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     for relation in RELATIONS:
         for version in sorted(gone):
             table = relation.partition(version)
-            if table in there:
+            if table in tables:
                 _detach(connection, schema, relation.whole, table)
-            # Its parts go with it; where it was not made yet, they are by themselves.
-            parts = sorted(name for name in there if name.startswith(f"{table}_"))
+            # Its parts are dropped with it; if loading was killed before they were joined, they are separate tables.
+            parts = sorted(name for name in tables if name.startswith(f"{table}_"))
             for name in (table, *parts):
                 connection.execute(
                     statement("drop table if exists {schema}.{table}", schema=schema, table=name)
@@ -221,8 +247,8 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
 
 
 def _detach(connection: psycopg.Connection[Any], schema: str, whole: str, table: str) -> None:
-    """Detach a partition without making readers wait; one half detached by a killed run is finished."""
-    state = _one(
+    """Detach a partition without making readers wait; finishes the detaching that a killed run began."""
+    state = _fetch_value(
         connection,
         "select case when inhdetachpending then 'pending' else 'attached' end from pg_inherits "
         "where inhrelid = to_regclass(%s)",
@@ -241,7 +267,7 @@ def _detach(connection: psycopg.Connection[Any], schema: str, whole: str, table:
         )
 
 
-def _one(connection: psycopg.Connection[Any], query: str, parameters: list[Any]) -> Any:
-    """The first column of the first row, or None."""
+def _fetch_value(connection: psycopg.Connection[Any], query: str, parameters: list[Any]) -> Any:
+    """Return the first column of the first row, None if there is no row."""
     row = connection.execute(query.encode(), parameters).fetchone()
     return None if row is None else row[0]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, once for all tests of this room."""
+"""A real PostgreSQL server, started once for all tests of the serving database."""
 
 from __future__ import annotations
 

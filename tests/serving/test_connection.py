@@ -1,4 +1,4 @@
-"""Reaching PostgreSQL: embedded or by DSN."""
+"""Connecting to PostgreSQL: embedded or by DSN."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
     try:
-        found = embedded._answering(settings.path(settings.serving.embedded_path))
+        found = embedded._find_running(settings.path(settings.serving.embedded_path))
         assert found is not None, "nothing answers after the starter has ended"
         with connect(settings) as connection:
             connection.execute("create table kept as select 1 as x")
@@ -78,7 +78,7 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
             assert connection.execute("select x from kept").fetchone() == (1,)
     finally:
         assert embedded.stop_embedded(settings)
-    assert embedded._answering(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
+    assert embedded._find_running(settings.path(settings.serving.embedded_path)) is None, "it was stopped"
 
 
 def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_
     # As PostgreSQL writes it first: the folder of the socket follows once the socket listens.
     for line in ("", "\n"):
         (folder / "postmaster.pid").write_text(f"{os.getpid()}\n{folder}\n1764140000\n5432\n{line}")
-        assert embedded._answering(folder) is None
+        assert embedded._find_running(folder) is None
     (folder / "postmaster.pid").unlink()
     embedded.embedded(settings)
     assert embedded.stop_embedded(settings)

@@ -150,7 +150,7 @@ def test_a_difference_says_for_whom_what_came_and_went_and_why(
     assert "29 │ same" in text
     assert "1 │ changed" in text
     assert "1 │ 1 │ ranked higher: query" in text
-    assert "1 │ 1 │ ranked lower, or barred by a rule" in text
+    assert "1 │ 1 │ ranked lower, or excluded by a rule" in text
     assert f"1 │ - │ =Phone {gone}" in text
     assert f"- │ 1 │ =Phone {other}" in text
 
