@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A section of the configuration: unknown keys are errors, values are checked and then frozen."""
+    """A section of the configuration. Unknown keys are errors; values are checked once and cannot be changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

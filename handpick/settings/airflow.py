@@ -1,4 +1,4 @@
-"""`[airflow]`: the orchestrator that `handpick run` and `handpick up` start on this machine."""
+"""`[airflow]`: the Airflow that `handpick run` and `handpick up` start on this machine."""
 
 from pathlib import Path
 
@@ -8,17 +8,19 @@ from handpick.settings import Section
 
 
 class AirflowSettings(Section):
-    """The embedded Airflow. A deployment of your own only needs `dags/` and `plugins/`; see docs/operate.md."""
+    """The local Airflow. A deployment of your own needs only `dags/` and `plugins/`; see docs/operate.md."""
 
-    home: Path = Field(Path("var/airflow"), description="AIRFLOW_HOME: logs, the password file, process ids.")
+    home: Path = Field(
+        Path("var/airflow"), description="AIRFLOW_HOME: logs, the password file and process ids."
+    )
     port: int = Field(8080, ge=1, le=65535, description="Port of the web UI and API on 127.0.0.1.")
     database: str = Field(
         "airflow", description="Name of Airflow's database on the embedded PostgreSQL server."
     )
     schedule: str | None = Field(
         None,
-        description="Cron line (UTC) of `nightly_recommendations`; unset means triggered runs only, as the demo "
-        "shop's calendar stands still. For a real shop: `0 2 * * *`.",
+        description="Cron expression (UTC) of `nightly_recommendations`, such as `0 2 * * *`. Without it, nights run only "
+        "when they are triggered, as the demo shop gets no new day by itself.",
     )
-    retries: int = Field(1, ge=0, description="Retries of a stage before the night fails.")
-    retry_delay_seconds: int = Field(60, ge=0, description="Pause before a retry.")
+    retries: int = Field(1, ge=0, description="Retries of a failed stage before the night fails.")
+    retry_delay_seconds: int = Field(60, ge=0, description="Seconds before a retry.")

@@ -1,4 +1,4 @@
-"""`[evaluate]`: the windows in time and what is measured on them."""
+"""`[evaluate]`: the temporal split, and what is measured on it."""
 
 from pydantic import Field
 
@@ -6,27 +6,31 @@ from handpick.settings import Section
 
 
 class EvaluateSettings(Section):
-    """The temporal split and the figures of the evaluation."""
+    """The temporal split and the metrics of the evaluation."""
 
-    test_days: int = Field(7, ge=1, description="Days at the end of history that models are tested on.")
+    test_days: int = Field(7, ge=1, description="Days of the test window, at the end of the history.")
     validation_days: int = Field(
-        7, ge=1, description="Days before those that weights and stopping are chosen on."
+        7,
+        ge=1,
+        description="Days of the validation window before it, on which blend weights and early stopping are decided.",
     )
     cutoffs: tuple[int, ...] = Field(
-        (10, 20), min_length=1, description="List lengths k of Recall@k, NDCG@k ..."
+        (10, 20), min_length=1, description="List lengths k of Recall@k, NDCG@k and the other metrics."
     )
     gate_cutoff: int = Field(
-        20, ge=1, description="The k whose NDCG decides: blend weights, the gate, the report."
+        20, ge=1, description="The k of the NDCG that blend weights, the gate and the report use."
     )
-    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of users behind each interval.")
+    resamples: int = Field(
+        1000, ge=100, description="Bootstrap resamples of users for each confidence interval."
+    )
     launch_days: int = Field(
-        7, ge=1, description="Days from its release in which a phone is in its launch week."
+        7, ge=1, description="Days from its release during which a phone belongs to the slice `launch_week`."
     )
     segments: tuple[int, ...] = Field(
         (0, 1, 5),
         min_length=1,
-        description="Lower ends of the activity segments, in positive events before the window.",
+        description="Lower bounds of the activity segments, in positive events before the window.",
     )
     most_users: int = Field(
-        50_000, ge=100, description="Users measured at most, a seeded sample where the window has more."
+        50_000, ge=100, description="Most users that are measured; of more, a seeded sample."
     )

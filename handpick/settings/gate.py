@@ -1,4 +1,4 @@
-"""`[gate]`: when tonight's model may score the lists."""
+"""`[gate]`: when tonight's model (the challenger) replaces the model that scores the lists (the champion)."""
 
 from pydantic import Field
 
@@ -6,55 +6,64 @@ from handpick.settings import Section
 
 
 class GateSettings(Section):
-    """The risk that the gate takes, and what it refuses whatever the metrics."""
+    """The non-inferiority test of the challenger, and the sanity checks that reject it whatever its metrics."""
 
     margin: float = Field(
         0.02,
         ge=0,
         lt=1,
-        description="Loss of NDCG, as a share of the champion's, that over all users must be excluded.",
+        description="Non-inferiority margin: loss of NDCG over all users, as a share of the champion's, that must be ruled out.",
     )
     slice_margin: float = Field(
-        0.15, ge=0, lt=1, description="The same on each gated slice, where fewer users allow less certainty."
+        0.15,
+        ge=0,
+        lt=1,
+        description="The same margin on each gated slice; wider, as slices have fewer users.",
     )
     risk: float = Field(
-        0.05, gt=0, lt=0.5, description="Probability of promoting a challenger that is worse by the margin."
+        0.05,
+        gt=0,
+        lt=0.5,
+        description="Significance level: probability of promoting a challenger that is worse by the margin.",
     )
     slices: tuple[str, ...] = Field(
         ("warm", "cold_item", "cold_user", "query_only", "launch_week"),
-        description="Slices gated beside all users.",
+        description="Slices that are tested in addition to all users.",
     )
-    slice_users: int = Field(200, ge=20, description="Slices with fewer users are shown but not gated.")
+    slice_users: int = Field(200, ge=20, description="Slices with fewer users are reported but not tested.")
     most_alike: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Share of warm users with the very same list above which lists count as constant.",
+        description="Largest share of warm users who may get the very same list; above it the lists count as constant.",
     )
     most_popular: float = Field(
         0.9,
         gt=0,
         le=1,
-        description="Mean overlap with popularity's lists above which a model is popularity in disguise.",
+        description="Largest mean overlap with the lists of `popularity`; above it the model counts as a copy of popularity.",
     )
     least_coverage: float = Field(
-        0.03, ge=0, le=1, description="Share of the phones on sale that lists must show."
+        0.03, ge=0, le=1, description="Smallest share of the phones on sale that must be on some list."
     )
     coverage_drop: float = Field(
-        0.5, gt=0, le=1, description="Coverage, as a share of the champion's, below which it has collapsed."
+        0.5, gt=0, le=1, description="Smallest coverage, as a share of the champion's."
     )
     implausible_gain: float = Field(
-        0.5, gt=0, description="Gain of NDCG over the champion, as a share, above which a leak is suspected."
+        0.5,
+        gt=0,
+        description="Gain of NDCG over the champion, as a share of it, above which leaked test data is suspected.",
     )
     implausible_ratio: float = Field(
         4.0,
         gt=1,
-        description="Times the best family member's NDCG above which, without a champion, a leak is suspected.",
+        description="Multiple of the best family member's NDCG above which, without a champion, leaked test data is suspected.",
     )
     least_users: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Test users, as a share of the champion's night, below which data counts as truncated.",
+        description="Smallest number of test users, as a share of those of the champion's night; below it tonight's data counts as "
+        "truncated.",
     )
-    resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users.")
+    resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users for each test.")

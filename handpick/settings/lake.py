@@ -1,4 +1,4 @@
-"""`[lake]`: where the night keeps its files."""
+"""`[lake]`: where files arrive and where the nights keep theirs."""
 
 from pathlib import Path
 
@@ -12,11 +12,13 @@ class LakeSettings(Section):
 
     root: Path = Field(Path("var/lake"), description="Parquet partitions, one per table and logical date.")
     landing: Path = Field(
-        Path("var/landing"), description="Where the owner's files arrive, a folder per source."
+        Path("var/landing"), description="Folder in which the owner's files arrive, a folder per source."
     )
     media: Path = Field(
-        Path("var/landing/media"), description="The only root that image and audio paths may point into."
+        Path("var/landing/media"),
+        description="Root of the images and recordings; paths in rows that lead out of it are rejected.",
     )
     truth: Path = Field(
-        Path("var/truth"), description="The demo shop's hidden truth; only evaluation reads it."
+        Path("var/truth"),
+        description="The demo shop's hidden truth, from which evaluation computes the oracle.",
     )

@@ -1,4 +1,4 @@
-"""Reads `handpick.toml` with environment overrides (`HANDPICK__SECTION__KEY`) into one typed, frozen object."""
+"""Loads `handpick.toml` and the environment (`HANDPICK__SECTION__KEY`) into one typed, frozen object."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
 from handpick.settings.lineage import LineageSettings
 from handpick.settings.pretraining import PretrainingSettings
+from handpick.settings.renamed import renamed_keys
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.settings.serving import ServingSettings
@@ -40,15 +41,15 @@ FILE_VARIABLE = "HANDPICK_CONFIG"
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, by section."""
+    """All settings, by section."""
 
     model_config = SettingsConfigDict(
         env_prefix="HANDPICK__", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    home: Path = Field(Path(), description="The folder that relative paths start from; set by `load`.")
+    home: Path = Field(Path(), description="Folder that relative paths start from; set by `load`.")
     seed: int = Field(
-        7, description="Seed of everything random; the same seed and inputs give the same bytes."
+        7, description="Seed of all random numbers; the same seed and inputs give the same bytes."
     )
     shop: ShopSettings = ShopSettings()
     lake: LakeSettings = LakeSettings()
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     lineage: LineageSettings = LineageSettings()
 
     def path(self, relative: Path) -> Path:
-        """An absolute path for a configured one."""
+        """Return the absolute path of a configured one."""
         return (self.home / relative).resolve()
 
     @classmethod
@@ -84,14 +85,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Explicit arguments win over the environment, which wins over the file."""
+        """Return the sources by precedence: arguments, then the environment, then the file."""
         file = configuration_file()
         toml = TomlConfigSettingsSource(settings_cls, toml_file=file if file.is_file() else None)
         return init_settings, env_settings, toml
 
 
 def configuration_file() -> Path:
-    """`$HANDPICK_CONFIG`, or `handpick.toml` in the working folder or the nearest folder above it."""
+    """Return `$HANDPICK_CONFIG`, or else `handpick.toml` of the working folder or of the nearest folder above it."""
     if FILE_VARIABLE in os.environ:
         return Path(os.environ[FILE_VARIABLE])
     here = Path.cwd()
@@ -108,12 +109,14 @@ def load(**overrides: Any) -> Settings:
         overrides: Sections or keys that win over the file and the environment.
 
     Raises:
-        ConfigurationError: Naming each key that is unknown or has an unusable value.
+        ConfigurationError: If a key is unknown, has another name now, or has an unusable value; names each of them.
     """
     file = configuration_file()
     try:
         return Settings(**{"home": file.resolve().parent, **overrides})
     except ValidationError as error:
+        if renamed := renamed_keys(error, file):
+            raise ConfigurationError("; ".join(renamed)) from None
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"
             for problem in error.errors()

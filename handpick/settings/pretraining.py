@@ -1,4 +1,4 @@
-"""`[pretraining]`: how the encoders that are trained here learn, on the first night and every week."""
+"""`[pretraining]`: how the shop's own encoders are trained, on the first night and every week."""
 
 from pydantic import Field
 
@@ -12,16 +12,18 @@ from models.pretraining.config import (
 
 
 class PretrainingSettings(Section):
-    """One table for each kind of content; `models/pretraining/config.py` declares their keys."""
+    """Training of the shop's own encoders, a table for each kind of content."""
+
+    # The keys of the tables are declared in `models/pretraining/config.py`.
 
     text: TextPretraining = TextPretraining()
     image: ImagePretraining = ImagePretraining()
     audio: AudioPretraining = AudioPretraining()
     rows: RowsPretraining = RowsPretraining()
-    most_texts: int = Field(50_000, ge=1, description="Texts learned from, drawn evenly when there are more.")
-    most_pictures: int = Field(
-        4000, ge=1, description="Pictures learned from, drawn evenly when there are more."
-    )
+    most_texts: int = Field(50_000, ge=1, description="Most texts to train on; of more, an even sample.")
+    most_pictures: int = Field(4000, ge=1, description="Most images to train on; of more, an even sample.")
     window_days: int = Field(
-        14, ge=1, description="Days before the logical date whose events judge what pretraining is worth."
+        14,
+        ge=1,
+        description="Days before the logical date on whose events the benefit of each pretraining is measured.",
     )

@@ -1,4 +1,4 @@
-"""`[shop]`: whose shop it is."""
+"""`[shop]`: name, currency and languages of the shop."""
 
 from pydantic import Field
 
@@ -8,12 +8,12 @@ from handpick.settings import Section
 class ShopSettings(Section):
     """The shop that the lists are for."""
 
-    name: str = Field("Demo Phones", description="Shown on reports and pages.")
+    name: str = Field("Demo Phones", description="Name of the shop, shown on reports and pages.")
     currency: str = Field(
         "EUR", pattern="^[A-Z]{3}$", description="Prices are converted to this ISO 4217 currency."
     )
     exchange_rates: dict[str, float] = Field(
         {"EUR": 1.0, "USD": 0.92, "GBP": 1.17, "CNY": 0.128, "INR": 0.011},
-        description="Units of the shop's currency for one unit of another.",
+        description="Units of the shop's currency for one unit of another currency.",
     )
-    locales: tuple[str, ...] = Field(("en", "zh"), description="Languages that reasons are written in.")
+    locales: tuple[str, ...] = Field(("en", "zh"), description="Languages in which reasons are written.")

@@ -1,4 +1,4 @@
-"""`[sources]`: where each source's rows arrive, and how the owner's columns and values map onto the contract."""
+"""`[sources]`: where the rows of each source arrive, and how the owner's columns and values map onto the contract."""
 
 from typing import Literal
 
@@ -12,23 +12,26 @@ Needed = Literal["every_night", "first_night", "never"]
 
 
 class SourceSettings(Section):
-    """One source."""
+    """Place, format and mapping of one source."""
 
     path: str = Field(
         "",
-        description="Folder or file, or a URL that fsspec knows, such as `s3://shop/events`; empty for `<landing>/<source>`.",
+        description="Folder or file, or a URL of fsspec, such as `s3://shop/events`; empty for `<landing>/<source>`.",
     )
-    format: Format = Field("auto", description="`auto` goes by the file's first bytes and name.")
-    needed: Needed = Field("every_night", description="When a night without rows of this source stops.")
+    format: Format = Field(
+        "auto", description="Format of the files; `auto` detects it by the first bytes and the name."
+    )
+    needed: Needed = Field("every_night", description="Nights that stop if there are no rows of this source.")
     columns: dict[str, str] = Field(
-        {}, description="Contract column = the owner's column, where they differ."
+        {}, description="Contract column = the owner's column, where their names differ."
     )
     values: dict[str, dict[str, str]] = Field(
-        {}, description="Per contract column: the owner's value = ours; `*` stands for any other value."
+        {},
+        description="Per contract column: the owner's value = the contract's value; `*` stands for any other value.",
     )
     constants: dict[str, str] = Field(
         {},
-        description="Contract column = value, where the owner has no column; `{logical_date}` is the night's date.",
+        description="Contract column = value, where the owner has no such column; `{logical_date}` is the night's date.",
     )
     patterns: dict[str, str] = Field(
         {},
@@ -36,42 +39,42 @@ class SourceSettings(Section):
         r"`price = '([\d.,]+)'` for \"About 130 EUR\". Texts that it does not match stay as they are.",
     )
     numbers: dict[str, NumberForm] = Field(
-        {}, description="How numbers with marks are written, by contract column: `1.299,00` or `1,299.00`."
+        {}, description="Contract column = how its numbers are written: `1.299,00` or `1,299.00`."
     )
     collected: dict[str, list[str]] = Field(
         {},
-        description="Contract column = the owner's columns that become one JSON object in it; `*` stands for all that "
-        'are not mapped, such as `specs = ["*"]` for a table with a column for each specification.',
+        description="Contract column = the owner's columns that are collected in it as one JSON object; `*` stands for all "
+        'columns that are not mapped, such as `specs = ["*"]` for a table with a column per specification.',
     )
     hashed: tuple[str, ...] = Field(
         (),
-        description="Contract columns that become a hash of the owner's whole row: identifiers where there are none.",
+        description="Contract columns that are filled with a hash of the owner's whole row, for rows without an identifier.",
     )
     first_per_key: bool = Field(
         False,
-        description="Land only the first row of each key and count the others: for customers taken from a log.",
+        description="Land only the first row of each key and count the others, such as for customers that are read from a log.",
     )
     times: dict[str, str] = Field(
         {},
-        description="How a date or timestamp is written, where not in ISO form: `epoch_s`, `epoch_ms`, or a pattern "
-        "such as `%d.%m.%Y %H:%M`.",
+        description="Contract column = how its dates or timestamps are written, if not in ISO 8601: `epoch_s`, `epoch_ms`, or "
+        "a pattern such as `%d.%m.%Y %H:%M`.",
     )
     timezone: str = Field(
-        "UTC", description="Zone of timestamps that do not state one, such as `Europe/Berlin`."
+        "UTC", description="Time zone of timestamps that do not state one, such as `Europe/Berlin`."
     )
     factors: dict[str, float] = Field(
-        {}, description="Numbers are multiplied by this, such as `price = 0.01` for prices in cents."
+        {}, description="Contract column = factor of its numbers, such as `price = 0.01` for prices in cents."
     )
-    url: SecretStr | None = Field(None, description="SQLAlchemy URL of a database, for `format = 'sql'`.")
+    url: SecretStr | None = Field(None, description="SQLAlchemy URL of a database, with `format = 'sql'`.")
     query: str = Field(
         "",
-        description="Query for `sql`; `:since` and `:until` are the night's bounds (UTC), `:late` lies before `:since` by "
-        "the days that the contract lets rows come late; rows that an earlier night has are told apart by their key.",
+        description="Query of the database. `:since` and `:until` are the night's bounds (UTC); `:late` is before `:since` by "
+        "the days that the contract allows rows to be late. Rows that an earlier night has are recognized by their key.",
     )
 
 
 class SourcesSettings(Section):
-    """The four sources."""
+    """The four sources, a table for each with the same keys."""
 
     catalog: SourceSettings = SourceSettings()
     users: SourceSettings = SourceSettings()
@@ -79,6 +82,6 @@ class SourcesSettings(Section):
     queries: SourceSettings = SourceSettings(needed="first_night")
 
     def of(self, source: str) -> SourceSettings:
-        """Settings of one source by name."""
+        """Return the settings of one source by name."""
         settings: SourceSettings = getattr(self, source)
         return settings

@@ -194,7 +194,7 @@ class Member:
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote."""
         about = json.loads((folder / "member.json").read_text())
-        member = cls(cls.settings_class(**about["config"]))
+        member = cls(cls.settings_class.from_stored(about["config"]))
         member.name = about["name"]
         member.item_ids = np.array(about["item_ids"], dtype=str)
         member.arrays = dict(load_file(folder / "arrays.safetensors"))

@@ -202,7 +202,8 @@ class FusionRecommender:
         try:
             about = json.loads((folder / ABOUT).read_text())
             weights = load_file(folder / WEIGHTS)
-            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
+            config = FusionConfig.from_stored(about["config"])
+            model = cls(config, TrainingConfig.from_stored(about["training"]))
             signature = Signature.from_json(json.dumps(about["signature"]))
             told = about.get("encoders")
             live = LiveEncoders.load(folder / ENCODERS, told, model.config.end_to_end) if told else None

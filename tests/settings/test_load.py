@@ -1,4 +1,4 @@
-"""One file, environment overrides, and errors that name the key."""
+"""Loading the settings: the environment overrides the file, and an error names the key."""
 
 from pathlib import Path
 
