@@ -1,4 +1,4 @@
-"""Array types of the demo shop."""
+"""Aliases of the NumPy array types that the demo shop uses."""
 
 from __future__ import annotations
 

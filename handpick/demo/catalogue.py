@@ -1,8 +1,8 @@
-"""A catalogue of real phones for simulated shoppers: what the rows tell decides who likes what, the rest is drawn.
+"""Reads a catalogue of real phones for simulated customers: traits come from its rows, or are drawn where it has none.
 
-Screen, battery, camera and memory come from the sheets by the night's own parsers, prices and launch days from the rows.
-A brand has a character of its own, which its phones share: that is what text can tell here. There are no looks, as
-real catalogues come without the pictures that a taste for looks would need.
+Screen, battery, camera and memory are parsed from the spec sheets with the parsers of the transform stage; prices and
+launch days come from the rows. The phones of a brand share a persona, which is what text can reveal here. There are no
+looks, as real catalogues come without the pictures that would show them.
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ from handpick.errors import InputError
 
 SPEC_FIGURES = ("battery_mah", "main_camera_mp", "display_inches", "ram_gb")
 LONG_AGO = -10_000
-"""Launch day of phones whose launch nobody tells."""
+"""Launch day of phones without a release date."""
 
 PRICE_OF_THE_UNPRICED = 5.5
-"""Natural logarithm of the euros that shoppers expect where a row has no price; the row stays without one."""
+"""Natural logarithm of the EUR that customers assume where a row has no price; the row itself keeps none."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Real phones in the order of launch; `rows` as the owner wrote them, `phones` as shoppers see them."""
+    """Real phones in the order of launch: `rows` as the owner wrote them, `phones` with their simulated traits."""
 
     rows: list[Row]
     phones: Phones
 
     @property
     def ids(self) -> list[str]:
-        """Item ids in the order of launch."""
+        """The item ids, in the order of launch."""
         return [str(row["item_id"]) for row in self.rows]
 
     def gone(self, rows: slice) -> Bools:
-        """Whether the owner has no more of some phones."""
+        """Return, for a slice of the phones, `(phones,)` whether each is out of stock in the owner's catalogue."""
         return np.array([not _is_true(row.get("in_stock")) for row in self.rows[rows]], np.bool_)
 
     def launched(self, first: int, day: int) -> Phones:
-        """The phones after the first so many that are launched by a day."""
+        """Return the phones from position `first` on that are launched up to and including a day."""
         last = int(np.searchsorted(self.phones.launch_day, day, side="right"))
         rows = slice(first, max(first, last))
         return Phones(*(getattr(self.phones, f.name)[rows] for f in fields(Phones)))
 
 
 def read_rows(file: Path) -> list[Row]:
-    """The rows of a catalogue in the shop's own format: JSON Lines or CSV with the columns of `catalog`.
+    """Read the rows of a catalogue file with the columns of the source `catalog`, as JSON Lines, CSV or Parquet.
 
     Raises:
-        InputError: If it cannot be read, has no item ids, or no phone that is in stock; nothing was written.
+        InputError: If the file cannot be read, lacks ids or titles, or has no phone in stock; nothing was written.
     """
     from handpick.stages.land.adapters import read_file
 
@@ -73,22 +73,25 @@ def read_rows(file: Path) -> list[Row]:
     rows = [
         {key: value for key, value in row.items() if not key.startswith("_")} for row in table.to_pylist()
     ]
-    named = {str(row["item_id"]): row for row in rows if row["item_id"] and row["title"]}
-    if not any(_is_true(row.get("in_stock")) for row in named.values()):
+    by_id = {str(row["item_id"]): row for row in rows if row["item_id"] and row["title"]}
+    if not any(_is_true(row.get("in_stock")) for row in by_id.values()):
         raise InputError(f"{file}: no phone is in stock, so nobody could buy one; nothing was written.")
-    return list(named.values())
+    return list(by_id.values())
 
 
 def planned(
     file: Path, landing: Path, plan_of: Callable[[date, str], Plan], end: date | None
 ) -> tuple[Plan, Catalogue]:
-    """The plan and the phones of a shop that sells a file's phones.
+    """Plan a shop that sells the phones of a catalogue file.
 
     Args:
-        file: As `read_rows` takes it.
-        landing: Where the shop's files will lie; the owner's file may not lie there.
-        plan_of: Gives the plan for the last day and the file's digest.
-        end: The last day; by default that of the newest row.
+        file: The catalogue, in a format of `read_catalogue_rows`.
+        landing: The landing folder of the shop, which must not hold the catalogue.
+        plan_of: Returns the plan for a last day and the digest of the file.
+        end: The last day; None for the day of the newest row.
+
+    Returns:
+        The plan and its phones.
 
     Raises:
         InputError: If the file cannot be used; nothing was written.
@@ -107,20 +110,20 @@ def planned(
 
 
 def newest_day(rows: list[Row]) -> date | None:
-    """The day on which the newest row was written, or None where no row tells."""
-    days = [_day(row.get("updated_at")) for row in rows]
+    """Return the newest day of `updated_at`, or None if no row has one."""
+    days = [_parse_day(row.get("updated_at")) for row in rows]
     return max((day for day in days if day), default=None)
 
 
 def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
-    """The phones of a catalogue in the order of launch, with all that shoppers weigh.
+    """Build the phones of a catalogue in the order of launch, with all traits that utility depends on.
 
     Args:
-        plan: Its seed draws what rows do not tell; its first date is day 0.
-        rows: As `read_rows` gives them.
+        plan: The plan; its seed draws the traits that rows do not have, its first date is day 0.
+        rows: Rows of `read_catalogue_rows`.
     """
     random = plan.stream("catalogue")
-    days = [_launch_day(plan, row) for row in rows]
+    days = [_parse_launch_day(plan, row) for row in rows]
     order = sorted(range(len(rows)), key=lambda place: (days[place], str(rows[place]["item_id"])))
     rows = [rows[place] for place in order]
     count = len(rows)
@@ -130,13 +133,13 @@ def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
     persona = np.zeros((count, len(PERSONAS)))
     persona[np.arange(count), random.integers(0, len(PERSONAS), len(brands))[brand]] = 0.7
     persona[np.arange(count), random.integers(0, len(PERSONAS), count)] += 0.3
-    log_price, currency = _prices(rows)
-    none = np.zeros(count, np.int64)
+    log_price, currency = _parse_prices(rows)
+    none = np.zeros(count, np.int64)  # model generation, layout and finish are unknown
     phones = Phones(
         line=brand,
         generation=none,
         launch_day=np.array([days[place] for place in order], np.int64),
-        specs=_standardized(rows),
+        specs=_standardize_specs(rows),
         hue=np.zeros(count),
         roundness=np.zeros(count),
         layout=none,
@@ -152,7 +155,13 @@ def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
 
 
 def row_on(catalogue: Catalogue, row: int, euros: float) -> Row:
-    """The owner's row of a phone; its price is the shelf's where that has moved since the launch."""
+    """Return the owner's row of a phone, with the inventory's price where that has changed since the launch.
+
+    Args:
+        catalogue: The catalogue.
+        row: Position of the phone, in the order of launch.
+        euros: Its current price in EUR.
+    """
     own = catalogue.rows[row]
     if not own.get("price") or np.isclose(euros, np.exp(catalogue.phones.log_price[row])):
         return dict(own)
@@ -160,12 +169,14 @@ def row_on(catalogue: Catalogue, row: int, euros: float) -> Row:
     return {**own, "price": round(euros / EUROS[currency], 2)}
 
 
-def _launch_day(plan: Plan, row: Row) -> int:
-    launched = _day(row.get("release_date"))
+def _parse_launch_day(plan: Plan, row: Row) -> int:
+    """Return the launch day counted from the plan's first date, or `LONG_AGO` without a release date."""
+    launched = _parse_day(row.get("release_date"))
     return LONG_AGO if launched is None else max(LONG_AGO, (launched - plan.first_date).days)
 
 
-def _day(text: Any) -> date | None:
+def _parse_day(text: Any) -> date | None:
+    """Return the date at the start of a text, or None."""
     try:
         return date.fromisoformat(str(text)[:10])
     except ValueError:
@@ -173,11 +184,12 @@ def _day(text: Any) -> date | None:
 
 
 def _is_true(value: Any) -> bool:
+    """Return whether a value is one of the words for true."""
     return str(value).strip().lower() in {"true", "yes", "y", "1"}
 
 
-def _prices(rows: list[Row]) -> tuple[Doubles, Ints]:
-    """`(rows,)` logarithms of the euros and indices of the currencies; a currency without a rate counts as no price."""
+def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
+    """Return `(rows,)` natural logarithms of EUR and currency indices; an unknown currency counts as no price."""
     log_price = np.full(len(rows), PRICE_OF_THE_UNPRICED)
     currency = np.zeros(len(rows), np.int64)
     for place, row in enumerate(rows):
@@ -192,18 +204,18 @@ def _prices(rows: list[Row]) -> tuple[Doubles, Ints]:
     return log_price, currency
 
 
-def _standardized(rows: list[Row]) -> Doubles:
-    """`(rows, 4)` battery, camera, screen and memory from the sheets, in standard deviations; 0 where one is silent.
+def _standardize_specs(rows: list[Row]) -> Doubles:
+    """Return `(rows, 4)` battery, camera, screen and memory in standard deviations, 0 where a sheet lacks one.
 
-    Logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16; measured from the middle of what is in stock,
-    cut at three deviations.
+    They are logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16, relative to the mean and spread of the
+    phones in stock, and clipped at three standard deviations.
     """
     from handpick.runtime.spark import session
     from handpick.settings.load import load
     from handpick.stages.transform.catalog import with_specs
     from handpick.stages.transform.specs import normalized_keys
 
-    sheets = [(place, _sheet(row.get("specs"))) for place, row in enumerate(rows)]
+    sheets = [(place, _parse_sheet(row.get("specs"))) for place, row in enumerate(rows)]
     with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:
         spark = session(load(home=Path(folder)), rows=0)
         items = spark.createDataFrame(sheets, "place int, specs map<string,string>")
@@ -212,14 +224,14 @@ def _standardized(rows: list[Row]) -> Doubles:
     logs = np.log(read[list(SPEC_FIGURES)].to_numpy(np.float64))
     known = ~np.isnan(logs)
     sold = np.array([_is_true(row.get("in_stock")) for row in rows])
-    told = [logs[known[:, column] & sold, column] for column in range(logs.shape[1])]
-    middle = np.array([values.mean() if len(values) else 0.0 for values in told])
-    spread = np.array([values.std() + 1e-9 if len(values) else 1.0 for values in told])
+    in_stock = [logs[known[:, column] & sold, column] for column in range(logs.shape[1])]
+    middle = np.array([values.mean() if len(values) else 0.0 for values in in_stock])
+    spread = np.array([values.std() + 1e-9 if len(values) else 1.0 for values in in_stock])
     return np.where(known, np.clip((logs - middle) / spread, -3, 3), 0.0)
 
 
-def _sheet(specs: Any) -> dict[str, str] | None:
-    """A raw sheet as a map of strings; None where it is not one."""
+def _parse_sheet(specs: Any) -> dict[str, str] | None:
+    """Parse a raw spec sheet into a map of strings; return None where it is not one."""
     if isinstance(specs, str):
         try:
             specs = json.loads(specs)

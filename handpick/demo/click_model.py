@@ -1,9 +1,7 @@
-"""How people meet phones and choose: slates, clicks with position bias, and direct search; also their expected values.
+"""Samples what sessions show and open, from the click model of `handpick.dataset.oracle.click_model`.
 
-A session shows one slate of `SLOTS` draws from the shop's ranking, which mixes what is popular with a little of what
-the person likes: `exposure(i) ∝ exp(TILT · utility)` with utility including what everybody likes. A shown phone is
-clicked with `position_bias(k) · sigmoid(utility - RESERVE)`. Besides, a session opens `Poisson(SEARCHES)` phones found
-by search, drawn from `softmax(utility)`. Only the on-sale phones take part.
+A session shows a slate of `SLOTS` phones, which are opened with a position bias, and opens further phones found by
+search.
 """
 
 from __future__ import annotations
@@ -30,13 +28,14 @@ MOST_SEARCHES = 4
 
 @dataclass(frozen=True)
 class Draws:
-    """What sessions showed and what was opened.
+    """What sessions showed and what was opened in them.
 
     Args:
-        shown: `(sessions, SLOTS)` shelf columns in order of position; -1 where a draw repeated an earlier one.
-        clicked: `(sessions, SLOTS) bool`.
-        found: `(sessions, MOST_SEARCHES)` shelf columns opened by search, -1 for none.
-        shown_utility, found_utility: Utilities of the same shapes.
+        shown: `(sessions, SLOTS)` phones in order of position; -1 where a draw repeated an earlier one.
+        clicked: `(sessions, SLOTS)` whether a shown phone was opened.
+        found: `(sessions, MAX_SEARCHES)` phones opened by search, -1 for none.
+        shown_utility: `(sessions, SLOTS) float32` utilities of the shown phones.
+        found_utility: `(sessions, MAX_SEARCHES) float32` utilities of the phones found by search.
     """
 
     shown: Ints
@@ -47,30 +46,47 @@ class Draws:
 
 
 def pick(weights: Floats, uniform: Doubles) -> Ints:
-    """Draw columns in proportion to each row's weights: `(rows, m)` weights, `(rows, k)` uniforms, `(rows, k)` out."""
+    """Sample columns in proportion to the weights of each row, with replacement.
+
+    Args:
+        weights: `(rows, m)` positive weights.
+        uniform: `(rows, k)` uniform random numbers in [0, 1).
+
+    Returns:
+        `(rows, k)` columns.
+    """
     rows, columns = weights.shape
     summed = np.cumsum(weights, axis=1, dtype=np.float64)
     summed /= summed[:, -1:]
+    # Row r is shifted to [r, r + 1): the flattened sums are sorted, and one search serves all rows.
     summed += np.arange(rows)[:, None]
     targets = uniform + np.arange(rows)[:, None]
     found = np.searchsorted(summed.ravel(), targets.ravel(), side="right").reshape(targets.shape)
     return np.clip(found - np.arange(rows)[:, None] * columns, 0, columns - 1).astype(np.int64)
 
 
-def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Generator) -> Draws:
-    """Simulate sessions of people (`(sessions, d)` with their constants) at one shelf (`(phones on sale, d)`)."""
+def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Generator) -> Draws:
+    """Simulate sessions of customers who choose among the same phones.
+
+    Args:
+        side: `(sessions, d) float32` customers' side of the utility, one row per session.
+        constant: `(sessions,) float32` constant of each customer's utility.
+        phones: `(phones on sale, d) float32` phones' side of the utility.
+        random: Random numbers, drawn before the threads start, so that their number does not matter.
+    """
     sessions = len(side)
     slots = random.random((sessions, SLOTS))
     attention = random.random((sessions, SLOTS))
     search = random.random((sessions, MOST_SEARCHES))
-    wanted = random.poisson(SEARCHES, sessions)
+    search_counts = random.poisson(SEARCHES, sessions)
     shown = np.empty((sessions, SLOTS), np.int64)
     found = np.empty((sessions, MOST_SEARCHES), np.int64)
     shown_utility = np.empty((sessions, SLOTS), np.float32)
     found_utility = np.empty((sessions, MOST_SEARCHES), np.float32)
 
     def simulate(part: slice) -> None:
-        utility = side[part] @ shelf.T
+        """Sample one block of sessions; the constant of a customer cancels out in the softmax."""
+        utility = side[part] @ phones.T
         weights = np.exp(utility - utility.max(axis=1, keepdims=True))
         found[part] = pick(weights, search[part])
         np.power(weights, TILT, out=weights)
@@ -78,11 +94,12 @@ def choose(side: Floats, constant: Floats, shelf: Floats, random: np.random.Gene
         shown_utility[part] = np.take_along_axis(utility, shown[part], 1) + constant[part, None]
         found_utility[part] = np.take_along_axis(utility, found[part], 1) + constant[part, None]
 
+    # One BLAS thread in each of the threads: nested pools would compete for the same cores.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(simulate, session_blocks(sessions, len(shelf))))
+        list(threads.map(simulate, session_blocks(sessions, len(phones))))
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
-    found[np.arange(MOST_SEARCHES)[None, :] >= wanted[:, None]] = -1
+    found[np.arange(MOST_SEARCHES)[None, :] >= search_counts[:, None]] = -1
     clicked = (attention < open_probability(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (
         shown >= 0
     )

@@ -1,4 +1,4 @@
-"""Bad rows on purpose: a small seeded share of every kind of mistake, counted, so that quarantine is never empty."""
+"""Corrupts a small seeded share of rows in every way that validation must catch, and counts them."""
 
 from __future__ import annotations
 
@@ -15,32 +15,44 @@ import pyarrow as pa
 from handpick.demo.parameters import Plan
 
 SHARE = 0.005
+"""Share of bad rows in a file, over all kinds."""
+
 EVERY_DAYS = {"catalog": 3, "users": 5, "events": 1, "queries": 2}
-"""A small shop's file still gets one bad row, of one kind after the other, this often; the first day gets every kind."""
+"""Days after which a small file gets at least one bad row, its kinds in turn; the first day gets every kind."""
 
 BROKEN_PICTURES = 0.004
+"""Share of phones whose picture is missing, and of those whose picture file is not an image."""
+
 Row = dict[str, Any]
-Spoil = Callable[[Row], None]
+CorruptRow = Callable[[Row], None]
 
 
 @dataclass
 class Dirt:
-    """How many bad rows of each kind went into each source on one day."""
+    """Counts of the bad rows that were written on one day, by source and kind."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def count(self, source: str, kind: str, number: int = 1) -> None:
-        """Note bad rows."""
+        """Count bad rows of a kind."""
         if number:
             self.counts.setdefault(source, Counter())[kind] += number
 
     def to_json(self) -> dict[str, dict[str, int]]:
-        """By source and kind, both sorted."""
+        """Return the counts by source and kind, both sorted."""
         return {source: dict(sorted(kinds.items())) for source, kinds in sorted(self.counts.items())}
 
 
 def how_many(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, day: int) -> list[str]:
-    """The kinds of bad rows to add to a file of so many rows, one entry per row."""
+    """Draw the kinds of the bad rows of a file, one entry per bad row.
+
+    Args:
+        plan: The plan, for its random streams.
+        source: The source.
+        kinds: All kinds of bad rows of the source.
+        rows: Number of good rows in the file.
+        day: The day, counted from 0.
+    """
     random = plan.stream(f"dirt-{source}", day)
     numbers = random.binomial(rows, SHARE / len(kinds), len(kinds))
     if day == 0:
@@ -50,11 +62,12 @@ def how_many(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, day: in
     return [kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)]
 
 
-def _set(**values: Any) -> Spoil:
+def _set(**values: Any) -> CorruptRow:
+    """Return a function that overwrites values of a row."""
     return lambda row: row.update(values)
 
 
-ROW_FLAWS: dict[str, dict[str, Spoil]] = {
+ROW_FLAWS: dict[str, dict[str, CorruptRow]] = {
     "catalog": {
         "negative price": lambda row: row.update(price=-abs(float(row["price"] or 1))),
         "missing title": _set(title=None),
@@ -77,7 +90,19 @@ BROKEN_JSON = "broken JSON"
 
 
 def spoil_rows(plan: Plan, source: str, rows: list[Row], key: str, day: int, dirt: Dirt) -> list[Row | str]:
-    """The rows with bad copies put in at random places; a string is a line that is not JSON."""
+    """Insert bad copies of rows at random positions.
+
+    Args:
+        plan: The plan, for its random streams.
+        source: `catalog`, `users` or `queries`.
+        rows: The good rows of the file.
+        key: Column that identifies a row; bad copies get an id of their own.
+        day: The day, counted from 0.
+        dirt: Counts of bad rows, which are added to.
+
+    Returns:
+        The rows; a string is a line that is not valid JSON.
+    """
     flaws = ROW_FLAWS[source]
     kinds = (*flaws, BROKEN_JSON) if source != "users" else tuple(flaws)
     random = plan.stream(f"dirt-rows-{source}", day)
@@ -107,10 +132,11 @@ EVENT_KINDS = (
     "six stars",
 )
 FAR_AHEAD = timedelta(days=400)
+"""Shift of events in the future: beyond any night that the demo shop runs."""
 
 
 def spoil_events(plan: Plan, events: pa.Table, day: int, dirt: Dirt) -> pa.Table:
-    """The day's events with bad copies at the end."""
+    """Append bad copies to the events of a day, and count them in `dirt`."""
     kinds = how_many(plan, "events", EVENT_KINDS, len(events), day) if len(events) else []
     if not kinds:
         return events
@@ -121,11 +147,12 @@ def spoil_events(plan: Plan, events: pa.Table, day: int, dirt: Dirt) -> pa.Table
         if kind == "repeated event id":
             continue
         row["event_id"] = f"EX{day:05d}{number:05d}"
-        row.update(_event_flaw(kind, row))
+        row.update(_build_event_flaw(kind, row))
     return pa.concat_tables([events, pa.Table.from_pylist(copies, schema=events.schema)])
 
 
-def _event_flaw(kind: str, row: Row) -> Row:
+def _build_event_flaw(kind: str, row: Row) -> Row:
+    """Return the values of an event that make it a bad row of a kind."""
     return {
         "unknown item": {"item_id": "P999999"},
         "unknown user": {"user_id": "U9999999"},

@@ -1,4 +1,4 @@
-"""The shoppers: what they hidden-ly like, what they can spend, how often they come, and when they first do anything."""
+"""Draws the customers: their hidden tastes, budgets, frequency of visits, and the day of their first action."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ LOCALES = ("de-DE", "fr-FR", "en-GB", "en-US", "es-ES", "zh-CN", "zh-TW", "en-IN
 COUNTRY_SHARES = (0.22, 0.12, 0.14, 0.14, 0.08, 0.2, 0.04, 0.06)
 WEALTH = (0.15, 0.1, 0.1, 0.2, -0.05, -0.1, 0.05, -0.45)
 MEAN_BUDGET, BUDGET_SPREAD = 5.75, 0.45
-"""Mean over countries and standard deviation within one of the natural logarithm of the euros people like to spend."""
+"""Natural logarithm of the EUR that customers like to spend: mean, and standard deviation within a country."""
+
 ACTIVE, ASKING, SILENT = range(3)
-"""Habits: acts from sign-up on; only asks until a first day of action; does neither until then."""
+"""Habits: acts from sign-up on; only sends queries until the first day of action; does neither until then."""
 
 NEVER = 100_000
+"""First day of customers who never act."""
+
 STYLE_TASTES = 8
 HIDDEN_TASTES = 5
 SPEC_TASTES = 6
@@ -29,20 +32,24 @@ SPEC_TASTES = 6
 
 @dataclass(frozen=True)
 class People:
-    """Everybody who ever signed up; rows are users in the order of sign-up.
+    """All customers who ever signed up; rows are in the order of sign-up.
 
     Args:
-        specs, style, persona, hidden: Tastes over the phones' blocks.
-        budget: Natural logarithm of the euros they like to spend.
-        thrift: How much a price off the budget hurts.
-        fashion: How far they follow the season's looks.
-        rate: Sessions a day once active.
-        ask_rate: Queries a day.
-        habit: `ACTIVE`, `ASKING` or `SILENT`.
-        signup_day: Negative before the window.
-        first_day: First day on which they may act, `NEVER` for some.
+        specs: `(customers, 4)` tastes for the specs of phones.
+        style: `(customers, 10)` tastes for looks.
+        persona: `(customers, 6)` tastes for personas.
+        hidden: `(customers, 3)` tastes for what no content shows.
+        budget: Natural logarithm of the EUR that they like to spend.
+        thrift: Weight of the squared difference between a price and the budget.
+        fashion: Weight of the season's looks.
+        rate: Expected sessions per day once active.
+        ask_rate: Expected queries per day.
+        habit: `ACTIVE`, `QUERYING` or `SILENT`.
+        signup_day: Day of the sign-up; negative before the window.
+        first_day: First day on which they may act; `NEVER` for some.
         country: Index into `COUNTRIES`.
-        owned: Index of the phone they came with, -1 where unknown.
+        consent: Whether lists may be made for them.
+        owned: Row of the phone that they came with, -1 where unknown.
     """
 
     specs: Doubles
@@ -65,17 +72,17 @@ class People:
         return len(self.budget)
 
     def joined(self, more: People) -> People:
-        """These people, then more of them."""
+        """Return these customers followed by more of them."""
         return People(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
 
     def ids(self) -> list[str]:
-        """User ids, `U` and the number in the order of sign-up."""
+        """Return the user ids: `U` and the number in the order of sign-up."""
         return [f"U{number:07d}" for number in range(1, len(self) + 1)]
 
 
 @dataclass(frozen=True)
 class Archetypes:
-    """The few kinds of taste that people vary around, one table per block."""
+    """The archetypal tastes that customers vary around, one table of vectors per block."""
 
     specs: Doubles
     style: Doubles
@@ -85,7 +92,7 @@ class Archetypes:
 
 @lru_cache(maxsize=4)
 def draw_archetypes(plan: Plan) -> Archetypes:
-    """Draw the kinds of taste; blocks are independent, so no modality tells what another one does."""
+    """Draw the archetypes; blocks are independent, so that no modality reveals what another one does."""
     random = plan.stream("archetypes")
     hue = np.arange(STYLE_TASTES) * 2 * np.pi / STYLE_TASTES + random.uniform(0, 0.5)
     roundness = np.where(np.arange(STYLE_TASTES) % 2 == 0, 1.0, -1.0)
@@ -103,12 +110,21 @@ def draw_archetypes(plan: Plan) -> Archetypes:
 
 
 def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: int) -> People:
-    """Draw people who sign up on a day of the window, or, for day -1, during the three years before it."""
+    """Draw customers who sign up on a day of the window, or, for day -1, during the three years before it.
+
+    Args:
+        plan: The plan, for its difficulty and random streams.
+        kinds: The archetypes.
+        count: Number of customers.
+        purpose: Name of the random stream.
+        day: The day, counted from 0, or -1.
+    """
     random = plan.stream(purpose, max(day, 0))
     own = np.sqrt(1 - plan.dials.shared_taste)
     shared = np.sqrt(plan.dials.shared_taste)
 
     def taste(table: Doubles) -> Doubles:
+        """Draw tastes around a table of archetypes: a shared part, and a part of each customer's own."""
         spread = table.std(axis=0, keepdims=True) + 1e-9
         which = random.integers(0, len(table), count)
         return shared * table[which] + own * spread * random.normal(size=(count, table.shape[1]))
@@ -144,6 +160,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
 
 
 def mean_sessions(plan: Plan) -> float:
-    """Sessions a day of an average active user, so that the rung's number of events comes out."""
+    """Return the expected sessions per day of an active customer that give the number of events of the rung."""
+    # By the shares of habits, about two thirds of the mean number of customers have begun to act.
     acting = 0.66 * (plan.size.first_users + plan.size.users) / 2
     return plan.size.events / NOMINAL_DAYS / plan.size.events_per_session / acting

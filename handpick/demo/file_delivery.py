@@ -1,4 +1,4 @@
-"""What comes into the shop in a day: launches, new prices and stock, as catalog rows and pictures."""
+"""Delivers the catalog file of a day: launches, changed prices and stock, and pictures of new phones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,24 @@ from handpick.demo.spec_sheets import description_of, shelf_price, specs_of, tit
 
 
 def deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
-    """Launch phones, change prices and stock, and write the catalog rows that are new or changed."""
+    """Launch phones, change prices and stock, and write the catalog rows that are new or changed.
+
+    Args:
+        world: The state of the shop, which is advanced.
+        folders: Where files are written.
+        day: The day, counted from 0.
+        dirt: Counts of bad rows, which are added to.
+
+    Returns:
+        `(changed,)` rows of the phones that are new or changed.
+    """
     plan = world.plan
-    world.phones = world.phones.joined(_launched(world, day))
+    world.phones = world.phones.joined(_select_launched(world, day))
     world.item_ids = item_ids(world)
     gone = world.catalogue.gone(slice(len(world.shelf.euros), len(world.phones))) if world.catalogue else None
     rows = stock_up(world.shelf, plan, world.phones, day, gone)
     in_stock = world.shelf.in_stock(day)
-    table = [_catalog_row(world, row, bool(in_stock[row]), day) for row in rows.tolist()]
+    table = [_build_catalog_row(world, row, bool(in_stock[row]), day) for row in rows.tolist()]
     if plan.has_media and world.catalogue is None:
         for row in rows[world.phones.launch_day[rows] >= (day if day else LONG_AGO)].tolist():
             _draw_phone(world, folders, row, dirt)
@@ -34,14 +44,14 @@ def deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
 
 
 def item_ids(world: World) -> list[str]:
-    """Ids of all phones launched so far, in the order of launch."""
+    """Return the ids of all phones launched so far, in the order of launch."""
     if world.catalogue is None:
         return world.phones.ids()
     return world.catalogue.ids[: len(world.phones)]
 
 
-def _launched(world: World, day: int) -> Phones:
-    """The phones that go on sale on a day."""
+def _select_launched(world: World, day: int) -> Phones:
+    """Return the phones that go on sale on a day."""
     if world.catalogue is not None:
         return world.catalogue.launched(len(world.phones), day)
     lines, random = draw_lines(world.plan), world.plan.stream("launches", day)
@@ -50,16 +60,20 @@ def _launched(world: World, day: int) -> Phones:
     return draw_phones(lines, count, random, sold, day)
 
 
-def _catalog_row(world: World, row: int, in_stock: bool, day: int) -> dict[str, Any]:
-    """A phone's row as of a day."""
+def _build_catalog_row(world: World, row: int, in_stock: bool, day: int) -> dict[str, Any]:
+    """Build the catalog row of a phone as of a day."""
     plan, catalogue = world.plan, world.catalogue
     moment = plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000
-    own = _made_up(world, row) if catalogue is None else row_on(catalogue, row, float(world.shelf.euros[row]))
-    return {**own, "in_stock": in_stock, "updated_at": instant(moment)}
+    content = (
+        _describe_phone(world, row)
+        if catalogue is None
+        else row_on(catalogue, row, float(world.shelf.euros[row]))
+    )
+    return {**content, "in_stock": in_stock, "updated_at": instant(moment)}
 
 
-def _made_up(world: World, row: int) -> dict[str, Any]:
-    """What the shop writes about a phone of its own."""
+def _describe_phone(world: World, row: int) -> dict[str, Any]:
+    """Build the part of a catalog row that describes a made-up phone."""
     plan, phones = world.plan, world.phones
     random, lines = plan.stream("sheet", row), draw_lines(plan)
     brand, title = title_of(lines, phones, row, random)
@@ -78,6 +92,7 @@ def _made_up(world: World, row: int) -> dict[str, Any]:
 
 
 def _draw_phone(world: World, folders: Folders, row: int, dirt: Dirt) -> None:
+    """Draw and write the picture of a phone."""
     plan, phones = world.plan, world.phones
     look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
     random = plan.stream("picture", row)

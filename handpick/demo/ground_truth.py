@@ -1,4 +1,4 @@
-"""Keeps and reads back the hidden truth: everything the shop knows of itself at the end of its last day."""
+"""Saves and loads the ground truth: the complete state of a demo shop at the end of its last day."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ LOG_COLUMNS = ("log_item", "log_day", "log_euros", "log_stock")
 
 @dataclass
 class World:
-    """A demo shop at the end of a day.
+    """The state of a demo shop at the end of a day.
 
     Args:
-        item_ids: `(phones,)` ids as the landing files say them.
-        pending: Returns and ratings still to come.
-        owned: Sorted `pair_keys` of who has which phone.
-        dirt: Bad rows by date, source and kind.
-        catalogue: The owner's phones, those still to be launched too; None for made-up phones, and until it is read back.
+        plan: The plan.
+        item_ids: `(phones,)` ids as in the landing files.
+        phones: All phones launched so far.
+        customers: All customers signed up so far.
+        inventory: Prices, stock and their changes.
+        pending_events: Returns and ratings that will follow on later days.
+        owned_pairs: Sorted keys (`encode_pairs`) of the phones that customers own.
+        corruption_counts: Bad rows by date, source and kind.
+        catalogue: The owner's phones, also those not launched yet; None for made-up phones, and after `load`.
     """
 
     plan: Plan
@@ -60,19 +64,19 @@ class World:
 
 
 def save(world: World, folder: Path) -> None:
-    """Write the truth beside the old one, then take its place."""
+    """Write the ground truth to a folder; it replaces the old one only when it is complete."""
     staging = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     shelf = world.shelf
     now = {"euros": pa.array(shelf.euros), "back_day": pa.array(shelf.back_day)}
-    items = {"item_id": pa.array(world.item_ids), **_columns(world.phones), **now}
+    items = {"item_id": pa.array(world.item_ids), **_build_columns(world.phones), **now}
     write_parquet(pa.table(items), staging / ITEMS_FILE)
-    users = {"user_id": pa.array(world.people.ids()), **_columns(world.people)}
+    users = {"user_id": pa.array(world.people.ids()), **_build_columns(world.people)}
     write_parquet(pa.table(users), staging / USERS_FILE)
     changes = {name.removeprefix("log_"): pa.array(getattr(shelf, name)) for name in LOG_COLUMNS}
     write_parquet(pa.table(changes), staging / CHANGES_FILE)
-    write_parquet(pa.table(_columns(world.pending)), staging / "pending.parquet")
+    write_parquet(pa.table(_build_columns(world.pending)), staging / "pending.parquet")
     write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
     _write_json(staging / "dirt.json", world.dirt)
     if world.catalogue is not None:
@@ -90,7 +94,7 @@ def save(world: World, folder: Path) -> None:
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan of the demo shop whose truth lies in a folder.
+    """Read the plan of the demo shop whose ground truth is in a folder.
 
     Raises:
         InputError: If there is no demo shop in this folder.
@@ -99,7 +103,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def load(folder: Path) -> World:
-    """Read the truth back.
+    """Load the ground truth from a folder, without the catalogue of real phones.
 
     Raises:
         InputError: If there is no demo shop in this folder.
@@ -123,7 +127,10 @@ def load(folder: Path) -> World:
 
 
 def load_catalogue(folder: Path, plan: Plan) -> Catalogue | None:
-    """The owner's phones of a demo shop that sells real ones; takes a Spark session, so only running it on needs it."""
+    """Load the catalogue of a demo shop that sells real phones, or return None.
+
+    It starts a Spark session to parse the spec sheets, which only the simulation of further days needs.
+    """
     file = folder / CATALOGUE_FILE
     if not file.is_file():
         return None
@@ -131,8 +138,8 @@ def load_catalogue(folder: Path, plan: Plan) -> Catalogue | None:
     return open_catalogue(plan, [json.loads(line) for line in lines])
 
 
-def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:
-    """A record's arrays as Arrow columns; two-dimensional ones as fixed-size lists."""
+def _build_columns(record: Phones | People | Events) -> dict[str, pa.Array]:
+    """Convert the arrays of a record to Arrow columns; two-dimensional ones become fixed-size lists."""
     columns: dict[str, pa.Array] = {}
     for column in fields(record):
         values = getattr(record, column.name)
@@ -146,4 +153,5 @@ def _columns(record: Phones | People | Events) -> dict[str, pa.Array]:
 
 
 def _write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON with sorted keys, so that the bytes depend on nothing else."""
     path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

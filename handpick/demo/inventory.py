@@ -1,4 +1,4 @@
-"""What is on sale at which price: launches, price changes, stock-outs and retirements, and the log of them."""
+"""Simulates prices and stock: launches, price cuts, stock-outs and retirements, with a log of all changes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ STOCK_OUT = 0.006
 RETIREMENT = 0.003
 RETIRES_AFTER_DAYS = 400
 GONE = 1_000_000
+"""Day of return of phones that never come back."""
 
 
 @dataclass
 class Shelf:
-    """The state of every phone at the end of a day, and every change so far.
+    """Prices and stock of all phones at the end of a day, and the log of all changes so far.
 
     Args:
-        euros: `(phones,)` current price in euros.
-        back_day: `(phones,)` first day it is in stock again; 0 when it is, `GONE` when retired.
-        log_item, log_day, log_euros, log_stock: One entry per change, in order of time; launches included.
+        euros: `(phones,)` current price in EUR.
+        back_day: `(phones,)` first day on which it is in stock again; 0 when it is, `RETIRED` when never.
+        log_item: `(changes,)` row of the phone, in order of time, launches included.
+        log_day: `(changes,)` day of the change.
+        log_euros: `(changes,)` price in EUR after the change.
+        log_stock: `(changes,)` whether the phone is in stock after the change.
     """
 
     euros: Doubles
@@ -37,16 +41,16 @@ class Shelf:
 
     @classmethod
     def empty(cls) -> Shelf:
-        """A shelf before the first delivery."""
+        """Return the inventory before the first day."""
         none = np.zeros(0, np.int64)
         return cls(np.zeros(0), none, none, none, np.zeros(0), np.zeros(0, np.bool_))
 
     def in_stock(self, day: int) -> Bools:
-        """`(phones,)` whether each can be bought on the current day."""
+        """Return `(phones,)` whether each can be bought on the current day."""
         return self.back_day <= day
 
     def as_of(self, day: int, phones: int) -> tuple[Doubles, Bools]:
-        """Prices in euros and stock of the first `phones` phones as they were on an earlier day, from the log.
+        """Return the prices in EUR and the stock of the first `phones` phones at the end of an earlier day.
 
         A phone that was not launched yet has no stock; its price is that of its launch.
         """
@@ -55,10 +59,17 @@ class Shelf:
 
 
 def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:
-    """Bring the shelf from the day before to this day; gives the rows of the phones that are new or changed.
+    """Advance the inventory from the day before to a day.
 
     Args:
-        gone: `(new phones,)` whether each can no longer be bought when it comes; by default all can.
+        shelf: The inventory, changed in place.
+        plan: The plan, for its random streams.
+        phones: All phones, also those launched on the day.
+        day: The day, counted from 0.
+        gone: `(new phones,)` whether each is out of stock for ever at its launch; None for none.
+
+    Returns:
+        `(changed,)` rows of the phones that are new or changed.
     """
     random = plan.stream("shelf", day)
     old = len(shelf.euros)

@@ -1,4 +1,4 @@
-"""Writes one day's landing files: catalog JSON Lines, users CSV, events Parquet, queries JSON Lines, and media."""
+"""Writes the landing files of a day: catalog and queries as JSON Lines, users as CSV, events as Parquet, and media."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ EVENT_SCHEMA = pa.schema(
 
 
 ENDINGS = {"catalog": "jsonl", "users": "csv", "events": "parquet", "queries": "jsonl"}
-"""How the landing files of each source end."""
+"""The extension of the landing files of each source."""
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a demo shop lies: the landing folder, the media root that paths in rows start from, and the truth."""
+    """The folders of a demo shop: landing files, media (the root of the paths in rows), and ground truth."""
 
     landing: Path
     media: Path
@@ -53,23 +53,23 @@ class Folders:
 
     @classmethod
     def under(cls, root: Path) -> Folders:
-        """`landing/`, `landing/media/` and `truth/` below one folder."""
+        """Return `landing/`, `landing/media/` and `truth/` below one folder."""
         return cls(root / "landing", root / "landing" / "media", root / "truth")
 
     @classmethod
     def configured(cls, settings: Settings) -> Folders:
-        """The folders that `[lake]` names."""
+        """Return the folders that the section `[lake]` of the settings names."""
         lake = settings.lake
         return cls(settings.path(lake.landing), settings.path(lake.media), settings.path(lake.truth))
 
     def file(self, source: str, day: date) -> Path:
-        """The landing file of a source and day; its folder exists afterwards."""
+        """Return the landing file of a source and day, and create its folder."""
         folder = self.landing / source
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{source}-{day.isoformat()}.{ENDINGS[source]}"
 
     def foreign_file(self) -> Path | None:
-        """A file below the sources' folders that no demo shop has written, or None."""
+        """Return a file below the folders of the sources that no demo shop has written, or None."""
         for source, ending in ENDINGS.items():
             own = re.compile(rf"{source}-\d{{4}}-\d{{2}}-\d{{2}}\.{ending}")
             for path in sorted((self.landing / source).rglob("*")):
@@ -79,27 +79,37 @@ class Folders:
 
 
 def instant(micros: int) -> str:
-    """ISO 8601 with `Z` for microseconds since 1970 UTC."""
+    """Format microseconds since 1970 UTC in ISO 8601 with `Z`, to the second."""
     return (EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_lines(path: Path, rows: Iterable[Row | str]) -> None:
-    """JSON Lines; strings go in as they are."""
+    """Write rows as JSON Lines; a string is written as it is."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n")
 
 
 def write_catalog(plan: Plan, folders: Folders, rows: list[Row], day: int, dirt: Dirt) -> None:
-    """The day's catalog file."""
-    spoilt = spoil_rows(plan, "catalog", rows, "item_id", day, dirt)
-    write_lines(folders.file("catalog", plan.date_of(day)), spoilt)
+    """Write the catalog file of a day, with bad rows."""
+    corrupted = spoil_rows(plan, "catalog", rows, "item_id", day, dirt)
+    write_lines(folders.file("catalog", plan.date_of(day)), corrupted)
 
 
 def write_users(
     plan: Plan, folders: Folders, people: People, rows: Ints, items: list[str], day: int, dirt: Dirt
 ) -> None:
-    """The day's sign-ups."""
+    """Write the users file of a day, with bad rows.
+
+    Args:
+        plan: The plan, for its dates and random streams.
+        folders: Where files are written.
+        people: All customers.
+        rows: Rows of the customers who sign up.
+        items: Ids of all phones.
+        day: The day, counted from 0.
+        dirt: Counts of bad rows, which are added to.
+    """
     seconds = plan.stream("signup-times", day).integers(0, 86_400, len(rows))
     table: list[Row] = [
         {
@@ -122,15 +132,17 @@ def write_users(
 
 
 def numbered(letter: str, numbers: Ints, width: int) -> pa.Array:
-    """`letter` and each number padded with zeros, as an Arrow string array."""
+    """Return ids made of a prefix and each number, padded with zeros to a width."""
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width, "0")
     return pc.binary_join_element_wise(pa.scalar(letter), digits, "")
 
 
 def write_events(plan: Plan, folders: Folders, events: Events, items: list[str], day: int, dirt: Dirt) -> int:
-    """The day's events in order of time; gives how many rows were written."""
+    """Write the events file of a day in order of time, with bad rows; return its number of rows."""
+    # Ties of time are broken by user, kind and item, so that the order is the same on every machine.
     events = events.where(np.lexsort((events.item, events.kind, events.user, events.at)))
     random = plan.stream("session-ids", day)
+    # Five of a hundred sessions are not tracked: their events have no session id.
     tracked = (events.session >= 0) & (random.random(int(events.session.max(initial=0)) + 1) >= 0.05)[
         events.session
     ]
@@ -156,7 +168,7 @@ def write_events(plan: Plan, folders: Folders, events: Events, items: list[str],
 
 
 def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, dirt: Dirt) -> None:
-    """The day's queries; their pictures and recordings are made where no earlier query had the same."""
+    """Write the queries file of a day, with bad rows, and its pictures and recordings that do not exist yet."""
     rows: list[Row] = []
     for number, query in enumerate(queries):
         row: Row = {
@@ -172,12 +184,12 @@ def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, 
         for medium in (query.image, query.audio):
             if medium and plan.has_media:
                 write_media(folders, *medium)
-    spoilt = spoil_rows(plan, "queries", rows, "query_id", day, dirt)
-    write_lines(folders.file("queries", plan.date_of(day)), spoilt)
+    corrupted = spoil_rows(plan, "queries", rows, "query_id", day, dirt)
+    write_lines(folders.file("queries", plan.date_of(day)), corrupted)
 
 
 def write_media(folders: Folders, name: str, make: Callable[[], bytes]) -> None:
-    """Write one media file unless it is there."""
+    """Write a media file unless it exists; `make` returns its bytes."""
     path = folders.media / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +199,7 @@ def write_media(folders: Folders, name: str, make: Callable[[], bytes]) -> None:
 
 
 def write_picture(folders: Folders, name: str, make: Callable[[], bytes], fate: float, dirt: Dirt) -> None:
-    """Write a phone's picture; by its fate (uniform in 0…1) a few are missing or are not pictures."""
+    """Write the picture of a phone; a few, by `fate` (uniform in [0, 1)), are missing or are not images."""
     if fate < BROKEN_PICTURES:
         dirt.count("media", "picture missing")
     elif fate < 2 * BROKEN_PICTURES:

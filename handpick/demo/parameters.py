@@ -1,4 +1,4 @@
-"""Sizes and dials of the demo shop: the rungs, the difficulties, and one random stream per purpose and day."""
+"""Parameters of the demo shop: sizes, difficulties, and one random stream per purpose and day."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ import numpy as np
 from handpick.errors import InputError
 
 NOMINAL_DAYS = 60
-"""The window for which a rung's users, phones and events are counted; sign-ups and launches go on at that rate."""
+"""Days for which the numbers of a rung are stated; longer shops have sign-ups and launches at the same rate."""
 
 DEFAULT_END = date(2026, 3, 1)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A size on the scale ladder, reached after `NOMINAL_DAYS` days.
+    """A size of the demo shop, reached after `NOMINAL_DAYS` days.
 
     Args:
-        users, phones, events: How many there are at the end (events include impressions).
-        brands, lines_per_brand: How the catalogue is organised.
-        pixels: Side of the drawn square pictures.
-        shelf: How many phones one group of sessions chooses among; keeps the work of a big shop in bounds.
-        events_per_session: Events of the window over expected sessions, measured; turns events into sessions.
+        users: Number of customers at the end.
+        phones: Number of phones at the end.
+        events: Number of events, impressions included.
+        brands: Number of brands.
+        lines_per_brand: Number of model lines of each brand.
+        pixels: Width and height of the pictures.
+        phones_per_group: Number of phones that a group of sessions chooses among, which bounds the work of a big shop.
+        events_per_session: Events per expected session, as measured; converts events into sessions.
     """
 
     users: int
@@ -40,22 +43,22 @@ class Rung:
 
     @property
     def launches_per_day(self) -> float:
-        """New phones a day: 30 % of the catalogue over the nominal window, at least one."""
+        """Number of new phones a day: 30 % of the catalogue over the nominal window, at least one."""
         return max(1.0, 0.3 * self.phones / NOMINAL_DAYS)
 
     @property
     def first_phones(self) -> int:
-        """Phones on sale on the first day."""
+        """Number of phones before the first day."""
         return round(self.phones - self.launches_per_day * NOMINAL_DAYS)
 
     @property
     def signups_per_day(self) -> float:
-        """New users a day: 25 % of all users over the nominal window."""
+        """Number of new customers a day: 25 % of all over the nominal window."""
         return 0.25 * self.users / NOMINAL_DAYS
 
     @property
     def first_users(self) -> int:
-        """Users on the first day."""
+        """Number of customers before the first day."""
         return round(self.users - self.signups_per_day * NOMINAL_DAYS)
 
 
@@ -85,13 +88,13 @@ RUNGS = {
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What makes preferences easy or hard to learn.
+    """Parameters that make preferences easy or hard to learn.
 
     Args:
-        sharpness: Multiplies every utility; higher means that people choose more often what they like best.
-        shared_taste: Share of a taste's variance that comes from an archetype rather than from the person alone.
+        sharpness: Factor of every utility; higher means that customers choose more often what they like best.
+        shared_taste: Share of the variance of tastes that comes from an archetype, the rest being individual.
         hidden_weight: Standard deviation of the part of utility that no content shows.
-        query_noise: Probability that a wish in a query is not the person's own.
+        query_noise: Probability that a wish in a query is not the customer's own.
     """
 
     sharpness: float
@@ -109,7 +112,17 @@ DIFFICULTIES = {
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides a demo shop's bytes."""
+    """All parameters that determine the bytes of a demo shop.
+
+    Args:
+        rung: Key of `RUNGS`.
+        seed: Seed of all random streams.
+        first_date: The date of day 0.
+        days: Number of days.
+        difficulty: Key of `DIFFICULTIES`.
+        has_media: Whether pictures and recordings are made.
+        catalog_digest: SHA-256 of the owner's catalogue whose phones are sold; None for made-up phones.
+    """
 
     rung: str
     seed: int
@@ -118,7 +131,6 @@ class Plan:
     difficulty: str = "default"
     has_media: bool = True
     catalog_digest: str | None = None
-    """Of the owner's catalogue whose phones are sold; None for made-up phones."""
 
     @classmethod
     def ending(
@@ -131,10 +143,10 @@ class Plan:
         has_media: bool,
         catalog_digest: str | None = None,
     ) -> Plan:
-        """A plan whose last day is `end`.
+        """Return a plan whose last day is `end`; the other arguments are the fields of `Plan`.
 
         Raises:
-            InputError: If the rung or difficulty is unknown, or there is less than a day.
+            InputError: If the rung or difficulty is unknown, there is less than a day, or the seed is negative.
         """
         if rung not in RUNGS:
             raise InputError(f"--rung {rung}: there are {', '.join(RUNGS)}; nothing was written.")
@@ -150,32 +162,33 @@ class Plan:
 
     @property
     def size(self) -> Rung:
-        """The rung's sizes."""
+        """The sizes of the rung."""
         return RUNGS[self.rung]
 
     @property
     def dials(self) -> Difficulty:
-        """The difficulty's dials."""
+        """The parameters of the difficulty."""
         return DIFFICULTIES[self.difficulty]
 
     def date_of(self, day: int) -> date:
-        """The calendar date of a day counted from 0."""
+        """Return the calendar date of a day counted from 0."""
         return self.first_date + timedelta(days=day)
 
     def micros_of(self, day: int) -> int:
-        """Microseconds since 1970 UTC at the start of a day."""
+        """Return the start of a day in microseconds since 1970 UTC."""
         midnight = datetime.combine(self.date_of(day), datetime.min.time(), UTC)
         return int(midnight.timestamp()) * 1_000_000
 
     def stream(self, purpose: str, day: int = 0) -> np.random.Generator:
-        """The random numbers of one purpose on one day, independent of all others and of the number of days."""
+        """Return the generator of one purpose on one day, independent of all others and of the number of days."""
+        # A stream per purpose and day: an added day, or one more draw for one purpose, changes no other number.
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary that `from_json` reads back."""
+        """Return a JSON-ready dictionary that `from_json` reads back."""
         return {**asdict(self), "first_date": self.first_date.isoformat()}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Plan:
-        """Read back what `to_json` gave."""
+        """Return the plan of a dictionary that `to_json` returned."""
         return cls(**{**saved, "first_date": date.fromisoformat(saved["first_date"])})

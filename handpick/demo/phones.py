@@ -1,4 +1,4 @@
-"""The phones' hidden qualities: model lines, generations, and the four blocks that decide who likes them."""
+"""Draws the phones: model lines, generations, and the hidden traits of the four blocks that utility depends on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FINISHES = ("plain", "gradient", "stripes")
 HIDDEN = 3
 CURRENCIES = ("EUR", "USD", "GBP", "CNY", "INR")
 EUROS = {"EUR": 1.0, "USD": 0.92, "GBP": 1.17, "CNY": 0.128, "INR": 0.011}
-"""Euros for one unit; the prices that people weigh are in euros, whatever the shelf says."""
+"""Fixed exchange rates to EUR; utility depends on the price in EUR, whatever the currency in the catalog."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Model lines, drawn once per shop: what their generations have in common (rows are lines)."""
+    """Traits that the generations of a model line share, drawn once per shop; rows are lines."""
 
     brand: Ints
     brand_name: list[str]
@@ -40,7 +40,7 @@ class Lines:
 
 @lru_cache(maxsize=4)
 def draw_lines(plan: Plan) -> Lines:
-    """Brands and lines with made-up names; a brand shares word of mouth and a price premium among its lines."""
+    """Draw brands and model lines with made-up names; the lines of a brand share hidden traits and a price premium."""
     random = plan.stream("lines")
     brands, per_brand = plan.size.brands, plan.size.lines_per_brand
     count = brands * per_brand
@@ -68,17 +68,21 @@ def draw_lines(plan: Plan) -> Lines:
 
 @dataclass(frozen=True)
 class Phones:
-    """Every phone that was ever launched; rows are phones in the order of launch.
+    """Traits of all phones launched so far; rows are phones in the order of launch.
 
     Args:
-        line, generation: Index into `Lines` and the number in its name.
-        launch_day: Day it went on sale, negative before the window.
-        specs: `(phones, 4)` battery, camera, screen, speed; standard deviations from the middle.
-        hue, roundness, layout, finish: Looks, seen in the picture only.
-        persona: `(phones, 6)` shares that sum to 1, told by the description only.
-        hidden: `(phones, 3)` what only behaviour shows.
-        quality: How much everybody likes it.
-        log_price: Natural logarithm of the launch price in euros.
+        line: Index into `ProductLines`.
+        generation: Number of the generation, part of the title.
+        launch_day: Day on which it went on sale; negative before the window.
+        specs: `(phones, 4)` battery, camera, screen and speed, in standard deviations.
+        hue: Colour in radians; as the other looks, visible in the picture only.
+        roundness: Shape, negative for sharp corners.
+        layout: Index into `LAYOUTS`, the arrangement of the cameras.
+        finish: Index into `FINISHES`, the finish of the back.
+        persona: `(phones, 6)` shares that sum to 1, revealed by the description only.
+        hidden: `(phones, 3)` traits that only behaviour reveals.
+        quality: Appeal to all customers.
+        log_price: Natural logarithm of the launch price in EUR.
         currency: Index into `CURRENCIES`.
     """
 
@@ -100,26 +104,29 @@ class Phones:
         return len(self.line)
 
     def joined(self, more: Phones) -> Phones:
-        """These phones, then more of them."""
+        """Return these phones followed by more of them."""
         return Phones(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
 
     def ids(self) -> list[str]:
-        """Item ids, `P` and the number in the order of launch."""
+        """Return the item ids: `P` and the number in the order of launch."""
         return [f"P{number:06d}" for number in range(1, len(self) + 1)]
 
     def style(self) -> Doubles:
-        """`(phones, 10)` looks as numbers: hue as cosine and sine, roundness, layout and finish as centred flags."""
+        """Return `(phones, 10)` looks as vectors, see `style_vectors`."""
         return style_vectors(self)
 
 
 def draw_phones(
     lines: Lines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None
 ) -> Phones:
-    """Draw phones from the lines.
+    """Draw phones of the model lines.
 
     Args:
-        sold: `(lines,)` generations so far; raised in place.
-        launch_day: The day of the launch, or None for phones that were launched over the years before the window.
+        lines: The model lines.
+        count: Number of phones.
+        random: Random numbers.
+        sold: `(lines,)` generations so far; incremented in place.
+        launch_day: Day of the launch, or None for phones that were launched over the years before the window.
     """
     line = random.choice(len(lines.brand), count, p=lines.popularity)
     days = np.sort(-1 - np.minimum(random.exponential(300, count), 1500).astype(np.int64))
@@ -131,6 +138,7 @@ def draw_phones(
         generation[row] = sold[its_line]
 
     def inherited(chance: float, parent: Ints, choices: int) -> Ints:
+        """Draw a trait that is the line's with a probability, else uniform."""
         own = random.integers(0, choices, count)
         return np.where(random.random(count) < chance, parent[line], own).astype(np.int64)
 

@@ -1,6 +1,6 @@
-"""The shop's vocabulary: what descriptions say of a phone's character, and how people put their wishes into words.
+"""Texts of the demo shop: sentences of product descriptions by persona, and phrases of queries by wish.
 
-Descriptions and queries use different words for the same thing, so that matching letters is not enough.
+Descriptions and queries use different words for the same persona, so that matching words is not enough.
 """
 
 from __future__ import annotations
@@ -307,4 +307,4 @@ COLOR_NAMES = (
     "Silent Hill",
     "Echo",
 )
-"""Marketing names of colours say nothing about the colour: looks are known from pictures only."""
+"""Marketing names that do not reveal the colour: looks are visible in pictures only."""

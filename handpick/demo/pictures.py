@@ -1,4 +1,4 @@
-"""Draws phones: the only place where their looks can be seen."""
+"""Draws pictures of phones, the only data that show their looks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Look:
-    """A phone's looks: `hue` in radians, `roundness` from -1.3 (sharp) to 1.3 (round), names of layout and finish."""
+    """The looks of a phone: hue in radians, roundness from -1.3 (sharp) to 1.3 (round), layout and finish by name."""
 
     hue: float
     roundness: float
@@ -28,12 +28,22 @@ class Look:
 
 
 def look_of(hue: float, roundness: float, layout: int, finish: int) -> Look:
-    """A look from the numbers of `Phones`."""
+    """Return the looks of a phone, given its values in `Phones`."""
     return Look(float(hue), float(roundness), LAYOUTS[int(layout)], FINISHES[int(finish)])
 
 
 def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = False) -> bytes:
-    """A square JPEG of the phone's back, `side` pixels wide; a photo by a customer is cropped, noisy and off-colour."""
+    """Draw the back of a phone as a square JPEG.
+
+    Args:
+        look: The looks of the phone.
+        side: Width and height in pixels.
+        random: Random numbers for the variation between pictures.
+        is_photo: Whether to imitate a customer's photo, which is cropped, noisy and off-colour.
+
+    Returns:
+        The bytes of the file.
+    """
     from PIL import Image, ImageDraw
 
     shade = int(random.integers(222, 250))
@@ -45,25 +55,26 @@ def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = Fa
     box = (middle - half, top, middle + half, bottom)
     corner = (0.13 + 0.11 * look.roundness / 1.3) * side
     saturation, lightness = float(random.uniform(0.55, 0.85)), float(random.uniform(0.6, 0.9))
-    body = _color(look.hue, saturation, lightness)
+    body = _convert_color(look.hue, saturation, lightness)
     brush.rounded_rectangle(
-        box, corner, fill=body, outline=_color(look.hue, saturation, lightness * 0.55), width=2
+        box, corner, fill=body, outline=_convert_color(look.hue, saturation, lightness * 0.55), width=2
     )
-    _finish(picture, look, box, corner, saturation, lightness)
-    _lenses(brush, look.layout, box, side)
+    _draw_finish(picture, look, box, corner, saturation, lightness)
+    _draw_lenses(brush, look.layout, box, side)
     if is_photo:
-        picture = _as_photo(picture, side, random)
+        picture = _imitate_photo(picture, side, random)
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def _color(hue: float, saturation: float, lightness: float) -> Color:
+def _convert_color(hue: float, saturation: float, lightness: float) -> Color:
+    """Convert a hue in radians, a saturation and a lightness to RGB."""
     red, green, blue = colorsys.hsv_to_rgb(hue / (2 * np.pi) % 1.0, saturation, min(lightness, 1.0))
     return int(red * 255), int(green * 255), int(blue * 255)
 
 
-def _finish(
+def _draw_finish(
     picture: Image.Image,
     look: Look,
     box: tuple[float, float, float, float],
@@ -81,15 +92,15 @@ def _finish(
     brush = ImageDraw.Draw(over)
     for y in range(side):
         factor = 0.35 + 0.8 * y / side if look.finish == "gradient" else 0.6 if y * 14 // side % 2 else 1.05
-        brush.line((0, y, side, y), fill=_color(look.hue, saturation, lightness * factor))
+        brush.line((0, y, side, y), fill=_convert_color(look.hue, saturation, lightness * factor))
     mask = Image.new("L", (side, side), 0)
     inner = (box[0] + 2, box[1] + 2, box[2] - 2, box[3] - 2)
     ImageDraw.Draw(mask).rounded_rectangle(inner, max(corner - 2, 0), fill=255)
     picture.paste(over, mask=mask)
 
 
-def _lenses(brush: object, layout: str, box: tuple[float, float, float, float], side: int) -> None:
-    """The camera bump: a column, a square of four, one big circle, or a bar across."""
+def _draw_lenses(brush: object, layout: str, box: tuple[float, float, float, float], side: int) -> None:
+    """Draw the camera bump: a column, a square of four, one big circle, or a bar across."""
     from PIL import ImageDraw
 
     assert isinstance(brush, ImageDraw.ImageDraw)
@@ -115,8 +126,8 @@ def _lenses(brush: object, layout: str, box: tuple[float, float, float, float], 
         )
 
 
-def _as_photo(picture: Image.Image, side: int, random: np.random.Generator) -> Image.Image:
-    """Crop a little, tint a little, and add the noise of a small sensor."""
+def _imitate_photo(picture: Image.Image, side: int, random: np.random.Generator) -> Image.Image:
+    """Crop and tint a picture slightly, and add the noise of a small sensor."""
     from PIL import Image
 
     cut = [float(random.uniform(0, 0.08)) * side for _ in range(4)]

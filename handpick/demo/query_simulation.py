@@ -1,4 +1,4 @@
-"""What people ask: typed words, a picture of the looks they want, spoken words; each tells what the others do not."""
+"""Simulates search queries as text, picture and voice; each modality reveals wishes that the others do not."""
 
 from __future__ import annotations
 
@@ -18,18 +18,28 @@ from handpick.runtime.speech_synthesis import VOICES, speak
 
 HUES, HUE_NOISE = 16, 0.15
 PERSONA_SHARPNESS, SPEC_SHARPNESS = 2.0, 2.5
-"""How much likelier people ask for what they like most."""
+"""Inverse temperatures of the softmax over tastes by which wishes are drawn."""
+
 BUDGET_LEVELS = (5.5, 6.0)
-"""Natural logarithms of euros between low and middle, middle and high."""
+"""Natural logarithms of EUR that separate low, middle and high budgets."""
+
 PHOTOS = 3
-"""Customers' photos come in this many takes of each look."""
+"""Number of different customer photos of each combination of looks."""
 
 ASKS_IN = {"text": 0.65, "image": 0.4, "audio": 0.35}
 
 
 @dataclass(frozen=True)
 class Query:
-    """One query; `draw_media` gives the bytes of its files when they do not exist yet."""
+    """One query.
+
+    Args:
+        user: Row of the customer.
+        at: Microseconds since 1970 UTC.
+        text: Typed words, or None.
+        image: Path of the picture and a function that returns its bytes, or None.
+        audio: Path of the recording and a function that returns its bytes, or None.
+    """
 
     user: int
     at: int
@@ -39,7 +49,7 @@ class Query:
 
 
 def askers(plan: Plan, people: People, day: int) -> Ints:
-    """Rows of the people who ask something on a day, once per query."""
+    """Draw the customers who send queries on a day; return their rows, once per query."""
     random = plan.stream("askers", day)
     here = (people.signup_day <= day) & (people.ask_rate > 0)
     asks = random.poisson(people.ask_rate * here)
@@ -48,23 +58,31 @@ def askers(plan: Plan, people: People, day: int) -> Ints:
 
 
 def ask(plan: Plan, people: People, who: Ints, day: int) -> list[Query]:
-    """The day's queries in order of time."""
+    """Simulate the queries of a day, in order of time.
+
+    Args:
+        plan: The plan, for its difficulty and random streams.
+        people: All customers.
+        who: Rows of the customers, once per query.
+        day: The day, counted from 0.
+    """
     random = plan.stream("asking", day)
     at = np.sort(plan.micros_of(day) + random.integers(6 * 3600, 23 * 3600, len(who)) * SECOND)
     return [
-        _query(plan, people, int(user), int(moment), random)
+        _simulate_query(plan, people, int(user), int(moment), random)
         for user, moment in zip(random.permutation(who), at, strict=True)
     ]
 
 
-def _query(plan: Plan, people: People, user: int, at: int, random: np.random.Generator) -> Query:
+def _simulate_query(plan: Plan, people: People, user: int, at: int, random: np.random.Generator) -> Query:
+    """Simulate one query: draw its modalities, and divide persona, spec and budget wishes among them."""
     uses = {kind: bool(random.random() < share) for kind, share in ASKS_IN.items()}
     uses["image"] &= plan.catalog_digest is None  # real phones have no looks to ask for
     if not any(uses.values()):
         uses["text"] = True
     language = LOCALES[int(people.country[user])][:2]
     language = language if language == "zh" else "en"
-    persona, spec, budget = _wishes(plan, people, user, random)
+    persona, spec, budget = _draw_wishes(plan, people, user, random)
     if uses["text"] and uses["audio"]:
         typed, spoken = [persona], [spec, budget] if random.random() < 0.5 else [spec]
     else:
@@ -74,14 +92,14 @@ def _query(plan: Plan, people: People, user: int, at: int, random: np.random.Gen
     if uses["text"]:
         opening = OPENINGS[language][int(random.integers(len(OPENINGS[language])))]
         glue = "，" if language == "zh" else ", "
-        text = opening + glue.join(_word(wish, language, random) for wish in typed)
-    image = _photo(plan, people, user, random) if uses["image"] else None
-    audio = _speech(spoken, language, random) if uses["audio"] else None
+        text = opening + glue.join(_draw_phrase(wish, language, random) for wish in typed)
+    image = _build_photo(plan, people, user, random) if uses["image"] else None
+    audio = _build_speech(spoken, language, random) if uses["audio"] else None
     return Query(user, at, text, image, audio)
 
 
-def _wishes(plan: Plan, people: People, user: int, random: np.random.Generator) -> tuple[str, str, str]:
-    """A persona, a spec wish and a budget that the person has; with the plan's noise, somebody else's."""
+def _draw_wishes(plan: Plan, people: People, user: int, random: np.random.Generator) -> tuple[str, str, str]:
+    """Draw a persona, a spec and a budget wish of a customer; each is random with the probability `query_noise`."""
     tastes = people.persona[user]
     persona = PERSONAS[int(random.choice(len(PERSONAS), p=_softmax(PERSONA_SHARPNESS * tastes)))]
     dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(people.specs[user]))))
@@ -100,21 +118,24 @@ def _wishes(plan: Plan, people: People, user: int, random: np.random.Generator) 
 def _softmax(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return the softmax of `(n,)` values."""
     weights = np.exp(values - values.max())
     return weights / weights.sum()
 
 
-def _word(wish: str, language: str, random: np.random.Generator) -> str:
+def _draw_phrase(wish: str, language: str, random: np.random.Generator) -> str:
+    """Draw a phrase for a wish."""
     ways = WISHES[wish][language]
     return ways[int(random.integers(len(ways)))]
 
 
-def _photo(
+def _build_photo(
     plan: Plan, people: People, user: int, random: np.random.Generator
 ) -> tuple[str, Callable[[], bytes]]:
-    """A picture of the looks the person likes best, to one of `HUES` hues, in one of a few takes."""
+    """Return path and drawing function of a photo of the looks that a customer likes best, its hue one of `HUES`."""
     taste = people.style[user]
     hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, HUE_NOISE))
+    # Few distinct looks: customers share the same photos, which bounds the number of files.
     level = round(hue / (2 * np.pi) * HUES) % HUES
     is_round = bool(taste[2] > 0)
     layout = int(np.argmax(taste[3 : 3 + len(LAYOUTS)]))
@@ -128,8 +149,10 @@ def _photo(
     return name, lambda: draw(look, plan.size.pixels, plan.stream(f"photo-{number}", take), is_photo=True)
 
 
-def _speech(wishes: list[str], language: str, random: np.random.Generator) -> tuple[str, Callable[[], bytes]]:
-    """The wishes spoken by one of the language's voices, in one of two wordings."""
+def _build_speech(
+    wishes: list[str], language: str, random: np.random.Generator
+) -> tuple[str, Callable[[], bytes]]:
+    """Return path and synthesis function of the wishes, spoken by a voice of the language in one of two wordings."""
     wording, speaker = int(random.integers(2)), int(random.integers(len(VOICES[language])))
     name = "_".join(
         wish.replace("+", "-high") if "+" in wish else wish.replace("-", "-low") for wish in wishes

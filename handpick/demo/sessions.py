@@ -1,4 +1,4 @@
-"""One day's events: who comes, what they see, open, put in the cart, buy, and what they return or rate later."""
+"""Simulates the events of a day: visits, impressions, views, carts and purchases, and later returns and ratings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ IMPRESSION, VIEW, CART, PURCHASE, RETURN, RATING = range(6)
 EVENT_NAMES = ("impression", "view", "cart", "purchase", "return", "rating")
 WEEK = np.array([0.9, 0.9, 0.95, 1.0, 1.1, 1.2, 0.95])
 HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 8, 9, 8, 7, 7, 8, 9, 11, 13, 14, 12, 7])
-"""How many of a day's sessions start in each hour from midnight to 22:59 UTC."""
+"""Relative number of sessions that start in each hour from midnight to 22:59 UTC."""
 
 SECOND = 1_000_000
 CART_CHANCE, CART_RESERVE = 0.35, 3.2
-"""An opened phone goes into the cart with `CART_CHANCE · sigmoid(utility - CART_RESERVE)`."""
+"""An opened phone goes into the cart with probability `CART_CHANCE · sigmoid(utility - CART_RESERVE)`."""
+
 BOT_SHARE = 0.004
 BOT_VIEWS = 60
 
@@ -30,8 +31,10 @@ class Events:
     """Events as arrays; rows are events.
 
     Args:
-        user, item, kind: Rows of people and phones, and the event type.
-        value: Position, price or stars; NaN for none.
+        user: Row of the customer.
+        item: Row of the phone.
+        kind: Event type, an index into `EVENT_NAMES`.
+        value: Position of an impression, price of a purchase, stars of a rating; NaN for others.
         at: Microseconds since 1970 UTC.
         session: Number of the session within the day, -1 for none.
     """
@@ -47,23 +50,23 @@ class Events:
         return len(self.user)
 
     def where(self, keep: Bools | Ints) -> Events:
-        """The chosen rows."""
+        """Return the events that a mask or row numbers select."""
         return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
 
     @classmethod
     def joined(cls, parts: list[Events]) -> Events:
-        """All rows of the parts."""
+        """Concatenate events."""
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
     @classmethod
     def empty(cls) -> Events:
-        """No events."""
+        """Return no events."""
         none = np.zeros(0, np.int64)
         return cls(none, none, none, np.zeros(0), none, none)
 
 
 def visitors(plan: Plan, people: People, day: int) -> Ints:
-    """Rows of the people who come on a day, once per session."""
+    """Draw the customers who visit on a day; return their rows, once per session."""
     random = plan.stream("visits", day)
     acts = people.first_day <= day
     week = WEEK[plan.date_of(day).weekday()]
@@ -81,13 +84,21 @@ def simulate_day(
     owned: Ints,
     day: int,
 ) -> tuple[Events, Events]:
-    """The day's events and the returns and ratings that will follow on later days.
+    """Simulate the events of a day, and the returns and ratings that will follow on later days.
 
     Args:
-        sides: `user_factors` of each visitor, one row per session.
-        who: `(sessions,)` visitors.
-        shelf_rows: `(on sale,)` rows of the phones on sale; `shelf_side` their vectors, `euros` their prices.
-        owned: Sorted keys (`pair_keys`) of who already has which phone; nobody looks at those again.
+        plan: The plan, for its sizes and random streams.
+        people: All customers.
+        sides: `(sessions, d)` factors and `(sessions,)` constants of the visitors, as `user_factors` returns them.
+        who: `(sessions,)` rows of the visitors.
+        shelf_rows: `(on sale,)` rows of the phones on sale.
+        shelf_side: `(on sale, d)` factors of these phones.
+        euros: `(on sale,)` prices in EUR.
+        owned: Sorted keys (`encode_pairs`) of the phones that customers own, which they do not look at again.
+        day: The day, counted from 0.
+
+    Returns:
+        The events of the day, and the events that will follow.
     """
     random = plan.stream("sessions", day)
     start = plan.micros_of(day) + (
@@ -95,38 +106,41 @@ def simulate_day(
         + random.integers(0, 3600 * SECOND, len(who))
     )
     parts: list[Events] = []
-    for group in _groups(len(who), len(shelf_rows), plan.size.shelf, random):
+    for group in _group_sessions(len(who), len(shelf_rows), plan.size.shelf, random):
         sessions, columns = group
         draws = choose(sides[0][sessions], sides[1][sessions], shelf_side[columns], random)
-        parts += _browse(
+        parts += _build_views(
             draws.shown, draws.clicked, draws.found, sessions, shelf_rows[columns], who, start, random
         )
         utility = np.column_stack([draws.shown_utility, draws.found_utility])
         opened = np.column_stack([draws.clicked, draws.found >= 0])
         items = shelf_rows[columns][np.column_stack([draws.shown, draws.found])]
         prices = euros[columns][np.column_stack([draws.shown, draws.found])]
-        parts += _buy(utility, opened, items, prices, sessions, who, start, owned, random)
-    events = Events.joined([*parts, _bots(plan, people, shelf_rows, day, random)])
+        parts += _simulate_purchases(utility, opened, items, prices, sessions, who, start, owned, random)
+    events = Events.joined([*parts, _simulate_bots(plan, people, shelf_rows, day, random)])
     events = events.where(~among(pair_keys(events.user, events.item), owned))
-    later = _afterwards(plan, events, day, random)
+    later = _simulate_later_events(plan, events, day, random)
     return events, later
 
 
 def pair_keys(user: Ints, item: Ints) -> Ints:
-    """One number per user and phone."""
+    """Encode each pair of a customer and a phone as one number: the phone in the lower 24 bits."""
     return user * np.int64(1 << 24) + item
 
 
 def among(keys: Ints, known: Ints) -> Bools:
-    """Whether each key is among the known ones, which are sorted."""
+    """Return whether each key is among the known ones, which must be sorted."""
     if not len(known):
         return np.zeros(keys.shape, np.bool_)
+    # Binary search: np.isin would sort the millions of known pairs again for each call.
     place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return known[place] == keys
 
 
-def _groups(sessions: int, columns: int, limit: int, random: np.random.Generator) -> list[tuple[Ints, Ints]]:
-    """Sessions with the shelf columns they choose among: all of them, or a random `limit` for each 2,000 sessions."""
+def _group_sessions(
+    sessions: int, columns: int, limit: int, random: np.random.Generator
+) -> list[tuple[Ints, Ints]]:
+    """Group sessions with the phones they choose among: all, or a random `limit` for each 2,000 sessions."""
     if columns <= limit:
         return [(np.arange(sessions), np.arange(columns))]
     return [
@@ -135,7 +149,7 @@ def _groups(sessions: int, columns: int, limit: int, random: np.random.Generator
     ]
 
 
-def _browse(
+def _build_views(
     shown: Ints,
     clicked: Bools,
     found: Ints,
@@ -145,7 +159,7 @@ def _browse(
     start: Ints,
     random: np.random.Generator,
 ) -> list[Events]:
-    """Impressions and views."""
+    """Build the impressions and views of sessions from what was shown, clicked and found."""
     at_slate = np.broadcast_to(start[sessions][:, None], shown.shape)
     at_view = at_slate + SECOND * (5 + 25 * np.arange(SLOTS)[None, :] + random.integers(0, 20, shown.shape))
     at_search = start[sessions][:, None] + SECOND * (
@@ -153,7 +167,7 @@ def _browse(
     )
     position = np.cumsum(shown >= 0, axis=1)
 
-    def rows_of(which: Bools, items: Ints, kind: int, value: Doubles | None, at: Ints) -> Events:
+    def build_events(which: Bools, items: Ints, kind: int, value: Doubles | None, at: Ints) -> Events:
         session, _ = np.nonzero(which)
         count = len(session)
         return Events(
@@ -166,13 +180,13 @@ def _browse(
         )
 
     return [
-        rows_of(shown >= 0, shown, IMPRESSION, position.astype(np.float64), at_slate),
-        rows_of(clicked, shown, VIEW, None, at_view),
-        rows_of(found >= 0, found, VIEW, None, at_search),
+        build_events(shown >= 0, shown, IMPRESSION, position.astype(np.float64), at_slate),
+        build_events(clicked, shown, VIEW, None, at_view),
+        build_events(found >= 0, found, VIEW, None, at_search),
     ]
 
 
-def _buy(
+def _simulate_purchases(
     utility: Floats,
     opened: Bools,
     items: Ints,
@@ -183,7 +197,7 @@ def _buy(
     owned: Ints,
     random: np.random.Generator,
 ) -> list[Events]:
-    """Carts and at most one purchase a session, of what was opened, the likelier the more it is liked."""
+    """Simulate carts and at most one purchase per session of opened phones, with probabilities rising with utility."""
     chance = CART_CHANCE / (1 + np.exp(CART_RESERVE - utility))
     carted = opened & (random.random(opened.shape) < chance)
     carted &= ~among(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
@@ -191,9 +205,10 @@ def _buy(
     pays = random.random(len(session)) < 0.4
     at = start[sessions[session]] + SECOND * (700 + 40 * slot)
     paying = np.flatnonzero(pays)
+    # `session` is sorted, so that the first entry of each is the first phone that is paid for.
     bought = paying[np.unique(session[paying], return_index=True)[1]]
 
-    def rows_of(which: Ints, kind: int, value: Doubles, moment: Ints) -> Events:
+    def build_events(which: Ints, kind: int, value: Doubles, moment: Ints) -> Events:
         picked = session[which]
         return Events(
             user=who[sessions[picked]],
@@ -207,13 +222,13 @@ def _buy(
     every = np.arange(len(session))
     paid = np.round(prices[session[bought], slot[bought]], 2)
     return [
-        rows_of(every, CART, np.full(len(every), np.nan), at),
-        rows_of(bought, PURCHASE, paid, at[bought] + SECOND * 240),
+        build_events(every, CART, np.full(len(every), np.nan), at),
+        build_events(bought, PURCHASE, paid, at[bought] + SECOND * 240),
     ]
 
 
-def _afterwards(plan: Plan, events: Events, day: int, random: np.random.Generator) -> Events:
-    """Returns (7 %) and ratings (45 % of what is kept) that follow the day's purchases within two weeks."""
+def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.random.Generator) -> Events:
+    """Simulate what follows purchases within two weeks: 7 % are returned, 43 % are rated."""
     bought = events.where(events.kind == PURCHASE)
     fate = random.random(len(bought))
     days = random.integers(2, 15, len(bought))
@@ -229,8 +244,10 @@ def _afterwards(plan: Plan, events: Events, day: int, random: np.random.Generato
     return Events(bought.user, bought.item, kind, value, at, session).where(fate < 0.5)
 
 
-def _bots(plan: Plan, people: People, shelf_rows: Ints, day: int, random: np.random.Generator) -> Events:
-    """Now and then a machine opens phone after phone, a few a second, under some customer's name."""
+def _simulate_bots(
+    plan: Plan, people: People, shelf_rows: Ints, day: int, random: np.random.Generator
+) -> Events:
+    """Simulate bots: under an active customer's name, each opens `BOT_VIEWS` phones at three a second."""
     expected = BOT_SHARE * plan.size.events / 60 / BOT_VIEWS
     bots = int(random.poisson(expected))
     count = bots * BOT_VIEWS

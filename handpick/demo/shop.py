@@ -1,4 +1,4 @@
-"""Opens a demo shop and runs it day by day."""
+"""Generates a demo shop, and simulates it day by day."""
 
 from __future__ import annotations
 
@@ -37,20 +37,33 @@ from handpick.errors import InputError
 from handpick.runtime.log import say, track
 
 OWNS_A_PHONE = 0.7
+"""Share of customers whose phone at sign-up is known."""
+
 OWNABLE = 3000
+"""Largest number of phones among which that phone is drawn, which bounds the work of a big shop."""
+
 OWNED_SINCE = -30
-"""The day on which the phones that people came with were bought."""
+"""The day on which the phones that customers came with were bought."""
 
 
 def generate(
     plan: Plan, folders: Folders, overwrite: bool = False, catalogue: Catalogue | None = None
 ) -> World:
-    """Make a demo shop's landing files, media and truth, on made-up phones or on a real catalogue.
+    """Generate the landing files, media and ground truth of a demo shop.
+
+    Args:
+        plan: The parameters that determine all bytes.
+        folders: Where files are written.
+        overwrite: Whether to replace a demo shop that exists.
+        catalogue: Real phones to sell; None for made-up ones.
+
+    Returns:
+        The state of the shop after its last day.
 
     Raises:
-        InputError: If there are files already and `overwrite` is not set; they stay as they are.
+        InputError: If files exist and `overwrite` is not set, or are not a demo shop's; they stay as they are.
     """
-    _make_room(folders, overwrite)
+    _clear_folders(folders, overwrite)
     mark = _unfinished_mark(folders)
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
@@ -63,16 +76,21 @@ def generate(
 
 
 def is_unfinished(folders: Folders) -> bool:
-    """Whether the making of a demo shop began here and did not come to its end; `overwrite` makes it anew."""
+    """Return whether generating a demo shop here was interrupted; `overwrite` generates it again."""
     return _unfinished_mark(folders).is_file()
 
 
 def _unfinished_mark(folders: Folders) -> Path:
+    """Return the empty file that exists while a shop is generated."""
     return folders.truth.with_name(f".unfinished-{folders.truth.name}")
 
 
 def add_day(folders: Folders) -> World:
-    """Run an existing demo shop for one more day, as if it had been made with one day more."""
+    """Simulate one more day of an existing demo shop, with the same bytes as if it had been generated with that day.
+
+    Raises:
+        InputError: If there is no demo shop.
+    """
     world = ground_truth.load(folders.truth)
     world.catalogue = ground_truth.load_catalogue(folders.truth, world.plan)
     run_day(world, folders, world.plan.days)
@@ -82,7 +100,7 @@ def add_day(folders: Folders) -> World:
 
 
 def opened(plan: Plan, catalogue: Catalogue | None = None) -> World:
-    """A shop before its first day: the first phones and people, nothing sold yet."""
+    """Return a shop before its first day: the first phones and customers, and no events."""
     if catalogue is not None:
         phones = catalogue.launched(0, -1)
     else:
@@ -94,18 +112,24 @@ def opened(plan: Plan, catalogue: Catalogue | None = None) -> World:
         plan, [], phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}, catalogue
     )
     world.item_ids = item_ids(world)
-    world.people = replace(people, owned=_phones_they_came_with(world, people, 0))
+    world.people = replace(people, owned=_draw_owned_phones(world, people, 0))
     world.owned = np.sort(pair_keys(np.arange(len(people)), world.people.owned)[world.people.owned >= 0])
     return world
 
 
 def run_day(world: World, folders: Folders, day: int) -> None:
-    """Run one day: deliveries, sign-ups, sessions, queries; write its landing files and bring the world to its end."""
+    """Simulate one day: deliveries, sign-ups, sessions and queries.
+
+    Args:
+        world: The state of the shop, which is advanced to the end of the day.
+        folders: Where the landing files of the day are written.
+        day: The day, counted from 0.
+    """
     plan, dirt = world.plan, Dirt()
-    newcomers = _sign_ups(world, day)
+    newcomers = _add_customers(world, day)
     changed = deliver(world, folders, day, dirt)
     write_users(plan, folders, world.people, newcomers, world.item_ids, day, dirt)
-    events = _trade(world, day)
+    events = _simulate_sessions(world, day)
     written = write_events(plan, folders, events, world.item_ids, day, dirt)
     queries = ask(plan, world.people, askers(plan, world.people, day), day)
     write_queries(plan, folders, queries, day, dirt)
@@ -116,7 +140,8 @@ def run_day(world: World, folders: Folders, day: int) -> None:
         )
 
 
-def _make_room(folders: Folders, overwrite: bool) -> None:
+def _clear_folders(folders: Folders, overwrite: bool) -> None:
+    """Delete the files of an earlier demo shop, or raise an InputError if that is not allowed."""
     taken = [folders.landing / source for source in ENDINGS if (folders.landing / source).is_dir()]
     if (folders.truth / PLAN_FILE).exists():
         taken.append(folders.truth)
@@ -124,7 +149,7 @@ def _make_room(folders: Folders, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(
-            f"{taken[0]} is there already and was left as it is: `--add-day` continues a demo shop, "
+            f"{taken[0]} exists already and was left unchanged: `--add-day` continues a demo shop, "
             "`--overwrite` makes it anew, `--out` makes another one."
         )
     foreign = folders.foreign_file()
@@ -137,65 +162,66 @@ def _make_room(folders: Folders, overwrite: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sign_ups(world: World, day: int) -> Ints:
-    """Let the day's new people in; gives the rows of those whose sign-up the day's file tells."""
+def _add_customers(world: World, day: int) -> Ints:
+    """Add the new customers of a day; return the rows for its users file, which are all customers on the first day."""
     plan, old = world.plan, len(world.people)
     count = int(plan.stream("sign-ups", day).poisson(plan.size.signups_per_day))
     more = draw_people(plan, draw_archetypes(plan), count, "people", day)
-    owned = _phones_they_came_with(world, more, day + 1)
+    owned = _draw_owned_phones(world, more, day + 1)
     world.people = world.people.joined(replace(more, owned=owned))
     keys = pair_keys(np.arange(old, old + count), owned)[owned >= 0]
-    world.owned = _merged(world.owned, keys)
+    world.owned = _merge_keys(world.owned, keys)
     return np.arange(0 if day == 0 else old, len(world.people))
 
 
-def _phones_they_came_with(world: World, people: People, purpose_day: int) -> Ints:
-    """The phone each of these people owns, mostly one they would like; -1 where the shop does not know."""
+def _draw_owned_phones(world: World, people: People, purpose_day: int) -> Ints:
+    """Draw the phone that each customer came with, by their utility; -1 where the shop does not know it."""
     random = world.plan.stream("owned", purpose_day)
     old = np.flatnonzero(world.phones.launch_day < OWNED_SINCE)
     if len(old) > OWNABLE:
         old = np.sort(random.choice(old, OWNABLE, replace=False))
-    shelf = phone_side(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
+    factors = phone_side(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
     owned = np.full(len(people), -1, np.int64)
     side, _ = user_factors(people, measure_scales(world.plan), np.arange(len(people)))
     chance, known = random.random((len(people), 1)), random.random(len(people)) < OWNS_A_PHONE
     for part in session_blocks(len(people), len(old)):
-        utility = side[part] @ shelf.T
+        utility = side[part] @ factors.T
         owned[part] = old[pick(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]]
     return np.where(known, owned, -1)
 
 
-def _trade(world: World, day: int) -> Events:
-    """The day's events, with what earlier purchases bring today; what today's bring later is kept for then."""
+def _simulate_sessions(world: World, day: int) -> Events:
+    """Simulate the sessions of a day; return its events and the returns and ratings of earlier purchases."""
     plan, phones, people = world.plan, world.phones, world.people
     on_sale = np.flatnonzero(world.shelf.in_stock(day))
-    shelf = phone_side(plan, phones, np.log(world.shelf.euros), day)[on_sale]
+    factors = phone_side(plan, phones, np.log(world.shelf.euros), day)[on_sale]
     who = visitors(plan, people, day)
     sides = user_factors(people, measure_scales(plan), who)
     euros = world.shelf.euros[on_sale]
-    events, later = simulate_day(plan, people, sides, who, on_sale, shelf, euros, world.owned, day)
+    events, later = simulate_day(plan, people, sides, who, on_sale, factors, euros, world.owned, day)
     due = world.pending.at < plan.micros_of(day + 1)
     today = Events.joined([events, world.pending.where(due)])
     world.pending = Events.joined([world.pending.where(~due), later])
     bought = events.where(events.kind == PURCHASE)
-    world.owned = _merged(world.owned, pair_keys(bought.user, bought.item))
+    world.owned = _merge_keys(world.owned, pair_keys(bought.user, bought.item))
     return today
 
 
-def _merged(keys: Ints, more: Ints) -> Ints:
+def _merge_keys(keys: Ints, more: Ints) -> Ints:
+    """Return the sorted keys of both arrays."""
     return np.sort(np.concatenate([keys, more]), kind="stable")
 
 
 def summary(world: World, folders: Folders) -> str:
-    """One line on what a shop holds."""
+    """Return one line with the sizes of a shop."""
     last = world.plan.date_of(world.plan.days - 1)
-    spoilt = sum(sum(kinds.values()) for day in world.dirt.values() for kinds in day.values())
+    bad_rows = sum(sum(kinds.values()) for day in world.dirt.values() for kinds in day.values())
     return (
         f"Demo shop {world.plan.rung}: {len(world.people):,} users, {len(world.phones):,} phones, "
-        f"{world.plan.first_date} to {last}, {spoilt:,} bad rows on purpose, in {folders.landing}"
+        f"{world.plan.first_date} to {last}, {bad_rows:,} bad rows on purpose, in {folders.landing}"
     )
 
 
 def describe(world: World) -> str:
-    """The plan as JSON, for logs and tests."""
+    """Return the plan as JSON."""
     return json.dumps(world.plan.to_json(), sort_keys=True)

@@ -1,4 +1,4 @@
-"""What the shop writes about a phone: title, description, and a spec sheet as messy as real ones."""
+"""Writes titles, descriptions and spec sheets of made-up phones, the sheets as messy as real ones."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ CHIPS = ("Mediatek MT6739 (28 nm)", "Unisoc T606 (12 nm)", "Qualcomm SM6225 Snap
 PANELS = ("TFT", "IPS LCD", "AMOLED", "Super AMOLED, 120Hz", "LTPO AMOLED, 1B colors, 120Hz, HDR10+")
 BUILDS = ("Glass front, plastic back, plastic frame", "Glass front (Gorilla Glass 5), glass back, aluminum frame",
           "Glass front, aluminum back", "")  # fmt: skip
-HOLE = 0.07
-"""Share of cells that a sheet leaves out."""
+MISSING_SHARE = 0.07
+"""Share of the cells of a spec sheet that are missing."""
 
 
 def step(value: float, choices: tuple[int, ...]) -> int:
-    """The choice that stands where a standard-normal value does among all values."""
+    """Return the choice at the quantile of a standard-normal value, with the logistic approximation of its CDF."""
     share = 1 / (1 + np.exp(-1.7 * value))
     return choices[min(int(share * len(choices)), len(choices) - 1)]
 
 
 def title_of(lines: Lines, phones: Phones, row: int, random: np.random.Generator) -> tuple[str, str]:
-    """A phone's brand and title: brand, line, generation, and now and then its storage."""
+    """Return brand and title of a phone; the title is brand, line, generation and sometimes the storage."""
     line = int(phones.line[row])
     brand = lines.brand_name[int(lines.brand[line])]
     storage = random.choice(["", "", " 64GB", " 128GB", " 256GB", " 5G", " Dual SIM"])
@@ -50,14 +50,14 @@ def title_of(lines: Lines, phones: Phones, row: int, random: np.random.Generator
 def description_of(
     persona: np.ndarray[tuple[int, ...], np.dtype[np.float64]], random: np.random.Generator
 ) -> str:
-    """Two or three sentences in English, Chinese or both, that tell the phone's character and nothing else."""
+    """Build a description in English, Chinese or both, which reveals the persona of a phone and nothing else."""
     languages = [("en",), ("zh",), ("en", "zh")][int(random.choice(3, p=[0.55, 0.15, 0.3]))]
     sentences: list[str] = []
     for language in languages:
         for kind in np.flatnonzero(persona > 0):
             many = 2 if persona[kind] > 0.6 and language == languages[0] else 1
-            told = DESCRIPTIONS[PERSONAS[int(kind)]][language]
-            sentences += [told[i] for i in random.permutation(len(told))[:many]]
+            known = DESCRIPTIONS[PERSONAS[int(kind)]][language]
+            sentences += [known[i] for i in random.permutation(len(known))[:many]]
     if random.random() < 0.6:
         filler = FILLERS[languages[0]]
         sentences.append(filler[int(random.integers(len(filler)))])
@@ -65,7 +65,7 @@ def description_of(
 
 
 def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) -> dict[str, str]:
-    """A raw spec sheet with gsmarena's keys: units and order of words vary, cells are missing."""
+    """Build a raw spec sheet with the keys of gsmarena.com: units and word order vary, and cells are missing."""
     battery, camera, screen, speed = (float(x) for x in phones.specs[row])
     milliamps = int(np.clip(round((3600 + 850 * battery) / 50) * 50, 800, 8000))
     inches = float(np.clip(5.9 + 0.55 * screen, 2.4, 7.9))
@@ -83,6 +83,7 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
     density = round(float(np.hypot(*pixels)) / inches)
 
     def one(*ways: str) -> str:
+        """Draw one way of writing a value."""
         return ways[int(random.integers(len(ways)))]
 
     names = ", ".join(
@@ -116,11 +117,13 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
         "colors": names,
         "nfc": one("Yes", "No", ""),
     }  # fmt: skip
-    holes = random.random(len(sheet)) < HOLE
-    return {key: value for (key, value), hole in zip(sheet.items(), holes, strict=True) if value and not hole}
+    is_missing = random.random(len(sheet)) < MISSING_SHARE
+    return {
+        key: value for (key, value), gap in zip(sheet.items(), is_missing, strict=True) if value and not gap
+    }
 
 
 def shelf_price(phones: Phones, row: int, euros: float) -> tuple[float, str]:
-    """The price as the shelf says it, with its currency."""
+    """Convert a price in EUR to the currency of a phone; return the price and the ISO 4217 code."""
     currency = CURRENCIES[int(phones.currency[row])]
     return round(euros / EUROS[currency], 2), currency

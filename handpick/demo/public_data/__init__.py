@@ -1,1 +1,1 @@
-"""Turns public data as it is found into landing files; everything that is judged is left to the night."""
+"""Importers that convert public data sets into landing files; validation is left to the night that lands them."""

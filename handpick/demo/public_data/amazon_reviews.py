@@ -1,4 +1,4 @@
-"""A dump of product reviews (one JSON object a line, also within a broken array) as the sources `events` and `users`."""
+"""Imports product reviews (one JSON object per line, also in a broken array) as the sources `events` and `users`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from handpick.ledger.flows import Flow
 
 NEEDED = ("reviewerID", "asin", "overall", "unixReviewTime")
 KEPT_ASIDE = ("summary", "reviewText", "helpful")
-"""Columns that the contract does not know; landing keeps them with the row."""
+"""Columns that the contract does not know; landing keeps them in `_extra`."""
 
 
 def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tuple[list[Path], list[Flow]]:
     """Write landing files of `events` (a rating per review) and `users` (a row per reviewer).
 
-    What could not be read is written on as it came, so that the night sets it aside with its text and its reason.
+    Unparsable lines are copied, so that the night quarantines them with their text and the reason.
 
     Args:
-        file: The dump, with the columns of `NEEDED`.
+        file: The reviews, with the columns of `NEEDED`.
         landing: The landing folder.
-        consent: Whether lists may be made for these reviewers; the dump does not say.
+        consent: Whether lists may be made for these reviewers, which the data do not say.
+
+    Returns:
+        The files written, and the ledger lines of both sources.
 
     Raises:
-        InputError: If the columns are not those of reviews, or no review has a time; nothing was written.
+        InputError: If a needed column is missing or no review has a time; nothing was written.
     """
     from handpick.demo.landing import write_lines
     from handpick.stages.land.json_lines import read_json
@@ -38,45 +41,45 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
             f"{file} has no {', '.join(missing)}; it has {', '.join(table.column_names)}. Nothing was written."
         )
     rows = table.to_pylist()
-    events = [row["_raw"] if row.get("_raw") is not None else _event(row) for row in rows]
-    told = [event for event in events if isinstance(event, dict)]
-    moments = [event["occurred_at"] for event in told if _is_time(event["occurred_at"])]
+    events = [row["_raw"] if row.get("_raw") is not None else _build_event(row) for row in rows]
+    parsed = [event for event in events if isinstance(event, dict)]
+    moments = [event["occurred_at"] for event in parsed if _is_time(event["occurred_at"])]
     if not moments:
-        raise InputError(f"{file}: no review tells its time (unixReviewTime); nothing was written.")
-    users = _users(told, consent)
+        raise InputError(f"{file}: no review has a time (unixReviewTime); nothing was written.")
+    users = _build_users(parsed, consent)
     paths = []
     for source, lines in (("events", events), ("users", users)):
         path = landing / source / f"{source}-{max(moments)[:10]}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_lines(path, lines)
         paths.append(path)
-    nameless = sum(not (event["user_id"] and _is_time(event["occurred_at"])) for event in told)
+    nameless = sum(not (event["user_id"] and _is_time(event["occurred_at"])) for event in parsed)
     dropped = {
-        "reviewer is there already": len(told) - nameless - len(users),
+        "reviewer is there already": len(parsed) - nameless - len(users),
         "no reviewer or time": nameless,
     }
     return paths, [
         Flow("events", len(rows), len(events)),
-        Flow("users", len(told), len(users), dropped),
+        Flow("users", len(parsed), len(users), dropped),
     ]
 
 
-def _event(row: dict[str, Any]) -> dict[str, Any]:
-    """A rating; its id is made from who, what, when and the words, so that it is the same in every dump."""
-    who = "\x1f".join(str(row.get(name)) for name in (*NEEDED, "summary", "reviewText"))
+def _build_event(row: dict[str, Any]) -> dict[str, Any]:
+    """Build a rating event; its id is a hash of the review, so that it is the same in every copy of the data."""
+    content = "\x1f".join(str(row.get(name)) for name in (*NEEDED, "summary", "reviewText"))
     return {
-        "event_id": f"review-{hashlib.sha256(who.encode()).hexdigest()[:20]}",
+        "event_id": f"review-{hashlib.sha256(content.encode()).hexdigest()[:20]}",
         "user_id": row["reviewerID"],
         "item_id": row["asin"],
         "event_type": "rating",
         "value": row["overall"],
-        "occurred_at": _moment(row["unixReviewTime"]),
+        "occurred_at": _format_time(row["unixReviewTime"]),
         **{name: row[name] for name in KEPT_ASIDE if row.get(name)},
     }
 
 
-def _moment(seconds: str | None) -> str | None:
-    """ISO 8601 for seconds since 1970; what is no such number stays as it came."""
+def _format_time(seconds: str | None) -> str | None:
+    """Format seconds since 1970 in ISO 8601; other text stays unchanged."""
     try:
         return datetime.fromtimestamp(int(seconds or ""), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
@@ -84,11 +87,12 @@ def _moment(seconds: str | None) -> str | None:
 
 
 def _is_time(text: str | None) -> bool:
+    """Return whether a text is a time that `_format_time` wrote."""
     return text is not None and text[:4].isdigit() and text.endswith("Z")
 
 
-def _users(events: list[dict[str, Any]], consent: bool) -> list[dict[str, Any]]:
-    """A row per reviewer, signed up with the first review."""
+def _build_users(events: list[dict[str, Any]], consent: bool) -> list[dict[str, Any]]:
+    """Build a row per reviewer, whose sign-up is the first review."""
     first: dict[str, str] = {}
     for event in events:
         user, moment = event["user_id"], event["occurred_at"]

@@ -1,4 +1,4 @@
-"""A scraped gsmarena.com catalogue as the `catalog` source: one row a phone, its sheet kept raw as a map."""
+"""Imports a scraped gsmarena.com catalogue as the source `catalog`: one row per phone, with its raw spec sheet."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from handpick.ledger.flows import Flow
 PAGE = re.compile(r"(?P<maker>[^/]+?)_[^/]*-(?P<number>\d+)\.php$")
 TWO_WORD_BRANDS = ("Sony Ericsson",)
 NOT_SPECS = {"name", "timestamp"}
-"""Columns that the row tells in full elsewhere; all others stay in the map as they came."""
+"""Columns that other columns of `catalog` hold in full; all others become the spec sheet."""
 
 
 def import_gsmarena(
     file: Path, landing: Path, currency: str, taken_on: date | None = None
 ) -> tuple[Path, Flow]:
-    """Write a landing file of `catalog` from a CSV with the columns `name`, `url` and a column per line of the sheet.
+    """Write a landing file of `catalog` from a CSV with `name`, `url` and a column per line of the spec sheet.
 
     Args:
         file: The scraped CSV.
         landing: The landing folder.
-        currency: The price in this currency is taken where a sheet states several.
-        taken_on: The day of the scrape; by default that of the newest `timestamp`.
+        currency: ISO 4217 code of the price that is taken where a sheet states several.
+        taken_on: Day of the scrape; None for the day of the newest `timestamp`.
 
     Returns:
-        The file written, and the rows' flow: every row that is not in it is counted under a reason.
+        The file written, and the ledger line, which counts every row that was left out by reason.
 
     Raises:
-        InputError: If the file has no phone names, or does not tell when it was made; nothing was written.
+        InputError: If the file has no column `name`, or no timestamp and `taken_on` is None; nothing was written.
     """
     from handpick.demo.landing import write_lines
     from handpick.stages.land.adapters import read_file
@@ -46,10 +46,10 @@ def import_gsmarena(
             f"{file} has no column name; it has {', '.join(scraped.column_names[:12])}. Nothing was written."
         )
     rows = [{key: value for key, value in row.items() if value} for row in scraped.to_pylist()]
-    day = taken_on or _newest(rows)
+    day = taken_on or _find_newest_day(rows)
     if day is None:
         raise InputError(
-            f"{file} does not tell when it was made (no timestamp); nothing was written. Say --date YYYY-MM-DD."
+            f"{file} does not state when it was scraped (no timestamp); nothing was written. Set --date YYYY-MM-DD."
         )
     kept, dropped = catalog_rows(rows, currency, day)
     path = landing / "catalog" / f"catalog-{day}.jsonl"
@@ -61,7 +61,7 @@ def import_gsmarena(
 def catalog_rows(
     rows: Iterable[Mapping[str, str]], currency: str, day: date
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Rows of `catalog` in the file's order, and how many were left out for which reason."""
+    """Build the rows of `catalog` in the order of the file, and count the rows that were left out by reason."""
     kept: dict[str, dict[str, Any]] = {}
     dropped: Counter[str] = Counter()
     for row in rows:
@@ -70,14 +70,15 @@ def catalog_rows(
         elif not row.get("name", "").strip():
             dropped["phone without a name"] += 1
         else:
-            phone = _catalog_row(row, currency, day)
+            phone = _build_catalog_row(row, currency, day)
             if phone["item_id"] in kept:
                 dropped["same page again"] += 1
             kept.setdefault(phone["item_id"], phone)
     return list(kept.values()), dropped
 
 
-def _catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict[str, Any]:
+def _build_catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict[str, Any]:
+    """Build the catalog row of a phone."""
     title = " ".join(row["name"].split())
     page = PAGE.search(row.get("url", ""))
     stated = prices(row.get("price", ""))
@@ -102,27 +103,29 @@ def _catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict[str, 
 
 
 def brand_of(title: str, maker: str) -> str:
-    """The brand as the title spells it: the words that make up the page's maker, else the first word."""
+    """Return the brand as the title spells it: the words that match the maker in the page's URL, else the first."""
     for brand in TWO_WORD_BRANDS:
         if title.lower().startswith(brand.lower() + " "):
             return title[: len(brand)]
     words = title.split()
-    wanted = re.sub(r"\W", "", maker.lower())
+    maker_letters = re.sub(r"\W", "", maker.lower())
     for count in range(1, len(words)):
-        if re.sub(r"\W", "", "".join(words[:count]).lower()) == wanted:
+        if re.sub(r"\W", "", "".join(words[:count]).lower()) == maker_letters:
             return " ".join(words[:count])
     return words[0]
 
 
 def release_date(announced: str, status: str) -> date | None:
-    """First day of sale as far as it is told: the status, then what was announced; None if it never came to be sold."""
+    """Return the first day of sale from the status or else the announcement; None if unknown or cancelled."""
     if status.startswith("Cancelled"):
         return None
-    told = status.partition("elease")[2], announced.partition("elease")[2], announced
-    days = [day for day in map(first_date, told) if day is not None]
+    # "Released" and "release" in either text, then the announcement itself.
+    texts = status.partition("elease")[2], announced.partition("elease")[2], announced
+    days = [day for day in map(first_date, texts) if day is not None]
     return days[0] if days else None
 
 
-def _newest(rows: Iterable[Mapping[str, str]]) -> date | None:
+def _find_newest_day(rows: Iterable[Mapping[str, str]]) -> date | None:
+    """Return the day of the newest timestamp, or None."""
     stamps = [row["timestamp"] for row in rows if re.match(r"\d{4}-\d{2}-\d{2}", row.get("timestamp", ""))]
     return date.fromisoformat(max(stamps)[:10]) if stamps else None

@@ -1,4 +1,4 @@
-"""Dates and prices as people write them on spec pages."""
+"""Parses dates and prices from the free text of spec pages."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ PRICE = re.compile(rf"([{re.escape(''.join(SIGNS))}])\s*{AMOUNT}|\b{AMOUNT}\s*({
 
 
 def first_date(text: str) -> date | None:
-    """The first date in free text, at its earliest: `2010, March` is 1 March, `2004, Q3` 1 July, `2003` 1 January.
+    """Return the first date in free text, at its earliest: `2010, March` is 1 March, `2004, Q3` is 1 July.
 
-    None where there is no date, or its day does not exist.
+    Returns:
+        None if there is no date, or its day does not exist.
     """
     found = DATE.search(text)
     if not found:
@@ -38,7 +39,7 @@ def first_date(text: str) -> date | None:
 
 
 def prices(text: str) -> dict[str, float]:
-    """Every price in free text by ISO 4217 code, the first where a currency comes twice; a comma groups thousands."""
+    """Return the prices in free text by ISO 4217 code, the first of each currency; a comma groups thousands."""
     found: dict[str, float] = {}
     for sign, after_sign, before_code, code in PRICE.findall(text):
         amount = float((after_sign or before_code).replace(",", ""))
