@@ -1,4 +1,4 @@
-"""The warehouse: dbt builds once, as one stage; in the group around it every model and test is a task of its own."""
+"""The warehouse stage in Airflow: one task builds everything; around it every dbt model, snapshot and test has a task."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ GROUP, BUILD = "warehouse", "build"
 
 @task(task_id=BUILD, **RETRIES)
 def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
-    """Run the stage: one dbt build, then the marts' partitions and the ledger."""
-    from warehouse_nodes import FOLDER_KEY
+    """Run the warehouse stage: one dbt build, then the marts' partitions and the ledger."""
+    from dbt_node_sensor import FOLDER_KEY
 
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
     from handpick.stages.warehouse.nodes import reported_to
 
     settings = load()
+    # One folder per try: the outcomes of an earlier try must not count for this one.
     folder = settings.path(settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
@@ -31,7 +32,10 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
 
 
 def warehouse(before: Any) -> TaskGroup:
-    """The group, or no more of it than the build: a worker that runs a stage needs no Cosmos, which takes a second to load.
+    """Return the task group of the warehouse.
+
+    Where a worker parses the DAG to run a task outside of the group, or the build itself, the group holds only the
+    build: that worker does not need Cosmos, which takes a second to import.
 
     Args:
         before: The task after which dbt builds.

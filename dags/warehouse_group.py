@@ -1,4 +1,4 @@
-"""The warehouse as Cosmos draws it from dbt's manifest: a task for every model, snapshot and test."""
+"""The task group that Cosmos draws from dbt's manifest: a task for every model, snapshot and test."""
 
 from __future__ import annotations
 
@@ -10,34 +10,41 @@ from typing import Any
 from airflow.sdk import TaskGroup
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import DbtResourceType, LoadMode
+from dbt_node_sensor import NodeOperator
 from stage_task import SETTINGS
-from warehouse_nodes import NodeOperator
 
 from handpick.stages.warehouse.manifest import parsed_manifest
 from handpick.stages.warehouse.project import project_folder
 
-LONGEST = timedelta(hours=12)
+WATCH_TIMEOUT = timedelta(hours=12)
+"""The longest wait of a task for its nodes."""
 
 
 def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeOperator]]:
-    """The group, and its tasks that watch a build; Cosmos's own operators would each start a process for that.
+    """Build the task group of the dbt nodes.
+
+    Cosmos's own operators would start a dbt process per task; here every task watches the one build.
 
     Args:
-        name: Of the group.
-        build_task_id: The task that builds, whose outcomes they show.
+        name: Name of the group.
+        build_task_id: The task that builds, whose outcomes the tasks show.
+
+    Returns:
+        The group, and its tasks, which are to start together with the build.
     """
 
     def watch(task_id: str, nodes: list[str], **options: Any) -> NodeOperator:
-        # All begin to watch at once: dbt knows the order, and the lines between them show it.
-        watched = {"build_task_id": build_task_id, "nodes": nodes, "timeout": LONGEST}
+        # All tasks start watching when the task before the build has succeeded. The dependencies between them only show
+        # dbt's order; with this trigger rule they do not wait for one another.
+        watched = {"build_task_id": build_task_id, "nodes": nodes, "timeout": WATCH_TIMEOUT}
         return NodeOperator(task_id=task_id, trigger_rule="one_success", **watched, **options)
 
     manifest = parsed_manifest(SETTINGS)
-    of_parent, alone = _tests(json.loads(manifest.read_text()))
+    tests_of, lone_tests = _group_tests(json.loads(manifest.read_text()))
 
     def watching(dag: Any, task_group: Any, task_id: str, node: Any, **_: Any) -> NodeOperator:
-        # For a test of several parents Cosmos hands over some other node; the name says which test is meant.
-        nodes = of_parent[node.unique_id] if task_id == "test" else [alone.get(task_id, node.unique_id)]
+        # For a test of several parents Cosmos passes some other node; only the task id names the test.
+        nodes = tests_of[node.unique_id] if task_id == "test" else [lone_tests.get(task_id, node.unique_id)]
         return watch(task_id, nodes, dag=dag, task_group=task_group)
 
     group = DbtTaskGroup(
@@ -53,7 +60,7 @@ def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeO
         execution_config=ExecutionConfig(),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
-            # Nothing to run, and Cosmos would warn of each in every task's log.
+            # There is nothing to run for them, and Cosmos would warn of each in every task's log.
             exclude=["resource_type:exposure", "resource_type:operation"],
             emit_datasets=False,
             should_detach_multiple_parents_tests=True,
@@ -65,22 +72,23 @@ def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeO
         operator_args={"install_deps": False},
     )
     with group:
-        for parent, nodes in of_parent.items():
-            if parent.startswith("source."):  # Cosmos would draw a task that asks how old the source is, too.
+        for parent, nodes in tests_of.items():
+            # Tests of sources get their tasks here: Cosmos would add a task for the source's freshness as well.
+            if parent.startswith("source."):
                 watch("__".join(parent.split(".")[2:]) + "_test", nodes)
     return group, [one for one in group.iter_tasks() if isinstance(one, NodeOperator)]
 
 
-def _tests(manifest: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """For each node the tests that look at nothing else, which share a task; and the others, by the names of their tasks."""
-    of_parent: dict[str, list[str]] = defaultdict(list)
-    alone: dict[str, str] = {}
+def _group_tests(manifest: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Return the tests of a single parent by parent, which share a task, and the other tests by the ids of their tasks."""
+    tests_of: dict[str, list[str]] = defaultdict(list)
+    lone_tests: dict[str, str] = {}
     for unique_id, node in manifest["nodes"].items():
         if node["resource_type"] != "test":
             continue
         parents = node["depends_on"]["nodes"]
         if len(parents) == 1:
-            of_parent[parents[0]].append(unique_id)
+            tests_of[parents[0]].append(unique_id)
         else:
-            alone[f"{unique_id.split('.')[2]}_test"] = unique_id
-    return of_parent, alone
+            lone_tests[f"{unique_id.split('.')[2]}_test"] = unique_id
+    return tests_of, lone_tests

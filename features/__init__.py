@@ -1,1 +1,1 @@
-"""The Feast repository: entities, sources, feature views, feature services, and the stores that they are kept in."""
+"""The Feast repository: entities, sources, feature views, feature services, and the stores that hold them."""

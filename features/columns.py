@@ -1,12 +1,19 @@
-"""The features of users and phones by name, type and meaning, without Feast: stages that only read them start sooner."""
+"""Features of users and phones by name, type and meaning; imports no Feast, so that stages that only read them start fast."""
 
 from typing import NamedTuple
 
 WINDOWS = ("7d", "30d", "all")
+"""Windows of whole days over which events are counted."""
 
 
 class Column(NamedTuple):
-    """One feature; `kind` is the name of a type in `feast.types`."""
+    """One feature.
+
+    Args:
+        name: Name of the column.
+        kind: Name of its type in `feast.types`.
+        description: What it means.
+    """
 
     name: str
     kind: str
@@ -14,6 +21,7 @@ class Column(NamedTuple):
 
 
 def _counts(*events: str) -> tuple[Column, ...]:
+    """Return a count of each event over each window."""
     return tuple(
         Column(f"{event}_count_{window}", "Int64", f"{event} events, {window}")
         for event in events
@@ -24,7 +32,7 @@ def _counts(*events: str) -> tuple[Column, ...]:
 USER_ACTIVITY = (
     *_counts("view", "cart", "purchase", "query"),
     Column("mean_viewed_price_30d", "Float64", "Mean price of phones viewed, 30 days"),
-    Column("distinct_brand_count_30d", "Int64", "Brands looked at, 30 days"),
+    Column("distinct_brand_count_30d", "Int64", "Brands viewed, carted or bought, 30 days"),
     Column("owned_price", "Float64", "Price of the phone that the user owns"),
     Column("last_active_at", "UnixTimestamp", "End of the last day with an event"),
 )
@@ -32,7 +40,7 @@ USER_ACTIVITY = (
 ITEM_STATISTICS = (
     *_counts("impression", "view", "cart", "purchase", "return"),
     Column("rating_mean", "Float64", "Mean stars"),
-    Column("view_rate_30d", "Float64", "Views for each impression, 30 days"),
+    Column("view_rate_30d", "Float64", "Views per impression, 30 days"),
     Column("price_change_30d", "Float64", "Relative change of price, 30 days"),
 )
 
@@ -41,4 +49,4 @@ AT_SCORING = (
     Column("phone_age_days", "Float64"),
     Column("price_gap_to_owned", "Float64"),
 )
-"""Computed on demand; Feast compares them with what it infers, which has no descriptions."""
+"""Features computed on demand. They have no descriptions: Feast compares them with the columns that it infers, which have none."""

@@ -1,4 +1,4 @@
-"""All that `feast apply` registers, each object once."""
+"""The objects that `feast apply` registers, each once."""
 
 from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView
 
@@ -17,4 +17,4 @@ OBJECTS: tuple[Entity | FeatureView | OnDemandFeatureView | FeatureService, ...]
     fusion_v1,
     fusion_v1_training,
 )
-"""Everything, in the order in which one thing needs another."""
+"""All objects, each after those that it refers to."""

@@ -1,4 +1,4 @@
-"""Who and what features are about."""
+"""Entities that have features: users and phones."""
 
 from feast import Entity, ValueType
 

@@ -1,4 +1,4 @@
-"""What each version of a model reads: changing a model's inputs means a new service beside the old one."""
+"""The features that each version of a model reads; changed inputs get a new service, and the old one stays."""
 
 from feast import FeatureService
 
@@ -8,7 +8,7 @@ from features.views import at_scoring, item_content, item_offer, item_statistics
 fusion_v1 = FeatureService(
     name="fusion_v1",
     features=[user_activity, item_statistics, item_offer, item_content, user_queries, at_scoring],
-    description="All that the first fusion model reads when it scores a user and a phone.",
+    description="All features that the first fusion model reads when it scores a user and a phone.",
     owner=OWNER,
     tags={"model": "fusion", "version": "1"},
 )

@@ -1,4 +1,4 @@
-"""What is known about users and phones, when it goes out of date, and what is computed at the moment of scoring."""
+"""Feature views of users and phones, with their time to live, and the features that are computed on demand at scoring."""
 
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from features.entities import OWNER, item, user
 
 
 def _fields(columns: tuple[Column, ...]) -> list[Field]:
+    """Return columns as Feast fields."""
     return [
         Field(name=column.name, dtype=getattr(types, column.kind), description=column.description)
         for column in columns
@@ -26,7 +27,7 @@ user_activity = FeatureView(
     ttl=timedelta(days=730),
     schema=_fields(USER_ACTIVITY),
     source=sources.user_activity_source,
-    description="What a user did, over three windows, in whole days.",
+    description="What a user did, over three windows of whole days.",
     owner=OWNER,
     tags={"stage": "features", "table": "marts/mart_user_activity"},
 )
@@ -37,7 +38,7 @@ item_statistics = FeatureView(
     ttl=timedelta(days=730),
     schema=_fields(ITEM_STATISTICS),
     source=sources.item_statistics_source,
-    description="What all users did with a phone, over three windows.",
+    description="What all users did with a phone, over three windows of whole days.",
     owner=OWNER,
     tags={"stage": "features", "table": "marts/mart_item_statistics"},
 )
@@ -48,13 +49,15 @@ item_offer = FeatureView(
     ttl=timedelta(days=3650),
     schema=[
         Field(name="price", dtype=Float64, description="Price in the shop's currency"),
-        Field(name="is_in_stock", dtype=Bool, description="Whether it could be bought"),
+        Field(name="is_in_stock", dtype=Bool, description="Whether the phone is in stock"),
         Field(
-            name="released_at", dtype=UnixTimestamp, description="Release, or when the phone was first seen"
+            name="released_at",
+            dtype=UnixTimestamp,
+            description="Release date, or when the phone was first seen",
         ),
     ],
     source=sources.item_offer_source,
-    description="A phone's price and stock at any moment.",
+    description="A phone's price and stock over time.",
     owner=OWNER,
     tags={"stage": "features", "table": "clean/item_price_history"},
 )
@@ -64,13 +67,11 @@ item_content = FeatureView(
     entities=[item],
     ttl=timedelta(days=3650),
     schema=[
-        Field(
-            name="text", dtype=Array(Float32), description="Vector of title, description and specifications"
-        ),
-        Field(name="image", dtype=Array(Float32), description="Vector of the picture"),
+        Field(name="text", dtype=Array(Float32), description="Embedding of title, description and specs"),
+        Field(name="image", dtype=Array(Float32), description="Embedding of the picture"),
     ],
     source=sources.item_content_source,
-    description="What a phone's text and picture say, as vectors.",
+    description="Embeddings of a phone's text and picture.",
     owner=OWNER,
     tags={"stage": "features", "table": "embeddings/items"},
 )
@@ -80,12 +81,12 @@ user_queries = FeatureView(
     entities=[user],
     ttl=timedelta(days=730),
     schema=[
-        Field(name="query_text", dtype=Array(Float32), description="Mean vector of the texts asked"),
-        Field(name="query_image", dtype=Array(Float32), description="Mean vector of the pictures asked"),
-        Field(name="query_audio", dtype=Array(Float32), description="Mean vector of what was spoken"),
+        Field(name="query_text", dtype=Array(Float32), description="Mean embedding of the query texts"),
+        Field(name="query_image", dtype=Array(Float32), description="Mean embedding of the query pictures"),
+        Field(name="query_audio", dtype=Array(Float32), description="Mean embedding of the voice queries"),
     ],
     source=sources.user_queries_source,
-    description="What a user asked for by text, picture or voice, as mean vectors.",
+    description="Mean embeddings of a user's queries by text, picture and voice.",
     owner=OWNER,
     tags={"stage": "features", "table": "embeddings/queries"},
 )
@@ -95,18 +96,18 @@ user_queries = FeatureView(
     sources=[user_activity[["last_active_at", "owned_price"]], item_offer, sources.scoring_moment],
     schema=_fields(AT_SCORING),
     mode="pandas",
-    description="What depends on the moment, the user and the phone together: whole days since the user's last active "
-    "day, days since the phone's release, its price above that of the user's own phone relative to the latter.",
+    description="Features of a user and a phone at the time of scoring: whole days since the user's last active day, "
+    "days since the phone's release, and the phone's price relative to the price of the phone that the user owns.",
     owner=OWNER,
     tags={"stage": "features"},
 )
 def at_scoring(inputs: pd.DataFrame) -> pd.DataFrame:
-    """One row for each of `inputs`; null where the phone, the owned phone or any earlier activity is unknown."""
-    import pandas as pd  # Feast keeps this function's text and runs it elsewhere
+    """Compute one row for each of `inputs`; null where the phone, the owned phone or any earlier activity is unknown."""
+    import pandas as pd  # Feast stores this function's source and runs it where this module's imports are missing
 
     def moments(column: str) -> "pd.Series[pd.Timestamp]":
         values = inputs[column]
-        # Feast gives seconds where it tries the function out, moments elsewhere.
+        # Feast passes seconds as numbers when it infers the schema, and timestamps otherwise.
         return pd.to_datetime(values, utc=True, unit="s" if pd.api.types.is_numeric_dtype(values) else "ns")
 
     day = pd.Timedelta(days=1)

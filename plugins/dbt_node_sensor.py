@@ -1,4 +1,8 @@
-"""A task for each dbt model and test that shows how one dbt build did with it, without a process of its own."""
+"""Deferred Airflow tasks that show the outcome of single dbt nodes of one build, without a process of their own.
+
+The stage task runs one `dbt build` and writes the outcome of every node into a folder. Each model, snapshot and test has
+a task that starts in the triggerer and watches that folder. (Cosmos's own operators would start dbt once per task.)
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,22 @@ from handpick.stages.warehouse.nodes import Outcome, is_over, outcome
 FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
 POLL_SECONDS = 0.5
-ASK_SECONDS = 2.0
+"""Between two looks at the folder, which costs a file access per node."""
+STATE_SECONDS = 2.0
+"""Between two requests to Airflow's API for the building task's state; shared by all triggers of a run."""
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
+"""States in which a task has ended."""
 
 
 class Build:
-    """What the triggers of one DAG run know together of the task that builds; asked for at most every two seconds.
+    """State of the building task, shared by the triggers of one DAG run.
 
-    It lasts as long as one of them watches: a group that is cleared begins anew.
+    It is kept while one trigger watches, so that a group of tasks that is cleared starts without an old state.
+
+    Args:
+        dag_id: The DAG.
+        run_id: Its run.
+        task_id: The task that builds.
     """
 
     known: ClassVar[dict[tuple[str, str, str], Build]] = {}
@@ -44,13 +56,17 @@ class Build:
         self.state: str | None = None
         self.folder: Path | None = None
         self.watchers = 0
-        self._asked_at = float("-inf")
+        self._updated_at = float("-inf")
         self._lock = asyncio.Lock()
 
     @classmethod
     @contextmanager
     def of(cls, *place: str) -> Iterator[Build]:
-        """The one that other triggers of the same run use."""
+        """Yield the state that all triggers of the same run share.
+
+        Args:
+            place: DAG, run and task.
+        """
         build = cls.known.setdefault(place, cls(*place))  # type: ignore[arg-type]
         build.watchers += 1
         try:
@@ -61,53 +77,64 @@ class Build:
                 cls.known.pop(place, None)  # type: ignore[arg-type]
 
     async def ask(self) -> None:
-        """Bring state and folder up to date, if nobody has just done so."""
+        """Update state and folder, unless another trigger did so less than `STATE_SECONDS` ago."""
         async with self._lock:
-            if time.monotonic() - self._asked_at < ASK_SECONDS:
+            if time.monotonic() - self._updated_at < STATE_SECONDS:
                 return
+            # Airflow's SDK is synchronous; in the triggerer it must not block the event loop of all triggers.
             states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
                 dag_id=self.dag_id, task_ids=[self.task_id], run_ids=[self.run_id]
             )
             state = states.get(self.run_id, {}).get(self.task_id)
             self.state = None if state is None else str(getattr(state, "value", state))
-            folder = await self._told_folder() if self.state in {"running", *ENDED} else None
+            folder = await self._find_folder() if self.state in {"running", *ENDED} else None
             if self.state == "running" and folder != self.folder and folder and is_over(folder):
-                folder = None  # A task that runs again keeps the XCom of its last try until its body begins.
+                # A task that runs again keeps the XCom of its last try until its body begins: that folder is complete.
+                folder = None
             self.folder = folder
-            self._asked_at = time.monotonic()
+            self._updated_at = time.monotonic()
 
-    async def _told_folder(self) -> Path | None:
-        told = await sync_to_async(XCom.get_one)(
+    async def _find_folder(self) -> Path | None:
+        """Return the folder that the building task has published, if it has."""
+        path = await sync_to_async(XCom.get_one)(
             key=FOLDER_KEY, dag_id=self.dag_id, task_id=self.task_id, run_id=self.run_id
         )
-        return Path(told) if told else None
+        return Path(path) if path else None
 
 
 class NodeTrigger(BaseTrigger):
-    """Ends the task as dbt ended its nodes, or as the building task ended before it came to them."""
+    """Ends a task with the outcome of its dbt nodes, or with that of the building task where dbt did not reach them.
+
+    Args:
+        dag_id: The DAG.
+        build_task_id: The task that builds.
+        nodes: Unique ids of the dbt nodes that the task stands for.
+    """
 
     def __init__(self, dag_id: str, build_task_id: str, nodes: list[str]) -> None:
         super().__init__()
         self.dag_id, self.build_task_id, self.nodes = dag_id, build_task_id, nodes
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class and arguments from which the triggerer builds this trigger."""
         values = {"dag_id": self.dag_id, "build_task_id": self.build_task_id, "nodes": self.nodes}
         return f"{__name__}.{type(self).__name__}", values
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait until all nodes have ended, then end the task."""
         with Build.of(self.dag_id, str(self.task_instance.run_id), self.build_task_id) as build:
             good = await self._all_good(build)
         yield TaskSuccessEvent() if good else TaskFailedEvent()
 
     async def _all_good(self, build: Build) -> bool:
-        """Wait for the nodes; whether the night can go on as far as they are concerned."""
+        """Wait for the nodes and return whether all of them were successful."""
         left, good = list(self.nodes), True
         while left:
             await build.ask()
             for node in list(left):
                 ended = outcome(build.folder, node) if build.folder else None
                 if ended is None and build.state in ENDED:
-                    # dbt had nothing to do for it, or never came to it.
+                    # The build has ended without the node: dbt had nothing to do for it, or did not reach it.
                     ended = Outcome("success" if build.state == "success" else "skipped", "")
                 if ended is not None:
                     self.log.info("dbt %s: %s %s", node, ended.status, ended.message)
@@ -119,7 +146,14 @@ class NodeTrigger(BaseTrigger):
 
 
 class NodeOperator(BaseOperator):
-    """Never runs in a worker: the scheduler hands it to the triggerer, which ends it."""
+    """A task that waits for dbt nodes; it never runs in a worker, since the scheduler hands it to the triggerer.
+
+    Args:
+        build_task_id: The task that builds.
+        nodes: Unique ids of the dbt nodes that it stands for.
+        timeout: The longest wait.
+        options: Further arguments of the operator.
+    """
 
     start_from_trigger = True
     ui_color = "#ff694a"
@@ -137,5 +171,7 @@ class NodeOperator(BaseOperator):
         )
 
     def execute(self, context: Any) -> None:  # noqa: ARG002
-        """Reached only where a triggerer resumes the task in a worker, as it does after a timeout."""
-        raise TimeoutError(f"dbt did not come to {', '.join(self.nodes)} in time.")
+        """Fail: Airflow resumes the task in a worker only after a timeout."""
+        raise TimeoutError(
+            f"dbt did not reach {', '.join(self.nodes)} in time; see the log of the task that builds."
+        )

@@ -1,7 +1,7 @@
-"""Arrow columns as the bytes that Feast's online stores hold: values as serialized `Value` messages, entity keys.
+"""Encodes Arrow columns as the bytes that Feast's online stores hold: serialized `Value` messages and entity keys.
 
-Feast builds a protobuf object for every value. Here a column's distinct values are serialized once each, and columns
-of floating point numbers by copying their bytes behind the field's tag, which gives the same bytes.
+Feast builds a protobuf object for every value. Here each distinct value of a column is serialized once, and columns of
+floating-point numbers are encoded by copying their bytes behind the field's tag; both give the same bytes as Feast.
 Wire format: https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -25,33 +25,42 @@ from feast.type_map import python_values_to_proto_values
 from feast.value_type import ValueType
 
 MISSING = Value().SerializeToString()
-"""What Feast writes for a missing value: a message without content."""
+"""Feast's encoding of a missing value: a message without content."""
 
-_FIXED64, _LENGTH, _FIXED32 = 1, 2, 5
+_FIXED64, _LENGTH, _FIXED32 = 1, 2, 5  # wire types of protobuf
 _PACKED_FLOATS = b"\x0a"  # field 1 of FloatList and DoubleList, length-delimited
 
 
 class ColumnWriter(ABC):
-    """An online store that takes an Arrow table with one row for each entity."""
+    """An online store that writes an Arrow table with one row per entity."""
 
     @abstractmethod
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
-        """Write the view's features of every row, in one transaction where the store has them."""
+        """Write the view's features of every row, in one transaction where the store supports them.
+
+        Args:
+            config: Feast's configuration.
+            view: The feature view.
+            rows: Join keys, timestamps and features, one row per entity.
+        """
 
 
 def encode(
     column: pa.ChunkedArray | pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None = None
 ) -> list[bytes]:
-    """Each value of a column as Feast's `Value` message, serialized; null and NaN are `MISSING`.
+    """Serialize each value of a column as Feast's `Value` message; null and NaN are `MISSING`.
 
     Args:
+        column: The values.
         kind: The feature's type as declared in its view.
-        frame: What the store's protocol puts around a message.
+        frame: Adds what the store's protocol puts around a message.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_null(array.type):  # what offline stores give that go through pandas
+    if pa.types.is_null(
+        array.type
+    ):  # offline stores that go through pandas lose the type of a column of nulls
         array = array.cast(pa.list_(pa.float32()) if kind == ValueType.FLOAT_LIST else pa.string())
-    if pa.types.is_timestamp(array.type):
+    if pa.types.is_timestamp(array.type):  # Feast stores timestamps as whole seconds
         array = pc.divide(array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()), 1_000_000)
     if kind in (ValueType.DOUBLE, ValueType.FLOAT):
         messages = _floats(array, kind)
@@ -65,7 +74,7 @@ def encode(
 
 
 def _by_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None) -> list[bytes]:
-    """The messages of the distinct values, spread to the rows."""
+    """Serialize the distinct values and copy the messages to the rows."""
     coded = pc.dictionary_encode(array)
     messages = [*_messages(coded.dictionary.to_pylist(), kind), MISSING]
     framed = list(map(frame, messages)) if frame else messages
@@ -75,13 +84,15 @@ def _by_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], byte
 
 
 def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) -> list[bytes]:
-    """Each row's entity key in Feast's encoding.
+    """Serialize each row's entity key in Feast's encoding.
 
     Args:
         columns: The join keys with their values, none of which is null.
         version: The configured `entity_key_serialization_version`.
     """
     if version == 3 and len(columns) == 1 and pa.types.is_string(columns[0][1].type):
+        # The usual case: keys of one string column share all bytes before the length of the value. Feast serializes one
+        # of them, which gives the prefix.
         name, values = columns[0]
         first = values[0].as_py() if len(values) else ""
         sample = serialize_entity_key(EntityKey(join_keys=[name], entity_values=[Value(string_val=first)]), 3)
@@ -98,7 +109,12 @@ def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) ->
 
 
 def moments(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list[Any]:
-    """Each timestamp of a column as `convert` gives it; a night has few distinct ones."""
+    """Convert each timestamp of a column; each distinct one, of which a night has few, is converted once.
+
+    Args:
+        column: Timestamps.
+        convert: Converts a timezone-aware `datetime` (UTC).
+    """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     coded = pc.dictionary_encode(array.cast(pa.timestamp("us", tz="UTC")))
     converted = [convert(moment) for moment in coded.dictionary.to_pylist()]
@@ -106,10 +122,12 @@ def moments(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list
 
 
 def _tag(field: str, wire: int) -> bytes:
+    """Return the tag of a field of `Value` with a wire type."""
     return _varint(Value.DESCRIPTOR.fields_by_name[field].number << 3 | wire)
 
 
 def _varint(number: int) -> bytes:
+    """Encode an unsigned integer as protobuf's variable-length integer."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -119,19 +137,21 @@ def _varint(number: int) -> bytes:
 
 
 def _messages(values: list[Any], kind: ValueType) -> list[bytes]:
+    """Serialize values by Feast's own conversion."""
     return (
         [value.SerializeToString() for value in python_values_to_proto_values(values, kind)] if values else []
     )
 
 
 def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
-    """Tag and little-endian bytes of each number."""
+    """Serialize numbers: a tag and the little-endian bytes of each."""
     field, wire, dtype = (
         ("double_val", _FIXED64, "<f8") if kind == ValueType.DOUBLE else ("float_val", _FIXED32, "<f4")
     )
     tag = _tag(field, wire)
     numbers = array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
     width = len(tag) + np.dtype(dtype).itemsize
+    # All messages have the same width: they are built as one byte matrix and split into rows at once.
     packed = np.empty((len(numbers), width), np.uint8)
     packed[:, : len(tag)] = np.frombuffer(tag, np.uint8)
     packed[:, len(tag) :] = numbers.astype(dtype).view(np.uint8).reshape(len(numbers), width - len(tag))
@@ -142,7 +162,7 @@ def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
 
 
 def _float_lists(array: pa.Array, kind: ValueType) -> list[bytes]:
-    """Tag, lengths and the packed numbers of each list; every distinct length has one header."""
+    """Serialize lists of numbers: tag, lengths and the packed numbers of each; the header depends on the length only."""
     field, dtype = ("double_list_val", "<f8") if kind == ValueType.DOUBLE_LIST else ("float_list_val", "<f4")
     if not pa.types.is_list(array.type):
         array = array.cast(pa.list_(array.type.value_type))

@@ -1,4 +1,4 @@
-"""A batch engine that hands whole Arrow tables to online stores that take them."""
+"""A batch engine that passes whole Arrow tables to online stores that can write them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from features.stores.columns import ColumnWriter
 
 
 class ArrowComputeEngineConfig(LocalComputeEngineConfig):
-    """No settings beyond the local engine's."""
+    """Settings of the local engine, without additions."""
 
     type: Literal["features.stores.engine.ArrowComputeEngine"] = "features.stores.engine.ArrowComputeEngine"  # type: ignore[assignment]
 
 
 class ArrowComputeEngine(LocalComputeEngine):
-    """Feast's local engine, less the detour over pandas and one protobuf object a value.
+    """Feast's local engine without its detour through pandas and one protobuf object per value.
 
-    The offline store has already left one row for each entity, so a plain view needs no more filtering. Views with
-    transformations or aggregations, and stores that only take rows, go Feast's own way.
+    The offline store returns one row per entity, so a plain view needs no further filtering. Views with transformations
+    or aggregations, and stores that can only write rows, are left to Feast's own implementation.
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        # Feast passes the configured class name on, but its local engine would treat it as a setting.
         kwargs.pop("type", None)
         super().__init__(**kwargs)
 
     def _materialize_one(
         self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any
     ) -> LocalMaterializationJob:
+        """Write one view's newest values online, by columns where view and store allow it."""
         view, store = task.feature_view, self.online_store
         plain = not (getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None))
         if not (plain and task.only_latest and isinstance(store, ColumnWriter) and view.batch_source):
@@ -54,6 +56,6 @@ class ArrowComputeEngine(LocalComputeEngine):
             mapping = view.batch_source.field_mapping
             rows = rows.rename_columns([mapping.get(name, name) for name in rows.column_names])
             store.write_columns(self.repo_config, view, rows)
-        except Exception as error:  # Feast raises it from the job
+        except Exception as error:  # Feast expects the error in the job and raises it from there
             return LocalMaterializationJob(job_id=job_id, status=MaterializationJobStatus.ERROR, error=error)
         return LocalMaterializationJob(job_id=job_id, status=MaterializationJobStatus.SUCCEEDED)

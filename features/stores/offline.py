@@ -1,4 +1,4 @@
-"""Feast's DuckDB offline store over the lake: source paths start from a configured root and end at a configured night."""
+"""Feast's DuckDB offline store over the lake: source paths are relative to a configured root, and later nights are left out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NIGHT = "logical_date"
 
 
 class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
-    """Where the lake is, and which nights of it may be read."""
+    """Location of the lake, and the nights of it that may be read."""
 
     type: Literal["features.stores.offline.LakeDuckDBOfflineStore"] = (
         "features.stores.offline.LakeDuckDBOfflineStore"
@@ -32,16 +32,16 @@ class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
     root: str = "../var/lake"
     """The lake's root, absolute or relative to the feature repository."""
     through: date | None = None
-    """The last logical date to read, so that an old night that is run again sees what it saw then; None for all."""
+    """The last logical date to read, so that an old night that is run again sees what it saw then; all by default."""
 
 
 def lake_root(config: RepoConfig) -> Path:
-    """The lake's root as an absolute path."""
+    """Return the lake's root as an absolute path."""
     return (Path(config.repo_path or ".") / config.offline_store.root).resolve()
 
 
 class LakeDuckDBOfflineStore(DuckDBOfflineStore):
-    """DuckDB over night partitions; joins and deduplication are Feast's own."""
+    """DuckDB over the lake's partitions; point-in-time joins and deduplication are Feast's own."""
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -54,7 +54,7 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """Each entity's newest row between two moments, both included."""
+        """Return each entity's newest row between two times, both included."""
         return pull_latest_from_table_or_query_ibis(
             config, data_source, join_key_columns, feature_name_columns, timestamp_field,
             created_timestamp_column, start_date, end_date, **_access(config),
@@ -71,7 +71,7 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
         start_date: datetime | None = None,
         end_date: datetime | None = None,
     ) -> RetrievalJob:
-        """All rows between two moments, both included."""
+        """Return all rows between two times, both included."""
         return pull_all_from_table_or_query_ibis(
             config, data_source, join_key_columns, feature_name_columns, timestamp_field,
             created_timestamp_column=created_timestamp_column, start_date=start_date, end_date=end_date,
@@ -80,20 +80,21 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
 
     @staticmethod
     def get_historical_features(config: RepoConfig, *args: Any, **kwargs: Any) -> RetrievalJob:
-        """For each row of the entity frame the newest values that were known at its timestamp."""
+        """Return for each row of the entity frame the newest values that were known at its timestamp."""
         return get_historical_features_ibis(config, *args, **kwargs, **_access(config))
 
     @staticmethod
     def validate_data_source(config: RepoConfig, data_source: DataSource) -> None:
-        """Nothing: a source has no file before the first night, and every file is written with the view's schema."""
+        """Accept every source: there is no file before the first night, and files are written with the view's schema."""
 
 
 def _access(config: RepoConfig) -> dict[str, Callable[..., Any]]:
+    """Return how Feast's ibis functions read and write sources; Feast's own reader knows neither root nor night."""
     return {"data_source_reader": partial(_read, config), "data_source_writer": _write_data_source}
 
 
 def _read(config: RepoConfig, data_source: DataSource, _repo_path: str) -> ibis.Table:
-    """The rows of one source, of the nights that may be read."""
+    """Read the rows of one source from the nights that may be read."""
     assert isinstance(data_source, FileSource)
     table = ibis.read_parquet(str(lake_root(config) / data_source.path), hive_partitioning=True)
     if config.offline_store.through is not None:

@@ -1,6 +1,6 @@
-"""Feast's PostgreSQL online store with one physical row for each entity, loaded by binary COPY.
+"""Feast's PostgreSQL online store with one physical row per entity, loaded by binary COPY.
 
-As in `features.stores.sqlite`, Feast reads from a SQL view that is named and shaped as its own table.
+As in `features.stores.sqlite`, Feast reads from a SQL view with the name and columns of its own table.
 COPY's format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
 """
 
@@ -32,17 +32,19 @@ from features.stores.columns import ColumnWriter, encode, entity_keys, moments
 
 Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 FIXED = ("entity_key", "event_ts", "created_ts")
+"""Columns of every table before those of its features."""
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 LENGTH = struct.Struct(">i").pack
 NULL = LENGTH(-1)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""PostgreSQL counts timestamps from here."""
 CHUNK = 5_000
-"""Rows handed to COPY at a time."""
+"""Rows passed to COPY at a time."""
 
 
 class FastPostgreSQLOnlineStoreConfig(PostgreSQLOnlineStoreConfig):
-    """As Feast's; searching by vector is left to Feast's own store."""
+    """Configuration of Feast's store; vector search is not supported."""
 
     type: Literal["features.stores.postgres.FastPostgreSQLOnlineStore"] = (  # type: ignore[assignment]
         "features.stores.postgres.FastPostgreSQLOnlineStore"
@@ -50,10 +52,10 @@ class FastPostgreSQLOnlineStoreConfig(PostgreSQLOnlineStoreConfig):
 
 
 class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
-    """Writes entities, reads as `PostgreSQLOnlineStore` does."""
+    """An online store that writes one row per entity and reads as `PostgreSQLOnlineStore` does."""
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
-        """Upsert one physical row for each row, in one transaction."""
+        """Upsert one row per entity, in one transaction."""
         source = view.batch_source
         assert source is not None
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
@@ -91,7 +93,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         entities_to_keep: Sequence[Entity],  # noqa: ARG002
         partial: bool,  # noqa: ARG002
     ) -> None:
-        """Make, widen or drop the tables of views that were applied."""
+        """Create, widen or drop the tables of the feature views."""
         if config.online_store.vector_enabled:
             raise ValueError("searching by vector needs Feast's own store: online_store.type: postgres")
         schema = config.online_store.db_schema
@@ -112,7 +114,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
 
     @contextlib.contextmanager
     def _get_conn(self, config: RepoConfig, autocommit: bool = False) -> Iterator[Connection[Any]]:
-        """As Feast's, which insists on its own `type`."""
+        """Return a connection as Feast's method does, which refuses a configuration of another `type`."""
         if config.online_store.conn_type == ConnectionType.pool:
             if not self._conn_pool:
                 self._conn_pool = _get_connection_pool(config.online_store)
@@ -129,7 +131,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
     def _upsert(
         self, config: RepoConfig, view: FeatureView, names: Sequence[str], rows: Iterable[tuple[bytes, ...]]
     ) -> None:
-        """COPY rows of binary fields beside the table, then into it."""
+        """COPY rows of binary fields into a temporary table, then upsert them from there."""
         wide = sql.Identifier(_wide(_name(config, view)))
         columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED, *names)))
         changes = sql.SQL(", ").join(
@@ -154,7 +156,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
 
 
 def _packed(rows: Iterable[tuple[bytes, ...]], width: int) -> Iterator[bytes]:
-    """Rows of fields in COPY's binary format, in chunks."""
+    """Yield rows of fields in COPY's binary format, in chunks."""
     head = struct.pack(">h", width)
     waiting = [SIGNATURE]
     for row in rows:
@@ -167,21 +169,22 @@ def _packed(rows: Iterable[tuple[bytes, ...]], width: int) -> Iterator[bytes]:
 
 
 def _field(content: bytes) -> bytes:
+    """Return a field of COPY's format: its length, then its bytes."""
     return LENGTH(len(content)) + content
 
 
 def _moment(moment: datetime) -> bytes:
-    """A timestamp field: its length, then microseconds since 2000, UTC."""
+    """Return a timestamp as a field: its length, then microseconds since 2000, UTC."""
     since = make_tzaware(moment) - EPOCH
     return struct.pack(">iq", 8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) -> None:
-    """The wide table with a column for each feature, and the view that shows it as Feast reads it."""
+    """Create the wide table with a column per feature, and the SQL view with the rows that Feast reads."""
     wide, shown = sql.Identifier(_wide(name)), sql.Identifier(name)
     cursor.execute("SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s", (schema, name))
     if cursor.fetchone():
-        # Feast's own store made it; the next materialization fills the new one.
+        # A table of Feast's own store would block the view's name; the next materialization fills the new table.
         cursor.execute(sql.SQL("DROP TABLE {}").format(shown))
     cursor.execute(
         sql.SQL(
@@ -205,13 +208,16 @@ def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) 
 
 
 def _drop(cursor: Cursor[Any], name: str) -> None:
+    """Drop the table and the SQL view of a feature view."""
     cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(_wide(name))))
 
 
 def _name(config: RepoConfig, view: FeatureView) -> str:
+    """Return the name under which Feast reads a feature view."""
     return compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
 
 
 def _wide(name: str) -> str:
+    """Return the name of the wide table behind a SQL view."""
     return f"{name}__wide"

@@ -1,7 +1,7 @@
-"""Feast's Redis online store with commands packed in bulk.
+"""Feast's Redis online store with commands encoded in bulk.
 
-Feast's layout is kept: a hash for each entity, with a field for each feature and one for the event's timestamp. The
-fields of a column's distinct values are put into Redis' protocol once each and joined to one command an entity.
+Feast's layout is kept: a hash per entity, with a field per feature and one for the event's timestamp. Each distinct value
+of a column is encoded once in Redis's protocol, and the fields of an entity are joined to one command.
 Protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
@@ -24,23 +24,24 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from features.stores.columns import ColumnWriter, encode, entity_keys, moments
 
 STORED = b"local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, ARGV[1]) end return r"
-"""One field of many hashes in one answer."""
+"""Lua script that returns one field of many hashes in one answer."""
 
 COMMANDS = 2_000
-"""Commands that are under way before their answers are read; bounds what both sides hold in memory."""
+"""Commands sent before their answers are read; bounds what both sides hold in memory."""
 
 
 class FastRedisOnlineStoreConfig(RedisOnlineStoreConfig):
-    """As Feast's."""
+    """Configuration of Feast's store, without additions."""
 
     type: Literal["features.stores.redis.FastRedisOnlineStore"] = "features.stores.redis.FastRedisOnlineStore"  # type: ignore[assignment]
 
 
 class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
-    """Writes columns to a single server or a Sentinel's master; a cluster's are written Feast's own way."""
+    """An online store that writes by columns to a single server or a Sentinel's master, and as Feast does to a cluster."""
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
-        """Set each entity's hash; an entity whose stored timestamp is not older than the row's is left alone."""
+        """Set each entity's hash, except where the stored timestamp is not older than the row's."""
+        # In a cluster every key may be on another server, so commands cannot be sent in bulk over one connection.
         if config.online_store.redis_type == RedisType.redis_cluster:
             kinds = {column.name: column.dtype.to_value_type() for column in view.entity_columns}
             self.online_write_batch(config, view, _convert_arrow_to_proto(rows, view, kinds), None)
@@ -70,26 +71,27 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         seconds = config.online_store.key_ttl_seconds
         if seconds:
             commands += [_command(b"EXPIRE", key, b"%d" % seconds) for key in keys]
-        self._sent(config, commands)
+        self._send(config, commands)
 
     def _keys(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> list[bytes]:
+        """Return the key of each entity's hash."""
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
         project = config.project.encode()
         return [key + project for key in entity_keys(columns, config.entity_key_serialization_version)]
 
     def _newer(self, config: RepoConfig, keys: list[bytes], stamp: bytes, given: list[bytes]) -> list[bool]:
-        """Whether each row is newer than what is stored."""
+        """Return for each row whether it is newer than what is stored."""
         starts = range(0, len(keys), COMMANDS)
         chunks = (keys[start : start + COMMANDS] for start in starts)
-        asked = [_command(b"EVAL", STORED, b"%d" % len(chunk), *chunk, stamp) for chunk in chunks]
-        stored = chain.from_iterable(self._sent(config, asked))
+        requests = [_command(b"EVAL", STORED, b"%d" % len(chunk), *chunk, stamp) for chunk in chunks]
+        stored = chain.from_iterable(self._send(config, requests))
         return [
             old is None or (old != new and _nanoseconds(old) < _nanoseconds(new))
             for old, new in zip(stored, given, strict=True)
         ]
 
-    def _sent(self, config: RepoConfig, commands: Sequence[bytes]) -> list[Any]:
-        """The answers to commands, in order.
+    def _send(self, config: RepoConfig, commands: Sequence[bytes]) -> list[Any]:
+        """Send commands and return their answers, in order.
 
         Raises:
             redis.ResponseError: If the server refuses one.
@@ -103,7 +105,7 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
                 connection.send_packed_command([b"".join(batch)])
                 answers += [connection.read_response(disable_decoding=True) for _ in batch]
         except BaseException:
-            connection.disconnect()  # answers that nobody read would be taken for those of the next command
+            connection.disconnect()  # unread answers would be taken for those of the next command
             raise
         finally:
             pool.release(connection)
@@ -111,22 +113,27 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
 
 
 def _bulk(content: bytes) -> bytes:
+    """Encode a bulk string of Redis's protocol."""
     return b"$%d\r\n%b\r\n" % (len(content), content)
 
 
 def _field(name: bytes, content: bytes) -> bytes:
+    """Encode a field of a hash; the name is already encoded."""
     return b"%b$%d\r\n%b\r\n" % (name, len(content), content)
 
 
 def _command(*parts: bytes) -> bytes:
+    """Encode a command."""
     return b"*%d\r\n" % len(parts) + b"".join(map(_bulk, parts))
 
 
 def _stamp(moment: datetime) -> bytes:
+    """Serialize a time as Feast stores it."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp.SerializeToString()
 
 
 def _nanoseconds(stamp: bytes) -> int:
+    """Return a stored time in nanoseconds since 1970."""
     return Timestamp.FromString(stamp).ToNanoseconds()

@@ -1,4 +1,4 @@
-"""Feast's file registry, in a folder that is made when it is not there yet."""
+"""Feast's file registry in a folder that is created if it does not exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from feast.repo_config import RegistryConfig
 
 
 class FolderRegistryStore(FileRegistryStore):
-    """So that `feast apply` works in a fresh checkout, before the first night has made `var/`."""
+    """A file registry that works in a fresh checkout, where no night has created `var/` before `feast apply`."""
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
         super().__init__(registry_config, repo_path)

@@ -1,4 +1,4 @@
-"""Feast's Spark offline store over the lake: the same sources, joined by the running Spark session."""
+"""Feast's Spark offline store over the lake: the same sources, joined by the active Spark session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from features.stores.offline import NIGHT, lake_root
 
 
 class LakeSparkOfflineStoreConfig(SparkOfflineStoreConfig):
-    """Where the lake is, and which nights of it may be read."""
+    """Location of the lake, and the nights of it that may be read."""
 
     type: Literal["features.stores.spark.LakeSparkOfflineStore"] = (
         "features.stores.spark.LakeSparkOfflineStore"
@@ -29,11 +29,11 @@ class LakeSparkOfflineStoreConfig(SparkOfflineStoreConfig):
     root: str = "../var/lake"
     """The lake's root, absolute or relative to the feature repository."""
     through: date | None = None
-    """The last logical date to read; None for all."""
+    """The last logical date to read; all by default."""
 
 
 class LakeSparkOfflineStore(SparkOfflineStore):
-    """Spark over night partitions; joins and deduplication are Feast's own."""
+    """Spark over the lake's partitions; point-in-time joins and deduplication are Feast's own."""
 
     @staticmethod
     def pull_latest_from_table_or_query(
@@ -46,7 +46,7 @@ class LakeSparkOfflineStore(SparkOfflineStore):
         start_date: datetime,
         end_date: datetime,
     ) -> RetrievalJob:
-        """Each entity's newest row between two moments, both included."""
+        """Return each entity's newest row between two times, both included."""
         return SparkOfflineStore.pull_latest_from_table_or_query(
             config, _source(config, data_source), join_key_columns, feature_name_columns, timestamp_field,
             created_timestamp_column, start_date, end_date,
@@ -56,8 +56,8 @@ class LakeSparkOfflineStore(SparkOfflineStore):
     def get_historical_features(
         config: RepoConfig, feature_views: list[FeatureView], *args: Any, **kwargs: Any
     ) -> RetrievalJob:
-        """For each row of the entity frame the newest values that were known at its timestamp."""
-        views = []
+        """Return for each row of the entity frame the newest values that were known at its timestamp."""
+        views = []  # copies: the definitions of the repository must keep their file sources
         for view in feature_views:
             placed = copy.copy(view)
             assert view.batch_source is not None
@@ -67,11 +67,11 @@ class LakeSparkOfflineStore(SparkOfflineStore):
 
     @staticmethod
     def validate_data_source(config: RepoConfig, data_source: DataSource) -> None:
-        """Nothing: a source has no file before the first night, and every file is written with the view's schema."""
+        """Accept every source: there is no file before the first night, and files are written with the view's schema."""
 
 
 def _source(config: RepoConfig, source: DataSource) -> SparkSource:
-    """The same rows as a query of Spark."""
+    """Return a file source as a Spark query over the nights that may be read."""
     assert isinstance(source, FileSource)
     folder = lake_root(config) / source.path.partition(f"/{NIGHT}=")[0]
     through = config.offline_store.through

@@ -1,8 +1,8 @@
-"""Feast's SQLite online store with one physical row for each entity instead of one for each value.
+"""Feast's SQLite online store with one physical row per entity instead of one per value.
 
-Feast reads `entity_key, feature_name, value, event_ts` from a relation named after the view. Here that relation is a
-SQL view over a table with a column for each feature, so that reading is Feast's own code, unmodified, while writing
-touches one B-tree once for each entity rather than three B-trees for each of its values.
+Feast reads `entity_key, feature_name, value, event_ts` from a relation named after the feature view. Here that relation
+is a SQL view over a table with a column per feature: Feast's unmodified code reads it, while writing updates one B-tree
+once per entity instead of three B-trees per value.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 
 
 class FastSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
-    """As Feast's; searching by vector or text is left to Feast's own store."""
+    """Configuration of Feast's store; vector and text search are not supported."""
 
     type: Literal["features.stores.sqlite.FastSqliteOnlineStore"] = (
         "features.stores.sqlite.FastSqliteOnlineStore"  # type: ignore[assignment]
@@ -38,13 +38,10 @@ class FastSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
 
 
 class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
-    """Writes entities, reads as `SqliteOnlineStore` does."""
+    """An online store that writes one row per entity and reads as `SqliteOnlineStore` does."""
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
-        """Upsert one physical row for each row, in one transaction.
-
-        The file is a cache of the lake: after a power failure it is written again, so the disk is not waited for.
-        """
+        """Upsert one row per entity, in one transaction."""
         source = view.batch_source
         assert source is not None
         names = [feature.name for feature in view.features]
@@ -84,7 +81,7 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         entities_to_keep: Sequence[Entity],  # noqa: ARG002
         partial: bool,  # noqa: ARG002
     ) -> None:
-        """Make, widen or drop the tables of views that were applied."""
+        """Create, widen or drop the tables of the feature views."""
         if config.online_store.vector_enabled or config.online_store.text_search_enabled:
             raise ValueError("searching by vector or text needs Feast's own store: online_store.type: sqlite")
         connection = self._get_conn(config)
@@ -95,12 +92,13 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
                 _make(connection, _name(config, table), [feature.name for feature in table.features])
 
     def plan(self, config: RepoConfig, desired_registry_proto: Registry) -> list[InfraObject]:  # noqa: ARG002
-        """Nothing: `update` makes the tables."""
+        """Return no objects: `update` creates the tables."""
         return []
 
     def _upsert(
         self, config: RepoConfig, view: FeatureView, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
     ) -> None:
+        """Insert rows, or replace the named columns of entities that are there."""
         columns = ["entity_key", "event_ts", "created_ts", *(_column(name) for name in names)]
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
         statement = (
@@ -108,18 +106,19 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
             f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT(entity_key) DO UPDATE SET {changes}"
         )
         connection = self._get_conn(config)
+        # The file is a cache of the lake and is written again after a power failure, so there is no waiting for the disk.
         connection.execute("PRAGMA synchronous = OFF")
         with connection:
             connection.executemany(statement, rows)
 
 
 def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) -> None:
-    """The wide table with a column for each feature, and the view that shows it as Feast reads it."""
+    """Create the wide table with a column per feature, and the SQL view with the rows that Feast reads."""
     kinds = dict(
         connection.execute("SELECT name, type FROM sqlite_master WHERE name IN (?, ?)", (name, _wide(name)))
     )
     if kinds.get(name) == "table":
-        # Feast's own store made it; the next materialization fills the new one.
+        # A table of Feast's own store would block the view's name; the next materialization fills the new table.
         connection.execute(f"DROP TABLE {_quoted(name)}")
     wide = _quoted(_wide(name))
     connection.execute(
@@ -144,26 +143,31 @@ def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) ->
 
 
 def _drop(connection: sqlite3.Connection, name: str) -> None:
+    """Drop the table and the SQL view of a feature view."""
     connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
     connection.execute(f"DROP TABLE IF EXISTS {_quoted(_wide(name))}")
 
 
 def _name(config: RepoConfig, view: FeatureView) -> str:
+    """Return the name under which Feast reads a feature view."""
     return compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
 
 
 def _wide(name: str) -> str:
+    """Return the name of the wide table behind a SQL view."""
     return f"{name}__wide"
 
 
 def _quoted(name: str) -> str:
+    """Quote a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _column(feature: str) -> str:
+    """Return the column of a feature, as a SQL identifier."""
     return _quoted(feature)
 
 
 def _stored(moment: datetime) -> int:
-    """A moment as Feast's adapter stores it: what its converter turns back into naive UTC."""
+    """Convert a time to the integer that Feast's SQLite converter turns back into naive UTC."""
     return int(to_naive_utc(moment).timestamp())

@@ -1,4 +1,4 @@
-"""The ledger: for every stage and source, rows in = rows out + rows dropped, each drop with its reason."""
+"""Ledger lines and stage results: for every stage and source, rows in = rows out + rows dropped, with reasons."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Flow:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # Sorted and without zeros: equal flows have equal JSON. The class is frozen, hence `object.__setattr__`.
         object.__setattr__(self, "dropped", {k: int(v) for k, v in sorted(self.dropped.items()) if v})
         lost = self.rows_in - self.rows_out - self.rows_dropped
         if lost or min(self.dropped.values(), default=1) < 0:
@@ -50,13 +51,13 @@ class StageResult:
     """What one stage did on one night.
 
     Args:
-        stage: The stage's verb (`land`, `validate` ...).
+        stage: The stage's name (`land`, `validate` ...).
         logical_date: The night.
-        where: The partition or relation written, as a person would look for it.
-        flows: The ledger lines.
+        where: Path or name of the partition or relation written, for people.
+        flows: The stage's ledger lines.
         digest: SHA-256 of what was written; equal inputs give equal digests.
         seconds: Wall time.
-        notes: Small facts for the report (`encoded_count`, `ndcg`, a decision ...).
+        notes: Further values for the report (`encoded_count`, `ndcg`, a decision ...), as JSON types.
     """
 
     stage: str
@@ -68,14 +69,14 @@ class StageResult:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The result as JSON, dates in ISO form."""
+        """Serialize the result as JSON, dates in ISO form."""
         return json.dumps(
             {**asdict(self), "logical_date": self.logical_date.isoformat()}, indent=1, sort_keys=True
         )
 
     @classmethod
     def from_json(cls, text: str) -> StageResult:
-        """Read back what `to_json` wrote."""
+        """Parse what `to_json` returned."""
         raw = json.loads(text)
         raw["logical_date"] = date.fromisoformat(raw["logical_date"])
         raw["flows"] = tuple(Flow(**flow) for flow in raw["flows"])

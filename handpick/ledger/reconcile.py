@@ -1,4 +1,4 @@
-"""Holds the ledger against the lake: what the stages said they wrote is what lies there."""
+"""Reconciles the ledger with the lake: the rows that stages report are the rows that their partitions have."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from handpick.errors import LedgerImbalance
-from handpick.lake.partitions import Lake
+from handpick.lake.partitions import Lake, rows_of
 from handpick.ledger.flows import Flow, StageResult
 from handpick.pipeline.registry import nightly_names, stage_named
 
 TABLE = "ledger_flows"
+"""The lake table that holds the ledger."""
 SCHEMA = pa.schema(
     [
         ("logical_date", pa.date32()),
@@ -27,13 +27,12 @@ SCHEMA = pa.schema(
     ]
 )
 
-
 Line = tuple[str, str]
 """A ledger line's stage and source."""
 
 
 def ledger_table(results: Iterable[StageResult]) -> pa.Table:
-    """Return a row per stage, source and reason; a flow that dropped nothing has one row without a reason."""
+    """Build a row per stage, source and reason, in the columns of `SCHEMA`; a flow without drops has one row without reason."""
     rows = []
     for result in results:
         for flow in result.flows:
@@ -56,14 +55,16 @@ def write_ledger(results: Iterable[StageResult], lake: Lake, logical_date: date)
 
 
 def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage: str) -> None:
-    """Write the ledger as it stands after a stage, and hold it against the lake.
+    """Write the ledger as it stands after a stage, and check it against the lake.
 
     Args:
         results: What the stages of this logical date reported so far.
+        lake: The lake.
+        logical_date: The night.
         stage: The nightly stage that has just run.
 
     Raises:
-        LedgerImbalance: If rows are missing or too many anywhere up to this stage; the night stops.
+        LedgerImbalance: If rows are missing or too many at any stage up to this one; the night stops.
     """
     write_ledger(results, lake, logical_date)
     found = imbalances(results, lake, logical_date, stage)
@@ -78,9 +79,15 @@ def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage
 def imbalances(
     results: Iterable[StageResult], lake: Lake, logical_date: date, through: str | None = None
 ) -> list[str]:
-    """Return what does not add up from the first stage through one of them (all by default), a line each.
+    """Return every difference between ledger lines and the lake, or between consecutive stages, as text.
 
-    A single line balances by construction, so this compares lines with the lake and with one another.
+    A single ledger line balances by construction, so lines are compared with the lake and with one another.
+
+    Args:
+        results: What the stages of this logical date reported.
+        lake: The lake.
+        logical_date: The night.
+        through: The last nightly stage to check; all by default.
     """
     stages = set(nightly_names(through))
     lines = {
@@ -99,23 +106,15 @@ def imbalances(
 def _problems(
     lake: Lake, logical_date: date, line: Line, flow: Flow, lines: Mapping[Line, Flow]
 ) -> Iterator[str]:
-    """Yield how one ledger line differs from the line before it and from the lake."""
+    """Yield how one ledger line differs from the line that it continues and from the lake."""
     stage, source = line
     check = stage_named(stage).check_of(source)
     if check is None:
         return
     before = lines.get(check.continues) if check.continues else None
     if check.continues and before is not None and before.rows_out != flow.rows_in:
-        giver, given = check.continues
-        yield f"{giver} wrote {before.rows_out:,} rows of {given}, {stage} read {flow.rows_in:,}"
+        earlier_stage, earlier_source = check.continues
+        yield f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, {stage} read {flow.rows_in:,}"
     for table, rows in ((check.written, flow.rows_out), (check.dropped, flow.rows_dropped)):
-        if table is not None and (found := _count_rows(lake, table, logical_date)) != rows:
-            yield f"{stage} wrote {rows:,} rows to {table}, but {found:,} lie there"
-
-
-def _count_rows(lake: Lake, table: str, logical_date: date) -> int:
-    """Return how many rows a partition has; one that is not there has none."""
-    if not lake.has(table, logical_date):
-        return 0
-    count: int = ds.dataset(lake.partition(table, logical_date), format="parquet").count_rows()
-    return count
+        if table is not None and (found := rows_of(lake.partition(table, logical_date))) != rows:
+            yield f"{stage} reported {rows:,} rows in {table}, but the partition has {found:,}"

@@ -1,1 +1,1 @@
-"""Lineage: which columns every column is made of, from the serving tables back to the landing files."""
+"""Column lineage, from the serving tables back to the landing files, as walks and as OpenLineage events."""

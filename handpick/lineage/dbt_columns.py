@@ -1,4 +1,4 @@
-"""dbt's models, column by column, from the SQL that dbt compiled and keeps in its manifest."""
+"""Column lineage of dbt models, from the compiled SQL in dbt's manifest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from typing import Any
 from handpick.lineage.column_cache import Trace, Traces
 
 WHOLE = "="
+"""Stands for a table as a whole in place of a column."""
 LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
 
 
 class Models:
-    """The models of one manifest; without a manifest there are none."""
+    """The models, snapshots, seeds and sources of one manifest; none if the file does not exist.
+
+    Args:
+        file: dbt's `manifest.json`.
+    """
 
     def __init__(self, file: Path) -> None:
         raw: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
@@ -25,16 +30,17 @@ class Models:
             if node["resource_type"] in ("model", "snapshot", "seed", "source")
         }
         self._traces: dict[str, Trace] = {}
-        self._kept = Traces(file.with_name("column_lineage.json"))
+        self._cache = Traces(file.with_name("column_lineage.json"))
         self._by_name = {
             node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
         }
 
     def __contains__(self, table: str) -> bool:
+        """Return whether a table is a dbt model."""
         return self._key(table) is not None
 
     def tables(self) -> dict[str, list[str]]:
-        """The marts with the columns that they are documented with."""
+        """Return the documented columns of each mart, by its table in the lake."""
         nodes = (self._nodes[key] for key in self._by_name.values())
         return {
             table_of(node): list(node.get("columns", {}))
@@ -43,15 +49,23 @@ class Models:
         }
 
     def __getitem__(self, unique_id: str) -> dict[str, Any]:
-        """A model, snapshot, seed or source by dbt's name for it."""
+        """Return the manifest's entry of a model, snapshot, seed or source by its unique id."""
         return self._nodes[unique_id]
 
     def parents(self, node: dict[str, Any]) -> list[str]:
-        """The tables that a model reads."""
+        """Return the tables that a model reads."""
         return [table_of(parent) for parent in self._parents(node)]
 
     def inputs(self, table: str, column: str) -> list[tuple[str, str]]:
-        """Tables and columns that one column of a model is made of; the whole parents where SQL does not say."""
+        """Return the tables and columns that one column of a model is derived from.
+
+        Args:
+            table: The model's table, such as `marts/dim_item`.
+            column: The column, or `=` for the whole table.
+
+        Returns:
+            Pairs of table and column; all parents as a whole where the SQL cannot be traced.
+        """
         node = self._nodes[self._key(table) or ""]
         parents = self._parents(node)
         whole = [(table_of(parent), WHOLE) for parent in parents]
@@ -59,27 +73,31 @@ class Models:
             return whole
         if node["unique_id"] not in self._traces:
             query = node["compiled_code"]
-            about = [
+            described = [
                 [_relation(one), table_of(one), one.get("alias"), list(one.get("columns", {}))]
                 for one in parents
             ]
-            self._traces[node["unique_id"]] = self._kept.of(query, about, lambda: _traced(query, parents))
+            self._traces[node["unique_id"]] = self._cache.of(
+                query, described, lambda: _trace_query(query, parents)
+            )
         return self._traces[node["unique_id"]].get(column) or whole
 
     def keep(self) -> None:
-        """Spare the next night the reading of queries that stay as they are."""
-        self._kept.keep()
+        """Save the traces of queries for the next build."""
+        self._cache.keep()
 
     def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the manifest's entries of the nodes that a node reads."""
         return [self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes]
 
     def _key(self, table: str) -> str | None:
+        """Return the unique id of the model behind a table, or None where it is no model's."""
         name = table.rpartition("/")[2].removeprefix("dbt.")
         return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
 
 
-def _traced(compiled: str, parents: list[dict[str, Any]]) -> Trace:
-    """For each column of a query, the leaves of sqlglot's lineage; nothing where it cannot read the query."""
+def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
+    """Return for each column of a query the leaves of sqlglot's lineage; nothing where sqlglot cannot parse the query."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
@@ -90,8 +108,10 @@ def _traced(compiled: str, parents: list[dict[str, Any]]) -> Trace:
     }
     try:
         query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
+        # Parents are renamed to their unique ids, which need no quoting: relations are schema-qualified, and sources are
+        # calls of `read_parquet`, which sqlglot does not take for tables.
         for table in query.find_all(exp.Table):
-            parent = next((one for one in parents if _is_meant(table, one)), None)
+            parent = next((one for one in parents if _refers_to(table, one)), None)
             if parent is not None:
                 alias = table.alias or table.name or parent["name"]
                 table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
@@ -113,9 +133,13 @@ def _traced(compiled: str, parents: list[dict[str, Any]]) -> Trace:
 
 
 def table_of(node: dict[str, Any]) -> str:
-    """What the rest of the night calls a dbt node: its table in the lake, or `dbt.<model>` for what stays in dbt."""
+    """Return the lineage name of a dbt node: its table in the lake, or `dbt.<model>` for what stays in the warehouse.
+
+    Args:
+        node: The manifest's entry.
+    """
     if node["resource_type"] == "source":
-        # dbt-duckdb's relation is the files that are read; elsewhere the location stands in the configuration.
+        # With dbt-duckdb the relation is the files that are read; with other adapters the location is in the configuration.
         places = (str(node.get(key)) for key in ("relation_name", "config", "meta", "external"))
         found = LAKE_TABLE.search(" ".join(places).replace("{name}", node["name"]))
         return found.group() if found else f"{node['source_name']}/{node['name']}"
@@ -123,13 +147,14 @@ def table_of(node: dict[str, Any]) -> str:
 
 
 def _relation(node: dict[str, Any]) -> str:
+    """Return a plain identifier for a node."""
     return str(node["unique_id"]).replace(".", "__")
 
 
-def _is_meant(table: Any, node: dict[str, Any]) -> bool:
-    """Whether a table in compiled SQL is this node: by its qualified name, or by the lake table whose files it reads.
+def _refers_to(table: Any, node: dict[str, Any]) -> bool:
+    """Return whether a table in compiled SQL is this node, by its qualified name or by the lake files that it reads.
 
-    An unqualified name is a CTE of the query.
+    An unqualified name is a CTE of the query, even if it is also the name of a model.
     """
     if table.db and table.name == str(node.get("alias") or node.get("identifier") or node["name"]):
         return True

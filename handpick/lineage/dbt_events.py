@@ -1,4 +1,4 @@
-"""OpenLineage events of a dbt build: one for each model and snapshot, in the names that the stages' events use."""
+"""OpenLineage events of a dbt build: one per model and snapshot, with the dataset names of the stages' events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ FAILED = ("error", "skipped")
 
 
 def tell(results: Iterable[Any], settings: Settings) -> None:
-    """Send what dbt did with its models; an endpoint that does not take it is no reason to stop a night."""
+    """Send the events of a dbt build; an endpoint that rejects them does not stop the night.
+
+    Args:
+        results: dbt's results, one per node.
+        settings: All settings; `[lineage]` names the endpoint and the manifest.
+    """
     try:
         models = Models(settings.path(settings.lineage.manifest))
         sender = client(settings.lineage, settings.home)
@@ -31,14 +36,18 @@ def tell(results: Iterable[Any], settings: Settings) -> None:
         models.keep()
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
-        say(f"  lineage: the events of dbt were not taken ({reason}); see [lineage]. The night goes on.")
+        say(
+            f"  lineage: the events of dbt were rejected ({reason}); check [lineage]. Continuing without them."
+        )
 
 
 def event(result: Any, namespace: str, models: Models) -> RunEvent:
-    """The event of one node: what it read, and the columns that each of its own is made of.
+    """Build the event of one node: what it read, its schema, and what each of its columns is derived from.
 
     Args:
-        result: dbt's result of it.
+        result: dbt's result of the node.
+        namespace: The OpenLineage namespace of jobs and datasets.
+        models: The models of the manifest that dbt wrote.
     """
     from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
     from openlineage.client.facet_v2 import schema_dataset

@@ -1,4 +1,4 @@
-"""OpenLineage events: what a stage read and wrote, column by column, as one event for each finished stage."""
+"""OpenLineage events of stages: what a finished stage read and wrote, column by column."""
 
 from __future__ import annotations
 
@@ -23,18 +23,25 @@ PRODUCER = "urn:handpick"
 
 
 def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetime) -> None:
-    """Send the event of one stage that has finished.
+    """Send the event of a stage that has finished.
 
     Args:
-        home: The folder that configured paths start from.
-        at: When it finished.
+        result: What the stage did.
+        settings: Endpoint or file, namespace, and dbt's manifest.
+        home: The folder that configured paths are relative to.
+        at: When it finished, UTC.
     """
     models = Models(home / settings.manifest)
     client(settings, home).emit(event(result, settings.namespace, models, at))
 
 
 def client(settings: LineageSettings, home: Path) -> OpenLineageClient:
-    """What sends events: to the configured endpoint, else to the end of the file."""
+    """Return a client that sends events to the configured endpoint, or appends them to the configured file.
+
+    Args:
+        settings: Endpoint, API key and file.
+        home: The folder that configured paths are relative to.
+    """
     from openlineage.client import OpenLineageClient
     from openlineage.client.transport.file import FileConfig, FileTransport
     from openlineage.client.transport.http import (
@@ -56,15 +63,23 @@ def client(settings: LineageSettings, home: Path) -> OpenLineageClient:
 
 
 def event(result: StageResult, namespace: str, models: Models, at: datetime) -> RunEvent:
-    """The event: the stage's tables, the columns each output is made of, and its ledger as row counts."""
+    """Build the event of a stage: its input and output tables, and what each output column is derived from.
+
+    Args:
+        result: What the stage did.
+        namespace: The OpenLineage namespace of jobs and datasets.
+        models: dbt's models, which the lineage of marts comes from.
+        at: When the stage finished, UTC.
+    """
     from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
 
     graph = Graph(models)
     outputs = [
         output(namespace, table, columns, graph) for table, columns in DECLARED.get(result.stage, {}).items()
     ]
-    read = sorted({field.name for out in outputs for field in _read(out)})
+    read = sorted({field.name for out in outputs for field in _input_fields(out)})
     inputs: list[InputDataset] = [InputDataset(namespace=namespace, name=table) for table in read]
+    # Derived from stage, night and time: a client that sends an event twice reports one run.
     run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{result.stage}/{result.logical_date}/{at.isoformat()}"))
     return RunEvent(
         eventType=RunState.COMPLETE,
@@ -78,13 +93,22 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
 
 
 def output(namespace: str, table: str, columns: Iterable[str], graph: Graph, **facets: Any) -> OutputDataset:
-    """A table that was written, with the columns that each of its own is made of, and further facets."""
+    """Build an output dataset with its column lineage.
+
+    Args:
+        namespace: The dataset's namespace.
+        table: The table that was written.
+        columns: Its columns; `*` for all that are not named.
+        graph: Where the lineage is looked up.
+        facets: Further facets by name.
+    """
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import column_lineage_dataset as facet
 
     fields, whole = {}, []
     for name in columns:
         sources = graph.inputs(Column(table, name))
+        # OpenLineage has no wildcards: what is declared for `*` or for whole tables becomes the dataset's lineage.
         made = [facet.InputField(namespace, source.table, source.name) for source in sources]
         if name == "*" or any(source.name in ("*", WHOLE) for source in sources):
             whole += made
@@ -94,6 +118,7 @@ def output(namespace: str, table: str, columns: Iterable[str], graph: Graph, **f
     return OutputDataset(namespace=namespace, name=table, facets={"columnLineage": lineage, **facets})
 
 
-def _read(output: OutputDataset) -> list[Any]:
+def _input_fields(output: OutputDataset) -> list[Any]:
+    """Return the input fields of an output's column lineage."""
     facet: Any = (output.facets or {})["columnLineage"]
     return [*facet.dataset, *(field for fields in facet.fields.values() for field in fields.inputFields)]

@@ -1,4 +1,4 @@
-"""Walks from a column to the columns it is made of, down to the landing files."""
+"""Walks from a column to the columns that it is derived from, down to the landing files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from handpick.lineage.declared import DECLARED
 from handpick.serving.relations import RELATIONS
 
 WHOLE = "="
+"""Stands for a table as a whole in place of a column."""
 
 
 class UnknownColumn(HandpickError):
@@ -19,14 +20,19 @@ class UnknownColumn(HandpickError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of one table; the column `=` is the table as a whole."""
+    """One column of one table.
+
+    Args:
+        table: The table, such as `marts/dim_item` or `serving.recommendations`.
+        name: The column; `=` for the table as a whole, `*` for all columns that are not named.
+    """
 
     table: str
     name: str
 
     @classmethod
     def parse(cls, text: str) -> Column:
-        """`table.column`, where the table may hold dots and slashes."""
+        """Parse `table.column`, where the table may contain dots and slashes."""
         table, _, name = text.rpartition(".")
         return cls(table, name)
 
@@ -36,13 +42,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a walk.
+    """One column of a walk.
 
     Args:
-        depth: How far from the column that was asked for.
-        column: What is made.
-        stage: What makes it; empty for a landing file.
-        is_repeated: Its own inputs are shown above.
+        depth: Distance from the start of the walk.
+        column: The column.
+        stage: The stage that writes it; empty for a landing file.
+        is_repeated: Whether its inputs were listed earlier in the walk and are left out here.
     """
 
     depth: int
@@ -52,21 +58,25 @@ class Step:
 
 
 class Graph:
-    """Declared inputs of the stages, and dbt's models where its manifest is there."""
+    """Column lineage over all tables: what the stages declare, and the dbt models of a manifest.
+
+    Args:
+        models: dbt's models.
+    """
 
     def __init__(self, models: Models) -> None:
         self._models = models
         self._makers = {table: stage for stage, tables in DECLARED.items() for table in tables}
 
     def maker(self, column: Column) -> str:
-        """The stage that makes a column; empty for a landing file, and for a mart that dbt has not built."""
+        """Return the stage that writes a column; empty for a landing file, and for a mart that dbt has not built."""
         return self._makers.get(column.table) or ("warehouse" if column.table in self._models else "")
 
     def inputs(self, column: Column) -> tuple[Column, ...]:
-        """What a column is made of, in declared order; a whole table is made of what its columns are made of.
+        """Return the columns that a column is derived from, in declared order; for a whole table those of all its columns.
 
         Raises:
-            UnknownColumn: If no stage makes it.
+            UnknownColumn: If no stage writes it.
         """
         stage = self.maker(column)
         if stage == "warehouse":
@@ -76,12 +86,12 @@ class Graph:
                 return ()
             known = ", ".join(sorted(table for table in self._makers if table.startswith("serving.")))
             raise UnknownColumn(
-                f"no stage makes {column}; walks can begin at {known} or any table of the lake."
+                f"no stage writes {column}; start from a column of {known} or of any table of the lake."
             )
-        return tuple(dict.fromkeys(_resolved(DECLARED[stage][column.table], column.name)))
+        return tuple(dict.fromkeys(_resolve(DECLARED[stage][column.table], column.name)))
 
     def walk(self, start: Column) -> Iterator[Step]:
-        """The column and, below each, what it is made of; what was shown once is not opened again."""
+        """Yield the column and, depth first, what it is derived from; inputs of a repeated column are listed once."""
         seen: set[Column] = set()
 
         def descend(column: Column, depth: int) -> Iterator[Step]:
@@ -96,17 +106,18 @@ class Graph:
 
 
 def check_served(table: str, column: str) -> None:
-    """Nothing, for a column that consumers can read.
+    """Check that a serving table has a column; other tables are not checked.
 
     Raises:
-        UnknownColumn: If the table is a served one that has no such column.
+        UnknownColumn: If the table is a serving table without such a column.
     """
     relation = next((one for one in RELATIONS if f"serving.{one.name}" == table), None)
     if relation and column not in (*relation.column_names, WHOLE):
         raise UnknownColumn(f"{table} has no column {column!r}; it has {', '.join(relation.column_names)}.")
 
 
-def _resolved(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[Column]:
+def _resolve(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[Column]:
+    """Yield the declared inputs of a column of one table; an input `table.*` means the column of the same name."""
     declared = (
         [source for inputs in columns.values() for source in inputs]
         if name == WHOLE

@@ -1,7 +1,7 @@
-"""Makes the archive from which Spark's JVM takes its classes, so that each of a night's sessions starts seconds sooner.
+"""Makes the class-data-sharing archive of Spark's JVM, so that each of a night's Spark sessions starts seconds sooner.
 
-Run once where the environment is installed: `python -m handpick.runtime.jvm_archive`. The JVM checks that an archive was made
-by the same Java from the same jars, and otherwise does without it; so does Handpick where none could be made.
+Run once where the environment is installed: `python -m handpick.runtime.jvm_archive`. The JVM checks that an archive was
+made by the same Java from the same jars and otherwise ignores it; without an archive Spark only starts more slowly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run a job that loads what a night's jobs load, and keep the classes when its JVM ends."""
+    """Run a job that loads the classes of a night's jobs, and archive them when its JVM ends."""
     draft = spark.ARCHIVE.with_suffix(".draft")
     draft.parent.mkdir(parents=True, exist_ok=True)
     for old in (draft, spark.ARCHIVE):
@@ -26,13 +26,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="handpick-spark-") as folder:
         settings = load(home=Path(folder))
         options = " ".join(
-            (*spark.JVM_OPTIONS, *spark.SHORT, f"-XX:ArchiveClassesAtExit={draft}", "-Xlog:disable")
+            (
+                *spark.JVM_OPTIONS,
+                *spark.SHORT_RUN_OPTIONS,
+                f"-XX:ArchiveClassesAtExit={draft}",
+                "-Xlog:disable",
+            )
         )
         chosen = settings.spark.model_copy(
             update={"master": "local[*]", "options": {"spark.driver.extraJavaOptions": options}}
         )
         running = spark.session(settings.model_copy(update={"spark": chosen}), rows=0)
-        _work(running, Path(folder))
+        _run_job(running, Path(folder))
+        # The archive is written when the JVM exits. Closing its standard input ends it; PySpark alone would leave it
+        # running until this process ends.
         gateway: Any = running.sparkContext._gateway
         running.stop()
         gateway.shutdown()
@@ -42,8 +49,8 @@ def main() -> None:
         draft.replace(spark.ARCHIVE)
 
 
-def _work(running: SparkSession, folder: Path) -> None:
-    """Read and write files, join, group, rank, sort and parse, as the transforms do."""
+def _run_job(running: SparkSession, folder: Path) -> None:
+    """Read and write files, join, group, rank, sort and parse, as the transform stage does."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -67,19 +74,21 @@ def _work(running: SparkSession, folder: Path) -> None:
         placed.alias("a").join(placed.alias("b"), "who").where("a.id < b.id").groupBy("a.id", "b.who").count()
     )
     pairs.coalesce(1).sortWithinPartitions("id").write.mode("overwrite").parquet(str(folder / "pairs"))
-    told = placed.where("text rlike '[0-9]+'").select(
+    parsed = placed.where("text rlike '[0-9]+'").select(
         F.regexp_extract("text", "([0-9]+)", 1).cast("double").alias("figure"),
         F.to_json(F.struct("who", "text")).alias("json"),
         F.explode("tags").alias("tag"),
         F.expr("xxhash64(text)").alias("hash"),
     )
-    summed = told.groupBy("tag").agg(
+    summed = parsed.groupBy("tag").agg(
         F.avg("figure"), F.max("json"), F.countDistinct("hash"), F.collect_set("tag")
     )
     summed.join(F.broadcast(rows.select(F.lit("a").alias("tag")).distinct()), "tag", "left").unionByName(
         summed, allowMissingColumns=True
-    ).repartition(2, "tag").sortWithinPartitions("tag").write.mode("overwrite").parquet(str(folder / "told"))
-    running.read.parquet(str(folder / "told")).toPandas()
+    ).repartition(2, "tag").sortWithinPartitions("tag").write.mode("overwrite").parquet(
+        str(folder / "summed")
+    )
+    running.read.parquet(str(folder / "summed")).toPandas()
 
 
 if __name__ == "__main__":

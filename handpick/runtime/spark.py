@@ -1,4 +1,4 @@
-"""The Spark session that transforms and the row filter share within a process."""
+"""The Spark session of a process, configured by the settings and by how many rows will be read."""
 
 from __future__ import annotations
 
@@ -14,54 +14,61 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CONF = Path(__file__).parent / "spark_conf"
-NO_FOLDER = CONF / "none"
-"""Not there on purpose: a JVM with a folder of files on its class path does not use the archive."""
+MISSING_CONF_FOLDER = CONF / "none"
+"""Absent on purpose: Spark puts its configuration folder on the class path, and a JVM whose class path holds a folder
+with files does not use the archive."""
 ARCHIVE = Path(sys.prefix) / "share" / "handpick" / "spark.jsa"
-"""Spark's classes as the JVM holds them in memory, made by `handpick.runtime.jvm_archive` when the environment is installed."""
+"""Class-data-sharing archive of Spark's classes, made by `handpick.runtime.jvm_archive` when the environment is installed."""
 
 JVM_OPTIONS = ("-XX:+UseParallelGC", f"-Dlog4j2.configurationFile={(CONF / 'log4j2.properties').as_uri()}")
-LONG = (
+LONG_RUN_OPTIONS = (
     "-XX:Tier4InvocationThreshold=60000",
     "-XX:Tier4MinInvocationThreshold=30000",
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=1000000",
 )
-"""Most of a small night is spent compiling code that runs for a second: the costly compiler waits for what stays hot."""
-SHORT = ("-XX:TieredStopAtLevel=1",)
+"""Raise the thresholds of the optimizing compiler (C2) several times: by default much of a night's processor time goes into
+compiling code that runs for a second."""
+SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1",)
+"""Compile with the fast compiler (C1) only."""
 SHORT_OPTIONS = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
 SHORT_ROWS = 1_000_000
-"""Below so many nothing stays hot long enough for the costly compiler, and one partition is enough."""
+"""With fewer rows no code runs long enough to gain from the optimizing compiler, and one partition is enough."""
 TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 TINY_ROWS = 50_000
-"""Below so many not even the code that Spark writes for each query is worth compiling."""
+"""With fewer rows even compiling the Java code that Spark generates for each query takes longer than interpreting it."""
 
 
 def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
-    """The running session, or a new one: UTC, microsecond timestamps, loopback, no web UI.
+    """Return the running session, or start one: UTC, microsecond timestamps, loopback only, no web UI.
 
     Args:
-        rows: About how many will be read: with few, it starts fast rather than runs fast. What is computed is the same.
+        settings: All settings; `[spark]` names the master and further options.
+        rows: About how many rows will be read. With few, options favour a fast start over throughput; results are the same.
     """
     from pyspark.sql import SparkSession
 
     logging.getLogger("py4j").setLevel(logging.ERROR)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_CONF_DIR", str(NO_FOLDER))
+    os.environ.setdefault("SPARK_CONF_DIR", str(MISSING_CONF_FOLDER))
     spark = settings.spark
     options = {
         "spark.driver.memory": spark.driver_memory,
         "spark.driver.extraJavaOptions": " ".join(_jvm_options(rows)),
         "spark.sql.shuffle.partitions": str(spark.shuffle_partitions),
         "spark.sql.session.timeZone": "UTC",
-        # Else a folder appears wherever the process was started.
+        # The default is a folder `spark-warehouse` in the current directory.
         "spark.sql.warehouse.dir": (settings.path(settings.warehouse.path).parent / "spark").as_uri(),
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
+        # `logical_date` stays text, as dbt's and Feast's queries expect it.
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.adaptive.coalescePartitions.enabled": "true",
+        # Spark refuses to read nanosecond timestamps, which other writers may have left in a file, any other way.
         "spark.sql.legacy.parquet.nanosAsLong": "true",
+        # No `_SUCCESS` file: a partition's digest covers every file in its folder.
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -78,5 +85,7 @@ def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
 
 
 def _jvm_options(rows: int) -> tuple[str, ...]:
+    """Return the JVM's options for a session that reads about so many rows."""
+    # -Xlog:disable: a JVM that cannot use the archive would print a warning into the night's output.
     archive = (f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:disable") if ARCHIVE.is_file() else ()
-    return (*JVM_OPTIONS, *(SHORT if rows < SHORT_ROWS else LONG), *archive)
+    return (*JVM_OPTIONS, *(SHORT_RUN_OPTIONS if rows < SHORT_ROWS else LONG_RUN_OPTIONS), *archive)

@@ -1,4 +1,4 @@
-"""Lineage: walks from served columns to landing files, through stages and through a real dbt project's manifest."""
+"""Lineage: walks from serving columns to landing files, through stages and the manifest of a real dbt project."""
 
 from __future__ import annotations
 
@@ -132,13 +132,13 @@ def test_without_a_manifest_the_walk_stops_at_the_marts_and_says_so(
     lineage("serving.recommendations.score")
     told = capsys.readouterr()
     assert "      marts/fct_interactions.weight\n" in told.out
-    assert "handpick model" in told.err
+    assert "handpick warehouse" in told.err
 
 
 def test_a_column_that_nobody_makes_is_refused() -> None:
     with pytest.raises(UnknownColumn, match="it has user_id"):
         lineage("serving.recommendations.guess")
-    with pytest.raises(UnknownColumn, match="no stage makes"):
+    with pytest.raises(UnknownColumn, match="no stage writes"):
         list(Graph(Models(Path("none"))).walk(Column.parse("elsewhere.column")))
 
 
@@ -182,7 +182,7 @@ def test_a_finished_stage_leaves_an_event_with_its_columns(tmp_path: Path, model
         emit(result, settings, tmp_path, datetime(2026, 3, 2, hour, tzinfo=UTC))
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [event["eventTime"][:13] for event in events] == ["2026-03-02T01", "2026-03-02T02"]
-    assert events[0]["job"] == {"namespace": "handpick", "name": "features", "facets": {}}
+    assert events[0]["job"] == {"namespace": "handpick", "name": "feature_store", "facets": {}}
     training = next(output for output in events[0]["outputs"] if output["name"] == "features/training")
     fields = training["facets"]["columnLineage"]["fields"]
     assert [source["name"] for source in fields["event_timestamp"]["inputFields"]] == [

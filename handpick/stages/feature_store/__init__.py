@@ -1,4 +1,4 @@
-"""Features: what is known about users and phones, point in time for training and as of tonight for looking up."""
+"""The feature store stage: features of users and phones, point-in-time correct for training and as of tonight for scoring."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from handpick.ledger.flows import StageResult
 from handpick.night import Night
 
 TABLES = ("features/users", "features/items", "features/training")
-"""What the stage writes for others; `features/sources/*` are Feast's own."""
+"""Lake tables that later stages read; `features/sources/*` are read by Feast only."""
 
 
 def run(night: Night) -> StageResult:
@@ -14,8 +14,9 @@ def run(night: Night) -> StageResult:
 
     Raises:
         MissingPartition: If the earlier stages have not run for this logical date.
-        FeatureStoreError: If the online store does not answer.
+        FeatureStoreError: If the online store cannot be reached or refuses a write.
     """
+    from handpick.lake.partitions import digest_partitions
     from handpick.stages.feature_store import sources, tables, training
     from handpick.stages.feature_store.online import bring_up_to_date
     from handpick.stages.feature_store.store import applied
@@ -30,6 +31,6 @@ def run(night: Night) -> StageResult:
         night.logical_date,
         str(night.lake.root / "features"),
         (users, items, rows, *online),
-        tables.digest(night),
+        digest_partitions(night.lake, TABLES, night.logical_date),
         notes={"online_store": night.settings.features.online_store, "online_written_count": written},
     )

@@ -1,4 +1,4 @@
-"""The online store: brought up to date each night by writing only what changed."""
+"""The online store, updated each night by writing only what changed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,17 @@ MOMENT = pa.timestamp("us", "UTC")
 
 
 def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...], int]:
-    """Write what tonight changed; a store that lost what it had, or was never filled, is written in full.
+    """Materialize what changed tonight; a view that lost earlier values, or never had any, is written in full.
+
+    Args:
+        night: Tonight.
+        store: The feature store, with its definitions applied.
 
     Returns:
-        A ledger line for each view, and the entities written.
+        A ledger line for each view, and the number of entities written over all views.
+
+    Raises:
+        FeatureStoreError: If the online store cannot be reached or refuses a write.
     """
     flows, total = [], 0
     for view in VIEWS:
@@ -33,8 +40,9 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
         nights = night.lake.read_through(f"{FOLDER}/{view.name}", night.logical_date, [key, EVENT_TIMESTAMP])
         entities = pc.count_distinct(nights[key]).as_py()
         since = known_before(night)
-        whole = since == BEGINNING or not _holds(store, view, key, _until(nights, since))
-        start = BEGINNING if whole else since + timedelta(microseconds=1)
+        in_full = since == BEGINNING or not _has_earlier_values(store, view, key, _rows_until(nights, since))
+        # Feast includes both ends of the interval: one microsecond later leaves out the night before.
+        start = BEGINNING if in_full else since + timedelta(microseconds=1)
         fresh = nights.filter(pc.greater_equal(nights[EVENT_TIMESTAMP], pa.scalar(start, MOMENT)))
         written = pc.count_distinct(fresh[key]).as_py()
         if written:
@@ -52,12 +60,16 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
     return tuple(flows), total
 
 
-def _until(rows: pa.Table, moment: datetime) -> pa.Table:
+def _rows_until(rows: pa.Table, moment: datetime) -> pa.Table:
+    """Select the rows with timestamps up to and including a point in time."""
     return rows.filter(pc.less_equal(rows[EVENT_TIMESTAMP], pa.scalar(moment, MOMENT)))
 
 
-def _holds(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:
-    """Whether the online store has the first, the middle and the last of the entities that it was given before."""
+def _has_earlier_values(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:
+    """Return whether the online store still has three of the entities that it was given: the first, middle and last.
+
+    A sample is enough: stores lose everything (a file is deleted, a server restarts empty), not single entities.
+    """
     from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 
     ids = known[key].unique().sort()

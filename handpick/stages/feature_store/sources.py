@@ -1,4 +1,4 @@
-"""`features/sources/*`: Feast's offline sources; each night adds rows for what changed since the night before."""
+"""`features/sources/*`: the offline sources of Feast; each night adds a row for every entity that changed since the last."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     import duckdb
 
 EVENTS = ("view", "cart", "purchase", "query")
+"""Event types that are counted per user."""
 SPANS = {window: int(window.removesuffix("d")) for window in WINDOWS if window != "all"}
+"""Days of each bounded window."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything is known; what the first night's changes are counted from."""
 
 
 def write(night: Night) -> None:
@@ -39,20 +42,21 @@ def write(night: Night) -> None:
 
 
 def known_before(night: Night) -> datetime:
-    """The end of the night before this one, or the beginning of time."""
+    """Return the end of the last night before this one (UTC), or `BEGINNING` on a first night."""
     previous = night.lake.before("features/users", night.logical_date)
     return BEGINNING if previous is None else Night(night.settings, previous).as_of
 
 
 def _write(night: Night, name: str, rows: pa.Table) -> None:
+    """Write one source's partition."""
     night.lake.write(f"{FOLDER}/{name}", night.logical_date, rows)
 
 
 def _files(lake: Lake, table: str, night: Night, through: bool = False) -> str:
-    """A DuckDB reader of tonight's partition of a table, or of all so far."""
+    """Return a DuckDB table function that reads tonight's partition of a table, or all partitions up to tonight."""
     days = lake.dates(table, night.logical_date) if through else [night.logical_date]
     if not lake.has(table, night.logical_date):
-        lake.read(table, night.logical_date)  # says what is missing
+        lake.read(table, night.logical_date)  # raises MissingPartition, which names the stage to run
     files = [file for day in days for file in sorted(lake.partition(table, day).glob("*.parquet"))]
     return (
         f"read_parquet([{', '.join(map(_literal, files))}], union_by_name = true, hive_partitioning = false)"
@@ -60,14 +64,16 @@ def _files(lake: Lake, table: str, night: Night, through: bool = False) -> str:
 
 
 def _literal(file: Path) -> str:
+    """Quote a path as a SQL string."""
     return "'" + str(file).replace("'", "''") + "'"
 
 
 def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
-    """Every moment since the night before at which a user's features changed.
+    """Return a row for every point in time since the night before at which a user's features changed.
 
-    Those are the ends of active days; the moments 7 and 30 days later, when those days leave a window; and tonight
-    itself. Without the second kind, training rows would carry counts that looking up would have dropped long ago.
+    These are the ends of active days; the times 7 and 30 days later, at which those days leave a window; and tonight
+    itself. Without the second kind, training rows would carry counts that serving would have dropped long before:
+    training-serving skew.
     """
     features = [field.name for field in user_activity.features]
     plain = [name for name in features if name != MOMENT]
@@ -77,6 +83,7 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     db.execute(
         f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"
     )
+    # A windowed count at any time is the difference of two running totals: that of now and that of the window's start.
     windows = ", ".join(
         f"now.{event}_count_all - coalesce(d{days}.{event}_count_all, 0) AS {event}_count_{window}"
         for event in EVENTS
@@ -91,6 +98,8 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
         f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"
         for days in SPANS.values()
     )
+    # Mean price and brand count are exact only on active days; between them the last value holds until its window is
+    # empty of views, or of anything that shows a brand.
     seen = " + ".join(f"{event}_count_30d" for event in EVENTS if event != "query")
     faded = (
         f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {MOMENT}, {windows}, "
@@ -124,6 +133,7 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
 
 
 def _item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+    """Return tonight's statistics of the phones for which they differ from those of the night before."""
     names = [field.name for field in item_statistics.features]
     mart = _files(night.lake, "marts/mart_item_statistics", night)
     changed = _changed(night, "marts/mart_item_statistics", "item_id", names)
@@ -136,7 +146,7 @@ def _item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
 
 
 def _changed(night: Night, table: str, key: str, names: list[str]) -> str:
-    """A condition on `tonight`: the row differs from that of the night before, or is new."""
+    """Return a SQL condition on `tonight`: the row differs from that of the night before, or is new."""
     previous = night.lake.before("features/users", night.logical_date)
     if previous is None or not night.lake.has(table, previous):
         return "true"
@@ -146,7 +156,7 @@ def _changed(night: Night, table: str, key: str, names: list[str]) -> str:
 
 
 def _item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
-    """Tonight's changes at the moments they were made, and the state as of tonight of each phone that changed."""
+    """Return tonight's changes of offers at the times of the changes, and the offer as of tonight of each such phone."""
     from features.views import item_offer
 
     changes = _files(night.lake, "clean/item_price_history", night)
@@ -168,7 +178,7 @@ def _item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
 
 
 def _item_content(night: Night) -> pa.Table:
-    """The vectors of phones whose content or encoder is not that of the night before."""
+    """Return the vectors of phones whose content or encoder differs from that of the night before."""
     lake, table = night.lake, "embeddings/items"
     rows = lake.read(table, night.logical_date, ["item_id", "content_hash", "text", "image"]).sort_by(
         "item_id"
@@ -176,6 +186,7 @@ def _item_content(night: Night) -> pa.Table:
     previous = lake.before(table, night.logical_date)
     if previous is not None:
         old = lake.read(table, previous, ["item_id", "content_hash"])
+        # The schema's metadata names the encoders: with other encoders every vector is new.
         if rows.schema.metadata == lake.read(table, previous, ["item_id"]).schema.metadata:
             pairs = set(zip(old["item_id"].to_pylist(), old["content_hash"].to_pylist(), strict=True))
             both = zip(rows["item_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
@@ -184,16 +195,16 @@ def _item_content(night: Night) -> pa.Table:
 
 
 def _user_queries(night: Night) -> pa.Table:
-    """Mean query vectors of the users who asked something tonight, over all that they have asked."""
+    """Return the mean query vectors, over all their queries, of the users who searched tonight."""
     lake, day = night.lake, night.logical_date
     new = lake.read("marts/fct_queries", day, ["user_id"])["user_id"].unique()
-    asked = lake.read_through("marts/fct_queries", day, ["query_id", "user_id"])
-    asked = asked.filter(pc.is_in(asked["user_id"], new))
+    queries = lake.read_through("marts/fct_queries", day, ["query_id", "user_id"])
+    queries = queries.filter(pc.is_in(queries["user_id"], new))
     encoded = lake.read(
-        "embeddings/queries", day, where=pc.field("query_id").isin(asked["query_id"].combine_chunks())
+        "embeddings/queries", day, where=pc.field("query_id").isin(queries["query_id"].combine_chunks())
     )
-    places = pc.index_in(encoded["query_id"], asked["query_id"].combine_chunks())
-    owned = encoded.append_column("user_id", asked["user_id"].take(places)).filter(places.is_valid())
+    places = pc.index_in(encoded["query_id"], queries["query_id"].combine_chunks())
+    owned = encoded.append_column("user_id", queries["user_id"].take(places)).filter(places.is_valid())
     rows = owned.take(
         pc.sort_indices(
             owned.select(["user_id", "query_id"]), [("user_id", "ascending"), ("query_id", "ascending")]
@@ -205,7 +216,7 @@ def _user_queries(night: Night) -> pa.Table:
 
 
 def _means(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
-    """The mean of each run of rows that starts at `firsts`, over the rows that have a vector."""
+    """Return the mean of each run of rows that starts at `firsts`, over the rows that have a vector; null for none."""
     array = vectors.combine_chunks()
     present = np.asarray(array.is_valid())
     width = len(array.drop_null()[0]) if present.any() else 0
@@ -224,15 +235,16 @@ def _means(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.
 def _vectors(
     key: str, ids: pa.ChunkedArray | pa.Array, night: Night, columns: dict[str, pa.ChunkedArray | pa.Array]
 ) -> pa.Table:
-    moments = pa.array(np.full(len(ids), np.datetime64(night.as_of.replace(tzinfo=None), "us"))).cast(
+    """Return a source's rows of vectors, known as of the end of tonight."""
+    timestamps = pa.array(np.full(len(ids), np.datetime64(night.as_of.replace(tzinfo=None), "us"))).cast(
         pa.timestamp("us", "UTC")
     )
     vectors = {name: values.cast(pa.list_(pa.float32())) for name, values in columns.items()}
-    return pa.table({key: ids.cast(pa.string()), "event_timestamp": moments, **vectors})
+    return pa.table({key: ids.cast(pa.string()), "event_timestamp": timestamps, **vectors})
 
 
 def _typed(rows: pa.Table, key: str, features: list[object]) -> pa.Table:
-    """The rows in the types that the feature view declares."""
+    """Cast rows to the types that the feature view declares; timestamps get microseconds and UTC."""
     from feast.types import from_feast_to_pyarrow_type
 
     schema = [(key, pa.string()), ("event_timestamp", pa.timestamp("us", "UTC"))]

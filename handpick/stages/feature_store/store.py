@@ -1,4 +1,4 @@
-"""The feature repository as configured: registry, offline and online store, applied."""
+"""The Feast feature store as configured: registry, offline and online store."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from handpick.night import Night
 from handpick.settings.load import Settings
 
 REPOSITORY = Path(features.__file__).parent
-WRITTEN = "feature_store.yaml"
+CONFIGURATION_FILE = "feature_store.yaml"
 
 
 class FeatureStoreError(HandpickError):
-    """The feature store's registry, offline or online store refused what was asked of it."""
+    """The feature store's registry, offline or online store could not be reached or refused a request."""
 
 
 def applied(night: Night) -> FeatureStore:
-    """The store, with every definition of `features/` registered and its online tables made.
+    """Open the store, register every definition of `features/` and create the tables of its online store.
 
-    What was used is written to `<features.path>/feature_store.yaml` without passwords, for the `feast` command.
+    The configuration is written to `<features.path>/feature_store.yaml`, without passwords, for the `feast` command.
+
+    Raises:
+        FeatureStoreError: If the registry or the online store cannot be reached or refuses a request.
     """
     from features.definitions import OBJECTS
 
     settings = night.settings
     folder = settings.path(settings.features.path)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WRITTEN).write_text(
+    (folder / CONFIGURATION_FILE).write_text(
         "# Written by every night; the secrets are read from the environment.\n"
         + yaml.safe_dump(configuration(settings, secrets=False), sort_keys=False)
     )
@@ -46,11 +49,18 @@ def applied(night: Night) -> FeatureStore:
 
 
 def opened(settings: Settings, through: date | None = None) -> FeatureStore:
-    """The store as configured; its training rows come from nights up to and including `through`."""
+    """Open the store as configured.
+
+    Args:
+        settings: All settings.
+        through: The last night that historical features are read from; all by default.
+    """
     if settings.features.offline_store == "spark":
         from handpick.runtime.spark import session
 
-        session(settings)  # Feast takes the one that runs
+        session(
+            settings
+        )  # Feast uses the active session; without one it would start its own with other settings
     raw = configuration(settings)
     if through is not None:
         raw["offline_store"]["through"] = through
@@ -58,22 +68,24 @@ def opened(settings: Settings, through: date | None = None) -> FeatureStore:
 
 
 def configuration(settings: Settings, secrets: bool = True) -> dict[str, Any]:
-    """Feast's configuration: the repository's own `feature_store.yaml` with what is configured in its place.
+    """Return Feast's configuration: the repository's `feature_store.yaml` with the settings' values.
 
     Args:
-        secrets: Put passwords in; otherwise the names of environment variables that hold them.
+        settings: All settings.
+        secrets: Whether to include passwords; otherwise the environment variables that hold them are named.
     """
-    raw: dict[str, Any] = yaml.safe_load((REPOSITORY / WRITTEN).read_text())
+    raw: dict[str, Any] = yaml.safe_load((REPOSITORY / CONFIGURATION_FILE).read_text())
     folder = settings.path(settings.features.path)
     raw["registry"]["path"] = str(folder / "registry.db")
     raw["offline_store"]["root"] = str(settings.path(settings.lake.root))
     if settings.features.offline_store == "spark":
         raw["offline_store"]["type"] = "features.stores.spark.LakeSparkOfflineStore"
-    raw["online_store"] = _online(settings, folder, secrets)
+    raw["online_store"] = _online_store(settings, folder, secrets)
     return raw
 
 
-def _online(settings: Settings, folder: Path, secrets: bool) -> dict[str, Any]:
+def _online_store(settings: Settings, folder: Path, secrets: bool) -> dict[str, Any]:
+    """Return the online store's part of the configuration."""
     chosen = settings.features
     if chosen.online_store == "sqlite":
         return {"type": "features.stores.sqlite.FastSqliteOnlineStore", "path": str(folder / "online.db")}
@@ -100,10 +112,14 @@ def _online(settings: Settings, folder: Path, secrets: bool) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def quietly(what: str, settings: Settings) -> Any:
-    """Run Feast without its progress lines; what the stores refuse becomes one line.
+    """Run Feast without its progress output and report errors of its stores in one line.
+
+    Args:
+        what: What is being done, as it follows "could not".
+        settings: All settings.
 
     Raises:
-        FeatureStoreError: If Feast or a store raised anything.
+        FeatureStoreError: If the file system or a store's client raised an error; others are bugs and pass through.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -112,16 +128,19 @@ def quietly(what: str, settings: Settings) -> Any:
     except HandpickError:
         raise
     except OSError as error:
-        raise FeatureStoreError(_line(what, settings, error)) from error
+        raise FeatureStoreError(_describe(what, settings, error)) from error
     except Exception as error:
+        # By name: importing the clients of all stores only to catch their errors would take longer than the stage.
         if type(error).__module__.split(".")[0] in ("redis", "psycopg", "sqlite3"):
-            raise FeatureStoreError(_line(what, settings, error)) from error
+            raise FeatureStoreError(_describe(what, settings, error)) from error
         raise
 
 
-def _line(what: str, settings: Settings, error: Exception) -> str:
+def _describe(what: str, settings: Settings, error: Exception) -> str:
+    """Return an error's cause, its effect on the data and the next step, in one line."""
     chosen = settings.features.online_store
     return (
-        f"could not {what}: the {chosen} online store said: {' '.join(str(error).split())}. The lake's feature tables "
-        f"are unharmed; mend features.{'redis' if chosen == 'redis' else 'online_store'} and run `handpick features` again."
+        f"could not {what}: the {chosen} online store reported: {' '.join(str(error).split())}. The lake's feature tables "
+        f"are intact; correct features.{'redis' if chosen == 'redis' else 'online_store'} and run "
+        "`handpick feature-store` again."
     )

@@ -1,13 +1,10 @@
-"""`features/users` and `features/items`: what is known as of tonight, one row for each."""
+"""`features/users` and `features/items`: features as of tonight, one row per user and per phone."""
 
 from __future__ import annotations
-
-import hashlib
 
 import pyarrow as pa
 
 from handpick.dataset.feature_columns import COUNTS, ITEM_COLUMNS, USER_COLUMNS
-from handpick.lake.partitions import digest_of
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 
@@ -22,15 +19,8 @@ def items(night: Night) -> Flow:
     return _write(night, "items", "marts/mart_item_statistics", "item_id", ITEM_COLUMNS)
 
 
-def digest(night: Night) -> str:
-    """SHA-256 over the three tables that later stages read."""
-    total = hashlib.sha256()
-    for table in ("features/users", "features/items", "features/training"):
-        total.update(digest_of(night.lake.partition(table, night.logical_date)).encode())
-    return total.hexdigest()
-
-
 def _write(night: Night, source: str, mart: str, key: str, columns: dict[str, pa.DataType]) -> Flow:
+    """Write the feature columns of a mart, sorted by key; counts that are null become 0."""
     rows = night.lake.read(mart, night.logical_date, [key, *columns]).sort_by(key)
     schema = pa.schema([(key, pa.string()), *columns.items()])
     arrays = [rows.column(key).cast(pa.string())]

@@ -1,4 +1,4 @@
-"""`features/training`: for every positive interaction, what was known about the user at that moment."""
+"""`features/training`: for every positive interaction, the user's features as they were known at that time."""
 
 from __future__ import annotations
 
@@ -26,9 +26,21 @@ ORDER = [("user_id", "ascending"), ("event_timestamp", "ascending"), ("event_id"
 
 
 def write(night: Night, store: FeatureStore) -> Flow:
-    """Write tonight's partition: the interactions since the night before; time cannot change the rows of earlier nights.
+    """Write tonight's partition: the interactions since the night before, with their features.
 
-    The ledger counts interactions: those without a positive weight show no preference and train nothing.
+    Rows of earlier nights stay as they are: what was known at their time cannot change. Interactions without a
+    positive weight show no preference and are dropped.
+
+    Args:
+        night: Tonight.
+        store: The feature store, with its definitions applied.
+
+    Returns:
+        The ledger line, which counts interactions.
+
+    Raises:
+        MissingPartition: If there are no interactions up to tonight.
+        FeatureStoreError: If the offline store cannot join the features.
     """
     lake, day = night.lake, night.logical_date
     previous = lake.before(TABLE, day)
@@ -46,14 +58,15 @@ def write(night: Night, store: FeatureStore) -> Flow:
         pq.ParquetWriter(folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd") as file,
     ):
         for rows in _joined(store, entities, night):
-            file.write_table(rows.sort_by(ORDER))  # of users that no other batch comes before or after
+            # Batches are slices of rows sorted by user and time, so sorted batches make a sorted file.
+            file.write_table(rows.sort_by(ORDER))
             rows_out += rows.num_rows
     dropped = {"no preference shown": rows_in - entities.num_rows}
     return Flow("training rows", rows_in, rows_out, dropped)
 
 
 def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[pa.Table]:
-    """Entity rows with their features, in batches; Feast wants a pandas frame, which is large."""
+    """Yield entity rows with their features, in batches, since the pandas frame that Feast requires is large."""
     size = night.settings.features.training_batch_rows
     starts = range(0, entities.num_rows, size)
     for start in track(starts, "training rows joined") if len(starts) > 1 else starts:
@@ -62,15 +75,17 @@ def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[p
         with quietly("join training rows", night.settings):
             service = store.get_feature_service(fusion_v1_training.name)
             joined = store.get_historical_features(frame, service).to_arrow()
-        yield _shaped(joined)
+        yield _to_schema(joined)
 
 
-def _shaped(joined: pa.Table) -> pa.Table:
-    """Feast's answer in the table's schema; a user who had done nothing yet has counts of 0."""
+def _to_schema(joined: pa.Table) -> pa.Table:
+    """Cast Feast's result to the table's schema; a user without earlier activity has counts of 0."""
     columns = []
     for field in TRAINING_SCHEMA:
         values = joined.column(field.name)
-        if pa.types.is_floating(values.type):
+        if pa.types.is_floating(
+            values.type
+        ):  # on-demand features are computed in pandas, which has NaN for null
             values = pc.if_else(pc.is_nan(values), None, values)
         values = values.cast(field.type)
         columns.append(values.fill_null(0) if field.name in COUNTS else values)

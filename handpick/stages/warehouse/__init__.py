@@ -28,8 +28,8 @@ def write(night: Night) -> StageResult:
         WarehouseError: If dbt has not built it for this night.
         LedgerImbalance: If a mart lacks rows that the lake has.
     """
-    from handpick.stages.warehouse.docs import docs_page
     from handpick.lake.partitions import digest_partitions
+    from handpick.stages.warehouse.docs import docs_page
     from handpick.stages.warehouse.marts import MARTS, write_marts
 
     flows = write_marts(night)

@@ -1,4 +1,4 @@
-"""A small shop's marts and embeddings, made up by the schemas that dbt and the encoders write."""
+"""Fixtures: marts and embeddings of a small shop, generated with the schemas that dbt and the encoders write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real servers for online stores, started on loopback and ended by process id."""
+"""Real servers for online stores, started on loopback and stopped by process id."""
 
 from __future__ import annotations
 

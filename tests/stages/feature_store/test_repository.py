@@ -1,4 +1,4 @@
-"""The Feast repository as people use it: the `feast` command in its folder."""
+"""The Feast repository as people use it: through the `feast` command in its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole nights into online stores that are servers."""
+"""Whole nights with online stores that are servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from handpick.night import Night
 from handpick.serving.embedded import stop_embedded
 from handpick.stages.feature_store import run
-from handpick.stages.feature_store.store import WRITTEN, opened
+from handpick.stages.feature_store.store import CONFIGURATION_FILE, opened
 from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, settings_in
 from tests.stages.feature_store.servers import has_redis, redis_server
 
@@ -22,7 +22,7 @@ def looked_up_after_two_nights(shop: Shop, folder: Path, **features: object) -> 
         shop.write(night)
         flows = {flow.source: flow for flow in run(night).flows}
     assert flows["online item_content"].rows_out == 1
-    assert "password" not in (settings.path(settings.features.path) / WRITTEN).read_text().replace(
+    assert "password" not in (settings.path(settings.features.path) / CONFIGURATION_FILE).read_text().replace(
         "password: ${PGPASSWORD}", ""
     )
     rows = [{"user_id": user} for user in shop.users]

@@ -1,4 +1,4 @@
-"""The Spark offline store gives the training rows that DuckDB gives."""
+"""The Spark offline store returns the same training rows as DuckDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The features stage over two nights: tables, point-in-time training rows, the online store, the ledger."""
+"""The feature store stage over two nights: tables, point-in-time training rows, the online store, the ledger."""
 
 from __future__ import annotations
 
@@ -245,6 +245,6 @@ def test_on_demand_features_are_computed_when_asked(two_nights: Nights, shop: Sh
 def test_an_online_store_that_does_not_answer_is_one_line(tmp_path: Path, shop: Shop) -> None:
     night = Night(settings_in(tmp_path, online_store="redis", redis="127.0.0.1:1"), FIRST)
     shop.write(night)
-    with pytest.raises(FeatureStoreError, match="redis online store said"):
+    with pytest.raises(FeatureStoreError, match="redis online store reported"):
         run(night)
     assert issubclass(FeatureStoreError, HandpickError)

@@ -1,4 +1,4 @@
-"""Online stores that take columns: what they write, Feast's own stores read as if they had written it."""
+"""Online stores that write columns: Feast's own stores read what they write as if they had written it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small shop's valid rows over two nights, and one Spark session for the room."""
+"""Fixtures: valid rows of a small shop over two nights, and one Spark session for all tests of the stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue: money, names, versions of one phone, the newest row, and the history of price and stock."""
+"""The catalogue: prices, names, variants of one phone, the newest row, and the history of price and stock."""
 
 from __future__ import annotations
 

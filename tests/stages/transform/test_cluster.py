@@ -1,4 +1,4 @@
-"""By configuration alone the same transforms run on a Spark cluster, and write the same bytes."""
+"""The same transforms run on a Spark cluster by configuration alone and write the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts a day: late events count on the day on which they happened, and every night only adds."""
+"""Daily counts: late events count on the day on which they happened, and every night only adds."""
 
 from __future__ import annotations
 

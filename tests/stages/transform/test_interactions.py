@@ -1,4 +1,4 @@
-"""Strength of interest: event types, what was shown where, bots, and the curve behind it."""
+"""Weights of interactions: event types, positions, bots, and the propensity curve."""
 
 from __future__ import annotations
 

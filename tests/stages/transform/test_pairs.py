@@ -1,4 +1,4 @@
-"""Pairs of phones: what each night adds is what all the nights together would give."""
+"""Pairs of phones: the counts that nights add one by one equal those of all nights together."""
 
 from __future__ import annotations
 

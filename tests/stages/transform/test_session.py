@@ -1,4 +1,4 @@
-"""The session starts fast where little is read, and takes Spark's classes from the archive where there is one."""
+"""The Spark session starts fast where little is read, and uses the class archive where there is one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from handpick.runtime import spark
 
 COUNTED = """
 from pathlib import Path
-from handpick.config import load
-from handpick.spark import session
+from handpick.runtime.spark import session
+from handpick.settings.load import load
 running = session(load(home=Path({home!r})), rows={rows})
 rows = running.range(1000).selectExpr("id % 7 as who", "id / 3.0 as share")
 print(rows.groupBy("who").agg({{"share": "sum"}}).sort("who").collect())
@@ -41,12 +39,3 @@ def test_a_short_session_computes_the_same(tmp_path: Path, rows: int) -> None:
     assert "TieredStopAtLevel=1" in its_options
     assert "TieredStopAtLevel=1" not in other_options
     assert ("SharedArchiveFile" in its_options) == spark.ARCHIVE.is_file()
-
-
-def test_the_rows_of_partitions_are_counted_where_they_are(tmp_path: Path) -> None:
-    folder = tmp_path / "raw" / "events" / "logical_date=2026-01-01"
-    assert spark.rows_in([folder]) == 0
-    folder.mkdir(parents=True)
-    for number in (0, 1):
-        pq.write_table(pa.table({"event_id": ["a", "b"]}), folder / f"part-0000{number}.parquet")
-    assert spark.rows_in([folder, tmp_path]) == 4

@@ -1,4 +1,4 @@
-"""Visits: silence ends them, midnight does not, and the shop's own names win."""
+"""Sessions: a long gap ends them, midnight does not, and the shop's own session ids win."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and words are read from sheets as people write them; where a sheet says nothing, nothing is read."""
+"""Specs are read from sheets in many notations; where a sheet states nothing, the value is null."""
 
 from __future__ import annotations
 

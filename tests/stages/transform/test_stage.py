@@ -1,4 +1,4 @@
-"""Whole nights of the transform stage: the ledger, the same bytes again, late rows, and no look ahead."""
+"""Whole nights of the transform stage: the ledger, reproducible bytes, late rows, and no leakage from later nights."""
 
 from __future__ import annotations
 

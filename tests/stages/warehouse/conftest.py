@@ -1,4 +1,4 @@
-"""A small shop's clean tables over two nights, and what the marts must say about it, counted in plain Python."""
+"""Fixtures: clean tables of a small shop over two nights, and the expected marts, computed in plain Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The warehouse in Airflow: every model, snapshot and test is watched by one task, and all begin with the build."""
+"""The warehouse in Airflow: one task watches each model, snapshot and test, and all start with the build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the marts say about two nights, against the same counted in plain Python."""
+"""The marts of two nights, compared with values computed in plain Python."""
 
 from __future__ import annotations
 

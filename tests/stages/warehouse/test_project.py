@@ -1,4 +1,4 @@
-"""What the dbt project says about itself: descriptions, contracts, unit tests, freshness, snapshots and exposures."""
+"""The dbt project: descriptions, contracts, unit tests, freshness, snapshots and exposures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same models on the other target: every mart on Spark, row by row, against DuckDB."""
+"""The models on the Spark target: every mart, row by row, compared with DuckDB."""
 
 from __future__ import annotations
 
