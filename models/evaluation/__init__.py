@@ -1,1 +1,1 @@
-"""Measuring lists: the split in time, metrics of one idea each, slices, intervals, exposure-corrected estimates."""
+"""Offline evaluation: temporal split and slices, metrics of one idea each, confidence intervals, off-policy estimates."""

@@ -1,4 +1,4 @@
-"""MAP@k: precision at each hit, averaged over the relevant items."""
+"""MAP@k: the precision at each hit, averaged over the relevant items."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 from models.evaluation.lists import Judged
 
 
-def average_precision(judged: Judged, k: int) -> NDArray[np.float64]:
-    """`(users,)` sum over hits of the precision at their place, over the number of relevant items."""
-    near = judged.rank < k
-    user, rank = judged.user[near], judged.rank[near]
+def average_precision(hits: Judged, k: int) -> NDArray[np.float64]:
+    """Compute average precision at k: the sum over hits of the precision at their place, over the relevant items.
+
+    The divisor is the number of all relevant items, also where it is above k.
+
+    Returns:
+        `(users,)` values in [0, 1]; 0 for users without relevant items.
+    """
+    near = hits.rank < k
+    user, rank = hits.user[near], hits.rank[near]
     first = np.searchsorted(user, user)  # position of each user's first hit
     precision = (np.arange(len(user)) - first + 1) / (rank + 1)
-    return np.bincount(user, weights=precision, minlength=len(judged.relevant)) / np.maximum(
-        judged.relevant, 1
-    )
+    return np.bincount(user, weights=precision, minlength=len(hits.relevant)) / np.maximum(hits.relevant, 1)

@@ -1,4 +1,4 @@
-"""Paired bootstrap: intervals of means over users, and of differences on the same users."""
+"""Bootstrap over users: confidence intervals of means, and of differences between models on the same users."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 64
+RESAMPLES_PER_BLOCK = 64
+"""Draws that exist at a time, which bounds memory. The shape of the products depends on it, and so do their last bits."""
 
 
 class Interval(NamedTuple):
-    """A mean and the bounds between which it lies with the stated confidence."""
+    """A mean, and the bounds of its confidence interval."""
 
     value: float
     low: float
@@ -19,19 +20,23 @@ class Interval(NamedTuple):
 
 
 def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
-    """`(resamples, columns)`: column means over users drawn with replacement, the same draw for all columns.
+    """Compute column means over users drawn with replacement, the same draw for all columns.
 
     Args:
         values: `(users, columns)`, a column for each thing measured on the same users.
         resamples: How many draws.
         seed: Of the draws.
+
+    Returns:
+        `(resamples, columns)`.
     """
     users = len(values)
     random = np.random.default_rng(seed)
     means = np.empty((resamples, values.shape[1]))
-    for start in range(0, resamples, BLOCK):
-        size = min(BLOCK, resamples - start)
+    for start in range(0, resamples, RESAMPLES_PER_BLOCK):
+        size = min(RESAMPLES_PER_BLOCK, resamples - start)
         drawn = random.integers(0, users, (size, users))
+        # One column is gathered; for more, a matrix product with how often each user was drawn is faster.
         if values.shape[1] == 1:
             means[start : start + size, 0] = values[drawn, 0].mean(axis=1)
             continue
@@ -45,7 +50,17 @@ def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> N
 def intervals(
     values: NDArray[np.float64], resamples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> list[Interval]:
-    """A percentile interval for each column of `(users, columns)`; NaN without users."""
+    """Compute a percentile interval of the mean of each column (Efron and Tibshirani 1993, chapter 13).
+
+    Args:
+        values: `(users, columns)`.
+        resamples: How many draws.
+        seed: Of the draws.
+        confidence: Probability mass between the bounds.
+
+    Returns:
+        One interval for each column; NaN without users.
+    """
     if not len(values):
         return [Interval(np.nan, np.nan, np.nan)] * values.shape[1]
     means = resampled_means(values, resamples, seed)
@@ -63,5 +78,5 @@ def paired(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Interval:
-    """The interval of `mean(left - right)`, both `(users,)` on the same users."""
+    """Compute the interval of `mean(left - right)`, both `(users,)` on the same users."""
     return intervals((left - right)[:, None], resamples, seed, confidence)[0]

@@ -1,4 +1,4 @@
-"""Calibration: whether a score, turned into a probability, means what it says."""
+"""Calibration: turning scores into probabilities, and how far those are from observed rates."""
 
 from __future__ import annotations
 
@@ -13,18 +13,26 @@ Doubles = NDArray[np.float64]
 
 
 class Logistic(NamedTuple):
-    """`probability = 1 / (1 + exp(-(slope * score + shift)))`."""
+    """The curve `probability = 1 / (1 + exp(-(slope * score + shift)))`."""
 
     slope: float
     shift: float
 
     def __call__(self, scores: Doubles) -> Doubles:
-        """Probabilities of scores."""
+        """Return the probabilities of scores; exponents are clipped to 30, where float64 would reach 0 or 1."""
         return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * scores + self.shift, -30, 30))))
 
 
 def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logistic:
-    """The likeliest slope and shift, by Newton's method (Platt, "Probabilistic outputs ...", 1999)."""
+    """Fit slope and shift by maximum likelihood (Platt, "Probabilistic outputs for support vector machines", 1999).
+
+    Newton's method with a ridge of 1e-6, so that outcomes that the scores separate perfectly have a solution, too.
+
+    Args:
+        scores: `(n,) float64`.
+        outcomes: `(n,)` what happened.
+        steps: Newton steps.
+    """
     design = np.stack([scores, np.ones_like(scores)], axis=1)
     rate = np.clip(outcomes.mean(), 1e-6, 1 - 1e-6) if len(outcomes) else 0.5
     at = np.array([0.0, np.log(rate / (1 - rate))])
@@ -36,7 +44,7 @@ def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logis
 
 
 def calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
-    """Expected calibration error: mean gap between promised and observed rate over bins of equal size.
+    """Compute the expected calibration error: the mean gap between predicted and observed rate over bins of equal size.
 
     Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
     """

@@ -1,4 +1,4 @@
-"""Coverage and Gini: how much of the catalogue the lists show, and how evenly."""
+"""Catalogue coverage and Gini index: how much of the catalogue the lists show, and how evenly."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from models.data import BoolArray
 
 
 def exposure(lists: NDArray[np.int32], items: int) -> NDArray[np.int64]:
-    """`(items,)` how many lists show each item."""
+    """Count the lists that show each item: `(items,)`."""
     return np.bincount(lists[lists >= 0], minlength=items)
 
 
 def coverage(lists: NDArray[np.int32], candidates: BoolArray) -> float:
-    """Share of the candidates that stand on at least one list."""
+    """Compute the share of the candidates that are on at least one list."""
     shown = exposure(lists, len(candidates))[candidates]
     return float((shown > 0).mean()) if len(shown) else 0.0
 
 
 def gini(lists: NDArray[np.int32], candidates: BoolArray) -> float:
-    """Gini index of the candidates' exposure: 0 where all are shown alike, near 1 where one is shown to all."""
+    """Compute the Gini index of the candidates' exposure: 0 where all are shown equally often, near 1 where one item is shown to all."""
     shown = np.sort(exposure(lists, len(candidates))[candidates])
     if not shown.sum():
         return 0.0

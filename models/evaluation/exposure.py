@@ -1,7 +1,7 @@
-"""Exposure-corrected estimates: what lists would have earned, from what was shown by somebody else's lists.
+"""Off-policy estimates: the clicks that lists would have got, from impressions of another policy's lists.
 
-A click needs that a phone was shown, that its place was looked at, and that it pleased. The logging policy decided the
-first two: `propensity` is the chance of being shown, `looked_at` the chance that a place is looked at (the
+A click needs that an item was shown, that its place was examined, and that the user liked it. The logging policy decided
+the first two: `propensity` is the probability of being shown, `examined` the probability that a place is looked at (the
 position-based model of Joachims, Swaminathan and Schnabel, WSDM 2017).
 """
 
@@ -16,20 +16,21 @@ from models.data import EVENT_TYPES, BoolArray, IntArray, Interactions
 
 IMPRESSION = EVENT_TYPES.index("impression")
 ANSWER_SECONDS = 3600
-"""A phone that is opened within this time of being shown was clicked."""
+"""An item that is opened within this time of its impression was clicked."""
 LOOKS_ROUNDS = 200
+"""Rounds of the alternating fit at most; it ends earlier where the curve stops moving."""
 PRIOR_CLICKS = 20.0
-"""Expected clicks by which each place leans on the curve assumed beforehand."""
+"""Weight of the prior curve at each place, in expected clicks."""
 
 Doubles = NDArray[np.float64]
 
 
 class Estimate(NamedTuple):
-    """A self-normalised estimate.
+    """A self-normalised off-policy estimate.
 
     Args:
-        earned: `(shown,)` each showing's part of the numerator, its weight times what it earned.
-        weight: `(shown,)` its part of the denominator.
+        earned: `(impressions,)` each impression's part of the numerator: its weight times its reward.
+        weight: `(impressions,)` its part of the denominator.
     """
 
     earned: Doubles
@@ -37,18 +38,27 @@ class Estimate(NamedTuple):
 
     @property
     def value(self) -> float:
-        """`sum(earned) / sum(weight)`; NaN without overlap."""
+        """The estimate, `sum(earned) / sum(weight)`; NaN where the target lists nothing that was shown."""
         total = self.weight.sum()
         return float(self.earned.sum() / total) if total > 0 else float("nan")
 
     @property
     def effective(self) -> float:
-        """Kish's effective number of showings, `sum(w)^2 / sum(w^2)`."""
+        """The effective number of impressions by Kish, `sum(w)^2 / sum(w^2)`."""
         squares = float((self.weight**2).sum())
         return float(self.weight.sum() ** 2 / squares) if squares > 0 else 0.0
 
     def influence(self, user: IntArray) -> Doubles:
-        """`(users who count,)`: numbers whose mean is the estimate and whose spread is its error (delta method)."""
+        """Compute each user's influence on the estimate (delta method).
+
+        A bootstrap over users of these values gives an interval of the estimate, without dividing by resampled sums.
+
+        Args:
+            user: `(impressions,)` who saw each impression.
+
+        Returns:
+            `(users with weight,)` numbers whose mean is the estimate and whose standard error is its own.
+        """
         rows = np.unique(user, return_inverse=True)[1]
         earned, weight = (np.bincount(rows, weights=part) for part in self)
         there = weight > 0
@@ -62,39 +72,43 @@ def snips(
     reward: Doubles,
     propensity: Doubles,
     target: Doubles,
-    looked_at: Doubles | None = None,
+    examined: Doubles | None = None,
     clip: float = 100.0,
 ) -> Estimate:
-    """The self-normalised inverse propensity estimate of the reward of what a target policy lists, when looked at.
+    """Estimate the reward of an examined place of a target policy by self-normalised inverse propensity scoring.
 
-    `sum(w * reward / looked_at) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims, NeurIPS
+    `sum(w * reward / examined) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims, NeurIPS
     2015, eq. 8; with places, Li et al., "Offline evaluation of ranking policies with click models", KDD 2018).
 
     Args:
-        reward: `(shown,)` what each logged showing earned.
-        propensity: `(shown,)` the probability with which it was shown, above 0.
-        target: `(shown,)` the weight that the target gives it: the probability that it lists it, times that with which
-            its place is looked at.
-        looked_at: `(shown,)` the probability with which the place where it was shown is looked at; 1 where None.
+        reward: `(impressions,)` reward of each logged impression.
+        propensity: `(impressions,)` the probability with which it was shown, above 0.
+        target: `(impressions,)` the weight that the target gives it: the probability that it lists the item, times
+            that with which the item's place there is examined.
+        examined: `(impressions,)` the probability with which the place where it was shown is examined; 1 where None.
         clip: Bound of a weight, against the variance of rarely shown items.
     """
     weight = np.minimum(target / np.maximum(propensity, 1e-12), clip)
-    seen = 1.0 if looked_at is None else np.maximum(looked_at, 1 / clip)
+    seen = 1.0 if examined is None else np.maximum(examined, 1 / clip)
     return Estimate(weight * reward / seen, weight)
 
 
 def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> Doubles:
-    """`(places,)` how often each place is looked at beside the first, from the same thing shown at different places.
+    """Fit how often each place is examined, from the same items shown to the same users at different places.
 
-    Clicks of one thing at one place are Poisson with mean `showings * appeal[thing] * looks[place]`; both are fitted
-    in turn. A thing that was only ever at one place says nothing, so that a policy which puts the best on top does not
-    pass for people who look at the top (intervention harvesting: Agarwal et al., WSDM 2019).
+    Clicks of one pair of user and item at one place are Poisson with mean `impressions * appeal[pair] * curve[place]`;
+    appeal and curve are fitted in turn. A pair that was only ever shown at one place has no influence, so that a policy
+    which puts the best items on top is not mistaken for users who look at the top (intervention harvesting: Agarwal et
+    al., WSDM 2019).
 
     Args:
-        shown: `(shown,)` code of what was shown, to whom: one for each user and item.
-        place: `(shown,)` from 0.
-        reward: `(shown,)` 1 where it was clicked.
+        shown: `(impressions,)` code of the pair of user and item.
+        place: `(impressions,)` from 0.
+        reward: `(impressions,)` 1 where it was clicked.
         prior: `(places,)` the curve assumed beforehand, 1 at the first place; it counts as `PRIOR_CLICKS` a place.
+
+    Returns:
+        `(places,)` probabilities relative to the first place, at most 1.
     """
     thing = np.unique(shown, return_inverse=True)[1]
     clicks_of, clicks_at = np.bincount(thing, reward), np.bincount(place, reward, len(prior))
@@ -111,19 +125,23 @@ def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> 
 
 
 def clicked(shown: Interactions, events: Interactions, items: int) -> BoolArray:
-    """`(shown,)` whether the user did something positive with the item within an hour of its being shown.
+    """Find the impressions that were clicked: the user did something positive with the item within an hour.
 
     Args:
         shown: The impressions.
         events: All events of the same time.
         items: Size of the catalogue.
+
+    Returns:
+        `(impressions,)`.
     """
     positive = events.positive()
     key = positive.user * items + positive.item
     order = np.lexsort((positive.at, key))
     key, at = key[order], positive.at[order]
     wanted = shown.user * items + shown.item
-    # Keys and times as one sorted number: the first positive event of this user and item at or after the showing.
+    # Keys and times as one sorted number, so that one binary search finds the first positive event of this user and item
+    # at or after the impression.
     base = int(min(shown.at.min(initial=0), at.min(initial=0)))
     span = int(max(shown.at.max(initial=0), at.max(initial=0))) - base + 1
     combined = key * span + (at - base)
@@ -136,9 +154,17 @@ def clicked(shown: Interactions, events: Interactions, items: int) -> BoolArray:
 
 
 def shown_propensity(past: Interactions, items: int, slots: float) -> Doubles:
-    """`(items,)` the probability that a slate of `slots` places shows each item, from past impressions.
+    """Estimate the probability that a slate shows each item, from past impressions.
 
-    One impression is added to each item, so that nothing shown tonight has probability 0.
+    One impression is added to each item, so that nothing that was shown has probability 0.
+
+    Args:
+        past: Events, of which impressions are counted.
+        items: Size of the catalogue.
+        slots: Places of a slate.
+
+    Returns:
+        `(items,)`.
     """
     counts = np.bincount(past.item[past.event_type == IMPRESSION], minlength=items) + 1.0
     return np.asarray(np.minimum(slots * counts / counts.sum(), 1.0))

@@ -1,4 +1,4 @@
-"""Fairness towards brands and price bands: whether lists show groups as often as people choose them."""
+"""Fairness towards brands and price bands: whether lists show groups of items as often as users choose them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,30 @@ from models.data import FloatArray, IntArray, StringArray
 
 
 def price_bands(price: FloatArray, bands: int = 4) -> IntArray:
-    """`(items,)` quantile band of each price, and `bands` for an unknown one."""
+    """Return `(items,)` the quantile band of each price, and `bands` for an unknown one."""
     known = np.isfinite(price)
     edges = np.quantile(price[known], np.arange(1, bands) / bands) if known.any() else np.zeros(bands - 1)
     return np.where(known, np.searchsorted(edges, price, side="right"), bands).astype(np.int64)
 
 
 def groups_of(names: StringArray) -> IntArray:
-    """`(items,)` a number for each distinct name."""
+    """Return `(items,)` a number from 0 for each distinct name."""
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def disparity(lists: NDArray[np.int32], groups: IntArray, relevant: sparse.csr_matrix) -> float:
-    """Jensen-Shannon divergence in bits between the groups' share of places and of what people chose: 0 to 1."""
+    """Compute the Jensen-Shannon divergence between the groups' shares of list places and of users' choices.
+
+    Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 1991, eq. 3.4.
+
+    Args:
+        lists: `(users, k)`, -1 for none.
+        groups: `(items,)` group of each item.
+        relevant: `(users, items)`, an entry where a user chose an item.
+
+    Returns:
+        Bits: 0 where the shares are equal, 1 where no group has both. 0 without lists or choices.
+    """
     count = int(groups.max()) + 1
     shown = np.bincount(groups[lists[lists >= 0]], minlength=count).astype(np.float64)
     chosen = np.bincount(groups[relevant.indices], minlength=count).astype(np.float64)
@@ -34,5 +45,6 @@ def disparity(lists: NDArray[np.int32], groups: IntArray, relevant: sparse.csr_m
 
 
 def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+    """Compute the Kullback-Leibler divergence in bits; groups without weight add nothing."""
     some = p > 0
     return float((p[some] * np.log2(p[some] / q[some])).sum())

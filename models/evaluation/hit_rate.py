@@ -1,4 +1,4 @@
-"""HitRate@k: whether anything on the list is relevant."""
+"""HitRate@k: whether any item of the list is relevant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.evaluation.lists import Judged
 
 
-def hit_rate(judged: Judged, k: int) -> NDArray[np.float64]:
-    """`(users,)` 1 with at least one hit among the first k places, else 0."""
-    hits = np.bincount(judged.user[judged.rank < k], minlength=len(judged.relevant))
-    return (hits > 0).astype(np.float64)
+def hit_rate(hits: Judged, k: int) -> NDArray[np.float64]:
+    """Return `(users,)` 1 with at least one hit among the first k places, else 0."""
+    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant))
+    return (counts > 0).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A random part of everybody's choices held out: for data without times, or where a window would be too thin."""
+"""Random hold-out: a share of every user's choices, for data without times or with too few choices in a window."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from models.data import Dataset
 
 
 def hold_out(data: Dataset, share: float, seed: int) -> tuple[Dataset, sparse.csr_matrix]:
-    """The dataset without a share of each user's liked items, rounded, and `(users, items)` what was held out.
+    """Hold out a share of each user's liked items.
 
-    All events of a held-out user and item go, impressions too, so that nothing tells of them.
+    All events of a held-out pair of user and item are removed, impressions too, so that nothing leaks.
 
     Args:
         data: Everything known.
-        share: Part of each user's different items, in (0, 1).
+        share: Part of each user's distinct items, in (0, 1); the count is rounded.
         seed: Of the draw.
+
+    Returns:
+        The dataset without the held-out pairs, and `(users, items)` with an entry for each of them.
     """
     items = len(data.catalogue)
     liked = data.interactions.positive()
     pairs = np.unique(liked.user * items + liked.item)
     user = pairs // items
+    # A random order within each user, of which the first ones are held out.
     order = np.lexsort((np.random.default_rng(seed).random(len(pairs)), user))
     count = np.bincount(user, minlength=len(data.users))
     place = np.arange(len(pairs)) - np.repeat(np.cumsum(count) - count, count)
@@ -34,7 +38,7 @@ def hold_out(data: Dataset, share: float, seed: int) -> tuple[Dataset, sparse.cs
         interactions=data.interactions.where(keep),
         context=None if data.context is None else data.context[keep],
     )
-    wanted: sparse.csr_matrix = sparse.csr_matrix(
+    held_out: sparse.csr_matrix = sparse.csr_matrix(
         (np.ones(len(held), np.float32), (held // items, held % items)), shape=(len(data.users), items)
     )
-    return past, wanted
+    return past, held_out

@@ -23,4 +23,4 @@ RANKING: dict[str, Callable[[Judged, int], NDArray[np.float64]]] = {
     "map": average_precision,
     "hit_rate": hit_rate,
 }
-"""Each gives one value a user from what was hit and a list length k."""
+"""Each computes one value a user from hits and a list length k."""

@@ -1,4 +1,4 @@
-"""MRR@k: how far down the first relevant item stands."""
+"""MRR@k: the reciprocal rank of the first relevant item."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from models.evaluation.lists import Judged
 
 
-def mrr(judged: Judged, k: int) -> NDArray[np.float64]:
-    """`(users,)` one over the place (from 1) of the first hit among the first k, 0 without one."""
-    value = np.zeros(len(judged.relevant))
-    near = judged.rank < k
-    np.maximum.at(value, judged.user[near], 1 / (judged.rank[near] + 1))
+def mrr(hits: Judged, k: int) -> NDArray[np.float64]:
+    """Return `(users,)` one over the place (from 1) of the first hit among the first k, 0 without one."""
+    value = np.zeros(len(hits.relevant))
+    near = hits.rank < k
+    np.maximum.at(value, hits.user[near], 1 / (hits.rank[near] + 1))
     return value

@@ -1,4 +1,4 @@
-"""Novelty and serendipity: whether lists show what one would not have met anyway."""
+"""Novelty and serendipity: whether lists show items that users would not have found anyway."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from models.evaluation.lists import judge
 
 
 def novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -> NDArray[np.float64]:
-    """`(lists,)` mean self-information `-log2(share of users who met the item)` in bits.
+    """Compute the mean self-information of each list's items, `-log2(share of users who interacted with the item)`.
+
+    Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
 
     Args:
-        lists: `(lists, k)`.
-        interacting_users: `(items,)` users who had met each item before.
-        users: All users; an item that nobody met counts as met by half a user.
+        lists: `(lists, k)`, -1 for none.
+        interacting_users: `(items,)` users who had interacted with each item before.
+        users: Number of all users; an item without interactions counts as seen by half a user.
+
+    Returns:
+        `(lists,)` bits.
     """
     bits = -np.log2(np.maximum(interacting_users, 0.5) / max(users, 1))
     shown = lists >= 0
@@ -26,9 +31,17 @@ def novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -
 def serendipity(
     lists: NDArray[np.int32], expected: NDArray[np.int32], relevant: sparse.csr_matrix
 ) -> NDArray[np.float64]:
-    """`(users,)` share of places that are relevant and not among the expected (popularity's) list.
+    """Compute the share of a list's places whose items are relevant and not on the expected list.
 
     Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy", RecSys 2010.
+
+    Args:
+        lists: `(users, k)`, -1 for none.
+        expected: `(users, any)` the list of a simple model, here popularity.
+        relevant: `(users, items)`, an entry for each relevant item.
+
+    Returns:
+        `(users,)`.
     """
     hits = judge(lists, relevant)
     item = lists[hits.user, hits.rank]

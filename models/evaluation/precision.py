@@ -8,6 +8,6 @@ from numpy.typing import NDArray
 from models.evaluation.lists import Judged
 
 
-def precision(judged: Judged, k: int) -> NDArray[np.float64]:
-    """`(users,)` hits among the first k places over k."""
-    return np.bincount(judged.user[judged.rank < k], minlength=len(judged.relevant)) / k
+def precision(hits: Judged, k: int) -> NDArray[np.float64]:
+    """Return `(users,)` hits among the first k places over k."""
+    return np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant)) / k

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.evaluation.lists import Judged
 
 
-def recall(judged: Judged, k: int) -> NDArray[np.float64]:
-    """`(users,)` hits among the first k places over relevant items; 0 for users with none."""
-    hits = np.bincount(judged.user[judged.rank < k], minlength=len(judged.relevant))
-    return hits / np.maximum(judged.relevant, 1)
+def recall(hits: Judged, k: int) -> NDArray[np.float64]:
+    """Return `(users,)` hits among the first k places over relevant items; 0 for users with none."""
+    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant))
+    return counts / np.maximum(hits.relevant, 1)

@@ -1,4 +1,4 @@
-"""The temporal split: what was relevant in a window, what could be recommended, and to whom it says what."""
+"""The temporal split: what was relevant in a window, what could be recommended, and slices of users and items."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from models.data import EVENT_TYPES, BoolArray, Dataset, IntArray
 DAY = 86_400
 PURCHASE = EVENT_TYPES.index("purchase")
 SLICES = ("all", "warm", "cold_item", "cold_user", "query_only", "launch_week")
+"""Slices of an evaluation split, by the name they have in its metrics."""
 
 
 @dataclass(frozen=True)
 class Exam:
-    """One window as an exam: users, the right answers, and what may be answered.
+    """One window of time to evaluate models on: its users, what they chose, and what could be recommended.
 
     Args:
         past: The dataset as it was known at the window's start; all that a model may see.
@@ -35,7 +36,7 @@ class Exam:
     slices: dict[str, sparse.csr_matrix]
 
     def part(self, rows: IntArray) -> Exam:
-        """The exam of some of the users."""
+        """Select some of the users by their rows."""
         return Exam(
             self.past,
             self.users[rows],
@@ -56,19 +57,19 @@ def exam(
     most_users: int | None = None,
     seed: int = 0,
 ) -> Exam:
-    """The exam of the window `[start, end)`.
+    """Make the evaluation split of the window `[start, end)`.
 
     Args:
         data: Everything known now.
-        start: First second of the window; models see nothing at or after it.
+        start: First second of the window, since 1970 UTC; models see nothing at or after it.
         end: First second after it.
-        trained_until: What happened before it was in training; items without an event there are cold.
-        launch_days: Length of a phone's launch week.
-        most_users: At most this many users, drawn with the seed.
+        trained_until: Second before which events were in training; items without an event there are cold.
+        launch_days: Length of an item's launch week.
+        max_users: At most this many users, drawn with the seed; None takes all.
         seed: Of the draw.
     """
     past = data.until(start)
-    # A phone counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not known.
+    # An item counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not known.
     window = data.interactions.between(start, end).positive()
     sold = np.zeros(len(data.catalogue), bool)
     sold[window.item] = True
@@ -107,7 +108,7 @@ def _slices(
     trained_until: int,
     launched_after: int,
 ) -> dict[str, sparse.csr_matrix]:
-    """Relevant entries by slice: by who the user is, or by what the item is."""
+    """Return the relevant entries of each slice: some slices are of users, some of items."""
     before = past.interactions.positive()
     is_warm = np.isin(users, before.user)
     has_asked = np.isin(users, past.queries.user)
@@ -125,7 +126,7 @@ def _slices(
 
 
 def _owned(past: Dataset) -> sparse.csr_matrix:
-    """`(users, items)`: what users own by their account, or had bought."""
+    """Return `(users, items)`, an entry for what users own by their account, or had bought."""
     bought = past.interactions.where(past.interactions.event_type == PURCHASE)
     owners = np.flatnonzero(past.users.owned_item >= 0)
     return _pairs(
@@ -136,6 +137,7 @@ def _owned(past: Dataset) -> sparse.csr_matrix:
 
 
 def _pairs(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Return a matrix with a one at each of the pairs."""
     matrix: sparse.csr_matrix = sparse.csr_matrix(
         (np.ones(len(users), np.float32), (users, items)), shape=shape
     )
@@ -145,16 +147,19 @@ def _pairs(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.c
 
 
 def _without(matrix: sparse.csr_matrix, other: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the matrix without the entries that the other one has; both hold ones."""
     return (matrix - matrix.multiply(other)).tocsr()
 
 
 def _rows(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+    """Return the matrix with the rows that are not kept empty."""
     kept = (sparse.diags(keep.astype(np.float32)) @ matrix).tocsr()
     kept.eliminate_zeros()
     return kept
 
 
 def _columns(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+    """Return the matrix with the columns that are not kept empty."""
     kept = (matrix @ sparse.diags(keep.astype(np.float32))).tocsr()
     kept.eliminate_zeros()
     return kept

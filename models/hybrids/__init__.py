@@ -1,1 +1,1 @@
-"""Hybrids: several members as one recommender."""
+"""Hybrid recommenders: several members of the family combined into one."""

@@ -1,4 +1,4 @@
-"""Learns blend weights: coordinate search on validation NDCG, and a second look before a segment gets its own."""
+"""Blend weights by coordinate search on validation NDCG, with a cross-check before a segment gets weights of its own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from scipy import sparse
 
 from models.data import FloatArray, IntArray, StringArray
 from models.evaluation.bootstrap import paired
-from models.evaluation.ranks import ranks
+from models.evaluation.ranks import rank_items
 
 GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+"""Weights that are tried for a member, relative to the others."""
 LEAST_GAIN = 2e-4
+"""Gain in NDCG below which a weight is not changed: smaller ones are noise of a few thousand users."""
 SWEEPS = 3
+"""Rounds over the members at most."""
 TOGETHER = 2
-"""Weights of a member that are tried at once; more would hold more scores in memory."""
+"""Weights of a member that are tried in parallel; more would hold more scores in memory."""
 FEW_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
 ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
-"""Popularity always has a little weight, so that a user whom no weighted member knows gets it instead of chance."""
+"""Popularity always has a little weight, so that a user whom no weighted member knows gets popular items instead of
+arbitrary ones."""
 
 
 class Learned(NamedTuple):
-    """Weights and what validation said.
+    """Weights, and their quality on the validation window.
 
     Args:
         weights: By segment, then member; they sum to 1 in each segment.
@@ -41,7 +45,7 @@ class Learned(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """Validation users' standardised scores and right answers.
+    """Standardised scores of the validation users, and what they chose.
 
     Args:
         scores: `(members, users, items) float32`, minus infinity where an item may not be recommended.
@@ -54,32 +58,38 @@ class Answers(NamedTuple):
     k: int
 
     def part(self, rows: IntArray) -> Answers:
-        """Some of the users."""
+        """Select some of the users by their rows."""
         return Answers(self.scores[:, rows], self.relevant[rows], self.k)
 
     def blended(self, weights: NDArray[np.float64]) -> FloatArray:
-        """`(users, items)`: the weighted sum; exclusions stay minus infinity."""
+        """Return `(users, items)` the weighted sum of the members' scores; exclusions stay minus infinity."""
         total = np.zeros(self.scores.shape[1:], np.float32)
         for weight, scores in zip(weights, self.scores, strict=True):
-            if weight:
+            if weight:  # 0 times minus infinity would be NaN
                 total += np.float32(weight) * scores
         return total
 
     def ndcg(
         self, rest: FloatArray, weight: float = 0.0, scores: FloatArray | None = None
     ) -> NDArray[np.float64]:
-        """`(users,)` NDCG@k of `rest + weight * scores`, from the ranks of the relevant items alone.
+        """Compute NDCG@k of `rest + weight * scores` from the ranks of the relevant items alone, without making lists.
 
         Args:
             rest: `(users, items)`.
-            weight: Of what is added.
-            scores: `(users, items)`, what is added.
+            weight: Of `scores`.
+            scores: `(users, items)` that are added.
+
+        Returns:
+            `(users,)`, the same as `ndcg_at_k` of the lists.
         """
         counts = np.diff(self.relevant.indptr)
         user = np.repeat(np.arange(len(counts)), counts)
         if scores is None or not weight:
-            weight, scores = 1.0, rest  # twice the scores are in the same order
-        rank = ranks(rest, np.float32(weight), scores, user, self.relevant.indices, self.k)
+            weight, scores = (
+                1.0,
+                rest,
+            )  # `rank_items` needs two matrices; twice the scores have the same order
+        rank = rank_items(rest, np.float32(weight), scores, user, self.relevant.indices, self.k)
         gains = np.where(rank < self.k, 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
         return np.bincount(user, weights=gains, minlength=len(counts)) / ideal[np.minimum(counts, self.k)]
@@ -88,13 +98,13 @@ class Answers(NamedTuple):
 def learn_weights(
     answers: Answers, names: list[str], segment: StringArray, all_segments: list[str]
 ) -> Learned:
-    """Weights for everybody, and for each segment where weights of its own hold on users they were not learned on.
+    """Learn weights of all users, and of each segment whose own weights hold on users they were not learned on.
 
     Args:
         answers: The validation window.
         names: The members, in the order of `answers.scores`.
         segment: `(users,)` each user's segment.
-        all_segments: All segments that there can be; each gets weights.
+        all_segments: All segments that can occur; each gets weights.
     """
     common = search(answers)
     weights, own = {}, []
@@ -113,7 +123,15 @@ def learn_weights(
 
 
 def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """`(members,)` weights: from the best member, or a start, one weight at a time while NDCG@k grows."""
+    """Search for weights by coordinate ascent: one weight at a time, while mean NDCG@k grows.
+
+    Args:
+        answers: The validation users.
+        start: `(members,)` weights to start from; by default the best single member.
+
+    Returns:
+        `(members,)`.
+    """
     members = len(answers.scores)
     alone = np.array([answers.ndcg(scores).mean() for scores in answers.scores])
     weights = np.eye(members)[int(alone.argmax())] if start is None else start.copy()
@@ -127,7 +145,7 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
                 tried = [weight for weight in GRID if weight != weights[member] and (weight or others.any())]
                 values = pool.map(partial(_value, answers, answers.blended(others), member), tried)
                 for weight, value in zip(tried, values, strict=True):
-                    # A weight of nought is kept on a tie: fewer members, simpler reasons.
+                    # A weight of zero needs no minimum gain: fewer members make faster scoring and simpler reasons.
                     if value > best + (LEAST_GAIN if weight else 0):
                         best, weights[member] = value, weight
             if best - before < LEAST_GAIN:
@@ -136,12 +154,15 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
 
 
 def _value(answers: Answers, rest: FloatArray, member: int, weight: float) -> float:
-    """Mean NDCG@k where a member is added to a blend of the others."""
+    """Return mean NDCG@k of a blend of the other members plus one member with a weight."""
     return float(answers.ndcg(rest, weight, answers.scores[member]).mean())
 
 
 def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
-    """Whether weights learned on each half of a segment's users beat the common ones on the other half."""
+    """Whether weights learned on each half of a segment's users beat the common ones on the other half.
+
+    They do if the lower end of an 80 % bootstrap interval of the gain is above 0.
+    """
     order = np.arange(part.scores.shape[1])
     gains = np.zeros(len(order))
     baseline = part.ndcg(part.blended(common))
@@ -154,6 +175,7 @@ def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
 
 
 def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
+    """Return weights by member that sum to 1, the anchor included, without zeros."""
     kept = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
     if ANCHOR in names:
         kept[ANCHOR] = max(kept.get(ANCHOR, 0.0), ANCHOR_WEIGHT * sum(kept.values()))
@@ -162,7 +184,7 @@ def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
 
 
 def explained(weights: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """For each segment one line that a person reads: `fusion 0.53, item_cosine 0.27 ...`."""
+    """Describe each segment's weights in one line: `fusion 0.53, item_cosine 0.27 ...`."""
     return {
         segment: ", ".join(
             f"{name} {weight:.2f}" for name, weight in sorted(part.items(), key=lambda x: (-x[1], x[0]))

@@ -1,4 +1,4 @@
-"""Feature combination: collaborative factors and content in one model, so that a new phone has factors too."""
+"""Feature combination: collaborative factors and content in one model, so that a new item has factors, too."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from models.interface import Factors
 from models.normalize import unit_rows
 
 TRUST_EVENTS = 10.0
-"""Events at which a phone's own factors count as much as those predicted from its content."""
+"""Users of an item at which its own factors count as much as those predicted from its content."""
 
 
 class FeaturesCombined(Member):
-    """ALS factors of phones, regressed on their content; phones with few events lean on the regression.
+    """ALS factors of items, regressed on their content; items with few users rely on the regression.
 
     Gantner et al., "Learning attribute-to-feature mappings for cold-start recommendations", ICDM 2010.
     """
@@ -25,7 +25,10 @@ class FeaturesCombined(Member):
     config: ConcatConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The ALS factors, how far each is trusted, and the regression from content."""
+        """Fit ALS, the trust in each item's factors, and the ridge regression from content to factors.
+
+        Items weigh as much in the regression as they have users, whose number decides how precise their factors are.
+        """
         factors = self._als().fit(data, seed).array("items")
         history = self.history(data, np.arange(len(data.users)))
         counts = np.bincount(history.indices, minlength=history.shape[1]).astype(np.float32)
@@ -42,7 +45,7 @@ class FeaturesCombined(Member):
         }
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """ALS vectors of users; of phones a mean of learned and predicted vectors."""
+        """Return users' ALS vectors, and items' means of learned and predicted vectors, weighted by trust."""
         als = self._als()
         als.item_ids, als.arrays = self.item_ids, {"items": self.array("items")}
         place = positions(self.item_ids, data.catalogue.item_ids)
@@ -50,19 +53,19 @@ class FeaturesCombined(Member):
         trust = np.where(place >= 0, self.array("trust")[known], np.float32(0))[:, None]
         content = content_matrix(data)
         mapping = self.array("mapping")
-        if content.shape[1] != len(
-            mapping
-        ):  # the encoders changed since the fit: only what was learned counts
+        # The encoders changed since the fit, so the regression does not fit the content: only learned factors count.
+        if content.shape[1] != len(mapping):
             content = np.zeros((len(content), len(mapping)), np.float32)
         items = trust * self.array("items")[known] + (1 - trust) * (content @ mapping)
         return Factors(als.known_factors(data, users).users, np.asarray(items, np.float32))
 
     def _als(self) -> Als:
+        """Return an unfitted ALS with this member's width and time decay."""
         return Als(AlsConfig(dim=self.config.dim, half_life_days=self.config.half_life_days))
 
 
 def content_matrix(data: Dataset) -> FloatArray:
-    """`(items, d)`: all modalities side by side, each row of each of length 1, and a column of ones."""
+    """Return `(items, d)`: a column of ones for the intercept, then all modalities, each row of each of length 1."""
     parts = [np.ones((len(data.catalogue), 1), np.float32)]
     for name in sorted(data.catalogue.modalities):
         modality = data.catalogue.modalities[name]

@@ -1,4 +1,4 @@
-"""Activity segments: for whom one set of blend weights holds."""
+"""Activity segments: groups of users who share one set of blend weights."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import numpy as np
 from models.data import Dataset, IntArray, StringArray
 
 ASKED = "query_only"
+"""The segment of users who searched but have no positive event."""
 
 
 def segments(data: Dataset, users: IntArray, bounds: Sequence[int]) -> StringArray:
-    """`(users,)`: `query_only` for users who only asked, else `events_1_4`, `events_5_up` ... by positive events.
+    """Assign users to segments: `query_only`, else `events_1_4`, `events_5_up` ... by their positive events.
 
     Args:
         data: What is known at the moment of scoring.
         users: Indices into `data.users`.
         bounds: Lower ends of the segments, ascending, the first 0.
+
+    Returns:
+        `(users,)` names.
     """
     counts = np.bincount(data.interactions.positive().user, minlength=len(data.users))[users]
     names = np.array(segment_names(bounds))
     found = np.searchsorted(np.asarray(bounds), counts, side="right") - 1
-    only_asked = (counts == 0) & np.isin(users, data.queries.user)
-    return np.where(only_asked, ASKED, names[1:][found])
+    is_query_only = (counts == 0) & np.isin(users, data.queries.user)
+    return np.where(is_query_only, ASKED, names[1:][found])
 
 
 def segment_names(bounds: Sequence[int]) -> list[str]:
-    """All segments, in a fixed order."""
+    """List the names of all segments, `query_only` first, then by number of events."""
     names = [ASKED]
     for low, above in zip(bounds, [*bounds[1:], None], strict=True):
         if above is None:

@@ -1,4 +1,4 @@
-"""How like each candidate is to what a user liked: to the nearest of it, to the nearest three, and to all."""
+"""Similarity of candidates to a user's history: to the most similar item of it, to the three most similar, and to all."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from models.data import FloatArray
 from models.normalize import unit_rows
 
 NEAREST = 3
+"""Items of the history in the second feature."""
 NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
 
 
 def likeness(lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: FloatArray) -> FloatArray:
-    """`(users, c, 3) float32`: largest cosine, mean of the three largest, mean of all that are positive.
+    """Compute the largest cosine with the history, the mean of the three largest, and the mean of the positive ones.
 
-    A sum over everything that a user did forgets whether a candidate is close to one thing or a little like many.
+    A sum over the whole history, which is what members score by, cannot tell whether a candidate is close to one item or
+    a little similar to many.
 
     Args:
         lists: `(users, c)` candidates.
         history: `(users, items)` an entry where a user liked an item.
         vectors: `(items, d)` item vectors of any member.
+
+    Returns:
+        `(users, c, 3) float32`; 0 for users without history.
     """
     unit = unit_rows(vectors)
     found = np.zeros((*lists.shape, len(NAMES)), np.float32)

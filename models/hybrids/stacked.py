@@ -1,4 +1,4 @@
-"""The stacked ranker: trees over the members' scores, by LambdaMART or by the chance of each candidate."""
+"""The stacked ranker: gradient-boosted trees over the members' scores, by LambdaMART or by probability of choice."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from models.data import FloatArray
 from models.evaluation.lists import judge
 
 UNSCORED = -1
+"""Marks a place without a candidate."""
 Lists = NDArray[np.int32]
 
 
 class Stacked:
-    """Re-ranks candidate lists by gradient-boosted trees on what every member says of them.
+    """Gradient-boosted trees that re-rank candidate lists by every member's scores of them.
 
     Burges, "From RankNet to LambdaRank to LambdaMART", 2010; by LightGBM. Features of a candidate are the members'
     standardised scores, its place on the candidate list, and per-user and per-item columns given by the caller. With
-    the objective `binary` the trees learn whether a candidate is chosen, and lists are in order of that chance.
+    the objective `binary` the trees learn whether a candidate is chosen, and lists are sorted by that probability.
     """
 
     def __init__(self, config: StackedConfig, seed: int) -> None:
@@ -29,7 +30,13 @@ class Stacked:
         self.booster: Any = None
 
     def fit(self, lists: Lists, features: FloatArray, relevant: sparse.csr_matrix) -> Self:
-        """Learn from candidates `(users, c)`, their features `(users, c, f)` and the right answers `(users, items)`."""
+        """Learn to rank candidates; users without a chosen candidate are left out.
+
+        Args:
+            lists: `(users, c)` candidates, -1 for none.
+            features: `(users, c, f) float32`.
+            relevant: `(users, items)`, an entry where a user chose an item.
+        """
         import lightgbm
 
         labels = np.zeros(lists.shape, bool)
@@ -47,19 +54,20 @@ class Stacked:
             "num_leaves": self.config.leaves,
             "learning_rate": self.config.learning_rate,
             "min_data_in_leaf": self.config.least_rows,
-            "lambda_l2": 5.0,
+            "lambda_l2": 5.0,  # a few thousand users are few for trees
             "num_threads": self.config.threads,
             "deterministic": True,
             "seed": self.seed,
             "verbosity": -1,
         }
         if self.config.objective == "lambdarank":
+            # Pairs of the first 25 places alone: further down no list is shown.
             parameters["lambdarank_truncation_level"] = 25
         self.booster = lightgbm.train(parameters, data, num_boost_round=self.config.trees)
         return self
 
     def rerank(self, lists: Lists, features: FloatArray) -> Lists:
-        """The candidates in the trees' order; unchanged where nothing could be learned."""
+        """Sort the candidates by the trees' scores; they stay as they are where nothing could be learned."""
         if self.booster is None:
             return lists
         scores = self.booster.predict(
@@ -72,18 +80,22 @@ class Stacked:
 def candidate_features(
     lists: Lists, scores: FloatArray, item_columns: FloatArray, user_columns: FloatArray
 ) -> FloatArray:
-    """`(users, c, members + item columns + user columns + 1) float32`.
+    """Build the features of each candidate: members' scores, item columns, user columns and its place.
 
     Args:
-        lists: `(users, c)` candidates.
+        lists: `(users, c)` candidates, -1 for none.
         scores: `(members, users, items)`.
         item_columns: `(items, a)`.
         user_columns: `(users, b)`.
+
+    Returns:
+        `(users, c, members + a + b + 1) float32`.
     """
     items = np.maximum(lists, 0)
     users, count = lists.shape
-    said = np.stack([np.take_along_axis(member, items, axis=1) for member in scores], axis=2)
-    said = np.nan_to_num(said, neginf=-10, posinf=10)
+    by_member = np.stack([np.take_along_axis(member, items, axis=1) for member in scores], axis=2)
+    # Excluded items score minus infinity; 10 standard deviations are beyond every real score.
+    by_member = np.nan_to_num(by_member, neginf=-10, posinf=10)
     place = np.broadcast_to(np.arange(count, dtype=np.float32)[None, :, None], (users, count, 1))
     about_user = np.broadcast_to(user_columns[:, None, :], (users, count, user_columns.shape[1]))
-    return np.concatenate([said, item_columns[items], about_user, place], axis=2).astype(np.float32)
+    return np.concatenate([by_member, item_columns[items], about_user, place], axis=2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The two-stage hybrid: members propose candidates together, trees that learned on held-out choices put them in order."""
+"""The two-stage hybrid: a weighted sum of members proposes candidates, trees fitted on held-out choices rank them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from models.topn.dense import top_of_scores
 
 Lists = NDArray[np.int32]
 BLOCK_FLOATS = 1 << 25
-"""Scores of one member that are there at once."""
+"""Scores of one member that are in memory at once."""
 
 
 class Proposed(NamedTuple):
-    """Candidates and what is known of them.
+    """Candidates and their features.
 
     Args:
         lists: `(users, c) int32`, best first by the members' weighted sum; -1 where there are fewer.
@@ -36,19 +36,20 @@ class Proposed(NamedTuple):
 
 
 class TwoStage:
-    """Candidates by `sum of weight[m] * standardised score_m`, ranked by trees on what each member says of them.
+    """Candidates by `sum of weight[m] * standardised score_m`, ranked by trees on each member's scores of them.
 
-    Members are fitted twice: without a random share of everybody's choices, on which the trees learn to rank, and on
-    everything. So features are made relative to each user's own candidates, for scores grow with the data. Covington,
-    Adams and Sargin, "Deep neural networks for YouTube recommendations", RecSys 2016, has the two stages.
+    Members are fitted twice: without a random share of every user's choices, on which the trees learn to rank, and on
+    everything. Features are therefore relative to each user's own candidates, because scores grow with the data.
+    The two stages are those of Covington, Adams and Sargin, "Deep neural networks for YouTube recommendations", RecSys
+    2016.
 
-    What a user already liked is not recommended. A block of `BLOCK_FLOATS` scores of each member is there at once.
+    Items that a user already liked are not recommended. `BLOCK_FLOATS` scores of each member are in memory at once.
 
     Args:
-        members: Members by name; they serve as patterns, and are not fitted themselves.
-        weights: Of each member in the sum that proposes.
-        vectors: Members whose item vectors tell how like a candidate is to what the user did.
-        config: Of the trees, and how many candidates they rank.
+        members: Members by name, used as prototypes: their classes and settings are copied, they are not fitted.
+        weights: Weight of each member in the sum that proposes.
+        vectors: Members whose item vectors give similarity features.
+        config: Settings of the trees, and how many candidates they rank.
         held_out: Share of each user's choices that the trees learn on.
     """
 
@@ -69,31 +70,34 @@ class TwoStage:
 
     def fit(self, data: Dataset, seed: int) -> Self:
         """Fit the members on a part and learn to rank the rest; then fit them on everything."""
-        past, wanted = hold_out(data, self.held_out, seed)
-        asked = np.flatnonzero(np.diff(wanted.indptr))
-        if len(asked) > self.config.most_users:
-            asked = np.random.default_rng(seed).choice(asked, self.config.most_users, replace=False)
-            asked.sort()
+        past, held_out = hold_out(data, self.held_out, seed)
+        users = np.flatnonzero(np.diff(held_out.indptr))
+        if len(users) > self.config.most_users:
+            users = np.random.default_rng(seed).choice(users, self.config.most_users, replace=False)
+            users.sort()
         self.members = self._fitted(past, seed)
-        lists, features = self.propose(past, asked)
-        self.ranker = Stacked(self.config, seed).fit(lists, features, wanted[asked])
+        lists, features = self.propose(past, users)
+        self.ranker = Stacked(self.config, seed).fit(lists, features, held_out[users])
         self.members = self._fitted(data, seed)
         return self
 
     def top_n(self, data: Dataset, users: IntArray, n: int) -> Lists:
-        """`(len(users), n) int32`: each user's best items, best first; -1 where there are fewer.
+        """Find the n best items of each user.
+
+        Returns:
+            `(len(users), n) int32`, best first; -1 where there are fewer.
 
         Raises:
-            ValueError: If more are asked for than there are candidates, or before it was fitted.
+            ValueError: If n is above the number of candidates, or before `fit`.
         """
         if self.ranker is None:
-            raise ValueError("fit the hybrid first")
+            raise ValueError("the hybrid is not fitted; call fit first")
         if n > self.config.candidates:
-            raise ValueError(f"{n} items asked for, of {self.config.candidates} candidates")
+            raise ValueError(f"n is {n}, above the {self.config.candidates} candidates; raise `candidates`")
         return self.ranker.rerank(*self.propose(data, users))[:, :n]
 
     def propose(self, data: Dataset, users: IntArray) -> Proposed:
-        """Candidates for some users by the fitted members."""
+        """Propose candidates for some users by the fitted members, with their features."""
         items = len(data.catalogue)
         step = max(1, BLOCK_FLOATS // max(items, 1))
         vectors = [self.members[name].item_vectors(data) for name in self.vectors]
@@ -106,53 +110,63 @@ class TwoStage:
         return Proposed(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
     def _fitted(self, data: Dataset, seed: int) -> dict[str, Member]:
+        """Fit a copy of every prototype."""
         return {name: type(one)(one.config).fit(data, seed) for name, one in self.patterns.items()}
 
     def _block(
         self, data: Dataset, users: IntArray, vectors: list[FloatArray], popularity: FloatArray
     ) -> Proposed:
+        """Propose candidates for one block of users."""
         history = _liked(data, users)
         scores = {name: standardised_scores(one.score(data, users)) for name, one in self.members.items()}
         total = np.zeros((len(users), len(popularity)), np.float32)
         for name, weight in self.weights.items():
             total += np.float32(weight) * scores[name]
         lists = top_of_scores(total, self.config.candidates, history)
-        said = [np.take_along_axis(some, np.maximum(lists, 0), axis=1) for some in (*scores.values(), total)]
-        alike = [likeness(lists, history, some) for some in vectors]
-        return Proposed(lists, _features(lists, said, alike, history, popularity))
+        by_member = [
+            np.take_along_axis(some, np.maximum(lists, 0), axis=1) for some in (*scores.values(), total)
+        ]
+        similarity = [likeness(lists, history, some) for some in vectors]
+        return Proposed(lists, _build_features(lists, by_member, similarity, history, popularity))
 
 
 def _liked(data: Dataset, users: IntArray) -> sparse.csr_matrix:
-    """`(len(users), items)`, an entry for each item that a user showed a preference for."""
+    """Return `(len(users), items)` with an entry for each item that a user showed a preference for."""
     return preferences(data, users, data.catalogue.item_ids, None)
 
 
-def _features(
+def _build_features(
     lists: Lists,
-    said: list[FloatArray],
-    alike: list[FloatArray],
+    by_member: list[FloatArray],
+    similarity: list[FloatArray],
     history: sparse.csr_matrix,
     popularity: FloatArray,
 ) -> FloatArray:
-    """`(users, c, f)`; what members said and likeness to all, each beside its place in the user's own list.
+    """Build the features of the candidates, scores and mean similarities standardised within each user's list.
 
     Args:
-        said: `(users, c)` of each member, and of their weighted sum last.
-        alike: `(users, c, 3)` of each kind of vectors.
+        lists: `(users, c)` candidates, -1 for none.
+        by_member: `(users, c)` scores of each member, and of their weighted sum last.
+        similarity: `(users, c, 3)` for each kind of vectors.
+        history: `(users, items)` preferences.
         popularity: `(items,)` log of how many users liked it.
+
+    Returns:
+        `(users, c, f) float32`.
     """
-    there = lists >= 0
-    said = [np.where(there, np.nan_to_num(one, neginf=0), 0) for one in said]
+    is_there = lists >= 0
+    by_member = [np.where(is_there, np.nan_to_num(one, neginf=0), 0) for one in by_member]
     of_item = popularity[np.maximum(lists, 0)]
     count = np.diff(history.indptr)
     of_history = np.asarray(history.sign() @ popularity) / np.maximum(count, 1)
-    total = said[-1]
+    total = by_member[-1]
+    # The score of place 20 relative to the first: near 1 where the members do not tell candidates apart.
     steepness = total[:, min(19, total.shape[1] - 1)] / np.maximum(total[:, 0], 1e-9)
     about_user = (np.log(np.maximum(count, 1)), of_history, steepness)
     columns: list[NDArray[np.floating]] = [
-        *(_within(one) for one in said),
-        *(part[:, :, column] for part in alike for column in range(part.shape[2])),
-        *(_within(part[:, :, -1]) for part in alike),
+        *(_standardise_rows(one) for one in by_member),
+        *(part[:, :, column] for part in similarity for column in range(part.shape[2])),
+        *(_standardise_rows(part[:, :, -1]) for part in similarity),
         of_item,
         of_item - of_history[:, None],
         np.broadcast_to(np.arange(lists.shape[1], dtype=np.float32), lists.shape),
@@ -161,7 +175,7 @@ def _features(
     return np.stack(columns, axis=2).astype(np.float32)
 
 
-def _within(values: FloatArray) -> FloatArray:
-    """Each row with mean 0 and spread 1."""
+def _standardise_rows(values: FloatArray) -> FloatArray:
+    """Return each row with mean 0 and standard deviation 1."""
     centred = values - values.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(values.std(axis=1, keepdims=True), 1e-9), np.float32)

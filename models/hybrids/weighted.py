@@ -1,4 +1,4 @@
-"""The weighted hybrid: a sum of standardised members, with weights by activity segment learned on validation."""
+"""The weighted hybrid: a sum of standardised members, with weights of each activity segment learned on validation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from models.interface import Factors, Recommender
 
 Weights = Mapping[str, float]
 
-
 COLD = "cold"
-"""Weights may name this instead of a member: 1 for each phone that no behavioural member knows, else 0."""
+"""A term that weights may name instead of a member: 1 for each item that no behavioural member knows, else 0."""
 MARK = "|cold"
-"""Behind a member's name: its scores of those phones alone."""
+"""Suffix of a member's name in weights: the term is that member's scores of those items alone."""
 
 
 def cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
-    """`(items,)`: phones that no member which learns phones by id has seen an event of; none without such members."""
+    """Find the items of which no member that learns items by id has seen an event.
+
+    Returns:
+        `(items,)`; all False without such members.
+    """
     known = [
         member.item_ids for member in members.values() if isinstance(member, Member) and len(member.item_ids)
     ]
@@ -33,7 +36,7 @@ def cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
 
 
 def part_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors:
-    """Standardised factors over cold phones alone; without a member, 1 for each of them."""
+    """Return standardised factors over cold items alone; without a member, factors that score each of them 1."""
     if member is None:
         return Factors(np.ones((users, 1), np.float32), cold.astype(np.float32)[:, None])
     return Factors(member.users, member.items * cold[:, None])
@@ -41,15 +44,15 @@ def part_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors
 
 @dataclass(frozen=True)
 class Blend:
-    """`score(u, i) = sum over members m of weight[segment(u), m] * standardised score_m(u, i)`.
+    """A blend: `score(u, i) = sum over members m of weight[segment(u), m] * standardised score_m(u, i)`.
 
-    Behavioural members call phones without events average. So the blend has further weights for those phones alone:
-    of members that can score them (`content|cold`), and of being one (`cold`).
+    Behavioural members score items without events as average. So the blend has further weights for those items alone:
+    of members that can score them (`content|cold`), and of being cold (`cold`).
 
-    It stays factored: the members' factors side by side, each user's part times the weight of their segment.
+    It stays factored: the members' factors are concatenated, each user's part times the weight of their segment.
 
     Args:
-        members: Fitted members by name; those without a weight anywhere are not asked.
+        members: Fitted members by name; those without a weight in any segment are not used.
         weights: For each segment the weights of its members; missing ones are 0.
         bounds: Lower ends of the activity segments.
     """
@@ -61,19 +64,20 @@ class Blend:
 
     @property
     def used(self) -> list[str]:
-        """Members with a weight in some segment, by name."""
+        """Names of the members with a weight in some segment, sorted."""
         return sorted({name.removesuffix(MARK) for name in self._terms if name != COLD})
 
     @property
     def _terms(self) -> list[str]:
+        """Names with a weight in some segment: members, members of cold items, and `cold`; sorted."""
         return sorted({name for part in self.weights.values() for name, weight in part.items() if weight})
 
     def segments(self, data: Dataset, users: IntArray) -> StringArray:
-        """Each user's segment."""
+        """Return `(users,)` each user's segment."""
         return segments(data, users, self.bounds)
 
     def sources(self, data: Dataset, users: IntArray) -> StringArray:
-        """`(users,)`: the members behind each user's scores, heaviest first, as `fusion+item_cosine`."""
+        """Return `(users,)` the members behind each user's scores, largest weight first, as `fusion+item_cosine`."""
         names = {
             segment: "+".join(
                 sorted((m for m, w in part.items() if w and m in self.members), key=lambda m: (-part[m], m))
@@ -83,7 +87,7 @@ class Blend:
         return np.array([names[segment] for segment in self.segments(data, users)], dtype=str)
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The weighted members' factors side by side.
+        """Concatenate the weighted members' factors.
 
         Raises:
             KeyError: If a weighted member is not among `members`.
@@ -102,5 +106,5 @@ class Blend:
         )
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`."""
+        """Return `(len(users), items) float32` scores."""
         return scores_of(self.factors(data, users))

@@ -115,7 +115,7 @@ def test_it_is_as_good_as_its_best_member(parts: tuple[Dataset, sparse.csr_matri
 
 
 def test_it_says_what_it_cannot_do(large: Dataset) -> None:
-    with pytest.raises(ValueError, match="fit the hybrid first"):
+    with pytest.raises(ValueError, match="the hybrid is not fitted"):
         hybrid().top_n(large, np.arange(3), 5)
-    with pytest.raises(ValueError, match="31 items asked for, of 30 candidates"):
+    with pytest.raises(ValueError, match="n is 31, above the 30 candidates"):
         hybrid().fit(large, seed=0).top_n(large, np.arange(3), 31)
