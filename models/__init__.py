@@ -1,1 +1,1 @@
-"""Everything that learns: tensors and arrays in, tensors and arrays out."""
+"""Recommendation models, encoders, training and evaluation: arrays and tensors in, arrays and tensors out."""

@@ -221,7 +221,7 @@ class BprConfig(MemberConfig):
 
 
 class EaseConfig(MemberConfig):
-    """EASE^R."""
+    """EASE^R, the linear autoencoder in closed form."""
 
     former_keys = {"most_items": "max_items"}
 

@@ -1,4 +1,4 @@
-"""Content-based filtering: phones like those that the user looked at and asked for, whoever else liked them."""
+"""Content-based filtering: items similar to those that the user liked and searched for, whatever other users do."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from models.interface import Factors
 from models.normalize import unit_rows
 
 FEW_QUERIES = 50
-"""Below this many queries their mean says more about whose they are than about how people ask."""
+"""Number of queries from which their mean is subtracted; with fewer, it would mostly describe who searched."""
 
 
 class Content(Member):
-    """Cosine between each modality of a phone and the user's profile in it, summed over modalities and a learned code of all.
+    """The cosine between an item's content and the user's profile, summed over modalities and a learned code of all.
 
-    The profile is the time-decayed sum of the vectors of phones liked and, where queries are encoded in the same
-    space, of queries. Vectors are centred on the mean phone (queries on the mean query), so that likeness means
-    sharing what is uncommon. One event or one query is enough for a user, and none for a phone.
+    The profile is the time-decayed sum of the vectors of liked items and, where queries are encoded in the same space, of
+    queries. Vectors are centred on the mean item (queries on the mean query), so that similarity means sharing what is
+    uncommon. A user needs one event or one query, an item none.
     """
 
     settings_class = ContentConfig
     config: ContentConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The mean vectors, and the code of the whole content."""
-        learned: Arrays = {"none": np.zeros(1, np.float32)}
+        """Compute the mean vectors, and fit the code of the whole content."""
+        learned: Arrays = {"none": np.zeros(1, np.float32)}  # the file format needs an array
         names = self._modalities(data)
         learned |= learned_code(data, names, self.config.code, self.config.rows, seed)
         for name in names:
@@ -40,34 +40,37 @@ class Content(Member):
         return learned
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Profiles and phones, the weighted modalities and the code side by side."""
+        """Return profiles and item vectors, the weighted modalities and the code concatenated."""
         history = preferences(data, users, data.catalogue.item_ids, self.config.half_life_days)
-        profiles, phones = [], []
+        profiles, items_by_part = [], []
         names = self._modalities(data)
         for name in names:
             items = self._unit(data.catalogue.modalities[name], f"item_{name}")
-            profile = np.asarray(history @ items, np.float32) + self._asked(data, users, name, items.shape[1])
-            phones.append(items)
+            profile = np.asarray(history @ items, np.float32) + self._sum_queries(
+                data, users, name, items.shape[1]
+            )
+            items_by_part.append(items)
             profiles.append(unit_rows(profile) * np.float32(self.config.modality_weights[name]))
         code = told_code(self.arrays, data, names)
         if code is not None:
-            phones.append(code)
+            items_by_part.append(code)
             profile = unit_rows(np.asarray(history @ code, np.float32))
             profiles.append(profile * np.float32(self.config.code_weight))
-        if not phones:
+        if not items_by_part:
             return Factors(
                 np.zeros((len(users), 1), np.float32), np.zeros((len(data.catalogue), 1), np.float32)
             )
-        return Factors(np.hstack(profiles), np.hstack(phones))
+        return Factors(np.hstack(profiles), np.hstack(items_by_part))
 
     def _modalities(self, data: Dataset) -> list[str]:
+        """List the catalogue's modalities that have a weight and content."""
         weights = self.config.modality_weights
         return [
             name for name in sorted(data.catalogue.modalities) if weights.get(name) and _width(data, name)
         ]
 
-    def _asked(self, data: Dataset, users: IntArray, name: str, width: int) -> FloatArray:
-        """`(users, width)`: the decayed sum of the users' query vectors, zero where they live in another space."""
+    def _sum_queries(self, data: Dataset, users: IntArray, name: str, width: int) -> FloatArray:
+        """Sum the users' query vectors with time decay: `(users, width)`, zero where they are in another space."""
         queries = data.queries.modalities.get(name)
         if queries is None or queries.values.shape[1] != width or not len(data.queries):
             return np.zeros((len(users), width), np.float32)
@@ -84,17 +87,20 @@ class Content(Member):
         return np.asarray(sums @ self._unit(queries.take(mine), f"query_{name}"), np.float32)
 
     def _unit(self, modality: Modality, mean: str) -> FloatArray:
-        """Centred rows of length 1; zero rows where the modality is missing."""
+        """Return centred rows of length 1; zero rows where the modality is missing."""
         values = modality.values
+        # An encoder that changed since the fit has another width, and a mean of the old space means nothing.
         if mean in self.arrays and self.arrays[mean].shape == (values.shape[1],):
             values = values - self.array(mean)
         return unit_rows(values) * modality.present[:, None]
 
 
 def _width(data: Dataset, name: str) -> int:
+    """Return the width of a modality's vectors, 0 where no item has it."""
     modality = data.catalogue.modalities[name]
     return int(modality.values.shape[1]) if modality.present.any() else 0
 
 
 def _mean(modality: Modality) -> FloatArray:
+    """Return the mean vector of the rows that are present."""
     return np.asarray(modality.values[modality.present].mean(axis=0), np.float32)

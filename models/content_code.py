@@ -1,7 +1,8 @@
-"""A code of a phone's whole content: what an autoencoder keeps of all modalities together, whitened.
+"""Content codes: an autoencoder's whitened code of all of an item's modalities together.
 
-Likeness in such a code gives every trait that phones differ in the same say; in the content itself, the few that vary most
-drown the others. New phones get a code from their content, as all that is learned are means and layers.
+In a whitened code every direction in which items differ has the same influence on similarity; in the content itself, the
+few directions with the largest variance dominate. New items get a code from their content, because all that is learned
+are means and layers.
 """
 
 from __future__ import annotations
@@ -14,17 +15,25 @@ from models.data import BoolArray, Dataset, FloatArray
 from models.normalize import unit_rows
 
 PHONES_A_NUMBER = 8
-"""Phones for each number of the code at least: of fewer phones a longer code would tell chance."""
+"""Items for each dimension of the code at least: of fewer items a wider code would fit noise."""
 LEAST_DIM = 4
+"""Width below which no code is learned."""
 
 
 def learned_code(
     data: Dataset, names: list[str], kind: CodeKind, config: RowsPretraining, seed: int
 ) -> Arrays:
-    """Means, layers and whitening; nothing where none is wanted, or there is no content or too few phones.
+    """Fit the code: means, layers and whitening.
 
     Args:
-        names: The catalogue's modalities that the code is about.
+        data: Its catalogue has the content.
+        names: The catalogue's modalities that are encoded.
+        kind: Which autoencoder learns the code, or `none`.
+        config: Settings of the autoencoder; the code is narrower where there are few items.
+        seed: Of the weights and the corruption.
+
+    Returns:
+        Arrays by name; empty for `none`, without content and with too few items.
 
     Raises:
         NotFinite: If the loss does not stay finite.
@@ -39,12 +48,14 @@ def learned_code(
     from models.pretraining.autoencoder import codes, layers, whitening
     from models.pretraining.rows import pretrain_rows
 
+    # Items without a modality count neither in its mean nor in its deviation.
     mean = values.mean(axis=0, where=seen)
     scale = 1 / np.maximum(values.std(axis=0, where=seen), 1e-3)
     rows = _standardised(values, seen, mean, scale)[known]
     module = pretrain_rows(kind, rows, config.model_copy(update={"dim": dim}), seed, is_counts=False)
     middle, turn = whitening(codes(module, rows))
     inner, inner_bias, outer, outer_bias = layers(module)
+    # Whitening is linear, so it is multiplied into the last layer.
     return {
         "code_mean": mean,
         "code_scale": scale,
@@ -56,9 +67,16 @@ def learned_code(
 
 
 def told_code(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | None:
-    """`(items, dim)`: codes of length 1, zero for phones without content.
+    """Compute the codes of a catalogue's items.
 
-    None where no code was learned, or one of content of another width.
+    Args:
+        arrays: Learned by `fit_content_code`, among others.
+        data: Its catalogue has the content.
+        names: The catalogue's modalities that are encoded.
+
+    Returns:
+        `(items, dim) float32` rows of length 1, zero for items without content. None where no code was learned, or one of
+        content of another width.
     """
     if "code_inner" not in arrays or not names:
         return None
@@ -68,12 +86,12 @@ def told_code(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | N
         return None
     rows = unit_rows(_standardised(values, seen, known["code_mean"], known["code_scale"]))
     hidden = np.tanh(rows @ known["code_inner"] + known["code_inner_bias"])
-    told = unit_rows(hidden @ known["code_outer"] + known["code_outer_bias"])
-    return told * np.asarray(seen.any(axis=1))[:, None]
+    codes = unit_rows(hidden @ known["code_outer"] + known["code_outer_bias"])
+    return codes * np.asarray(seen.any(axis=1))[:, None]
 
 
 def _content(data: Dataset, names: list[str]) -> tuple[FloatArray, BoolArray]:
-    """The modalities side by side, and which numbers are there: `(items, width)` each."""
+    """Concatenate the modalities, and tell which numbers are present: `(items, width)` each."""
     modalities = [data.catalogue.modalities[name] for name in names]
     values = [modality.values for modality in modalities]
     seen = [np.broadcast_to(one.present[:, None], one.values.shape) for one in modalities]
@@ -81,5 +99,5 @@ def _content(data: Dataset, names: list[str]) -> tuple[FloatArray, BoolArray]:
 
 
 def _standardised(values: FloatArray, seen: BoolArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Each column with mean 0 and deviation 1; what is missing is 0, like the mean."""
+    """Return each column with mean 0 and deviation 1; missing numbers are 0, like the mean."""
     return (values - mean) * scale * seen

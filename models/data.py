@@ -1,4 +1,4 @@
-"""The arrays that every model reads: a catalogue, users, what they did, and what they asked."""
+"""The arrays that every model reads: catalogue, users, interactions and queries."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 
 
 class Origin(Protocol):
-    """Where a modality's vectors come from, for models that learn to encode; nothing is read before it is asked for."""
+    """The contents and the encoder behind a modality's vectors, for models that train encoders; both are read lazily."""
 
     def content(self, key: str) -> Any:
-        """The text, picture or sound that a key stands for, as the encoder takes it; None where it is gone."""
+        """Read the text, image or audio of a key in the form that the encoder takes; None where it is gone."""
         ...
 
     def encoder(self) -> Any:
-        """The encoder that made the vectors (`models.encoders.interface.Encoder`), a fresh copy of its weights."""
+        """Load the encoder that made the vectors (`models.encoders.interface.Encoder`), with a fresh copy of its weights."""
         ...
 
 
@@ -37,9 +37,9 @@ class Modality:
     Args:
         values: `(n, d) float32`; rows that are not present are zero.
         present: `(n,) bool`.
-        fingerprint: What made the vectors; empty where that was not recorded.
-        keys: `(n,) str` what stands for each row's content, empty where there is none; None where nobody kept it.
-        origin: Of the contents.
+        fingerprint: Identifies the encoder that made the vectors; empty where that was not recorded.
+        keys: `(n,) str` key of each row's content in its source, empty where there is none; None where keys were not kept.
+        content_source: Where the contents and the encoder are read from; None where they cannot be.
     """
 
     values: FloatArray
@@ -49,26 +49,26 @@ class Modality:
     origin: Origin | None = None
 
     def take(self, rows: IntArray) -> Modality:
-        """The same modality for a selection of rows."""
+        """Select rows."""
         keys = None if self.keys is None else self.keys[rows]
         return replace(self, values=self.values[rows], present=self.present[rows], keys=keys)
 
     def masked(self, kept: BoolArray) -> Modality:
-        """The same modality with the rows that are not kept missing."""
+        """Return the modality with the rows that are not kept marked as missing."""
         present = self.present & kept
         return replace(self, values=self.values * present[:, None], present=present)
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The phones.
+    """The items.
 
     Args:
         item_ids: `(items,) str`, sorted.
         modalities: `text`, `image`, `specs` (and any other), each with `items` rows.
-        price: `(items,) float32` in the shop's currency, NaN where unknown.
+        price: `(items,) float32` in one currency, NaN where unknown.
         brand: `(items,) str`, empty where unknown.
-        released_at: `(items,) int64` seconds since 1970 UTC; a missing date is the first time the phone was seen.
+        released_at: `(items,) int64` seconds since 1970 UTC; where the date is unknown, the first time the item was seen.
         is_sellable: `(items,) bool`, in stock on the logical date.
         statistics: `(items, f) float32` numeric item features as of the logical date (popularity windows ...).
         statistic_names: Names of the columns of `statistics`.
@@ -89,13 +89,14 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Users:
-    """The customers.
+    """The users.
 
     Args:
         user_ids: `(users,) str`, sorted.
         features: `(users, f) float32` profile and activity features as of the logical date.
         feature_names: Names of the columns of `features`.
-        country, locale: `(users,) str`.
+        country: `(users,) str`.
+        locale: `(users,) str`.
         owned_item: `(users,) int64` index into the catalogue, -1 where unknown.
         signed_up_at: `(users,) int64` seconds since 1970 UTC.
         is_consented: `(users,) bool`.
@@ -116,13 +117,13 @@ class Users:
 
 @dataclass(frozen=True)
 class Interactions:
-    """What users did, sorted by user, then time, then event id.
+    """Events of users on items, sorted by user, then time, then event id.
 
     Args:
         user: `(n,) int64` index into `Users`.
         item: `(n,) int64` index into `Catalogue`.
         event_type: `(n,) int8` index into `EVENT_TYPES`.
-        weight: `(n,) float32` strength of preference shown (see the transform's interaction weights); 0 for impressions.
+        weight: `(n,) float32` strength of the preference that the event shows; 0 for impressions.
         at: `(n,) int64` seconds since 1970 UTC.
     """
 
@@ -136,30 +137,30 @@ class Interactions:
         return len(self.user)
 
     def where(self, keep: BoolArray) -> Interactions:
-        """The rows for which `keep` holds."""
+        """Select the rows for which `keep` is True."""
         return Interactions(
             self.user[keep], self.item[keep], self.event_type[keep], self.weight[keep], self.at[keep]
         )
 
     def between(self, start: int, end: int) -> Interactions:
-        """Rows with `start <= at < end`, seconds since 1970 UTC."""
+        """Select the rows with `start <= at < end`, seconds since 1970 UTC."""
         return self.where((self.at >= start) & (self.at < end))
 
     def positive(self) -> Interactions:
-        """Rows that show a preference: views, carts, purchases and ratings with a positive weight."""
+        """Select the rows that show a preference: views, carts, purchases and ratings with a positive weight."""
         return self.where(self.weight > 0)
 
 
 @dataclass(frozen=True)
 class Queries:
-    """What users asked, sorted by user, then time, then query id.
+    """Search queries of users, sorted by user, then time, then query id.
 
     Args:
         user: `(n,) int64` index into `Users`.
         at: `(n,) int64` seconds since 1970 UTC.
         modalities: `text`, `image`, `audio`, each with n rows.
         query_ids: `(n,) str`.
-        text: `(n,) str`, empty where the query had none; only for reasons shown to people.
+        text: `(n,) str`, empty where the query had none; only for explanations shown to users.
     """
 
     user: IntArray
@@ -172,7 +173,7 @@ class Queries:
         return len(self.user)
 
     def between(self, start: int, end: int) -> Queries:
-        """Rows with `start <= at < end`, seconds since 1970 UTC."""
+        """Select the rows with `start <= at < end`, seconds since 1970 UTC."""
         rows = np.flatnonzero((self.at >= start) & (self.at < end))
         return Queries(
             self.user[rows],
@@ -185,9 +186,13 @@ class Queries:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything known at one moment.
+    """Everything that is known at one point in time.
 
     Args:
+        catalogue: The items.
+        users: The users.
+        interactions: Their events.
+        queries: Their search queries.
         as_of: Seconds since 1970 UTC; nothing in the data happened at or after it.
         context: Point-in-time user features, one row per row of `interactions` (`(n, f) float32`, the columns of
             `users.feature_names`), or None where they were not computed.
@@ -201,11 +206,13 @@ class Dataset:
     context: FloatArray | None = field(default=None)
 
     def until(self, moment: int) -> Dataset:
-        """The same data as it was known at an earlier moment: later events and queries are gone.
+        """Return the data as it was known at an earlier time: without later events and queries.
 
-        Item features are those of the logical date, and not to be read at an earlier moment. User features become
-        those of the user's last interaction before the moment, where `context` tells them, and unknown (NaN) where
-        there was none.
+        Item features are those of the logical date, and must not be read at an earlier time. User features become those
+        of the user's last interaction before that time, where `context` has them, and NaN where there was none.
+
+        Args:
+            moment: Seconds since 1970 UTC; rows at or after it are removed.
         """
         keep = self.interactions.at < moment
         return replace(
@@ -218,10 +225,10 @@ class Dataset:
         )
 
     def _users_at(self, known: BoolArray) -> Users:
-        """The users with the features of their last interaction among the `known` ones."""
+        """Return the users with the features of their last interaction among the `known` ones."""
         features = np.full_like(self.users.features, np.nan)
         if self.context is not None:
-            # Interactions are sorted by user, then time, so that the last one written is the latest.
+            # Interactions are sorted by user, then time, and of several writes to one row numpy keeps the last.
             rows = np.flatnonzero(known & ~np.isnan(self.context).all(axis=1))
             features[self.interactions.user[rows]] = self.context[rows]
         return replace(self.users, features=features)

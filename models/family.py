@@ -1,4 +1,4 @@
-"""The members of the family by name."""
+"""Registry of the family's members: which class has which name in settings and stored models."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ CLASSES: dict[str, type[Member]] = {
     "content": Content,
     "features_combined": FeaturesCombined,
 }
+"""The class of each member; its settings are the attribute of the same name of `FamilyConfig`."""
 
 
 def make(name: str, config: FamilyConfig) -> Member:
-    """A member that is not fitted yet, with its settings."""
+    """Make an unfitted member with its settings."""
     member = CLASSES[name](getattr(config, name))
     member.name = name
     return member
 
 
 def load(name: str, folder: Path) -> Member:
-    """A fitted member from its folder."""
+    """Load a fitted member from its folder."""
     return CLASSES[name].load(folder)

@@ -1,4 +1,4 @@
-"""What every recommender is: something fitted on a dataset that scores any user against any item by an inner product."""
+"""The interface of every recommender: fitted on a dataset, it scores any user and item by an inner product."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from models.data import Dataset, FloatArray, IntArray
 class Factors(NamedTuple):
     """Scores in factored form: `score(u, i) = users[u] · items[i]`.
 
-    Every member of the family can be written so (an item-item model has the user's interaction row on one side and
-    the item-item matrix on the other), which lets one exact top-N serve them all and any weighted sum of them.
+    Every member of the family has this form (an item-item model has the user's interaction row on one side and the
+    item-item matrix on the other), so that one exact top-N serves all of them and any weighted sum of them.
 
     Args:
-        users: `(users asked for, d) float32`.
+        users: `(requested users, d) float32`.
         items: `(items, d) float32`, rows in the order of `Dataset.catalogue`.
     """
 
@@ -25,10 +25,10 @@ class Factors(NamedTuple):
 
 @runtime_checkable
 class Recommender(Protocol):
-    """A member of the family.
+    """A recommendation model.
 
-    `fit` learns from `data`; `factors` and `score` use what was learned on another (usually later) dataset, matching
-    items by id, so that new phones and new users need no refit (a member that cannot score them gives 0).
+    `fit` learns from a dataset; `factors` and `score` apply what was learned to another (usually later) dataset, matching
+    items by id, so that new items and new users need no refit (a model that cannot score them returns 0).
     """
 
     name: str
@@ -38,11 +38,11 @@ class Recommender(Protocol):
         ...
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Scores of these users (indices into `data.users`) for the whole catalogue, in factored form."""
+        """Return these users' scores for the whole catalogue in factored form; `users` are indices into `data.users`."""
         ...
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`, higher is better."""
+        """Return `(len(users), items) float32` scores, higher is better."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -51,5 +51,5 @@ class Recommender(Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what `save` wrote."""
+        """Load a model that `save` wrote."""
         ...

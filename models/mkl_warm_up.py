@@ -1,8 +1,9 @@
-"""Importing this makes torch's functions give the same bits from their first call on.
+"""Warm-up of MKL's vector functions: importing this module makes torch give the same bits from the first call on.
 
-On x86 torch takes tanh, log and their like from MKL's vector library, which looks up the processor's code path when a
-function is first used. Where two threads use one for the first time at once, one of them can miss it and round other last
-bits: about one process in a hundred on a busy machine. So each is used once here, by one thread, before any work.
+On x86, torch takes tanh, log and similar functions from MKL's vector library, which looks up the processor's code path
+when a function is first used. Where two threads use one for the first time at once, one of them can get another code path
+and round the last bits differently: in about one process in a hundred on a busy machine. So each function is called once
+here, by one thread, before any work.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ FUNCTIONS = (
     ),
     *("log1p", "log2", "rsqrt", "sigmoid", "sin", "sinh", "sqrt", "tan", "tanh", "trunc"),
 )
-"""Those that torch computes, or may compute, by vector functions."""
+"""Functions of torch that MKL computes, or may compute."""
 
 for _kind in (torch.float32, torch.float64):
     for _name in FUNCTIONS:

@@ -1,4 +1,4 @@
-"""Vectors of length 1."""
+"""Normalisation of vectors to length 1."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from models.data import FloatArray
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:
-    """Rows of length 1; those of length 0 stay."""
+    """Scale the rows of `(n, d)` vectors to length 1, in float32; rows of length 0 stay."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)

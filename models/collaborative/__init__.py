@@ -1,1 +1,1 @@
-"""Collaborative filtering: members that learn from who did what, one file each."""
+"""Collaborative filtering: members that learn from interactions alone, one file each."""

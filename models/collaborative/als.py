@@ -1,4 +1,4 @@
-"""Implicit alternating least squares, by the library `implicit`; users are folded in from what they have done by now."""
+"""Implicit alternating least squares by the library `implicit`; users are folded in from their current history."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from models.interface import Factors
 
 
 class Als(Member):
-    """Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008."""
+    """Weighted matrix factorisation for implicit feedback.
+
+    Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
+    """
 
     settings_class = AlsConfig
     config: AlsConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The items' factors."""
+        """Fit the items' factors; users' factors are recomputed when they are needed."""
+        # One thread: sums over several threads are added in an order that differs from run to run.
         with threadpool_limits(1, "blas"):
             model = self._library(seed)
             model.fit(self.history(data, np.arange(len(data.users))), show_progress=False)
         return {"items": np.asarray(model.item_factors, np.float32)}
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The least-squares user vectors for the current histories (zero without one)."""
+        """Solve the least squares of each user for their current history (zero without one)."""
         items = self.array("items")
         history = self.history(data, users)
         vectors = np.zeros((len(users), items.shape[1]), np.float32)
@@ -40,10 +44,11 @@ class Als(Member):
         return Factors(vectors, items)
 
     def known_item_vectors(self) -> FloatArray:
-        """The items' factors."""
+        """Return the items' factors."""
         return self.array("items")
 
     def _library(self, seed: int) -> Any:
+        """Make the library's model with this member's settings."""
         from implicit.cpu.als import AlternatingLeastSquares
 
         return AlternatingLeastSquares(

@@ -1,4 +1,4 @@
-"""What all members of the family share: matching by id, the user-item matrix, scores, lists, saving and loading."""
+"""Base class of the family's members and what they share: matching by id, preferences, low-rank approximation, storage."""
 
 from __future__ import annotations
 
@@ -17,15 +17,25 @@ from models.data import Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
 DAY = 86_400
+"""Seconds."""
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
-"""Of `low_rank`: directions beyond those wanted, and rounds that turn them towards the largest singular vectors."""
+"""Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest singular vectors."""
 LANCZOS = 128
-"""Singular vectors up to which they are sought one by one."""
+"""Largest number of singular vectors that are found by Lanczos iteration; more are found as a subspace, which is faster."""
 Arrays = dict[str, NDArray[np.generic]]
+"""Learned arrays by the name under which they are saved."""
 
 
 def positions(known: StringArray, wanted: StringArray) -> IntArray:
-    """`(wanted,) int64`: where each wanted id stands in the sorted known ids, -1 where it is not known."""
+    """Find the index of each wanted id among the known ones.
+
+    Args:
+        known: Sorted ids.
+        wanted: Ids to look up.
+
+    Returns:
+        `(wanted,) int64`, -1 where an id is not known.
+    """
     if not len(known):
         return np.full(len(wanted), -1, np.int64)
     found = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
@@ -35,10 +45,19 @@ def positions(known: StringArray, wanted: StringArray) -> IntArray:
 def preferences(
     data: Dataset, users: IntArray, item_ids: StringArray, half_life_days: float | None
 ) -> sparse.csr_matrix:
-    """`(users asked for, len(item_ids)) float32`: how strongly each user has shown to like each of these items.
+    """Build the matrix of how strongly users prefer items, from their events.
 
-    An entry is `log(1 + sum of weights)`, each weight halved for every half-life between it and `data.as_of`;
+    An entry is `log(1 + sum of weights)`, each weight halved for every half-life between the event and `data.as_of`;
     a user's repeated views count, but less and less.
+
+    Args:
+        data: Events with their weights.
+        users: Indices into `data.users`, the rows.
+        item_ids: Sorted ids of the columns; events on other items are left out.
+        half_life_days: Age at which an event counts half; None counts all alike.
+
+    Returns:
+        `(len(users), len(item_ids)) float32`.
     """
     row_of = np.full(len(data.users), -1, np.int64)
     row_of[users] = np.arange(len(users))
@@ -56,7 +75,7 @@ def preferences(
 
 
 def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The matrix with rows of length 1; empty rows stay empty."""
+    """Scale the rows to length 1; empty rows stay empty."""
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return (sparse.diags(1 / np.maximum(length, 1e-12)) @ matrix).tocsr().astype(np.float32)
 
@@ -64,10 +83,18 @@ def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 def low_rank(
     matrix: FloatArray | sparse.csr_matrix | LinearOperator, rank: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
-    """`left (n, rank)`, `right (m, rank)` with `left @ right.T` close to the best approximation of that rank.
+    """Approximate a matrix by the product of two thin ones, close to the best of that rank.
 
     Subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1). The
-    matrix is only multiplied with, so beside it this needs about `3 * 8 * (n + m) * (rank + OVERSAMPLING)` bytes.
+    matrix is only multiplied with, so in addition to it this needs about `3 * 8 * (n + m) * (rank + OVERSAMPLING)` bytes.
+
+    Args:
+        matrix: `(n, m)`.
+        rank: Width of the approximation.
+        seed: Of the start.
+
+    Returns:
+        `left (n, rank) float32` and `right (m, rank) float32`; the matrix is about `left @ right.T`.
     """
     exact: Any = matrix  # scipy's stubs know a LinearOperator only as its factory
     if not isinstance(exact, LinearOperator):
@@ -81,22 +108,29 @@ def low_rank(
     turned, triangle = np.linalg.qr(exact.T @ basis)
     inner, values, outer = np.linalg.svd(triangle.T)
     right = turned @ outer[:rank].T
+    # Singular vectors are determined up to their sign: the largest coordinate is made positive, so that it
+    # does not depend on LAPACK.
     signs = np.sign(right[np.abs(right).argmax(axis=0), np.arange(right.shape[1])])
     left = basis @ (inner[:, :rank] * (values[:rank] * signs))
     return left.astype(np.float32), (right * signs).astype(np.float32)
 
 
 def leading_directions(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
-    """`(columns, rank)`: the matrix's first right singular vectors; above `LANCZOS` of them close to that."""
+    """Compute the first right singular vectors of a matrix; above `LANCZOS` of them, approximately.
+
+    Returns:
+        `(columns, rank) float32`, by falling singular value.
+    """
     if rank > LANCZOS:
         return _subspace(matrix.astype(np.float32), rank, seed)
+    # svds would draw its start from numpy's global state.
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
     _, values, right = svds(matrix, k=min(rank, min(matrix.shape) - 1), v0=start)
     return np.ascontiguousarray(right[np.argsort(-values)].T, np.float32)
 
 
 def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
-    """As `leading_directions`, by subspace iteration (see `low_rank`); `8 * columns * rank` bytes and as much again."""
+    """Compute leading directions by subspace iteration, in about `16 * columns * rank` bytes."""
     width = min(rank + OVERSAMPLING, *matrix.shape)
     turned = matrix.T.tocsr()
     basis: FloatArray = np.random.default_rng(seed).standard_normal((matrix.shape[1], width), np.float32)
@@ -108,9 +142,12 @@ def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
 
 
 class Member:
-    """A recommender that has learned arrays about known items, and scores any user by what they did.
+    """A recommender that learns arrays about known items, and scores any user by their history.
 
-    A member says what it learns (`learn`) and how histories become factors over the known items (`known_factors`).
+    Subclasses define what is learned (`learn`) and how histories become factors over the known items (`known_factors`).
+
+    Args:
+        config: Settings; by default those of `settings_class`.
     """
 
     name: str = ""
@@ -122,64 +159,72 @@ class Member:
         self.arrays: Arrays = {}
 
     def too_large(self, data: Dataset) -> str:  # noqa: ARG002
-        """Why this member cannot learn from that much data, in words; empty where it can."""
+        """Say why this member cannot learn from that much data; empty where it can."""
         return ""
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The arrays learned from the data, whose items are `self.item_ids`."""
+        """Learn arrays from the data, whose known items are `self.item_ids`."""
         raise NotImplementedError
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Factors with one item row for each of `self.item_ids`."""
+        """Return factors with one item row for each of `self.item_ids`."""
         raise NotImplementedError
 
     def fit(self, data: Dataset, seed: int) -> Self:
         """Learn from everything in the data; the same data and seed give the same arrays.
 
-        A phone that nobody has liked yet is not known: it scores 0 rather than whatever a model starts from.
+        Items without a positive event are not known: they score 0 instead of what a model is initialised with.
         """
         liked = np.unique(data.interactions.positive().item)
-        self.__dict__.pop("_kept", None)  # what some members derive from arrays learned before
+        self.__dict__.pop("_kept", None)  # a cached property made from arrays learned before
         self.item_ids = data.catalogue.item_ids[liked]
         self.arrays = self.learn(data, seed)
         return self
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Factored scores for the data's whole catalogue; items without an event at fitting score 0."""
+        """Return factors for the data's whole catalogue; items that were not known at fitting score 0."""
         known = self.known_factors(data, users)
         place = positions(self.item_ids, data.catalogue.item_ids)
         items = np.where((place >= 0)[:, None], known.items[np.maximum(place, 0)], np.float32(0))
         return Factors(np.ascontiguousarray(known.users, np.float32), np.ascontiguousarray(items, np.float32))
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`, higher is better."""
+        """Return `(len(users), items) float32` scores, higher is better."""
         factors = self.factors(data, users)
         return factors.users @ factors.items.T
 
     def top_n(self, data: Dataset, users: IntArray, n: int) -> IntArray:
-        """`(len(users), n)`: each user's best items, best first, equal scores by id."""
+        """Find each user's n best items: `(len(users), n)`, best first, equal scores by id; nothing is excluded."""
         scores = self.score(data, users)
         return np.argsort(-scores, axis=1, kind="stable")[:, :n].astype(np.int64)
 
     def known_item_vectors(self) -> FloatArray:
-        """`(len(self.item_ids), d)`: vectors whose cosine tells how alike items are to those who like them."""
+        """Return `(len(self.item_ids), d)` vectors; items that the same users like have a high cosine."""
         raise NotImplementedError
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """`(items, d)`: those vectors for the data's catalogue, 0 for items that are not known."""
+        """Return `(items, d)` those vectors for the data's catalogue, 0 for items that are not known."""
         place = positions(self.item_ids, data.catalogue.item_ids)
         known = self.known_item_vectors()
         return np.where((place >= 0)[:, None], known[np.maximum(place, 0)], np.float32(0))
 
     def spread(self, known: FloatArray, data: Dataset) -> FloatArray:
-        """`(users, items)`: scores of `self.item_ids` as scores of the data's catalogue, 0 for what is not known."""
+        """Rearrange scores of `self.item_ids` to the data's catalogue.
+
+        Args:
+            known: `(users, len(self.item_ids))`.
+            data: Its catalogue decides the columns.
+
+        Returns:
+            `(users, items)`, 0 for items that are not known.
+        """
         place = positions(self.item_ids, data.catalogue.item_ids)
         if np.array_equal(place, np.arange(known.shape[1])):
             return known
         return np.where(place >= 0, known[:, np.maximum(place, 0)], np.float32(0))
 
     def history(self, data: Dataset, users: IntArray) -> sparse.csr_matrix:
-        """What these users did with the known items, by the member's own time decay."""
+        """Return these users' preferences for the known items, with the member's own time decay."""
         return preferences(data, users, self.item_ids, self.config.half_life_days)
 
     def save(self, folder: Path) -> None:
@@ -192,7 +237,7 @@ class Member:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what `save` wrote."""
+        """Load a member that `save` wrote."""
         about = json.loads((folder / "member.json").read_text())
         member = cls(cls.settings_class.from_stored(about["config"]))
         member.name = about["name"]
@@ -201,5 +246,5 @@ class Member:
         return member
 
     def array(self, name: str) -> FloatArray:
-        """A learned array."""
+        """Return a learned array as float32."""
         return self.arrays[name].astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""Bayesian personalised ranking, by the library `implicit`."""
+"""Bayesian personalised ranking by the library `implicit`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from models.interface import Factors
 
 
 class Bpr(Member):
-    """Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009.
+    """Matrix factorisation trained on pairs of a chosen and another item.
 
-    A user who was not there at fitting gets the mean vector of the phones that they liked.
+    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. A user who was not there at
+    fitting gets the mean vector of the items that they liked.
     """
 
     settings_class = BprConfig
     config: BprConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """Factors of users and items; the items' last column is their bias."""
+        """Fit factors of users and items; the items' last column is their bias."""
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 
         history = self.history(data, np.arange(len(data.users)))
@@ -30,7 +31,7 @@ class Bpr(Member):
             learning_rate=self.config.learning_rate,
             regularization=self.config.regularization,
             iterations=self.config.iterations,
-            num_threads=1,
+            num_threads=1,  # several threads update factors in an order that differs from run to run
             random_state=seed,
         )
         model.fit(history, show_progress=False)
@@ -42,7 +43,7 @@ class Bpr(Member):
         }
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The learned vectors of known users, means over the history for others."""
+        """Return the learned vectors of known users, and means over the history for others."""
         items, learned = self.array("items"), self.array("users")
         place = positions(from_bytes(self.arrays["user_ids"]), data.users.user_ids[users])
         history = self.history(data, users)
@@ -56,13 +57,13 @@ class Bpr(Member):
 
 
 def as_bytes(ids: StringArray) -> NDArray[np.uint32]:
-    """`(n, width) uint32` code points of sorted ids, a form that safetensors can hold."""
+    """Encode ids as `(n, width) uint32` code points, which safetensors can store, unlike strings."""
     width = max(1, ids.dtype.itemsize // 4)
     return np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), width)
 
 
 def from_bytes(codes: NDArray[np.generic]) -> StringArray:
-    """The ids that `as_bytes` took."""
+    """Decode the ids that `encode_ids` encoded."""
     if not len(codes):
         return np.empty(0, dtype="U1")
     return np.ascontiguousarray(codes, np.uint32).view(f"U{codes.shape[1]}").ravel()

@@ -10,31 +10,32 @@ from models.data import Dataset, FloatArray
 
 
 class Ease(ItemItem):
-    """`B = I - P diag(1 / diag P)`, `P = (X'X + λI)^-1` (Steck, WWW 2019, eq. 8).
+    """EASE^R: `B = I - P diag(1 / diag P)`, `P = (X'X + λI)^-1` (Steck, WWW 2019, eq. 8).
 
-    `P` has no zeros to leave out: about `3 * 8 * items^2` bytes are needed while it is made.
+    `P` is dense: fitting needs about `3 * 8 * items^2` bytes.
     """
 
     settings_class = EaseConfig
     config: EaseConfig
 
     def too_large(self, data: Dataset) -> str:
-        """More phones than its inverse may have rows."""
+        """Say that more items were liked than the inverse may have rows; empty where it may."""
         items = len(np.unique(data.interactions.positive().item))
         if items <= self.config.most_items:
             return ""
         return (
-            f"{items:,} phones were liked, and its inverse of {items:,} x {items:,} numbers may have "
-            f"{self.config.most_items:,} rows (most_items)"
+            f"{items:,} items were liked, so its inverse has {items:,} x {items:,} numbers; at most "
+            f"{self.config.most_items:,} rows are allowed (most_items)"
         )
 
     def weights(self, data: Dataset, seed: int) -> FloatArray:  # noqa: ARG002
-        """`B`, by one inversion in float64."""
+        """Compute `B` by one inversion in float64."""
         history = self.history(data, np.arange(len(data.users)))
         gram = (history.T @ history).toarray().astype(np.float64)
         # Relative to the mean of the diagonal, so that one setting serves shops of any size.
         gram[np.diag_indices_from(gram)] += self.config.regularization * max(gram.diagonal().mean(), 1e-6)
         inverse = np.linalg.inv(gram)
+        # The diagonal is zero by constraint: an item must not be predicted by itself.
         weights = -inverse / inverse.diagonal()
         np.fill_diagonal(weights, 0)
         return weights.astype(np.float32)

@@ -1,4 +1,4 @@
-"""How much phones of each age are liked: what can be known about a phone before anybody has seen it."""
+"""Freshness: how often items of each age since release are liked, which is known of an item without any event."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ AGES = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
 
 
 class Freshness(Member):
-    """`log(events a phone gets per day at its age / events an average phone gets per day)`."""
+    """Scores `log(events an item gets per day at its age / events an average item gets per day)`."""
 
     settings_class = FreshnessConfig
     config: FreshnessConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
-        """One rate for each age group."""
+        """Count one rate for each age group; few events lean on the average rate (`prior_events`)."""
         events = data.interactions.positive()
         released = data.catalogue.released_at
         if not len(events):
             return {"rates": np.zeros(len(AGES), np.float32)}
+        # The divisor counts items on sale by age on each day: new items are few, so they have few events even if liked.
         days = np.arange(events.at.min() // DAY, data.as_of // DAY)
         counted = np.bincount(
             age_group(events.at, released[events.item]), weights=events.weight, minlength=len(AGES)
@@ -39,13 +40,18 @@ class Freshness(Member):
         return {"rates": np.log(np.maximum(rates, 1e-6)).astype(np.float32)}
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The rate of each phone's age at `data.as_of`, the same for everybody."""
-        moments = np.full(len(data.catalogue), data.as_of)
-        rates: FloatArray = self.array("rates")[age_group(moments, data.catalogue.released_at)]
+        """Return the rate of each item's age at `data.as_of`, the same for every user."""
+        now = np.full(len(data.catalogue), data.as_of)
+        rates: FloatArray = self.array("rates")[age_group(now, data.catalogue.released_at)]
         return Factors(np.ones((len(users), 1), np.float32), rates[:, None])
 
 
 def age_group(at: IntArray, released_at: IntArray) -> IntArray:
-    """Index into `AGES`; phones that are not out yet count as released now."""
+    """Return indices into `AGE_BOUNDS_DAYS`; items that are not released yet count as released now.
+
+    Args:
+        at: Seconds since 1970 UTC.
+        released_at: Seconds since 1970 UTC.
+    """
     days = np.maximum(at - released_at, 0) // DAY
     return np.searchsorted(AGES, days, side="right").astype(np.int64) - 1

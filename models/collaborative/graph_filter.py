@@ -1,4 +1,4 @@
-"""A linear graph filter: neighbours of neighbours plus an ideal low-pass filter, without training."""
+"""A linear graph filter: neighbours of neighbours plus an ideal low-pass filter, computed without training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from models.data import Dataset, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 BLOCK = 16_384
-"""Users whose neighbours are summed at once."""
+"""Users whose neighbours are summed at a time, which bounds memory."""
 
 
 class Parts(NamedTuple):
-    """The filter `towards' @ onwards + left @ right'`.
+    """The factors of the filter `towards' @ onwards + left @ right'`.
 
     Args:
-        towards: `(users, items)` from what was liked to the users between.
-        onwards: `(users, items)` from them to what is scored.
-        left, right: `(items, frequencies)`.
+        towards: `(users, items)` from liked items to the users who liked them.
+        onwards: `(users, items)` from those users to the items that are scored.
+        left: `(items, frequencies)`, the low-pass part's rows.
+        right: `(items, frequencies)`, its columns.
     """
 
     towards: sparse.csr_matrix
@@ -36,7 +37,7 @@ class Parts(NamedTuple):
 
 
 class GraphFilter(ItemItem):
-    """`W = R~' R~ + α D^-1/2 V V' D^1/2`, `R~ = D_u^-1/2 R D^-1/2` (Shen et al., GF-CF, CIKM 2021, eq. 12).
+    """GF-CF: `W = R~' R~ + α D^-1/2 V V' D^1/2`, `R~ = D_u^-1/2 R D^-1/2` (Shen et al., CIKM 2021, eq. 12).
 
     The exponents are settings. `V` are the lowest graph frequencies: leading right singular vectors of the
     degree-normalised matrix.
@@ -46,7 +47,7 @@ class GraphFilter(ItemItem):
     config: GraphFilterConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The item-item matrix, or, where scores are to be exact, the filter's parts."""
+        """Compute the item-item matrix, or, where scores are to be exact, the filter's factors."""
         if not self.config.is_exact:
             return super().learn(data, seed)
         history = self.history(data, np.arange(len(data.users)))
@@ -60,12 +61,12 @@ class GraphFilter(ItemItem):
         }
 
     def weights(self, data: Dataset, seed: int) -> LinearOperator:
-        """`W` without its diagonal, to multiply with."""
+        """Return `W` without its diagonal, as an operator to multiply with."""
         history = self.history(data, np.arange(len(data.users))).astype(np.float64)
         return Filter(Parts(*self._neighbours(history), *self._low_pass(history, seed)))
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`; exact where the filter's parts were kept."""
+        """Return `(len(users), items) float32` scores; exact where the filter's factors were kept."""
         if "low_left" not in self.arrays:
             return super().score(data, users)
         parts, diagonal = self._kept
@@ -75,15 +76,17 @@ class GraphFilter(ItemItem):
             known += ((history @ parts.towards.T.tocsr()) @ parts.onwards).toarray()
         if parts.left.shape[1]:
             known += np.asarray(history @ parts.left, np.float32) @ parts.right.T
+        # An item must not be scored by its own presence in the history.
         known -= (history @ sparse.diags(diagonal)).toarray()
         return self.spread(known, data)
 
     def known_item_vectors(self) -> FloatArray:
-        """The items in the directions that pass; only where the filter's parts were kept."""
+        """Return the items in the directions that pass; only where the filter's factors were kept."""
         return self.array("low_right")
 
     @cached_property
     def _kept(self) -> tuple[Parts, FloatArray]:
+        """The filter's factors from the learned arrays, and its diagonal."""
         indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
         shape = (len(indptr) - 1, len(self.item_ids))
         history: sparse.csr_matrix = sparse.csr_matrix((self.array("data"), indices, indptr), shape=shape)
@@ -91,6 +94,7 @@ class GraphFilter(ItemItem):
         return parts, _diagonal(parts).astype(np.float32)
 
     def _neighbours(self, history: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """Return the neighbours' part as two sparse matrices, degrees and weight included."""
         user_degree, item_degree = _degrees(history)
         towards = history @ sparse.diags(item_degree**-self.config.from_degree)
         between = sparse.diags(self.config.neighbours * user_degree**-self.config.between_degree)
@@ -98,6 +102,7 @@ class GraphFilter(ItemItem):
         return towards.tocsr().astype(history.dtype), onwards.tocsr().astype(history.dtype)
 
     def _low_pass(self, history: sparse.csr_matrix, seed: int) -> tuple[Doubles, Doubles]:
+        """Return the low-pass part as two thin matrices, degrees and weight included."""
         user_degree, item_degree = _degrees(history)
         power = self.config.degree
         if not self.config.low_pass:
@@ -109,7 +114,7 @@ class GraphFilter(ItemItem):
 
 
 class Filter(LinearOperator):
-    """The filter without its diagonal, of which only products are made: `8 * BLOCK` bytes a column at a time."""
+    """The filter without its diagonal as an operator; a product needs `8 * BLOCK` bytes for each column of its operand."""
 
     def __init__(self, parts: Parts) -> None:
         items = parts.left.shape[0]
@@ -117,27 +122,30 @@ class Filter(LinearOperator):
         self.parts, self.diagonal = parts, _diagonal(parts)
 
     def _matmat(self, x: Doubles) -> Doubles:
+        """Multiply the filter with a matrix."""
         towards, onwards, left, right = self.parts
-        return _through(towards, onwards, x) + left @ (right.T @ x) - self.diagonal[:, None] * x
+        return _multiply_in_blocks(towards, onwards, x) + left @ (right.T @ x) - self.diagonal[:, None] * x
 
     def _rmatmat(self, x: Doubles) -> Doubles:
+        """Multiply the transposed filter with a matrix."""
         towards, onwards, left, right = self.parts
-        return _through(onwards, towards, x) + right @ (left.T @ x) - self.diagonal[:, None] * x
+        return _multiply_in_blocks(onwards, towards, x) + right @ (left.T @ x) - self.diagonal[:, None] * x
 
 
 def _degrees(history: sparse.csr_matrix) -> tuple[Doubles, Doubles]:
-    """Of users and items."""
+    """Return the degrees of users and items, never 0, so that negative powers exist."""
     users, items = (np.asarray(history.sum(axis=axis), np.float64).ravel() for axis in (1, 0))
     return np.maximum(users, 1e-6), np.maximum(items, 1e-6)
 
 
 def _diagonal(parts: Parts) -> Doubles:
+    """Return the filter's diagonal without making the filter."""
     products = np.asarray(parts.towards.multiply(parts.onwards).sum(axis=0), np.float64).ravel()
     return np.asarray(products + (parts.left * parts.right).sum(axis=1))
 
 
-def _through(back: sparse.csr_matrix, forth: sparse.csr_matrix, x: Doubles) -> Doubles:
-    """`back' @ (forth @ x)`, a block of users at a time."""
+def _multiply_in_blocks(back: sparse.csr_matrix, forth: sparse.csr_matrix, x: Doubles) -> Doubles:
+    """Compute `back' @ (forth @ x)`, a block of users at a time."""
     total = np.zeros_like(x)
     for start in range(0, back.shape[0], BLOCK):
         rows = slice(start, start + BLOCK)

@@ -1,4 +1,4 @@
-"""Members that are one item-item matrix: a user's score is their history times that matrix."""
+"""Item-item members: a user's scores are their history times one item-item matrix."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Matrix = FloatArray | sparse.csr_matrix | LinearOperator
 
 
 class ItemItem(Member):
-    """`score(u, i) = sum over j in u's history of preference(u, j) * weights[j, i]`.
+    """Base of item-item members: `score(u, i) = sum over j in u's history of preference(u, j) * weights[j, i]`.
 
-    Catalogues of more than `config.rank` items keep the best approximation of that rank, so that the factors of any
-    number of users fit in memory; their matrix is sparse or only multiplied with, and never there as a whole.
+    For catalogues of more than `config.rank` items the best approximation of that rank is kept, so that the factors of
+    any number of users fit in memory; their matrix is sparse or an operator, and never dense.
     """
 
     def weights(self, data: Dataset, seed: int) -> Matrix:
-        """`(items, items)`, the influence of each item (row) on each other (column)."""
+        """Compute `(items, items)`, the influence of each item (row) on each other one (column)."""
         raise NotImplementedError
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The item-item matrix, whole or as two thin ones."""
+        """Compute the item-item matrix, as it is or as two thin ones."""
         weights = self.weights(data, seed)
         if weights.shape[0] <= self.config.rank:
             return {"weights": whole(weights)}
@@ -33,7 +33,7 @@ class ItemItem(Member):
         return {"left": left, "right": right}
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The history beside the transposed matrix, or its projection beside the thin right side."""
+        """Return the histories and the transposed matrix, or the projected histories and the thin right side."""
         history = self.history(data, users)
         if "weights" in self.arrays:
             return Factors(history.toarray(), np.ascontiguousarray(self.array("weights").T))
@@ -41,7 +41,7 @@ class ItemItem(Member):
 
 
 def whole(matrix: Matrix) -> FloatArray:
-    """The matrix as `float32` numbers."""
+    """Return the matrix as a dense float32 array."""
     if isinstance(matrix, LinearOperator):
         return np.asarray(matrix @ np.eye(matrix.shape[1]), np.float32)
     return np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix, np.float32)

@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours: phones that the same people liked (cosine, TF-IDF or BM25 weighting)."""
+"""Item-based nearest neighbours: items that the same users liked (cosine, TF-IDF or BM25 weighting)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from models.config import ItemNeighboursConfig
 from models.data import Dataset, FloatArray
 
 BLOCK = 512
-"""Items whose similarities to all others are there at once."""
+"""Items whose similarities to all others are in memory at once."""
 
 
 class ItemNeighbours(ItemItem):
-    """Each item's `neighbours` most similar items, by the cosine of their weighted columns of users.
+    """Item-item weights: each item's `neighbours` most similar items, by the cosine of their weighted columns of users.
 
     Sarwar et al., "Item-based collaborative filtering", WWW 2001; weightings as in implicit's `nearest_neighbours`.
     """
@@ -26,16 +26,24 @@ class ItemNeighbours(ItemItem):
     config: ItemNeighboursConfig
 
     def weights(self, data: Dataset, seed: int) -> sparse.csr_matrix:  # noqa: ARG002
-        """The similarities, of which each column keeps its largest; without the diagonal."""
+        """Compute the similarities, of which each column keeps its largest; without the diagonal."""
         columns = self.history(data, np.arange(len(data.users))).T.tocsr()
         vectors = normalised(WEIGHTINGS[self.config.weighting](columns))
         return nearest(vectors, self.config.neighbours).T.tocsr()
 
 
 def nearest(vectors: sparse.csr_matrix, count: int, block: int = BLOCK) -> sparse.csr_matrix:
-    """`(n, n) float32`: each row's inner products with its `count` most similar other rows, first ones where alike.
+    """Compute each row's inner products with its `count` most similar other rows; of equal ones, the first.
 
-    A block of rows at a time is there in full: at most `24 * block * n` bytes, beside `16 * n * count` for the result.
+    A block of rows at a time is dense: at most `24 * block * n` bytes, and `16 * n * count` for the result.
+
+    Args:
+        vectors: `(n, d)`.
+        count: Entries that each row keeps.
+        block: Rows at a time.
+
+    Returns:
+        `(n, n) float32`.
     """
     others = vectors.T.tocsr()
     blocks = []
@@ -47,11 +55,12 @@ def nearest(vectors: sparse.csr_matrix, count: int, block: int = BLOCK) -> spars
 
 
 def strongest(similarity: FloatArray, count: int) -> FloatArray:
-    """The matrix with only the `count` largest entries of each row kept; of equal ones, the first."""
+    """Keep the `count` largest entries of each row and set the others to 0; of equal ones, the first are kept."""
     if count >= similarity.shape[1]:
         return similarity
     cut = similarity.shape[1] - count
     floor = np.partition(similarity, cut, axis=1)[:, cut, None]
+    # Ties with the smallest kept value fill the places that the larger ones leave.
     room = count - (similarity > floor).sum(axis=1, keepdims=True, dtype=np.int32)
     is_equal = similarity == floor
     keep = is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= room)
@@ -60,11 +69,12 @@ def strongest(similarity: FloatArray, count: int) -> FloatArray:
 
 
 def _plain(items: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the preferences as they are."""
     return items
 
 
 def _tf_idf(items: sparse.csr_matrix) -> sparse.csr_matrix:
-    """`sqrt(preference) * log(1 + items / (1 + items of that user))`: busy users say less."""
+    """Weight by `sqrt(preference) * log(1 + items / (1 + items of that user))`: active users count less."""
     counts = np.bincount(items.indices, minlength=items.shape[1])
     weighted = items.copy()
     weighted.data = np.sqrt(items.data) * np.log1p(items.shape[0] / (1 + counts[items.indices]))
@@ -72,7 +82,7 @@ def _tf_idf(items: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _bm25(items: sparse.csr_matrix, k1: float = 1.2, b: float = 0.75) -> sparse.csr_matrix:
-    """BM25 with items as documents and users as terms (Robertson and Zaragoza 2009, eq. 3.15)."""
+    """Weight by BM25 with items as documents and users as terms (Robertson and Zaragoza 2009, eq. 3.15)."""
     counts = np.bincount(items.indices, minlength=items.shape[1])
     idf = np.log1p((items.shape[0] - counts + 0.5) / (counts + 0.5))
     length = np.asarray(items.sum(axis=1)).ravel()
@@ -88,3 +98,4 @@ WEIGHTINGS: dict[str, Callable[[sparse.csr_matrix], sparse.csr_matrix]] = {
     "tf_idf": _tf_idf,
     "bm25": _bm25,
 }
+"""Weightings of `(items, users)` preferences by the name they have in the settings."""

@@ -1,4 +1,4 @@
-"""MultVAE: a variational autoencoder of histories with a multinomial likelihood."""
+"""Mult-VAE: a variational autoencoder of histories with a multinomial likelihood."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 class MultVae(Member):
-    """Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018.
+    """Mult-VAE, with scores in factored form.
 
-    The last layer is linear, so scores are the last hidden layer times its weights: factored without loss.
+    Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018. The last layer is linear, so scores
+    are the last hidden layer times its weights: factored without loss.
     """
 
     settings_class = MultVaeConfig
     config: MultVaeConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The four layers, trained with Adam and the Kullback-Leibler term annealed over the first half."""
+        """Train the four layers with Adam; the weight of the Kullback-Leibler term grows over the first half."""
         import torch
 
+        # Before the first product, so that torch's vector functions give the same bits in every process.
         import models.mkl_warm_up  # noqa: F401
 
         history = self.history(data, np.arange(len(data.users)))
@@ -56,32 +58,32 @@ class MultVae(Member):
         beta: float,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Negative evidence lower bound of a batch (equation 7, multinomial likelihood)."""
+        """Compute the negative evidence lower bound of a batch (equation 7, multinomial likelihood)."""
         import torch
 
-        wanted = torch.from_numpy(rows.toarray())  # (b, items)
-        keep = torch.rand(wanted.shape, generator=generator) >= self.config.dropout
-        seen = torch.nn.functional.normalize(wanted * keep)
+        target = torch.from_numpy(rows.toarray())  # (b, items)
+        keep = torch.rand(target.shape, generator=generator) >= self.config.dropout
+        seen = torch.nn.functional.normalize(target * keep)
         hidden = torch.tanh(seen @ layers["encode"] + layers["encode_bias"])  # (b, hidden)
-        mean, log_variance = (hidden @ layers["latent"] + layers["latent_bias"]).chunk(
-            2, dim=1
-        )  # (b, dim) each
+        both = hidden @ layers["latent"] + layers["latent_bias"]  # (b, 2 * dim)
+        mean, log_variance = both.chunk(2, dim=1)  # (b, dim) each
         noise = torch.randn(mean.shape, generator=generator)
         latent = mean + noise * torch.exp(0.5 * log_variance)
         logits = (
             torch.tanh(latent @ layers["decode"] + layers["decode_bias"]) @ layers["out"].T
             + layers["out_bias"]
         )
-        likelihood = (torch.log_softmax(logits, dim=1) * wanted).sum(1).mean()
+        likelihood = (torch.log_softmax(logits, dim=1) * target).sum(1).mean()
         divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
         return beta * divergence - likelihood
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The decoder's hidden layer with a one beside it, and the output layer with its bias; 0 without history."""
+        """Return the decoder's hidden layer with a one appended, and the output layer with its bias; 0 without history."""
         history = self.history(data, users)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1))).reshape(-1, 1)
         seen = np.asarray(history @ self.array("encode")) / np.maximum(length, 1e-12)
         hidden = np.tanh(seen + self.array("encode_bias"))
+        # No noise at inference: the mean of the latent distribution, whose first half of columns it is.
         mean = (hidden @ self.array("latent") + self.array("latent_bias"))[:, : self.config.dim]
         decoded = np.tanh(mean @ self.array("decode") + self.array("decode_bias"))
         with_one: FloatArray = np.hstack([decoded, np.ones((len(users), 1), np.float32)]) * (length > 0)
@@ -89,10 +91,10 @@ class MultVae(Member):
 
 
 def _fresh_layers(items: int, config: MultVaeConfig, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """Weights drawn with Xavier's variance, biases zero."""
+    """Draw weights with Xavier's variance (Glorot and Bengio 2010); biases are zero."""
     import torch
 
-    def drawn(rows: int, columns: int) -> torch.Tensor:
+    def draw(rows: int, columns: int) -> torch.Tensor:
         scale = (2 / (rows + columns)) ** 0.5
         return (torch.randn((rows, columns), generator=generator) * scale).requires_grad_()
 
@@ -100,12 +102,12 @@ def _fresh_layers(items: int, config: MultVaeConfig, generator: torch.Generator)
         return torch.zeros(width, requires_grad=True)
 
     return {
-        "encode": drawn(items, config.hidden),
+        "encode": draw(items, config.hidden),
         "encode_bias": zeros(config.hidden),
-        "latent": drawn(config.hidden, 2 * config.dim),
+        "latent": draw(config.hidden, 2 * config.dim),
         "latent_bias": zeros(2 * config.dim),
-        "decode": drawn(config.dim, config.hidden),
+        "decode": draw(config.dim, config.hidden),
         "decode_bias": zeros(config.hidden),
-        "out": drawn(items, config.hidden),
+        "out": draw(items, config.hidden),
         "out_bias": zeros(items),
     }

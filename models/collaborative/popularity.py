@@ -1,4 +1,4 @@
-"""Popularity with time decay, by country: the baseline that everything must beat."""
+"""Popularity with time decay, by country: the baseline that every other member must beat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.interface import Factors
 
 
 class Popularity(Member):
-    """`log(1 + decayed weight of an item's events)` in the user's country, mixed with the whole shop's.
+    """Scores `log(1 + decayed weight of an item's events)` in the user's country, mixed with those of all countries.
 
     It counts the events of the dataset that it scores, so it is never stale.
     """
@@ -20,11 +20,14 @@ class Popularity(Member):
     config: PopularityConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
-        """Nothing: popularity is counted when it is asked for."""
+        """Learn nothing: popularity is counted on the data that is scored.
+
+        The file format needs an array, so there is one without meaning.
+        """
         return {"none": np.zeros(1, np.float32)}
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """One-hot countries beside each country's popularity."""
+        """Return users' one-hot countries, and items' popularity in each country."""
         names, country = np.unique(data.users.country, return_inverse=True)
         events = data.interactions.positive()
         weights = events.weight.astype(np.float64)

@@ -1,4 +1,4 @@
-"""User-based nearest neighbours: what people like you liked (cosine, or Pearson with shrinkage)."""
+"""User-based nearest neighbours: items that similar users liked (cosine, or Pearson correlation with shrinkage)."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
 LARGEST_BLOCK, BLOCK_FLOATS = 1024, 2**25
-"""Users scored at once: so many, or fewer where their similarities to the pool would be more numbers than this."""
+"""Users scored at once: the first number, or fewer where their similarities to the pool would be more than the second."""
 
 Similarity = Callable[[sparse.csr_matrix], FloatArray]
-"""Rows to their similarities with the pool's rows, `(rows, pool) float32`."""
+"""A function from rows to their similarities with the pool's rows, `(rows, pool) float32`."""
 
 
 class UserNeighbours(Member):
-    """`score(u, i)` = mean preference for i among the `neighbours` users most similar to u, weighted by similarity.
+    """Mean preference for an item among the `neighbours` users most similar to the user, weighted by similarity.
 
-    Pearson correlates centred preferences over the items that both know and is shrunk by `n / (n + shrinkage)`,
-    n being how many they are (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup 2007).
+    Pearson correlates centred preferences over the items that both users have, and is shrunk by `n / (n + shrinkage)`,
+    where n is their number (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup 2007).
 
-    Neighbours come from a pool of at most `pool` users, so that a user costs as much in a shop of a million. Beside the
-    pool's histories, at most `6 * 4 * BLOCK_FLOATS` bytes are needed at once.
+    Neighbours come from a pool of at most `pool` users, so that the cost of a user does not grow with the number of
+    users. In addition to the pool's histories, at most `6 * 4 * BLOCK_FLOATS` bytes are needed at once.
     """
 
     settings_class = UserNeighboursConfig
     config: UserNeighboursConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """The pool's preferences, and directions to project on where the catalogue is large."""
+        """Draw the pool and keep its preferences; for large catalogues also directions to project scores on."""
         history = self.history(data, np.arange(len(data.users)))
         active = np.flatnonzero(np.diff(history.indptr))
         if len(active) > self.config.pool:
@@ -46,7 +46,7 @@ class UserNeighbours(Member):
         return kept
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The users' score rows beside the identity, or projected beside the leading directions."""
+        """Return the users' score rows and the identity, or projected rows and the leading directions."""
         indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
         pool: sparse.csr_matrix = sparse.csr_matrix(
             (self.array("data"), indices, indptr), shape=(len(indptr) - 1, len(self.item_ids))
@@ -69,8 +69,8 @@ class UserNeighbours(Member):
         return Factors(rows, side)
 
     def _nearest(self, similar: FloatArray) -> sparse.csr_matrix:
-        """`(users, pool)`: similarity to the nearest ones, 0 to others; rows sum to 1 or are empty."""
-        # Somebody who did exactly what the user did may be that same user at training, and says nothing new.
+        """Keep the nearest neighbours: `(users, pool)`, rows that sum to 1 or are empty. Changes its argument."""
+        # Users with exactly the same history are often the same user, who is in the pool, too, and add nothing new.
         similar[similar > 1 - 1e-6] = 0
         count = self.config.neighbours
         if count < similar.shape[1]:
@@ -83,16 +83,17 @@ class UserNeighbours(Member):
 
 
 def cosine(pool: sparse.csr_matrix) -> Similarity:
-    """Cosines with the pool's rows."""
+    """Return a function that computes cosines with the pool's rows."""
     others = normalised(pool).T.tocsr()
     return lambda rows: (normalised(rows) @ others).toarray()
 
 
 def pearson(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
-    """Shrunk correlations with the pool's rows over the columns that both rows have."""
+    """Return a function that computes shrunk correlations with the pool's rows over the columns that both rows have."""
     seen, centred = (_centred(pool, keep_ones=ones).T.tocsr() for ones in (True, False))
     squared = centred.multiply(centred).tocsr()
 
+    # Sums over common columns are products of sparse matrices: of squares with ones, and of centred values.
     def similarity(rows: sparse.csr_matrix) -> FloatArray:
         own_seen, own = _centred(rows, keep_ones=True), _centred(rows, keep_ones=False)
         squares = (own.multiply(own) @ seen).toarray()
@@ -107,7 +108,7 @@ def pearson(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
 
 
 def _centred(matrix: sparse.csr_matrix, keep_ones: bool) -> sparse.csr_matrix:
-    """The matrix with a one at each entry, or with each row's mean entry taken off its entries."""
+    """Return the matrix with a one at each entry, or with each row's mean entry subtracted from its entries."""
     result = matrix.copy()
     if keep_ones:
         result.data = np.ones_like(matrix.data)
