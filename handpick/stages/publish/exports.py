@@ -77,7 +77,7 @@ def _file_name(segment: str) -> str:
 
 def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Prefix texts that a spreadsheet would take for a formula with `'`."""
-    if not any(pc.any(pc.starts_join_columns(texts, sign)).as_py() for sign in FORMULA):
+    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA):
         return texts
     return pc.replace_substring_regex(texts, f"^([{FORMULA}])", "'\\1")
 
