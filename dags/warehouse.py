@@ -16,7 +16,7 @@ GROUP, BUILD = "warehouse", "build"
 @task(task_id=BUILD, **RETRIES)
 def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     """Run the warehouse stage: one dbt build, then the marts' partitions and the ledger."""
-    from dbt_node_sensor import FOLDER_KEY
+    from dbt_node_sensor import OUTCOMES_FOLDER_KEY
 
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
@@ -25,7 +25,7 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     settings = load()
     # One folder per try: the outcomes of an earlier try must not count for this one.
     folder = settings.path(settings.warehouse.path).parent / "nodes" / str(ti.id)
-    ti.xcom_push(key=FOLDER_KEY, value=str(folder))
+    ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
     with reported_to(folder):
         return ledger_lines(without_traceback(lambda: run_stage("warehouse", night)))
@@ -42,9 +42,9 @@ def warehouse(before: Any) -> TaskGroup:
     """
     running = get_parsing_context().task_id
     if running is None or (running.startswith(f"{GROUP}.") and running != f"{GROUP}.{BUILD}"):
-        from warehouse_group import group_of_nodes
+        from warehouse_group import build_node_group
 
-        group, watching = group_of_nodes(GROUP, f"{GROUP}.{BUILD}")
+        group, watching = build_node_group(GROUP, f"{GROUP}.{BUILD}")
     else:
         group, watching = TaskGroup(GROUP), []
     with group:

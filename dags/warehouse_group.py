@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk import TaskGroup
 from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
 from cosmos.constants import DbtResourceType, LoadMode
-from dbt_node_sensor import NodeOperator
+from dbt_node_sensor import DbtNodeSensor
 from stage_task import SETTINGS
 
 from handpick.stages.warehouse.manifest import parsed_manifest
@@ -20,7 +20,7 @@ WATCH_TIMEOUT = timedelta(hours=12)
 """The longest wait of a task for its nodes."""
 
 
-def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeOperator]]:
+def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[DbtNodeSensor]]:
     """Build the task group of the dbt nodes.
 
     Cosmos's own operators would start a dbt process per task; here every task watches the one build.
@@ -33,16 +33,16 @@ def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeO
         The group, and its tasks, which are to start together with the build.
     """
 
-    def watch(task_id: str, nodes: list[str], **options: Any) -> NodeOperator:
+    def watch(task_id: str, nodes: list[str], **options: Any) -> DbtNodeSensor:
         # All tasks start watching when the task before the build has succeeded. The dependencies between them only show
         # dbt's order; with this trigger rule they do not wait for one another.
         watched = {"build_task_id": build_task_id, "nodes": nodes, "timeout": WATCH_TIMEOUT}
-        return NodeOperator(task_id=task_id, trigger_rule="one_success", **watched, **options)
+        return DbtNodeSensor(task_id=task_id, trigger_rule="one_success", **watched, **options)
 
     manifest = parsed_manifest(SETTINGS)
     tests_of, lone_tests = _group_tests(json.loads(manifest.read_text()))
 
-    def watching(dag: Any, task_group: Any, task_id: str, node: Any, **_: Any) -> NodeOperator:
+    def watching(dag: Any, task_group: Any, task_id: str, node: Any, **_: Any) -> DbtNodeSensor:
         # For a test of several parents Cosmos passes some other node; only the task id names the test.
         nodes = tests_of[node.unique_id] if task_id == "test" else [lone_tests.get(task_id, node.unique_id)]
         return watch(task_id, nodes, dag=dag, task_group=task_group)
@@ -76,7 +76,7 @@ def group_of_nodes(name: str, build_task_id: str) -> tuple[TaskGroup, list[NodeO
             # Tests of sources get their tasks here: Cosmos would add a task for the source's freshness as well.
             if parent.startswith("source."):
                 watch("__".join(parent.split(".")[2:]) + "_test", nodes)
-    return group, [one for one in group.iter_tasks() if isinstance(one, NodeOperator)]
+    return group, [one for one in group.iter_tasks() if isinstance(one, DbtNodeSensor)]
 
 
 def _group_tests(manifest: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -105,16 +105,16 @@ def at_scoring(inputs: pd.DataFrame) -> pd.DataFrame:
     """Compute one row for each of `inputs`; null where the phone, the owned phone or any earlier activity is unknown."""
     import pandas as pd  # Feast stores this function's source and runs it where this module's imports are missing
 
-    def moments(column: str) -> "pd.Series[pd.Timestamp]":
+    def to_timestamps(column: str) -> "pd.Series[pd.Timestamp]":
         values = inputs[column]
         # Feast passes seconds as numbers when it infers the schema, and timestamps otherwise.
         return pd.to_datetime(values, utc=True, unit="s" if pd.api.types.is_numeric_dtype(values) else "ns")
 
     day = pd.Timedelta(days=1)
-    scored = moments("scored_at")
+    scored = to_timestamps("scored_at")
     outputs = pd.DataFrame(index=inputs.index)
-    outputs["days_since_last_event"] = ((scored - moments("last_active_at")) / day).floordiv(1)
-    outputs["phone_age_days"] = (scored - moments("released_at")) / day
+    outputs["days_since_last_event"] = ((scored - to_timestamps("last_active_at")) / day).floordiv(1)
+    outputs["phone_age_days"] = (scored - to_timestamps("released_at")) / day
     price, owned = inputs["price"].astype("float64"), inputs["owned_price"].astype("float64")
     outputs["price_gap_to_owned"] = (price - owned) / owned.where(owned > 0)
     return outputs

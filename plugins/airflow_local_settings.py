@@ -11,6 +11,6 @@ from typing import Any
 
 def task_instance_mutation_hook(task_instance: Any, dag_run: Any = None) -> None:  # noqa: ARG001
     """Reset the end of a dbt node's task; Airflow calls it for every task instance that it creates or clears."""
-    if task_instance.operator == "NodeOperator":
+    if task_instance.operator == "DbtNodeSensor":
         task_instance.end_date = None
         task_instance.duration = None

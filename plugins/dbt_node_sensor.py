@@ -28,7 +28,7 @@ from asgiref.sync import sync_to_async
 
 from handpick.stages.warehouse.nodes import Outcome, is_over, outcome
 
-FOLDER_KEY = "nodes"
+OUTCOMES_FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
 POLL_SECONDS = 0.5
 """Between two looks at the folder, which costs a file access per node."""
@@ -38,7 +38,7 @@ ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 """States in which a task has ended."""
 
 
-class Build:
+class BuildState:
     """State of the building task, shared by the triggers of one DAG run.
 
     It is kept while one trigger watches, so that a group of tasks that is cleared starts without an old state.
@@ -49,7 +49,7 @@ class Build:
         task_id: The task that builds.
     """
 
-    known: ClassVar[dict[tuple[str, str, str], Build]] = {}
+    known: ClassVar[dict[tuple[str, str, str], BuildState]] = {}
 
     def __init__(self, dag_id: str, run_id: str, task_id: str) -> None:
         self.dag_id, self.run_id, self.task_id = dag_id, run_id, task_id
@@ -61,7 +61,7 @@ class Build:
 
     @classmethod
     @contextmanager
-    def of(cls, *place: str) -> Iterator[Build]:
+    def share(cls, *place: str) -> Iterator[BuildState]:
         """Yield the state that all triggers of the same run share.
 
         Args:
@@ -76,7 +76,7 @@ class Build:
             if not build.watchers:
                 cls.known.pop(place, None)  # type: ignore[arg-type]
 
-    async def ask(self) -> None:
+    async def update(self) -> None:
         """Update state and folder, unless another trigger did so less than `STATE_SECONDS` ago."""
         async with self._lock:
             if time.monotonic() - self._updated_at < STATE_SECONDS:
@@ -97,12 +97,12 @@ class Build:
     async def _find_folder(self) -> Path | None:
         """Return the folder that the building task has published, if it has."""
         path = await sync_to_async(XCom.get_one)(
-            key=FOLDER_KEY, dag_id=self.dag_id, task_id=self.task_id, run_id=self.run_id
+            key=OUTCOMES_FOLDER_KEY, dag_id=self.dag_id, task_id=self.task_id, run_id=self.run_id
         )
         return Path(path) if path else None
 
 
-class NodeTrigger(BaseTrigger):
+class DbtNodeTrigger(BaseTrigger):
     """Ends a task with the outcome of its dbt nodes, or with that of the building task where dbt did not reach them.
 
     Args:
@@ -122,15 +122,15 @@ class NodeTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait until all nodes have ended, then end the task."""
-        with Build.of(self.dag_id, str(self.task_instance.run_id), self.build_task_id) as build:
+        with BuildState.share(self.dag_id, str(self.task_instance.run_id), self.build_task_id) as build:
             good = await self._all_good(build)
         yield TaskSuccessEvent() if good else TaskFailedEvent()
 
-    async def _all_good(self, build: Build) -> bool:
+    async def _all_good(self, build: BuildState) -> bool:
         """Wait for the nodes and return whether all of them were successful."""
         left, good = list(self.nodes), True
         while left:
-            await build.ask()
+            await build.update()
             for node in list(left):
                 ended = outcome(build.folder, node) if build.folder else None
                 if ended is None and build.state in ENDED:
@@ -145,7 +145,7 @@ class NodeTrigger(BaseTrigger):
         return good
 
 
-class NodeOperator(BaseOperator):
+class DbtNodeSensor(BaseOperator):
     """A task that waits for dbt nodes; it never runs in a worker, since the scheduler hands it to the triggerer.
 
     Args:
@@ -164,7 +164,7 @@ class NodeOperator(BaseOperator):
         self.nodes = nodes
         values = {"dag_id": self.dag_id, "build_task_id": build_task_id, "nodes": nodes}
         self.start_trigger_args = StartTriggerArgs(
-            trigger_cls=f"{__name__}.{NodeTrigger.__name__}",
+            trigger_cls=f"{__name__}.{DbtNodeTrigger.__name__}",
             trigger_kwargs=values,
             next_method="execute",
             timeout=timeout,

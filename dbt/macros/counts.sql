@@ -1,4 +1,4 @@
-{#- Event types that are counted over windows, and the windows in whole days; none means for ever. -#}
+{#- The windows that events are counted over, in whole days; none means all time. -#}
 {% macro windows() -%}
     {{ return({"7d": 7, "30d": 30, "all": none}) }}
 {%- endmacro %}
@@ -12,7 +12,7 @@
     {%- endfor %}
 {%- endmacro %}
 
-{#- The sum of a count over a window that ends with a day; 0 where there is nothing. -#}
+{#- The sum of a count over a window that ends with a given day; 0 where there are no rows. -#}
 {% macro total(column, days, as_of, event_date="event_date") -%}
     {%- if days is none -%}
         cast(coalesce(sum({{ column }}), 0) as bigint)
@@ -21,12 +21,12 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Money is summed in decimals, so that the order of the rows does not show in the last digits. -#}
+{#- Money is summed in decimals: sums of doubles depend on the order of the rows, which differs from run to run. -#}
 {% macro money(column) -%}
     cast({{ column }} as decimal(18, 2))
 {%- endmacro %}
 
-{#- A sum over the days of a window that ends with the row's own; needs `user_id` and `day_number`. -#}
+{#- A sum over the days of a window that ends with the row's day; needs a CTE `user_days` with `user_id` and `day_number`. -#}
 {% macro running_sum(column, days) -%}
     sum({{ column }}) over (
             partition by user_days.user_id
@@ -35,7 +35,7 @@
         )
 {%- endmacro %}
 
-{#- A sum divided by a count, as a double; null where there was nothing. -#}
+{#- A sum divided by a count, as a double; null where the count is 0. -#}
 {% macro mean(sum, count) -%}
     case when {{ count }} > 0 then cast({{ sum }} as double) / cast({{ count }} as double) end
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{#- The night that is being built, as SQL. It is looked up when SQL runs, not when the project is parsed: a new night
-    must not make dbt parse everything anew. -#}
+{#- The logical date of the night that is being built, as SQL. It is evaluated when SQL runs, not when the project is
+    parsed: a new night must not make dbt parse the whole project again. -#}
 {% macro tonight() -%}
     {%- if execute -%}
         cast('{{ night() }}' as date)
@@ -8,16 +8,17 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The same in ISO form, for places where SQL takes only a literal. -#}
+{#- The logical date in ISO form, for places where SQL allows only a literal. -#}
 {% macro night() -%}
     {{- var("logical_date", none) or env_var("HANDPICK_LOGICAL_DATE") -}}
 {%- endmacro %}
 
-{#- The first day of a window of whole days that ends with the given day. -#}
+{#- The first day of a window of whole days that ends with a given day. -#}
 {% macro window_start(day, days) -%}
     {{ add_days(day, 1 - days) }}
 {%- endmacro %}
 
+{#- A date some days later. -#}
 {% macro add_days(day, days) -%}
     {{ return(adapter.dispatch("add_days", "handpick")(day, days)) }}
 {%- endmacro %}
@@ -35,11 +36,12 @@
     cast({{ dbt.datediff(first_date, last_date, "day") }} as bigint)
 {%- endmacro %}
 
-{#- Midnight UTC at the beginning of a date, as a moment; both targets run in UTC. -#}
+{#- Midnight UTC at the start of a date, as a timestamp; both targets run in UTC. -#}
 {% macro midnight(day) -%}
     cast({{ day }} as {{ type_moment() }})
 {%- endmacro %}
 
+{#- The type of a point in time in UTC, whose name differs between the targets. -#}
 {% macro type_moment() -%}
     {{ return(adapter.dispatch("type_moment", "handpick")()) }}
 {%- endmacro %}
@@ -52,7 +54,7 @@
     timestamp
 {%- endmacro %}
 
-{#- Lets `where: logical_date = __tonight__` mean the night that is being built. -#}
+{#- Overrides a macro of dbt, so that tests can be configured with `where: logical_date = __tonight__`, the night being built. -#}
 {% macro get_where_subquery(relation) -%}
     {%- set where = config.get("where", "") -%}
     {%- if where -%}

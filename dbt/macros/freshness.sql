@@ -1,4 +1,5 @@
-{#- How old a source is as of the night that is being built, not as of now: an old night can be run again. -#}
+{#- Overrides a macro of dbt: a source's age as of the end of the night being built instead of now, so that an old night
+    can be run again. -#}
 {% macro collect_freshness(source, loaded_at_field, filter) -%}
     {%- call statement("collect_freshness", fetch_result=True, auto_begin=False) -%}
         select

@@ -1,4 +1,4 @@
-{#- Takes away what an earlier run of the same night left in an incremental table, so that a night can be run again. -#}
+{#- Deletes the rows of an earlier run of the same night from an incremental table, so that a night can be run again. -#}
 {% macro forget_tonight() -%}
     {%- if is_incremental() -%}
         {{ adapter.dispatch("forget_tonight", "handpick")() }}
@@ -13,7 +13,7 @@
     alter table {{ this }} drop if exists partition (logical_date = date '{{ night() }}')
 {%- endmacro %}
 
-{#- Tonight's partition of a source on an ordinary run; all nights so far when a table is built from nothing. -#}
+{#- A condition on a source's night: tonight on an incremental run; all nights so far on a full refresh. -#}
 {% macro new_nights() -%}
     {%- if is_incremental() -%}
         logical_date = {{ tonight() }}

@@ -1,4 +1,4 @@
-{#- On Spark a source is a view over its folder of the lake; dbt-duckdb reads the files by itself. -#}
+{#- Creates a Spark view over the lake folder of every source; dbt-duckdb reads the files without views. -#}
 {% macro show_lake_to_spark() -%}
     {%- if execute and target.type == "spark" -%}
         {%- for source in graph.sources.values() -%}

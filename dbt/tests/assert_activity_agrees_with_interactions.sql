@@ -1,4 +1,4 @@
--- Views that users are credited with, views of phones, and views that happened are the same number.
+-- The views of all users, the views of all phones, and the view events are equally many.
 with facts as (
 
     select count(*) as view_count

@@ -1,4 +1,4 @@
--- Whatever a night adds to two phones one way round it adds the other way round; so their sums are alike, too.
+-- What a night adds to a pair of phones it adds in both directions, so that the sums are symmetric, too.
 with pairs as (
 
     select * from {{ ref('stg_clean__item_pairs') }}

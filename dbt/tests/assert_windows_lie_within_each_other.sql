@@ -1,4 +1,4 @@
--- What happened within 7 days happened within 30, and what happened within 30 happened.
+-- A count over 7 days is at most that over 30 days, which is at most that over all time.
 {% set counted = {
     "mart_user_activity": ["view", "cart", "purchase", "query"],
     "mart_user_activity_history": ["view", "cart", "purchase", "query"],

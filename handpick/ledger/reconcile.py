@@ -32,7 +32,7 @@ Line = tuple[str, str]
 
 
 def ledger_table(results: Iterable[StageResult]) -> pa.Table:
-    """Build a row per stage, source and reason, in the columns of `SCHEMA`; a flow without drops has one row without reason."""
+    """Build a row per stage, source and reason, in the columns of `LEDGER_SCHEMA`; a flow without drops has one row without reason."""
     rows = []
     for result in results:
         for flow in result.flows:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handpick.ledger.flows import StageResult
-from handpick.lineage.dbt_columns import Models
-from handpick.lineage.declared import DECLARED
-from handpick.lineage.trace import WHOLE, Column, Graph
+from handpick.lineage.dbt_columns import WHOLE, Models
+from handpick.lineage.declared import declared_tables
+from handpick.lineage.trace import Column, Graph
+from handpick.pipeline.registry import stage_named
 from handpick.settings.lineage import LineageSettings
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
 
     graph = Graph(models)
     outputs = [
-        output(namespace, table, columns, graph) for table, columns in DECLARED.get(result.stage, {}).items()
+        output(namespace, table, columns, graph)
+        for table, columns in declared_tables(stage_named(result.stage)).items()
     ]
     read = sorted({field.name for out in outputs for field in _input_fields(out)})
     inputs: list[InputDataset] = [InputDataset(namespace=namespace, name=table) for table in read]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from handpick.errors import HandpickError
-from handpick.lineage.dbt_columns import Models
-from handpick.lineage.declared import DECLARED
+from handpick.lineage.dbt_columns import WHOLE, Models
+from handpick.lineage.declared import DBT_TABLES, declared_tables
+from handpick.pipeline.registry import STAGES, writer_of
 from handpick.serving.relations import RELATIONS
 
-WHOLE = "="
-"""Stands for a table as a whole in place of a column."""
+_READ_AS_A_WHOLE = {read for stage in STAGES for read in stage.reads}
 
 
 class UnknownColumn(HandpickError):
@@ -66,11 +66,18 @@ class Graph:
 
     def __init__(self, models: Models) -> None:
         self._models = models
-        self._makers = {table: stage for stage, tables in DECLARED.items() for table in tables}
+        self._tables = {
+            table: (stage.name, columns)
+            for stage in STAGES
+            for table, columns in declared_tables(stage).items()
+        }
 
     def maker(self, column: Column) -> str:
         """Return the stage that writes a column; empty for a landing file, and for a mart that dbt has not built."""
-        return self._makers.get(column.table) or ("warehouse" if column.table in self._models else "")
+        if column.table in self._tables:
+            return self._tables[column.table][0]
+        writer = writer_of(DBT_TABLES)
+        return writer.name if writer and column.table in self._models else ""
 
     def inputs(self, column: Column) -> tuple[Column, ...]:
         """Return the columns that a column is derived from, in declared order; for a whole table those of all its columns.
@@ -78,17 +85,17 @@ class Graph:
         Raises:
             UnknownColumn: If no stage writes it.
         """
-        stage = self.maker(column)
-        if stage == "warehouse":
+        if column.table in self._tables:
+            return tuple(dict.fromkeys(_resolve(self._tables[column.table][1], column.name)))
+        if column.table in self._models:
             return tuple(Column(*pair) for pair in self._models.inputs(column.table, column.name))
-        if not stage:
-            if column.table.startswith("landing/") or column.table.startswith("marts/"):
-                return ()
-            known = ", ".join(sorted(table for table in self._makers if table.startswith("serving.")))
-            raise UnknownColumn(
-                f"no stage writes {column}; start from a column of {known} or of any table of the lake."
-            )
-        return tuple(dict.fromkeys(_resolve(DECLARED[stage][column.table], column.name)))
+        # Landing files have no inputs here, nor have marts that dbt has not built and tables named as a whole.
+        if column.table.startswith(("landing/", f"{DBT_TABLES}/")) or column.table in _READ_AS_A_WHOLE:
+            return ()
+        known = ", ".join(sorted(table for table in self._tables if table.startswith("serving.")))
+        raise UnknownColumn(
+            f"no stage writes {column}; start from a column of {known} or of any table of the lake."
+        )
 
     def walk(self, start: Column) -> Iterator[Step]:
         """Yield the column and, depth first, what it is derived from; inputs of a repeated column are listed once."""

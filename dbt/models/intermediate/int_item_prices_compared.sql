@@ -10,7 +10,7 @@ boundary as (
 
 ),
 
--- The price at the beginning of the window; the first price of a phone that came later.
+-- The price at the start of the window, or the first price of a phone that appeared later.
 earlier as (
 
     select

@@ -5,7 +5,7 @@ with changes as (
 
 ),
 
--- Two nights may tell of the same moment; the later one knows better.
+-- Two nights may state an offer for the same time; the later night wins.
 deduplicated as (
 
     select

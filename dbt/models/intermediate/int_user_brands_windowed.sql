@@ -1,7 +1,8 @@
 {{ config(materialized='table') }}
 
--- A brand looked at on a day counts for the 30 days that begin with it, or until it is looked at again. So the number
--- of brands in the window is a running sum of ones that come and go, at a cost that is linear in the days.
+-- A brand counts for the 30 days that begin with a day of interest, or until the next such day. The number of brands in
+-- the window is therefore a running sum of +1 and -1, at a cost that is linear in the days; counting distinct brands in
+-- a sliding window would need a self-join.
 with brands as (
 
     select distinct user_id, brand_key, event_date

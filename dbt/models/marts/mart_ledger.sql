@@ -1,4 +1,4 @@
--- A view over the lake: it shows what a night's later stages did as soon as the ledger is kept again.
+-- A view over the lake: it also shows the stages that ran after this build, whose ledger lines are written later.
 {{ config(materialized='view') }}
 
 with flows as (

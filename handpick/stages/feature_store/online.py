@@ -18,7 +18,7 @@ from handpick.stages.feature_store.store import quietly
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
 
-MOMENT = pa.timestamp("us", "UTC")
+TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
 
 
 def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...], int]:
@@ -43,7 +43,7 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
         in_full = since == BEGINNING or not _has_earlier_values(store, view, key, _rows_until(nights, since))
         # Feast includes both ends of the interval: one microsecond later leaves out the night before.
         start = BEGINNING if in_full else since + timedelta(microseconds=1)
-        fresh = nights.filter(pc.greater_equal(nights[EVENT_TIMESTAMP], pa.scalar(start, MOMENT)))
+        fresh = nights.filter(pc.greater_equal(nights[EVENT_TIMESTAMP], pa.scalar(start, TIMESTAMP_TYPE)))
         written = pc.count_distinct(fresh[key]).as_py()
         if written:
             with quietly(f"write {view.name} online", night.settings):
@@ -62,7 +62,7 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
 
 def _rows_until(rows: pa.Table, moment: datetime) -> pa.Table:
     """Select the rows with timestamps up to and including a point in time."""
-    return rows.filter(pc.less_equal(rows[EVENT_TIMESTAMP], pa.scalar(moment, MOMENT)))
+    return rows.filter(pc.less_equal(rows[EVENT_TIMESTAMP], pa.scalar(moment, TIMESTAMP_TYPE)))
 
 
 def _has_earlier_values(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:

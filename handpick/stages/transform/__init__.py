@@ -40,17 +40,17 @@ def run(night: Night) -> StageResult:
     # Items, users and queries need nothing but valid rows; what counts interactions waits for `clean/interactions`.
     with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
         independent = [
-            pool.submit(_items, night, tables),
-            pool.submit(_users, tables),
-            pool.submit(_queries, tables),
+            pool.submit(_write_items, night, tables),
+            pool.submit(_write_users, tables),
+            pool.submit(_write_queries, tables),
         ]
-        interactions = _interactions(night, tables)
+        interactions = _write_interactions(night, tables)
         flows = [job.result() for job in independent]
-        pairs = pool.submit(_pairs, night, tables)
+        pairs = pool.submit(_write_pairs, night, tables)
         counted = [
-            pool.submit(_item_daily, tables),
-            pool.submit(_user_daily, night, tables),
-            pool.submit(_carry, night, tables),
+            pool.submit(_write_item_daily, tables),
+            pool.submit(_write_user_daily, night, tables),
+            pool.submit(_write_carried, night, tables),
         ]
         flows += [interactions, pairs.result()]
         for job in counted:
@@ -70,7 +70,7 @@ def _input_partitions(night: Night) -> list[Path]:
     return valid + last
 
 
-def _items(night: Night, tables: Tables) -> Flow:
+def _write_items(night: Night, tables: Tables) -> Flow:
     """Write `clean/items` and `clean/item_price_history`."""
     from handpick.stages.transform import catalog, prices
 
@@ -88,7 +88,7 @@ def _items(night: Night, tables: Tables) -> Flow:
     return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _users(tables: Tables) -> Flow:
+def _write_users(tables: Tables) -> Flow:
     """Write `clean/users`."""
     from handpick.stages.transform import users
 
@@ -99,7 +99,7 @@ def _users(tables: Tables) -> Flow:
     return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _queries(tables: Tables) -> Flow:
+def _write_queries(tables: Tables) -> Flow:
     """Write `clean/queries`."""
     from handpick.stages.transform import queries
 
@@ -109,7 +109,7 @@ def _queries(tables: Tables) -> Flow:
     return Flow("queries", rows_in, out)
 
 
-def _interactions(night: Night, tables: Tables) -> Flow:
+def _write_interactions(night: Night, tables: Tables) -> Flow:
     """Write `clean/interactions`, and `clean/position_counts` before it, which its weights depend on."""
     from pyspark.sql import functions as F
 
@@ -121,7 +121,7 @@ def _interactions(night: Night, tables: Tables) -> Flow:
     placed = (
         interactions.placed(
             interactions.flagged(
-                sessions.sessionized(events, _carried(night, tables), chosen.session_gap_minutes),
+                sessions.sessionized(events, _read_carried(night, tables), chosen.session_gap_minutes),
                 chosen.bot_events_per_hour,
             )
         ).cache()
@@ -130,7 +130,7 @@ def _interactions(night: Night, tables: Tables) -> Flow:
         "clean/position_counts", interactions.position_counts(placed), interactions.POSITIONS, "position"
     )
     exponent = interactions.position_exponent(
-        _position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
+        _read_position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
     )
     weighed = interactions.weighted(placed, chosen.weights, exponent, chosen.max_position_boost)
     key = ("user_id", "occurred_at", "event_id")
@@ -139,7 +139,7 @@ def _interactions(night: Night, tables: Tables) -> Flow:
     return Flow("interactions", rows_in, out)
 
 
-def _carried(night: Night, tables: Tables) -> DataFrame | None:
+def _read_carried(night: Night, tables: Tables) -> DataFrame | None:
     """Return earlier events of people whose sessions may continue tonight, or None on a first night.
 
     They are those of the day before the logical date and later.
@@ -150,7 +150,7 @@ def _carried(night: Night, tables: Tables) -> DataFrame | None:
     return None if last is None else last.where(F.col("occurred_at") >= F.lit(cutoff))
 
 
-def _carry(night: Night, tables: Tables) -> None:
+def _write_carried(night: Night, tables: Tables) -> None:
     """Write `clean/carried`: the events that later nights look back at.
 
     The next night looks back two days from its own end, which is one day from tonight's end.
@@ -162,16 +162,16 @@ def _carry(night: Night, tables: Tables) -> None:
     tables.write("clean/carried", kept, interactions.CARRIED, *key, about=about)
 
 
-def _people(tables: Tables) -> DataFrame:
+def _read_people(tables: Tables) -> DataFrame:
     """Return tonight's interactions without those of bots."""
     return tables.tonight("clean/interactions").where("not is_bot")
 
 
-def _pairs(night: Night, tables: Tables) -> Flow:
+def _write_pairs(night: Night, tables: Tables) -> Flow:
     """Write `clean/item_pairs`."""
     from handpick.stages.transform import pairs
 
-    chosen, people, carried = night.settings.transform, _people(tables), _carried(night, tables)
+    chosen, people, carried = night.settings.transform, _read_people(tables), _read_carried(night, tables)
     since = night.logical_date - timedelta(days=chosen.co_purchase_days)
     earlier = tables.earlier("clean/carried", since)
     co_views = pairs.co_viewed(
@@ -191,27 +191,27 @@ def _pairs(night: Night, tables: Tables) -> Flow:
     return Flow("item pairs", rows, rows)
 
 
-def _item_daily(tables: Tables) -> None:
+def _write_item_daily(tables: Tables) -> None:
     """Write `clean/item_daily`."""
     from handpick.stages.transform import daily
 
     tables.write(
-        "clean/item_daily", daily.by_item(_people(tables)), daily.ITEM_SCHEMA, "item_id", "event_date"
+        "clean/item_daily", daily.by_item(_read_people(tables)), daily.ITEM_SCHEMA, "item_id", "event_date"
     )
 
 
-def _user_daily(night: Night, tables: Tables) -> None:
+def _write_user_daily(night: Night, tables: Tables) -> None:
     """Write `clean/user_daily`."""
     from handpick.stages.transform import daily, sessions
 
-    people = _people(tables)
+    people = _read_people(tables)
     prices = tables.tonight("clean/items").select("item_id", "price")
-    by_user = daily.by_user(people, prices, sessions.session_starts(people, _carried(night, tables)))
+    by_user = daily.by_user(people, prices, sessions.session_starts(people, _read_carried(night, tables)))
     about = tables.rows("valid/events")
     tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=about)
 
 
-def _position_counts(night: Night) -> list[tuple[int, int, int]]:
+def _read_position_counts(night: Night) -> list[tuple[int, int, int]]:
     """Return position, impressions and clicks of every night so far: at most a hundred rows a night."""
     counts = night.lake.read_through("clean/position_counts", night.logical_date)
     return list(zip(*(counts.column(name).to_pylist() for name in counts.column_names), strict=True))

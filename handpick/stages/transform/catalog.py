@@ -59,7 +59,7 @@ ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 def normalized(
     catalog: DataFrame, logical_date: date, currency: str, rates: Mapping[str, float]
 ) -> DataFrame:
-    """Normalize valid catalogue rows: the newest row of each phone, in the columns of `SCHEMA`, first seen tonight.
+    """Normalize valid catalogue rows: the newest row of each phone, in the columns of `ITEM_SCHEMA`, first seen tonight.
 
     Args:
         catalog: Valid rows, in the columns of the `catalog` contract.
@@ -110,7 +110,7 @@ def in_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
 
 
 def with_specs(items: DataFrame) -> DataFrame:
-    """Add the columns of `specs.SCHEMA`, parsed from the column `specs` (`map<string,string>`).
+    """Add the columns of `specs.SPEC_SCHEMA`, parsed from the column `specs` (`map<string,string>`).
 
     Each step is a projection of its own, so that no regular expression is evaluated twice.
     """

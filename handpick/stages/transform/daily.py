@@ -31,7 +31,7 @@ USER_SCHEMA = StructType(
 
 
 def by_item(people: DataFrame) -> DataFrame:
-    """Count tonight's events by phone and day, in the columns of `ITEM_SCHEMA`.
+    """Count tonight's events by phone and day, in the columns of `ITEM_DAILY_SCHEMA`.
 
     Args:
         people: Interactions without bots.
@@ -41,7 +41,7 @@ def by_item(people: DataFrame) -> DataFrame:
 
 
 def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
-    """Count tonight's events by user and day, in the columns of `USER_SCHEMA`.
+    """Count tonight's events by user and day, in the columns of `USER_DAILY_SCHEMA`.
 
     Args:
         people: Interactions without bots.

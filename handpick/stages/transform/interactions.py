@@ -104,7 +104,7 @@ def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
 
 
 def carried(interactions: DataFrame, since: datetime) -> DataFrame:
-    """Select what later nights look back at, in the columns of `CARRIED`, so that they need not read all interactions.
+    """Select what later nights look back at, in the columns of `CARRIED_SCHEMA`, so that they need not read all interactions.
 
     These are the events from `since` on, whose sessions may continue, and every purchase, without those of bots.
     """
@@ -113,7 +113,7 @@ def carried(interactions: DataFrame, since: datetime) -> DataFrame:
 
 
 def position_counts(events: DataFrame) -> DataFrame:
-    """Count impressions and clicks by position, in the columns of `POSITIONS`, without those of bots."""
+    """Count impressions and clicks by position, in the columns of `POSITION_COUNT_SCHEMA`, without those of bots."""
     people = events.where(~F.col("is_bot"))
     shown = (
         people.where("position is not null").groupBy("position").agg(F.count("*").alias("impression_count"))
@@ -160,7 +160,7 @@ def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, defa
 
 
 def weighted(events: DataFrame, weights: Mapping[str, float], exponent: float, max_boost: float) -> DataFrame:
-    """Add `weight`, the strength of the preference that an event shows, and select the columns of `SCHEMA`.
+    """Add `weight`, the strength of the preference that an event shows, and select the columns of `INTERACTION_SCHEMA`.
 
     A return counts its configured weight, which is negative; a rating runs from minus its weight at one star to plus
     its weight at five; an impression shows no preference. Only views, carts and purchases are corrected for position.

@@ -83,7 +83,7 @@ def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> Da
 
 
 def counted(co_views: DataFrame, co_purchases: DataFrame) -> DataFrame:
-    """Merge the counts of both kinds into the columns of `SCHEMA`; a kind that did not happen counts 0."""
+    """Merge the counts of both kinds into the columns of `PAIR_SCHEMA`; a kind that did not happen counts 0."""
     both = co_views.unionByName(co_purchases, allowMissingColumns=True)
     return both.groupBy("item_id", "other_item_id").agg(
         F.coalesce(F.sum("co_view_count"), F.lit(0)).cast("long").alias("co_view_count"),

@@ -29,7 +29,7 @@ def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> Dat
         rates: Units of the shop's currency for one unit of another.
 
     Returns:
-        The columns of `SCHEMA`, and the file and line of the row.
+        The columns of `PRICE_HISTORY_SCHEMA`, and the file and line of the row.
     """
     return catalog.select(
         "item_id",
@@ -42,7 +42,7 @@ def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> Dat
 
 
 def changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
-    """Select the offers that differ from the one before, in the columns of `SCHEMA`.
+    """Select the offers that differ from the one before, in the columns of `PRICE_HISTORY_SCHEMA`.
 
     A phone's first offer counts as a change; a row older than the last snapshot does not.
 

@@ -21,6 +21,6 @@ SCHEMA = StructType(
 
 
 def normalized(queries: DataFrame) -> DataFrame:
-    """Normalize valid query rows into the columns of `SCHEMA`; blank texts and paths become null."""
+    """Normalize valid query rows into the columns of `QUERY_SCHEMA`; blank texts and paths become null."""
     words = {name: tidy(F.col(name)) for name in ("text", "image_path", "audio_path")}
     return queries.withColumns(words).select(*SCHEMA.fieldNames())

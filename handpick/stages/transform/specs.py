@@ -77,7 +77,7 @@ COLORS = (
 
 
 def texts(items: Column) -> dict[str, Column]:
-    """Return for each group of `KEYS` the raw texts under its keys, in order, joined by bars.
+    """Return for each group of `SPEC_KEYS` the raw texts under its keys, in order, joined by bars.
 
     Args:
         items: A `map<string,string>` column of raw specs with keys as `normalize_keys` leaves them.

@@ -24,7 +24,7 @@ SCHEMA = StructType(
 
 
 def normalized(users: DataFrame, logical_date: date) -> DataFrame:
-    """Normalize valid user rows into the columns of `SCHEMA`; of two rows for one customer the later line wins."""
+    """Normalize valid user rows into the columns of `USER_SCHEMA`; of two rows for one customer the later line wins."""
     later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
     newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
     return newest.select(

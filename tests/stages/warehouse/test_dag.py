@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import json
 import nightly_recommendations
-from handpick.config import load
-from handpick.model.manifest import parsed_manifest
+from handpick.settings.load import load
+from handpick.stages.warehouse.manifest import parsed_manifest
 dag = nightly_recommendations.nightly_recommendations()
 tasks = {
     task.task_id: {"nodes": getattr(task, "nodes", None), "upstream": sorted(task.upstream_task_ids)}
-    for task in dag.tasks if task.task_id.startswith("model.")
+    for task in dag.tasks if task.task_id.startswith("warehouse.")
 }
 print("FOUND " + json.dumps(
     {"tasks": tasks, "manifest": str(parsed_manifest(load())), "start": dag.start_date.isoformat()}
@@ -44,8 +44,8 @@ print("FOUND " + json.dumps({"tasks": tasks, "cosmos": "cosmos.converter" in sys
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """Runs a script as Airflow's processes read DAGs; gives what it found."""
+def run_script(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Run a script in an environment like that of Airflow's DAG processors; return what it found."""
     home = tmp_path_factory.mktemp("dag")
     (home / "handpick.toml").write_text(f'[lineage]\nmanifest = "{home}/target/manifest.json"\n')
     environment = {
@@ -66,9 +66,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str,
 
 
 @pytest.fixture(scope="module")
-def found(house: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+def found(run_script: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """The tasks of the group, and dbt's manifest."""
-    told = house(SCRIPT)
+    told = run_script(SCRIPT)
     return {**told, "manifest": json.loads(Path(told["manifest"]).read_text())}
 
 
@@ -80,9 +80,11 @@ def test_every_model_snapshot_and_test_is_watched_by_exactly_one_task(found: dic
 
 
 def test_a_test_of_several_models_comes_after_them_and_shows_its_own_outcome(found: dict[str, Any]) -> None:
-    task = found["tasks"]["model.assert_windows_lie_within_each_other_test"]
+    task = found["tasks"]["warehouse.assert_windows_lie_within_each_other_test"]
     assert task["nodes"] == ["test.handpick.assert_windows_lie_within_each_other"]
-    assert {"model.mart_user_activity.test", "model.mart_item_statistics.test"} <= set(task["upstream"])
+    assert {"warehouse.mart_user_activity.test", "warehouse.mart_item_statistics.test"} <= set(
+        task["upstream"]
+    )
 
 
 def test_all_begin_once_the_transforms_are_done(found: dict[str, Any]) -> None:
@@ -95,14 +97,14 @@ def test_days_of_old_data_have_tasks_too(found: dict[str, Any]) -> None:
 
 
 def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
-    house: Callable[[str], dict[str, Any]],
+    run_script: Callable[[str], dict[str, Any]],
 ) -> None:
-    read = house(OF_ONE_STAGE)
-    stages = set(nightly_names()) - {"model"} | {"model.build"}
+    read = run_script(OF_ONE_STAGE)
+    stages = set(nightly_names()) - {"warehouse"} | {"warehouse.build"}
     assert stages <= set(read["tasks"])
-    assert [task for task in read["tasks"] if task.startswith("model.")] == ["model.build"]
-    assert read["tasks"]["model.build"]["upstream"] == ["transform"]
-    assert read["tasks"]["embed"]["upstream"] == ["model.build"]
+    assert [task for task in read["tasks"] if task.startswith("warehouse.")] == ["warehouse.build"]
+    assert read["tasks"]["warehouse.build"]["upstream"] == ["transform"]
+    assert read["tasks"]["embed"]["upstream"] == ["warehouse.build"]
     assert not read["cosmos"]
 
 
