@@ -1,1 +1,4 @@
-"""Commands beside the stages, by theme; each module has `register(app)` and imports what it runs late."""
+"""The command line, one module a theme, each with `register(app)`.
+
+Commands import what they run inside their functions, so that `handpick --help` and every other command start fast.
+"""

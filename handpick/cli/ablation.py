@@ -1,4 +1,4 @@
-"""`handpick ablate`: what each modality, each way of fusing and each pretraining is worth on tonight's data."""
+"""`handpick ablate`: the ablation of modalities, fusions and pretraining objectives on a night's data."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's command to the command line."""
     app.command("ablate", rich_help_panel="Models")(ablate)
 
 
 def ablate(
     date: LogicalDate,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Trainings of each variant, with seeds from the configured one.")
+        int,
+        typer.Option(min=1, help="Trainings per variant, with consecutive seeds from the configured one."),
     ] = 1,
     only: Annotated[
-        list[str] | None, typer.Option(help="Rows whose name holds this word; may be repeated.")
+        list[str] | None, typer.Option(help="Only variants whose name contains this word. May be repeated.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Keep the table as JSON, too, row by row.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the table to this file, as JSON.")] = None,
 ) -> None:
-    """Train without each modality, with each fusion and each pretraining, and draw what it is worth. Publishes nothing.
+    """Train variants of the model (without a modality, with another fusion or pretraining) and compare their NDCG.
 
-    The change against the model as configured is over the same test users, with its 95 % bootstrap interval.
+    The change is against the model as configured, on the same test users, with
+    its 95 % bootstrap interval. Nothing is published.
     """
     import json
 
@@ -49,13 +51,13 @@ def ablate(
     parts: list[Part] = []
     for part in run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()):
         parts.append(part)
-        if out is not None:  # after each, since all of them can take hours
+        if out is not None:  # after each variant, as all of them can take hours
             out.write_text(json.dumps(as_json(parts), indent=1, sort_keys=True) + "\n")
     Console().print(table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)"))
 
 
 def table(parts: Sequence[Part], title: str) -> Table:
-    """A line for each row, on 80 columns: NDCG@20, the change with its 95 % interval, the slices, and a training's seconds."""
+    """Build a table for 80 columns: NDCG@20, change and its 95 % interval, NDCG of each slice, seconds per training."""
     names = [name for name in parts[0].slices if name != "all"]
     drawn = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
@@ -65,13 +67,13 @@ def table(parts: Sequence[Part], title: str) -> Table:
         drawn.add_column(heading, justify="right", no_wrap=True)
     for part in parts:
         change = ("", "", "") if part is parts[0] else (part.change.value, part.change.low, part.change.high)
-        figures = [_short(part.ndcg, 4), *(_short(value, 4) for value in change)]
+        numbers = [_short(part.ndcg, 4), *(_short(value, 4) for value in change)]
         drawn.add_row(
-            part.name, *figures, *(_short(part.slices[name], 3) for name in names), f"{part.seconds:.0f}"
+            part.name, *numbers, *(_short(part.slices[name], 3) for name in names), f"{part.seconds:.0f}"
         )
     return drawn
 
 
 def _short(value: float | str, digits: int) -> str:
-    """A number between -1 and 1 without its nought."""
+    """Format a number between -1 and 1 without the 0 before the point; text passes unchanged."""
     return value if isinstance(value, str) else f"{value:.{digits}f}".replace("0.", ".", 1)

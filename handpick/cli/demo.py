@@ -1,4 +1,4 @@
-"""`handpick demo`: make a simulated phone shop, or run it for one more day."""
+"""`handpick demo`: make a simulated phone shop, or simulate one more day of it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's command to the command line."""
     app.command("demo", rich_help_panel="Input")(demo)
 
 
 def demo(
-    rung: Annotated[str, typer.Option(help="Size: XS, S, M or L.")] = "S",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    rung: Annotated[str, typer.Option(help="Size of the shop: XS, S, M or L.")] = "S",
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same bytes.")] = 7,
     days: Annotated[int, typer.Option(help="Days of history.")] = 60,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for landing/ and truth/; by default the configured ones.")
+        Path | None,
+        typer.Option(help="Folder in which landing/ and truth/ are made. Default: the configured folders."),
     ] = None,
     catalog: Annotated[
         Path | None,
         typer.Option(
-            "--catalog", exists=True, dir_okay=False, help="Sell these real phones: a file of `catalog` rows."
+            "--catalog",
+            exists=True,
+            dir_okay=False,
+            help="File of `catalog` rows: the shop sells these real phones.",
         ),
     ] = None,
     end_date: Annotated[
@@ -32,23 +36,19 @@ def demo(
         typer.Option(
             "--end-date",
             formats=["%Y-%m-%d"],
-            help="The last day; by default 2026-03-01, or the newest day of --catalog.",
+            help="The last day. Default: 2026-03-01, or the newest day of --catalog.",
         ),
     ] = None,
     difficulty: Annotated[
-        str, typer.Option(help="How hard tastes are to learn: easy, default or hard.")
+        str, typer.Option(help="How hard preferences are to learn: easy, default or hard.")
     ] = "default",
-    media: Annotated[
-        bool, typer.Option("--media/--no-media", help="Draw pictures and speak queries.")
-    ] = True,
+    media: Annotated[bool, typer.Option("--media/--no-media", help="Make images and spoken queries.")] = True,
     add_day: Annotated[
-        bool, typer.Option("--add-day", help="Run the existing shop for one more day.")
+        bool, typer.Option("--add-day", help="Simulate one more day of the existing shop.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the demo shop that is there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing demo shop.")] = False,
 ) -> None:
-    """Make a simulated phone shop: landing files, media, and the hidden truth; or run it for one more day."""
+    """Make a simulated phone shop (landing files, media and its hidden truth), or simulate one more day of it."""
     from handpick.demo import shop
     from handpick.demo.catalogue import planned
     from handpick.demo.landing import Folders

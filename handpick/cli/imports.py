@@ -1,4 +1,4 @@
-"""`handpick import`: public data as landing files."""
+"""`handpick import`: turn public data into landing files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typer
 if TYPE_CHECKING:
     from handpick.ledger.flows import Flow
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file as it was found.")]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file as it was downloaded.")]
 Landing = Annotated[
-    Path | None, typer.Option("--landing", "--out", help="Landing folder; by default the configured one.")
+    Path | None, typer.Option("--landing", "--out", help="Landing folder. Default: the configured one.")
 ]
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's commands to the command line."""
     importing = typer.Typer(no_args_is_help=True, help="Turn public data into landing files.")
     importing.command("gsmarena")(gsmarena)
     importing.command("amazon-reviews")(amazon_reviews)
@@ -32,38 +32,39 @@ def gsmarena(
     date: Annotated[
         datetime | None,
         typer.Option(
-            "--date", formats=["%Y-%m-%d"], help="Day of the scrape; by default its newest timestamp's."
+            "--date", formats=["%Y-%m-%d"], help="Day of the scrape. Default: that of its newest timestamp."
         ),
     ] = None,
 ) -> None:
-    """A scraped gsmarena.com CSV becomes `catalog`: launch dates and prices from free text, sheets kept raw."""
+    """Turn a scraped gsmarena.com CSV into `catalog`: launch dates and prices from free text, specifications as they are."""
     from handpick.demo.public_data.gsmarena import import_gsmarena
     from handpick.settings.load import load
 
     settings = load()
     target = landing or settings.path(settings.lake.landing)
     path, flow = import_gsmarena(file, target, settings.shop.currency, date.date() if date else None)
-    _tell([path], [flow])
+    _print_flows([path], [flow])
 
 
 def amazon_reviews(
     file: File,
     landing: Landing = None,
     consent: Annotated[
-        bool, typer.Option("--consent/--no-consent", help="Whether lists may be made for the reviewers.")
+        bool,
+        typer.Option("--consent/--no-consent", help="Whether the reviewers consent to lists made for them."),
     ] = True,
 ) -> None:
-    """A JSON dump of reviews, broken or not, becomes `events` and `users`; what is broken goes to quarantine."""
+    """Turn a JSON dump of reviews into `events` and `users`; the validation quarantines broken ones."""
     from handpick.demo.public_data.amazon_reviews import import_amazon_reviews
     from handpick.settings.load import load
 
     settings = load()
     target = landing or settings.path(settings.lake.landing)
-    _tell(*import_amazon_reviews(file, target, consent))
+    _print_flows(*import_amazon_reviews(file, target, consent))
 
 
-def _tell(paths: Iterable[Path], flows: Iterable[Flow]) -> None:
-    """A line per file: rows in, rows out, and why the others are not there."""
+def _print_flows(paths: Iterable[Path], flows: Iterable[Flow]) -> None:
+    """Print a line per file: rows in, rows out, and the dropped rows by reason."""
     for path, flow in zip(paths, flows, strict=True):
         reasons = "".join(f", {count:,} dropped: {reason}" for reason, count in flow.dropped.items())
         typer.echo(f"{flow.source}: {flow.rows_in:,} rows in, {flow.rows_out:,} out{reasons}; {path}")

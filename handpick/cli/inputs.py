@@ -1,4 +1,4 @@
-"""`handpick init`, `check`, `contracts` and `quarantine`: the owner's inputs."""
+"""`handpick init`, `check`, `contracts` and `quarantine`: the shop owner's input data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rich.table import Table
 from handpick.cli.options import LogicalDate
 from handpick.errors import InputError
 
-Source = Annotated[str, typer.Option(help="catalog, users, events or queries.")]
-Rule = Annotated[str, typer.Option(help="Only rows that break this rule, as the ledger names it.")]
+Source = Annotated[str, typer.Option(help="Only rows of this source: catalog, users, events or queries.")]
+Rule = Annotated[str, typer.Option(help="Only rows that break this rule, named as in the ledger.")]
 File = Annotated[str, typer.Option(help="Only rows from this file.")]
-Line = Annotated[int | None, typer.Option(help="Only the row of this line.")]
+Line = Annotated[int | None, typer.Option(help="Only the row on this line.")]
 
 quarantine = typer.Typer(
-    help="Look at rows that broke their contract, mend and release them.", no_args_is_help=True
+    help="Show rows that broke their contract, and release them into a later night.", no_args_is_help=True
 )
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    panel = "Inputs"
+    """Add this module's commands to the command line."""
+    panel = "Input"
     app.command("init", rich_help_panel=panel)(init)
     app.command("check", rich_help_panel=panel)(check)
     app.command("contracts", rich_help_panel=panel)(contracts)
@@ -33,13 +33,11 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    place: Annotated[
-        str, typer.Argument(help="A folder of files, a file, or a SQLAlchemy URL of a database.")
-    ],
+    place: Annotated[str, typer.Argument(help="A folder, a file, or the SQLAlchemy URL of a database.")],
     out: Annotated[Path, typer.Option(help="The settings file to write.")] = Path("handpick.toml"),
-    is_forced: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+    is_forced: Annotated[bool, typer.Option("--force", help="Overwrite an existing settings file.")] = False,
 ) -> None:
-    """Look at your files or database, propose how they map onto the four sources, and write handpick.toml."""
+    """Inspect your files or database, propose a mapping onto the four sources, and write handpick.toml."""
     from handpick.stages.land.proposed_settings import settings_text
     from handpick.stages.land.source_discovery import discover
 
@@ -56,21 +54,22 @@ def init(
         console.print(_proposal_table(proposal))
     if out.exists() and not is_forced:
         console.print(
-            f"{out} is there already and was left alone (--force overwrites it). It would be:\n",
+            f"{out} exists and was not changed (--force overwrites it). It would become:\n",
             style="yellow",
         )
         console.print(text, markup=False, highlight=False)
         return
     out.write_text(text, encoding="utf-8")
-    console.print(f"Wrote {out}. Read it through, then: handpick check --date YYYY-MM-DD", highlight=False)
+    console.print(f"Wrote {out}. Review it, then run: handpick check --date YYYY-MM-DD", highlight=False)
 
 
 def _proposal_table(proposal: object) -> Table:
+    """Build the table of one source's proposed mapping; a required column without a match is red."""
     from handpick.stages.land.source_discovery import Proposal
 
     assert isinstance(proposal, Proposal)
     table = Table(
-        title=f"{proposal.source}: {proposal.where} ({proposal.rows:,} rows looked at)", title_justify="left"
+        title=f"{proposal.source}: {proposal.where} ({proposal.rows:,} rows inspected)", title_justify="left"
     )
     for name in ("column", "from", "confidence", "samples"):
         table.add_column(name, overflow="fold")
@@ -87,7 +86,7 @@ def _proposal_table(proposal: object) -> Table:
 
 
 def check(date: LogicalDate) -> None:
-    """Read and judge what has arrived for a night without running it, and explain what is wrong."""
+    """Check the input that has arrived for a night without running it, and explain what is wrong."""
     from handpick.night import Night
     from handpick.settings.load import load
     from handpick.stages.validate.check import check_inputs
@@ -103,10 +102,10 @@ def check(date: LogicalDate) -> None:
 
 
 def contracts(
-    is_written: Annotated[bool, typer.Option("--write", help="Write docs/contracts.md.")] = False,
-    dbt: Annotated[Path | None, typer.Option(help="Write the dbt sources file here.")] = None,
+    is_written: Annotated[bool, typer.Option("--write", help="Write docs/contracts.md instead.")] = False,
+    dbt: Annotated[Path | None, typer.Option(help="Write the dbt sources to this file.")] = None,
 ) -> None:
-    """Show the contracts, or write what is derived from them."""
+    """Print the contracts of the sources, or write the files that are derived from them."""
     from handpick.contracts import CONTRACTS
     from handpick.contracts.dbt_sources import dbt_sources
     from handpick.contracts.page import contracts_page
@@ -124,14 +123,14 @@ def contracts(
 
 @quarantine.command("list")
 def list_reasons(date: LogicalDate, source: Source = "") -> None:
-    """How many rows lie in quarantine, by source and rule."""
+    """Show the number of quarantined rows, by source and rule."""
     from handpick.night import Night
     from handpick.quarantine import counts
     from handpick.settings.load import load
 
     found = counts(Night(load(), date.date()).lake, date.date(), source)
     if not found:
-        typer.echo("Nothing lies in quarantine.")
+        typer.echo("No rows are in quarantine.")
         return
     table = Table()
     table.add_column("source")
@@ -141,7 +140,7 @@ def list_reasons(date: LogicalDate, source: Source = "") -> None:
         table.add_row(name, reason, f"{count:,}")
     Console().print(table)
     typer.echo(
-        "A row counts under each rule that it breaks. See rows: handpick quarantine show --source ... --rule ..."
+        "A row counts under each rule that it breaks. To show rows: handpick quarantine show --source ... --rule ..."
     )
 
 
@@ -154,10 +153,10 @@ def show(
     line: Line = None,
     limit: Annotated[int, typer.Option(help="Rows to show.")] = 20,
     out: Annotated[
-        Path | None, typer.Option(help="Write all chosen rows here as JSON lines, to be mended.")
+        Path | None, typer.Option(help="Write all selected rows to this file, as JSON lines to correct.")
     ] = None,
 ) -> None:
-    """The rows, with where they came from and every rule that they break."""
+    """Show quarantined rows with their file and line and every rule that they break."""
     from handpick.night import Night
     from handpick.quarantine import Selection, select
     from handpick.quarantine.release import exported
@@ -167,7 +166,7 @@ def show(
     if out is not None:
         out.write_text(exported(night, chosen), encoding="utf-8")
         typer.echo(
-            f"Wrote {out}. Mend it, then: handpick quarantine release --date {date.date()} --source {source} --mended {out}"
+            f"Wrote {out}. Correct it, then run: handpick quarantine release --date {date.date()} --source {source} --mended {out}"
         )
         return
     rows = select(night.lake, date.date(), chosen)
@@ -194,14 +193,14 @@ def release_rows(
     file: File = "",
     line: Line = None,
     mended: Annotated[
-        Path | None, typer.Option(help="JSON lines that `show --out` wrote and you have mended.")
+        Path | None, typer.Option(help="JSON lines that `show --out` wrote, after your corrections.")
     ] = None,
     into: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The night that takes them; by default the next."),
+        typer.Option(formats=["%Y-%m-%d"], help="The night that receives them. Default: the next."),
     ] = None,
 ) -> None:
-    """Put rows into a later night, as they are or mended; there they are validated again."""
+    """Release rows into a later night, unchanged or corrected; it validates them again."""
     from handpick.night import Night
     from handpick.quarantine import Selection, release
     from handpick.settings.load import load
@@ -209,4 +208,8 @@ def release_rows(
     target = into.date() if into else date.date() + timedelta(days=1)
     night = Night(load(), date.date())
     place, count = release(night, Selection(source, rule, file, line), target, mended)
-    typer.echo("No row was chosen." if place is None else f"Released {count:,} rows into {target}: {place}")
+    typer.echo(
+        "No rows match; nothing was released."
+        if place is None
+        else f"Released {count:,} rows into {target}: {place}"
+    )

@@ -1,4 +1,4 @@
-"""`handpick ledger`: where a night's rows went."""
+"""`handpick ledger`: rows in, out and dropped of a night, reconciled with the lake."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from handpick.cli.options import LogicalDate
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command("ledger", rich_help_panel="Whole nights")(ledger)
+    """Add this module's command to the command line."""
+    app.command("ledger", rich_help_panel="Inspection")(ledger)
 
 
 def ledger(date: LogicalDate) -> None:
-    """Rows in, out and dropped by reason, of every stage and source of a night; exit status 1 if they do not balance."""
+    """Show rows in, out and dropped by reason, per stage and source of a night. Exit status 1 if they do not balance."""
     from handpick.errors import MissingPartition
     from handpick.ledger.reconcile import imbalances, write_ledger
     from handpick.night import Night
@@ -53,5 +53,5 @@ def ledger(date: LogicalDate) -> None:
     if problems:
         raise typer.Exit(1)
     console.print(
-        "Every row is accounted for: rows in = rows out + rows dropped, and what lies in the lake agrees."
+        "Every row is accounted for: rows in = rows out + rows dropped, and the row counts of the lake agree."
     )

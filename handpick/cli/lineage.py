@@ -1,4 +1,4 @@
-"""`handpick` commands: lineage."""
+"""`handpick lineage`: the origin of a column."""
 
 from typing import Annotated
 
@@ -6,14 +6,14 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command("lineage", rich_help_panel="Look")(lineage)
+    """Add this module's command to the command line."""
+    app.command("lineage", rich_help_panel="Inspection")(lineage)
 
 
 def lineage(
-    column: Annotated[str, typer.Argument(help="table.column, such as serving.recommendations.score")],
+    column: Annotated[str, typer.Argument(help="`table.column`, such as serving.recommendations.score.")],
 ) -> None:
-    """Print what a column is made of, back to the landing files."""
+    """Print the columns that a column is computed from, back to the landing files."""
     from handpick.lineage.dbt_columns import Models
     from handpick.lineage.trace import Column, Graph, check_served
     from handpick.settings.load import load
@@ -27,6 +27,6 @@ def lineage(
         typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
     if not manifest.is_file():
         typer.echo(
-            f"dbt has left no manifest in {manifest}: the walk stops at the marts. Run `handpick warehouse`.",
+            f"dbt has left no manifest in {manifest}, so the lineage stops at the marts. Run `handpick warehouse` first.",
             err=True,
         )

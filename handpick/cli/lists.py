@@ -1,4 +1,4 @@
-"""`handpick lists`, `versions`, `rollback`, `diff`: what consumers read, and moving between versions of it."""
+"""`handpick lists`, `versions`, `rollback`, `diff`: the published lists and their versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
+    """Add this module's commands to the command line."""
     panel = "Lists"
     app.command("lists", rich_help_panel=panel)(lists)
     app.command("versions", rich_help_panel=panel)(versions)
@@ -22,20 +22,22 @@ def register(app: typer.Typer) -> None:
 
 
 def lists(
-    user: Annotated[str | None, typer.Argument(help="A user_id.")] = None,
+    user: Annotated[str | None, typer.Argument(help="The user_id.")] = None,
     segment: Annotated[
-        str | None, typer.Option(help="Show the popular phones of `all` or a country instead.")
+        str | None, typer.Option(help="Show the popular phones of a country, or of `all`, instead.")
     ] = None,
-    phone: Annotated[str | None, typer.Option(help="Show the phones like this item_id instead.")] = None,
+    phone: Annotated[
+        str | None, typer.Option(help="Show the phones similar to this item_id instead.")
+    ] = None,
 ) -> None:
-    """Show the current list of a user, a segment or a phone, as consumers read it."""
+    """Show the published list of a user, a segment or a phone, as consumers read it."""
     from handpick.serving.read import read_list
     from handpick.settings.load import load
 
     asked = {"user": user, "segment": segment, "phone": phone}
     given = [(kind, name) for kind, name in asked.items() if name is not None]
     if len(given) != 1:
-        raise typer.BadParameter("name a user, or one of --segment and --phone")
+        raise typer.BadParameter("give a user_id, or one of --segment and --phone")
     settings = load()
     kind, name = given[0]
     rows = read_list(settings, kind, name)
@@ -59,7 +61,7 @@ def lists(
 
 
 def versions() -> None:
-    """List the versions that are kept, newest first; the current one is marked."""
+    """List the versions that are kept, newest first, and mark the current one."""
     from handpick.serving.versions import versions as kept
     from handpick.settings.load import load
 
@@ -85,10 +87,10 @@ def versions() -> None:
 
 def rollback(
     version: Annotated[
-        str | None, typer.Argument(help="A version; by default the newest before the current one.")
+        str | None, typer.Argument(help="The version. Default: the newest before the current one.")
     ] = None,
 ) -> None:
-    """Make another version current, at once and for everybody; forward as well as back."""
+    """Make another version, older or newer, the current one, at once for all consumers."""
     from handpick.serving.versions import rollback as move_back
     from handpick.settings.load import load
 
@@ -98,9 +100,9 @@ def rollback(
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="The version before.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The version after.")],
-    user: Annotated[str | None, typer.Option(help="Show this user's two lists side by side as well.")] = None,
+    user: Annotated[str | None, typer.Option(help="Also compare the two lists of this user.")] = None,
 ) -> None:
-    """Show what changed from version A to version B: for whom, which phones, and why."""
+    """Show what changed from version A to version B: for which users, which phones, and why."""
     from handpick.serving.diff import difference
     from handpick.settings.load import load
 
@@ -119,7 +121,7 @@ def diff(
 
 
 def _show(found: Difference) -> None:
-    """The whole of a difference."""
+    """Print a difference of two versions: users by what happened to their list, rows by reason, phones."""
     typer.echo(
         f"Version {found.before.version} to {found.after.version}: {'; '.join(found.causes) or 'same night and model'}"
     )
@@ -143,10 +145,12 @@ def _show(found: Difference) -> None:
 
 
 def _rank(value: Any) -> str:
+    """Format a rank; `-` where the phone is not on the list."""
     return "-" if value is None else str(value)
 
 
 def _table(title: str, columns: tuple[str, ...], right: tuple[str, ...]) -> Table:
+    """Build an empty table; columns in `right` are right-aligned."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
@@ -154,4 +158,5 @@ def _table(title: str, columns: tuple[str, ...], right: tuple[str, ...]) -> Tabl
 
 
 def _print(table: Table) -> None:
+    """Print a table; titles of phones may hold brackets, which are no markup."""
     Console(highlight=False, markup=False).print(table)

@@ -1,4 +1,4 @@
-"""The `handpick` command: one subcommand per stage, and the commands of `handpick.cli`."""
+"""The `handpick` command: a subcommand per stage, and those that the modules of `handpick.cli` register."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 import typer
 
 from handpick.cli.options import LogicalDate
-from handpick.errors import HandpickError
+from handpick.errors import HandpickError, InputError
 from handpick.pipeline.registry import Stage, nightly_stages
 from handpick.runtime.log import console
 
@@ -37,7 +37,7 @@ COMMANDS = (
     "settings",
     "backfill",
 )
-"""Modules of `handpick.cli`; each has `register(app)`."""
+"""Modules of `handpick.cli` that have `register(app)`, in the order of the help text."""
 
 
 def stage_command(stage: Stage) -> Callable[[datetime], None]:
@@ -53,15 +53,38 @@ def stage_command(stage: Stage) -> Callable[[datetime], None]:
     return command
 
 
+def renamed_command(stage: Stage) -> Callable[[], None]:
+    """Return the command of a stage's former name, which says the new one and runs nothing."""
+
+    def command() -> None:
+        raise InputError(
+            f"`handpick {stage.former_name}` is now called `handpick {stage.command}`; nothing was run. Use the new name "
+            "with the same options."
+        )
+
+    return command
+
+
 for _stage in nightly_stages():
     app.command(_stage.command, help=_stage.title, rich_help_panel="Stages")(stage_command(_stage))
+    if _stage.former_name:
+        app.command(
+            _stage.former_name,
+            hidden=True,
+            add_help_option=False,
+            # Whatever options are given, the answer is the new name and not a complaint about the options.
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        )(renamed_command(_stage))
 
 for _module in COMMANDS:
     importlib.import_module(f"handpick.cli.{_module}").register(app)
 
 
 def main() -> None:
-    """Run the command line; errors that a person can mend are one line and exit status 1."""
+    """Run the command line. Errors that a person can fix are one line on standard error and exit status 1.
+
+    With the environment variable `HANDPICK_DEBUG` they are shown with their traceback.
+    """
     try:
         app()
     except HandpickError as error:

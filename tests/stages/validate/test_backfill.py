@@ -1,4 +1,4 @@
-"""Nights of a range, run again or late, write what they would have written then."""
+"""Backfilled nights, run again or late, write the same bytes as on their own evening."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from handpick.cli.backfill import days, run_nights
 from handpick.errors import InputError
 from handpick.lake.partitions import Lake, digest_of
 from handpick.night import Night
+from handpick.pipeline.backfill import days, run_nights
 from handpick.stages.transform import CLEAN
 
 from .conftest import DAY, bring, event, item, query, shop
