@@ -1,4 +1,4 @@
-# Handpick. `make` alone lists what there is.
+# Handpick. `make` without a target lists the commands.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
@@ -10,23 +10,23 @@ WORKERS ?= 2
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-run: ## Set everything up and run the next night through Airflow, ending with lists (RUNG=XS for a small shop)
+run: ## Install everything, run the next night through Airflow and show its lists (RUNG=XS for a small demo shop)
 	@scripts/install.sh
 	@$(BIN)/handpick run --rung $(RUNG)
 
-up: ## Start Airflow with its web UI on this machine and say how to sign in
+up: ## Start Airflow with its web UI on this machine and print how to sign in
 	@scripts/install.sh
 	@$(BIN)/handpick up
 
-down: ## Stop exactly what `make up` or `make run` started
+down: ## Stop what `make up` or `make run` started, and nothing else
 	@scripts/install.sh
 	@$(BIN)/handpick down
 
-test: ## Run all the tests, two rooms at a time (WORKERS=4 for more)
+test: ## Run all tests, two folders at a time (WORKERS=4 for more)
 	@scripts/install.sh --dev
 	@$(BIN)/python scripts/run_tests.py $(WORKERS)
 
-lint: ## Check format, style, types, the import rule and the declared dependencies
+lint: ## Check format, style, types, import rules and declared dependencies
 	@scripts/install.sh --dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/deptry --no-ansi handpick models features dags plugins
 
@@ -38,12 +38,12 @@ docs: ## Build the documentation into site/
 	@scripts/install.sh --dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation: site/index.html"
 
-compose-init: ## Write .env with fresh secrets for docker-compose.yml
+compose-init: ## Write .env with new secrets for docker-compose.yml
 	@deploy/init-env.sh
 
-compose-test: ## Check docker-compose.yml for real: build, run a night on its servers, read the lists, take it down
+compose-test: ## Test docker-compose.yml: build it, run a night on its servers, read the lists, take it down
 	@deploy/compose-test.sh
 
-clean: ## Stop what runs here and remove everything that was generated (var/, site/), but not .venv
+clean: ## Stop what runs here and remove everything generated (var/, site/), but not .venv
 	@[ ! -x $(BIN)/handpick ] || $(BIN)/handpick down
 	@rm -rf var site dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes .venv from pyproject.toml and constraints.txt; does nothing when they have not changed since the last time.
-#   install.sh            what running needs
-#   install.sh --dev      and what tests, lint and docs need
+# Installs .venv from pyproject.toml and constraints.txt; does nothing if they have not changed since the last time.
+#   install.sh            what Handpick needs to run
+#   install.sh --dev      also what tests, lint and docs need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ for candidate in "${PYTHON:-}" python3.12 python3.11 python3 python; do
   fi
 done
 [[ -n $python || -x .venv/bin/python ]] ||
-  stop "Python 3.11 or 3.12 is needed ($(python3 --version 2>/dev/null || echo 'no Python') found). Install python3.11 with its venv module, or name one: PYTHON=/path/to/python3.11 make run"
+  stop "Python 3.11 or 3.12 is needed ($(python3 --version 2>/dev/null || echo 'no Python') found). Install python3.11 with its venv module, or set the path of one: PYTHON=/path/to/python3.11 make run"
 
 java=java
 [[ -n ${JAVA_HOME:-} && -x $JAVA_HOME/bin/java ]] && java=$JAVA_HOME/bin/java
@@ -34,20 +34,21 @@ want=$(cat pyproject.toml constraints.txt scripts/install.sh | sha256sum | cut -
 began=$(date +%s)
 echo "Installing the environment into .venv (about 3 GB; once) ..."
 [[ -x .venv/bin/python ]] || "$python" -m venv .venv ||
-  stop "$python cannot make a virtual environment; install its venv module (Debian: python3-venv)."
+  stop "$python cannot create a virtual environment; install its venv module (Debian: python3-venv)."
 .venv/bin/python -m uv --version >/dev/null 2>&1 ||
   .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv ||
-  stop "the package index cannot be reached; the environment was not changed. Run again when it can."
-# uv looks for local wheels where pip does only if it is told so
+  stop "uv could not be installed from the package index; the environment was not changed. Run again when the index can be reached."
+# uv does not read pip's variable for folders of local wheels.
 export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} UV_LINK_MODE=${UV_LINK_MODE:-copy}
 [[ -n $UV_FIND_LINKS ]] || unset UV_FIND_LINKS
 requirements=(--requirement pyproject.toml)
 [[ $group == dev ]] && requirements+=(--group dev)
-# A night starts some twenty processes: compiled here once, each saves seconds, also where PYTHONDONTWRITEBYTECODE is set.
+# A night starts about twenty processes. With byte code compiled once, each starts seconds sooner, also where
+# PYTHONDONTWRITEBYTECODE keeps Python from writing it.
 .venv/bin/python -m uv pip install --quiet --compile-bytecode --python .venv/bin/python --constraints constraints.txt "${requirements[@]}" ||
-  stop "some packages could not be installed (see above); run again to go on where it stopped."
+  stop "some packages could not be installed (see above); run again to continue with those that are missing."
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
-# Without these Spark starts some seconds later, and the first night compiles its own loops.
+# Optional: without these, Spark starts some seconds later, and the first night compiles the numba kernels itself.
 .venv/bin/python -m handpick.pipeline.warm_up >/dev/null 2>&1 &
 .venv/bin/python -m handpick.runtime.jvm_archive >/dev/null 2>&1 || true
 wait

@@ -1,7 +1,7 @@
-"""Runs the tests of every room, each room in a process of its own, and two of them at a time.
+"""Runs all tests: each folder below `tests/` in a pytest process of its own, two of them at a time.
 
-A room's tests share what is slow to start (Spark, PostgreSQL, Airflow); different rooms share nothing, so they need not
-wait for each other. `run_tests.py [PROCESSES]`; to run some tests alone, `pytest tests/ROOM` does.
+The tests of a folder share what is slow to start (Spark, PostgreSQL, Airflow); those of different folders share nothing and
+can run in parallel. Usage: `run_tests.py [PROCESSES]`. To run some tests alone, use `pytest tests/FOLDER`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,25 @@ from xml.etree import ElementTree
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 LONGEST = (
-    *("end_to_end", "transform", "embed", "validate", "model", "real_catalogue", "features"),
-    *("models/recommender", "train", "publish"),
+    *(
+        "end_to_end",
+        "stages/transform",
+        "stages/embed",
+        "stages/validate",
+        "stages/warehouse",
+        "real_catalogue",
+    ),
+    *("stages/feature_store", "models/recommender", "stages/train", "stages/publish"),
 )
-"""Rooms that take minutes begin first, so that none of them is left alone at the end."""
+"""Folders that take minutes. They begin first, so that none of them is left to run alone at the end."""
 APART = TESTS / "end_to_end" / "test_real_catalogue.py"
-"""A file that shares nothing with the rest of its room and takes as long."""
+"""A file that shares nothing with the rest of its folder and takes as long as it, so it is run like a folder."""
 SLOWEST = 10
+"""Tests that are named at the end with their seconds."""
 
 
 def rooms() -> dict[str, list[str]]:
-    """The rooms by name, longest first, with the files of their tests."""
+    """Return the test files of each folder by its name, longest first."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(TESTS.rglob("test_*.py")):
         room = file.stem.removeprefix("test_") if file == APART else str(file.parent.relative_to(TESTS))
@@ -39,12 +47,12 @@ def rooms() -> dict[str, list[str]]:
 
 
 def run(files: list[str], report: Path) -> tuple[int, str]:
-    """Exit status and output of pytest, whose tests write beside its report.
+    """Run pytest on some files and return its exit status and output; the tests' temporary folders are next to `report`.
 
-    Not below pytest's own folder: each new pytest closes that to other users, and a PostgreSQL which runs as one, because
-    the tests run as root, then stops at its next checkpoint.
+    They are not in pytest's default folder, as each new pytest removes other users' access to that. A PostgreSQL that runs as
+    another user, as it must if the tests run as root, would then stop at its next checkpoint.
     """
-    # Threads of two processes that wait for work by spinning would take the cores from each other.
+    # OpenMP threads of two processes that spin while they wait would take the cores from each other.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     places = ("--junit-xml", str(report), "--basetemp", str(report.with_suffix("")))
     command = [sys.executable, "-m", "pytest", *files, *places]
@@ -55,7 +63,7 @@ def run(files: list[str], report: Path) -> tuple[int, str]:
 
 
 def main(processes: int) -> int:
-    """Run all rooms; 1 if any test failed."""
+    """Run the tests of all folders and return the exit status: 1 if any test failed."""
     began = time.perf_counter()
     todo, failed = rooms(), []
     counts: Counter[str] = Counter()
@@ -71,26 +79,26 @@ def main(processes: int) -> int:
             if status:
                 failed.append(room)
                 print(output, flush=True)
-            told = output.splitlines()[-1].strip("= ") if output else "no output"
-            print(f"{_since(began)}  {number:2}/{len(todo)}  {room:<22} {told}", flush=True)
+            last = output.splitlines()[-1].strip("= ") if output else "no output"
+            print(f"{_since(began)}  {number:2}/{len(todo)}  {room:<22} {last}", flush=True)
             if reports[room].is_file():
                 _count(reports[room], counts, tests)
             shutil.rmtree(reports[room].with_suffix(""), ignore_errors=True)
     slowest = [f"{name} {seconds:.0f} s" for seconds, name in sorted(tests, reverse=True)[:SLOWEST]]
-    print("The slowest: " + ", ".join(slowest))
-    told = ", ".join(f"{counts[what]} {what}" for what in ("failed", "passed", "skipped") if counts[what])
-    where = f"; look at {', '.join(failed)}" if failed else ""
-    print(f"{told} in {_since(began).strip()}{where}")
+    print("Slowest tests: " + ", ".join(slowest))
+    summary = ", ".join(f"{counts[what]} {what}" for what in ("failed", "passed", "skipped") if counts[what])
+    where = f"; failures in {', '.join(failed)}" if failed else ""
+    print(f"{summary} in {_since(began).strip()}{where}")
     return 1 if failed else 0
 
 
 def _since(began: float) -> str:
-    """Seconds that have passed."""
+    """Format the seconds that have passed since a `perf_counter` value."""
     return f"{time.perf_counter() - began:5.0f} s"
 
 
 def _count(report: Path, counts: Counter[str], tests: list[tuple[float, str]]) -> None:
-    """Add what became of one room's tests."""
+    """Add the outcomes and seconds of one folder's tests from pytest's JUnit report."""
     for case in ElementTree.parse(report).iter("testcase"):
         what = {child.tag for child in case} & {"failure", "error", "skipped"}
         counts["skipped" if what == {"skipped"} else "failed" if what else "passed"] += 1

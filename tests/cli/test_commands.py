@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from handpick.cli.main import app
+from handpick.cli.settings import page
 from handpick.pipeline.registry import STAGES, nightly_stages
 
 FORMER = {stage.former_name: stage.command for stage in STAGES if stage.former_name}
@@ -50,3 +52,8 @@ def test_every_command_says_what_it_does_in_a_sentence() -> None:
         command.name: command.help or (command.callback and command.callback.__doc__) for command in shown
     }
     assert texts and all(texts.values()), texts
+
+
+def test_the_configuration_page_is_what_the_settings_say() -> None:
+    written = Path(__file__).parents[2] / "docs" / "configuration.md"
+    assert written.read_text(encoding="utf-8") == page()

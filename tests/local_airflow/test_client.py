@@ -1,4 +1,4 @@
-"""Airflow's API under load: questions are asked again, orders are not, and what remains is one line."""
+"""The client of a busy Airflow: read requests are retried, changes are not, and an error is one line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from handpick.local_airflow.client import AirflowClient, NoAnswer
 
 
 class Busy(BaseHTTPRequestHandler):
-    """Answers the first requests of a method with a server error, then with a run that has succeeded."""
+    """A server that answers the first requests of a method with an error, then with a run that has succeeded."""
 
     errors: ClassVar[dict[str, int]] = {}
     asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        """A run, or no run that has this date."""
+        """Answer with a run, and with no run of this date."""
         self.answer('{"state": "success", "dag_runs": []}')
 
     def do_POST(self) -> None:
-        """A run that was started."""
+        """Answer with the run that was started."""
         self.answer('{"dag_run_id": "handpick__2026-03-01"}')
 
     def answer(self, content: str) -> None:
@@ -37,12 +37,12 @@ class Busy(BaseHTTPRequestHandler):
         self.wfile.write(b'{"detail": "Database error"}' if is_busy else content.encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing on the terminal."""
+        """Print nothing."""
 
 
 @contextmanager
 def asking(patience_seconds: float = 30, **errors: int) -> Iterator[tuple[AirflowClient, list[str]]]:
-    """A client of a server that is too busy for the first few requests, and the methods it was asked with."""
+    """Yield a client of a server that is too busy for the first requests, and the methods of all requests so far."""
     asked: list[str] = []
     handler = type("Handler", (Busy,), {"errors": errors, "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -55,13 +55,13 @@ def asking(patience_seconds: float = 30, **errors: int) -> Iterator[tuple[Airflo
         server.server_close()
 
 
-def test_a_question_is_asked_again_while_airflow_is_busy() -> None:
+def test_a_read_request_is_retried_while_airflow_is_busy() -> None:
     with asking(GET=2) as (client, asked):
         assert client.run_state("nightly", "one") == "success"
         assert asked == ["GET"] * 3
 
 
-def test_an_airflow_that_stays_busy_is_one_line() -> None:
+def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
     with asking(patience_seconds=0.1, GET=99) as (client, _), pytest.raises(NoAnswer) as raised:
         client.run_state("nightly", "one")
     assert str(raised.value) == (
@@ -69,7 +69,7 @@ def test_an_airflow_that_stays_busy_is_one_line() -> None:
     )
 
 
-def test_an_order_is_not_given_twice() -> None:
+def test_a_request_that_changes_something_is_not_retried() -> None:
     with asking() as (client, asked):
         assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
         assert asked == ["GET", "POST"]
@@ -79,7 +79,7 @@ def test_an_order_is_not_given_twice() -> None:
         assert asked == ["GET", "POST"]
 
 
-def test_an_airflow_that_is_gone_is_one_line() -> None:
+def test_an_airflow_that_is_gone_is_an_error_of_one_line() -> None:
     with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as http:
         client = AirflowClient(http, 0.1)
         with pytest.raises(NoAnswer, match=r"^Airflow did not answer GET /api/v2/.*see api-server\.log$"):

@@ -1,4 +1,4 @@
-"""Airflow's database is prepared once, and again where it is not as it was left."""
+"""Airflow's database is migrated once, and again if it is not as it was left."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_it_is_migrated_once_and_again_when_it_is_empty(tmp_path_factory: pytest
 
 @contextmanager
 def components_alive(settings: Settings) -> Iterator[None]:
-    """Inside, each of Airflow's components is a process that runs."""
+    """Pretend inside the block that each of Airflow's components is a running process."""
     sleepers = []
     try:
         for component in processes.COMPONENTS:

@@ -1,4 +1,4 @@
-"""What a newcomer is told when the machine lacks something."""
+"""The installer's error where the machine lacks Python or Java."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOOLS = ("bash", "sed", "head", "sha256sum", "cut", "cat", "date", "dirname")
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A copy of what the installer reads, and a PATH folder with no Python and no Java."""
+    """A copy of the files that the installer reads, and a folder for the PATH without Python and Java."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(INSTALL, tmp_path / "scripts")
     for name in ("pyproject.toml", "constraints.txt"):
@@ -28,7 +28,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def program(folder: Path, name: str, body: str) -> None:
-    """A small program on the PATH."""
+    """Put a small shell program on the PATH."""
     file = folder / "bin" / name
     file.write_text(f"#!/bin/bash\n{body}\n")
     file.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Starting and stopping: what stands in the way is said in one line."""
+"""Starting and stopping the local Airflow, and errors of the command line in one line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def handpick(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
     )
 
 
-def test_a_port_that_is_taken_is_one_line_and_nothing_is_started(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_an_error_of_one_line_and_nothing_is_started(tmp_path: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -55,14 +55,16 @@ def test_a_night_without_input_says_which_source_and_where_it_looked(tmp_path: P
     assert str(tmp_path / "var" / "landing" / "catalog") in done.stderr
 
 
-def test_a_stage_before_its_turn_names_the_one_to_run_first(tmp_path: Path) -> None:
+def test_a_stage_without_its_input_names_the_stage_to_run_first(tmp_path: Path) -> None:
     done = handpick(tmp_path, "score", "--date", "2026-03-01")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "run `handpick" in done.stderr
 
 
-def test_a_serving_database_that_does_not_answer_is_one_line_without_the_password(tmp_path: Path) -> None:
+def test_a_serving_database_that_does_not_answer_is_an_error_of_one_line_without_the_password(
+    tmp_path: Path,
+) -> None:
     dsn = "postgresql://somebody:very-secret@127.0.0.1:9/none"
     done = handpick(tmp_path, "versions", HANDPICK__SERVING__DSN=dsn)
     assert done.returncode == 1
@@ -71,13 +73,7 @@ def test_a_serving_database_that_does_not_answer_is_one_line_without_the_passwor
     assert "Traceback" not in done.stderr
 
 
-def test_the_configuration_page_is_what_the_settings_say() -> None:
-    from handpick.cli.settings import page
-
-    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == page()
-
-
-def test_a_process_that_has_ended_is_not_waited_for_although_nobody_has_asked_how_it_ended() -> None:
+def test_a_zombie_counts_as_a_process_that_has_ended() -> None:
     child = subprocess.Popen(["sleep", "60"])
     try:
         assert _started_at(child.pid) is not None
@@ -98,7 +94,7 @@ def test_a_dag_counts_as_read_only_after_its_files_and_the_settings_last_changed
     monkeypatch.setenv("HANDPICK_CONFIG", str(config))
     os.utime(config, (0, 0))
     newest = max(file.stat().st_mtime for part in DAG_FILES for file in ROOT.glob(part) if file.is_file())
-    # a datetime holds microseconds, a file's time finer parts of them
+    # A datetime has a resolution of microseconds, a file's time one of nanoseconds.
     assert dags_changed().timestamp() == pytest.approx(newest, rel=0, abs=1e-5)
     os.utime(config, (newest + 60, newest + 60))
     assert dags_changed().timestamp() == pytest.approx(newest + 60, rel=0, abs=1e-5)
