@@ -168,6 +168,7 @@ class Contract:
 
     def spark_schema(self) -> StructType:
         """Return the schema of the valid rows as Spark types."""
+        # PySpark takes long to import, and most users of a contract need only its Arrow schemas.
         from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema())

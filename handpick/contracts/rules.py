@@ -94,6 +94,7 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
         is_first_night: Whether this is the first night, which brings the history and so has no late rows.
     """
     rules = [Rule("unparsable line", None, "`_raw` is not null")]
+    # An unparsable line has no values: it breaks its own rule only, and no rule on missing values.
     readable = "`_raw` is null and "
     missing = [column for column in contract.columns if column.is_required]
     rules += [
@@ -153,13 +154,16 @@ def _build_value_rules(column: Column) -> list[Rule]:
             (f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))")
         )
     if column.type == "string" and not column.pattern and not column.one_of:
+        # PostgreSQL cannot store NUL characters in text.
         found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
     if column.type == "json":
+        # try_parse_json also accepts arrays and scalars; only an object begins with a brace.
         broken = f"{is_given} and (try_parse_json(`{name}`) is null or not {raw} like '{{%')"
         found.append((f"{name} is not a JSON object", broken))
     # NaN compares greater than every number in Spark, so that bounds would report it a second time.
     finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
     if column.at_least is not None:
+        # The suffix d makes the literal a double; Spark would read a decimal.
         bound = f"{value} < {column.at_least!r}d and {finite}"
         found.append((f"{name} below {column.at_least:g}", bound))
     if column.at_most is not None:
@@ -169,6 +173,7 @@ def _build_value_rules(column: Column) -> list[Rule]:
         allowed = ", ".join(quote(choice) for choice in column.one_of)
         found.append((f"unknown {name}", f"{is_given} and lower({raw}) not in ({allowed})"))
     if column.pattern:
+        # Java's \z, unlike $, does not match before a line break at the end.
         whole = quote(rf"\A(?:{IN_JAVA.get(column.pattern, column.pattern)})\z")
         found.append((f"malformed {name}", f"{is_given} and not {raw} rlike {whole}"))
     return [Rule(reason, name, broken, column.severity) for reason, broken in found]

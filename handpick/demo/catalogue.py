@@ -98,7 +98,7 @@ def planned(
     """
     if landing.resolve() in file.resolve().parents:
         raise InputError(
-            f"{file} lies in the landing folder that the demo shop will fill; nothing was written. Move it, or import "
+            f"{file} is in the landing folder that the demo shop will fill; nothing was written. Move it, or import "
             "into another folder with `handpick import ... --out`."
         )
     rows = read_rows(file)
@@ -131,6 +131,7 @@ def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
     brands = {name: number for number, name in enumerate(sorted(set(names)))}
     brand = np.array([brands[name] for name in names], np.int64)
     persona = np.zeros((count, len(PERSONAS)))
+    # 0.7 of a phone's persona is its brand's, 0.3 its own.
     persona[np.arange(count), random.integers(0, len(PERSONAS), len(brands))[brand]] = 0.7
     persona[np.arange(count), random.integers(0, len(PERSONAS), count)] += 0.3
     log_price, currency = _parse_prices(rows)
@@ -199,6 +200,7 @@ def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
         except ValueError:
             continue
         if amount > 0:
+            # Between about EUR 25 and 4,900: one mistyped price must not dominate the utility.
             log_price[place] = np.clip(np.log(amount), 3.2, 8.5)
             currency[place] = CURRENCIES.index(code)
     return log_price, currency
@@ -219,6 +221,7 @@ def _standardize_specs(rows: list[Row]) -> Doubles:
     with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:
         spark = session(load(home=Path(folder)), rows=0)
         items = spark.createDataFrame(sheets, "place int, specs map<string,string>")
+        # The transform stage's own parsers, so that tastes depend on the values that models will see.
         keyed = items.withColumn("specs", normalized_keys(items.specs))
         read = with_specs(keyed).select("place", *SPEC_FIGURES).orderBy("place").toPandas()
     logs = np.log(read[list(SPEC_FIGURES)].to_numpy(np.float64))

@@ -89,6 +89,7 @@ def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Gen
         utility = side[part] @ phones.T
         weights = np.exp(utility - utility.max(axis=1, keepdims=True))
         found[part] = pick(weights, search[part])
+        # Search samples from the softmax of utility, the slate from the flatter, tilted distribution.
         np.power(weights, TILT, out=weights)
         shown[part] = pick(weights, slots[part])
         shown_utility[part] = np.take_along_axis(utility, shown[part], 1) + constant[part, None]
@@ -97,6 +98,7 @@ def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Gen
     # One BLAS thread in each of the threads: nested pools would compete for the same cores.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(simulate, session_blocks(sessions, len(phones))))
+    # Slots are drawn with replacement: a phone that an earlier slot shows is not shown again.
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
     found[np.arange(MOST_SEARCHES)[None, :] >= search_counts[:, None]] = -1

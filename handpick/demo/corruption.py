@@ -58,11 +58,12 @@ def how_many(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, day: in
     if day == 0:
         numbers = np.maximum(numbers, 1)
     elif day % EVERY_DAYS[source] == 0:
+        # Small files draw none by chance: the kinds take turns.
         numbers[day // EVERY_DAYS[source] % len(kinds)] += 1
     return [kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)]
 
 
-def _set(**values: Any) -> CorruptRow:
+def _overwrite(**values: Any) -> CorruptRow:
     """Return a function that overwrites values of a row."""
     return lambda row: row.update(values)
 
@@ -70,26 +71,28 @@ def _set(**values: Any) -> CorruptRow:
 ROW_FLAWS: dict[str, dict[str, CorruptRow]] = {
     "catalog": {
         "negative price": lambda row: row.update(price=-abs(float(row["price"] or 1))),
-        "missing title": _set(title=None),
-        "currency is not a code": _set(currency="Euro??"),
-        "release date is not a date": _set(release_date="coming soon"),
+        "missing title": _overwrite(title=None),
+        "currency is not a code": _overwrite(currency="Euro??"),
+        "release date is not a date": _overwrite(release_date="coming soon"),
     },
     "users": {
-        "sign-up is not a time": _set(signed_up_at="yesterday"),
-        "country is not a code": _set(country="Atlantis"),
-        "missing user id": _set(user_id=""),
+        "sign-up is not a time": _overwrite(signed_up_at="yesterday"),
+        "country is not a code": _overwrite(country="Atlantis"),
+        "missing user id": _overwrite(user_id=""),
     },
     "queries": {
-        "nothing asked": _set(text=None, image_path=None, audio_path=None),
-        "unknown user": _set(user_id="U9999999"),
-        "path leaves the media folder": _set(image_path="../../etc/passwd"),
-        "missing time": _set(occurred_at=None),
+        "nothing asked": _overwrite(text=None, image_path=None, audio_path=None),
+        "unknown user": _overwrite(user_id="U9999999"),
+        "path leaves the media folder": _overwrite(image_path="../../etc/passwd"),
+        "missing time": _overwrite(occurred_at=None),
     },
 }
 BROKEN_JSON = "broken JSON"
 
 
-def spoil_rows(plan: Plan, source: str, rows: list[Row], key: str, day: int, dirt: Dirt) -> list[Row | str]:
+def spoil_rows(
+    plan: Plan, source: str, rows: list[Row], key: str, day: int, corruption: Dirt
+) -> list[Row | str]:
     """Insert bad copies of rows at random positions.
 
     Args:
@@ -98,16 +101,18 @@ def spoil_rows(plan: Plan, source: str, rows: list[Row], key: str, day: int, dir
         rows: The good rows of the file.
         key: Column that identifies a row; bad copies get an id of their own.
         day: The day, counted from 0.
-        dirt: Counts of bad rows, which are added to.
+        corruption: Counts of bad rows, which are added to.
 
     Returns:
         The rows; a string is a line that is not valid JSON.
     """
     flaws = ROW_FLAWS[source]
+    # Users arrive as CSV, which cannot hold broken JSON.
     kinds = (*flaws, BROKEN_JSON) if source != "users" else tuple(flaws)
     random = plan.stream(f"dirt-rows-{source}", day)
     out: list[Row | str] = list(rows)
     for number, kind in enumerate(how_many(plan, source, kinds, len(rows), day) if rows else []):
+        # A bad copy is added and the row itself kept: the good rows do not depend on the corruption.
         copy = dict(rows[int(random.integers(len(rows)))])
         copy[key] = f"{copy[key][0]}X{day:03d}{number:03d}"
         if kind == BROKEN_JSON:
@@ -117,7 +122,7 @@ def spoil_rows(plan: Plan, source: str, rows: list[Row], key: str, day: int, dir
             flaws[kind](copy)
             bad = copy
         out.insert(int(random.integers(len(out) + 1)), bad)
-        dirt.count(source, kind)
+        corruption.count(source, kind)
     return out
 
 
@@ -135,15 +140,15 @@ FAR_AHEAD = timedelta(days=400)
 """Shift of events in the future: beyond any night that the demo shop runs."""
 
 
-def spoil_events(plan: Plan, events: pa.Table, day: int, dirt: Dirt) -> pa.Table:
-    """Append bad copies to the events of a day, and count them in `dirt`."""
+def spoil_events(plan: Plan, events: pa.Table, day: int, corruption: Dirt) -> pa.Table:
+    """Append bad copies to the events of a day, and count them in `corruption`."""
     kinds = how_many(plan, "events", EVENT_KINDS, len(events), day) if len(events) else []
     if not kinds:
         return events
     random = plan.stream("dirt-rows-events", day)
     copies = events.take(pa.array(random.integers(0, len(events), len(kinds)))).to_pylist()
     for number, (row, kind) in enumerate(zip(copies, kinds, strict=True)):
-        dirt.count("events", kind)
+        corruption.count("events", kind)
         if kind == "repeated event id":
             continue
         row["event_id"] = f"EX{day:05d}{number:05d}"

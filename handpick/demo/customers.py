@@ -120,6 +120,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
         day: The day, counted from 0, or -1.
     """
     random = plan.stream(purpose, max(day, 0))
+    # Square roots, as the share is one of variance.
     own = np.sqrt(1 - plan.dials.shared_taste)
     shared = np.sqrt(plan.dials.shared_taste)
 
@@ -135,8 +136,10 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
     habit = random.choice(3, count, p=shares)
     signup = np.full(count, day, np.int64)
     if day < 0:
+        # Rows are in the order of sign-up.
         signup = np.sort(-1 - random.integers(0, 1100, count))
     wait = 1 + random.geometric(1 / 45 if day < 0 else 1 / 25, count)
+    # 15 % of those who do not act from sign-up on never act: cold-start users for the evaluation.
     wait = np.where(random.random(count) < 0.15, NEVER, wait)
     first_day = np.where(habit == ACTIVE, signup, np.maximum(signup, 0) + wait)
     asks = np.array([0.012, 0.05, 0.0])[habit]

@@ -17,14 +17,14 @@ from handpick.demo.pictures import draw, look_of
 from handpick.demo.spec_sheets import description_of, shelf_price, specs_of, title_of
 
 
-def deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
+def deliver(world: World, folders: Folders, day: int, corruption: Dirt) -> Ints:
     """Launch phones, change prices and stock, and write the catalog rows that are new or changed.
 
     Args:
         world: The state of the shop, which is advanced.
         folders: Where files are written.
         day: The day, counted from 0.
-        dirt: Counts of bad rows, which are added to.
+        corruption: Counts of bad rows, which are added to.
 
     Returns:
         `(changed,)` rows of the phones that are new or changed.
@@ -38,8 +38,8 @@ def deliver(world: World, folders: Folders, day: int, dirt: Dirt) -> Ints:
     table = [_build_catalog_row(world, row, bool(in_stock[row]), day) for row in rows.tolist()]
     if plan.has_media and world.catalogue is None:
         for row in rows[world.phones.launch_day[rows] >= (day if day else LONG_AGO)].tolist():
-            _draw_phone(world, folders, row, dirt)
-    write_catalog(plan, folders, table, day, dirt)
+            _draw_phone(world, folders, row, corruption)
+    write_catalog(plan, folders, table, day, corruption)
     return rows
 
 
@@ -75,6 +75,7 @@ def _build_catalog_row(world: World, row: int, in_stock: bool, day: int) -> dict
 def _describe_phone(world: World, row: int) -> dict[str, Any]:
     """Build the part of a catalog row that describes a made-up phone."""
     plan, phones = world.plan, world.phones
+    # A stream per phone: its texts stay the same whenever its row is written again.
     random, lines = plan.stream("sheet", row), draw_lines(plan)
     brand, title = title_of(lines, phones, row, random)
     price, currency = shelf_price(phones, row, float(world.shelf.euros[row]))
@@ -91,11 +92,11 @@ def _describe_phone(world: World, row: int) -> dict[str, Any]:
     }
 
 
-def _draw_phone(world: World, folders: Folders, row: int, dirt: Dirt) -> None:
+def _draw_phone(world: World, folders: Folders, row: int, corruption: Dirt) -> None:
     """Draw and write the picture of a phone."""
     plan, phones = world.plan, world.phones
     look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
     random = plan.stream("picture", row)
     fate = float(random.random())
     name = f"images/{world.item_ids[row]}.jpg"
-    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, dirt)
+    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, corruption)

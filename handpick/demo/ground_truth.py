@@ -68,13 +68,13 @@ def save(world: World, folder: Path) -> None:
     staging = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    shelf = world.shelf
-    now = {"euros": pa.array(shelf.euros), "back_day": pa.array(shelf.back_day)}
+    inventory = world.shelf
+    now = {"euros": pa.array(inventory.euros), "back_day": pa.array(inventory.back_day)}
     items = {"item_id": pa.array(world.item_ids), **_build_columns(world.phones), **now}
     write_parquet(pa.table(items), staging / ITEMS_FILE)
     users = {"user_id": pa.array(world.people.ids()), **_build_columns(world.people)}
     write_parquet(pa.table(users), staging / USERS_FILE)
-    changes = {name.removeprefix("log_"): pa.array(getattr(shelf, name)) for name in LOG_COLUMNS}
+    changes = {name.removeprefix("log_"): pa.array(getattr(inventory, name)) for name in LOG_COLUMNS}
     write_parquet(pa.table(changes), staging / CHANGES_FILE)
     write_parquet(pa.table(_build_columns(world.pending)), staging / "pending.parquet")
     write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
@@ -85,6 +85,7 @@ def save(world: World, folder: Path) -> None:
     phases = draw_fashion_phases(world.plan)
     _write_json(staging / UTILITY_FILE, utility_json(measure_scales(world.plan), phases))
     _write_json(staging / PLAN_FILE, world.plan.to_json())
+    # Two renames: a killed process leaves the old state or the new one complete.
     old = folder.with_name(f".old-{folder.name}")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -58,11 +58,11 @@ class Shelf:
         return prices_and_stock(changes, day, phones)
 
 
-def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:
+def stock_up(inventory: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:
     """Advance the inventory from the day before to a day.
 
     Args:
-        shelf: The inventory, changed in place.
+        inventory: The inventory, changed in place.
         plan: The plan, for its random streams.
         phones: All phones, also those launched on the day.
         day: The day, counted from 0.
@@ -72,24 +72,26 @@ def stock_up(shelf: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | N
         `(changed,)` rows of the phones that are new or changed.
     """
     random = plan.stream("shelf", day)
-    old = len(shelf.euros)
+    old = len(inventory.euros)
     moves = random.random(old)
+    # Prices only fall, and never below EUR 25.
     cuts = random.uniform(0.86, 0.97, old)
-    was_in = shelf.back_day <= day - 1
+    was_in = inventory.back_day <= day - 1
     changed_price = (moves < PRICE_CHANGE) & was_in
-    shelf.euros = np.where(changed_price, np.maximum(shelf.euros * cuts, 25.0), shelf.euros)
+    inventory.euros = np.where(changed_price, np.maximum(inventory.euros * cuts, 25.0), inventory.euros)
     fate, absence = random.random(old), random.integers(2, 8, old)
+    # One uniform number decides both: the lowest values retire a phone, the highest empty its stock.
     retired = was_in & (fate < RETIREMENT) & (day - phones.launch_day[:old] > RETIRES_AFTER_DAYS)
     runs_out = was_in & ~retired & (fate > 1 - STOCK_OUT)
-    shelf.back_day = np.where(retired, GONE, np.where(runs_out, day + absence, shelf.back_day))
-    is_in = shelf.back_day <= day
+    inventory.back_day = np.where(retired, GONE, np.where(runs_out, day + absence, inventory.back_day))
+    is_in = inventory.back_day <= day
     fresh = np.exp(phones.log_price[old:])
-    shelf.euros = np.concatenate([shelf.euros, fresh])
+    inventory.euros = np.concatenate([inventory.euros, fresh])
     back_day = np.zeros(len(fresh), np.int64) if gone is None else np.where(gone, GONE, 0)
-    shelf.back_day = np.concatenate([shelf.back_day, back_day])
+    inventory.back_day = np.concatenate([inventory.back_day, back_day])
     rows = np.concatenate([np.flatnonzero(changed_price | (is_in != was_in)), np.arange(old, len(phones))])
-    shelf.log_item = np.concatenate([shelf.log_item, rows])
-    shelf.log_day = np.concatenate([shelf.log_day, np.full(len(rows), day)])
-    shelf.log_euros = np.concatenate([shelf.log_euros, shelf.euros[rows]])
-    shelf.log_stock = np.concatenate([shelf.log_stock, shelf.in_stock(day)[rows]])
+    inventory.log_item = np.concatenate([inventory.log_item, rows])
+    inventory.log_day = np.concatenate([inventory.log_day, np.full(len(rows), day)])
+    inventory.log_euros = np.concatenate([inventory.log_euros, inventory.euros[rows]])
+    inventory.log_stock = np.concatenate([inventory.log_stock, inventory.in_stock(day)[rows]])
     return rows

@@ -90,35 +90,35 @@ def write_lines(path: Path, rows: Iterable[Row | str]) -> None:
             file.write((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n")
 
 
-def write_catalog(plan: Plan, folders: Folders, rows: list[Row], day: int, dirt: Dirt) -> None:
+def write_catalog(plan: Plan, folders: Folders, rows: list[Row], day: int, corruption: Dirt) -> None:
     """Write the catalog file of a day, with bad rows."""
-    corrupted = spoil_rows(plan, "catalog", rows, "item_id", day, dirt)
+    corrupted = spoil_rows(plan, "catalog", rows, "item_id", day, corruption)
     write_lines(folders.file("catalog", plan.date_of(day)), corrupted)
 
 
 def write_users(
-    plan: Plan, folders: Folders, people: People, rows: Ints, items: list[str], day: int, dirt: Dirt
+    plan: Plan, folders: Folders, customers: People, rows: Ints, items: list[str], day: int, corruption: Dirt
 ) -> None:
     """Write the users file of a day, with bad rows.
 
     Args:
         plan: The plan, for its dates and random streams.
         folders: Where files are written.
-        people: All customers.
+        customers: All customers.
         rows: Rows of the customers who sign up.
         items: Ids of all phones.
         day: The day, counted from 0.
-        dirt: Counts of bad rows, which are added to.
+        corruption: Counts of bad rows, which are added to.
     """
     seconds = plan.stream("signup-times", day).integers(0, 86_400, len(rows))
     table: list[Row] = [
         {
             "user_id": f"U{row + 1:07d}",
-            "signed_up_at": instant(plan.micros_of(int(people.signup_day[row])) + int(second) * 1_000_000),
-            "country": COUNTRIES[int(people.country[row])],
-            "locale": LOCALES[int(people.country[row])],
-            "owned_item_id": items[int(people.owned[row])] if people.owned[row] >= 0 else "",
-            "consent": "true" if people.consent[row] else "false",
+            "signed_up_at": instant(plan.micros_of(int(customers.signup_day[row])) + int(second) * 1_000_000),
+            "country": COUNTRIES[int(customers.country[row])],
+            "locale": LOCALES[int(customers.country[row])],
+            "owned_item_id": items[int(customers.owned[row])] if customers.owned[row] >= 0 else "",
+            "consent": "true" if customers.consent[row] else "false",
         }
         for row, second in zip(rows.tolist(), seconds, strict=True)
     ]
@@ -127,7 +127,9 @@ def write_users(
         writer = csv.DictWriter(file, USER_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(
-            row for row in spoil_rows(plan, "users", table, "user_id", day, dirt) if isinstance(row, dict)
+            row
+            for row in spoil_rows(plan, "users", table, "user_id", day, corruption)
+            if isinstance(row, dict)
         )
 
 
@@ -137,7 +139,9 @@ def numbered(letter: str, numbers: Ints, width: int) -> pa.Array:
     return pc.binary_join_element_wise(pa.scalar(letter), digits, "")
 
 
-def write_events(plan: Plan, folders: Folders, events: Events, items: list[str], day: int, dirt: Dirt) -> int:
+def write_events(
+    plan: Plan, folders: Folders, events: Events, items: list[str], day: int, corruption: Dirt
+) -> int:
     """Write the events file of a day in order of time, with bad rows; return its number of rows."""
     # Ties of time are broken by user, kind and item, so that the order is the same on every machine.
     events = events.where(np.lexsort((events.item, events.kind, events.user, events.at)))
@@ -162,12 +166,12 @@ def write_events(plan: Plan, folders: Folders, events: Events, items: list[str],
         ],
         schema=EVENT_SCHEMA,
     )
-    table = spoil_events(plan, table, day, dirt)
+    table = spoil_events(plan, table, day, corruption)
     write_parquet(table, folders.file("events", plan.date_of(day)))
     return len(table)
 
 
-def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, dirt: Dirt) -> None:
+def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, corruption: Dirt) -> None:
     """Write the queries file of a day, with bad rows, and its pictures and recordings that do not exist yet."""
     rows: list[Row] = []
     for number, query in enumerate(queries):
@@ -184,7 +188,7 @@ def write_queries(plan: Plan, folders: Folders, queries: list[Query], day: int, 
         for medium in (query.image, query.audio):
             if medium and plan.has_media:
                 write_media(folders, *medium)
-    corrupted = spoil_rows(plan, "queries", rows, "query_id", day, dirt)
+    corrupted = spoil_rows(plan, "queries", rows, "query_id", day, corruption)
     write_lines(folders.file("queries", plan.date_of(day)), corrupted)
 
 
@@ -193,17 +197,20 @@ def write_media(folders: Folders, name: str, make: Callable[[], bytes]) -> None:
     path = folders.media / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Renamed when complete: a file that exists is never written again.
         partial = path.with_suffix(".part")
         partial.write_bytes(make())
         partial.replace(path)
 
 
-def write_picture(folders: Folders, name: str, make: Callable[[], bytes], fate: float, dirt: Dirt) -> None:
+def write_picture(
+    folders: Folders, name: str, make: Callable[[], bytes], fate: float, corruption: Dirt
+) -> None:
     """Write the picture of a phone; a few, by `fate` (uniform in [0, 1)), are missing or are not images."""
     if fate < BROKEN_PICTURES:
-        dirt.count("media", "picture missing")
+        corruption.count("media", "picture missing")
     elif fate < 2 * BROKEN_PICTURES:
-        dirt.count("media", "picture is not a picture")
+        corruption.count("media", "picture is not a picture")
         write_media(folders, name, lambda: b"\xff\xd8 not a picture")
     else:
         write_media(folders, name, make)

@@ -143,6 +143,7 @@ def draw_phones(
         return np.where(random.random(count) < chance, parent[line], own).astype(np.int64)
 
     specs = 0.6 * lines.specs[line] + 0.8 * random.normal(size=(count, 4))
+    # Newer generations have better specs, up to the eighth.
     specs += 0.06 * np.minimum(generation, 8)[:, None]
     own_hue = random.uniform(0, 2 * np.pi, count)
     hue = np.where(random.random(count) < 0.4, lines.hue[line] + random.normal(0, 0.25, count), own_hue)
@@ -153,6 +154,7 @@ def draw_phones(
     share = random.choice([1.0, 0.7], count, p=[0.6, 0.4])
     np.add.at(persona, (np.arange(count), first), share)
     np.add.at(persona, (np.arange(count), second), 1 - share)
+    # Better specs cost more; the premium is the brand's.
     log_price = 5.75 + 0.22 * specs.sum(1) + lines.premium[line] + random.normal(0, 0.2, count)
     return Phones(
         line=line.astype(np.int64),

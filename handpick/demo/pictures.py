@@ -54,6 +54,7 @@ def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = Fa
     middle = side / 2 + float(random.uniform(-3, 3))
     box = (middle - half, top, middle + half, bottom)
     corner = (0.13 + 0.11 * look.roundness / 1.3) * side
+    # These vary between pictures of one phone; only the hue identifies its colour.
     saturation, lightness = float(random.uniform(0.55, 0.85)), float(random.uniform(0.6, 0.9))
     body = _convert_color(look.hue, saturation, lightness)
     brush.rounded_rectangle(

@@ -48,42 +48,43 @@ class Query:
     audio: tuple[str, Callable[[], bytes]] | None
 
 
-def askers(plan: Plan, people: People, day: int) -> Ints:
+def askers(plan: Plan, customers: People, day: int) -> Ints:
     """Draw the customers who send queries on a day; return their rows, once per query."""
     random = plan.stream("askers", day)
-    here = (people.signup_day <= day) & (people.ask_rate > 0)
-    asks = random.poisson(people.ask_rate * here)
-    welcome = (people.signup_day == day) & here & (random.random(len(people)) < 0.6)
-    return np.repeat(np.arange(len(people)), np.maximum(asks, welcome))
+    may_ask = (customers.signup_day <= day) & (customers.ask_rate > 0)
+    asks = random.poisson(customers.ask_rate * may_ask)
+    asks_at_signup = (customers.signup_day == day) & may_ask & (random.random(len(customers)) < 0.6)
+    return np.repeat(np.arange(len(customers)), np.maximum(asks, asks_at_signup))
 
 
-def ask(plan: Plan, people: People, who: Ints, day: int) -> list[Query]:
+def ask(plan: Plan, customers: People, authors: Ints, day: int) -> list[Query]:
     """Simulate the queries of a day, in order of time.
 
     Args:
         plan: The plan, for its difficulty and random streams.
-        people: All customers.
-        who: Rows of the customers, once per query.
+        customers: All customers.
+        authors: Rows of the customers, once per query.
         day: The day, counted from 0.
     """
     random = plan.stream("asking", day)
-    at = np.sort(plan.micros_of(day) + random.integers(6 * 3600, 23 * 3600, len(who)) * SECOND)
+    at = np.sort(plan.micros_of(day) + random.integers(6 * 3600, 23 * 3600, len(authors)) * SECOND)
     return [
-        _simulate_query(plan, people, int(user), int(moment), random)
-        for user, moment in zip(random.permutation(who), at, strict=True)
+        _simulate_query(plan, customers, int(user), int(moment), random)
+        for user, moment in zip(random.permutation(authors), at, strict=True)
     ]
 
 
-def _simulate_query(plan: Plan, people: People, user: int, at: int, random: np.random.Generator) -> Query:
+def _simulate_query(plan: Plan, customers: People, user: int, at: int, random: np.random.Generator) -> Query:
     """Simulate one query: draw its modalities, and divide persona, spec and budget wishes among them."""
     uses = {kind: bool(random.random() < share) for kind, share in ASKS_IN.items()}
     uses["image"] &= plan.catalog_digest is None  # real phones have no looks to ask for
     if not any(uses.values()):
         uses["text"] = True
-    language = LOCALES[int(people.country[user])][:2]
+    language = LOCALES[int(customers.country[user])][:2]
     language = language if language == "zh" else "en"
-    persona, spec, budget = _draw_wishes(plan, people, user, random)
+    persona, spec, budget = _draw_wishes(plan, customers, user, random)
     if uses["text"] and uses["audio"]:
+        # With both modalities the persona is typed and the rest spoken: neither is enough alone.
         typed, spoken = [persona], [spec, budget] if random.random() < 0.5 else [spec]
     else:
         typed = [persona, spec] if random.random() < 0.4 else [persona]
@@ -93,18 +94,20 @@ def _simulate_query(plan: Plan, people: People, user: int, at: int, random: np.r
         opening = OPENINGS[language][int(random.integers(len(OPENINGS[language])))]
         glue = "，" if language == "zh" else ", "
         text = opening + glue.join(_draw_phrase(wish, language, random) for wish in typed)
-    image = _build_photo(plan, people, user, random) if uses["image"] else None
+    image = _build_photo(plan, customers, user, random) if uses["image"] else None
     audio = _build_speech(spoken, language, random) if uses["audio"] else None
     return Query(user, at, text, image, audio)
 
 
-def _draw_wishes(plan: Plan, people: People, user: int, random: np.random.Generator) -> tuple[str, str, str]:
+def _draw_wishes(
+    plan: Plan, customers: People, user: int, random: np.random.Generator
+) -> tuple[str, str, str]:
     """Draw a persona, a spec and a budget wish of a customer; each is random with the probability `query_noise`."""
-    tastes = people.persona[user]
+    tastes = customers.persona[user]
     persona = PERSONAS[int(random.choice(len(PERSONAS), p=_softmax(PERSONA_SHARPNESS * tastes)))]
-    dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(people.specs[user]))))
-    sign = "+" if people.specs[user, dimension] > 0 else "-"
-    level = int(np.searchsorted(BUDGET_LEVELS, people.budget[user]))
+    dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(customers.specs[user]))))
+    sign = "+" if customers.specs[user, dimension] > 0 else "-"
+    level = int(np.searchsorted(BUDGET_LEVELS, customers.budget[user]))
     noisy = random.random(3) < plan.dials.query_noise
     if noisy[0]:
         persona = PERSONAS[int(random.integers(len(PERSONAS)))]
@@ -119,6 +122,7 @@ def _softmax(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Return the softmax of `(n,)` values."""
+    # Without the maximum, large tastes would overflow.
     weights = np.exp(values - values.max())
     return weights / weights.sum()
 
@@ -130,10 +134,10 @@ def _draw_phrase(wish: str, language: str, random: np.random.Generator) -> str:
 
 
 def _build_photo(
-    plan: Plan, people: People, user: int, random: np.random.Generator
+    plan: Plan, customers: People, user: int, random: np.random.Generator
 ) -> tuple[str, Callable[[], bytes]]:
     """Return path and drawing function of a photo of the looks that a customer likes best, its hue one of `HUES`."""
-    taste = people.style[user]
+    taste = customers.style[user]
     hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, HUE_NOISE))
     # Few distinct looks: customers share the same photos, which bounds the number of files.
     level = round(hue / (2 * np.pi) * HUES) % HUES
@@ -145,6 +149,7 @@ def _build_photo(
     take = int(random.integers(PHOTOS))
     name = f"images/photo-{level:02d}-{'round' if is_round else 'sharp'}-{LAYOUTS[layout]}-{FINISHES[finish]}-{take}.jpg"
     look = Look(level * 2 * np.pi / HUES, 0.9 if is_round else -0.9, LAYOUTS[layout], FINISHES[finish])
+    # A stream per combination of looks and take: every customer sends the same bytes.
     number = ((level * 2 + is_round) * len(LAYOUTS) + layout) * len(FINISHES) + finish
     return name, lambda: draw(look, plan.size.pixels, plan.stream(f"photo-{number}", take), is_photo=True)
 

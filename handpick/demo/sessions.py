@@ -65,21 +65,21 @@ class Events:
         return cls(none, none, none, np.zeros(0), none, none)
 
 
-def visitors(plan: Plan, people: People, day: int) -> Ints:
+def visitors(plan: Plan, customers: People, day: int) -> Ints:
     """Draw the customers who visit on a day; return their rows, once per session."""
     random = plan.stream("visits", day)
-    acts = people.first_day <= day
+    acts = customers.first_day <= day
     week = WEEK[plan.date_of(day).weekday()]
-    return np.repeat(np.arange(len(people)), random.poisson(people.rate * acts * week))
+    return np.repeat(np.arange(len(customers)), random.poisson(customers.rate * acts * week))
 
 
 def simulate_day(
     plan: Plan,
-    people: People,
+    customers: People,
     sides: tuple[Floats, Floats],
-    who: Ints,
-    shelf_rows: Ints,
-    shelf_side: Floats,
+    visitor_rows: Ints,
+    on_sale_rows: Ints,
+    on_sale_factors: Floats,
     euros: Doubles,
     owned: Ints,
     day: int,
@@ -88,11 +88,11 @@ def simulate_day(
 
     Args:
         plan: The plan, for its sizes and random streams.
-        people: All customers.
+        customers: All customers.
         sides: `(sessions, d)` factors and `(sessions,)` constants of the visitors, as `user_factors` returns them.
-        who: `(sessions,)` rows of the visitors.
-        shelf_rows: `(on sale,)` rows of the phones on sale.
-        shelf_side: `(on sale, d)` factors of these phones.
+        visitor_rows: `(sessions,)` rows of the visitors.
+        on_sale_rows: `(on sale,)` rows of the phones on sale.
+        on_sale_factors: `(on sale, d)` factors of these phones.
         euros: `(on sale,)` prices in EUR.
         owned: Sorted keys (`encode_pairs`) of the phones that customers own, which they do not look at again.
         day: The day, counted from 0.
@@ -102,25 +102,35 @@ def simulate_day(
     """
     random = plan.stream("sessions", day)
     start = plan.micros_of(day) + (
-        random.choice(23, len(who), p=HOURS / HOURS.sum()) * 3600 * SECOND
-        + random.integers(0, 3600 * SECOND, len(who))
+        random.choice(23, len(visitor_rows), p=HOURS / HOURS.sum()) * 3600 * SECOND
+        + random.integers(0, 3600 * SECOND, len(visitor_rows))
     )
     parts: list[Events] = []
-    for group in _group_sessions(len(who), len(shelf_rows), plan.size.shelf, random):
+    for group in _group_sessions(len(visitor_rows), len(on_sale_rows), plan.size.shelf, random):
         sessions, columns = group
-        draws = choose(sides[0][sessions], sides[1][sessions], shelf_side[columns], random)
+        draws = choose(sides[0][sessions], sides[1][sessions], on_sale_factors[columns], random)
         parts += _build_views(
-            draws.shown, draws.clicked, draws.found, sessions, shelf_rows[columns], who, start, random
+            draws.shown,
+            draws.clicked,
+            draws.found,
+            sessions,
+            on_sale_rows[columns],
+            visitor_rows,
+            start,
+            random,
         )
         utility = np.column_stack([draws.shown_utility, draws.found_utility])
         opened = np.column_stack([draws.clicked, draws.found >= 0])
-        items = shelf_rows[columns][np.column_stack([draws.shown, draws.found])]
+        items = on_sale_rows[columns][np.column_stack([draws.shown, draws.found])]
         prices = euros[columns][np.column_stack([draws.shown, draws.found])]
-        parts += _simulate_purchases(utility, opened, items, prices, sessions, who, start, owned, random)
-    events = Events.joined([*parts, _simulate_bots(plan, people, shelf_rows, day, random)])
+        parts += _simulate_purchases(
+            utility, opened, items, prices, sessions, visitor_rows, start, owned, random
+        )
+    events = Events.joined([*parts, _simulate_bots(plan, customers, on_sale_rows, day, random)])
+    # Draws are made over all phones on sale; owned ones are removed afterwards.
     events = events.where(~among(pair_keys(events.user, events.item), owned))
-    later = _simulate_later_events(plan, events, day, random)
-    return events, later
+    later_events = _simulate_later_events(plan, events, day, random)
+    return events, later_events
 
 
 def pair_keys(user: Ints, item: Ints) -> Ints:
@@ -155,7 +165,7 @@ def _build_views(
     found: Ints,
     sessions: Ints,
     rows: Ints,
-    who: Ints,
+    visitor_rows: Ints,
     start: Ints,
     random: np.random.Generator,
 ) -> list[Events]:
@@ -165,13 +175,14 @@ def _build_views(
     at_search = start[sessions][:, None] + SECOND * (
         260 + 70 * np.arange(MOST_SEARCHES)[None, :] + random.integers(0, 60, found.shape)
     )
+    # Positions count the phones that are shown, without the repeated draws.
     position = np.cumsum(shown >= 0, axis=1)
 
     def build_events(which: Bools, items: Ints, kind: int, value: Doubles | None, at: Ints) -> Events:
         session, _ = np.nonzero(which)
         count = len(session)
         return Events(
-            user=who[sessions[session]],
+            user=visitor_rows[sessions[session]],
             item=rows[items[which]],
             kind=np.full(count, kind, np.int64),
             value=np.full(count, np.nan) if value is None else value[which].astype(np.float64),
@@ -192,7 +203,7 @@ def _simulate_purchases(
     items: Ints,
     prices: Doubles,
     sessions: Ints,
-    who: Ints,
+    visitor_rows: Ints,
     start: Ints,
     owned: Ints,
     random: np.random.Generator,
@@ -200,7 +211,7 @@ def _simulate_purchases(
     """Simulate carts and at most one purchase per session of opened phones, with probabilities rising with utility."""
     chance = CART_CHANCE / (1 + np.exp(CART_RESERVE - utility))
     carted = opened & (random.random(opened.shape) < chance)
-    carted &= ~among(pair_keys(np.broadcast_to(who[sessions][:, None], items.shape), items), owned)
+    carted &= ~among(pair_keys(np.broadcast_to(visitor_rows[sessions][:, None], items.shape), items), owned)
     session, slot = np.nonzero(carted)
     pays = random.random(len(session)) < 0.4
     at = start[sessions[session]] + SECOND * (700 + 40 * slot)
@@ -211,7 +222,7 @@ def _simulate_purchases(
     def build_events(which: Ints, kind: int, value: Doubles, moment: Ints) -> Events:
         picked = session[which]
         return Events(
-            user=who[sessions[picked]],
+            user=visitor_rows[sessions[picked]],
             item=items[picked, slot[which]],
             kind=np.full(len(which), kind, np.int64),
             value=value,
@@ -245,17 +256,19 @@ def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.rand
 
 
 def _simulate_bots(
-    plan: Plan, people: People, shelf_rows: Ints, day: int, random: np.random.Generator
+    plan: Plan, customers: People, on_sale_rows: Ints, day: int, random: np.random.Generator
 ) -> Events:
     """Simulate bots: under an active customer's name, each opens `BOT_VIEWS` phones at three a second."""
+    # 60: the nominal days of a rung.
     expected = BOT_SHARE * plan.size.events / 60 / BOT_VIEWS
     bots = int(random.poisson(expected))
     count = bots * BOT_VIEWS
     user = np.repeat(
-        np.flatnonzero(people.habit == 0)[random.integers(0, (people.habit == 0).sum(), bots)], BOT_VIEWS
+        np.flatnonzero(customers.habit == 0)[random.integers(0, (customers.habit == 0).sum(), bots)],
+        BOT_VIEWS,
     )
     pace = np.tile(np.arange(BOT_VIEWS) * (SECOND // 3), bots)
     at = plan.micros_of(day) + np.repeat(random.integers(0, 22 * 3600, bots), BOT_VIEWS) * SECOND + pace
-    item = shelf_rows[random.integers(0, len(shelf_rows), count)]
+    item = on_sale_rows[random.integers(0, len(on_sale_rows), count)]
     none = np.full(count, -1, np.int64)
     return Events(user, item, np.full(count, VIEW, np.int64), np.full(count, np.nan), at, none)

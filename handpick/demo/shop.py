@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -107,13 +106,13 @@ def opened(plan: Plan, catalogue: Catalogue | None = None) -> World:
         lines = draw_lines(plan)
         sold = np.zeros(len(lines.brand), np.int64)
         phones = draw_phones(lines, plan.size.first_phones, plan.stream("first-phones"), sold, None)
-    people = draw_people(plan, draw_archetypes(plan), plan.size.first_users, "first-people", -1)
+    customers = draw_people(plan, draw_archetypes(plan), plan.size.first_users, "first-people", -1)
     world = World(
-        plan, [], phones, people, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}, catalogue
+        plan, [], phones, customers, Shelf.empty(), Events.empty(), np.zeros(0, np.int64), {}, catalogue
     )
     world.item_ids = item_ids(world)
-    world.people = replace(people, owned=_draw_owned_phones(world, people, 0))
-    world.owned = np.sort(pair_keys(np.arange(len(people)), world.people.owned)[world.people.owned >= 0])
+    world.people = replace(customers, owned=_draw_owned_phones(world, customers, 0))
+    world.owned = np.sort(pair_keys(np.arange(len(customers)), world.people.owned)[world.people.owned >= 0])
     return world
 
 
@@ -125,15 +124,16 @@ def run_day(world: World, folders: Folders, day: int) -> None:
         folders: Where the landing files of the day are written.
         day: The day, counted from 0.
     """
-    plan, dirt = world.plan, Dirt()
+    plan, corruption = world.plan, Dirt()
+    # Before the delivery: the phones that newcomers own are older than the day's launches.
     newcomers = _add_customers(world, day)
-    changed = deliver(world, folders, day, dirt)
-    write_users(plan, folders, world.people, newcomers, world.item_ids, day, dirt)
+    changed = deliver(world, folders, day, corruption)
+    write_users(plan, folders, world.people, newcomers, world.item_ids, day, corruption)
     events = _simulate_sessions(world, day)
-    written = write_events(plan, folders, events, world.item_ids, day, dirt)
+    written = write_events(plan, folders, events, world.item_ids, day, corruption)
     queries = ask(plan, world.people, askers(plan, world.people, day), day)
-    write_queries(plan, folders, queries, day, dirt)
-    world.dirt[plan.date_of(day).isoformat()] = dirt.to_json()
+    write_queries(plan, folders, queries, day, corruption)
+    world.dirt[plan.date_of(day).isoformat()] = corruption.to_json()
     if day >= plan.days:
         say(
             f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} sign-ups, {len(changed):,} phones new or changed"
@@ -166,25 +166,25 @@ def _add_customers(world: World, day: int) -> Ints:
     """Add the new customers of a day; return the rows for its users file, which are all customers on the first day."""
     plan, old = world.plan, len(world.people)
     count = int(plan.stream("sign-ups", day).poisson(plan.size.signups_per_day))
-    more = draw_people(plan, draw_archetypes(plan), count, "people", day)
-    owned = _draw_owned_phones(world, more, day + 1)
-    world.people = world.people.joined(replace(more, owned=owned))
+    newcomers = draw_people(plan, draw_archetypes(plan), count, "people", day)
+    owned = _draw_owned_phones(world, newcomers, day + 1)
+    world.people = world.people.joined(replace(newcomers, owned=owned))
     keys = pair_keys(np.arange(old, old + count), owned)[owned >= 0]
     world.owned = _merge_keys(world.owned, keys)
     return np.arange(0 if day == 0 else old, len(world.people))
 
 
-def _draw_owned_phones(world: World, people: People, purpose_day: int) -> Ints:
+def _draw_owned_phones(world: World, customers: People, purpose_day: int) -> Ints:
     """Draw the phone that each customer came with, by their utility; -1 where the shop does not know it."""
     random = world.plan.stream("owned", purpose_day)
     old = np.flatnonzero(world.phones.launch_day < OWNED_SINCE)
     if len(old) > OWNABLE:
         old = np.sort(random.choice(old, OWNABLE, replace=False))
     factors = phone_side(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
-    owned = np.full(len(people), -1, np.int64)
-    side, _ = user_factors(people, measure_scales(world.plan), np.arange(len(people)))
-    chance, known = random.random((len(people), 1)), random.random(len(people)) < OWNS_A_PHONE
-    for part in session_blocks(len(people), len(old)):
+    owned = np.full(len(customers), -1, np.int64)
+    side, _ = user_factors(customers, measure_scales(world.plan), np.arange(len(customers)))
+    chance, known = random.random((len(customers), 1)), random.random(len(customers)) < OWNS_A_PHONE
+    for part in session_blocks(len(customers), len(old)):
         utility = side[part] @ factors.T
         owned[part] = old[pick(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]]
     return np.where(known, owned, -1)
@@ -192,24 +192,27 @@ def _draw_owned_phones(world: World, people: People, purpose_day: int) -> Ints:
 
 def _simulate_sessions(world: World, day: int) -> Events:
     """Simulate the sessions of a day; return its events and the returns and ratings of earlier purchases."""
-    plan, phones, people = world.plan, world.phones, world.people
+    plan, phones, customers = world.plan, world.phones, world.people
     on_sale = np.flatnonzero(world.shelf.in_stock(day))
     factors = phone_side(plan, phones, np.log(world.shelf.euros), day)[on_sale]
-    who = visitors(plan, people, day)
-    sides = user_factors(people, measure_scales(plan), who)
+    visitor_rows = visitors(plan, customers, day)
+    sides = user_factors(customers, measure_scales(plan), visitor_rows)
     euros = world.shelf.euros[on_sale]
-    events, later = simulate_day(plan, people, sides, who, on_sale, factors, euros, world.owned, day)
+    events, later_events = simulate_day(
+        plan, customers, sides, visitor_rows, on_sale, factors, euros, world.owned, day
+    )
+    # Returns and ratings of earlier purchases wait for their day.
     due = world.pending.at < plan.micros_of(day + 1)
     today = Events.joined([events, world.pending.where(due)])
-    world.pending = Events.joined([world.pending.where(~due), later])
+    world.pending = Events.joined([world.pending.where(~due), later_events])
     bought = events.where(events.kind == PURCHASE)
     world.owned = _merge_keys(world.owned, pair_keys(bought.user, bought.item))
     return today
 
 
-def _merge_keys(keys: Ints, more: Ints) -> Ints:
+def _merge_keys(keys: Ints, added: Ints) -> Ints:
     """Return the sorted keys of both arrays."""
-    return np.sort(np.concatenate([keys, more]), kind="stable")
+    return np.sort(np.concatenate([keys, added]), kind="stable")
 
 
 def summary(world: World, folders: Folders) -> str:
@@ -220,8 +223,3 @@ def summary(world: World, folders: Folders) -> str:
         f"Demo shop {world.plan.rung}: {len(world.people):,} users, {len(world.phones):,} phones, "
         f"{world.plan.first_date} to {last}, {bad_rows:,} bad rows on purpose, in {folders.landing}"
     )
-
-
-def describe(world: World) -> str:
-    """Return the plan as JSON."""
-    return json.dumps(world.plan.to_json(), sort_keys=True)

@@ -117,6 +117,7 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
         "colors": names,
         "nfc": one("Yes", "No", ""),
     }  # fmt: skip
+    # Drawn after all cells, so that a missing cell changes no other.
     is_missing = random.random(len(sheet)) < MISSING_SHARE
     return {
         key: value for (key, value), gap in zip(sheet.items(), is_missing, strict=True) if value and not gap

@@ -21,7 +21,7 @@ def measure_scales(plan: Plan) -> UtilityScales:
     """Measure the blocks' scales on 800 users and 800 phones of a parallel shop with the same seed."""
     lines = draw_lines(plan)
     phones = draw_phones(lines, 800, plan.stream("reference"), np.zeros(len(lines.brand), np.int64), 0)
-    people = draw_people(plan, draw_archetypes(plan), 800, "reference-people", 0)
+    customers = draw_people(plan, draw_archetypes(plan), 800, "reference-people", 0)
 
     # Phones of a real catalogue have no simulated looks.
     has_looks = plan.catalog_digest is None
@@ -31,10 +31,10 @@ def measure_scales(plan: Plan) -> UtilityScales:
         return weight / float(np.sqrt(((taste @ spread) * taste).sum(axis=1)).mean())
 
     return UtilityScales(
-        specs=scale(people.specs, phones.specs, WEIGHTS["specs"]),
-        image=scale(people.style, phones.style(), WEIGHTS["image"]) * has_looks,
-        text=scale(people.persona, phones.persona, WEIGHTS["text"]),
-        hidden=scale(people.hidden, phones.hidden, plan.dials.hidden_weight),
+        specs=scale(customers.specs, phones.specs, WEIGHTS["specs"]),
+        image=scale(customers.style, phones.style(), WEIGHTS["image"]) * has_looks,
+        text=scale(customers.persona, phones.persona, WEIGHTS["text"]),
+        hidden=scale(customers.hidden, phones.hidden, plan.dials.hidden_weight),
         sharpness=plan.dials.sharpness,
         fashion=FASHION_WEIGHT * has_looks,
     )

@@ -48,6 +48,7 @@ def counts(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, 
     found: list[tuple[str, str, int]] = []
     for name in [_check_source(source)] if source else list(CONTRACTS):
         rules = lake.read(f"quarantine/{name}", logical_date, ["_rules"]).column("_rules")
+        # One entry per row and broken rule, so that a row counts under each of its rules.
         counted = pc.value_counts(pc.list_flatten(rules)).to_pylist()
         found += [(name, entry["values"], entry["counts"]) for entry in counted]
     return sorted(found, key=lambda entry: (-entry[2], entry[0], entry[1]))

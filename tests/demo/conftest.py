@@ -1,4 +1,4 @@
-"""Small demo shops, made once for all tests of the room."""
+"""Small demo shops, generated once for all tests of this folder."""
 
 from __future__ import annotations
 

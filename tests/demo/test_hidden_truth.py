@@ -1,4 +1,4 @@
-"""The hidden truth: every modality tells something that the others do not, and the oracle knows all of it."""
+"""The ground truth: every modality reveals something that the others do not, and the oracle uses all of it."""
 
 from __future__ import annotations
 

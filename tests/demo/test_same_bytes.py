@@ -1,4 +1,4 @@
-"""A demo shop is decided by its plan alone, to the byte, however many days are made at once."""
+"""The plan alone determines the bytes of a demo shop, however many days are generated at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a demo shop leaves in the landing folder: messy sheets, bilingual questions, readable media, counted dirt."""
+"""The landing files of a demo shop: messy spec sheets, bilingual queries, readable media, and counted bad rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def events(shop_with_media: Folders) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def dirt(shop_with_media: Folders) -> dict[str, Counter[str]]:
+def bad_rows(shop_with_media: Folders) -> dict[str, Counter[str]]:
     """Bad rows by source and kind, as the truth counts them."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for day in json.loads((shop_with_media.truth / "dirt.json").read_text()).values():
@@ -46,8 +46,8 @@ def test_every_source_has_a_file_a_day_and_the_truth_lies_elsewhere(shop_with_me
     for source in ("catalog", "users", "events", "queries"):
         assert len(list((shop_with_media.landing / source).iterdir())) == DAYS
     assert not shop_with_media.truth.is_relative_to(shop_with_media.landing)
-    told = {path.name for path in shop_with_media.truth.iterdir()}
-    assert {"plan.json", "items.parquet", "users.parquet", "dirt.json"} <= told
+    expected = {path.name for path in shop_with_media.truth.iterdir()}
+    assert {"plan.json", "items.parquet", "users.parquet", "dirt.json"} <= expected
 
 
 def test_sheets_mix_units_and_have_holes(shop_with_media: Folders) -> None:
@@ -103,17 +103,17 @@ def test_recordings_are_audible_and_pictures_can_be_seen(shop_with_media: Folder
 
 
 def test_bad_rows_are_in_the_files_as_often_as_the_truth_says(
-    shop_with_media: Folders, events: pa.Table, dirt: dict[str, Counter[str]]
+    shop_with_media: Folders, events: pa.Table, bad_rows: dict[str, Counter[str]]
 ) -> None:
     def count(condition: pa.ChunkedArray) -> int:
         return int(pc.sum(condition.fill_null(False)).as_py())
 
-    told = dirt["events"]
-    assert count(pc.equal(events["event_type"], "telepathy")) == told["unknown event type"] > 0
-    assert count(pc.equal(events["item_id"], "P999999")) == told["unknown item"] > 0
-    assert count(pc.equal(events["user_id"], "U9999999")) == told["unknown user"] > 0
-    assert count(pc.is_null(events["user_id"])) == told["missing user"] > 0
-    assert len(events) - len(pc.unique(events["event_id"])) == told["repeated event id"] > 0
+    expected = bad_rows["events"]
+    assert count(pc.equal(events["event_type"], "telepathy")) == expected["unknown event type"] > 0
+    assert count(pc.equal(events["item_id"], "P999999")) == expected["unknown item"] > 0
+    assert count(pc.equal(events["user_id"], "U9999999")) == expected["unknown user"] > 0
+    assert count(pc.is_null(events["user_id"])) == expected["missing user"] > 0
+    assert len(events) - len(pc.unique(events["event_id"])) == expected["repeated event id"] > 0
     lines = broken = 0
     for file in sorted((shop_with_media.landing / "catalog").glob("*")):
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -122,13 +122,13 @@ def test_bad_rows_are_in_the_files_as_often_as_the_truth_says(
                 json.loads(line)
             except ValueError:
                 broken += 1
-    assert broken == dirt["catalog"]["broken JSON"] > 0
+    assert broken == bad_rows["catalog"]["broken JSON"] > 0
     nobody = sum(
         not row["user_id"]
         for file in (shop_with_media.landing / "users").glob("*")
         for row in csv.DictReader(file.open(encoding="utf-8"))
     )
-    assert nobody == dirt["users"]["missing user id"] > 0
+    assert nobody == bad_rows["users"]["missing user id"] > 0
 
 
 def test_some_purchases_come_back_and_others_are_rated_after_days(events: pa.Table) -> None:

@@ -49,6 +49,7 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
     users = _build_users(parsed, consent)
     paths = []
     for source, lines in (("events", events), ("users", users)):
+        # Dated by the newest review: the night of that day lands the whole history.
         path = landing / source / f"{source}-{max(moments)[:10]}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_lines(path, lines)

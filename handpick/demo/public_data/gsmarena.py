@@ -73,6 +73,7 @@ def catalog_rows(
             phone = _build_catalog_row(row, currency, day)
             if phone["item_id"] in kept:
                 dropped["same page again"] += 1
+            # The first row of a page is kept, as later ones are repetitions of the scrape.
             kept.setdefault(phone["item_id"], phone)
     return list(kept.values()), dropped
 

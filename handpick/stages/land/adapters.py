@@ -21,29 +21,31 @@ ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip",
 
 
 def read(
-    arrival: Arrival, contract: Contract, settings: SourceSettings, night: Night
+    file: Arrival, contract: Contract, settings: SourceSettings, night: Night
 ) -> tuple[pa.Table, set[str]]:
     """Read a pending file into the contract's raw schema; return its rows and the names of its unknown columns.
 
     Raises:
         InputError: If the file is empty, is not in the format that its name says, or lacks a required column.
     """
-    if arrival.path is None:
+    if file.path is None:
+        # SQLAlchemy is imported only where a source is a query.
         from handpick.stages.land.sql import read_sql
 
         rows = read_sql(contract, settings, night)
-    elif arrival.path.stat().st_size == 0:
+    elif file.path.stat().st_size == 0:
         if settings.needed == "every_night":
             raise InputError(
-                f"{arrival.path} is empty; nothing was landed tonight, and the lists published before stay current. "
+                f"{file.path} is empty; nothing was landed tonight, and the lists published before stay current. "
                 f"Bring the whole file and run again, or remove it."
             )
         return contract.raw_schema().empty_table(), set()
     else:
-        rows = read_file(arrival.path, settings.format)
-    if arrival.is_released:
-        return conform(rows, arrival.name, contract, SourceSettings())
-    return conform(rows, arrival.name, contract, _fill_date(settings, night))
+        rows = read_file(file.path, settings.format)
+    # Released rows have the columns and values of the contract: the mapping must not be applied again.
+    if file.is_released:
+        return conform(rows, file.name, contract, SourceSettings())
+    return conform(rows, file.name, contract, _fill_date(settings, night))
 
 
 def _fill_date(settings: SourceSettings, night: Night) -> SourceSettings:
@@ -69,6 +71,7 @@ def read_file(path: Path, declared: Format = "auto") -> pa.Table:
     kind = declared if declared != "auto" else kind_of(path)
     try:
         return READERS[kind](path)
+    # MemoryError: a damaged Parquet file may claim sizes that cannot be allocated.
     except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
         raise InputError(

@@ -29,6 +29,7 @@ def collected(rows: pa.Table, names: Sequence[str]) -> pa.Array:
 
 def hashed(rows: pa.Table) -> pa.Array:
     """Return `(rows,)` ids of 32 hexadecimal digits, hashed from the whole row; null for an unparsable row."""
+    # In name order, so that a file with reordered columns gives the same ids.
     names = sorted(name for name in rows.column_names if name not in (RAW, LINE))
     columns = [rows.column(name).to_pylist() for name in names]
     digits = [

@@ -28,9 +28,11 @@ def encoding_of(path: Path) -> tuple[str, bool]:
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
+                # The bytes around the first invalid one decide: the rest of the file may be plain ASCII.
                 stream.seek(max(0, place + error.start - SAMPLE_BYTES // 2))
                 return _guess_encoding(stream.read(SAMPLE_BYTES)), False
             place += len(chunk)
+        # Bytes left in the decoder are a character that the end of the file cuts off.
         is_cut = bool(decoder.getstate()[0])
     return "utf-8", not is_cut
 

@@ -74,6 +74,7 @@ def _build_table(pieces: Iterator[Piece]) -> pa.Table:
 
 def _iterate_lines(path: Path, encoding: str) -> Iterator[Piece]:
     """Yield the non-empty lines, without the brackets and commas of an array around them."""
+    # newline="\n": a lone carriage return within a value must not end the line.
     with path.open(encoding=encoding, errors="replace", newline="\n") as stream:
         for number, line in enumerate(stream, 1):
             text = line.strip().lstrip("\ufeff")
@@ -89,6 +90,7 @@ def _iterate_objects(text: str) -> Iterator[Piece]:
     """Yield the objects of a document; a broken one extends to the next line that opens one at its indentation."""
     text = _unwrap_list(text)
     decoder = json.JSONDecoder()
+    # The indentation of the first object is that of all: a broken one ends where the next begins.
     opening = re.search(r"(?m)^([ \t]*)\{", text)
     next_object = re.compile(rf"\n{opening.group(1) if opening else ''}\{{")
     place, line, counted = 0, 1, 0
@@ -96,6 +98,7 @@ def _iterate_objects(text: str) -> Iterator[Piece]:
         start = match.start()
         line, counted = line + text.count("\n", counted, start), start
         try:
+            # raw_decode reports where the object ends, whatever follows it.
             _, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             following = next_object.search(text, start + 1)

@@ -38,6 +38,7 @@ def conform(
     Raises:
         InputError: If a required column is missing; the message lists the present columns and proposes a mapping.
     """
+    # Before the renaming, as derived columns are declared with the owner's names.
     made = _derive_columns(rows, settings)
     rows = _rename_columns(rows, settings)
     _check_columns(rows, name, contract, settings)
@@ -171,6 +172,7 @@ def _has_code(written: str, codes: str) -> bool:
 
 def _convert_to_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """Convert times without an offset from the declared zone to UTC; a repeated hour of a clock change is its first."""
+    # Times with an offset are not matched: they state their zone themselves.
     plain = pc.match_substring_regex(column, r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s*$")
     local = pc.if_else(plain, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
     moments = local.cast(pa.timestamp("us"))

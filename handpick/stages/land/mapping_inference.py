@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,7 +29,7 @@ TIMES_IN_TEXT = {
 }
 """Patterns that find a time within a text, and the time format of what they find."""
 
-WORDS = {
+WORDS_BY_VALUE = {
     "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui", "si", "sí",
              "sim", "verfügbar", "lieferbar", "auf lager", "disponible", "en stock"),
     "false": ("discontinued", "cancelled", "canceled", "out of stock", "outofstock", "sold out", "rumored", "coming",
@@ -47,7 +47,7 @@ WORDS = {
 }  # fmt: skip
 """By contract value, the words that shops write for it."""
 
-OURS = {word: ours for ours, words in WORDS.items() for word in words}
+OURS = {word: ours for ours, words in WORDS_BY_VALUE.items() for word in words}
 """The contract value of each of these words."""
 
 CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
@@ -147,22 +147,18 @@ def time_form(samples: Sequence[str]) -> tuple[str, str]:
         A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where no
         format fits.
     """
-    if (
-        _share(samples, lambda text: re.match(r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)", text) is not None)
-        >= MIN_SHARE
-    ):
+    iso = r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)"
+    if _share(re.match(iso, text) is not None for text in samples) >= MIN_SHARE:
         return "", ""
     for digits, epoch in EPOCH_DIGITS.items():
-        if (
-            _share(samples, lambda text, n=digits: re.fullmatch(rf"\d{{{n}}}(\.\d+)?", text) is not None)
-            >= MIN_SHARE
-        ):
+        number = rf"\d{{{digits}}}(\.\d+)?"
+        if _share(re.fullmatch(number, text) is not None for text in samples) >= MIN_SHARE:
             return "", epoch
     for form in TIME_FORMATS:
-        if _share(samples, lambda text, form=form: _is_time(text, form)) >= MIN_SHARE:
+        if _share(_is_time(text, form) for text in samples) >= MIN_SHARE:
             return "", form
     for pattern, form in TIMES_IN_TEXT.items():
-        if _share(samples, lambda text, p=pattern: re.search(p, text) is not None) >= MIN_SHARE:
+        if _share(re.search(pattern, text) is not None for text in samples) >= MIN_SHARE:
             return pattern, form
     return "", ""
 
@@ -233,7 +229,7 @@ def _infer_words(column: Column, samples: Sequence[str], found: Completion) -> N
 
 def _infer_currency(theirs: str, samples: Sequence[str], found: Completion) -> None:
     """Add the currency that price texts state, by ISO 4217 code or by sign."""
-    if _share(samples, lambda text: re.search(r"\b[A-Z]{3}\b", text) is not None) >= 0.5:
+    if _share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
         found.columns["currency"] = theirs
         found.patterns["currency"] = r"\b([A-Z]{3})\b"
         return
@@ -242,9 +238,10 @@ def _infer_currency(theirs: str, samples: Sequence[str], found: Completion) -> N
         found.constants["currency"] = signs.pop()
 
 
-def _share(samples: Sequence[str], fits: Callable[[str], bool]) -> float:
-    """Return the share of samples for which a predicate holds."""
-    return sum(bool(fits(text)) for text in samples) / max(len(samples), 1)
+def _share(fits: Iterable[bool]) -> float:
+    """Return the share of true values; 0 for none."""
+    values = list(fits)
+    return sum(values) / max(len(values), 1)
 
 
 def toml_lines(found: Completion, quoted: Callable[[str], str]) -> Iterator[str]:

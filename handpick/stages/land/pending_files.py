@@ -59,18 +59,17 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
     pending = [
-        arrival
-        for arrival in found
-        if _date_of_name(arrival.name) <= night.logical_date and arrival.name not in earlier
+        file for file in found if _date_of_name(file.name) <= night.logical_date and file.name not in earlier
     ]
-    pending.sort(key=lambda arrival: (_date_of_name(arrival.name), arrival.name))
+    pending.sort(key=lambda file: (_date_of_name(file.name), file.name))
     is_first = not [day for day in night.lake.dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
-    if is_needed and not [arrival for arrival in pending if not arrival.is_released]:
+    if is_needed and not [file for file in pending if not file.is_released]:
         raise InputError(_describe_missing(night, source, remote or folder, found))
-    for arrival in pending:
-        if remote and arrival.remote and arrival.path:
-            remote.bring(arrival.remote.path, arrival.path)
+    # Downloads start only when it is certain that the night has all files that it needs.
+    for file in pending:
+        if remote and file.remote and file.path:
+            remote.bring(file.remote.path, file.path)
     return pending
 
 
@@ -104,12 +103,12 @@ def newest_day(settings: Settings, source: str) -> date | None:
     return max(days, default=None)
 
 
-def _changed_on(arrival: Arrival) -> date:
+def _changed_on(file: Arrival) -> date:
     """Return the UTC day of a file's last change."""
-    if arrival.remote:
-        return arrival.remote.came_on or date.min
-    assert arrival.path is not None
-    return datetime.fromtimestamp(arrival.path.stat().st_mtime, UTC).date()
+    if file.remote:
+        return file.remote.came_on or date.min
+    assert file.path is not None
+    return datetime.fromtimestamp(file.path.stat().st_mtime, UTC).date()
 
 
 def brought_folder(night: Night, source: str = "") -> Path:
@@ -148,14 +147,14 @@ def _can_hold_rows(path: PurePath) -> bool:
 
 def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[Arrival]) -> str:
     """Build the error message for a needed source without files."""
-    newest = max((_date_of_name(arrival.name) for arrival in found), default=date.min)
+    newest = max((_date_of_name(file.name) for file in found), default=date.min)
     if isinstance(place, Path) and not place.exists():
         reason = "that folder does not exist"
     elif not found:
         reason = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
     else:
         dated = f", newest {newest}" if newest > date.min else ""
-        reason = f"{len(found)} files lie there, all landed before or dated later{dated}"
+        reason = f"{len(found)} files are there, all landed before or dated later{dated}"
     return (
         f"no landing file of {source} for {night.logical_date}: looked in "
         f"{place if isinstance(place, Path) else place.url}, {reason}. Nothing was landed, and the "

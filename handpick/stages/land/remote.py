@@ -55,6 +55,7 @@ class RemoteFolder:
     def __init__(self, url: str, setting: str) -> None:
         self.url, self._setting = url, setting
         parts = urlsplit(url)
+        # Settings are shown in messages and kept with results; a password must not be among them.
         if parts.password is not None:
             raise InputError(
                 f"{setting} holds a password; take it out and give it as FSSPEC_{parts.scheme.upper()}_PASSWORD."

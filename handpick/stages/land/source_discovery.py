@@ -251,6 +251,7 @@ def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
         except InputError:
             continue
         seen.add(kind)
+        # A folder of files of one kind is the landing folder of a source, also for later files.
         is_alone = sum(parent == file.parent for parent, _ in kinds) == 1 and not place.is_file()
         where = file.parent if is_alone and file.parent != place else file
         yield str(where.resolve()), rows.slice(0, MAX_SAMPLED_ROWS), None

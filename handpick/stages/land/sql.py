@@ -52,6 +52,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
         engine = create_engine(settings.url.get_secret_value())
         with engine.connect() as connection:
             query = text(settings.query).bindparams(*parameters)
+            # A server-side cursor, so that the driver does not hold the whole result.
             result = connection.execution_options(stream_results=True).execute(query)
             names = list(result.keys())
             columns: list[list[str | None]] = [[] for _ in names]

@@ -84,6 +84,7 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
+                # A quoted empty string is a value; an unquoted one is null.
                 quoted_strings_can_be_null=False,
                 null_values=[""],
                 check_utf8=False,
@@ -91,6 +92,7 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
         )
     except pa.ArrowException:
         return None
+    # An invalid row over several lines: a stray quote has swallowed good rows after it.
     if any("\n" in text for _, text in broken):
         return None
     if any(_has_swallowed(column, delimiter, len(names)) for column in rows.columns):
@@ -155,6 +157,7 @@ def rows_of(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[s
             place += 1
             continue
         row, taken = _parse_row(line, delimiter, width), 1
+        # An odd number of quotes: the row may continue on the next line.
         if row is None and line.count('"') % 2:
             row, taken = _join_lines(lines, place, delimiter, width)
         yield place + 1, row, line

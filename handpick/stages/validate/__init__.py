@@ -35,6 +35,7 @@ def run(night: Night) -> StageResult:
     with ThreadPoolExecutor(1) as docs_thread:
         docs = docs_thread.submit(lambda: Docs(night).judge_rows())
         spark = session(night.settings, rows_of(*landed(night)))
+        # Foreign keys are checked against the valid rows of the groups before.
         for group in waves(CONTRACTS):
             with ThreadPoolExecutor(len(group)) as pool:
                 validated = pool.map(lambda contract: validate_source(spark, night, contract), group)

@@ -36,6 +36,7 @@ class Docs:
     def __init__(self, night: Night) -> None:
         import great_expectations as gx
 
+        # Its progress and its deprecation warnings would bury the log of the night.
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
         self.night, self.failed = night, list[str]()
         with warnings.catch_warnings():
@@ -111,6 +112,7 @@ def _sample_rows(night: Night, contract: Contract) -> Any:
     frame = landed.head(night.settings.validation.expectations_rows, columns=contract.names).to_pandas()
     for column in contract.columns:
         if column.type == "number":
+            # As in the row filter: text that is not a number becomes null.
             frame[column.name] = pd.to_numeric(frame[column.name], errors="coerce")
     return frame
 

@@ -107,6 +107,7 @@ def _mark_known(
     names = list(dict.fromkeys([key, *(column.name for column in compared)]))
     for batch, mask, mine in zip(checked.read(names), is_valid, codes, strict=True):
         keys = batch.column(key).filter(pa.array(mask)).combine_chunks()
+        # Earlier nights may hold far more rows than memory: each file is filtered before it is kept.
         hits = [hit for file in files if (hit := _read_rows_with_keys(file, key, keys, names)) is not None]
         if not hits:
             continue

@@ -90,6 +90,7 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
         The typed rows with their broken rules.
     """
     values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
+    # The hash of the typed key: ids that differ only in white space around them are one key.
     key = ", ".join(valid_value(contract.column(name)) for name in contract.key)
     broken = " | ".join(f"if({rule.broken}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
     origin = [f"`{name}`" for name in ORIGIN]
@@ -100,6 +101,7 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
         folder = staged / f"{number:05d}"
         rows = _unpacked_session(spark, files).read.parquet(*map(str, files.values()))
         typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
+        # Read back at once and then deleted: compression would only cost time.
         typed_rows.selectExpr(*selected).write.parquet(str(folder), compression="none")
         return _order_rows(files, folder)
 

@@ -107,6 +107,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         writing(f"valid/{contract.source}", night.logical_date) as valid,
         writing(f"quarantine/{contract.source}", night.logical_date) as quarantine,
     ):
+        # Inside the staging folder of the partition, so that a killed night leaves nothing behind.
         staged = valid / ".spark"
         checked = judge(spark, contract, folder, rules, staged)
         marks = _find_violations(night, contract, checked, rules)
@@ -204,6 +205,7 @@ def _read_raw(contract: Contract, checked: Judged, number: int, bad: pa.Table) -
     for name, file in checked.batches[number].landed.items():
         lines = bad.filter(pc.equal(bad.column(ORIGIN[0]), name)).column(ORIGIN[1])
         if len(lines):
+            # Quarantine keeps the text that arrived, which the typed rows no longer have.
             raw = pq.read_table(file, schema=contract.raw_schema())
             raw = raw.filter(pc.is_in(raw.column(ORIGIN[1]), lines.combine_chunks()))
             found.append(raw.sort_by(ORIGIN[1]))

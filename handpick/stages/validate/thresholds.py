@@ -37,7 +37,7 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     limits = night.settings.validation
     where = night.lake.partition(f"quarantine/{flow.source}", night.logical_date)
     next_step = (
-        f"They lie in {where} (`handpick quarantine list --date {night.logical_date} --source {flow.source}`). "
+        f"They are in {where} (`handpick quarantine list --date {night.logical_date} --source {flow.source}`). "
         f"{LISTS_STAY}; mend the file, or raise"
     )
     warnings = []
@@ -56,6 +56,7 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     reasons = ", ".join(
         f"{count:,} {reason}" for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1])
     )
+    # A file that is delivered twice is no reason to stop: its rows are in the lake already.
     bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
     share = bad / flow.rows_in
     # One bad row of four is a large share, but no reason to stop the night.

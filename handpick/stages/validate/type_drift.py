@@ -35,6 +35,7 @@ def proposal(night: Night, flow: Flow) -> str:
     contract, column = CONTRACTS[flow.source], offending[0]["column"]
     values = list(dict.fromkeys(entry["value"] for entry in offending))
     found = completed(contract, {column: column}, {column: values})
+    # Only how the column is written: the names of columns and the constants are known to be right.
     prefixes = (f"times.{column} ", f"patterns.{column} ", f"numbers.{column} ", f"values.{column} ")
     lines = [line for line in toml_lines(found, json.dumps) if line.startswith(prefixes)]
     return (

@@ -1,4 +1,4 @@
-"""A broken dump of reviews becomes events and users, and its broken parts reach quarantine with their text."""
+"""A damaged file of reviews becomes events and users; its unparsable lines reach quarantine with their text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scraped catalogue becomes landing rows without losing one silently, and passes the contract."""
+"""The scraped catalogue becomes landing rows, and every row that is left out is counted."""
 
 from __future__ import annotations
 

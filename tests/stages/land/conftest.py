@@ -1,4 +1,4 @@
-"""Landing folders of a test's own."""
+"""Nights and landing folders in a temporary folder of each test."""
 
 from __future__ import annotations
 

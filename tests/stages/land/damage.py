@@ -1,4 +1,4 @@
-"""Whole files with known rows, and ways to damage them; says which rows the damage did not touch."""
+"""Intact files with known rows, and ways to damage them, with the ids of the rows that the damage left intact."""
 
 from __future__ import annotations
 

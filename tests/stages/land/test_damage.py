@@ -1,4 +1,4 @@
-"""Damaged files: no traceback, no good row lost, every line somewhere."""
+"""Damaged files cause no traceback and lose no intact row; every line is in a row or in `_raw`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`handpick init` on the dumps of shops that name, write and keep things in their own ways."""
+"""`handpick init` on exports of shops with their own names, formats and databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landing: every row of every format arrives as text, with file and line, or the night says why not."""
+"""Landing: every row of every format is stored as text with its file and line, or an error says why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files on another machine are landed as those of this one are; here it is an FTP server on the loopback."""
+"""Remote files are landed as local ones are; the tests use an FTP server on the loopback interface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nights over small landing folders, on one Spark session."""
+"""Nights over small landing folders, on one shared Spark session."""
 
 from __future__ import annotations
 

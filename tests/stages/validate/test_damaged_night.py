@@ -1,4 +1,4 @@
-"""A night of damaged files: the ledger balances file by file, and no good row is lost."""
+"""A night of damaged files: the ledger balances for each file, and no intact row is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media are looked at under their root only, with limits, before anything decodes them."""
+"""Media files are checked only below their root and against limits, before anything decodes them."""
 
 from __future__ import annotations
 
