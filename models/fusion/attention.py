@@ -1,11 +1,11 @@
-"""Attention over modalities: the mean of what is present, weighted by what each says of itself."""
+"""Attention over modalities: the mean of the present modality vectors, weighted by learned scores."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fused, Fusion, masked_softmax
+from models.fusion.interface import Fusion, FusionOutput, masked_softmax
 
 
 class Attention(Fusion):
@@ -21,9 +21,9 @@ class Attention(Fusion):
         self.score = nn.Parameter(torch.randn(modalities, dim) * dim**-0.5)
         self.trust = nn.Parameter(torch.zeros(modalities))
 
-    def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `Fusion.forward`."""
-        told = torch.tanh(self.hidden(parts))  # (n, m, d)
-        scores = (told * self.score).sum(-1) + self.trust  # (n, m)
-        weights = masked_softmax(scores, present)
-        return Fused((weights.unsqueeze(-1) * parts).sum(1), weights)
+    def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Fuse as `Fusion.forward`; weights are those of the attention."""
+        keys = torch.tanh(self.hidden(parts))  # (n, m, d)
+        scores = (keys * self.score).sum(-1) + self.trust  # (n, m)
+        weights = masked_softmax(scores, present)  # (n, m)
+        return FusionOutput((weights.unsqueeze(-1) * parts).sum(1), weights)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fused, Fusion, shares
+from models.fusion.interface import Fusion, FusionOutput, normalise_shares
 
 
 class Concat(Fusion):
-    """`c = W [h_1; …; h_M; present]`, zeros in place of what is missing."""
+    """`c = W [h_1; …; h_M; present]`, with zeros for missing modalities."""
 
     def __init__(self, modalities: int, dim: int) -> None:
         super().__init__(modalities, dim)
         self.mix = nn.Linear(modalities * (dim + 1), dim)
 
-    def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `Fusion.forward`; a modality's weight is its share of the lengths of the parts of the sum."""
-        shown = parts * present.unsqueeze(-1)  # (n, m, d)
-        vector = self.mix(torch.cat([shown.flatten(1), present.to(parts.dtype)], 1))
+    def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Fuse as `Fusion.forward`; a modality's weight is the length of its summand, as a share of all lengths."""
+        masked = parts * present.unsqueeze(-1)  # (n, m, d)
+        vector = self.mix(torch.cat([masked.flatten(1), present.to(parts.dtype)], 1))  # (n, d)
+        # the layer is linear, so its output is a sum of one summand per modality
         by_part = self.mix.weight[:, : self.modalities * self.dim].view(self.dim, self.modalities, self.dim)
-        added = torch.einsum("nmd,omd->nmo", shown, by_part)
-        return Fused(vector * present.any(1, keepdim=True), shares(added.norm(dim=-1), present))
+        summands = torch.einsum("nmd,omd->nmo", masked, by_part)  # (n, m, d)
+        return FusionOutput(
+            vector * present.any(1, keepdim=True), normalise_shares(summands.norm(dim=-1), present)
+        )

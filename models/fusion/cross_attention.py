@@ -1,11 +1,11 @@
-"""Cross-attention: modalities look at each other, then a learned question looks at all of them."""
+"""Cross-attention: modalities attend to each other, then a learned query pools them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fused, Fusion, masked_softmax
+from models.fusion.interface import Fusion, FusionOutput, masked_softmax
 
 HEADS = 4
 
@@ -24,13 +24,13 @@ class CrossAttention(Fusion):
         self.think = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.question = nn.Linear(dim, 1, bias=False)
 
-    def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `Fusion.forward`."""
-        # a row without any modality looks at all of them and is set to zero at the end: softmax of nothing is NaN
+    def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Fuse as `Fusion.forward`; weights are those of the pooling."""
+        # a row without any modality attends to all of them and is set to zero at the end: softmax of nothing is NaN
         hidden = ~present & present.any(1, keepdim=True)
         x = (parts + self.kind) * present.unsqueeze(-1)  # (n, m, d)
         y = self.first(x)
-        x = x + self.look(y, y, y, key_padding_mask=hidden, need_weights=False)[0]
+        x = x + self.look(y, y, y, key_padding_mask=hidden, need_weights=False)[0]  # (n, m, d)
         x = x + self.think(self.second(x))
         weights = masked_softmax(self.question(x).squeeze(-1), present)  # (n, m)
-        return Fused((weights.unsqueeze(-1) * x).sum(1), weights)
+        return FusionOutput((weights.unsqueeze(-1) * x).sum(1), weights)

@@ -1,15 +1,15 @@
-"""Gated fusion: every number of every modality has a gate that looks at all of them."""
+"""Gated fusion: each component of each modality has a gate that depends on all modalities."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fused, Fusion, shares
+from models.fusion.interface import MASKED_SCORE, Fusion, FusionOutput, normalise_shares
 
 
 class Gated(Fusion):
-    """`c = Σ_m g_m ⊙ tanh(h_m)`, `g = softmax over present m of (W [h_1; …; h_M])_m`, number by number.
+    """`c = Σ_m g_m ⊙ tanh(h_m)`, `g = softmax over present m of (W [h_1; …; h_M])_m`, component by component.
 
     Arevalo et al., "Gated multimodal units for information fusion", 2017, with a softmax for more than two.
     """
@@ -18,11 +18,11 @@ class Gated(Fusion):
         super().__init__(modalities, dim)
         self.gates = nn.Linear(modalities * dim, modalities * dim)
 
-    def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `Fusion.forward`; a modality's weight is the mean of its gates."""
-        shown = parts * present.unsqueeze(-1)  # (n, m, d)
-        scores = self.gates(shown.flatten(1)).view_as(parts)
-        scores = scores.masked_fill(~present.unsqueeze(-1), -1e9)
-        gates = scores.softmax(1) * present.unsqueeze(-1)
-        vector = (gates * torch.tanh(shown)).sum(1)
-        return Fused(vector, shares(gates.mean(-1), present))
+    def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Fuse as `Fusion.forward`; a modality's weight is the mean of its gates."""
+        masked = parts * present.unsqueeze(-1)  # (n, m, d)
+        scores = self.gates(masked.flatten(1)).view_as(parts)  # (n, m, d)
+        scores = scores.masked_fill(~present.unsqueeze(-1), MASKED_SCORE)
+        gates = scores.softmax(1) * present.unsqueeze(-1)  # (n, m, d)
+        vector = (gates * torch.tanh(masked)).sum(1)  # (n, d)
+        return FusionOutput(vector, normalise_shares(gates.mean(-1), present))

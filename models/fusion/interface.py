@@ -1,4 +1,4 @@
-"""What every fusion is: modality vectors and a mask in, one vector and the weights that it rests on out."""
+"""The interface of fusions: modality vectors and a mask in, one vector and the modalities' weights out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
+MASKED_SCORE = -1e9
+"""Score of a missing modality in a softmax. Not minus infinity: a row without any modality would become NaN."""
 
-class Fused(NamedTuple):
-    """One vector a row, and how much of it each modality is.
+
+class FusionOutput(NamedTuple):
+    """One vector per row, and how much each modality contributes to it.
 
     Args:
         vector: `(n, d)`.
@@ -22,34 +25,49 @@ class Fused(NamedTuple):
 
 
 class Fusion(nn.Module):
-    """A fusion of `modalities` vectors of width `dim`."""
+    """A fusion of `modalities` vectors of width `dim`.
+
+    Args:
+        modalities: Number of modality vectors per row.
+        dim: Width of each of them, and of the result.
+    """
 
     def __init__(self, modalities: int, dim: int) -> None:
         super().__init__()
         self.modalities, self.dim = modalities, dim
 
-    def forward(self, parts: Tensor, present: Tensor) -> Fused:
-        """Fuse `(n, modalities, d)` with the mask `(n, modalities) bool`; a row without any gives zeros."""
+    def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Fuse the modality vectors of each row.
+
+        Args:
+            parts: `(n, modalities, d)`; values of missing modalities are ignored.
+            present: `(n, modalities) bool`; a row without any modality gives zeros.
+        """
         raise NotImplementedError
 
-    def __call__(self, parts: Tensor, present: Tensor) -> Fused:
-        """As `forward`."""
-        fused: Fused = super().__call__(parts, present)
+    def __call__(self, parts: Tensor, present: Tensor) -> FusionOutput:
+        """Call `forward`; overridden for its return type only."""
+        fused: FusionOutput = super().__call__(parts, present)
         return fused
 
 
 def masked_softmax(scores: Tensor, present: Tensor) -> Tensor:
-    """Softmax over the last dimension's present entries; zeros where there is none.
+    """Return the softmax over the last dimension's present entries; zeros where there is none.
 
     Args:
         scores: `(..., m)`.
         present: `(..., m) bool`.
     """
-    lowest = scores.masked_fill(~present, -1e9)
+    lowest = scores.masked_fill(~present, MASKED_SCORE)
     return lowest.softmax(-1) * present
 
 
-def shares(norms: Tensor, present: Tensor) -> Tensor:
-    """`(n, m)` not negative numbers as shares of their sum over what is present."""
+def normalise_shares(norms: Tensor, present: Tensor) -> Tensor:
+    """Return non-negative numbers as shares of their sum over the present modalities.
+
+    Args:
+        norms: `(n, m)`, not negative.
+        present: `(n, m) bool`.
+    """
     kept = norms * present
     return kept / kept.sum(-1, keepdim=True).clamp(min=1e-12)

@@ -1,7 +1,7 @@
-"""Encoders that learn together with the recommender: each makes its own columns of a modality's vectors anew.
+"""Trainable encoders of a modality: each recomputes its own columns of the modality's vectors.
 
-What does not learn (other encoders side by side, fixed features) stays as the vectors of the night hold it. So a
-network whose encoders have not moved yet sees what a network without them sees.
+Columns of other origin (frozen encoders of the same modality, fixed features) stay as the night's vectors have them. So a
+network whose encoders have not been trained yet sees exactly what a network without them sees.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from models.encoders.image import HuggingFaceImage
 from models.encoders.interface import Encoder, Learnable
 from models.encoders.text import HuggingFaceText, SideBySide
 
-CLASSES: dict[str, Any] = {
+TRAINABLE: dict[str, Any] = {
     "text": HuggingFaceText,
     "cnn": ShopCnn,
     "image": HuggingFaceImage,
     "bilstm": BiLstmAudio,
 }
-"""Classes of encoders that can learn, by the word for them in `model.json`."""
-PIECE = 16
-"""Contents encoded at once where memory is saved."""
+"""Classes of encoders that can be trained, by the word for them in `model.json`."""
+RECOMPUTED_TOGETHER = 16
+"""Contents encoded at once where memory is saved by recomputing."""
 
 
 class Learner(nn.Module):
-    """One encoder, and where its columns are.
+    """One encoder, and the columns of a modality's vectors that it computes.
 
     Args:
+        encoder: With its weights.
         first: Column of the modality's vectors at which the encoder's begin.
-        scale: What its vectors are multiplied with where several stand side by side.
+        scale: Factor of its vectors where several encoders are concatenated.
     """
 
     def __init__(self, encoder: Learnable[Any], first: int, scale: float) -> None:
@@ -46,22 +47,25 @@ class Learner(nn.Module):
         self.columns = range(first + begin, first + end)
 
     def forward(self, prepared: Sequence[Tensor], save_memory: bool = False) -> Tensor:
-        """`(len(prepared), columns)`.
+        """Return `(len(prepared), columns)` vectors.
 
         Args:
-            save_memory: Keep nothing for the gradients; they are computed piece by piece a second time.
+            prepared: Contents as `encoder.prepare` returns them.
+            save_memory: Keep no activations for the backward pass, which recomputes them piece by piece.
         """
         if not save_memory:
             return self.encoder.vectors(prepared) * self.scale
-        pieces = [prepared[at : at + PIECE] for at in range(0, len(prepared), PIECE)]
-        made = [checkpoint(self.encoder.vectors, piece, use_reentrant=False) for piece in pieces]
-        return torch.cat(made) * self.scale
+        pieces = [
+            prepared[at : at + RECOMPUTED_TOGETHER] for at in range(0, len(prepared), RECOMPUTED_TOGETHER)
+        ]
+        vectors = [checkpoint(self.encoder.vectors, piece, use_reentrant=False) for piece in pieces]
+        return torch.cat(vectors) * self.scale
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the encoder; what `load` needs besides."""
+        """Write the encoder, and return what `load` needs in addition."""
         folder.mkdir(parents=True, exist_ok=True)
         self.encoder.save(folder)
-        kind = next(word for word, one in CLASSES.items() if type(self.encoder) is one)
+        kind = next(word for word, one in TRAINABLE.items() if type(self.encoder) is one)
         return {
             "class": kind,
             "settings": dict(self.encoder.settings),
@@ -71,29 +75,32 @@ class Learner(nn.Module):
 
     @classmethod
     def load(cls, folder: Path, about: Mapping[str, Any]) -> Learner:
-        """Read back what `save` wrote.
+        """Read back what `save` wrote and returned.
 
         Raises:
             EncoderError: If a file is missing or damaged.
         """
-        made = CLASSES[about["class"]]
+        made = TRAINABLE[about["class"]]
+        # Hugging Face encoders take a model's name or a folder, as text; the shop's own take a path
         where = folder if made in (ShopCnn, BiLstmAudio) else str(folder)
         return cls(made(where, device="cpu", **about["settings"]), about["first"], about["scale"])
 
 
 def learners_of(kind: str, encoder: Encoder[Any], frozen: Sequence[str]) -> list[Learner]:
-    """The parts of an encoder that may and can learn.
+    """Return the parts of an encoder that can be trained and are not frozen.
 
     Args:
         kind: `text`, `image` or `audio`.
-        frozen: Kinds and names that may not.
+        encoder: Of a modality; several ones if it is a `SideBySide`.
+        frozen: Kinds of content, and names of encoders, that must not change.
     """
     if kind in frozen:
         return []
     parts = encoder.parts if isinstance(encoder, SideBySide) else [encoder]
     found, first = [], 0
     for part in parts:
-        if type(part) in CLASSES.values() and part.name not in frozen and isinstance(part, Learnable):
+        if type(part) in TRAINABLE.values() and part.name not in frozen and isinstance(part, Learnable):
+            # the factor by which `SideBySide` gives the concatenation a length of 1
             found.append(Learner(part, first, len(parts) ** -0.5))
         first += part.dim
     return found

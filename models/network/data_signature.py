@@ -1,4 +1,4 @@
-"""What a trained network expects of the data, by name; what changes from night to night is matched, the rest refused."""
+"""The signature of the data that a network was trained on, by which tonight's data is matched to it or rejected."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from models.data import Dataset, Modality
 
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")
-SPACE_OF = {"text": "text", "image": "image", "audio": "text"}
-"""In whose space a query's modality lives: spoken phrases are encoded where the written ones are."""
+ITEM_SPACE_OF_QUERY = {"text": "text", "image": "image", "audio": "text"}
+"""The phones' modality whose vector space a query modality shares: speech is encoded into the space of the texts."""
 
 
 class Mismatch(ValueError):
-    """A model was trained on other encoders or features than the data has; the message is one line."""
+    """A stored model is unusable or was trained on other encoders or features than the data has; one line."""
 
 
 @dataclass(frozen=True)
-class Signature:
+class DataSignature:
     """The shapes and vocabularies of a network.
 
     Args:
@@ -30,7 +30,7 @@ class Signature:
         queries: The same of queries.
         feature_names: Columns of the users' features.
         item_ids: Phones that have an identity embedding, by its row.
-        brands, countries, locales: Vocabularies; row 0 of their embeddings is for what is not in them.
+        brands, countries, locales: Vocabularies; row 0 of their embeddings is for unknown values.
     """
 
     items: Mapping[str, tuple[int, str]]
@@ -42,71 +42,74 @@ class Signature:
     locales: tuple[str, ...]
 
     def to_json(self) -> str:
-        """As text that `from_json` reads."""
+        """Return the signature as JSON that `from_json` reads."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Signature:
+    def from_json(cls, text: str) -> DataSignature:
         """Read back what `to_json` wrote."""
-        told = json.loads(text)
-        # JSON may have sorted the modalities; weights of a fusion are in the order of the network's
+        stored = json.loads(text)
+        # sort_keys has sorted the modalities; a fusion's weights are in the order of ITEM_MODALITIES
         pairs: dict[str, Any] = {
             side: {
-                name: (int(told[side][name][0]), str(told[side][name][1]))
+                name: (int(stored[side][name][0]), str(stored[side][name][1]))
                 for name in order
-                if name in told[side]
+                if name in stored[side]
             }
             for side, order in (("items", ITEM_MODALITIES), ("queries", QUERY_MODALITIES))
         }
-        rest: dict[str, Any] = {key: tuple(values) for key, values in told.items() if key not in pairs}
+        rest: dict[str, Any] = {key: tuple(values) for key, values in stored.items() if key not in pairs}
         return cls(**rest, **pairs)
 
     def check(self, data: Dataset) -> None:
-        """Refuse data whose vectors or features mean something else.
+        """Reject data whose vectors or features mean something else than those of training.
 
-        A modality that the data lacks entirely, or that the network never had, is no mismatch: it is missing.
+        A modality that the data lacks entirely, or that the network never had, is no mismatch: it counts as missing.
 
         Raises:
             Mismatch: Naming the first difference.
         """
         here = signature_of(data)
-        for side, mine, theirs in (
+        for side, trained, found in (
             ("phones", self.items, here.items),
             ("queries", self.queries, here.queries),
         ):
-            for name in sorted(set(mine) & set(theirs)):
-                if mine[name] != theirs[name]:
+            for name in sorted(set(trained) & set(found)):
+                if trained[name] != found[name]:
                     raise Mismatch(
-                        f"the {name} vectors of {side} come from {said(theirs[name])}, but the model was trained on "
-                        f"{said(mine[name])}; train it again"
+                        f"the {name} vectors of {side} come from {describe_encoder(found[name])}, but the model was "
+                        f"trained on {describe_encoder(trained[name])}; train it again"
                     )
         if self.feature_names != here.feature_names:
             odd = sorted(set(self.feature_names) ^ set(here.feature_names))
             raise Mismatch(f"user features differ from those of training: {', '.join(odd) or 'their order'}")
 
 
-def said(modality: tuple[int, str]) -> str:
-    """A modality's encoder in words."""
+def describe_encoder(modality: tuple[int, str]) -> str:
+    """Return a modality's encoder in words, from its width and fingerprint."""
     width, fingerprint = modality
     return f"{fingerprint or 'an unnamed encoder'} (width {width})"
 
 
-def signature_of(data: Dataset) -> Signature:
-    """The signature of a network that is to be trained on this data; modalities that nothing has are left out."""
+def signature_of(data: Dataset) -> DataSignature:
+    """Return the signature of a network that is to be trained on this data; modalities without any vector are left out."""
     events = data.interactions.positive()
     chosen = np.unique(events.item)
-    return Signature(
-        items=_shapes(data.catalogue.modalities, ITEM_MODALITIES),
-        queries=_shapes(data.queries.modalities, QUERY_MODALITIES),
+    return DataSignature(
+        items=_modality_shapes(data.catalogue.modalities, ITEM_MODALITIES),
+        queries=_modality_shapes(data.queries.modalities, QUERY_MODALITIES),
         feature_names=tuple(data.users.feature_names),
         item_ids=tuple(data.catalogue.item_ids[chosen].tolist()),
-        brands=_words(data.catalogue.brand),
-        countries=_words(data.users.country),
-        locales=_words(data.users.locale),
+        brands=_vocabulary(data.catalogue.brand),
+        countries=_vocabulary(data.users.country),
+        locales=_vocabulary(data.users.locale),
     )
 
 
-def _shapes(modalities: Mapping[str, Modality], names: tuple[str, ...]) -> dict[str, tuple[int, str]]:
+def _modality_shapes(
+    modalities: Mapping[str, Modality], names: tuple[str, ...]
+) -> dict[str, tuple[int, str]]:
+    """Return width and encoder fingerprint of each modality that has any vector."""
     return {
         name: (int(modalities[name].values.shape[1]), modalities[name].fingerprint)
         for name in names
@@ -114,5 +117,6 @@ def _shapes(modalities: Mapping[str, Modality], names: tuple[str, ...]) -> dict[
     }
 
 
-def _words(values: np.ndarray[tuple[int], np.dtype[np.str_]]) -> tuple[str, ...]:
+def _vocabulary(values: np.ndarray[tuple[int], np.dtype[np.str_]]) -> tuple[str, ...]:
+    """Return the different non-empty words, sorted."""
     return tuple(str(word) for word in np.unique(values) if word)

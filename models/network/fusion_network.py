@@ -1,4 +1,4 @@
-"""The fusion network: `score(u, i, t) = user · item + w(user) · φ(item, t) + bias(item)`, one inner product a night."""
+"""The fusion network: `score(u, i, t) = user · item + w(user) · φ(item, t) + bias(item)`, one inner product on any night."""
 
 from __future__ import annotations
 
@@ -9,109 +9,127 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.network.data_signature import Signature
-from models.network.inputs import Asked, Items
-from models.network.item_tower import ItemTower, Phones
-from models.network.iterative_inference import CHOSEN, OWNED, SHOWN, Inference
-from models.network.per_day_product import by_day
-from models.network.trainable_encoders import LiveEncoders
-from models.network.user_tower import BEHAVIOUR, PROFILE, Reading, UserTower, Wishes
+from models.network.data_signature import DataSignature
+from models.network.inputs import ItemInputs, QueryInputs
+from models.network.item_tower import ItemOutput, ItemTower
+from models.network.iterative_inference import CHOSEN, OWNED, SHOWN, IterativeInference
+from models.network.per_day_product import multiply_per_day
+from models.network.trainable_encoders import TrainableEncoders
+from models.network.user_tower import BEHAVIOUR, PROFILE, UserInputs, UserOutput, UserTower
 
-NEVER = -1e4
-"""A score that is never chosen, yet finite: nothing times infinity has no gradient."""
+LOWEST_SCORE = -1e4
+"""A score that is never chosen, yet finite: a probability of 0 times a score of infinity has no gradient."""
 
 
-class Shelf(NamedTuple):
-    """Among what, and when, `n` questions choose.
+class CandidateSet(NamedTuple):
+    """The phones among which `n` examples choose, and when.
 
     Args:
-        moments: `(days, items, WIDTH)`, `φ` of each day.
-        day: `(n,)` each question's day, ascending.
-        barred: `(n, items) bool` phones that could not be chosen.
-        log_inclusion: `(items,)` logarithm of the chance that each phone is here, or None where all are.
+        temporal: `(days, items, TEMPORAL_WIDTH)`, `φ` of each day.
+        day: `(n,)` each example's row of `temporal`, ascending.
+        excluded: `(n, items) bool` phones that could not be chosen.
+        log_inclusion: `(items,)` logarithm of the probability that each phone is in the set, or None where all are.
     """
 
-    moments: Tensor
+    temporal: Tensor
     day: Tensor
-    barred: Tensor
+    excluded: Tensor
     log_inclusion: Tensor | None = None
 
-    def to(self, device: torch.device) -> Shelf:
-        """The same on another device."""
-        chance = self.log_inclusion
-        return Shelf(
-            self.moments.to(device, non_blocking=True),
+    def to(self, device: torch.device) -> CandidateSet:
+        """Return a copy on another device."""
+        inclusion = self.log_inclusion
+        return CandidateSet(
+            self.temporal.to(device, non_blocking=True),
             self.day.to(device, non_blocking=True),
-            self.barred.to(device, non_blocking=True),
-            None if chance is None else chance.to(device, non_blocking=True),
+            self.excluded.to(device, non_blocking=True),
+            None if inclusion is None else inclusion.to(device, non_blocking=True),
         )
 
-    def take(self, rows: Tensor) -> Shelf:
-        """That of some questions, in their order."""
-        return self._replace(day=self.day[rows], barred=self.barred[rows])
+    def take(self, rows: Tensor) -> CandidateSet:
+        """Return the set of some examples, in their order."""
+        return CandidateSet(self.temporal, self.day[rows], self.excluded[rows], self.log_inclusion)
 
-    def possible(self, scores: Tensor) -> Tensor:
-        """`(n, items)`: scores as a softmax over the shelf wants them."""
-        open_to = scores.masked_fill(self.barred, -torch.inf)
-        return open_to if self.log_inclusion is None else open_to - self.log_inclusion
+    def mask_scores(self, scores: Tensor) -> Tensor:
+        """Return `(n, items)` scores for a softmax: excluded phones at minus infinity, sampled ones corrected."""
+        masked = scores.masked_fill(self.excluded, -torch.inf)
+        return masked if self.log_inclusion is None else masked - self.log_inclusion
 
 
 class FusionNetwork(nn.Module):
-    """Both towers, and the steps from the user tower's guess to what explains the user.
+    """Both towers, and the inference steps from the user tower's guess to a vector that explains the user's choices.
 
     Args:
-        signature: What the data looks like.
-        config: What the network looks like.
-        live: Encoders that learn with it.
+        signature: Of the data that it is trained on.
+        config: Its shape.
+        encoders: Encoders that are trained together with it.
     """
 
-    def __init__(self, signature: Signature, config: FusionConfig, live: LiveEncoders | None = None) -> None:
+    def __init__(
+        self, signature: DataSignature, config: FusionConfig, encoders: TrainableEncoders | None = None
+    ) -> None:
         super().__init__()
         self.signature, self.config = signature, config
         self.items = ItemTower(signature, config)
         self.users = UserTower(signature, config)
-        self.live = live
-        if live is not None:
-            live.serve(self.items.content, self.users.asked)
+        self.encoders = encoders
+        if encoders is not None:
+            encoders.restrict_kinds(self.items.content_names, self.users.query_names)
         kinds = ((CHOSEN, BEHAVIOUR), (SHOWN, BEHAVIOUR), (OWNED, PROFILE))
-        seen = tuple(kind for kind, modality in kinds if modality not in config.without)
-        self.inference = Inference(config.dim, config.inference_steps, seen)
+        used = tuple(kind for kind, modality in kinds if modality not in config.without)
+        self.inference = IterativeInference(config.dim, config.inference_steps, used)
         # a random user and a random phone start with a product of about 1
         self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(config.dim)))
 
-    def calibrate(self, items: Items, asked: Asked, features: Tensor) -> None:
-        """Learn the centres and scales of everything that comes in."""
-        self.items.calibrate(items)
-        self.users.calibrate(asked, features)
-
-    def phones(self, items: Items) -> Phones:
-        """All phones' vectors."""
-        phones: Phones = self.items(items)
-        return phones
-
-    def wishes(
-        self, reading: Reading, asked: Asked, phones: Phones, shelf: Shelf, among: Tensor | None = None
-    ) -> Wishes:
-        """The askers' vectors.
+    def calibrate(self, items: ItemInputs, queries: QueryInputs, features: Tensor) -> None:
+        """Set the centres and scales of all inputs.
 
         Args:
-            reading: `n` questions.
-            phones: Those that the reading is about.
-            shelf: Of the phones that the askers are taken to choose among.
-            among: Those phones, rows of `phones`; all where None.
+            items: All phones.
+            queries: All queries.
+            features: `(examples, f)` of the users, NaN where unknown.
         """
-        guess: Wishes = self.users(reading, asked, phones.vectors, self.items)
-        vectors, bias = phones.vectors, phones.bias
-        if among is not None:
-            vectors, bias = vectors[among], bias[among]
-        rest = by_day(guess.moments, shelf.moments, shelf.day) + bias  # (n, c)
-        rest = shelf.possible(rest).clamp(min=NEVER)
+        self.items.calibrate(items)
+        self.users.calibrate(queries, features)
+
+    def encode_items(self, items: ItemInputs) -> ItemOutput:
+        """Return the vectors of all phones."""
+        output: ItemOutput = self.items(items)
+        return output
+
+    def encode_users(
+        self,
+        inputs: UserInputs,
+        queries: QueryInputs,
+        items: ItemOutput,
+        candidates: CandidateSet,
+        columns: Tensor | None = None,
+    ) -> UserOutput:
+        """Return the users' vectors.
+
+        Args:
+            inputs: `n` examples.
+            queries: All queries.
+            items: Whose rows the inputs' tokens and evidence are.
+            candidates: The phones that the users are taken to choose among.
+            columns: `(c,)` rows of `items` that are those phones; all where None.
+        """
+        guess: UserOutput = self.users(inputs, queries, items.vectors, self.items)
+        vectors, bias = items.vectors, items.bias
+        if columns is not None:
+            vectors, bias = vectors[columns], bias[columns]
+        rest = multiply_per_day(guess.temporal_weights, candidates.temporal, candidates.day) + bias  # (n, c)
+        rest = candidates.mask_scores(rest).clamp(min=LOWEST_SCORE)
         scale = self.log_scale.exp()
         return guess._replace(
-            vectors=self.inference(guess.vectors, reading.evidence, phones.vectors, vectors, rest, scale)
+            vectors=self.inference(guess.vectors, inputs.evidence, items.vectors, vectors, rest, scale)
         )
 
-    def scores(self, wishes: Wishes, phones: Phones, shelf: Shelf) -> Tensor:
-        """`(n, items)` from `n` questions."""
-        likes = (wishes.vectors * self.log_scale.exp()) @ phones.vectors.T  # (n, items)
-        return likes + by_day(wishes.moments, shelf.moments, shelf.day) + phones.bias
+    def score(self, users: UserOutput, items: ItemOutput, candidates: CandidateSet) -> Tensor:
+        """Return `(n, items)` scores of `n` examples for the candidates."""
+        affinity = (users.vectors * self.log_scale.exp()) @ items.vectors.T  # (n, items)
+        return (
+            affinity
+            + multiply_per_day(users.temporal_weights, candidates.temporal, candidates.day)
+            + items.bias
+        )

@@ -1,4 +1,4 @@
-"""A dataset as the network's tensors: phones, queries and profiles, matched to the network by name."""
+"""A dataset's phones, queries and user profiles as tensors, matched to the network's signature by name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 from models.collaborative.base import positions
 from models.data import Dataset, FloatArray, IntArray, Modality, StringArray
-from models.network.data_signature import SPACE_OF, Signature
+from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
 
 
 @dataclass(frozen=True)
-class Items:
-    """What is known about the phones' content.
+class ItemInputs:
+    """Inputs of the item tower: the phones' content and identities.
 
     Args:
-        content: By modality `(items, width)`, zeros where missing.
+        content: By modality `(items, width) float32`, zeros where missing.
         present: By modality `(items,) bool`.
         price: `(items,)` logarithm of the price, NaN where unknown.
         brand: `(items,)` row in the brand vocabulary.
@@ -32,9 +32,9 @@ class Items:
     brand: Tensor
     identity: Tensor
 
-    def to(self, device: torch.device) -> Items:
-        """The same on another device."""
-        return Items(
+    def to(self, device: torch.device) -> ItemInputs:
+        """Return a copy on another device."""
+        return ItemInputs(
             {name: part.to(device) for name, part in self.content.items()},
             {name: part.to(device) for name, part in self.present.items()},
             self.price.to(device),
@@ -42,9 +42,9 @@ class Items:
             self.identity.to(device),
         )
 
-    def take(self, rows: Tensor) -> Items:
-        """Some of the phones."""
-        return Items(
+    def take(self, rows: Tensor) -> ItemInputs:
+        """Return the inputs of some of the phones."""
+        return ItemInputs(
             {name: part[rows] for name, part in self.content.items()},
             {name: part[rows] for name, part in self.present.items()},
             self.price[rows],
@@ -53,52 +53,57 @@ class Items:
         )
 
 
-def items_of(data: Dataset, signature: Signature) -> Items:
-    """The catalogue's content as a network with this signature takes it."""
+def build_item_inputs(data: Dataset, signature: DataSignature) -> ItemInputs:
+    """Return the catalogue's content in the shape that a network with this signature takes."""
     catalogue = data.catalogue
     content, present = {}, {}
     for name, (width, _) in signature.items.items():
-        values, there = _padded(catalogue.modalities.get(name), len(catalogue), width)
-        content[name], present[name] = values, there
+        content[name], present[name] = _padded(catalogue.modalities.get(name), len(catalogue), width)
     with np.errstate(divide="ignore", invalid="ignore"):
         price = np.log(catalogue.price)
-    return Items(
+    return ItemInputs(
         content,
         present,
+        # a price of 0 has no logarithm and counts as unknown
         torch.from_numpy(np.where(np.isfinite(price), price, np.nan).astype(np.float32)),
-        words(signature.brands, catalogue.brand),
+        look_up_words(signature.brands, catalogue.brand),
         torch.from_numpy(positions(np.array(signature.item_ids, dtype=str), catalogue.item_ids)),
     )
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is known about queries: by modality `(queries, width)` and `(queries,) bool`."""
+class QueryInputs:
+    """Inputs for queries: the content of every query of the data.
+
+    Args:
+        content: By modality `(queries + 1, width) float32`, zeros where missing; the last row stands for "no query".
+        present: By modality `(queries + 1,) bool`.
+    """
 
     content: dict[str, Tensor]
     present: dict[str, Tensor]
 
-    def to(self, device: torch.device) -> Asked:
-        """The same on another device."""
-        return Asked(
+    def to(self, device: torch.device) -> QueryInputs:
+        """Return a copy on another device."""
+        return QueryInputs(
             {name: part.to(device) for name, part in self.content.items()},
             {name: part.to(device) for name, part in self.present.items()},
         )
 
 
-def asked_of(data: Dataset, signature: Signature) -> Asked:
-    """The queries' content; a last row that is nobody's stands for "no query"."""
+def build_query_inputs(data: Dataset, signature: DataSignature) -> QueryInputs:
+    """Return the queries' content, with one more row for "no query" at the end."""
     content, present = {}, {}
     for name, (width, _) in signature.queries.items():
-        values, there = _padded(data.queries.modalities.get(name), len(data.queries), width)
+        values, is_present = _padded(data.queries.modalities.get(name), len(data.queries), width)
         content[name] = torch.cat([values, torch.zeros(1, width)])
-        present[name] = torch.cat([there, torch.zeros(1, dtype=torch.bool)])
-    return Asked(content, present)
+        present[name] = torch.cat([is_present, torch.zeros(1, dtype=torch.bool)])
+    return QueryInputs(content, present)
 
 
 @dataclass(frozen=True)
-class Profiles:
-    """Who the askers are.
+class UserProfiles:
+    """Profiles of the users of `n` examples.
 
     Args:
         features: `(n, f)`, NaN where unknown.
@@ -109,33 +114,42 @@ class Profiles:
     country: Tensor
     locale: Tensor
 
-    def to(self, device: torch.device) -> Profiles:
-        """The same on another device."""
-        return Profiles(self.features.to(device), self.country.to(device), self.locale.to(device))
+    def to(self, device: torch.device) -> UserProfiles:
+        """Return a copy on another device."""
+        return UserProfiles(self.features.to(device), self.country.to(device), self.locale.to(device))
 
 
-def profiles_of(data: Dataset, signature: Signature, users: IntArray, features: FloatArray) -> Profiles:
-    """The profiles of these users with their features at the moment of asking."""
-    return Profiles(
+def build_user_profiles(
+    data: Dataset, signature: DataSignature, users: IntArray, features: FloatArray
+) -> UserProfiles:
+    """Return the profiles of these users.
+
+    Args:
+        data: Whose users they are.
+        signature: Of the network.
+        users: `(n,)` indices into `data.users`.
+        features: `(n, f)` their features at the time of the example.
+    """
+    return UserProfiles(
         torch.from_numpy(np.ascontiguousarray(features, np.float32)),
-        words(signature.countries, data.users.country[users]),
-        words(signature.locales, data.users.locale[users]),
+        look_up_words(signature.countries, data.users.country[users]),
+        look_up_words(signature.locales, data.users.locale[users]),
     )
 
 
-def words(vocabulary: tuple[str, ...], values: StringArray) -> Tensor:
-    """`(n,) int64`: one more than the place in the vocabulary, 0 for what is not in it."""
+def look_up_words(vocabulary: tuple[str, ...], values: StringArray) -> Tensor:
+    """Return `(n,) int64` embedding rows: 1 + the place in the vocabulary, 0 for unknown words."""
     return torch.from_numpy(positions(np.array(vocabulary, dtype=str), values) + 1)
 
 
-def queries_share_space(signature: Signature, name: str) -> bool:
-    """Whether a query modality's vectors lie in the space of a modality of the phones."""
-    space = signature.items.get(SPACE_OF[name])
+def shares_item_space(signature: DataSignature, name: str) -> bool:
+    """Return whether a query modality's vectors lie in the vector space of one of the phones' modalities."""
+    space = signature.items.get(ITEM_SPACE_OF_QUERY[name])
     return space is not None and space[0] == signature.queries[name][0]
 
 
 def _padded(modality: Modality | None, rows: int, width: int) -> tuple[Tensor, Tensor]:
-    """Vectors and mask, all missing where the data has no such modality (or none of this width)."""
+    """Return vectors and mask, all missing where the data has no such modality (or none of this width)."""
     if modality is None or modality.values.shape[1] != width:
         return torch.zeros(rows, width), torch.zeros(rows, dtype=torch.bool)
     return torch.from_numpy(modality.values), torch.from_numpy(modality.present)

@@ -8,22 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.fusion.factory import make
+from models.fusion.factory import build_fusion
 from models.network.byte_dropout import ByteDropout
-from models.network.data_signature import Signature
-from models.network.inputs import Items
+from models.network.data_signature import DataSignature
+from models.network.inputs import ItemInputs
 
 FACTS, IDENTITY = "facts", "identity"
 PRICE_POWERS = 3
 
 
-class Phones(NamedTuple):
-    """The tower's answer.
+class ItemOutput(NamedTuple):
+    """The item tower's output.
 
     Args:
         vectors: `(items, dim)`.
         bias: `(items,)`, 0 for phones without an identity.
-        weights: `(items, modalities)` what each vector rests on.
+        weights: `(items, modalities)` how much each modality contributes to each vector.
     """
 
     vectors: Tensor
@@ -31,10 +31,15 @@ class Phones(NamedTuple):
     weights: Tensor
 
 
-class Entry(nn.Module):
-    """An encoder's vectors, centred and scaled as in training, brought to the common width.
+class InputProjection(nn.Module):
+    """An encoder's vectors, centred and scaled as in training, then projected to the network's width.
 
-    The centre is the mean phone: texts of one shop are all alike, what tells them apart is how they differ from it.
+    The centre is the mean phone: texts of one shop are all alike, and phones differ by their distance from that mean.
+
+    Args:
+        width: Of the encoder's vectors.
+        dim: Of the network.
+        dropout: Share of the encoder's numbers dropped in training.
     """
 
     mean: Tensor
@@ -48,46 +53,53 @@ class Entry(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, vectors: Tensor) -> None:
-        """Learn the centre, and the scale at which a centred vector has the length `sqrt(width)`."""
+        """Set the centre, and the scale at which a centred vector `(width,)` has a length of about `sqrt(width)`."""
         if len(vectors):
             self.mean.copy_(vectors.mean(0))
             self.scale.copy_((vectors - self.mean).square().mean().sqrt().clamp(min=1e-6))
 
-    def standardised(self, vectors: Tensor, mean: Tensor | None = None) -> Tensor:
-        """The vectors around a mean (the phones', unless told) in units of their spread."""
+    def standardise(self, vectors: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Return the vectors less a mean (the calibrated one where None), in units of their spread."""
         return (vectors - (self.mean if mean is None else mean)) / self.scale
 
     def forward(self, vectors: Tensor, mean: Tensor | None = None) -> Tensor:
-        """`(..., dim)` from `(..., width)`."""
-        projected: Tensor = self.project(self.standardised(vectors, mean))
+        """Return `(..., dim)` from `(..., width)`; `mean` as in `standardise`."""
+        projected: Tensor = self.project(self.standardise(vectors, mean))
         return projected
 
 
 class ItemTower(nn.Module):
     """Content encoders' vectors, price and brand, and an identity embedding, fused.
 
-    The identity is dropped at random in training, phone by phone, so that a phone without history is scored by its
-    content; the other modalities too, more rarely, so that a phone without a picture still has a vector.
+    In training the identity is dropped at random, phone by phone, so that a phone without history is scored well by its
+    content; the other modalities too, more rarely, so that a phone without a picture still gets a useful vector.
     """
 
     price_mean: Tensor
     price_scale: Tensor
 
-    def __init__(self, signature: Signature, config: FusionConfig) -> None:
+    def __init__(self, signature: DataSignature, config: FusionConfig) -> None:
         super().__init__()
         dim = config.dim
-        self.content = tuple(name for name in signature.items if name not in config.without)
-        self.names = (*self.content, *(n for n in (FACTS, IDENTITY) if n not in config.without))
-        self.dropped = dict.fromkeys(self.names, config.modality_dropout)
-        self.dropped[IDENTITY] = config.identity_dropout
+        self.content_names = tuple(name for name in signature.items if name not in config.without)
+        self.modality_names = (
+            *self.content_names,
+            *(name for name in (FACTS, IDENTITY) if name not in config.without),
+        )
+        self.dropout_by_modality = dict.fromkeys(self.modality_names, config.modality_dropout)
+        self.dropout_by_modality[IDENTITY] = config.identity_dropout
         self.enter = nn.ModuleDict(
-            {name: Entry(signature.items[name][0], dim, config.input_dropout) for name in self.content}
+            {
+                name: InputProjection(signature.items[name][0], dim, config.input_dropout)
+                for name in self.content_names
+            }
         )
         self.price = nn.Linear(PRICE_POWERS + 1, dim)
         self.brand = nn.Embedding(len(signature.brands) + 1, dim)
+        # an embedding needs a row even where no phone has an identity
         self.identity = nn.Embedding(max(len(signature.item_ids), 1), dim)
         self.bias = nn.Embedding(max(len(signature.item_ids), 1), 1)
-        self.fusion = make(config.inner, len(self.names), dim)
+        self.fusion = build_fusion(config.inner, len(self.modality_names), dim)
         self.register_buffer("price_mean", torch.zeros(()))
         self.register_buffer("price_scale", torch.ones(()))
         nn.init.normal_(self.brand.weight, std=0.1)
@@ -95,57 +107,63 @@ class ItemTower(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     @torch.no_grad()
-    def calibrate(self, items: Items) -> None:
-        """Learn centres and scales of the content and of the price."""
-        for name in self.content:
-            self._entry(name).calibrate(items.content[name][items.present[name]])
+    def calibrate(self, items: ItemInputs) -> None:
+        """Set centres and scales of the content and of the price."""
+        for name in self.content_names:
+            self._projection(name).calibrate(items.content[name][items.present[name]])
         known = items.price[~items.price.isnan()]
         if len(known) > 1:
             self.price_mean.copy_(known.mean())
             self.price_scale.copy_(known.std().clamp(min=1e-3))
 
     @torch.no_grad()
-    def begin(self, identities: Tensor) -> None:
-        """Let the identities begin at these, `(phones with an identity, dim)`."""
-        if IDENTITY in self.names:
+    def initialise_identities(self, identities: Tensor) -> None:
+        """Set the identity embedding to `(phones with an identity, dim)` vectors, where the tower has one."""
+        if IDENTITY in self.modality_names:
             self.identity.weight.copy_(identities)
 
-    def forward(self, items: Items) -> Phones:
-        """The phones' vectors."""
-        parts, present = [], []
-        for name in self.names:
-            part, there = self._part(name, items)
-            if self.training and self.dropped[name]:
-                there = there & (torch.rand(len(there), device=there.device) >= self.dropped[name])
+    def forward(self, items: ItemInputs) -> ItemOutput:
+        """Return the vectors of all phones."""
+        parts, masks = [], []
+        for name in self.modality_names:
+            part, is_present = self._part(name, items)  # (items, d), (items,)
+            dropout = self.dropout_by_modality[name]
+            if self.training and dropout:
+                is_present = is_present & (torch.rand(len(is_present), device=is_present.device) >= dropout)
             parts.append(part)
-            present.append(there)
-        there = torch.stack(present, 1)  # (items, m)
-        fused = self.fusion(torch.stack(parts, 1), there)  # (items, d)
-        return Phones(fused.vector, self._bias(items, there), fused.weights)
+            masks.append(is_present)
+        present = torch.stack(masks, 1)  # (items, m)
+        fused = self.fusion(torch.stack(parts, 1), present)  # (items, d) from (items, m, d)
+        return ItemOutput(fused.vector, self._bias(items, present), fused.weights)
 
-    def _part(self, name: str, items: Items) -> tuple[Tensor, Tensor]:
-        """One modality's `(items, d)` and `(items,) bool`."""
+    def _part(self, name: str, items: ItemInputs) -> tuple[Tensor, Tensor]:
+        """Return one modality's `(items, d)` vectors and `(items,) bool` mask."""
         if name == FACTS:
             return self._facts(items), torch.ones_like(items.identity, dtype=torch.bool)
         if name == IDENTITY:
             return self.identity(items.identity.clamp(min=0)), items.identity >= 0
-        return self._entry(name)(items.content[name]), items.present[name]
+        return self._projection(name)(items.content[name]), items.present[name]
 
-    def _facts(self, items: Items) -> Tensor:
-        """Price and brand: powers of the log price let a user's vector hold the price they want to pay."""
+    def _facts(self, items: ItemInputs) -> Tensor:
+        """Return `(items, d)` of price and brand.
+
+        With powers of the log price, an inner product with a user's vector can have its maximum at a preferred price.
+        """
         unknown = items.price.isnan()
-        z = ((items.price - self.price_mean) / self.price_scale).masked_fill(unknown, 0.0)
+        z = ((items.price - self.price_mean) / self.price_scale).masked_fill(unknown, 0.0)  # (items,)
         powers = torch.stack([*(z**power for power in range(1, PRICE_POWERS + 1)), unknown.float()], 1)
         facts: Tensor = self.price(powers) + self.brand(items.brand)
         return facts
 
-    def _bias(self, items: Items, there: Tensor) -> Tensor:
-        if IDENTITY not in self.names:
+    def _bias(self, items: ItemInputs, present: Tensor) -> Tensor:
+        """Return `(items,)` the bias of each phone, 0 where its identity is unknown or dropped."""
+        if IDENTITY not in self.modality_names:
             return torch.zeros_like(items.price)
         own: Tensor = self.bias(items.identity.clamp(min=0)).squeeze(-1)
-        return own * there[:, self.names.index(IDENTITY)]
+        return own * present[:, self.modality_names.index(IDENTITY)]
 
-    def _entry(self, name: str) -> Entry:
-        entry = self.enter[name]
-        assert isinstance(entry, Entry)
-        return entry
+    def _projection(self, name: str) -> InputProjection:
+        """Return the projection of a content modality, typed."""
+        projection = self.enter[name]
+        assert isinstance(projection, InputProjection)
+        return projection

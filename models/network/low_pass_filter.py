@@ -1,8 +1,8 @@
-"""A causal low-pass filter over places: the running taste, with as much of the latest detail as each channel likes.
+"""A causal low-pass filter over positions: a running mean, plus as much of the latest input as each channel keeps.
 
 Attention alone must learn from data that neighbours in time are alike. Shin et al., "An attentive inductive bias for
 sequential recommendation beyond the self-attention" (BSARec), AAAI 2024, give it to the network as a filter over
-frequencies. Theirs looks at the whole window; this one only looks back, so that one pass answers for every place.
+frequencies. Their filter looks at the whole window; this one looks back only, so that one pass serves every position.
 """
 
 from __future__ import annotations
@@ -16,29 +16,33 @@ SPEEDS = 8
 """Groups of channels, each of which forgets at its own, learned speed."""
 
 
-class Smoothing(nn.Module):
+class LowPassFilter(nn.Module):
     """`y_t = m_t + β² (x_t - m_t)`, where `m_t` is the mean of `x_0 … x_t` with weights `exp(-λ (t - s))`.
 
     Args:
         dim: Channels; a multiple of `SPEEDS`.
+
+    Raises:
+        ValueError: If `dim` is no multiple of `SPEEDS`.
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         if dim % SPEEDS:
             raise ValueError(f"A filter of {dim} channels cannot have {SPEEDS} speeds")
+        # half-lives from about 14 positions down to half a position
         self.log_speed = nn.Parameter(torch.linspace(math.log(0.05), math.log(1.5), SPEEDS))
         self.detail = nn.Parameter(torch.randn(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(b, l, d)` from `(b, l, d)`."""
+        """Filter `(b, l, d)` along `l`."""
         b, length, d = x.shape
         grouped = x.view(b, length, SPEEDS, d // SPEEDS).transpose(1, 2)  # (b, speeds, l, d / speeds)
         mean = (self._weights(length) @ grouped).transpose(1, 2).reshape(b, length, d)
         return torch.lerp(mean, x, self.detail.square())
 
     def _weights(self, length: int) -> Tensor:
-        """`(speeds, l, l)`: how much each place counts for each later one; rows sum to one."""
+        """Return `(speeds, l, l)` how much each position counts for each later one; rows sum to one."""
         place = torch.arange(length, device=self.detail.device)
         since = (place[:, None] - place).clamp(min=0)  # (l, l)
         weights = torch.exp(-self.log_speed.exp()[:, None, None] * since).tril()

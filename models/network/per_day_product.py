@@ -1,4 +1,4 @@
-"""Each question's wishes times what is true of the phones on its day, without a copy of the day for each question."""
+"""The product of each example's weights with the temporal features of its day, without a copy of the day per example."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ import torch
 from torch import Tensor
 
 
-def by_day(wishes: Tensor, moments: Tensor, day: Tensor) -> Tensor:
-    """`(n, items)`: `wishes[n] · moments[day[n], item]`; gradients go to the wishes alone.
+def multiply_per_day(weights: Tensor, temporal: Tensor, day: Tensor) -> Tensor:
+    """Return `(n, items)`: `weights[n] · temporal[day[n], item]`; gradients flow to the weights only.
 
     Args:
-        wishes: `(n, k)`.
-        moments: `(days, items, k)`.
-        day: `(n,)`, ascending.
+        weights: `(n, k)`.
+        temporal: `(days, items, k)`.
+        day: `(n,)` rows of `temporal`, ascending.
     """
-    if wishes.device.type != "cpu" or torch.compiler.is_compiling():
-        return torch.einsum("nk,nik->ni", wishes, moments[day])
-    counts = torch.bincount(day, minlength=len(moments)).tolist()
-    product: Tensor = _ByDay.apply(wishes, moments, counts)  # type: ignore[no-untyped-call]
+    # the graph compiler cannot trace the splits, and a GPU prefers one large product
+    if weights.device.type != "cpu" or torch.compiler.is_compiling():
+        return torch.einsum("nk,nik->ni", weights, temporal[day])
+    counts = torch.bincount(day, minlength=len(temporal)).tolist()
+    product: Tensor = _PerDayProduct.apply(weights, temporal, counts)  # type: ignore[no-untyped-call]
     return product
 
 
-class _ByDay(torch.autograd.Function):
-    """A product of small matrices for each day."""
+class _PerDayProduct(torch.autograd.Function):
+    """One small matrix product per day.
+
+    A function of its own, because `temporal[day]` would copy `(items, k)` for every example, and its gradient again.
+    """
 
     @staticmethod
-    def forward(ctx: Any, wishes: Tensor, moments: Tensor, counts: list[int]) -> Tensor:
-        ctx.save_for_backward(moments)
+    def forward(ctx: Any, weights: Tensor, temporal: Tensor, counts: list[int]) -> Tensor:
+        ctx.save_for_backward(temporal)
         ctx.counts = counts
-        out = wishes.new_empty(len(wishes), moments.shape[1])
-        parts = (torch.split_with_sizes(wishes, counts), moments, torch.split_with_sizes(out, counts))
-        for mine, true, to in zip(*parts, strict=True):
-            torch.mm(mine, true.T, out=to)
+        out = weights.new_empty(len(weights), temporal.shape[1])
+        parts = (torch.split_with_sizes(weights, counts), temporal, torch.split_with_sizes(out, counts))
+        for examples, features, to in zip(*parts, strict=True):
+            torch.mm(examples, features.T, out=to)  # (examples of the day, items)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (moments,), (gradient,) = ctx.saved_tensors, gradients
-        parts = (torch.split_with_sizes(gradient, ctx.counts), moments)
-        return torch.cat([mine @ true for mine, true in zip(*parts, strict=True)]), None, None
+        (temporal,), (gradient,) = ctx.saved_tensors, gradients
+        parts = (torch.split_with_sizes(gradient, ctx.counts), temporal)
+        return torch.cat([examples @ features for examples, features in zip(*parts, strict=True)]), None, None

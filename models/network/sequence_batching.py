@@ -1,4 +1,4 @@
-"""Turns questions into the arrays that the user tower reads."""
+"""Batching: examples (a user at a time) with their sequence windows, as the arrays that the user tower reads."""
 
 from __future__ import annotations
 
@@ -9,188 +9,219 @@ import torch
 from torch import Tensor
 
 from models.data import BoolArray, Dataset, FloatArray, IntArray
-from models.network.data_signature import Signature
-from models.network.inputs import profiles_of
-from models.network.iterative_inference import Evidence, Trace
-from models.network.user_sequences import DAY, Stories, Trail
-from models.network.user_tower import Reading
+from models.network.data_signature import DataSignature
+from models.network.inputs import build_user_profiles
+from models.network.iterative_inference import Evidence, ItemBags
+from models.network.user_sequences import DAY, ItemEvents, UserSequences
+from models.network.user_tower import UserInputs
 
 LONG_AGO = 1e6
 """Days that stand for never."""
 
 
 @dataclass(frozen=True)
-class Passages:
-    """Stories cut into pieces that a sequence encoder can hold, and the questions about each piece.
+class SequenceWindows:
+    """User sequences cut into windows that a sequence encoder can hold, and the examples of each window.
 
-    A piece begins every `stride` tokens and has `length` of them. A question goes to the first piece in which all
-    known tokens end, or the user's first piece: so it sees between `length - stride` and `length` tokens, or all.
+    A window begins every `stride` tokens and has `length` of them. An example belongs to the first window in which all
+    its known tokens end, or the user's first window: so it sees between `length - stride` and `length` tokens, or all.
+    One pass over a window thus serves all its examples.
 
     Args:
-        first: `(passages,)` each piece's first token.
-        user: `(passages,)`.
-        question_start: `(passages + 1,)` where each piece's questions begin.
-        order: `(questions,)` questions sorted by piece.
-        known: `(questions,)` one past the last known token, by question.
+        first: `(windows,)` each window's first token.
+        user: `(windows,)`.
+        example_start: `(windows + 1,)` where each window's examples begin in `order`.
+        order: `(examples,)` examples sorted by window.
+        known_end: `(examples,)` one past the last known token, by example.
     """
 
     first: IntArray
     user: IntArray
-    question_start: IntArray
+    example_start: IntArray
     order: IntArray
-    known: IntArray
+    known_end: IntArray
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-def cut(stories: Stories, users: IntArray, moments: IntArray, length: int, stride: int) -> Passages:
-    """The pieces that are needed to answer these questions."""
-    known = stories.known(users, moments)
-    told = known - stories.start[users]
-    piece = np.maximum(0, -(-(told - length) // stride))
-    first = stories.start[users] + piece * stride
-    order = np.lexsort((moments, first, users))
+def cut_windows(
+    sequences: UserSequences, users: IntArray, times: IntArray, length: int, stride: int
+) -> SequenceWindows:
+    """Return the windows that some examples need.
+
+    Args:
+        sequences: Of all users.
+        users: `(examples,)` index of the user.
+        times: `(examples,)` seconds since 1970 UTC.
+        length: Tokens of a window at most.
+        stride: Tokens between the starts of two windows of a user.
+    """
+    known_end = sequences.find_token_ends(users, times)
+    known = known_end - sequences.start[users]
+    window = np.maximum(0, -(-(known - length) // stride))  # -(-a // b) rounds up
+    first = sequences.start[users] + window * stride
+    order = np.lexsort((times, first, users))
     is_new = np.ones(len(order), bool)
     is_new[1:] = (first[order][1:] != first[order][:-1]) | (users[order][1:] != users[order][:-1])
-    begins = np.flatnonzero(is_new)
-    return Passages(first[order][begins], users[order][begins], np.append(begins, len(order)), order, known)
+    starts = np.flatnonzero(is_new)
+    return SequenceWindows(
+        first[order][starts], users[order][starts], np.append(starts, len(order)), order, known_end
+    )
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Makes `Reading`s from a dataset's stories.
+class SequenceBatcher:
+    """Makes `UserInputs` from a dataset's user sequences.
 
     Args:
-        length: Tokens of a passage at most.
-        queries: Latest queries of each user that are read.
-        evidence: Latest phones that each user chose, and that they were shown, which are read.
+        data: Whose users, queries and profiles are read.
+        sequences: Of the same data.
+        signature: Of the network.
+        length: Tokens of a window at most.
+        max_queries: Latest queries of each user that are read.
+        max_evidence: Latest phones that each user chose, and that they were shown, which are read.
     """
 
     data: Dataset
-    stories: Stories
-    signature: Signature
+    sequences: UserSequences
+    signature: DataSignature
     length: int
-    queries: int
-    evidence: int
+    max_queries: int
+    max_evidence: int
 
-    def read(
+    def build_inputs(
         self,
-        passages: Passages,
+        windows: SequenceWindows,
         chosen: IntArray,
         users: IntArray,
-        moments: IntArray,
+        times: IntArray,
         features: FloatArray,
-    ) -> tuple[Reading, IntArray]:
-        """The reading of some passages, and which questions it holds, by their moment.
+    ) -> tuple[UserInputs, IntArray]:
+        """Return the inputs of all examples of some windows, and which examples these are, by their time.
 
         Args:
-            chosen: Passages.
-            users, moments: Of all questions.
-            features: `(all questions, f)` the askers' features when they asked.
+            windows: Of all examples.
+            chosen: `(b,)` the windows to read.
+            users: `(all examples,)` index of the user.
+            times: `(all examples,)` seconds since 1970 UTC.
+            features: `(all examples, f)` the users' features at these times.
         """
-        story = self.stories
-        counts = passages.question_start[chosen + 1] - passages.question_start[chosen]
-        asked = passages.order[ranges(passages.question_start[chosen], counts)]
-        by_time = np.argsort(moments[asked], kind="stable")
-        asked, place = asked[by_time], np.repeat(np.arange(len(chosen)), counts)[by_time]
-        who, when, known = users[asked], moments[asked], passages.known[asked]
-        first = passages.first[chosen]
-        longest = max(1, int((known - first[place]).max(initial=0)))
-        last = np.zeros(len(chosen), np.int64)
-        np.maximum.at(last, place, known - first[place])
-        rows = first[:, None] + np.arange(longest)
-        is_there = np.arange(longest) < last[:, None]
-        rows = np.where(is_there, rows, 0)
-        empty = not len(story.item)
-        tokens = np.zeros_like(rows) if empty else story.item[rows]
-        kinds = np.zeros_like(rows) if empty else story.kind[rows]
+        sequences = self.sequences
+        counts = windows.example_start[chosen + 1] - windows.example_start[chosen]
+        examples = windows.order[concatenate_ranges(windows.example_start[chosen], counts)]  # (n,)
+        # days ascend in a batch, as `multiply_per_day` needs
+        by_time = np.argsort(times[examples], kind="stable")
+        examples, window = examples[by_time], np.repeat(np.arange(len(chosen)), counts)[by_time]
+        who, when, known_end = users[examples], times[examples], windows.known_end[examples]
+        first = windows.first[chosen]  # (b,)
+        longest = max(1, int((known_end - first[window]).max(initial=0)))
+        lengths = np.zeros(len(chosen), np.int64)
+        np.maximum.at(lengths, window, known_end - first[window])
+        is_token = np.arange(longest) < lengths[:, None]  # (b, l)
+        rows = np.where(is_token, first[:, None] + np.arange(longest), 0)  # (b, l)
+        empty = not len(sequences.item)
+        tokens = np.zeros_like(rows) if empty else sequences.item[rows]
+        kinds = np.zeros_like(rows) if empty else sequences.kind[rows]
+        # days since the batch's first example: float32 cannot tell minutes apart in days since 1970
         origin = int(when.min()) if len(when) else 0
-        days = np.zeros(rows.shape) if empty else (story.at[rows] - origin) / DAY
-        days = np.where(is_there, days, np.inf)
-        has_any = known > story.start[who]
-        latest = story.at[np.maximum(known - 1, 0)] if not empty else np.zeros(len(who), np.int64)
+        days = np.zeros(rows.shape) if empty else (sequences.at[rows] - origin) / DAY
+        days = np.where(is_token, days, np.inf)
+        has_any = known_end > sequences.start[who]
+        latest = sequences.at[np.maximum(known_end - 1, 0)] if not empty else np.zeros(len(who), np.int64)
         since = np.where(has_any, (when - latest) / DAY, LONG_AGO)
-        query, query_since = self._asked(who, when)
-        reading = Reading(
-            tokens=torch.from_numpy(np.where(is_there, tokens, 0)),
-            kinds=torch.from_numpy(np.where(is_there, kinds, 0)),
+        queries, days_since_query = self._latest_queries_before(who, when)
+        inputs = UserInputs(
+            tokens=torch.from_numpy(np.where(is_token, tokens, 0)),
+            kinds=torch.from_numpy(np.where(is_token, kinds, 0)),
             days=torch.from_numpy(days.astype(np.float32)),
-            passage=torch.from_numpy(place),
-            end=torch.from_numpy(known - first[place]),
-            known=torch.from_numpy(known - story.start[who]),
-            since=torch.from_numpy(since.astype(np.float32)),
-            queries=torch.from_numpy(query),
-            query_since=torch.from_numpy(query_since),
-            profiles=profiles_of(self.data, self.signature, who, features[asked]),
+            window=torch.from_numpy(window),
+            end=torch.from_numpy(known_end - first[window]),
+            history_length=torch.from_numpy(known_end - sequences.start[who]),
+            days_since_event=torch.from_numpy(since.astype(np.float32)),
+            queries=torch.from_numpy(queries),
+            days_since_query=torch.from_numpy(days_since_query),
+            profiles=build_user_profiles(self.data, self.signature, who, features[examples]),
             evidence=self._evidence(who, when),
         )
-        return reading, asked
+        return inputs, examples
 
-    def _evidence(self, users: IntArray, moments: IntArray) -> Evidence:
-        """What was known of these users' choices before these moments."""
+    def _evidence(self, users: IntArray, times: IntArray) -> Evidence:
+        """Return what was known of these users' choices before these times."""
         owned = self.data.users.owned_item[users]
-        has = owned >= 0
+        has_phone = owned >= 0
         return Evidence(
-            chosen=self._trace(self.stories.chosen, users, moments),
-            shown=self._trace(self.stories.shown, users, moments),
-            owned=Trace(torch.from_numpy(owned[has]), torch.from_numpy(np.cumsum(has) - has)),
+            chosen=self._latest_items(self.sequences.chosen, users, times),
+            shown=self._latest_items(self.sequences.shown, users, times),
+            owned=ItemBags(
+                torch.from_numpy(owned[has_phone]), torch.from_numpy(np.cumsum(has_phone) - has_phone)
+            ),
         )
 
-    def _trace(self, trail: Trail, users: IntArray, moments: IntArray) -> Trace:
-        first, end = trail.latest(users, moments, self.evidence)
+    def _latest_items(self, events: ItemEvents, users: IntArray, times: IntArray) -> ItemBags:
+        """Return the phones of each user's latest events before each time."""
+        first, end = events.find_latest(users, times, self.max_evidence)
         counts = end - first
-        return Trace(
-            torch.from_numpy(trail.item[ranges(first, counts)]),
+        return ItemBags(
+            torch.from_numpy(events.item[concatenate_ranges(first, counts)]),
             torch.from_numpy(np.cumsum(counts) - counts),
         )
 
-    def ever_asked(self, users: IntArray, moments: IntArray, luck: FloatArray) -> tuple[Tensor, Tensor]:
-        """`(n, q)` some of all that these users ask, before a moment or after it, and days between it and each.
+    def sample_queries(self, users: IntArray, times: IntArray, draws: FloatArray) -> tuple[Tensor, Tensor]:
+        """Return a random half of each user's latest queries, before their time or after it.
 
         Args:
-            luck: `(queries,)` of each query of the data, in [0, 1): those below a half are heard, and of each user the
-                luckiest in any case.
-        """
-        rows = self._latest_queries(users, self.stories.query_start[users + 1])
-        drawn = np.append(luck, np.inf)[rows]
-        is_heard = (drawn < 0.5) | (drawn == drawn.min(1, keepdims=True))
-        heard = np.where(is_heard, rows, len(self.stories.query_at))
-        return torch.from_numpy(heard), torch.from_numpy(self._days_from(heard, moments))
+            users: `(n,)` index of the user.
+            times: `(n,)` seconds since 1970 UTC.
+            draws: `(queries,)` one uniform number in [0, 1) for each query of the data: queries below a half are taken,
+                and of each user the one with the lowest number in any case.
 
-    def _asked(self, users: IntArray, moments: IntArray) -> tuple[IntArray, FloatArray]:
-        """`(n, q)` the latest queries before each moment (one past the last for none), and days since each."""
-        rows = self._latest_queries(users, self.stories.asked(users, moments))
-        return rows, self._days_from(rows, moments)
+        Returns:
+            `(n, q)` queries (one past the data's last for none), and `(n, q)` days between the time and each.
+        """
+        rows = self._latest_queries(users, self.sequences.query_start[users + 1])
+        drawn = np.append(draws, np.inf)[rows]
+        is_taken = (drawn < 0.5) | (drawn == drawn.min(1, keepdims=True))
+        taken = np.where(is_taken, rows, len(self.sequences.query_at))
+        return torch.from_numpy(taken), torch.from_numpy(self._days_between(taken, times))
+
+    def _latest_queries_before(self, users: IntArray, times: IntArray) -> tuple[IntArray, FloatArray]:
+        """Return `(n, q)` the latest queries before each time (one past the last for none), and days since each."""
+        rows = self._latest_queries(users, self.sequences.find_query_ends(users, times))
+        return rows, self._days_between(rows, times)
 
     def _latest_queries(self, users: IntArray, end: IntArray) -> IntArray:
-        """`(n, q)` the latest queries of each user before a place in the data; one past the data's last for none."""
-        rows = end[:, None] - 1 - np.arange(self.queries)
-        return np.where(rows >= self.stories.query_start[users][:, None], rows, len(self.stories.query_at))
+        """Return `(n, q)` each user's latest queries before row `end` of the data; one past the data's last for none."""
+        rows = end[:, None] - 1 - np.arange(self.max_queries)
+        return np.where(
+            rows >= self.sequences.query_start[users][:, None], rows, len(self.sequences.query_at)
+        )
 
-    def _days_from(self, queries: IntArray, moments: IntArray) -> FloatArray:
-        """`(n, q)` days between each moment and its queries."""
-        at = np.append(self.stories.query_at, 0)[queries]
-        days = np.abs(moments[:, None] - at) / DAY
-        return np.where(queries < len(self.stories.query_at), days, LONG_AGO).astype(np.float32)
+    def _days_between(self, queries: IntArray, times: IntArray) -> FloatArray:
+        """Return `(n, q)` days between each time and its queries, `LONG_AGO` where there is none."""
+        at = np.append(self.sequences.query_at, 0)[queries]
+        days = np.abs(times[:, None] - at) / DAY
+        return np.where(queries < len(self.sequences.query_at), days, LONG_AGO).astype(np.float32)
 
 
-def barred_of(data: Dataset, users: IntArray, moments: IntArray, columns: IntArray) -> BoolArray:
-    """`(n, c)`: phones that come out after the day asked about, and the one that the asker owns.
+def find_excluded(data: Dataset, users: IntArray, times: IntArray, columns: IntArray) -> BoolArray:
+    """Return `(n, c)` which phones an example's user cannot choose: those released after the day, and the one owned.
 
     Args:
-        users, moments: Of `n` questions.
+        data: Catalogue and users.
+        users: `(n,)` index of each example's user.
+        times: `(n,)` seconds since 1970 UTC.
         columns: `(c,)` phones, ascending.
     """
-    barred = data.catalogue.released_at[columns][None, :] >= moments[:, None] + DAY
+    excluded = data.catalogue.released_at[columns][None, :] >= times[:, None] + DAY
     owned = data.users.owned_item[users]
     place = np.minimum(np.searchsorted(columns, owned), len(columns) - 1)
-    has = np.flatnonzero((owned >= 0) & (columns[place] == owned))
-    barred[has, place[has]] = True
-    return barred
+    rows = np.flatnonzero((owned >= 0) & (columns[place] == owned))
+    excluded[rows, place[rows]] = True
+    return excluded
 
 
-def ranges(first: IntArray, counts: IntArray) -> IntArray:
-    """`first[0], first[0] + 1, …` for `counts[0]` numbers, then those of the next, and so on."""
+def concatenate_ranges(first: IntArray, counts: IntArray) -> IntArray:
+    """Return `first[0], first[0] + 1, …` for `counts[0]` numbers, then those of the next, and so on."""
     offsets = np.repeat(np.cumsum(counts) - counts, counts)
     return np.repeat(first, counts) + np.arange(len(offsets)) - offsets

@@ -1,7 +1,7 @@
-"""What is true of a phone at one moment only: how long it has been out, and how much it was chosen of late.
+"""Temporal features `φ(item, t)` of phones: time since release, and recent popularity.
 
-Both change every night and are the same for everybody, but how much they matter is a person's own: the score has a
-term `w(u) · φ(i, t)`, which stays an inner product on any one night.
+Both change every night and are the same for all users, but how much they matter depends on the user: the score has a term
+`w(u) · φ(i, t)`, which is an inner product on any one night.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from models.data import Dataset, FloatArray, IntArray
 from models.network.user_sequences import DAY
 
 AGES = (0.0, 3.0, 7.0, 14.0, 28.0, 60.0, 180.0, 720.0)
-"""Days since release at which the age has a hat of its own; between two of them it has a share of both."""
+"""Days since release at the knots of the age features; between two knots an age is shared by both."""
 HALF_LIVES = (3.0, 14.0)
-"""Days at which a choice counts half in the two measures of popularity."""
-WIDTH = len(AGES) + len(HALF_LIVES)
+"""Days after which a choice counts half, in the two measures of popularity."""
+TEMPORAL_WIDTH = len(AGES) + len(HALF_LIVES)
 
 
 @dataclass(frozen=True)
-class Moments:
+class TemporalFeatures:
     """`φ` for any day of a dataset.
 
     Args:
@@ -34,16 +34,21 @@ class Moments:
     popularity: FloatArray
     released_at: IntArray
 
-    def at(self, moments: IntArray, items: IntArray | None = None) -> FloatArray:
-        """`(n, items, WIDTH)`: what is true of phones (all, unless told which) at these midnights."""
+    def compute_at(self, times: IntArray, items: IntArray | None = None) -> FloatArray:
+        """Return `(n, items, TEMPORAL_WIDTH)` features at some midnights.
+
+        Args:
+            times: `(n,)` seconds since 1970 UTC.
+            items: `(items,)` indices into the catalogue; all phones where None.
+        """
         rows = slice(None) if items is None else items
-        ages = np.maximum(moments[:, None] - self.released_at[rows], 0) / DAY  # (n, items)
-        day = np.clip(moments // DAY - self.first_day, 0, len(self.popularity) - 1)
-        chosen = self.popularity[day][:, :, rows].transpose(0, 2, 1)  # (n, items, half lives)
-        return np.concatenate([hats(ages), chosen], axis=2).astype(np.float32)
+        ages = np.maximum(times[:, None] - self.released_at[rows], 0) / DAY  # (n, items)
+        day = np.clip(times // DAY - self.first_day, 0, len(self.popularity) - 1)
+        popularity = self.popularity[day][:, :, rows].transpose(0, 2, 1)  # (n, items, half lives)
+        return np.concatenate([interpolate_ages(ages), popularity], axis=2).astype(np.float32)
 
 
-def moments_of(data: Dataset) -> Moments:
+def build_temporal_features(data: Dataset) -> TemporalFeatures:
     """Count the choices of a dataset by day, from its first event to the midnight at its end."""
     events = data.interactions.positive()
     last = data.as_of // DAY
@@ -53,16 +58,23 @@ def moments_of(data: Dataset) -> Moments:
     np.add.at(counts, (events.at // DAY - first, events.item), 1.0)
     popularity = np.zeros((last - first + 1, len(HALF_LIVES), items), np.float32)
     for place, half_life in enumerate(HALF_LIVES):
-        fade, total = 0.5 ** (1 / half_life), np.zeros(items)
+        decay, total = 0.5 ** (1 / half_life), np.zeros(items)
         for day in range(len(counts)):
+            # a day's row is read at its midnight, so its own choices are added after it is written
             share = total / max(total.sum(), 1.0)
             popularity[day, place] = np.log1p(share * items)
-            total = total * fade + counts[day]
-    return Moments(first, popularity, data.catalogue.released_at)
+            total = total * decay + counts[day]
+    return TemporalFeatures(first, popularity, data.catalogue.released_at)
 
 
-def hats(days: FloatArray) -> FloatArray:
-    """`(..., len(AGES))`: piecewise linear in `log(1 + days)`, summing to 1 (a B-spline basis of degree 1)."""
+def interpolate_ages(days: FloatArray) -> FloatArray:
+    """Return `(..., len(AGES))` shares of each knot: piecewise linear in `log(1 + days)`, summing to 1.
+
+    A B-spline basis of degree 1 (hat functions).
+
+    Args:
+        days: `(...)` since release, not negative.
+    """
     knots = np.log1p(AGES)
     x = np.clip(np.log1p(days), knots[0], knots[-1])[..., None]
     rising = np.clip((x[..., 0, None] - knots[:-1]) / np.diff(knots), 0, 1)  # (..., len(AGES) - 1)

@@ -1,4 +1,4 @@
-"""Live encoders: the contents that a network has met, and phones and queries whose vectors its own encoders make."""
+"""Encoders trained together with the network: tables of encoded contents, and item and query inputs made from them."""
 
 from __future__ import annotations
 
@@ -14,214 +14,230 @@ from torch import Tensor, nn
 from models.config import EndToEndConfig, FusionConfig
 from models.data import Dataset, IntArray, Modality
 from models.network.column_encoder import Learner, learners_of
-from models.network.data_signature import Signature
-from models.network.inputs import Asked, Items
+from models.network.data_signature import DataSignature
+from models.network.inputs import ItemInputs, QueryInputs
 
-AT_ONCE = 128
-"""Contents encoded together where no gradient is needed."""
+ENCODED_TOGETHER = 128
+"""Contents per batch where no gradient is needed."""
 
 
 @dataclass
-class Shelf:
-    """The different contents of one kind, a row for each.
+class ContentTable:
+    """The different contents of one kind (text, image or audio), one row for each.
 
     Args:
-        place: Row by key.
-        prepared: As each learner takes it; None where the content is gone, or is not needed any more.
-        vectors: `(rows, learned columns)` without gradients; fewer rows than contents where some are new.
-        is_readable: By row.
+        row_by_key: Row of each content's key.
+        prepared: By row, the content as each encoder takes it; None where it is gone or no longer needed.
+        vectors: `(rows, trained columns)` without gradients; fewer rows than contents where some are new.
+        is_readable: By row, whether the content could be read.
     """
 
-    place: dict[str, int] = field(default_factory=dict)
+    row_by_key: dict[str, int] = field(default_factory=dict)
     prepared: list[list[Tensor] | None] = field(default_factory=list)
     vectors: Tensor | None = None
     is_readable: list[bool] = field(default_factory=list)
 
-    def rows(self, modality: Modality, learners: Sequence[Learner]) -> IntArray:
-        """`(n,)`: the row of each content, -1 where there is none or it is gone; new contents are read."""
+    def find_rows(self, modality: Modality, encoders: Sequence[Learner]) -> IntArray:
+        """Return `(n,)` the row of each content, -1 where there is none or it is gone; new contents are read and added."""
         found = np.full(len(modality.present), -1, np.int64)
         if modality.keys is None or modality.origin is None:
             return found
         for at in np.flatnonzero(modality.present).tolist():
             key = str(modality.keys[at])
-            if key and key not in self.place:
+            if key and key not in self.row_by_key:
                 content = modality.origin.content(key)
-                self.place[key] = len(self.prepared)
+                self.row_by_key[key] = len(self.prepared)
                 self.is_readable.append(content is not None)
                 self.prepared.append(
-                    None if content is None else [one.encoder.prepare(content) for one in learners]
+                    None if content is None else [one.encoder.prepare(content) for one in encoders]
                 )
-            row = self.place.get(key, -1)
+            row = self.row_by_key.get(key, -1)
             found[at] = row if row >= 0 and self.is_readable[row] else -1
         return found
 
 
-class LiveEncoders(nn.Module):
-    """Learners by kind of content, with what they have encoded."""
+class TrainableEncoders(nn.Module):
+    """Trainable encoders by kind of content, with the tables of what they have encoded.
 
-    def __init__(self, learners: Mapping[str, Sequence[Learner]], config: EndToEndConfig) -> None:
+    Args:
+        encoders: By kind of content; several where a modality concatenates the vectors of several.
+        config: Of end-to-end training.
+    """
+
+    def __init__(self, encoders: Mapping[str, Sequence[Learner]], config: EndToEndConfig) -> None:
         super().__init__()
         self.config = config
-        self.learners = nn.ModuleDict({kind: nn.ModuleList(ones) for kind, ones in learners.items()})
-        self.shelves = {kind: Shelf() for kind in learners}
+        self.by_kind = nn.ModuleDict({kind: nn.ModuleList(ones) for kind, ones in encoders.items()})
+        self.tables = {kind: ContentTable() for kind in encoders}
         self.keeps_prepared = False
-        self.of_phones, self.of_queries = self.kinds, self.kinds
+        self.item_kinds, self.query_kinds = self.kinds, self.kinds
 
-    def serve(self, phones: Sequence[str], queries: Sequence[str]) -> None:
-        """Encode these kinds of content only, of phones and of queries."""
-        self.of_phones, self.of_queries = (
-            tuple(kind for kind in self.kinds if kind in side) for side in (phones, queries)
+    def restrict_kinds(self, item_names: Sequence[str], query_names: Sequence[str]) -> None:
+        """Encode only these kinds of content from now on: those of phones, and those of queries, that the network reads."""
+        self.item_kinds, self.query_kinds = (
+            tuple(kind for kind in self.kinds if kind in names) for names in (item_names, query_names)
         )
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of content that are encoded here."""
-        return tuple(self.learners)
+        return tuple(self.by_kind)
 
-    def of(self, kind: str) -> list[Learner]:
-        """The learners of a kind."""
-        ones = self.learners[kind]
+    def get_encoders(self, kind: str) -> list[Learner]:
+        """Return the encoders of a kind, typed."""
+        ones = self.by_kind[kind]
         assert isinstance(ones, nn.ModuleList)
         return [one for one in ones if isinstance(one, Learner)]
 
-    def columns(self, kind: str) -> Tensor:
-        """`(learned,) int64`: which columns of a modality's vectors they make."""
-        return torch.tensor([column for one in self.of(kind) for column in one.columns])
+    def get_columns(self, kind: str) -> Tensor:
+        """Return `(trained,) int64` the columns of a modality's vectors that the encoders compute."""
+        return torch.tensor([column for one in self.get_encoders(kind) for column in one.columns])
 
-    def encode(self, kind: str, rows: IntArray) -> Tensor:
-        """`(rows, learned)` of some rows of the shelf, with gradients where they are asked for."""
-        prepared = [self.shelves[kind].prepared[row] for row in rows.tolist()]
-        told = [one for one in prepared if one is not None]
-        save = self.config.save_memory and torch.is_grad_enabled()
-        made = [one([parts[n] for parts in told], save) for n, one in enumerate(self.of(kind))]
-        return torch.cat(made, 1)
+    def encode_rows(self, kind: str, rows: IntArray) -> Tensor:
+        """Return `(rows, trained)` vectors of some rows of a table, with gradients where these are enabled."""
+        found = [self.tables[kind].prepared[row] for row in rows.tolist()]
+        prepared = [one for one in found if one is not None]
+        save_memory = self.config.save_memory and torch.is_grad_enabled()
+        vectors = [
+            one([parts[n] for parts in prepared], save_memory)
+            for n, one in enumerate(self.get_encoders(kind))
+        ]
+        return torch.cat(vectors, 1)
 
-    def refresh(self, kind: str, known: int, count: int) -> None:
-        """Encode contents with the weights of this moment; those behind `count` count as new from now on.
+    def refresh_table(self, kind: str, known: int, count: int) -> None:
+        """Encode contents with the current weights; those from row `count` on count as new afterwards.
 
         Args:
-            known: The first ones that stay as they are.
-            count: One past the last one that is encoded.
+            kind: Of the table.
+            known: So many first rows stay as they are.
+            count: One past the last row that is encoded.
         """
-        shelf, was_training = self.shelves[kind], self.training
-        if shelf.vectors is not None and known == count == len(shelf.vectors):
+        table, was_training = self.tables[kind], self.training
+        if table.vectors is not None and known == count == len(table.vectors):
             return
-        readable = np.flatnonzero(shelf.is_readable[:count])
+        readable = np.flatnonzero(table.is_readable[:count])
         rows = readable[readable >= known]
-        # contents of like length share a batch, so that little is padding
-        lengths = [max(len(part) for part in shelf.prepared[row] or ()) for row in rows.tolist()]
+        # contents of similar length share a batch, so that little is padding
+        lengths = [max(len(part) for part in table.prepared[row] or ()) for row in rows.tolist()]
         rows = rows[np.argsort(lengths, kind="stable")]
         self.eval()
         # a table made inside inference mode could not be written to by a training step
         with torch.inference_mode(False), torch.no_grad():
             device = next(self.parameters()).device
-            table = torch.zeros(count, len(self.columns(kind)), device=device)
-            if shelf.vectors is not None:
-                table[:known] = shelf.vectors[:known]
-            for at in range(0, len(rows), AT_ONCE):
-                some = rows[at : at + AT_ONCE]
-                table[torch.from_numpy(some).to(device)] = self.encode(kind, some).float()
+            vectors = torch.zeros(count, len(self.get_columns(kind)), device=device)
+            if table.vectors is not None:
+                vectors[:known] = table.vectors[:known]
+            for at in range(0, len(rows), ENCODED_TOGETHER):
+                some = rows[at : at + ENCODED_TOGETHER]
+                vectors[torch.from_numpy(some).to(device)] = self.encode_rows(kind, some).float()
         self.train(was_training)
-        shelf.vectors = table
+        table.vectors = vectors
         if not self.keeps_prepared:
-            shelf.prepared = [None] * len(shelf.prepared)
+            table.prepared = [None] * len(table.prepared)
 
-    def begin(self) -> None:
-        """Before training: contents are kept as encoders take them, because they are encoded again and again."""
-        self.shelves = {kind: Shelf() for kind in self.learners}
+    def start_training(self) -> None:
+        """Keep contents as the encoders take them from now on, because training encodes them again and again."""
+        self.tables = {kind: ContentTable() for kind in self.by_kind}
         self.keeps_prepared = True
 
-    def end(self) -> None:
-        """After training: only vectors are kept, of the weights that it came to."""
-        self.shelves = {kind: Shelf() for kind in self.learners}
+    def finish_training(self) -> None:
+        """Drop all tables, which hold vectors of earlier weights, and keep only vectors from now on."""
+        self.tables = {kind: ContentTable() for kind in self.by_kind}
         self.keeps_prepared = False
 
     def save(self, folder: Path) -> dict[str, list[dict[str, Any]]]:
-        """Write each encoder in a folder of its own; what `load` needs besides."""
+        """Write each encoder into a folder of its own, and return what `load` needs in addition."""
         return {
-            kind: [one.save(folder / f"{kind}-{n}") for n, one in enumerate(self.of(kind))]
+            kind: [one.save(folder / f"{kind}-{n}") for n, one in enumerate(self.get_encoders(kind))]
             for kind in self.kinds
         }
 
     @classmethod
     def load(
         cls, folder: Path, about: Mapping[str, Sequence[Mapping[str, Any]]], config: EndToEndConfig
-    ) -> LiveEncoders:
-        """Read back what `save` wrote.
+    ) -> TrainableEncoders:
+        """Read back what `save` wrote and returned.
 
         Raises:
             EncoderError: If a file is missing or damaged.
         """
-        learners = {
+        encoders = {
             kind: [Learner.load(folder / f"{kind}-{n}", one) for n, one in enumerate(ones)]
             for kind, ones in about.items()
         }
-        return cls(learners, config)
+        return cls(encoders, config)
 
-    def items(self, items: Items, data: Dataset) -> Items:
-        """The phones with the vectors of the encoders as they are now."""
-        return replace(items, content=self._content(self.of_phones, items.content, data.catalogue.modalities))
+    def encode_items(self, items: ItemInputs, data: Dataset) -> ItemInputs:
+        """Return the phones' inputs with vectors of the encoders' current weights."""
+        content = self._encode_content(self.item_kinds, items.content, data.catalogue.modalities)
+        return replace(items, content=content)
 
-    def asked(self, asked: Asked, data: Dataset) -> Asked:
-        """The queries with the vectors of the encoders as they are now."""
-        return replace(asked, content=self._content(self.of_queries, asked.content, data.queries.modalities))
+    def encode_queries(self, queries: QueryInputs, data: Dataset) -> QueryInputs:
+        """Return the queries' inputs with vectors of the encoders' current weights."""
+        content = self._encode_content(self.query_kinds, queries.content, data.queries.modalities)
+        return replace(queries, content=content)
 
-    def _content(
+    def _encode_content(
         self, kinds: Sequence[str], content: dict[str, Tensor], modalities: Mapping[str, Modality]
     ) -> dict[str, Tensor]:
-        made = dict(content)
+        """Return the content with the trained columns of these kinds recomputed."""
+        encoded = dict(content)
         for kind in kinds:
             if kind in modalities:
-                shelf = self.shelves[kind]
-                rows = shelf.rows(modalities[kind], self.of(kind))
-                known = 0 if shelf.vectors is None else len(shelf.vectors)
-                self.refresh(kind, known, len(shelf.prepared))
-                made[kind] = self.laid_over(kind, content[kind], rows, None)
-        return made
+                table = self.tables[kind]
+                rows = table.find_rows(modalities[kind], self.get_encoders(kind))
+                known = 0 if table.vectors is None else len(table.vectors)
+                self.refresh_table(kind, known, len(table.prepared))
+                encoded[kind] = self.overlay_columns(kind, content[kind], rows, None)
+        return encoded
 
-    def laid_over(
+    def overlay_columns(
         self, kind: str, vectors: Tensor, rows: IntArray, fresh: tuple[Tensor, Tensor] | None
     ) -> Tensor:
-        """Vectors `(n, width)` whose learned columns are those of the shelf's rows; -1 leaves a row as it is.
+        """Return vectors `(n, width)` with the trained columns replaced by those of the table's rows.
 
         Args:
-            rows: `(up to n,)`; rows of `vectors` behind the last one stay.
-            fresh: `(shelf,)` place in the newly encoded rows, -1 for others; and those `(encoded, learned)`, through
-                which gradients flow.
+            kind: Of the table.
+            vectors: `(n, width)` of the night's dataset.
+            rows: `(up to n,)` rows of the table, -1 where a vector stays as it is; vectors behind the last row stay.
+            fresh: `(table,)` place of each row among newly encoded ones, -1 for others; and those `(encoded, trained)`,
+                through which gradients flow.
         """
-        table = self.shelves[kind].vectors
+        table = self.tables[kind].vectors
         if table is None or not len(table) or not len(rows):
             return vectors
-        told = np.full(len(vectors), -1, np.int64)
-        told[: len(rows)] = rows
-        row = torch.from_numpy(told).to(table.device)
-        columns = self.columns(kind).to(table.device)
+        padded = np.full(len(vectors), -1, np.int64)
+        padded[: len(rows)] = rows
+        row = torch.from_numpy(padded).to(table.device)  # (n,)
+        columns = self.get_columns(kind).to(table.device)  # (trained,)
         vectors = vectors.to(table.device)
-        own = table[row.clamp(min=0)]
+        own = table[row.clamp(min=0)]  # (n, trained)
         if fresh is not None:
-            place = fresh[0][row.clamp(min=0)]
-            new = nn.functional.embedding(place.clamp(min=0), fresh[1].float())
+            place = fresh[0][row.clamp(min=0)]  # (n,)
+            new = nn.functional.embedding(place.clamp(min=0), fresh[1].float())  # (n, trained)
             own = torch.where((place >= 0).unsqueeze(1), new, own)
         own = torch.where((row >= 0).unsqueeze(1), own, vectors[:, columns])
         return vectors.index_copy(1, columns, own)
 
 
-def live_encoders(data: Dataset, signature: Signature, config: FusionConfig) -> LiveEncoders:
-    """The encoders of the data's modalities, as far as they may learn; empty where none may.
+def build_trainable_encoders(
+    data: Dataset, signature: DataSignature, config: FusionConfig
+) -> TrainableEncoders:
+    """Return the encoders of the data's modalities that can be trained and are not frozen; empty where there is none.
 
-    The encoders are those that made the data's vectors, with the weights that they had then.
+    They are the encoders that made the data's vectors, with the weights that they had then.
     """
-    learners: dict[str, list[Learner]] = {}
-    for kind, modality in origins(data, signature, config).items():
+    encoders: dict[str, list[Learner]] = {}
+    for kind, modality in _find_modalities(data, signature, config).items():
         assert modality.origin is not None
         found = learners_of(kind, modality.origin.encoder(), config.end_to_end.frozen)
         if found:
-            learners[kind] = found
-    return LiveEncoders(learners, config.end_to_end)
+            encoders[kind] = found
+    return TrainableEncoders(encoders, config.end_to_end)
 
 
-def origins(data: Dataset, signature: Signature, config: FusionConfig) -> dict[str, Modality]:
-    """By kind of content a modality that is used and knows where its vectors come from."""
+def _find_modalities(data: Dataset, signature: DataSignature, config: FusionConfig) -> dict[str, Modality]:
+    """Return by kind of content a modality that the network uses and whose encoder and contents are known."""
     found: dict[str, Modality] = {}
     sides: list[tuple[str, Mapping[str, Any], Mapping[str, Modality]]] = [
         ("", signature.items, data.catalogue.modalities),
@@ -235,5 +251,6 @@ def origins(data: Dataset, signature: Signature, config: FusionConfig) -> dict[s
                 and modality is not None
                 and modality.origin is not None
             ):
+                # phones come first: where both sides have a kind, both use the phones' encoder
                 found.setdefault(kind, modality)
     return found

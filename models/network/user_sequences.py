@@ -1,8 +1,8 @@
-"""Every user's story: what they did and asked, in order; and the questions that a night puts to it.
+"""User sequences: what each user did and asked, in order of time, with lookups by time.
 
-Lists are made at midnight and shown on the day after. So the model is asked at midnights: for each user and day with
-something to predict, what was known before that day is given, and what was chosen on that day is to be foreseen. A
-phone that a user viewed, put into the cart and bought on one day is one token and one choice, the strongest of them.
+Lists are made at midnight and shown on the day after, so sequences are read as of midnights: what was known before that
+day is the input. A phone that a user viewed, put into the cart and bought on one day is one token, the strongest of
+these events.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import numpy as np
 from models.data import EVENT_TYPES, Dataset, IntArray
 
 DAY = 86_400
-DAYS, PHONES = 1 << 16, 1 << 24
-"""Bounds that keep a user, a day and a phone in one 64-bit number: days to the year 2149, 16 million phones."""
-KINDS = len(EVENT_TYPES)
-"""Of tokens."""
+"""Seconds."""
+EVENT_TYPE_COUNT = len(EVENT_TYPES)
 IMPRESSION = EVENT_TYPES.index("impression")
 
 
 @dataclass(frozen=True)
-class Trail:
-    """Phones that users had to do with, sorted by user, then time.
+class ItemEvents:
+    """Events of one sort with phones, sorted by user, then time.
 
     Args:
         start: `(users + 1,)` where each user's begin.
@@ -35,14 +33,23 @@ class Trail:
     item: IntArray
     at: IntArray
 
-    def latest(self, users: IntArray, moments: IntArray, most: int) -> tuple[IntArray, IntArray]:
-        """`(n,)` and `(n,)`: the first, and one past the last, of at most so many before each moment."""
-        end = before(self.start, self.at, users, moments)
-        return np.maximum(self.start[users], end - most), end
+    def find_latest(self, users: IntArray, times: IntArray, limit: int) -> tuple[IntArray, IntArray]:
+        """Return the rows of each user's latest events before a time, as half-open ranges.
+
+        Args:
+            users: `(n,)` indices into `Dataset.users`.
+            times: `(n,)` seconds since 1970 UTC.
+            limit: At most so many events of each.
+
+        Returns:
+            `(n,)` first rows and `(n,)` ends.
+        """
+        end = find_ends_before(self.start, self.at, users, times)
+        return np.maximum(self.start[users], end - limit), end
 
 
 @dataclass(frozen=True)
-class Stories:
+class UserSequences:
     """Tokens of all users, sorted by user, then time.
 
     Args:
@@ -50,8 +57,8 @@ class Stories:
         item: `(tokens,)` index into the catalogue.
         kind: `(tokens,)` event type.
         at: `(tokens,)` seconds since 1970 UTC.
-        chosen: Of these, what showed that a phone is liked.
-        shown: What the shop showed, chosen or not.
+        chosen: Those tokens that show that a phone is liked.
+        shown: Impressions, chosen or not.
         query_start: `(users + 1,)` where each user's queries begin, in the order of `Dataset.queries`.
         query_at: `(queries,)` seconds since 1970 UTC.
     """
@@ -60,43 +67,44 @@ class Stories:
     item: IntArray
     kind: IntArray
     at: IntArray
-    chosen: Trail
-    shown: Trail
+    chosen: ItemEvents
+    shown: ItemEvents
     query_start: IntArray
     query_at: IntArray
 
-    def known(self, users: IntArray, moments: IntArray) -> IntArray:
-        """`(n,)`: one past the last token of each user before each moment."""
-        return before(self.start, self.at, users, moments)
+    def find_token_ends(self, users: IntArray, times: IntArray) -> IntArray:
+        """Return `(n,)` one past the last token of each user before each time."""
+        return find_ends_before(self.start, self.at, users, times)
 
-    def asked(self, users: IntArray, moments: IntArray) -> IntArray:
-        """`(n,)`: one past the last query of each user before each moment."""
-        return before(self.query_start, self.query_at, users, moments)
+    def find_query_ends(self, users: IntArray, times: IntArray) -> IntArray:
+        """Return `(n,)` one past the last query of each user before each time."""
+        return find_ends_before(self.query_start, self.query_at, users, times)
 
 
-def tell(data: Dataset) -> Stories:
-    """The stories of a dataset's users."""
+def build_user_sequences(data: Dataset) -> UserSequences:
+    """Return the sequences of a dataset's users."""
     events, users = data.interactions, len(data.users)
-    rows = strongest(data)
-    return Stories(
-        start=starts(events.user[rows], users),
+    rows = select_strongest(data)
+    return UserSequences(
+        start=_find_starts(events.user[rows], users),
         item=events.item[rows],
         kind=events.event_type[rows].astype(np.int64),
         at=events.at[rows],
-        chosen=_trail(data, rows[events.weight[rows] > 0]),
-        shown=_trail(data, np.flatnonzero(events.event_type == IMPRESSION)),
-        query_start=starts(data.queries.user, users),
+        chosen=_item_events(data, rows[events.weight[rows] > 0]),
+        shown=_item_events(data, np.flatnonzero(events.event_type == IMPRESSION)),
+        query_start=_find_starts(data.queries.user, users),
         query_at=data.queries.at,
     )
 
 
-def _trail(data: Dataset, rows: IntArray) -> Trail:
+def _item_events(data: Dataset, rows: IntArray) -> ItemEvents:
+    """Return some rows of the interactions, which are in the order of user and time."""
     events = data.interactions
-    return Trail(starts(events.user[rows], len(data.users)), events.item[rows], events.at[rows])
+    return ItemEvents(_find_starts(events.user[rows], len(data.users)), events.item[rows], events.at[rows])
 
 
-def strongest(data: Dataset) -> IntArray:
-    """Rows of interactions that tell something: of those of one user, phone and day the strongest, in their order."""
+def select_strongest(data: Dataset) -> IntArray:
+    """Return rows of interactions with a weight: of each user, phone and day the strongest one, in their order."""
     events = data.interactions
     rows = np.flatnonzero(events.weight != 0)
     key = (events.at[rows] // DAY, events.item[rows], events.user[rows])
@@ -107,17 +115,27 @@ def strongest(data: Dataset) -> IntArray:
     return np.sort(rows[order[is_first]])
 
 
-def starts(sorted_users: IntArray, users: int) -> IntArray:
-    """`(users + 1,)`: where each user's rows begin."""
+def _find_starts(sorted_users: IntArray, users: int) -> IntArray:
+    """Return `(users + 1,)` where each user's rows begin."""
     return np.searchsorted(sorted_users, np.arange(users + 1)).astype(np.int64)
 
 
-def before(start: IntArray, at: IntArray, users: IntArray, moments: IntArray) -> IntArray:
-    """One past the last row of each user before each moment, by bisection in all rows at once."""
+def find_ends_before(start: IntArray, at: IntArray, users: IntArray, times: IntArray) -> IntArray:
+    """Return one past the last row of each user before each time.
+
+    A bisection for all pairs at once: `np.searchsorted` knows one sorted array only, and here each user has their own.
+
+    Args:
+        start: `(users + 1,)` where each user's rows begin.
+        at: `(rows,)` seconds since 1970 UTC, ascending for each user.
+        users: `(n,)` rows of `start`.
+        times: `(n,)` seconds since 1970 UTC.
+    """
     low, high = start[users].copy(), start[users + 1].copy()
     while (open_ := low < high).any():
         middle = (low + high) // 2
-        earlier = open_ & (at[np.minimum(middle, max(len(at) - 1, 0))] < moments)
+        # closed intervals may point behind the last row; what is read there is not used
+        earlier = open_ & (at[np.minimum(middle, max(len(at) - 1, 0))] < times)
         low = np.where(earlier, middle + 1, low)
         high = np.where(open_ & ~earlier, middle, high)
     return low

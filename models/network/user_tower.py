@@ -1,4 +1,4 @@
-"""The user tower: what a user did, asked for in words, pictures and speech, and who they are, fused into one vector."""
+"""The user tower: a user's events, their queries by text, picture and speech, and their profile, fused into one vector."""
 
 from __future__ import annotations
 
@@ -8,96 +8,110 @@ import torch
 from torch import Tensor, nn
 
 from models.config import FusionConfig
-from models.fusion.factory import make
+from models.fusion.factory import build_fusion
 from models.fusion.interface import masked_softmax
 from models.network.byte_dropout import ByteDropout
-from models.network.data_signature import SPACE_OF, Signature
-from models.network.inputs import Asked, Profiles, queries_share_space
-from models.network.item_tower import Entry, ItemTower
+from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
+from models.network.inputs import QueryInputs, UserProfiles, shares_item_space
+from models.network.item_tower import InputProjection, ItemTower
 from models.network.iterative_inference import Evidence
-from models.network.sequence_encoder import GAPS, SequenceEncoder, gap_bucket, of_like_length
-from models.network.temporal_features import WIDTH
+from models.network.sequence_encoder import TIME_BUCKETS, SequenceEncoder, bucket_days, group_by_length
+from models.network.temporal_features import TEMPORAL_WIDTH
 
 BEHAVIOUR, PROFILE = "behaviour", "profile"
-COUNTS = 12
+COUNT_BUCKETS = 12
+FEATURE_LIMIT = 4
+"""Standard deviations to which users' features are cut: one outlier must not decide a vector."""
 
 
-class Reading(NamedTuple):
-    """Questions with everything that was known when they were asked.
+class UserInputs(NamedTuple):
+    """`n` examples (a user at a time) with everything that was known then, on `b` sequence windows.
 
     Args:
-        tokens, kinds: `(b, l) int64` phones and event types of passages of stories.
-        days: `(b, l) float32` when, in days since the batch's first; infinite behind the end.
-        passage: `(n,) int64` the passage that each question is about.
-        end: `(n,) int64` tokens of that passage that were known.
-        known: `(n,) int64` tokens of the whole story that were known.
-        since: `(n,) float32` days since the last of them.
-        queries: `(n, q) int64` the latest queries, the last row of `Asked` for none.
-        query_since: `(n, q) float32` days since each.
-        profiles: Of the `n` askers.
-        evidence: Of the `n` askers.
+        tokens, kinds: `(b, l) int64` phones and event types of the windows.
+        days: `(b, l) float32` times, in days since the batch's first example; infinite behind the end of a window.
+        window: `(n,) int64` the window of each example.
+        end: `(n,) int64` how many tokens of that window were known.
+        history_length: `(n,) int64` how many tokens of the user's whole sequence were known.
+        days_since_event: `(n,) float32` since the last of them.
+        queries: `(n, q) int64` the latest queries, the last row of `QueryInputs` for none.
+        days_since_query: `(n, q) float32` since each.
+        profiles: Of the `n` users.
+        evidence: Of the `n` users.
     """
 
     tokens: Tensor
     kinds: Tensor
     days: Tensor
-    passage: Tensor
+    window: Tensor
     end: Tensor
-    known: Tensor
-    since: Tensor
+    history_length: Tensor
+    days_since_event: Tensor
     queries: Tensor
-    query_since: Tensor
-    profiles: Profiles
+    days_since_query: Tensor
+    profiles: UserProfiles
     evidence: Evidence
 
-    def to(self, device: torch.device) -> Reading:
-        """The same on another device."""
-        return Reading(**{name: part.to(device) for name, part in self._asdict().items()})
+    def to(self, device: torch.device) -> UserInputs:
+        """Return a copy on another device."""
+        return UserInputs(**{name: part.to(device) for name, part in self._asdict().items()})
 
-    def of_newcomers(self, rows: Tensor, queries: Tensor, query_since: Tensor) -> Reading:
-        """Some questions as if nothing were known of the askers but these queries, country, language and what they own.
+    def as_newcomers(self, rows: Tensor, queries: Tensor, days_since_query: Tensor) -> UserInputs:
+        """Return some examples as if only these queries, country, language and the owned phone were known.
 
-        All traces of what they did go together: with the counts of their views left in, the network would learn that
-        many views and no story mean a veteran, and would not know a newcomer when it meets one.
+        All traces of behaviour are removed together: if the counts of views among the features stayed, the network would
+        learn that many views without a sequence mean a veteran, and would not recognise a newcomer.
+
+        Args:
+            rows: `(m,)` of the examples.
+            queries: `(m, q)` rows of `QueryInputs`.
+            days_since_query: `(m, q)`.
         """
         none = torch.zeros_like(rows)
         features = self.profiles.features[rows]
-        return Reading(
+        return UserInputs(
+            # one window of one padding token, which all of them share
             tokens=self.tokens[:1, :1],
             kinds=self.kinds[:1, :1],
             days=torch.full_like(self.days[:1, :1], torch.inf),
-            passage=none,
+            window=none,
             end=none,
-            known=none,
-            since=torch.full_like(self.since[rows], torch.inf),
+            history_length=none,
+            days_since_event=torch.full_like(self.days_since_event[rows], torch.inf),
             queries=queries,
-            query_since=query_since,
-            profiles=Profiles(
+            days_since_query=days_since_query,
+            profiles=UserProfiles(
                 torch.full_like(features, torch.nan), self.profiles.country[rows], self.profiles.locale[rows]
             ),
-            evidence=self.evidence.of_newcomers(rows),
+            evidence=self.evidence.as_newcomers(rows),
         )
 
 
-class Wishes(NamedTuple):
-    """The tower's answer.
+class UserOutput(NamedTuple):
+    """The user tower's output.
 
     Args:
         vectors: `(n, dim)`.
-        moments: `(n, WIDTH)` how much novelty and popularity matter to each.
-        weights: `(n, modalities)` what each vector rests on.
+        temporal_weights: `(n, TEMPORAL_WIDTH)` how much novelty and popularity matter to each user.
+        weights: `(n, modalities)` how much each modality contributes to each vector.
     """
 
     vectors: Tensor
-    moments: Tensor
+    temporal_weights: Tensor
     weights: Tensor
 
 
-class Intent(nn.Module):
-    """One modality of the recent queries as one vector: attention over queries, the newer ones favoured as learned.
+class QueryPooling(nn.Module):
+    """One modality of the recent queries as one vector: attention over queries, with a learned preference by age.
 
-    Queries whose vectors lie in the space of a modality of the phones go through the phones' own projection first, so
-    that what is learned from thousands of events about words and looks is not learned again from a few questions.
+    Queries in the vector space of one of the phones' modalities go through the phones' own projection first, so that
+    what is learned from thousands of events about words and pictures is not learned again from a few queries.
+
+    Args:
+        width: Of the encoder's vectors.
+        dim: Of the network.
+        dropout: Share of the encoder's numbers dropped in training.
+        is_shared: Whether the phones' projection applies.
     """
 
     mean: Tensor
@@ -107,62 +121,71 @@ class Intent(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.is_shared = is_shared
         self.adapt = nn.Linear(dim, dim)
-        self.own = Entry(width, dim, dropout)
+        self.own = InputProjection(width, dim, dropout)
         self.score = nn.Linear(dim, 1)
-        self.recency = nn.Embedding(GAPS, 1)
+        self.recency = nn.Embedding(TIME_BUCKETS, 1)
         nn.init.zeros_(self.recency.weight)
 
     @torch.no_grad()
     def calibrate(self, vectors: Tensor) -> None:
-        """Learn the mean query: how people ask is not how shops describe."""
+        """Set the mean query, which differs from the mean phone: people ask in other words than shops describe."""
         if len(vectors):
             self.mean.copy_(vectors.mean(0))
             self.own.calibrate(vectors)
 
     def forward(
-        self, vectors: Tensor, place: Tensor, present: Tensor, since: Tensor, shared: Entry | None
+        self,
+        vectors: Tensor,
+        place: Tensor,
+        present: Tensor,
+        days_since: Tensor,
+        shared: InputProjection | None,
     ) -> tuple[Tensor, Tensor]:
-        """`(n, d)` and `(n,) bool`.
+        """Return `(n, d)` pooled queries and `(n,) bool` whether there was any.
 
         Args:
-            vectors: `(different queries, width)`; a query stands in many questions and is projected once.
+            vectors: `(different queries, width)`; a query of many examples is projected once.
             place: `(n, q)` rows of `vectors`.
-            present, since: `(n, q)`.
+            present: `(n, q) bool`.
+            days_since: `(n, q)`.
             shared: The phones' projection, if there is one.
         """
-        once = self.own(vectors)  # (different queries, d)
+        projected = self.own(vectors)  # (different queries, d)
         if shared is not None and self.is_shared:
-            once = once + self.adapt(shared(vectors, self.mean))
-        heard = torch.nn.functional.embedding(place, once)  # (n, q, d)
-        scores = self.score(heard).squeeze(-1) + self.recency(gap_bucket(since)).squeeze(-1)
+            projected = projected + self.adapt(shared(vectors, self.mean))
+        # `embedding`, not indexing: its backward pass is faster on a CPU
+        gathered = torch.nn.functional.embedding(place, projected)  # (n, q, d)
+        scores = self.score(gathered).squeeze(-1) + self.recency(bucket_days(days_since)).squeeze(
+            -1
+        )  # (n, q)
         weights = masked_softmax(scores, present)  # (n, q)
-        return (weights.unsqueeze(-1) * heard).sum(1), present.any(1)
+        return (weights.unsqueeze(-1) * gathered).sum(1), present.any(1)
 
 
 class UserTower(nn.Module):
-    """Behaviour, intents and profile, fused; then one network over the fused vector and what is known of the asker."""
+    """Behaviour, queries and profile, fused; then a feed-forward network over the fused vector and activity counts."""
 
     feature_mean: Tensor
     feature_scale: Tensor
 
-    def __init__(self, signature: Signature, config: FusionConfig) -> None:
+    def __init__(self, signature: DataSignature, config: FusionConfig) -> None:
         super().__init__()
         dim = config.dim
-        self.asked = tuple(name for name in signature.queries if f"query_{name}" not in config.without)
-        ends = tuple(name for name in (BEHAVIOUR, PROFILE) if name not in config.without)
-        self.names = (*(f"query_{name}" for name in self.asked), *ends)
+        self.query_names = tuple(name for name in signature.queries if f"query_{name}" not in config.without)
+        others = tuple(name for name in (BEHAVIOUR, PROFILE) if name not in config.without)
+        self.modality_names = (*(f"query_{name}" for name in self.query_names), *others)
         self.query_dropout = config.modality_dropout
         self.sequence = SequenceEncoder(dim, config.layers, config.heads, config.dropout)
-        self.since, self.count = nn.Embedding(GAPS, dim), nn.Embedding(COUNTS, dim)
+        self.since, self.count = nn.Embedding(TIME_BUCKETS, dim), nn.Embedding(COUNT_BUCKETS, dim)
         self.intents = nn.ModuleDict(
             {
-                name: Intent(
+                name: QueryPooling(
                     signature.queries[name][0],
                     dim,
                     config.input_dropout,
-                    queries_share_space(signature, name),
+                    shares_item_space(signature, name),
                 )
-                for name in self.asked
+                for name in self.query_names
             }
         )
         features = len(signature.feature_names)
@@ -170,11 +193,11 @@ class UserTower(nn.Module):
         self.register_buffer("feature_scale", torch.ones(features))
         self.country = nn.Embedding(len(signature.countries) + 1, dim)
         self.locale = nn.Embedding(len(signature.locales) + 1, dim)
-        # one more column, always 1, so that a shop without features has a network, too
+        # values, masks, and one column that is always 1, so that a shop without features has a network, too
         self.features = nn.Sequential(
             nn.Linear(2 * features + 1, dim), nn.GELU(), ByteDropout(config.dropout), nn.Linear(dim, dim)
         )
-        self.fusion = make(config.inner, len(self.names), dim)
+        self.fusion = build_fusion(config.inner, len(self.modality_names), dim)
         self.leave = nn.Sequential(
             nn.LayerNorm(dim),
             nn.Linear(dim, 2 * dim),
@@ -182,93 +205,112 @@ class UserTower(nn.Module):
             ByteDropout(config.dropout),
             nn.Linear(2 * dim, dim),
         )
-        self.moments = nn.Linear(dim, WIDTH)
+        self.moments = nn.Linear(dim, TEMPORAL_WIDTH)
         for table in (self.since, self.count, self.country, self.locale):
             nn.init.normal_(table.weight, std=0.02)
         nn.init.normal_(self.moments.weight, std=0.01)
         nn.init.zeros_(self.moments.bias)
 
     @torch.no_grad()
-    def calibrate(self, asked: Asked, features: Tensor) -> None:
-        """Learn the mean queries, and the features' means and spreads."""
-        for name in self.asked:
-            self._intent(name).calibrate(asked.content[name][asked.present[name]])
-        z = squashed(features)
+    def calibrate(self, queries: QueryInputs, features: Tensor) -> None:
+        """Set the mean queries, and the features' means and standard deviations.
+
+        Args:
+            queries: All queries.
+            features: `(examples, f)`, NaN where unknown.
+        """
+        for name in self.query_names:
+            self._pooling(name).calibrate(queries.content[name][queries.present[name]])
+        z = compress_features(features)
         known = ~z.isnan()
         count = known.sum(0).clamp(min=1)
         mean = z.nan_to_num(0.0).sum(0) / count
         spread = ((z - mean).nan_to_num(0.0).square().sum(0) / count).sqrt()
         self.feature_mean.copy_(mean)
+        # a feature that never varies must not be divided by zero
         self.feature_scale.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
-    def forward(self, reading: Reading, asked: Asked, phones: Tensor, tower: ItemTower) -> Wishes:
-        """The askers' vectors.
+    def forward(
+        self, inputs: UserInputs, queries: QueryInputs, item_vectors: Tensor, item_tower: ItemTower
+    ) -> UserOutput:
+        """Return the users' vectors.
 
         Args:
-            reading: `n` questions.
-            asked: All queries.
-            phones: `(items, d)` the item tower's vectors; tokens of a story are phones.
-            tower: Whose projections the queries share.
+            inputs: `n` examples.
+            queries: All queries.
+            item_vectors: `(items, d)` the item tower's vectors; tokens of a sequence are rows of it.
+            item_tower: Whose projections the queries share.
         """
         parts: list[Tensor] = []
-        present: list[Tensor] = []
-        different, place = torch.unique(reading.queries, return_inverse=True)  # (n, q)
-        for name in self.asked:
-            chosen = asked.present[name][reading.queries]  # (n, q)
-            shared = tower.enter[SPACE_OF[name]] if SPACE_OF[name] in tower.content else None
-            assert shared is None or isinstance(shared, Entry)
-            heard, there = self._intent(name)(
-                asked.content[name][different], place, chosen, reading.query_since, shared
-            )
-            parts.append(heard)
-            present.append(self._kept(there, self.query_dropout))
-        if BEHAVIOUR in self.names:
-            parts.append(self._behaviour(reading, phones))
-            present.append(reading.end > 0)
-        if PROFILE in self.names:
-            parts.append(self._profile(reading.profiles))
-            present.append(torch.ones_like(reading.end, dtype=torch.bool))
-        fused = self.fusion(torch.stack(parts, 1), torch.stack(present, 1))
-        told = fused.vector + self.since(gap_bucket(reading.since)) + self.count(count_bucket(reading.known))
-        vectors = fused.vector + self.leave(told)
-        return Wishes(vectors, self.moments(torch.tanh(vectors)), fused.weights)
+        masks: list[Tensor] = []
+        different, place = torch.unique(inputs.queries, return_inverse=True)  # place: (n, q)
+        for name in self.query_names:
+            is_known = queries.present[name][inputs.queries]  # (n, q)
+            space = ITEM_SPACE_OF_QUERY[name]
+            shared = item_tower.enter[space] if space in item_tower.content_names else None
+            assert shared is None or isinstance(shared, InputProjection)
+            pooled, has_query = self._pooling(name)(
+                queries.content[name][different], place, is_known, inputs.days_since_query, shared
+            )  # (n, d), (n,)
+            parts.append(pooled)
+            masks.append(self._drop_at_random(has_query, self.query_dropout))
+        if BEHAVIOUR in self.modality_names:
+            parts.append(self._behaviour(inputs, item_vectors))
+            masks.append(inputs.end > 0)
+        if PROFILE in self.modality_names:
+            parts.append(self._profile(inputs.profiles))
+            masks.append(torch.ones_like(inputs.end, dtype=torch.bool))
+        fused = self.fusion(torch.stack(parts, 1), torch.stack(masks, 1))  # (n, d) from (n, m, d)
+        state = (
+            fused.vector
+            + self.since(bucket_days(inputs.days_since_event))
+            + self.count(bucket_counts(inputs.history_length))
+        )
+        vectors = fused.vector + self.leave(state)  # (n, d)
+        return UserOutput(vectors, self.moments(torch.tanh(vectors)), fused.weights)
 
-    def _behaviour(self, reading: Reading, phones: Tensor) -> Tensor:
-        """`(n, d)` states after the last known token; that of somebody who did nothing where there is none."""
-        states, first, count = [], torch.zeros_like(reading.tokens[:, 0]), 0
-        for rows, length in of_like_length(reading.days):
-            tokens = torch.nn.functional.embedding(reading.tokens[rows, :length], phones)  # (g, l, d)
-            part = self.sequence(tokens, reading.kinds[rows, :length], reading.days[rows, :length])
-            states.append(part.flatten(0, 1))  # (g * (1 + l), d)
+    def _behaviour(self, inputs: UserInputs, item_vectors: Tensor) -> Tensor:
+        """Return `(n, d)` states after each example's last known token; state 0 of a window where there is none."""
+        states, first, count = [], torch.zeros_like(inputs.tokens[:, 0]), 0
+        for rows, length in group_by_length(inputs.days):
+            tokens = torch.nn.functional.embedding(inputs.tokens[rows, :length], item_vectors)  # (g, l, d)
+            group = self.sequence(tokens, inputs.kinds[rows, :length], inputs.days[rows, :length])
+            states.append(group.flatten(0, 1))  # (g * (1 + l), d)
+            # where each window's states begin in the concatenation
             first[rows] = count + torch.arange(len(rows), device=rows.device) * (1 + length)
             count += len(states[-1])
-        return torch.nn.functional.embedding(first[reading.passage] + reading.end, torch.cat(states))
+        return torch.nn.functional.embedding(first[inputs.window] + inputs.end, torch.cat(states))
 
-    def _profile(self, profiles: Profiles) -> Tensor:
-        z = (squashed(profiles.features) - self.feature_mean) / self.feature_scale
+    def _profile(self, profiles: UserProfiles) -> Tensor:
+        """Return `(n, d)` of features, country and language; unknown features are means with a mask of 0."""
+        z = (compress_features(profiles.features) - self.feature_mean) / self.feature_scale  # (n, f)
         known = ~z.isnan()
         ones = torch.ones_like(profiles.country, dtype=z.dtype).unsqueeze(1)
-        features = torch.cat([z.nan_to_num(0.0).clamp(-4, 4), known.to(z.dtype), ones], 1)
-        who: Tensor = self.features(features) + self.country(profiles.country) + self.locale(profiles.locale)
-        return who
+        limited = z.nan_to_num(0.0).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+        features = torch.cat([limited, known.to(z.dtype), ones], 1)  # (n, 2 f + 1)
+        profile: Tensor = (
+            self.features(features) + self.country(profiles.country) + self.locale(profiles.locale)
+        )
+        return profile
 
-    def _kept(self, there: Tensor, dropout: float) -> Tensor:
-        """In training, a modality is hidden now and then, so that the others learn to stand alone."""
+    def _drop_at_random(self, present: Tensor, dropout: float) -> Tensor:
+        """Hide a modality of some examples in training, so that the others learn to suffice alone."""
         if not (self.training and dropout):
-            return there
-        return there & (torch.rand(len(there), device=there.device) >= dropout)
+            return present
+        return present & (torch.rand(len(present), device=present.device) >= dropout)
 
-    def _intent(self, name: str) -> Intent:
-        intent = self.intents[name]
-        assert isinstance(intent, Intent)
-        return intent
+    def _pooling(self, name: str) -> QueryPooling:
+        """Return the pooling of a query modality, typed."""
+        pooling = self.intents[name]
+        assert isinstance(pooling, QueryPooling)
+        return pooling
 
 
-def squashed(features: Tensor) -> Tensor:
-    """`sign(x) log(1 + |x|)`: counts and prices have long tails."""
+def compress_features(features: Tensor) -> Tensor:
+    """Return `sign(x) log(1 + |x|)`: counts and prices have long tails."""
     return features.sign() * features.abs().log1p()
 
 
-def count_bucket(count: Tensor) -> Tensor:
-    """0, 1, 2-3, 4-7 ... tokens."""
-    return torch.log2(count.float() + 1).floor().long().clamp(max=COUNTS - 1)
+def bucket_counts(counts: Tensor) -> Tensor:
+    """Return the bucket of each count, by powers of two: 0, 1-2, 3-6, 7-14 …."""
+    return torch.log2(counts.float() + 1).floor().long().clamp(max=COUNT_BUCKETS - 1)

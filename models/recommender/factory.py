@@ -1,4 +1,4 @@
-"""The fusion recommender that the configuration asks for, fresh or from its folder."""
+"""The fusion recommender that the configuration chooses, new or loaded from its folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from models.recommender.recommender import ABOUT, FusionRecommender
 
 
 def make(config: FusionConfig, training: TrainingConfig) -> FusionRecommender | LateFusion:
-    """One network, or for `late_weighted` and `late_vote` a recommender for each modality."""
+    """Return an unfitted recommender: one network, or for late fusion one network for each modality."""
     return LateFusion(config, training) if is_late(config) else FusionRecommender(config, training)
 
 
 def load(folder: Path) -> FusionRecommender | LateFusion:
-    """Read back what either of them saved.
+    """Load a recommender of either class from its folder.
 
     Raises:
         Mismatch: If a file is missing or damaged.
     """
     try:
+        # only the description of late fusion has weights of its members
         is_several = "weights" in json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError) as error:
         raise Mismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
@@ -30,5 +31,5 @@ def load(folder: Path) -> FusionRecommender | LateFusion:
 
 
 def is_late(config: FusionConfig) -> bool:
-    """Whether whole recommenders are fused."""
+    """Return whether the configuration chooses late fusion."""
     return config.fusion.startswith("late_")

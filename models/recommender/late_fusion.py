@@ -1,4 +1,4 @@
-"""Model-level fusion: a whole recommender for each modality of the phones, whose opinions are added or counted."""
+"""Late fusion: one whole recommender for each modality of the phones; their scores are added, or their ranks vote."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from models.network.item_tower import FACTS, IDENTITY
 from models.normalize import unit_rows
 from models.recommender.recommender import ABOUT, FusionRecommender
 from models.training.errors import TrainingError
-from models.training.options import Plan, Standing, Watcher, unwatched
+from models.training.options import Plan, Standing, Watcher, ignore_progress
 
-RECIPROCAL_RANK = 60.0
+RECIPROCAL_RANK_CONSTANT = 60.0
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
 
 
 class LateFusion:
-    """`late_weighted`: the weighted sum of the recommenders' standardised scores. `late_vote`: each gives a phone
-    `1 / (60 + its rank)` votes.
+    """Recommenders by modality, fused by their scores or by their ranks.
 
-    Each recommender knows phones by one modality alone and askers by everything. Weights are the validation NDCG of
-    each, above that of the worst one's half, so that a poor modality says little.
+    `late_weighted` adds the recommenders' standardised scores, weighted. In `late_vote` each recommender gives a phone
+    `1 / (60 + its rank)` votes. Each recommender knows phones by one modality only, and users by everything. Weights are
+    each one's validation NDCG less half of the worst one's, so that a weak modality counts little.
+
+    Args:
+        config: Of each recommender's network, apart from its modalities.
+        training: Of each recommender's trainer.
     """
 
     name = "fusion"
@@ -39,7 +43,7 @@ class LateFusion:
 
     @property
     def standing(self) -> Standing:
-        """The standing of the best recommender, with the curves of all."""
+        """Training state of the best recommender, with the curves of all."""
         best = max(self.members.values(), key=lambda member: member.standing.best).standing
         curves = {
             f"{name}: {key}": values
@@ -52,65 +56,82 @@ class LateFusion:
         self,
         data: Dataset,
         seed: int,
-        plan: Plan | None = None,
+        options: Plan | None = None,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
-        """Fit a recommender for each modality that the data has; weights come from the plan's validation.
+        """Fit a recommender for each modality that the data has; weights come from the validation in the options.
+
+        Args:
+            data: As of `FusionRecommender.fit`.
+            seed: The same for all recommenders.
+            options: As of `FusionRecommender.fit`.
+            start: A model whose recommenders to start from, matched by modality.
 
         Raises:
             TrainingError: If no modality is left, or a recommender cannot be trained.
         """
         for name in self._modalities(data):
             earlier = start.members.get(name) if isinstance(start, LateFusion) else None
-            self.members[name] = self._member(name).fit(data, seed, plan, earlier)
+            self.members[name] = self._build_member(name).fit(data, seed, options, earlier)
         if not self.members:
             raise TrainingError(
-                "every modality of the phones is left out or missing, so nothing can be fused"
+                "every modality of the phones is left out or missing, so there is nothing to fuse"
             )
-        self.weights = self._weighed()
+        self.weights = self._compute_weights()
         return self
 
     def refit(
         self,
         data: Dataset,
         seed: int,
-        watch: Watcher = unwatched,
+        watch: Watcher = ignore_progress,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
-        """The same recommenders with the same weights, on all of the data, as far as their best epochs."""
-        again = type(self)(self.config, self.training)
-        begins = start.members if isinstance(start, LateFusion) else {}
-        again.members = {
-            name: member.refit(data, seed, watch, begins.get(name)) for name, member in self.members.items()
+        """Return a new model with the same weights, its recommenders refitted to other data up to their best epochs.
+
+        Args:
+            data: As of `FusionRecommender.refit`.
+            seed: The same for all recommenders.
+            watch: Called after every step.
+            start: As of `fit`.
+        """
+        refitted = type(self)(self.config, self.training)
+        starts = start.members if isinstance(start, LateFusion) else {}
+        refitted.members = {
+            name: member.refit(data, seed, watch, starts.get(name)) for name, member in self.members.items()
         }
-        again.weights = self.weights
-        return again
+        refitted.weights = self.weights
+        return refitted
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Weighted: all factors side by side. Votes: they are no inner product, so each phone has a column."""
+        """Return the factors of some users and all phones.
+
+        Weighted scores are sums of inner products, so all factors are concatenated. Votes are no inner product, so the
+        users' factors are the votes themselves, `(n, items)`, and the items' the identity matrix.
+        """
         parts = [(self.weights[name], member.factors(data, users)) for name, member in self.members.items()]
         if self.config.fusion == "late_vote":
-            votes = sum(votes_of(part.users @ part.items.T) for _, part in parts)
+            votes = sum(count_votes(part.users @ part.items.T) for _, part in parts)
             return Factors(np.asarray(votes, np.float32), np.eye(len(data.catalogue), dtype=np.float32))
-        scaled = [part.users * (weight / spread(part))[:, None] for weight, part in parts]
+        scaled = [part.users * (weight / score_deviations(part))[:, None] for weight, part in parts]
         return Factors(
             np.ascontiguousarray(np.hstack(scaled), np.float32), np.hstack([part.items for _, part in parts])
         )
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`, higher is better."""
+        """Return `(n, items) float32` scores of `n` users, higher is better."""
         factors = self.factors(data, users)
         return factors.users @ factors.items.T
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """`(items, d)`: the recommenders' vectors side by side, each of length 1 times its weight."""
+        """Return `(items, d)` the recommenders' vectors concatenated, each of length 1 times its weight."""
         vectors = [
             self.weights[name] * unit_rows(member.item_vectors(data)) for name, member in self.members.items()
         ]
         return np.hstack(vectors)
 
     def item_weights(self, data: Dataset) -> tuple[tuple[str, ...], FloatArray]:
-        """The modalities, and `(items, modalities)` their weights, the same for every phone."""
+        """Return the modalities, and `(items, modalities)` their weights, the same for every phone."""
         row = np.array(list(self.weights.values()), np.float32)
         return tuple(self.weights), np.tile(row / row.sum(), (len(data.catalogue), 1))
 
@@ -128,15 +149,14 @@ class LateFusion:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             Mismatch: If a file is missing or damaged.
         """
         try:
             about = json.loads((folder / ABOUT).read_text())
-            config = FusionConfig.from_stored(about["config"])
-            model = cls(config, TrainingConfig.from_stored(about["training"]))
+            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
             model.weights = {str(name): float(weight) for name, weight in about["weights"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Mismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
@@ -144,38 +164,47 @@ class LateFusion:
         return model
 
     def _modalities(self, data: Dataset) -> list[str]:
-        there = [
+        """Return the modalities of phones that the data has and the configuration does not leave out."""
+        found = [
             name
             for name in ITEM_MODALITIES
             if name in data.catalogue.modalities and data.catalogue.modalities[name].present.any()
         ]
-        return [name for name in (*there, FACTS, IDENTITY) if name not in self.config.without]
+        return [name for name in (*found, FACTS, IDENTITY) if name not in self.config.without]
 
-    def _member(self, name: str) -> FusionRecommender:
+    def _build_member(self, name: str) -> FusionRecommender:
+        """Return an unfitted recommender that knows phones by one modality only."""
         others = {*ITEM_MODALITIES, FACTS, IDENTITY} - {name}
         without = tuple(sorted({*self.config.without, *others}))
         config = self.config.model_copy(update={"fusion": "concat", "without": without})
         return FusionRecommender(config, self.training)
 
-    def _weighed(self) -> dict[str, float]:
-        """By validation NDCG, all alike where there was no validation."""
+    def _compute_weights(self) -> dict[str, float]:
+        """Return the weights by validation NDCG, all alike where there was no validation."""
         found = np.array([max(member.standing.best, 0.0) for member in self.members.values()])
         above = found - found.min() / 2
         shares = above / above.sum() if above.sum() > 0 else np.full(len(found), 1 / len(found))
         return {name: float(share) for name, share in zip(self.members, shares, strict=True)}
 
 
-def spread(factors: Factors) -> FloatArray:
-    """`(users,)`: the standard deviation of each user's scores over the phones, without computing them."""
+def score_deviations(factors: Factors) -> FloatArray:
+    """Return `(users,)` the standard deviation of each user's scores over the phones, without computing the scores.
+
+    The variance of `u · v` over the phones is `uᵀ C u` with the covariance `C` `(d, d)` of their vectors.
+    """
     centred = factors.items - factors.items.mean(0)
     variance = np.einsum("ud,de,ue->u", factors.users, centred.T @ centred / len(centred), factors.users)
     return np.asarray(np.sqrt(np.maximum(variance, 1e-12)), np.float32)
 
 
-def votes_of(scores: FloatArray) -> FloatArray:
-    """`1 / (60 + rank)`, the best has rank 1; equal scores go by place."""
+def count_votes(scores: FloatArray) -> FloatArray:
+    """Return `(users, items)` votes `1 / (60 + rank)`, where the best has rank 1 and ties go by column.
+
+    Args:
+        scores: `(users, items)`.
+    """
     order = np.argsort(-scores, axis=1, kind="stable")
     votes = np.empty_like(scores)
-    row = 1.0 / (RECIPROCAL_RANK + 1 + np.arange(scores.shape[1], dtype=np.float32))
+    row = 1.0 / (RECIPROCAL_RANK_CONSTANT + 1 + np.arange(scores.shape[1], dtype=np.float32))
     np.put_along_axis(votes, order, np.broadcast_to(row, scores.shape), axis=1)
     return votes

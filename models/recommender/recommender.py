@@ -15,37 +15,41 @@ from safetensors.torch import load_file, save_file
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.network.data_signature import Mismatch, Signature, signature_of
-from models.network.fusion_network import FusionNetwork, Shelf
-from models.network.inputs import asked_of, items_of
-from models.network.item_tower import Phones
-from models.network.sequence_batching import Reader, barred_of, cut
-from models.network.temporal_features import moments_of
-from models.network.trainable_encoders import LiveEncoders, live_encoders
-from models.network.user_sequences import tell
-from models.training.devices import device_of, repeatable
-from models.training.distributed import together
+from models.network.data_signature import DataSignature, Mismatch, signature_of
+from models.network.fusion_network import CandidateSet, FusionNetwork
+from models.network.inputs import build_item_inputs, build_query_inputs
+from models.network.item_tower import ItemOutput
+from models.network.sequence_batching import SequenceBatcher, cut_windows, find_excluded
+from models.network.temporal_features import build_temporal_features
+from models.network.trainable_encoders import TrainableEncoders, build_trainable_encoders
+from models.network.user_sequences import build_user_sequences
+from models.training.devices import device_of, run_deterministically
+from models.training.distributed import join_process_group
 from models.training.errors import TrainingError
-from models.training.identity_init import first_identities
-from models.training.options import Decided, Plan, Standing, Watcher, unwatched
+from models.training.identity_pretraining import pretrain_identities
+from models.training.options import FixedStop, Plan, Standing, Watcher, ignore_progress
 from models.training.trainer import Course, digest_of_dataset
-from models.training.training_set import Lessons
-from models.training.warm_start import warm_start
+from models.training.training_set import TrainingSet
+from models.training.warm_start import copy_weights
 
 WEIGHTS, ABOUT, ENCODERS = "weights.safetensors", "model.json", "encoders"
-LIVE = "live."
-"""Begins the names of the weights of encoders that learn."""
-USERS_AT_ONCE = 2048
-EXPECTED = 8192
-"""Phones of a larger catalogue that expectations are over when lists are made: every second, third ... of all."""
+ENCODER_PREFIX = "encoders."
+"""Start of the names of trainable encoders' weights, which are stored apart: `FusionNetwork.encoders`."""
+USERS_PER_BATCH = 2048
+MAX_EXPECTATION_ITEMS = 8192
+"""Phones that expectations are over at scoring; of a larger catalogue, every second, third … phone."""
 
 
 class FusionRecommender:
     """Text, pictures, voice, specifications and behaviour in one model.
 
-    `factors` is the network on tonight's data: one row for each user, one for each phone, and their inner product is
+    `factors` runs the network on tonight's data: one row for each user, one for each phone, and their inner product is
     the score. What was learned about a phone by its id is used where the id is known; any other phone is scored by
     its content.
+
+    Args:
+        config: Of the network.
+        training: Of the trainer.
     """
 
     name = "fusion"
@@ -57,66 +61,76 @@ class FusionRecommender:
         self.standing = Standing()
 
     def fit(
-        self, data: Dataset, seed: int, plan: Plan | None = None, start: FusionRecommender | None = None
+        self, data: Dataset, seed: int, options: Plan | None = None, start: FusionRecommender | None = None
     ) -> Self:
-        """Learn from everything in the data; the same data, seed and start give the same bytes on a CPU.
+        """Fit the network to the data; the same data, seed and start give the same bytes on a CPU.
 
         Args:
-            data: Nothing later than its `as_of` is learned from.
+            data: Nothing later than its `as_of` is used.
             seed: Of first weights, batches and dropout.
-            plan: Validation, epochs, checkpoints, progress.
-            start: A model whose weights to start from, matched by name; one that does not fit is not used.
+            options: Validation, epochs, checkpoints, progress.
+            start: A model whose weights to start from, matched by name; one of another shape is ignored.
 
         Raises:
             TrainingError: If nobody chose anything, a loss is not finite, or memory does not suffice.
         """
-        training, plan = self.training, plan or Plan()
+        training, options = self.training, options or Plan()
         signature = signature_of(data)
-        with repeatable(seed, training.threads):
-            lessons = Lessons(data, signature, self.config, training)
-            self.network = FusionNetwork(signature, self.config, self._live(data, signature))
-            self.network.calibrate(lessons.items, lessons.asked, torch.from_numpy(lessons.features))
-            first = first_identities(data, signature, self.config, seed)
-            if first is not None:
-                self.network.items.begin(first)
+        with run_deterministically(seed, training.threads):
+            training_set = TrainingSet(data, signature, self.config, training)
+            self.network = FusionNetwork(signature, self.config, self._trainable_encoders(data, signature))
+            self.network.calibrate(
+                training_set.items, training_set.queries, torch.from_numpy(training_set.features)
+            )
+            identities = pretrain_identities(data, signature, self.config, seed)
+            if identities is not None:
+                self.network.items.initialise_identities(identities)
             if start is not None:
-                warm_start(self.network, start._fitted())
-            with together(device_of(training.device)):
+                copy_weights(self.network, start._fitted_network())
+            with join_process_group(device_of(training.device)):
                 digest = self._digest(digest_of_dataset(data), seed)
-                course = Course(self.network, lessons, training, seed, plan, self.factors, digest)
-                self.standing = course.run()
+                trainer = Course(self.network, training_set, training, seed, options, self.factors, digest)
+                self.standing = trainer.run()
         return self
 
-    def _live(self, data: Dataset, signature: Signature) -> LiveEncoders | None:
-        """The encoders that are to learn.
+    def _trainable_encoders(self, data: Dataset, signature: DataSignature) -> TrainableEncoders | None:
+        """Return the encoders to train with the network, None where the configuration freezes all.
 
         Raises:
-            TrainingError: If there is none.
+            TrainingError: If the configuration wants some and there is none.
         """
         if not self.config.is_end_to_end:
             return None
-        live = live_encoders(data, signature, self.config)
-        if not live.kinds:
+        encoders = build_trainable_encoders(data, signature, self.config)
+        if not encoders.kinds:
             raise TrainingError(
                 '[fusion] fusion = "end_to_end" finds no encoder to train: every one is frozen, left out or of a kind '
-                "that cannot learn, or nobody kept what the vectors were made of; choose another fusion"
+                "that cannot be trained, or the contents of the vectors were not kept; choose another fusion"
             )
-        return live
+        return encoders
 
     def refit(
-        self, data: Dataset, seed: int, watch: Watcher = unwatched, start: FusionRecommender | None = None
+        self,
+        data: Dataset,
+        seed: int,
+        watch: Watcher = ignore_progress,
+        start: FusionRecommender | None = None,
     ) -> Self:
-        """A model of the same settings on other data, trained the same way as far as this one's best epoch.
+        """Return a new model of the same settings, fitted to other data up to this model's best epoch.
 
         Args:
+            data: Usually later than this model's.
+            seed: As in `fit`.
+            watch: Called after every step.
             start: As in `fit`.
         """
-        standing = self.standing
-        plan = Plan(verdict=Decided(max(1, standing.best_epoch)), epochs=standing.epochs or None, watch=watch)
-        return type(self)(self.config, self.training).fit(data, seed, plan, start)
+        state = self.standing
+        stop = FixedStop(max(1, state.best_epoch))
+        options = Plan(verdict=stop, epochs=state.epochs or None, watch=watch)
+        return type(self)(self.config, self.training).fit(data, seed, options, start)
 
     def _digest(self, data: str, seed: int) -> str:
-        """Of everything that decides the weights; `data` is the dataset's digest."""
+        """Return the SHA-256 of everything that decides the weights; `data` is the dataset's digest."""
         assert self.network is not None
         total = hashlib.sha256(data.encode())
         total.update(json.dumps([self.config.model_dump(), self.training.model_dump(), seed]).encode())
@@ -126,61 +140,85 @@ class FusionRecommender:
 
     @torch.inference_mode()
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Scores of these users (indices into `data.users`) at `data.as_of`."""
-        network, phones = self._fitted(), self._phones(data)
+        """Return the factors of all phones, and of some users, at `data.as_of`.
+
+        The three terms of the score become one inner product of `[user · scale; w(user); 1]` and
+        `[item; φ(item, as_of); bias]`.
+
+        Args:
+            data: Of the night.
+            users: `(n,)` indices into `data.users`.
+
+        Raises:
+            Mismatch: If the data's vectors or features are not those of training.
+        """
+        network, items = self._fitted_network(), self._item_output(data)
         device = next(network.parameters()).device
-        asked = asked_of(data, network.signature).to(device)
-        if network.live is not None:
-            asked = network.live.asked(asked, data)
-        some_phones = np.arange(0, len(data.catalogue), 1 + (len(data.catalogue) - 1) // EXPECTED)
-        among = torch.from_numpy(some_phones).to(device)
-        moments = moments_of(data).at(np.array([data.as_of]))[0]  # (items, WIDTH)
-        true_now = torch.from_numpy(moments[some_phones][None]).to(device)
+        queries = build_query_inputs(data, network.signature).to(device)
+        if network.encoders is not None:
+            queries = network.encoders.encode_queries(queries, data)
+        some_items = np.arange(0, len(data.catalogue), 1 + (len(data.catalogue) - 1) // MAX_EXPECTATION_ITEMS)
+        columns = torch.from_numpy(some_items).to(device)
+        temporal = build_temporal_features(data).compute_at(np.array([data.as_of]))[
+            0
+        ]  # (items, TEMPORAL_WIDTH)
+        temporal_of_some = torch.from_numpy(temporal[some_items][None]).to(device)  # (1, c, TEMPORAL_WIDTH)
         scale = float(network.log_scale.exp())
-        items = np.hstack([phones.vectors.cpu().numpy() * scale, moments, phones.bias.cpu().numpy()[:, None]])
-        chosen = self.config
-        reader = Reader(data, tell(data), network.signature, chosen.history, chosen.queries, chosen.evidence)
-        rows = [np.empty((0, items.shape[1]), np.float32)]
-        for at in range(0, len(users), USERS_AT_ONCE):
-            some = users[at : at + USERS_AT_ONCE]
+        item_side = np.hstack(
+            [items.vectors.cpu().numpy() * scale, temporal, items.bias.cpu().numpy()[:, None]]
+        )  # (items, dim + TEMPORAL_WIDTH + 1)
+        config = self.config
+        batcher = SequenceBatcher(
+            data,
+            build_user_sequences(data),
+            network.signature,
+            config.history,
+            config.queries,
+            config.evidence,
+        )
+        blocks = [np.empty((0, item_side.shape[1]), np.float32)]
+        for at in range(0, len(users), USERS_PER_BATCH):
+            some = users[at : at + USERS_PER_BATCH]
             now = np.full(len(some), data.as_of)
-            passages = cut(reader.stories, some, now, self.config.history, 1)
-            reading, order = reader.read(
-                passages, np.arange(len(passages)), some, now, data.users.features[some]
+            # a stride of 1 gives each user the window of their very latest tokens
+            windows = cut_windows(batcher.sequences, some, now, config.history, 1)
+            inputs, order = batcher.build_inputs(
+                windows, np.arange(len(windows)), some, now, data.users.features[some]
             )
-            barred = torch.from_numpy(barred_of(data, some[order], now, some_phones)).to(device)
+            excluded = torch.from_numpy(find_excluded(data, some[order], now, some_items)).to(device)
             today = torch.zeros(len(some), dtype=torch.int64, device=device)
-            shelf = Shelf(true_now, today, barred)
-            wishes = network.wishes(reading.to(device), asked, phones, shelf, among)
-            ones = torch.ones_like(wishes.vectors[:, :1])
-            side = torch.cat([wishes.vectors, wishes.moments, ones], 1).cpu().numpy()
-            block = np.empty_like(side)
-            block[order] = side
-            rows.append(block)
-        return Factors(np.vstack(rows), np.ascontiguousarray(items, np.float32))
+            candidates = CandidateSet(temporal_of_some, today, excluded)
+            output = network.encode_users(inputs.to(device), queries, items, candidates, columns)
+            ones = torch.ones_like(output.vectors[:, :1])
+            user_side = torch.cat([output.vectors, output.temporal_weights, ones], 1).cpu().numpy()
+            # examples come by window; put them back into the order of `users`
+            block = np.empty_like(user_side)
+            block[order] = user_side
+            blocks.append(block)
+        return Factors(np.vstack(blocks), np.ascontiguousarray(item_side, np.float32))
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
-        """`(len(users), items) float32`, higher is better."""
+        """Return `(n, items) float32` scores of `n` users, higher is better."""
         factors = self.factors(data, users)
         return factors.users @ factors.items.T
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """`(items, d) float32`: phones that are alike have a high cosine."""
-        return self._phones(data).vectors.cpu().numpy()
+        """Return `(items, d) float32` vectors; similar phones have a high cosine."""
+        return self._item_output(data).vectors.cpu().numpy()
 
     def item_weights(self, data: Dataset) -> tuple[tuple[str, ...], FloatArray]:
-        """The modalities of phones, and `(items, modalities)` how much each phone's vector rests on each."""
-        network = self._fitted()
-        return network.items.names, self._phones(data).weights.cpu().numpy()
+        """Return the modalities' names, and `(items, modalities)` how much each contributes to each phone's vector."""
+        network = self._fitted_network()
+        return network.items.modality_names, self._item_output(data).weights.cpu().numpy()
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors` and `model.json`; encoders that learned have folders of their own kind below."""
-        network = self._fitted()
+        """Write `weights.safetensors` and `model.json`; trainable encoders get folders of their own in `encoders/`."""
+        network = self._fitted_network()
         folder.mkdir(parents=True, exist_ok=True)
         weights = {
             name: value.detach().cpu().contiguous()
             for name, value in network.state_dict().items()
-            if not name.startswith(LIVE)
+            if not name.startswith(ENCODER_PREFIX)
         }
         save_file(weights, folder / WEIGHTS)
         about = {
@@ -188,13 +226,13 @@ class FusionRecommender:
             "training": self.training.model_dump(),
             "signature": json.loads(network.signature.to_json()),
             "standing": vars(self.standing),
-            "encoders": {} if network.live is None else network.live.save(folder / ENCODERS),
+            "encoders": {} if network.encoders is None else network.encoders.save(folder / ENCODERS),
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read back what `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             Mismatch: If a file is missing or damaged, or the weights do not fit their settings.
@@ -202,14 +240,20 @@ class FusionRecommender:
         try:
             about = json.loads((folder / ABOUT).read_text())
             weights = load_file(folder / WEIGHTS)
-            config = FusionConfig.from_stored(about["config"])
-            model = cls(config, TrainingConfig.from_stored(about["training"]))
-            signature = Signature.from_json(json.dumps(about["signature"]))
-            told = about.get("encoders")
-            live = LiveEncoders.load(folder / ENCODERS, told, model.config.end_to_end) if told else None
-            model.network = FusionNetwork(signature, model.config, live)
-            theirs = {n: one for n, one in model.network.state_dict().items() if n.startswith(LIVE)}
-            model.network.load_state_dict(weights | theirs)
+            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
+            signature = DataSignature.from_json(json.dumps(about["signature"]))
+            saved = about.get("encoders")
+            encoders = (
+                TrainableEncoders.load(folder / ENCODERS, saved, model.config.end_to_end) if saved else None
+            )
+            model.network = FusionNetwork(signature, model.config, encoders)
+            # trainable encoders have loaded their own weights already
+            loaded = {
+                name: value
+                for name, value in model.network.state_dict().items()
+                if name.startswith(ENCODER_PREFIX)
+            }
+            model.network.load_state_dict(weights | loaded)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
             raise Mismatch(
                 f"{folder}: no usable fusion model ({str(error).splitlines()[0]}); train it again"
@@ -219,14 +263,17 @@ class FusionRecommender:
         return model
 
     @torch.inference_mode()
-    def _phones(self, data: Dataset) -> Phones:
-        network = self._fitted()
+    def _item_output(self, data: Dataset) -> ItemOutput:
+        """Return the item tower's output for the data's phones, after checking that the data fits the network."""
+        network = self._fitted_network()
         network.signature.check(data)
         network.eval()
-        items = items_of(data, network.signature).to(next(network.parameters()).device)
-        return network.phones(items if network.live is None else network.live.items(items, data))
+        items = build_item_inputs(data, network.signature).to(next(network.parameters()).device)
+        encoders = network.encoders
+        return network.encode_items(items if encoders is None else encoders.encode_items(items, data))
 
-    def _fitted(self) -> FusionNetwork:
+    def _fitted_network(self) -> FusionNetwork:
+        """Return the network of a fitted model."""
         if self.network is None:
             raise RuntimeError("The fusion recommender was not fitted")
         return self.network

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a course needs to go on as if it had not been killed. safetensors and JSON."""
+"""Checkpoints: all state that a killed training needs to continue to the same bytes, as safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ import models.mkl_warm_up  # noqa: F401
 FILE = "checkpoint.safetensors"
 
 
-def write(
+def write_checkpoint(
     folder: Path,
     network: nn.Module,
     adam: torch.optim.Optimizer,
     kept: Mapping[int, Mapping[str, Tensor]],
     about: Mapping[str, Any],
 ) -> None:
-    """Replace the checkpoint in one move: a kill leaves the old one or the new one.
+    """Replace the checkpoint atomically: a kill leaves the old one or the new one.
 
     Args:
+        folder: Of the checkpoint; made if missing.
+        network: Whose weights are written.
+        adam: Whose moments are written.
         kept: Weights by epoch: those that may turn out to be the best.
         about: Counters, curves and the digest of what is trained, as JSON.
     """
@@ -40,17 +43,26 @@ def write(
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{FILE}"
-    apart = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(apart, staged, {"about": json.dumps(about, sort_keys=True)})
+    # cloned, because safetensors refuses tensors that share memory
+    separate = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    save_file(separate, staged, {"about": json.dumps(about, sort_keys=True)})
     staged.replace(folder / FILE)
 
 
-def read(
+def restore_checkpoint(
     folder: Path, network: nn.Module, adam: torch.optim.Optimizer, digest: str
 ) -> tuple[dict[str, Any], dict[int, dict[str, Tensor]]] | None:
-    """Put a checkpoint into network, optimizer and random state; what `about` and `kept` it was written with.
+    """Restore network, optimizer and random state from a checkpoint.
 
-    None where there is no checkpoint, or one of other data or settings: then training begins anew.
+    Args:
+        folder: Of the checkpoint.
+        network: Is changed in place.
+        adam: Is changed in place.
+        digest: Of what is to be trained.
+
+    Returns:
+        `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other data or
+        settings; then nothing is changed and training starts from the beginning.
     """
     try:
         with safe_open(folder / FILE, "pt") as file:
@@ -60,21 +72,23 @@ def read(
         return None
     if about.get("digest") != digest:
         return None
-    network.load_state_dict(_below(tensors, "network."))
-    state = _by_number(_below(tensors, "adam."))
+    network.load_state_dict(_strip_prefix(tensors, "network."))
+    state = _group_by_number(_strip_prefix(tensors, "adam."))
+    # learning rates and decays come from the settings, which the digest covers
     adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
     torch.set_rng_state(tensors["random"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
-    return about, _by_number(_below(tensors, "kept."))
+    return about, _group_by_number(_strip_prefix(tensors, "kept."))
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names have a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _by_number(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """The tensors named `3.weight` and the like by number, then the rest of their name."""
+def _group_by_number(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Return tensors with names like `3.weight` by number, then by the rest of their names."""
     found: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, key = name.split(".", 1)

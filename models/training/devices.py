@@ -1,4 +1,4 @@
-"""Where training runs and how: device, precision, threads, and repeatability."""
+"""Device, precision and determinism of a training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.training.errors import TrainingError
 
 
 def device_of(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means here.
+    """Return the device that `auto`, `cpu`, `cuda` or `cuda:1` means on this machine.
 
     Raises:
         TrainingError: If there is no such device.
@@ -32,24 +32,27 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def precision_of(training: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
-    """Matrix products in bfloat16 where that is faster and chosen; everything else stays in float32."""
-    wanted = training.precision
-    if wanted == "auto":
-        wanted = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    return torch.autocast(device.type, torch.bfloat16) if wanted == "bfloat16" else nullcontext()
+def autocast_products(training: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which matrix products use bfloat16, where it is chosen and supported; else a null context."""
+    precision = training.precision
+    if precision == "auto":
+        precision = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 @contextmanager
-def repeatable(seed: int, threads: int) -> Iterator[None]:
-    """Random numbers from the seed and sums in a fixed order inside; the process is as before afterwards.
+def run_deterministically(seed: int, threads: int) -> Iterator[None]:
+    """Seed random numbers and fix the order of sums within the context; restore the process's settings after it.
 
-    The number of threads decides in which order a CPU adds, and so the last bits of every result.
+    Args:
+        seed: Of torch's random numbers.
+        threads: CPU threads. They decide in which order sums are added, and so the last bits of every result.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(), _memory_as_it_is():
+    with torch.random.fork_rng(), _without_memory_filling():
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
+        # warn only: some CUDA kernels have no deterministic form
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
@@ -59,8 +62,8 @@ def repeatable(seed: int, threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _memory_as_it_is() -> Iterator[None]:
-    """Torch fills fresh memory where sums are in a fixed order; that would find bugs, and takes a tenth of a step."""
+def _without_memory_filling() -> Iterator[None]:
+    """Switch off the filling of fresh memory in deterministic mode: it is for debugging, and takes a tenth of a step."""
     switches = torch.utils.deterministic
     before = switches.fill_uninitialized_memory  # type: ignore[attr-defined]
     switches.fill_uninitialized_memory = False  # type: ignore[attr-defined]

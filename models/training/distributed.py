@@ -1,6 +1,8 @@
-"""Several processes that train one network: each takes its part of every batch, and gradients are summed.
+"""Data-parallel training in several processes: each computes its share of every batch, and gradients are summed.
 
-Started by `torchrun` (or Spark's TorchDistributor), which sets the usual variables; without them there is one process.
+Started by `torchrun` (or Spark's TorchDistributor), which sets WORLD_SIZE, RANK and the like; without them there is one
+process. Not DistributedDataParallel: that averages gradients, while losses here are sums divided by the whole batch's
+weights, so that any number of processes gives the same model.
 """
 
 from __future__ import annotations
@@ -16,18 +18,18 @@ import models.mkl_warm_up  # noqa: F401
 from models.data import IntArray
 
 
-def rank() -> int:
-    """This process's number, 0 where there is one only."""
+def get_rank() -> int:
+    """Return this process's number, 0 where there is only one."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def world() -> int:
-    """How many processes there are."""
+def get_world_size() -> int:
+    """Return the number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 @contextmanager
-def together(device: torch.device) -> Iterator[None]:
+def join_process_group(device: torch.device) -> Iterator[None]:
     """Join the other processes where a launcher started several: NCCL between GPUs, gloo between CPUs."""
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized()
     if several:
@@ -39,19 +41,21 @@ def together(device: torch.device) -> Iterator[None]:
             distributed.destroy_process_group()
 
 
-def own_part(passages: IntArray) -> IntArray:
-    """This process's part of a batch."""
-    return passages[rank() :: world()]
+def take_own_share(windows: IntArray) -> IntArray:
+    """Return this process's share of a batch."""
+    return windows[get_rank() :: get_world_size()]
 
 
 def sum_gradients(network: nn.Module) -> None:
-    """Add up the gradients of all processes; losses are divided by the whole batch's totals beforehand."""
-    if world() == 1:
+    """Sum the gradients of all processes in place; losses were divided by the whole batch's totals before."""
+    if get_world_size() == 1:
         return
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     for weight in weights:
+        # a process whose share did not use a weight has no gradient for it, but must take part in the sum
         if weight.grad is None:
             weight.grad = torch.zeros_like(weight)
+    # one message for all weights: hundreds of small ones would wait for each other
     flat = torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None])
     distributed.all_reduce(flat)
     at = 0
@@ -61,8 +65,8 @@ def sum_gradients(network: nn.Module) -> None:
         at += weight.numel()
 
 
-def summed(values: torch.Tensor) -> torch.Tensor:
-    """The sum of all processes' values, for the curves."""
-    if world() > 1:
+def sum_over_processes(values: torch.Tensor) -> torch.Tensor:
+    """Sum a tensor over all processes, in place, and return it."""
+    if get_world_size() > 1:
         distributed.all_reduce(values)
     return values

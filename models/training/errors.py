@@ -1,5 +1,5 @@
-"""What can stop a training; each message is one line for the person who has to mend it."""
+"""Errors that stop a training; each message is one line that names the cause and what to change."""
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on: a loss that is not finite, no memory, nothing to learn from."""
+    """Training cannot continue: a loss that is not finite, no memory, no training examples."""

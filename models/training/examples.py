@@ -1,4 +1,4 @@
-"""The training examples of a dataset: a user at a midnight, and the phones that they chose on the day after."""
+"""Training examples of a dataset: a user at a midnight, with the phones that they chose on the day after as targets."""
 
 from __future__ import annotations
 
@@ -7,67 +7,75 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.data import Dataset, FloatArray, IntArray
-from models.network.user_sequences import DAY, DAYS, IMPRESSION, PHONES, strongest
+from models.network.user_sequences import DAY, IMPRESSION, select_strongest
+
+DAY_LIMIT, ITEM_LIMIT = 1 << 16, 1 << 24
+"""Bounds that let a user, a day and a phone share one 64-bit number: days to the year 2149, 16 million phones."""
 
 
 @dataclass(frozen=True)
-class Questions:
-    """What the model is asked in training, and the right answers; sorted by user, then day.
+class Examples:
+    """Training examples, sorted by user, then day.
+
+    Lists are made at midnight and shown on the day after, so the model is trained on midnights: from what was known
+    before a day, predict what the user chose on it.
 
     Args:
-        user: `(n,)`.
-        at: `(n,)` the midnight at which it is asked, seconds since 1970 UTC.
-        row: `(n,)` interaction whose `Dataset.context` tells the user's features at that time, -1 for none.
-        answer_start: `(n + 1,)` where each question's answers begin.
-        answer: `(answers,)` phones chosen on that day.
-        weight: `(answers,) float32`.
-        shown_start: `(n + 1,)` where each question's impressions begin.
-        shown: `(shown,)` phones that were shown on that day.
-        opened: `(shown,) float32` 1 where such a phone was chosen on that day.
+        user: `(n,)` index into `Dataset.users`.
+        at: `(n,)` the midnight before the day, seconds since 1970 UTC.
+        context_row: `(n,)` interaction whose `Dataset.context` holds the user's features at that time.
+        target_start: `(n + 1,)` where each example's targets begin.
+        target_item: `(targets,)` phones chosen on that day.
+        target_weight: `(targets,) float32`.
+        impression_start: `(n + 1,)` where each example's impressions begin.
+        impression_item: `(impressions,)` phones that were shown on that day.
+        impression_opened: `(impressions,) float32` 1 where such a phone was chosen on that day.
     """
 
     user: IntArray
     at: IntArray
-    row: IntArray
-    answer_start: IntArray
-    answer: IntArray
-    weight: FloatArray
-    shown_start: IntArray
-    shown: IntArray
-    opened: FloatArray
+    context_row: IntArray
+    target_start: IntArray
+    target_item: IntArray
+    target_weight: FloatArray
+    impression_start: IntArray
+    impression_item: IntArray
+    impression_opened: FloatArray
 
     def __len__(self) -> int:
         return len(self.user)
 
 
-def questions(data: Dataset, half_life_days: float | None) -> Questions:
-    """A question for every user and day on which they chose something.
+def build_examples(data: Dataset, half_life_days: float | None) -> Examples:
+    """Return one example for every user and day on which they chose something.
 
     Args:
-        half_life_days: Age at which an answer counts half; none counts all alike.
+        data: Of which all events are used.
+        half_life_days: Age at which a target's weight is halved; None weighs all alike.
     """
     events = data.interactions
-    rows = strongest(data)
+    rows = select_strongest(data)
     rows = rows[events.weight[rows] > 0]
-    keys = events.user[rows] * DAYS + events.at[rows] // DAY
+    keys = events.user[rows] * DAY_LIMIT + events.at[rows] // DAY
     unique, first = np.unique(keys, return_index=True)
-    user, day = unique // DAYS, unique % DAYS
+    user, day = unique // DAY_LIMIT, unique % DAY_LIMIT
     age = (data.as_of - events.at[rows]) / DAY
     weight = np.ones(len(rows)) if half_life_days is None else 0.5 ** (age / half_life_days)
+    # impressions of days without a choice say nothing here: nobody opened any of them
     shown = np.flatnonzero(events.event_type == IMPRESSION)
-    shown_keys = events.user[shown] * DAYS + events.at[shown] // DAY
-    asked = np.isin(shown_keys, unique)
-    shown, shown_keys = shown[asked], shown_keys[asked]
+    shown_keys = events.user[shown] * DAY_LIMIT + events.at[shown] // DAY
+    has_example = np.isin(shown_keys, unique)
+    shown, shown_keys = shown[has_example], shown_keys[has_example]
     pairs = np.unique(np.column_stack([shown_keys, events.item[shown]]), axis=0)
-    chosen = keys * PHONES + events.item[rows]
-    return Questions(
+    chosen = keys * ITEM_LIMIT + events.item[rows]
+    return Examples(
         user=user,
         at=day * DAY,
-        row=rows[first],
-        answer_start=np.append(first, len(rows)).astype(np.int64),
-        answer=events.item[rows],
-        weight=weight.astype(np.float32),
-        shown_start=np.append(np.searchsorted(pairs[:, 0], unique), len(pairs)).astype(np.int64),
-        shown=pairs[:, 1],
-        opened=np.isin(pairs[:, 0] * PHONES + pairs[:, 1], chosen).astype(np.float32),
+        context_row=rows[first],
+        target_start=np.append(first, len(rows)).astype(np.int64),
+        target_item=events.item[rows],
+        target_weight=weight.astype(np.float32),
+        impression_start=np.append(np.searchsorted(pairs[:, 0], unique), len(pairs)).astype(np.int64),
+        impression_item=pairs[:, 1],
+        impression_opened=np.isin(pairs[:, 0] * ITEM_LIMIT + pairs[:, 1], chosen).astype(np.float32),
     )

@@ -1,4 +1,4 @@
-"""One step's phones and queries when encoders learn too: some contents encoded with gradients, all others from a table."""
+"""Joint encoding: a step's phones and queries where encoders are trained too, some encoded with gradients, most from a table."""
 
 from __future__ import annotations
 
@@ -9,102 +9,120 @@ import torch
 from torch import Tensor
 
 from models.data import IntArray
-from models.network.inputs import Asked, Items
-from models.network.trainable_encoders import LiveEncoders
-from models.training.training_set import Batch, Lessons
+from models.network.inputs import ItemInputs, QueryInputs
+from models.network.trainable_encoders import TrainableEncoders
+from models.training.training_set import TrainingBatch, TrainingSet
 
 
-class Together:
-    """The lessons' contents.
+class JointEncoder:
+    """Encodes the contents of a training set's batches.
 
-    The loss compares every choice with all phones, but no machine encodes all pictures of a shop at every step. So of
-    each kind at most `rows` contents are encoded with gradients, drawn among those that the batch is about (chosen,
-    shown, in a history, asked) and filled up with others (negatives); the rest have the vectors of a table that each
-    step corrects where it has encoded, and that is made anew every `refresh_steps` steps.
+    The loss compares every choice with all phones, but no machine encodes all pictures of a shop at every step. So at most
+    `rows` contents of each kind are encoded with gradients per step, drawn among those that the batch is about (chosen,
+    shown, in a sequence, asked) and filled up with others (negatives); the rest have the vectors of a table. Each step
+    updates the table's rows that it has encoded, and every `refresh_steps` steps the whole table is encoded again.
+
+    Args:
+        encoders: Of the network that is trained.
+        training_set: Whose contents are encoded.
     """
 
-    def __init__(self, live: LiveEncoders, lessons: Lessons) -> None:
-        self.live, self.lessons = live, lessons
-        live.begin()
-        self.phones: dict[str, IntArray] = {}
-        self.queries: dict[str, IntArray] = {}
+    def __init__(self, encoders: TrainableEncoders, training_set: TrainingSet) -> None:
+        self.encoders = encoders
+        encoders.start_training()
+        data = training_set.data
+        self.item_rows: dict[str, IntArray] = {}
+        self.query_rows: dict[str, IntArray] = {}
         sides = (
-            (self.phones, live.of_phones, lessons.data.catalogue.modalities),
-            (self.queries, live.of_queries, lessons.data.queries.modalities),
+            (self.item_rows, encoders.item_kinds, data.catalogue.modalities),
+            (self.query_rows, encoders.query_kinds, data.queries.modalities),
         )
         for rows, kinds, modalities in sides:
             for kind in kinds:
-                rows[kind] = live.shelves[kind].rows(modalities[kind], live.of(kind))
-        # what validation adds later is encoded apart: batches of other contents would change the last bits
-        self.counts = {kind: len(shelf.prepared) for kind, shelf in live.shelves.items()}
+                rows[kind] = encoders.tables[kind].find_rows(modalities[kind], encoders.get_encoders(kind))
+        # contents that validation adds later are encoded apart: other batches would change the last bits
+        self.counts = {kind: len(table.prepared) for kind, table in encoders.tables.items()}
         self._is_fresh = False
 
     def refresh(self) -> None:
-        """Make the tables anew, unless no step was taken since."""
+        """Encode the tables again, unless no step was taken since they were."""
         if not self._is_fresh:
-            for kind in self.live.kinds:
-                self.live.refresh(kind, 0, self.counts[kind])
+            for kind in self.encoders.kinds:
+                self.encoders.refresh_table(kind, 0, self.counts[kind])
         self._is_fresh = True
 
-    def step(
-        self, batch: Batch, items: Items, asked: Asked, random: np.random.Generator
-    ) -> tuple[Batch, Items, Asked]:
-        """The batch about the queries that it needs, those, and the phones of its columns, gradients attached.
+    def encode_batch(
+        self, batch: TrainingBatch, items: ItemInputs, queries: QueryInputs, random: np.random.Generator
+    ) -> tuple[TrainingBatch, ItemInputs, QueryInputs]:
+        """Return batch, phones and queries with gradients to the encoders attached.
 
         Args:
-            batch: On the device of the encoders.
+            batch: On the encoders' device.
             items: Of the batch's columns.
-            asked: All queries.
+            queries: All queries.
+            random: Draws the contents to encode.
+
+        Returns:
+            The batch with its queries as rows of the returned queries, the phones, and the queries that the batch needs.
         """
         self._is_fresh = False
-        reading = batch.reading
-        different, place = torch.unique(torch.cat([reading.queries, batch.ever]), return_inverse=True)
-        known, ever = place.split(len(reading.queries))
-        some = different.cpu().numpy()
+        users = batch.users
+        different, place = torch.unique(
+            torch.cat([users.queries, batch.sampled_queries]), return_inverse=True
+        )  # place: (2 n, q)
+        own_queries, sampled_queries = place.split(len(users.queries))
+        needed = different.cpu().numpy()
         columns = batch.columns.cpu().numpy()
-        content, told = dict(items.content), {n: part[different] for n, part in asked.content.items()}
-        present = {name: part[different] for name, part in asked.present.items()}
-        for kind in self.live.kinds:
-            phones = self._of(self.phones.get(kind), columns)
-            queries = self._of(self.queries.get(kind), some)
-            chosen = self._drawn(batch, phones, queries, random)
+        item_content = dict(items.content)
+        query_content = {name: part[different] for name, part in queries.content.items()}
+        query_present = {name: part[different] for name, part in queries.present.items()}
+        for kind in self.encoders.kinds:
+            item_rows = _select_rows(self.item_rows.get(kind), columns)
+            query_rows = _select_rows(self.query_rows.get(kind), needed)
+            chosen = self._draw_rows(batch, item_rows, query_rows, random)
             if not len(chosen):
                 continue
-            made = self.live.encode(kind, chosen)
-            fresh = (self._places(kind, chosen), made)
-            if kind in self.phones:
-                content[kind] = self.live.laid_over(kind, content[kind], phones, fresh)
-            if kind in self.queries:
-                told[kind] = self.live.laid_over(kind, told[kind], queries, fresh)
-            table = self.live.shelves[kind].vectors
+            vectors = self.encoders.encode_rows(kind, chosen)  # (chosen, trained)
+            fresh = (self._places(kind, chosen), vectors)
+            if kind in self.item_rows:
+                item_content[kind] = self.encoders.overlay_columns(kind, item_content[kind], item_rows, fresh)
+            if kind in self.query_rows:
+                query_content[kind] = self.encoders.overlay_columns(
+                    kind, query_content[kind], query_rows, fresh
+                )
+            table = self.encoders.tables[kind].vectors
             assert table is not None
-            table[torch.from_numpy(chosen).to(table.device)] = made.detach().float()
+            table[torch.from_numpy(chosen).to(table.device)] = vectors.detach().float()
         return (
-            replace(batch, reading=reading._replace(queries=known), ever=ever),
-            replace(items, content=content),
-            Asked(told, present),
+            replace(batch, users=users._replace(queries=own_queries), sampled_queries=sampled_queries),
+            replace(items, content=item_content),
+            QueryInputs(query_content, query_present),
         )
 
-    def _of(self, rows: IntArray | None, wanted: IntArray) -> IntArray:
-        """The shelf's rows of some phones or queries; the last query is nobody's and has none."""
-        return np.full(len(wanted), -1) if rows is None else np.append(rows, -1)[wanted]
-
-    def _drawn(
-        self, batch: Batch, phones: IntArray, queries: IntArray, random: np.random.Generator
+    def _draw_rows(
+        self, batch: TrainingBatch, item_rows: IntArray, query_rows: IntArray, random: np.random.Generator
     ) -> IntArray:
-        """Rows of the shelf that this step encodes."""
-        most = self.live.config.rows
-        about = np.unique(
-            torch.cat([batch.answer, batch.shown, batch.reading.tokens.flatten()]).cpu().numpy()
+        """Return the rows of the table that this step encodes: first those that the batch mentions, then others."""
+        limit = self.encoders.config.rows
+        mentioned = np.unique(
+            torch.cat([batch.target_column, batch.impression_column, batch.users.tokens.flatten()])
+            .cpu()
+            .numpy()
         )
-        wanted = np.concatenate([phones[about], queries])
+        wanted = np.concatenate([item_rows[mentioned], query_rows])
         wanted = np.unique(wanted[wanted >= 0])
-        others = np.setdiff1d(phones[phones >= 0], wanted)
-        return np.concatenate([random.permutation(wanted), random.permutation(others)])[:most]
+        others = np.setdiff1d(item_rows[item_rows >= 0], wanted)
+        return np.concatenate([random.permutation(wanted), random.permutation(others)])[:limit]
 
     def _places(self, kind: str, chosen: IntArray) -> Tensor:
-        table = self.live.shelves[kind].vectors
+        """Return `(table,)` the place of each row of the table in `chosen`, -1 for others."""
+        table = self.encoders.tables[kind].vectors
         assert table is not None
         places = torch.full((len(table),), -1, device=table.device)
         places[torch.from_numpy(chosen).to(table.device)] = torch.arange(len(chosen), device=table.device)
         return places
+
+
+def _select_rows(rows: IntArray | None, wanted: IntArray) -> IntArray:
+    """Return the table's rows of some phones or queries; the last query stands for "no query" and has none."""
+    return np.full(len(wanted), -1) if rows is None else np.append(rows, -1)[wanted]

@@ -1,4 +1,4 @@
-"""The loss of a batch: the network's scores of its questions, against what was chosen and what was opened."""
+"""The training objective: a batch's scores against what was chosen and what was opened."""
 
 from __future__ import annotations
 
@@ -9,61 +9,88 @@ from torch import Tensor
 
 from models.config import TrainingConfig
 from models.network.fusion_network import FusionNetwork
-from models.network.inputs import Asked, Items
-from models.network.item_tower import Phones
-from models.training.losses import chosen_loss, opened_loss
-from models.training.training_set import Batch
+from models.network.inputs import ItemInputs, QueryInputs
+from models.network.item_tower import ItemOutput
+from models.training.losses import compute_choice_loss, compute_impression_loss
+from models.training.training_set import TrainingBatch
 
 
-class Losses(NamedTuple):
-    """Sums over a batch of both losses."""
-
-    chosen: Tensor
-    opened: Tensor
-
-
-def losses(
-    network: FusionNetwork, items: Items, asked: Asked, batch: Batch, training: TrainingConfig
-) -> Losses:
-    """Both losses, summed over the batch's answers.
+class BatchLosses(NamedTuple):
+    """Sums of both losses over a batch.
 
     Args:
+        choice: `()` of the targets, with the newcomers' loss.
+        impression: `()` of the impressions.
+    """
+
+    choice: Tensor
+    impression: Tensor
+
+
+def compute_losses(
+    network: FusionNetwork,
+    items: ItemInputs,
+    queries: QueryInputs,
+    batch: TrainingBatch,
+    training: TrainingConfig,
+) -> BatchLosses:
+    """Return both losses, summed over the batch's targets and impressions.
+
+    Args:
+        network: In training mode.
         items: Of the batch's columns.
-        asked: What `batch.reading.queries` and `batch.ever` are rows of.
+        queries: Whose rows `batch.users.queries` and `batch.sampled_queries` are.
+        batch: On the network's device.
+        training: Weights of the losses.
     """
-    phones = network.phones(items)
-    wishes = network.wishes(batch.reading, asked, phones, batch.shelf)
-    scores = network.scores(wishes, phones, batch.shelf).float()  # (n, c)
-    possible = batch.shelf.possible(scores)
-    chosen = chosen_loss(possible, batch.question, batch.answer, batch.weight, training.label_smoothing)
+    item_output = network.encode_items(items)
+    user_output = network.encode_users(batch.users, queries, item_output, batch.candidates)
+    # float32 even under bfloat16 autocast: a softmax over thousands of phones needs the digits
+    scores = network.score(user_output, item_output, batch.candidates).float()  # (n, c)
+    masked = batch.candidates.mask_scores(scores)
+    choice = compute_choice_loss(
+        masked, batch.target_example, batch.target_column, batch.target_weight, training.label_smoothing
+    )
     if training.newcomer_weight:
-        chosen = chosen + training.newcomer_weight * newcomers_loss(network, phones, asked, batch, training)
-    return Losses(chosen, opened_loss(scores, batch.asked_of, batch.shown, batch.opened))
+        newcomers = _compute_newcomer_loss(network, item_output, queries, batch, training)
+        choice = choice + training.newcomer_weight * newcomers
+    impression = compute_impression_loss(
+        scores, batch.impression_example, batch.impression_column, batch.impression_opened
+    )
+    return BatchLosses(choice, impression)
 
 
-def newcomers_loss(
-    network: FusionNetwork, phones: Phones, asked: Asked, batch: Batch, training: TrainingConfig
+def _compute_newcomer_loss(
+    network: FusionNetwork,
+    item_output: ItemOutput,
+    queries: QueryInputs,
+    batch: TrainingBatch,
+    training: TrainingConfig,
 ) -> Tensor:
-    """The first loss over those who ever ask, as if some of that and who they are were all that is known of them.
+    """Return the choice loss of users with queries, predicted as if they were newcomers who had only asked.
 
-    So words, pictures and voices learn from everybody who asks and from all that they choose, not from the few who did
-    nothing else. It does not matter here whether a question was put before a choice or after it: both tell of one taste.
+    So the query modalities learn from everybody who asks and all that they choose, not only from the few users who have
+    queries and nothing else. Queries made after a choice are used too: both tell of the same taste.
     """
-    reading = batch.reading
-    has_asked = torch.zeros_like(reading.end, dtype=torch.bool)
-    for present in asked.present.values():
-        has_asked |= present[batch.ever].any(1)
-    rows = has_asked.nonzero().squeeze(1)
+    users = batch.users
+    has_query = torch.zeros_like(users.end, dtype=torch.bool)  # (n,)
+    for present in queries.present.values():
+        has_query |= present[batch.sampled_queries].any(1)
+    rows = has_query.nonzero().squeeze(1)  # (m,)
     if not len(rows):
-        return phones.vectors.new_zeros(())
-    shelf = batch.shelf.take(rows)
-    newcomers = reading.of_newcomers(rows, batch.ever[rows], batch.ever_since[rows])
-    wishes = network.wishes(newcomers, asked, phones, shelf)
-    possible = shelf.possible(network.scores(wishes, phones, shelf).float())
-    place = torch.full_like(reading.end, -1)
+        return item_output.vectors.new_zeros(())
+    candidates = batch.candidates.take(rows)
+    newcomers = users.as_newcomers(rows, batch.sampled_queries[rows], batch.days_to_sampled_query[rows])
+    user_output = network.encode_users(newcomers, queries, item_output, candidates)
+    masked = candidates.mask_scores(network.score(user_output, item_output, candidates).float())  # (m, c)
+    place = torch.full_like(users.end, -1)  # (n,) row among the newcomers
     place[rows] = torch.arange(len(rows), device=rows.device)
-    question = place[batch.question]
-    theirs = question >= 0
-    return chosen_loss(
-        possible, question[theirs], batch.answer[theirs], batch.weight[theirs], training.label_smoothing
+    example = place[batch.target_example]
+    kept = example >= 0
+    return compute_choice_loss(
+        masked,
+        example[kept],
+        batch.target_column[kept],
+        batch.target_weight[kept],
+        training.label_smoothing,
     )

@@ -1,4 +1,4 @@
-"""How a course of training is run, how far it is, and what it came to."""
+"""Options of one training run, its progress reports, and its state."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Protocol
 from models.evaluation.split import Exam
 
 K = 20
-"""Validation looks at NDCG of lists of this length."""
+"""Length of the lists whose NDCG is validated."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a course is; told after every step.
+    """Progress of a training run, reported after every step.
 
     Args:
-        epoch, epochs: From 1.
+        epoch, epochs: From 1, and at most.
         step, steps: Of the epoch, from 1.
-        questions: Answered so far in this epoch.
+        questions: Examples of this epoch so far.
         seconds: Spent on them.
         loss: Mean over the epoch so far.
         ndcg: Of validation, after the epoch's last step.
@@ -37,62 +37,76 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
+"""A callback that is called after every step."""
 
 
-def unwatched(progress: Progress) -> None:
-    """Progress that nobody sees."""
+def ignore_progress(progress: Progress) -> None:
+    """Do nothing with a progress report."""
 
 
 class Verdict(Protocol):
-    """Another course's word on which epoch is the best."""
+    """A stop signal: another training run decides which epoch is the best, perhaps while this one runs."""
 
     def known(self) -> int | None:
-        """The best epoch, None while that is undecided."""
+        """Return the best epoch, None while it is undecided."""
         ...
 
     def final(self) -> int:
-        """The best epoch, as soon as it is known."""
+        """Wait until the best epoch is decided, and return it."""
         ...
 
 
 @dataclass(frozen=True)
-class Decided:
-    """The verdict of a course that is over."""
+class FixedStop:
+    """The stop signal of a training run that is over."""
 
     epoch: int
 
     def known(self) -> int:
-        """As `Verdict.known`."""
+        """Return the best epoch."""
         return self.epoch
 
     def final(self) -> int:
-        """As `Verdict.final`."""
+        """Return the best epoch."""
         return self.epoch
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a course is run.
+    """Options of one training run.
 
     Args:
-        validation: Exam whose NDCG decides when to stop and which epoch's weights are kept; without it all epochs
-            are run and the last weights kept.
-        verdict: Or whose word decides both. The course goes the same way as that other one, as far as its best epoch.
-        epochs: At most this many; the configured number unless told. The learning rate falls until the last of them.
-        folder: For checkpoints; none are written without it.
-        watch: Is told of every step.
+        validation: Evaluation split whose NDCG decides when to stop and which epoch's weights are kept; without it, all
+            epochs are run and the last weights kept.
+        verdict: Stop signal that decides both instead. The run takes the same steps as the one that it follows.
+        epochs: Overrides the configured number of epochs. The learning rate falls until the last of them.
+        folder: Where checkpoints are written; None writes none.
+        watch: Called after every step.
     """
 
     validation: Exam | None = None
     verdict: Verdict | None = None
     epochs: int | None = None
     folder: Path | None = None
-    watch: Watcher = unwatched
+    watch: Watcher = ignore_progress
 
 
 @dataclass
 class Standing:
-    """What changes during a course and is no tensor; `epochs` is the plan's."""
+    """The state of a training run apart from its tensors.
+
+    Field names are keys of `model.json` and of checkpoints; they cannot be renamed.
+
+    Args:
+        epochs: At most.
+        epoch: Epochs completed.
+        step: Steps completed in this epoch.
+        loss: Sum of the losses of these steps.
+        questions: Examples of these steps.
+        best: Best validation NDCG so far, -1 without validation.
+        best_epoch: The epoch that had it, from 1; 0 if none.
+        curves: Values after each epoch, by name.
+    """
 
     epochs: int = 0
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""How steps are taken: the optimizer, how many steps an epoch has, and how long each is."""
+"""The optimizer and its schedule: parameter groups, steps of an epoch, and the learning rate of each step."""
 
 from __future__ import annotations
 
@@ -11,48 +11,64 @@ from torch import nn
 from models.config import TrainingConfig
 from models.network.fusion_network import FusionNetwork
 
-LEAST_BATCH = 8
+SMALLEST_BATCH = 8
+ADAM_BETAS = (0.9, 0.98)
+"""The second moment averages over about 50 steps: small shops train for a few hundred, too few for the usual 0.999."""
 
 
-def optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW; only matrices decay, and identities and encoders that learn have rates of their own.
+def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
+    """Return AdamW; only matrices decay, and identities and trainable encoders have learning rates of their own.
 
-    An identity gets a gradient of its own phone alone and has to become a whole vector in as many steps as the rest needs
-    to become a little better than it was; so its steps are longer, and what it loses to decay in each stays the same.
+    An identity gets gradients from examples with its own phone only, and has to become a whole vector in as many steps as
+    the rest needs for small improvements; so its rate is `identity_pace` times as high, and its decay per step the same.
     """
-    own, encoders = parts_of(network)
+    own, encoder_parameters = split_parameters(network)
     identity = network.items.identity.weight
-    theirs = network.config.end_to_end.learning_rate
+    encoder_rate = network.config.end_to_end.learning_rate
     pace = training.identity_pace
     parts = (
         ([weight for weight in own if weight is not identity], training.learning_rate, training.weight_decay),
         ([identity], training.learning_rate * pace, training.weight_decay / pace),
-        (encoders, theirs, training.weight_decay),
+        (encoder_parameters, encoder_rate, training.weight_decay),
     )
     groups: list[dict[str, Any]] = []
     for weights, highest, matrix_decay in parts:
         for is_matrix, decay in ((True, matrix_decay), (False, 0.0)):
             some = [weight for weight in weights if (weight.ndim > 1) == is_matrix]
             if some:
+                # "highest" is ours: the trainer sets "lr" to a share of it at every step
                 groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})
-    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=ADAM_BETAS, fused=True)
 
 
-def parts_of(network: FusionNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The weights of the recommender, and those of the encoders that learn with it."""
-    encoders = list(network.live.parameters()) if network.live is not None else []
-    theirs = {id(weight) for weight in encoders}
-    own = [weight for weight in network.parameters() if weight.requires_grad and id(weight) not in theirs]
-    return own, [weight for weight in encoders if weight.requires_grad]
+def split_parameters(network: FusionNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Return the trainable parameters of the recommender, and those of the encoders trained with it."""
+    encoder_parameters = list(network.encoders.parameters()) if network.encoders is not None else []
+    encoder_ids = {id(weight) for weight in encoder_parameters}
+    own = [
+        weight for weight in network.parameters() if weight.requires_grad and id(weight) not in encoder_ids
+    ]
+    return own, [weight for weight in encoder_parameters if weight.requires_grad]
 
 
-def steps_of(passages: int, training: TrainingConfig) -> int:
-    """Steps of an epoch: as many as the batch's size asks for, but not too few in a small shop."""
-    return max(-(-passages // training.batch), min(training.least_steps, passages // LEAST_BATCH))
+def count_steps(windows: int, training: TrainingConfig) -> int:
+    """Return the steps of an epoch: those of the configured batch size, but not too few in a small shop.
+
+    Args:
+        windows: Sequence windows of the training set.
+        training: Batch size and least number of steps.
+    """
+    return max(-(-windows // training.batch), min(training.least_steps, windows // SMALLEST_BATCH))
 
 
 def rate(step: int, steps: int, warm_up: float) -> float:
-    """The share of the highest learning rate: up in a line, then down along half a cosine to a twentieth."""
+    """Return the learning rate of a step as a share of the highest: a linear rise, then half a cosine down to 1/20.
+
+    Args:
+        step: From 0, of the whole training.
+        steps: Of the whole training.
+        warm_up: Share of the steps over which the rate rises.
+    """
     warm = max(1, round(warm_up * steps))
     if step < warm:
         return (step + 1) / warm

@@ -1,4 +1,4 @@
-"""A training course: epochs of steps, validation after each, the best weights at the end."""
+"""The trainer: epochs of steps, validation after each epoch, and the best weights at the end."""
 
 from __future__ import annotations
 
@@ -21,216 +21,245 @@ from models.evaluation.ndcg import ndcg
 from models.evaluation.split import Exam
 from models.interface import Factors
 from models.network.fusion_network import FusionNetwork
-from models.network.inputs import Asked, Items
+from models.network.inputs import ItemInputs, QueryInputs
 from models.topn.dense import top_lists
-from models.training import checkpoint, distributed
-from models.training.devices import device_of, precision_of
+from models.training import distributed
+from models.training.checkpoint import restore_checkpoint, write_checkpoint
+from models.training.devices import autocast_products, device_of
 from models.training.errors import TrainingError
-from models.training.joint_encoding import Together
-from models.training.objective import losses
+from models.training.joint_encoding import JointEncoder
+from models.training.objective import compute_losses
 from models.training.options import K, Plan, Progress, Standing
-from models.training.schedule import optimizer, parts_of, rate, steps_of
-from models.training.training_set import Batch, Lessons, on
+from models.training.schedule import build_optimizer, count_steps, rate, split_parameters
+from models.training.training_set import TrainingBatch, TrainingSet
 
 
 class Course:
-    """Trains a network on lessons.
+    """Trains a network on a training set.
+
+    All randomness of a step is drawn from generators seeded by the run's seed, epoch and step, so that a run continued
+    after a kill takes the same steps as one that was never killed.
 
     Args:
         network: With its inputs calibrated; it is changed in place.
-        factors: The network's factors for an exam, in evaluation mode.
-        digest: Of data, settings and start: a checkpoint with another one is not continued.
+        training_set: Examples and targets.
+        training: Settings.
+        seed: Of batches, negatives and sampled queries; torch's own seed is set by the caller.
+        options: Validation or stop signal, epochs, checkpoints, progress.
+        compute_factors: Returns the network's factors for some users of a dataset, in evaluation mode.
+        digest: Of data, settings and first weights: a checkpoint with another one is not continued.
     """
 
     def __init__(
         self,
         network: FusionNetwork,
-        lessons: Lessons,
+        training_set: TrainingSet,
         training: TrainingConfig,
         seed: int,
-        plan: Plan,
-        factors: Callable[[Dataset, IntArray], Factors],
+        options: Plan,
+        compute_factors: Callable[[Dataset, IntArray], Factors],
         digest: str,
     ) -> None:
-        self.network, self.lessons, self.training = network, lessons, training
-        self.seed, self.plan, self.factors, self.digest = seed, plan, factors, digest
+        self.network, self.training_set, self.training = network, training_set, training
+        self.seed, self.options, self.compute_factors, self.digest = seed, options, compute_factors, digest
         self.device = device_of(training.device)
         self.network.to(self.device)
-        self.items, self.asked = lessons.items.to(self.device), lessons.asked.to(self.device)
-        self.together = Together(network.live, lessons) if network.live is not None else None
-        self.epochs = plan.epochs or training.epochs
-        self.steps = steps_of(len(lessons.passages), training)
-        self.adam = optimizer(network, training)
-        self.standing, self.kept = Standing(epochs=self.epochs), dict[int, dict[str, Tensor]]()
-        self.losses = torch.compile(losses, dynamic=True) if training.compile else losses
+        self.items, self.queries = training_set.items.to(self.device), training_set.queries.to(self.device)
+        encoders = network.encoders
+        self.joint_encoder = JointEncoder(encoders, training_set) if encoders is not None else None
+        self.epochs = options.epochs or training.epochs
+        self.steps = count_steps(len(training_set.windows), training)
+        self.adam = build_optimizer(network, training)
+        self.standing = Standing(epochs=self.epochs)
+        self.kept = dict[int, dict[str, Tensor]]()
+        self.compute_losses = (
+            torch.compile(compute_losses, dynamic=True) if training.compile else compute_losses
+        )
 
     def run(self) -> Standing:
-        """Go through the epochs, or those that are left after a checkpoint; the network has the best weights then.
+        """Run the epochs, or those left after a checkpoint, and load the best weights into the network.
 
         Raises:
             TrainingError: If a loss is not finite, or memory does not suffice.
         """
-        if self.plan.folder is not None:
-            self._resume(self.plan.folder)
+        if self.options.folder is not None:
+            self._restore_checkpoint(self.options.folder)
         try:
-            while self.standing.epoch < self.epochs and not self._is_over():
-                self._epoch()
+            while self.standing.epoch < self.epochs and not self._is_finished():
+                self._run_epoch()
         except (torch.OutOfMemoryError, MemoryError):
             raise TrainingError(
                 f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
                 f"{self.training.accumulation} part(s): raise accumulation or lower batch"
             ) from None
-        if self.plan.verdict is not None:
-            self._go_back(self.plan.verdict.final())
+        if self.options.verdict is not None:
+            self._return_to_epoch(self.options.verdict.final())
         elif self.standing.best_epoch in self.kept:
             self.network.load_state_dict(self.kept[self.standing.best_epoch])
-        if self.network.live is not None:
-            self.network.live.end()
+        if self.network.encoders is not None:
+            self.network.encoders.finish_training()
         self.network.eval()
         return self.standing
 
-    def _epoch(self) -> None:
+    def _run_epoch(self) -> None:
+        """Take the epoch's steps that are left, then finish it; return early if the stop signal says so."""
         now = self.standing
-        random = np.random.default_rng([self.seed, now.epoch])
-        order = random.permutation(len(self.lessons.passages))
+        order = np.random.default_rng([self.seed, now.epoch]).permutation(len(self.training_set.windows))
         began = time.perf_counter()
         self.network.train()
-        for step, passages in enumerate(np.array_split(order, self.steps)):
+        for step, windows in enumerate(np.array_split(order, self.steps)):
+            # taken before the checkpoint from which this run continues
             if step < now.step:
                 continue
-            if self._is_over():
+            if self._is_finished():
                 return
-            self._refresh(step)
-            now.loss += self._step(passages)
+            self._refresh_encodings(step)
+            now.loss += self._take_step(windows)
             now.step += 1
-            now.questions += self._questions(passages)
+            now.questions += self.training_set.count_examples(windows)
             self._tell(began)
-            if self.plan.folder is not None and now.step % self.training.checkpoint_steps == 0:
-                self._keep(self.plan.folder)
-        self._finish(began)
+            if self.options.folder is not None and now.step % self.training.checkpoint_steps == 0:
+                self._write_checkpoint(self.options.folder)
+        self._finish_epoch(began)
 
-    def _step(self, passages: IntArray) -> float:
-        """One step of the optimizer on a batch; the mean loss."""
+    def _take_step(self, windows: IntArray) -> float:
+        """Take one optimizer step on a batch, and return its mean loss.
+
+        The batch is divided among processes, and each share into parts whose gradients add up. Losses are sums over
+        targets divided by the whole batch's totals, so that neither division changes the gradient.
+        """
         now = self.standing
         for group in self.adam.param_groups:
             group["lr"] = group["highest"] * rate(
                 now.epoch * self.steps + now.step, self.epochs * self.steps, self.training.warm_up
             )
-        chosen_total, opened_total = self.lessons.totals(passages)
+        total_weight, total_opened = self.training_set.sum_weights(windows)
         self.adam.zero_grad()
         total = torch.zeros((), device=self.device)
-        pieces = np.array_split(distributed.own_part(passages), self.training.accumulation)
-        luck = np.random.default_rng([self.seed, now.epoch, now.step]).random(
-            len(self.lessons.data.queries), dtype=np.float32
+        parts = np.array_split(distributed.take_own_share(windows), self.training.accumulation)
+        draws = np.random.default_rng([self.seed, now.epoch, now.step]).random(
+            len(self.training_set.data.queries), dtype=np.float32
         )
-        for number, piece in enumerate(pieces):
-            if not len(piece):
+        for number, part in enumerate(parts):
+            if not len(part):
                 continue
-            random = np.random.default_rng([self.seed, now.epoch, now.step, number, distributed.rank()])
-            batch = on(self.lessons.batch(piece, random, luck), self.device)
-            with precision_of(self.training, self.device):
-                batch, items, asked = self._content(batch, random)
-                both = self.losses(self.network, items, asked, batch, self.training)
-            loss = both.chosen / max(chosen_total, 1e-9)
-            loss = loss + self.training.shown_weight * both.opened / max(opened_total, 1.0)
+            random = np.random.default_rng([self.seed, now.epoch, now.step, number, distributed.get_rank()])
+            batch = self.training_set.build_batch(part, random, draws).to(self.device)
+            with autocast_products(self.training, self.device):
+                batch, items, queries = self._encode_content(batch, random)
+                both = self.compute_losses(self.network, items, queries, batch, self.training)
+            loss = both.choice / max(total_weight, 1e-9)
+            loss = loss + self.training.shown_weight * both.impression / max(total_opened, 1.0)
+            # outside the autocast context: torch advises against a backward pass under autocast
             torch.autograd.backward(loss)
             total += loss.detach()
-        mean = float(distributed.summed(total))
+        mean = float(distributed.sum_over_processes(total))
+        # checked before the step, so that the last good weights are still those of the network
         if not math.isfinite(mean):
             raise TrainingError(
                 f"the loss is {mean} at step {now.step + 1} of epoch {now.epoch + 1}: lower [training] learning_rate, "
                 "or look for features or vectors that are not finite"
             )
         distributed.sum_gradients(self.network)
-        for weights in parts_of(self.network):
+        # encoders are clipped apart: a large gradient of theirs must not shrink the recommender's steps
+        for weights in split_parameters(self.network):
             torch.nn.utils.clip_grad_norm_(weights, self.training.clip)
         self.adam.step()
         return mean
 
-    def _refresh(self, step: int) -> None:
-        """Where encoders learn, encode everything anew now and then, and wherever a resumed course would have to."""
-        every = self.network.config.end_to_end.refresh_steps
-        if self.together is not None and 0 in (step % every, step % self.training.checkpoint_steps):
-            self.together.refresh()
+    def _refresh_encodings(self, step: int) -> None:
+        """Encode all contents again at intervals, if encoders are trained.
 
-    def _content(self, batch: Batch, random: np.random.Generator) -> tuple[Batch, Items, Asked]:
-        """The phones of the batch's columns and the queries, with gradients to their encoders where those learn."""
+        Also at every checkpoint: a run continued from there has no table and would have to, and both must take the same
+        steps.
+        """
+        every = self.network.config.end_to_end.refresh_steps
+        if self.joint_encoder is not None and 0 in (step % every, step % self.training.checkpoint_steps):
+            self.joint_encoder.refresh()
+
+    def _encode_content(
+        self, batch: TrainingBatch, random: np.random.Generator
+    ) -> tuple[TrainingBatch, ItemInputs, QueryInputs]:
+        """Return batch, phones of its columns, and queries, with gradients to trainable encoders where there are any."""
         is_whole = len(batch.columns) == len(self.items.price)
         items = self.items if is_whole else self.items.take(batch.columns)
-        if self.together is None:
-            return batch, items, self.asked
-        return self.together.step(batch, items, self.asked, random)
+        if self.joint_encoder is None:
+            return batch, items, self.queries
+        return self.joint_encoder.encode_batch(batch, items, self.queries, random)
 
-    def _finish(self, began: float) -> None:
-        """Validate, keep the best weights, and make ready for the next epoch."""
+    def _finish_epoch(self, began: float) -> None:
+        """Validate, keep the weights if they may be the best, and prepare the state for the next epoch."""
         now, loss = self.standing, self.standing.loss / self.steps
         now.curves.setdefault("loss", []).append(loss)
         value = None
-        if self.plan.validation is not None:
-            value = self._validate(self.plan.validation)
+        if self.options.validation is not None:
+            value = self._validate(self.options.validation)
             now.curves.setdefault(f"validation NDCG@{K}", []).append(value)
             if value > now.best:
                 now.best, now.best_epoch = value, now.epoch + 1
-                self.kept = {now.epoch + 1: self._weights()}
-        if self.plan.verdict is not None and self.plan.verdict.known() in (None, now.epoch + 1):
-            self.kept[now.epoch + 1] = self._weights()
+                self.kept = {now.epoch + 1: self._copy_weights()}
+        # while the stop signal is undecided, any epoch may turn out to be the best one
+        if self.options.verdict is not None and self.options.verdict.known() in (None, now.epoch + 1):
+            self.kept[now.epoch + 1] = self._copy_weights()
         self._tell(began, value)
         now.epoch, now.step, now.loss, now.questions = now.epoch + 1, 0, 0.0, 0
-        if self.plan.folder is not None:
-            self._keep(self.plan.folder)
+        if self.options.folder is not None:
+            self._write_checkpoint(self.options.folder)
 
-    def _validate(self, exam: Exam) -> float:
+    def _validate(self, split: Exam) -> float:
+        """Return the mean NDCG of the network's lists on an evaluation split."""
         self.network.eval()
-        if self.together is not None:
-            self.together.refresh()
-        found = self.factors(exam.past, exam.users)
-        return float(ndcg(judge(top_lists(found, K, exam.exclude, exam.candidates), exam.relevant), K).mean())
+        if self.joint_encoder is not None:
+            self.joint_encoder.refresh()
+        factors = self.compute_factors(split.past, split.users)
+        lists = top_lists(factors, K, split.exclude, split.candidates)
+        return float(ndcg(judge(lists, split.relevant), K).mean())
 
-    def _weights(self) -> dict[str, Tensor]:
+    def _copy_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the network's weights."""
         return {name: one.detach().clone() for name, one in self.network.state_dict().items()}
 
-    def _is_over(self) -> bool:
-        """Whether no better epoch is to be expected: of this course, or of the one whose verdict counts."""
+    def _is_finished(self) -> bool:
+        """Return whether no better epoch is to be expected, by the stop signal or by this run's own validation."""
         now = self.standing
-        if self.plan.verdict is not None:
-            best = self.plan.verdict.known()
+        if self.options.verdict is not None:
+            best = self.options.verdict.known()
             return best is not None and now.epoch >= best
-        return self.plan.validation is not None and now.epoch - now.best_epoch >= self.training.patience
+        return self.options.validation is not None and now.epoch - now.best_epoch >= self.training.patience
 
-    def _go_back(self, epoch: int) -> None:
-        """Be as after an epoch, whatever came after it."""
+    def _return_to_epoch(self, epoch: int) -> None:
+        """Restore weights and state as they were after an epoch."""
         now = self.standing
         self.network.load_state_dict(self.kept[epoch])
         curves = {name: values[:epoch] for name, values in now.curves.items()}
         self.standing = Standing(epochs=now.epochs, epoch=epoch, best_epoch=epoch, curves=curves)
 
-    def _questions(self, passages: IntArray) -> int:
-        starts = self.lessons.passages.question_start
-        return int((starts[passages + 1] - starts[passages]).sum())
-
     def _tell(self, began: float, value: float | None = None) -> None:
+        """Report progress; `value` is the validation NDCG after an epoch."""
         now = self.standing
-        self.plan.watch(
+        self.options.watch(
             Progress(
                 now.epoch + 1, self.epochs, now.step, self.steps, now.questions,
                 time.perf_counter() - began, now.loss / max(now.step, 1), value,
             )
         )  # fmt: skip
 
-    def _keep(self, folder: Path) -> None:
-        if distributed.rank() == 0:
+    def _write_checkpoint(self, folder: Path) -> None:
+        """Write a checkpoint, in one of the processes only: all have the same state."""
+        if distributed.get_rank() == 0:
             about = {"digest": self.digest, "standing": vars(self.standing)}
-            checkpoint.write(folder, self.network, self.adam, self.kept, about)
+            write_checkpoint(folder, self.network, self.adam, self.kept, about)
 
-    def _resume(self, folder: Path) -> None:
-        found = checkpoint.read(folder, self.network, self.adam, self.digest)
+    def _restore_checkpoint(self, folder: Path) -> None:
+        """Continue from the folder's checkpoint if it is one of this run."""
+        found = restore_checkpoint(folder, self.network, self.adam, self.digest)
         if found is not None:
             about, self.kept = found
             self.standing = Standing(**about["standing"])
 
 
 def digest_of_dataset(data: Dataset) -> str:
-    """SHA-256 over everything in a dataset that training reads."""
+    """Return the SHA-256 of everything in a dataset that training reads."""
     total = hashlib.sha256(str(data.as_of).encode())
     events, queries = data.interactions, data.queries
     arrays: list[NDArray[Any]] = [
@@ -246,5 +275,6 @@ def digest_of_dataset(data: Dataset) -> str:
     arrays += [part.values for part in (*data.catalogue.modalities.values(), *queries.modalities.values())]
     arrays += [data.context] if data.context is not None else []
     for array in arrays:
+        # an empty array cannot be viewed as bytes
         total.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
     return total.hexdigest()

@@ -1,4 +1,4 @@
-"""The training set: questions and answers of a dataset, and the batches that steps are made of."""
+"""The training set: examples and targets of a dataset, and the batches that training steps use."""
 
 from __future__ import annotations
 
@@ -10,171 +10,207 @@ from torch import Tensor
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
-from models.network.data_signature import Signature
-from models.network.fusion_network import Shelf
-from models.network.inputs import Asked, Items, asked_of, items_of
-from models.network.sequence_batching import Passages, Reader, barred_of, cut, ranges
-from models.network.temporal_features import WIDTH, moments_of
-from models.network.user_sequences import tell
-from models.network.user_tower import Reading
+from models.network.data_signature import DataSignature
+from models.network.fusion_network import CandidateSet
+from models.network.inputs import ItemInputs, QueryInputs, build_item_inputs, build_query_inputs
+from models.network.sequence_batching import (
+    SequenceBatcher,
+    SequenceWindows,
+    concatenate_ranges,
+    cut_windows,
+    find_excluded,
+)
+from models.network.temporal_features import TEMPORAL_WIDTH, build_temporal_features
+from models.network.user_sequences import build_user_sequences
+from models.network.user_tower import UserInputs
 from models.training.errors import TrainingError
-from models.training.examples import Questions, questions
+from models.training.examples import Examples, build_examples
 
-KEPT_FLOATS = 50_000_000
-"""What is true of all phones on all days is kept up to this size, 200 MB."""
+MAX_TABLE_FLOATS = 50_000_000
+"""Temporal features of all phones on all days are kept in memory up to this size, 200 MB."""
 PROPOSAL_POWER = 0.75
 """Negatives are drawn by popularity to this power (Mikolov et al., 2013)."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What one step learns from; phones are columns.
+class TrainingBatch:
+    """The examples and targets of one step; its columns are the phones that take part.
 
     Args:
-        reading: The questions.
-        ever, ever_since: `(n, q)` some of all that the askers ever ask, and days between that and the question.
-        columns: `(c,)` the phones that take part, ascending.
-        shelf: These phones on the days asked for; barred are those not on sale yet, or owned.
-        question, answer, weight: `(answers,)` row, column and weight of what was chosen.
-        asked_of, shown, opened: `(shown,)` row and column of what was shown, and whether it was opened.
+        users: Inputs of `n` examples.
+        sampled_queries: `(n, q)` a random half of all that the users ever ask, for the newcomers' loss.
+        days_to_sampled_query: `(n, q)` days between the example and each of those.
+        columns: `(c,)` phones of the catalogue, ascending.
+        candidates: Those phones on the examples' days; phones not on sale yet, or owned, are excluded.
+        target_example, target_column, target_weight: `(targets,)` row, column and weight of what was chosen.
+        impression_example, impression_column: `(impressions,)` row and column of what was shown.
+        impression_opened: `(impressions,)` 1 where it was opened.
     """
 
-    reading: Reading
-    ever: Tensor
-    ever_since: Tensor
+    users: UserInputs
+    sampled_queries: Tensor
+    days_to_sampled_query: Tensor
     columns: Tensor
-    shelf: Shelf
-    question: Tensor
-    answer: Tensor
-    weight: Tensor
-    asked_of: Tensor
-    shown: Tensor
-    opened: Tensor
+    candidates: CandidateSet
+    target_example: Tensor
+    target_column: Tensor
+    target_weight: Tensor
+    impression_example: Tensor
+    impression_column: Tensor
+    impression_opened: Tensor
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """Return a copy on another device."""
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, users=self.users.to(device), candidates=self.candidates.to(device), **moved)
 
 
-class Lessons:
-    """Everything that a course needs of a dataset.
+class TrainingSet:
+    """Everything that a trainer needs of a dataset.
 
     Args:
         data: What happened until the training's end.
         signature: Of the network.
+        config: Of the network.
+        training: Of the trainer.
 
     Raises:
         TrainingError: If nobody has chosen anything.
     """
 
     def __init__(
-        self, data: Dataset, signature: Signature, config: FusionConfig, training: TrainingConfig
+        self, data: Dataset, signature: DataSignature, config: FusionConfig, training: TrainingConfig
     ) -> None:
         self.data, self.training = data, training
-        self.items: Items = items_of(data, signature)
-        self.asked: Asked = asked_of(data, signature)
-        self.questions: Questions = questions(data, training.half_life_days)
-        if not len(self.questions):
+        self.items: ItemInputs = build_item_inputs(data, signature)
+        self.queries: QueryInputs = build_query_inputs(data, signature)
+        self.examples: Examples = build_examples(data, training.half_life_days)
+        if not len(self.examples):
             raise TrainingError("no user has chosen any phone, so there is nothing to learn from")
         self.features = self._features(len(signature.feature_names))
-        self.reader = Reader(data, tell(data), signature, config.history, config.queries, config.evidence)
-        stride = max(1, config.history // 2)
-        self.passages: Passages = cut(
-            self.reader.stories, self.questions.user, self.questions.at, config.history, stride
+        self.batcher = SequenceBatcher(
+            data, build_user_sequences(data), signature, config.history, config.queries, config.evidence
         )
-        self._moments = moments_of(data)
-        self._days = np.unique(self.questions.at)
-        floats = len(self._days) * len(data.catalogue) * WIDTH
-        # of a small shop once for all, not in every step
-        self._table = self._moments.at(self._days) if floats <= KEPT_FLOATS else None
-        chosen = np.bincount(self.questions.answer, minlength=len(data.catalogue))
-        self._share = chosen / chosen.sum()
-        proposal = (chosen + 1.0) ** PROPOSAL_POWER
+        # windows overlap by half, so that an example sees at least half a window of history
+        stride = max(1, config.history // 2)
+        self.windows: SequenceWindows = cut_windows(
+            self.batcher.sequences, self.examples.user, self.examples.at, config.history, stride
+        )
+        self._temporal = build_temporal_features(data)
+        self._days = np.unique(self.examples.at)
+        floats = len(self._days) * len(data.catalogue) * TEMPORAL_WIDTH
+        # a small shop's table is computed once, not in every step
+        self._temporal_table = self._temporal.compute_at(self._days) if floats <= MAX_TABLE_FLOATS else None
+        choices = np.bincount(self.examples.target_item, minlength=len(data.catalogue))
+        self._share = choices / choices.sum()
+        proposal = (choices + 1.0) ** PROPOSAL_POWER
         self._proposal = proposal / proposal.sum()
 
-    def batch(self, passages: IntArray, random: np.random.Generator, luck: FloatArray) -> Batch:
-        """A batch of some passages; what is random in it comes from the generator and from the luck.
+    def build_batch(self, windows: IntArray, random: np.random.Generator, draws: FloatArray) -> TrainingBatch:
+        """Return the batch of some windows; all its randomness comes from the generator and the draws.
 
         Args:
-            luck: `(queries,)` in [0, 1), of the whole step, so that a question does not depend on who else is in its batch.
+            windows: `(b,)` rows of `self.windows`.
+            random: For negatives.
+            draws: `(queries,)` in [0, 1), the same for the whole step, so that an example's queries do not depend on how
+                the step is divided among parts and processes.
         """
-        asked = self.questions
-        reading, rows = self.reader.read(self.passages, passages, asked.user, asked.at, self.features)
-        ever, ever_since = self.reader.ever_asked(asked.user[rows], asked.at[rows], luck)
-        question, answers = _spread(asked.answer_start, rows)
-        shown_to, shown = _spread(asked.shown_start, rows)
-        columns, log_inclusion = self._columns(reading, asked.answer[answers], asked.shown[shown], random)
-        answer = np.searchsorted(columns, asked.answer[answers])
-        barred = barred_of(self.data, asked.user[rows], asked.at[rows], columns)
-        barred[question, answer] = False  # whatever the files say, it was chosen
-        days, day = np.unique(asked.at[rows], return_inverse=True)
-        tokens = torch.from_numpy(np.searchsorted(columns, reading.tokens.numpy()))
-        return Batch(
-            reading=reading._replace(tokens=tokens, evidence=reading.evidence.on(torch.from_numpy(columns))),
-            ever=ever,
-            ever_since=ever_since,
+        examples = self.examples
+        users, rows = self.batcher.build_inputs(
+            self.windows, windows, examples.user, examples.at, self.features
+        )
+        sampled_queries, days_to_sampled_query = self.batcher.sample_queries(
+            examples.user[rows], examples.at[rows], draws
+        )
+        target_example, targets = _expand_ragged(examples.target_start, rows)
+        impression_example, impressions = _expand_ragged(examples.impression_start, rows)
+        target_item, shown_item = examples.target_item[targets], examples.impression_item[impressions]
+        columns, log_inclusion = self._choose_columns(users, target_item, shown_item, random)
+        target_column = np.searchsorted(columns, target_item)
+        excluded = find_excluded(self.data, examples.user[rows], examples.at[rows], columns)
+        # a target is a candidate even where the files say that it was not on sale yet: it was chosen
+        excluded[target_example, target_column] = False
+        days, day = np.unique(examples.at[rows], return_inverse=True)
+        tokens = torch.from_numpy(np.searchsorted(columns, users.tokens.numpy()))
+        return TrainingBatch(
+            users=users._replace(tokens=tokens, evidence=users.evidence.reindex(torch.from_numpy(columns))),
+            sampled_queries=sampled_queries,
+            days_to_sampled_query=days_to_sampled_query,
             columns=torch.from_numpy(columns),
-            shelf=Shelf(
-                moments=torch.from_numpy(self._true_of(days, columns)),
+            candidates=CandidateSet(
+                temporal=torch.from_numpy(self._temporal_features(days, columns)),
                 day=torch.from_numpy(day),
-                barred=torch.from_numpy(barred),
+                excluded=torch.from_numpy(excluded),
                 log_inclusion=log_inclusion,
             ),
-            question=torch.from_numpy(question),
-            answer=torch.from_numpy(answer),
-            weight=torch.from_numpy(asked.weight[answers]),
-            asked_of=torch.from_numpy(shown_to),
-            shown=torch.from_numpy(np.searchsorted(columns, asked.shown[shown])),
-            opened=torch.from_numpy(asked.opened[shown]),
+            target_example=torch.from_numpy(target_example),
+            target_column=torch.from_numpy(target_column),
+            target_weight=torch.from_numpy(examples.target_weight[targets]),
+            impression_example=torch.from_numpy(impression_example),
+            impression_column=torch.from_numpy(np.searchsorted(columns, shown_item)),
+            impression_opened=torch.from_numpy(examples.impression_opened[impressions]),
         )
 
-    def _true_of(self, days: IntArray, columns: IntArray) -> FloatArray:
-        """`(days, columns, WIDTH)`: what is true of phones on some of the questions' days."""
-        if self._table is None or len(columns) < self._table.shape[1]:
-            return self._moments.at(days, columns)
-        return self._table[np.searchsorted(self._days, days)]
+    def sum_weights(self, windows: IntArray) -> tuple[float, float]:
+        """Return the sum of the target weights of some windows, and how many impressions were opened."""
+        starts = self.windows.example_start
+        rows = self.windows.order[concatenate_ranges(starts[windows], starts[windows + 1] - starts[windows])]
+        _, targets = _expand_ragged(self.examples.target_start, rows)
+        _, impressions = _expand_ragged(self.examples.impression_start, rows)
+        return (
+            float(self.examples.target_weight[targets].sum()),
+            float(self.examples.impression_opened[impressions].sum()),
+        )
 
-    def totals(self, passages: IntArray) -> tuple[float, float]:
-        """The weight of all answers of some passages, and how many phones shown were opened."""
-        starts = self.passages.question_start
-        rows = self.passages.order[ranges(starts[passages], starts[passages + 1] - starts[passages])]
-        _, answers = _spread(self.questions.answer_start, rows)
-        _, shown = _spread(self.questions.shown_start, rows)
-        return float(self.questions.weight[answers].sum()), float(self.questions.opened[shown].sum())
+    def count_examples(self, windows: IntArray) -> int:
+        """Return how many examples some windows have."""
+        starts = self.windows.example_start
+        return int((starts[windows + 1] - starts[windows]).sum())
+
+    def _temporal_features(self, days: IntArray, columns: IntArray) -> FloatArray:
+        """Return `(days, columns, TEMPORAL_WIDTH)` features of some phones on some of the examples' days."""
+        if self._temporal_table is None or len(columns) < self._temporal_table.shape[1]:
+            return self._temporal.compute_at(days, columns)
+        return self._temporal_table[np.searchsorted(self._days, days)]
 
     def _features(self, width: int) -> FloatArray:
-        """`(questions, f)`: the askers' features when they asked, unknown where nobody kept them."""
+        """Return `(examples, f)` the users' features at the time of each example, NaN where they were not kept."""
         if self.data.context is None:
-            return np.full((len(self.questions), width), np.nan, np.float32)
-        return self.data.context[self.questions.row]
+            return np.full((len(self.examples), width), np.nan, np.float32)
+        return self.data.context[self.examples.context_row]
 
-    def _columns(
-        self, reading: Reading, answers: IntArray, shown: IntArray, random: np.random.Generator
+    def _choose_columns(
+        self, users: UserInputs, targets: IntArray, shown: IntArray, random: np.random.Generator
     ) -> tuple[IntArray, Tensor | None]:
-        """All phones; or, of a large catalogue, those of the batch and some drawn by popularity.
+        """Return the phones of a batch: all; or, of a large catalogue, those it mentions and negatives by popularity.
 
-        A phone that is often chosen is often in a batch. Subtracting the logarithm of that chance from its score
+        A phone that is often chosen is often in a batch. Subtracting the logarithm of that probability from its score
         makes the sampled softmax an estimate of the full one (log-Q correction; Yi et al., RecSys 2019).
+
+        Returns:
+            `(c,)` columns, ascending, and `(c,)` logarithms of their inclusion probabilities, None where all take part.
         """
         items = len(self.data.catalogue)
         if items <= self.training.full_softmax:
             return np.arange(items), None
         drawn = random.choice(items, self.training.negatives, p=self._proposal)
-        known = [part.items.numpy() for part in reading.evidence]
-        there = np.concatenate([answers, shown, drawn, reading.tokens.numpy().ravel(), *known])
-        columns = np.unique(there)
-        absent = self.training.negatives * np.log1p(-self._proposal) + len(answers) * np.log1p(-self._share)
-        inclusion = np.maximum(-np.expm1(absent[columns]), 1e-9)
+        known = [part.items.numpy() for part in users.evidence]
+        mentioned = np.concatenate([targets, shown, drawn, users.tokens.numpy().ravel(), *known])
+        columns = np.unique(mentioned)
+        # log P(neither drawn nor a target) = draws * log(1 - q) + targets * log(1 - share)
+        log_absent = self.training.negatives * np.log1p(-self._proposal) + len(targets) * np.log1p(
+            -self._share
+        )
+        # 1 - exp(x) by expm1: for rare phones x is so close to 0 that the difference would lose all digits
+        inclusion = np.maximum(-np.expm1(log_absent[columns]), 1e-9)
         return columns, torch.from_numpy(np.log(inclusion).astype(np.float32))
 
 
-def on(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
-    moved = {
-        name: value.to(device, non_blocking=True)
-        for name, value in vars(batch).items()
-        if isinstance(value, Tensor)
-    }
-    return replace(batch, reading=batch.reading.to(device), shelf=batch.shelf.to(device), **moved)
-
-
-def _spread(start: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """For rows of a ragged table: which of the rows each entry belongs to, and where it is."""
+def _expand_ragged(start: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return, for rows of a ragged table, the place in `rows` of each of their entries, and the entries' indices."""
     counts = start[rows + 1] - start[rows]
-    return np.repeat(np.arange(len(rows)), counts), ranges(start[rows], counts)
+    return np.repeat(np.arange(len(rows)), counts), concatenate_ranges(start[rows], counts)

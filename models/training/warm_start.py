@@ -1,11 +1,11 @@
-"""Warm start: last night's weights in tonight's network, matched by name where the catalogue has changed."""
+"""Warm start: last night's weights as tonight's first weights, matched by name where the catalogue has changed."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from models.network.data_signature import Signature
+from models.network.data_signature import DataSignature
 from models.network.fusion_network import FusionNetwork
 
 VOCABULARIES = {
@@ -15,45 +15,54 @@ VOCABULARIES = {
     "users.country.weight": "countries",
     "users.locale.weight": "locales",
 }
-"""Embedding tables and the vocabulary of their rows; all but the phones' have a first row for what is unknown."""
+"""Embedding tables, with the field of the signature that names their rows; all but the phones' start with a row for
+unknown values."""
 
 
 @torch.no_grad()
-def warm_start(network: FusionNetwork, before: FusionNetwork) -> bool:
-    """Take over the weights of an earlier network; new phones, brands or countries keep their fresh rows.
+def copy_weights(network: FusionNetwork, earlier: FusionNetwork) -> bool:
+    """Copy the weights of an earlier network; new phones, brands or countries keep their fresh rows.
 
-    Nothing is taken over from a network of another shape, of other encoders or of other features: its numbers would
-    mean something else. The answer tells whether it was.
+    Nothing is copied from a network of another shape, of other encoders or of other features: its numbers would mean
+    something else.
+
+    Returns:
+        Whether the weights were copied.
     """
-    mine, theirs = network.signature, before.signature
-    if network.config != before.config or not is_alike(mine, theirs):
+    new, old = network.signature, earlier.signature
+    if network.config != earlier.config or not is_alike(new, old):
         return False
-    weights = before.state_dict()
-    taken = {}
+    weights = earlier.state_dict()
+    copied = {}
     for name, fresh in network.state_dict().items():
         vocabulary = VOCABULARIES.get(name)
         if vocabulary is None:
-            taken[name] = weights[name]
+            copied[name] = weights[name]
         else:
-            new, old = getattr(mine, vocabulary), getattr(theirs, vocabulary)
-            taken[name] = matched(fresh, weights[name], new, old, has_unknown=vocabulary != "item_ids")
-    network.load_state_dict(taken)
+            new_words, old_words = getattr(new, vocabulary), getattr(old, vocabulary)
+            has_unknown = vocabulary != "item_ids"
+            copied[name] = match_rows(fresh, weights[name], new_words, old_words, has_unknown=has_unknown)
+    network.load_state_dict(copied)
     return True
 
 
-def is_alike(mine: Signature, theirs: Signature) -> bool:
-    """Whether vectors and features mean the same to two networks."""
-    return (mine.items, mine.queries, mine.feature_names) == (
-        theirs.items,
-        theirs.queries,
-        theirs.feature_names,
-    )
+def is_alike(new: DataSignature, old: DataSignature) -> bool:
+    """Return whether vectors and features mean the same to two networks."""
+    return (new.items, new.queries, new.feature_names) == (old.items, old.queries, old.feature_names)
 
 
-def matched(
+def match_rows(
     fresh: Tensor, old: Tensor, new_words: tuple[str, ...], old_words: tuple[str, ...], has_unknown: bool
 ) -> Tensor:
-    """The fresh table with the old rows of the words that both know."""
+    """Return the fresh table with the old rows of all words that both vocabularies have.
+
+    Args:
+        fresh: `(new rows, d)`.
+        old: `(old rows, d)`.
+        new_words: Of the fresh rows.
+        old_words: Of the old rows.
+        has_unknown: Whether row 0 of both stands for unknown words.
+    """
     first = int(has_unknown)
     place = {word: row + first for row, word in enumerate(old_words)}
     rows = [(row + first, place[word]) for row, word in enumerate(new_words) if word in place]

@@ -1,4 +1,4 @@
-"""Every fusion: what is missing takes no part, weights are shares, and the formulas are those of the papers."""
+"""All fusions: missing modalities are ignored, weights sum to one, and the formulas are those of the papers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.fusion.attention import Attention
-from models.fusion.factory import CLASSES, make
+from models.fusion.factory import FUSIONS, build_fusion
 from models.fusion.interface import masked_softmax
 
 ROWS, MODALITIES, DIM = 12, 4, 8
@@ -25,32 +25,32 @@ def present() -> torch.Tensor:
     return mask
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", FUSIONS)
 def test_weights_sum_to_one_over_what_is_present_and_are_zero_elsewhere(
     name: str, parts: torch.Tensor, present: torch.Tensor
 ) -> None:
     torch.manual_seed(3)
-    weights = make(name, MODALITIES, DIM)(parts, present).weights
+    weights = build_fusion(name, MODALITIES, DIM)(parts, present).weights
     assert (weights >= 0).all() and (weights[~present] == 0).all()
     assert torch.allclose(weights.sum(1), present.any(1).float(), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", FUSIONS)
 def test_what_a_missing_modality_holds_changes_nothing(
     name: str, parts: torch.Tensor, present: torch.Tensor
 ) -> None:
     torch.manual_seed(3)
-    fusion = make(name, MODALITIES, DIM)
+    fusion = build_fusion(name, MODALITIES, DIM)
     noise = torch.where(present.unsqueeze(-1), parts, 100 * torch.randn_like(parts))
     assert torch.allclose(fusion(parts, present).vector, fusion(noise, present).vector, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", FUSIONS)
 def test_a_row_without_any_modality_is_zero_and_its_gradients_are_finite(
     name: str, parts: torch.Tensor, present: torch.Tensor
 ) -> None:
     torch.manual_seed(3)
-    fusion = make(name, MODALITIES, DIM)
+    fusion = build_fusion(name, MODALITIES, DIM)
     fused = fusion(parts.requires_grad_(), present)
     assert (fused.vector[0] == 0).all()
     fused.vector.square().sum().backward()
@@ -83,7 +83,7 @@ def test_a_masked_softmax_of_one_entry_is_that_entry() -> None:
 
 
 def test_what_adds_nothing_to_the_first_layers_weighs_nothing() -> None:
-    fusion = make("features", MODALITIES, DIM).eval()
+    fusion = build_fusion("features", MODALITIES, DIM).eval()
     with torch.no_grad():
         for layer in ("straight", "enter"):
             fusion.get_parameter(f"{layer}.weight")[:, DIM : 2 * DIM] = 0
