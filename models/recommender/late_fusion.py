@@ -156,7 +156,8 @@ class LateFusion:
         """
         try:
             about = json.loads((folder / ABOUT).read_text())
-            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
+            config = FusionConfig.from_stored(about["config"])
+            model = cls(config, TrainingConfig.from_stored(about["training"]))
             model.weights = {str(name): float(weight) for name, weight in about["weights"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Mismatch(f"{folder}: no usable fusion model ({error}); train it again") from None

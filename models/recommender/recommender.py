@@ -240,7 +240,8 @@ class FusionRecommender:
         try:
             about = json.loads((folder / ABOUT).read_text())
             weights = load_file(folder / WEIGHTS)
-            model = cls(FusionConfig(**about["config"]), TrainingConfig(**about["training"]))
+            config = FusionConfig.from_stored(about["config"])
+            model = cls(config, TrainingConfig.from_stored(about["training"]))
             signature = DataSignature.from_json(json.dumps(about["signature"]))
             saved = about.get("encoders")
             encoders = (
