@@ -28,8 +28,8 @@ GROUP = "model."
 def measure() -> dict[str, Any]:
     """Seconds of each at rung XS, medians of three rounds taken in turns, and their ratio."""
     from handpick.local_airflow.client import NIGHTLY, signed_in
-    from handpick.local_airflow.environment import dags_changed
     from handpick.local_airflow.dag_run import house
+    from handpick.local_airflow.environment import dags_changed
     from handpick.night import Night
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load

@@ -10,9 +10,10 @@ from datetime import date
 
 from benchmarks.demo_shops import KEPT
 from handpick.night import Night
+from handpick.pipeline.registry import nightly_names
 
 NIGHT = date(2026, 3, 1)
-STAGES = ("land", "validate", "transform", "warehouse", "embed", "feature_store", "train", "evaluate")
+STAGES = nightly_names(through="evaluate")
 
 
 def evaluated(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:

@@ -21,8 +21,9 @@ from typing import Any
 import psutil
 
 from benchmarks.demo_shops import LAST_DAY, settings
+from handpick.pipeline.registry import nightly_names
 
-STAGES = ("land", "validate", "transform", "warehouse", "embed", "feature_store")
+STAGES = nightly_names(through="feature_store")
 MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
 """Of Spark's driver."""
 WAREHOUSE = {"L": "8GiB"}

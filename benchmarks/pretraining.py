@@ -17,13 +17,14 @@ import torch
 from scipy import sparse
 
 from benchmarks.benchmark import DATA
+from handpick.pipeline.registry import nightly_names
 from models.data import FloatArray
 from models.encoders.text import HuggingFaceText
 from models.pretraining.config import TEXT, RowsPretraining, TextPretraining
 from models.pretraining.objective_ablation import Worth, compared, profiled, rows_worth
 from models.pretraining.shop_bert import pretrain_bert
 
-STAGES = ("land", "validate", "transform", "warehouse")
+STAGES = nightly_names(through="warehouse")
 RUNG = os.environ.get("RUNG", "S")
 HELD_OUT = 0.2
 SEED = 7
@@ -45,14 +46,14 @@ def demo() -> list[Worth]:
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
     from handpick.settings.load import Settings
-    from handpick.stages.pretrain import pretrain
+    from handpick.stages.pretrain.public import rows_to_results
 
     with tempfile.TemporaryDirectory(prefix="handpick-pretraining-") as folder:
         settings = Settings(home=Path(folder))
         night = Night(settings, prepare(settings, RUNG, None))
         for stage in STAGES:
             run_stage(stage, night)
-        return pretrain(night)
+        return rows_to_results(run_stage("pretrain", night).notes["objectives"])
 
 
 def movielens() -> list[Worth]:

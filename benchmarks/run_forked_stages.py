@@ -28,11 +28,12 @@ def main(day: str, *stages: str) -> None:
 
 
 def _run(stage: str, day: str) -> None:
-    """The command of one stage, which ends this process."""
+    """Run the command of one stage, which ends this process."""
     from handpick.cli import main
+    from handpick.pipeline.registry import stage_named
 
     os.dup2(2, 1)  # what it says is not the table of seconds
-    sys.argv = ["handpick", stage, "--date", day]
+    sys.argv = ["handpick", stage_named(stage).command, "--date", day]
     main.main()
 
 

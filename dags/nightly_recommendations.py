@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import chain, dag, task
-from stage_task import BY_THE_CLOCK, PUBLISHED, SETTINGS, stage, timetable
-from warehouse import warehouse
+from stage_task import BY_THE_CLOCK, PUBLISHED, SETTINGS, stage_task, timetable
+from warehouse import WAREHOUSE, warehouse
+
+from handpick.pipeline.registry import nightly_stages
 
 
 @task.branch
@@ -21,24 +25,25 @@ def who_scores(logical_date=None) -> str:
 
 @dag(schedule=timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **BY_THE_CLOCK)
 def nightly_recommendations():
-    transform = stage("transform")
-    outcomes = [EmptyOperator(task_id="challenger_promoted"), EmptyOperator(task_id="champion_kept")]
-    chain(
-        stage("land"),
-        stage("validate"),
-        transform,
-        warehouse(before=transform),
-        stage("embed"),
-        stage("feature_store"),
-        stage("train"),
-        stage("evaluate"),
-        stage("gate"),
-        who_scores(),
-        outcomes,
-        stage("score", trigger_rule="none_failed_min_one_success"),
-        stage("publish", outlets=[PUBLISHED]),
-        stage("report"),
-    )
+    """One task a stage, in the registry's order; the warehouse is a group, and the gate ends in a branch."""
+    steps: list[Any] = []
+    for stage in nightly_stages():
+        if stage.name == WAREHOUSE:
+            steps.append(warehouse(before=steps[-1]))
+            continue
+        options: dict[str, Any] = {}
+        if isinstance(steps and steps[-1], list):
+            # One of the branch's two ends is skipped every night.
+            options["trigger_rule"] = "none_failed_min_one_success"
+        if "serving" in stage.writes:
+            options["outlets"] = [PUBLISHED]
+        steps.append(stage_task(stage, **options))
+        if "gate" in stage.writes:
+            steps += [
+                who_scores(),
+                [EmptyOperator(task_id="challenger_promoted"), EmptyOperator(task_id="champion_kept")],
+            ]
+    chain(*steps)
 
 
 nightly_recommendations()

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from handpick.errors import HandpickError
+from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
 from handpick.settings.load import load
 
@@ -70,15 +71,30 @@ def ledger_lines(result: Any) -> dict[str, Any]:
     }
 
 
-def stage(name: str, **options: Any) -> Any:
-    """The task that runs one stage for the run's logical date and leaves its ledger lines in XCom."""
+def stage_task(stage: Stage, **options: Any) -> Any:
+    """Make the task that runs one stage for the run's logical date and leaves its ledger lines in XCom.
 
-    @task(task_id=name, **RETRIES, **options)
+    Args:
+        stage: Its entry in the registry, which also gives the task its name and its page in the web UI.
+        options: Further options of Airflow's task.
+    """
+
+    @task(task_id=stage.name, doc_md=stage_doc(stage), **RETRIES, **options)
     def run(logical_date: Any = None) -> dict[str, Any]:
         from handpick.night import Night
         from handpick.pipeline.runner import run_stage
 
         night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
-        return ledger_lines(without_traceback(lambda: run_stage(name, night)))
+        return ledger_lines(without_traceback(lambda: run_stage(stage.name, night)))
 
     return run()
+
+
+def stage_doc(stage: Stage) -> str:
+    """Return what the web UI says of a stage's task, as Markdown."""
+    needs = ", ".join(stage.resources) or "nothing beyond a processor core"
+    return (
+        f"{stage.title}.\n\n"
+        f"* reads: {', '.join(stage.reads)}\n* writes: {', '.join(stage.writes)}\n* needs: {needs}\n\n"
+        f"Alone: `handpick {stage.command} --date YYYY-MM-DD`"
+    )

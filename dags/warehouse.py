@@ -10,7 +10,7 @@ from stage_task import RETRIES, ledger_lines, without_traceback
 
 from handpick.settings.load import load
 
-GROUP, BUILD = "warehouse", "build"
+WAREHOUSE, BUILD = "warehouse", "build"
 
 
 @task(task_id=BUILD, **RETRIES)
@@ -28,7 +28,7 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
     with reported_to(folder):
-        return ledger_lines(without_traceback(lambda: run_stage("warehouse", night)))
+        return ledger_lines(without_traceback(lambda: run_stage(WAREHOUSE, night)))
 
 
 def warehouse(before: Any) -> TaskGroup:
@@ -41,12 +41,12 @@ def warehouse(before: Any) -> TaskGroup:
         before: The task after which dbt builds.
     """
     running = get_parsing_context().task_id
-    if running is None or (running.startswith(f"{GROUP}.") and running != f"{GROUP}.{BUILD}"):
+    if running is None or (running.startswith(f"{WAREHOUSE}.") and running != f"{WAREHOUSE}.{BUILD}"):
         from warehouse_group import build_node_group
 
-        group, watching = build_node_group(GROUP, f"{GROUP}.{BUILD}")
+        group, watching = build_node_group(WAREHOUSE, f"{WAREHOUSE}.{BUILD}")
     else:
-        group, watching = TaskGroup(GROUP), []
+        group, watching = TaskGroup(WAREHOUSE), []
     with group:
         before >> [build(), *watching]
     return group

@@ -34,6 +34,7 @@ COMMANDS = (
     "models",
     "ablation",
     "lineage",
+    "stages",
     "settings",
     "backfill",
 )

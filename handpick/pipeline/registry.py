@@ -163,7 +163,7 @@ STAGES: list[Stage] = [
     Stage(
         "train",
         "Train the fusion model and the collaborative family",
-        reads=_MODEL_INPUTS,
+        reads=("encoders", *_MODEL_INPUTS),
         writes=("models",),
         preload=("torch", "implicit"),
         resources=(Resource.TORCH,),
@@ -203,7 +203,7 @@ STAGES: list[Stage] = [
     Stage(
         "report",
         "Write the night's report",
-        reads=("lists", "gate", "evaluation", "models", "marts", "ledger_flows"),
+        reads=("valid", "quarantine", "lists", "gate", "evaluation", "models", "marts", "ledger_flows"),
         writes=("report",),
         preload=("matplotlib", "jinja2"),
     ),

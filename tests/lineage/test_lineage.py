@@ -12,7 +12,7 @@ from handpick.cli.lineage import lineage
 from handpick.ledger.flows import StageResult
 from handpick.lineage.column_cache import Trace, Traces
 from handpick.lineage.dbt_columns import Models
-from handpick.lineage.declared import DECLARED
+from handpick.lineage.declared import COLUMN_INPUTS
 from handpick.lineage.events import emit
 from handpick.lineage.trace import Column, Graph, UnknownColumn
 from handpick.serving.relations import RELATIONS
@@ -153,7 +153,7 @@ def test_declared_clean_tables_have_the_columns_that_transform_writes() -> None:
         "clean/item_price_history": prices.SCHEMA,
     }
     for table, schema in schemas.items():
-        assert {name for name in DECLARED["transform"][table] if name != "*"} <= set(schema.names), table
+        assert {name for name in COLUMN_INPUTS[table] if name != "*"} <= set(schema.names), table
 
 
 def test_declared_inputs_are_columns_of_the_contracts() -> None:
@@ -163,7 +163,7 @@ def test_declared_inputs_are_columns_of_the_contracts() -> None:
         f"valid/{name}.{column.name}" for name, contract in CONTRACTS.items() for column in contract.columns
     }
     inputs = [
-        text for table in DECLARED["transform"].values() for made_of in table.values() for text in made_of
+        text for columns in COLUMN_INPUTS.values() for made_of in columns.values() for text in made_of
     ]
     used = {text for text in inputs if text.startswith("valid/") and not text.endswith("*")}
     assert used <= columns
@@ -172,7 +172,7 @@ def test_declared_inputs_are_columns_of_the_contracts() -> None:
 def test_declared_training_columns_are_those_that_are_written() -> None:
     from handpick.dataset.feature_columns import TRAINING_SCHEMA
 
-    assert set(DECLARED["feature_store"]["features/training"]) - {"*"} <= set(TRAINING_SCHEMA.names)
+    assert set(COLUMN_INPUTS["features/training"]) - {"*"} <= set(TRAINING_SCHEMA.names)
 
 
 def test_a_finished_stage_leaves_an_event_with_its_columns(tmp_path: Path, models: Models) -> None:

@@ -1,0 +1,77 @@
+"""`handpick stages`: print what each stage reads, writes and needs, from the registry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the page docs/stages.md instead of a table.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to the command line."""
+    app.command("stages", rich_help_panel="Inspection")(stages)
+
+
+def stages(markdown: Markdown = False) -> None:
+    """Print the stages in their order: what each reads, writes and needs."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from handpick.pipeline.registry import STAGES
+
+    if markdown:
+        typer.echo(render_page(), nl=False)
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for heading in ("stage", "what it does", "reads", "writes"):
+        table.add_column(heading, overflow="fold")
+    for stage in STAGES:
+        table.add_row(stage.command, stage.title, ", ".join(stage.reads), ", ".join(stage.writes))
+    Console().print(table)
+
+
+def render_page() -> str:
+    """Return the documentation page of the stages in Markdown."""
+    from handpick.pipeline.registry import STAGES, inputs_of
+
+    lines = [
+        "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py; change it there. -->",
+        "# The stages",
+        "",
+        "A night runs the stages in this order. Each is a command (`handpick <stage> --date YYYY-MM-DD`), a task of the DAG",
+        "`nightly_recommendations`, and a package `handpick/stages/<stage>/` with `run(night) -> StageResult`. Names such as",
+        "`clean` stand for all lake tables `clean/…`.",
+    ]
+    for stage in STAGES:
+        lines += ["", f"## {stage.command}", "", f"{stage.title}.", ""]
+        if not stage.is_nightly:
+            lines += ["Not part of a night: it has a schedule of its own.", ""]
+        after = ", ".join(other.command for other in inputs_of(stage))
+        lines += [
+            f"- reads {_join_code(stage.reads)}" + (f", which {after} wrote" if after else ""),
+            f"- writes {_join_code(stage.writes)}",
+        ]
+        lines += [f"- needs {resource}" for resource in stage.resources]
+        for check in stage.flows:
+            who = "every source" if check.source == "*" else f"`{check.source}`"
+            told = [f"the rows out of {who} are those of `{check.written}`"] if check.written else []
+            told += [f"the rows dropped are those of `{check.dropped}`"] if check.dropped else []
+            if check.continues:
+                giver, source = check.continues
+                told.append(
+                    f"the rows in are the rows out of {giver}" + ("" if source == "*" else f", `{source}`")
+                )
+            lines.append(f"- ledger: {'; '.join(told)}")
+        if stage.former_name:
+            lines.append(f"- was called `{stage.former_name}` before")
+    return "\n".join(lines) + "\n"
+
+
+def _join_code(names: tuple[str, ...]) -> str:
+    """Return names as Markdown code, separated by commas."""
+    return ", ".join(f"`{name}`" for name in names)
