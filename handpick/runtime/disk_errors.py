@@ -22,12 +22,12 @@ class NoRoom(HandpickError):
 
 
 @contextmanager
-def room_for(what: str, again: str) -> Iterator[None]:
+def room_for(content: str, command: str) -> Iterator[None]:
     """Turn an OSError about a full disk inside the block into an error of one line; other errors pass.
 
     Args:
-        what: What the block writes, as the subject of the message.
-        again: The command that repeats it.
+        content: What the block writes, as the subject of the message.
+        command: The command that writes it again.
 
     Raises:
         NoRoom: If the disk or the quota was full, or a file grew beyond its limit.
@@ -40,6 +40,6 @@ def room_for(what: str, again: str) -> Iterator[None]:
         # Errors of a stream, such as a pipe to another program, name no file.
         where = f" ({error.filename})" if error.filename else ""
         raise NoRoom(
-            f"{FULL[error.errno]}: {what} could not be written{where}. Nothing half-written is left, and what was there "
-            f"before stays. Make room, then run `{again}`."
+            f"{FULL[error.errno]}: {content} could not be written{where}. Nothing half-written is left, and what was there "
+            f"before stays. Free some space, then run `{command}`."
         ) from None

@@ -24,7 +24,7 @@ from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
 from handpick.settings.lineage import LineageSettings
 from handpick.settings.pretraining import PretrainingSettings
-from handpick.settings.renamed import renamed_keys
+from handpick.settings.renamed import describe_renamed_keys
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.settings.serving import ServingSettings
@@ -115,7 +115,7 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**{"home": file.resolve().parent, **overrides})
     except ValidationError as error:
-        if renamed := renamed_keys(error, file):
+        if renamed := describe_renamed_keys(error, file):
             raise ConfigurationError("; ".join(renamed)) from None
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"

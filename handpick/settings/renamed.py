@@ -34,7 +34,7 @@ RENAMED_KEYS = {
 PREFIX, DELIMITER = "HANDPICK__", "__"
 
 
-def renamed_keys(error: ValidationError, file: Path) -> list[str]:
+def describe_renamed_keys(error: ValidationError, file: Path) -> list[str]:
     """Describe the renamed keys among those that the settings rejected as unknown.
 
     Args:

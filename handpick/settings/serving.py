@@ -32,7 +32,9 @@ class ServingSettings(Section):
     load_streams: int = Field(
         2, ge=1, le=64, description="Parts of a list version that are loaded in parallel, each on a core."
     )
-    keep_versions: int = Field(
-        7, ge=2, description="Most older list versions that are kept for a rollback."
+    keep_versions: int = Field(7, ge=2, description="Most older list versions that are kept for a rollback.")
+    keep_days: int = Field(
+        30,
+        ge=1,
+        description="Age in days at which older list versions are dropped; the newest of them always stays.",
     )
-    keep_days: int = Field(30, ge=1, description="Age in days at which older list versions are dropped; the newest of them always stays.")
