@@ -24,8 +24,8 @@ class Ease(ItemItem):
         if items <= self.config.most_items:
             return ""
         return (
-            f"{items:,} items were liked, so its inverse has {items:,} x {items:,} numbers; at most "
-            f"{self.config.most_items:,} rows are allowed (most_items)"
+            f"{items:,} items were liked, so its inverse has {items:,} x {items:,} numbers; it may have "
+            f"{self.config.most_items:,} rows (most_items)"
         )
 
     def weights(self, data: Dataset, seed: int) -> FloatArray:  # noqa: ARG002

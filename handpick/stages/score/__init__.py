@@ -1,4 +1,4 @@
-"""Score: every user's list from tonight's champion, with rules, diversity and reasons."""
+"""The score stage: every user's list from the night's champion, with rules, diversity, exploration and explanations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pool: each user's best allowed phones, from which re-ranking makes the list."""
+"""Candidate generation: each user's best allowed phones, from which re-ranking makes the list."""
 
 from __future__ import annotations
 
@@ -24,25 +24,32 @@ def pools(
     taken: sparse.csr_matrix | None = None,
     engine: Engine = top_n,
 ) -> TopN:
-    """The `size` best allowed phones of some users, rows in the order of `users`.
+    """Find the best allowed phones of some users.
 
     Args:
-        factors: Of these users and the whole catalogue.
-        relaxed: Rules that do not count.
-        taken: `(len(users), items)`: what is on the list already.
-        engine: Where the top-N runs.
+        factors: Factors of these users and the whole catalogue.
+        rules: The night's rules.
+        users: Indices into the dataset's users.
+        size: Candidates for each user.
+        relaxed: Names of rules that are not applied.
+        taken: `(len(users), items)`, an entry for each phone that is already on the user's list.
+        engine: Runs the top-N.
+
+    Returns:
+        `(len(users), size)`, rows in the order of `users`.
     """
     kind_of, allowed = rules.by_kind(relaxed)
-    barred = rules.by_pair(relaxed)[users]
+    excluded = rules.by_pair(relaxed)[users]
     if taken is not None:
-        barred = (barred + taken).tocsr()
-    return engine(factors, size, exclude=barred, allowed=allowed, kind=kind_of[users])
+        excluded = (excluded + taken).tocsr()
+    return engine(factors, size, exclude=excluded, allowed=allowed, kind=kind_of[users])
 
 
 def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
-    """The factors with campaign boosts as further dimensions.
+    """Add campaign boosts to the scores, as further dimensions of the factors: one for each country with a boost.
 
     Args:
+        factors: Factors of some users and the whole catalogue.
         boosts: `(countries, items)` in standard deviations of the user's scores.
         country: `(users,)` code of each user's country.
     """
@@ -57,7 +64,13 @@ def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
 
 
 def spread(factors: Factors) -> FloatArray:
-    """`(users,)`: standard deviation of each user's scores over the catalogue, without making the scores."""
+    """Compute the standard deviation of each user's scores over the catalogue from the items' covariance.
+
+    In float64, because the variance is a small difference of large products where the mean score is large.
+
+    Returns:
+        `(users,) float32`.
+    """
     centred = factors.items.astype(np.float64) - factors.items.mean(axis=0, dtype=np.float64)
     covariance = centred.T @ centred / max(1, len(centred))
     users = factors.users.astype(np.float64)

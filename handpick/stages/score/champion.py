@@ -1,4 +1,4 @@
-"""The champion: the blend of models that the gate chose, as a scorer of tonight's users."""
+"""The champion: the blend of models that the gate chose, as the scorer of the night's users."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.log import say
-from handpick.stages.evaluate.blend import load_blend
-from handpick.stages.gate.decision import read_decision
+from handpick.stages.evaluate.public import load_blend
+from handpick.stages.gate.public import read_decision
 from models.config import ContentConfig
 from models.content import Content
 from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
@@ -24,12 +24,12 @@ FUSION = "fusion"
 
 @dataclass(frozen=True)
 class Champion:
-    """Scores by the blend; says for each user which of its members had anything to say.
+    """The scorer made of the champion's blend.
 
     Args:
         blend: The weighted members.
-        content: How phones are compared where no fusion model was trained.
-        seed: The night's.
+        content: Settings of the item vectors where no fusion model was trained.
+        seed: Seed of the night.
     """
 
     blend: Blend
@@ -37,14 +37,17 @@ class Champion:
     seed: int
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """The blend's factors."""
+        """Return the blend's factors of some users and the whole catalogue."""
         return self.blend.factors(data, users)
 
     def source(self, data: Dataset, users: IntArray) -> StringArray:
-        """`(users,)`: the members behind each user's scores, heaviest first; empty where no member has an opinion.
+        """Name the members behind each user's scores, largest weight first, joined by `+`.
 
-        A user without events is unknown to behavioural members although their segment's blend may hold some, so for
-        such users each member is asked whether it tells any phone from another.
+        A user without events is unknown to behavioural members although their segment's blend may contain some, so for
+        such users each member's scores are checked for a difference between phones.
+
+        Returns:
+            `(users,)`; empty where no member scores phones differently.
         """
         found = self.blend.sources(data, users).astype(object)
         counts = np.bincount(data.interactions.positive().user, minlength=len(data.users))
@@ -58,7 +61,7 @@ class Champion:
         return np.array(found, dtype=str)
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """The fusion model's vectors of phones; without one, their centred content, modalities side by side."""
+        """Return the fusion model's phone vectors, or without one the content member's: `(items, d) float32`."""
         if FUSION in self.blend.members:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
@@ -66,23 +69,23 @@ class Champion:
         return Content(self.content).fit(data, self.seed).factors(data, nobody).items
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
-        """`(users,)`: whether a member's scores of these users differ between phones."""
+        """Whether a member's scores of each of these users differ between phones: `(users,)`."""
         scaled = standardised(self.blend.members[name].factors(data, users))
         return np.asarray((scaled.users != 0).any(axis=1))
 
 
 def load_champion(night: Night) -> Champion:
-    """The blend of the night that the gate chose, with its models that know everything.
+    """Load the blend of the night that the gate chose, with the models that were trained on all data.
 
     Raises:
-        MissingPartition: If the gate has not decided, or the champion's models are gone.
-        NightStopped: If the gate let nobody score.
+        MissingPartition: If the gate has not decided, or the champion's models are missing.
+        NightStopped: If the gate refused the challenger and there is no champion.
     """
     decision = read_decision(night.lake, night.logical_date)
     if decision.champion_date is None:
         raise NightStopped(
-            f"The gate let nobody score {night.logical_date}: {'; '.join(decision.reasons)}. The lists published "
-            f"last stay; `handpick override --date {night.logical_date} --who NAME --why REASON` promotes the challenger."
+            f"No model may score {night.logical_date}: {'; '.join(decision.reasons)}. No list was written, the lists "
+            f"published last stay; `handpick override --date {night.logical_date} --who NAME --why REASON` promotes the challenger."
         )
     blend = load_blend(night, decision.champion_date, "serving")
     say(f"  scored by the models of {decision.champion_date}: {', '.join(blend.used)}")

@@ -1,4 +1,4 @@
-"""Users who are scored alike: those of the model, and those of whom nothing is known or may be used."""
+"""Cohorts: users whom the model scores, and users who get popular phones because nothing is known or may be used."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ POPULARITY = "popularity"
 
 @dataclass(frozen=True)
 class Group:
-    """Users who are scored alike, and their finished lists.
+    """Users with the same kind of scores, and their finished lists.
 
     Args:
-        users: Indices, ascending.
-        source: `(users,)` what scored them.
-        lists: Theirs.
+        users: Indices into the dataset's users, ascending.
+        source: `(users,)` names of the models that scored them.
+        lists: Their lists.
         scores: `(users, n) float32`, exact; 0 after the end of a list.
-        is_added: Rows that relaxing added.
-        held_back: Pairs that the bound on brands kept off lists.
+        is_added: `(users, n) bool`, places that were filled by relaxing rules.
+        held_back: Number of pairs that the maximum per brand kept off lists.
     """
 
     users: IntArray
@@ -39,9 +39,14 @@ class Group:
 
 
 def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
-    """Users of the model, and the others (no consent, or nothing the model can score) by popularity.
+    """Make the lists of all users: by the model, or by popularity without consent or anything the model can score by.
 
-    Of the model's factors no more than those of `users_at_once` users are in memory.
+    At most the factors of `scoring_batch_users` users are in memory at once.
+
+    Args:
+        plan: The night's rules, settings and catalogue.
+        scorer: The model.
+        by_country: `(countries, items)` popularity.
     """
     data, size = plan.shop.data, plan.score.users_at_once
     everybody = np.arange(len(data.users))
@@ -52,24 +57,31 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
     others = np.setdiff1d(everybody, by_model)
     _, country = plan.shop.countries
 
-    def popular(users: IntArray) -> Factors:
+    def popular_factors(users: IntArray) -> Factors:
         return Factors(one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
 
     found = []
     if len(by_model):
         made = [
-            _group(plan, scorer.factors(data, some), some, source[some]) for some in blocks(by_model, size)
+            _score_block(plan, scorer.factors(data, some), some, source[some])
+            for some in blocks(by_model, size)
         ]
-        found.append(_together(made))
+        found.append(_concatenate(made))
     if len(others):
         names = np.full(len(everybody), POPULARITY)
         found.append(
-            _together([_group(plan, popular(some), some, names[some]) for some in blocks(others, size)])
+            _concatenate(
+                [
+                    _score_block(plan, popular_factors(some), some, names[some])
+                    for some in blocks(others, size)
+                ]
+            )
         )
     return found
 
 
-def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
+def _score_block(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
+    """Make the lists of one block of users, with exact scores by the factors without boosts."""
     made = make_lists(plan, factors, users)
     scores = np.zeros(made.lists.items.shape, np.float32)
     row, place = np.nonzero(made.lists.items >= 0)
@@ -79,8 +91,8 @@ def _group(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -
     return Group(users, source, made.lists, scores, made.is_added, made.held_back)
 
 
-def _together(parts: list[Group]) -> Group:
-    """Blocks of one group as one."""
+def _concatenate(parts: list[Group]) -> Group:
+    """Concatenate the blocks of one cohort."""
     return Group(
         users=np.concatenate([part.users for part in parts]),
         source=np.concatenate([part.source for part in parts]),

@@ -1,4 +1,4 @@
-"""What two phones have in common and where they differ, in words; every number is looked up, none is guessed."""
+"""Comparisons of two phones in words, from known facts only."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from handpick.stages.score.item_metadata import WORDS, Shop
 from handpick.stages.score.templates import COMMA, DIFFERENCES, SAME
 
 SMALLER_IS_BETTER = ("price", "weight_g", "thickness_mm")
+"""Facts of which the smaller value is the advantage."""
 WORTH_SAYING = 0.08
-"""Least relative difference that is named."""
+"""Smallest relative difference that is mentioned."""
 
 
 def difference(shop: Shop, item: int, other: int, language: str, unit: str) -> str:
-    """The greatest advantage of `item` over `other` ("80 g lighter"), or empty where there is none."""
+    """Describe the greatest relative advantage of `item` over `other` ("80 g lighter"); empty where there is none."""
     best, text = WORTH_SAYING, ""
     for name, template in DIFFERENCES[language].items():
         values = shop.data.catalogue.price if name == "price" else shop.numbers.get(name)
@@ -21,14 +22,15 @@ def difference(shop: Shop, item: int, other: int, language: str, unit: str) -> s
         if not (mine > 0 and theirs > 0):
             continue
         gain = (theirs - mine if name in SMALLER_IS_BETTER else mine - theirs) / theirs
-        said = template.format(amount=abs(mine - theirs), unit=unit)
-        if gain > best and not said.startswith(("0 ", "0.0 ")):
-            best, text = gain, said
+        phrase = template.format(amount=abs(mine - theirs), unit=unit)
+        # A large relative difference of small numbers can still round to "0 g lighter".
+        if gain > best and not phrase.startswith(("0 ", "0.0 ")):
+            best, text = gain, phrase
     return text
 
 
 def in_common(shop: Shop, item: int, other: int, language: str) -> str:
-    """One thing that both have: a tag, the brand, a named part; empty where nothing is known to be shared."""
+    """Name one thing that both have: a tag, the brand or a part; empty where nothing is known to be shared."""
     same = SAME[language]
     tags = sorted(shop.tags[item] & shop.tags[other])
     if tags:
@@ -44,6 +46,6 @@ def in_common(shop: Shop, item: int, other: int, language: str) -> str:
 
 
 def compared(shop: Shop, item: int, other: int, language: str, unit: str) -> str:
-    """What is shared and the greatest advantage, such as "same brand, 80 g lighter"; empty where neither is known."""
+    """Describe what is shared and the greatest advantage: "same brand, 80 g lighter"; empty where neither is known."""
     parts = [in_common(shop, item, other, language), difference(shop, item, other, language, unit)]
     return COMMA[language].join(part for part in parts if part)

@@ -1,7 +1,7 @@
-"""Which of the things a user did or asked raised a phone's score: found by taking each away and scoring again.
+"""Counterfactuals: which event or query of a user raised a phone's score, found by removing each and scoring again.
 
-A reason names a cause only if the phone's score falls without it. That is what the model really used, whichever
-model it is; nothing is read from weights that might mean something else.
+An explanation names an event or a query only if the phone's score falls without it. This holds for any model, and states
+what the model used; attention weights or similarities might mean something else.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from models.data import Dataset, FloatArray, IntArray
 from models.topn.exact import exact_scores
 
 LEAST_FALL = 0.02
-"""Least fall of the score that counts as a cause, in standard deviations of the user's scores over the catalogue."""
+"""Smallest fall of the score that counts, in standard deviations of the user's scores over the catalogue."""
 
 
 @dataclass(frozen=True)
 class Causes:
-    """For each row of the lists, what its strongest cause is.
+    """The strongest counterfactuals of each row of the lists.
 
     Args:
         anchor: `(rows,)` phone of the user's history without which the score falls most, -1 for none.
         anchor_fall: `(rows,)` that fall, in standard deviations.
         query: `(rows,)` index of the user's latest query where the score falls without it, else -1.
-        query_fall: `(rows,)`.
+        query_fall: `(rows,)` that fall, in standard deviations.
     """
 
     anchor: IntArray
@@ -48,14 +48,20 @@ def find_causes(
     anchors: int,
     at_once: int,
 ) -> Causes:
-    """Take away each user's latest query, then each of the phones that could be named, and see which scores fall.
+    """Remove each user's latest query, then each of some phones of their history, and measure how far scores fall.
+
+    Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes, whatever
+    the number of users. Members that read other users' data see the same changed data in every block.
 
     Args:
-        users: Those whose lists come from the model, ascending.
-        row_user, row_item: `(rows,)` place in `users`, and phone.
-        anchors: How many phones of a history are tried.
-        at_once: Users whose factors may be in memory. What is taken away is taken from all users, so that it makes no
-            difference to members that look at everybody.
+        scorer: The model.
+        data: The night's dataset.
+        vectors: `(items, d)` phone vectors, which choose the phones that are tried.
+        users: Indices of the users whose lists come from the model, ascending.
+        row_user: `(rows,)` place in `users` of each row, ascending.
+        row_item: `(rows,)` phone of each row.
+        anchors: Number of phones of a history that are tried.
+        at_once: Users whose factors are in memory at once.
     """
     before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
     for some in blocks(np.arange(len(users)), at_once):
@@ -64,12 +70,12 @@ def find_causes(
         before[rows] = exact_scores(factors.users, factors.items, row_user[rows] - some[0], row_item[rows])
 
     def fall(changed: Dataset, who: NDArray[np.bool_]) -> FloatArray:
-        """How far the rows of some users fall when the data is changed; 0 for the others' rows."""
+        """Measure how far the scores of some users' rows fall when the data is changed; 0 for the other rows."""
         result = np.zeros(len(row_user), np.float32)
-        for asked in blocks(np.flatnonzero(who), at_once):
-            rows = np.flatnonzero(np.isin(row_user, asked))
-            without = scorer.factors(changed, users[asked])
-            place = np.searchsorted(asked, row_user[rows])
+        for some in blocks(np.flatnonzero(who), at_once):
+            rows = np.flatnonzero(np.isin(row_user, some))
+            without = scorer.factors(changed, users[some])
+            place = np.searchsorted(some, row_user[rows])
             after = exact_scores(without.users, without.items, place, row_item[rows])
             result[rows] = (before[rows] - after) / scale[row_user[rows]]
         return result
@@ -80,7 +86,7 @@ def find_causes(
     anchor_fall = np.zeros(len(row_user), np.float32)
     for chosen in _anchors(data, vectors, users, row_user, row_item, anchors):
         fallen = fall(_without_pairs(data, users, chosen), chosen >= 0)
-        # A phone is not a reason for itself.
+        # A phone that the user already knows must not be explained by itself.
         fallen[chosen[row_user] == row_item] = 0
         better = fallen > np.maximum(anchor_fall, LEAST_FALL)
         anchor[better], anchor_fall[better] = chosen[row_user[better]], fallen[better]
@@ -88,19 +94,20 @@ def find_causes(
 
 
 def _rows_of(row_user: IntArray, some: IntArray) -> IntArray:
-    """The rows of consecutive users."""
+    """Find the rows of consecutive users."""
     return np.flatnonzero((row_user >= some[0]) & (row_user <= some[-1]))
 
 
 def latest_query(data: Dataset) -> IntArray:
-    """`(users,)`: index of each user's latest query, -1 where there is none. Queries are sorted by user and time."""
+    """Find the index of each user's latest query: `(users,)`, -1 where there is none."""
+    # Queries are sorted by user and time, and of several writes to one row numpy keeps the last.
     latest = np.full(len(data.users), -1, np.int64)
     latest[data.queries.user] = np.arange(len(data.queries))
     return latest
 
 
 def _without_queries(data: Dataset, gone: IntArray) -> Dataset:
-    """The data without some queries."""
+    """Return the data without some queries."""
     queries = data.queries
     keep = np.ones(len(queries), bool)
     keep[gone] = False
@@ -119,7 +126,7 @@ def _without_queries(data: Dataset, gone: IntArray) -> Dataset:
 
 
 def _without_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:
-    """The data without anything that each of the users did with one phone (-1: nothing is taken away)."""
+    """Return the data without each user's events on one phone (-1: nothing is removed)."""
     gone = np.full(len(data.users), -1, np.int64)
     gone[users] = items
     keep = gone[data.interactions.user] != data.interactions.item
@@ -133,15 +140,21 @@ def _without_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:
 def _anchors(
     data: Dataset, vectors: FloatArray, users: IntArray, row_user: IntArray, row_item: IntArray, count: int
 ) -> list[IntArray]:
-    """The phones of each user's history that are most alike to the whole list: `count` arrays `(users,)`, -1 for none."""
+    """Choose the phones of each user's history that are most similar to the whole list.
+
+    Returns:
+        `count` arrays `(users,)`, the most similar first, -1 for none.
+    """
     events = data.interactions.positive()
     place = np.full(len(data.users), -1, np.int64)
     place[users] = np.arange(len(users))
     mine = place[events.user] >= 0
     known = np.unique(np.column_stack([place[events.user[mine]], events.item[mine]]), axis=0)
-    wanted = np.zeros((len(users), vectors.shape[1]), np.float32)
-    np.add.at(wanted, row_user, vectors[row_item])
-    near = np.einsum("hd,hd->h", vectors[known[:, 1]], wanted[known[:, 0]]) if len(known) else np.zeros(0)
+    list_vector = np.zeros((len(users), vectors.shape[1]), np.float32)
+    np.add.at(list_vector, row_user, vectors[row_item])
+    near = (
+        np.einsum("hd,hd->h", vectors[known[:, 1]], list_vector[known[:, 0]]) if len(known) else np.zeros(0)
+    )
     order = np.lexsort((known[:, 1], -near, known[:, 0]))
     known = known[order]
     nth = np.arange(len(known)) - np.searchsorted(known[:, 0], known[:, 0])

@@ -1,4 +1,4 @@
-"""Where the exact top-N runs: in this process, or on Spark over user partitions, with the same result."""
+"""Engines of the exact top-N: in this process, or on Spark over partitions of users, with the same result."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CHUNK_USERS = 10_000
-"""Users that travel together."""
+"""Users in one Arrow batch."""
 
 
 class Engine(Protocol):
-    """Something that finds each user's best allowed items, as `top_n` does."""
+    """A function that finds each user's best allowed items, as `find_top_n` does."""
 
     def __call__(
         self,
@@ -35,12 +35,12 @@ class Engine(Protocol):
         allowed: BoolArray | None = None,
         kind: IntArray | None = None,
     ) -> TopN:
-        """The n best allowed items of every user."""
+        """Find the n best allowed items of every user."""
         ...
 
 
 def engine(settings: Settings) -> Engine:
-    """The configured engine."""
+    """Make the configured engine."""
     if settings.score.engine == "spark":
         from handpick.runtime.spark import session
 
@@ -49,10 +49,10 @@ def engine(settings: Settings) -> Engine:
 
 
 def _device(name: str) -> str:
-    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means here.
+    """Resolve `auto`, `cpu`, `cuda` or `cuda:1` to a device of this machine.
 
     Raises:
-        ConfigurationError: If it is a GPU and there is none.
+        ConfigurationError: If a GPU is named and there is none.
     """
     import torch
 
@@ -76,9 +76,17 @@ def top_n_on_spark(
     allowed: BoolArray | None = None,
     kind: IntArray | None = None,
 ) -> TopN:
-    """The same as `top_n`, on the workers: users travel as Arrow rows, items and masks are broadcast once.
+    """Find the top-N on Spark's workers, with the result of `find_top_n`.
 
-    The workers need this package installed.
+    Users are sent as Arrow rows; items and masks are broadcast once. The workers need this package installed.
+
+    Args:
+        spark: The session.
+        factors: `(users, d)` and `(items, d)` float32.
+        n: Length of the lists.
+        exclude: As for `find_top_n`.
+        allowed: As for `find_top_n`.
+        kind: As for `find_top_n`.
     """
     items = np.ascontiguousarray(factors.items, np.float32)
     masks = np.ones((1, len(items)), bool) if allowed is None else np.atleast_2d(allowed)
@@ -89,11 +97,11 @@ def top_n_on_spark(
         from pyspark import TaskContext
 
         task = TaskContext.get()
-        torch.set_num_threads(1 if task is None else task.cpus())  # the other cores have tasks of their own
+        torch.set_num_threads(1 if task is None else task.cpus())  # the other cores run tasks of their own
         for batch in batches:
             yield _best_of(batch, *shared.value)
 
-    # Spark makes a partition of some chunks as they are, so this spreads the users without a shuffle.
+    # Spark distributes a table's chunks over its partitions as they are, so this distributes the users without a shuffle.
     rows = _in_chunks(_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism)
     found = spark.createDataFrame(rows).mapInArrow(best, "row long, items array<int>, scores array<float>")
     table = found.toArrow().sort_by("row").combine_chunks()
@@ -102,11 +110,11 @@ def top_n_on_spark(
 
 
 def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | None) -> pa.Table:
-    """One row per user: place, vector, kind, and what is barred for them."""
+    """Build one row per user: row number, vector, kind, and the items excluded for them."""
     users = np.ascontiguousarray(factors.users, np.float32)
     count, dim = users.shape
     starts = np.zeros(count + 1, np.int32) if exclude is None else exclude.indptr.astype(np.int32)
-    barred = np.zeros(0, np.int32) if exclude is None else exclude.indices.astype(np.int32)
+    columns = np.zeros(0, np.int32) if exclude is None else exclude.indices.astype(np.int32)
     return pa.table(
         {
             "row": np.arange(count, dtype=np.int64),
@@ -114,24 +122,25 @@ def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | 
                 pa.array(np.arange(count + 1, dtype=np.int32) * dim), pa.array(users.ravel())
             ),
             "kind": np.zeros(count, np.int32) if kind is None else kind.astype(np.int32),
-            "barred": pa.ListArray.from_arrays(pa.array(starts), pa.array(barred)),
+            "excluded": pa.ListArray.from_arrays(pa.array(starts), pa.array(columns)),
         }
     )
 
 
 def _in_chunks(rows: pa.Table, workers: int) -> pa.Table:
-    """The same rows in chunks of one size, at least one for each worker."""
+    """Divide the rows into chunks of one size, at least one for each worker."""
     size = max(1, min(CHUNK_USERS, -(-len(rows) // workers)))
     return pa.concat_tables([rows.slice(start, size) for start in range(0, max(1, len(rows)), size)])
 
 
 def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.RecordBatch:
-    """The lists of one batch of users, on a worker."""
+    """Find the lists of one batch of users, on a worker."""
     count = batch.num_rows
     users = batch.column("vector").flatten().to_numpy().reshape(count, items.shape[1])
-    barred = batch.column("barred")
-    columns = barred.flatten().to_numpy(zero_copy_only=False)
-    starts = np.concatenate([[0], np.cumsum(barred.value_lengths().to_numpy(zero_copy_only=False))])
+    excluded = batch.column("excluded")
+    columns = excluded.flatten().to_numpy(zero_copy_only=False)
+    # From the lengths, because a sliced batch's offsets do not start at 0.
+    starts = np.concatenate([[0], np.cumsum(excluded.value_lengths().to_numpy(zero_copy_only=False))])
     exclude = sparse.csr_matrix((np.ones(len(columns), np.int8), columns, starts), shape=(count, len(items)))
     best = top_n(
         Factors(users, items), n, exclude=exclude, allowed=masks, kind=batch.column("kind").to_numpy()
@@ -147,5 +156,5 @@ def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.Record
 
 
 def _matrix(column: pa.ChunkedArray, n: int) -> Any:
-    """Lists of n values as an array of n columns, which may be written to."""
+    """Return lists of n values as an array of n columns; a copy, because Arrow's buffers are read-only."""
     return np.array(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, n)

@@ -1,4 +1,4 @@
-"""Why each phone is on a list, in one short sentence in the user's language."""
+"""Explanations: why each phone is on a list, in one short sentence in the user's language."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from handpick.stages.score.templates import COMMA, REASONS, VERBS, language
 from models.data import EVENT_TYPES, IntArray
 
 SHOWN_LETTERS = 60
+"""Characters of a query that are quoted."""
 STRENGTH = ("purchase", "cart", "rating", "view")
-"""What a user did with a phone, the most telling first."""
+"""Event types that explanations name, the strongest sign of interest first."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a list as reasons see it: user, phone, why it has its place, the pinning campaign if any."""
+    """One row of a list: user, phone, why it has its place, and the campaign that pinned it, if any."""
 
     user: int
     item: int
@@ -30,26 +31,32 @@ class Row:
 
 
 class Reasons:
-    """Writes the sentences.
+    """Writes the explanations of a night's lists.
 
     Args:
+        shop: The night's catalogue and users.
         locales: Languages that are offered.
-        unit: The shop's currency.
-        popular: `(countries, items) bool`: phones on a country's popular list.
+        unit: Currency of the prices.
+        popular: `(countries, items) bool`, phones on a country's popular list.
     """
 
     def __init__(self, shop: Shop, locales: tuple[str, ...], unit: str, popular: NDArray[np.bool_]) -> None:
         self.shop, self.unit, self.popular = shop, unit, popular
         self.languages = [language(str(locale), locales) for locale in shop.data.users.locale]
         self.country_names, self.country = shop.countries
-        self.did = _Deeds(shop)
+        self.events = _StrongestEvents(shop)
         self.compared: dict[tuple[int, int, str], tuple[bool, str]] = {}
 
     def reason(self, row: Row, anchor: int = -1, query: int = -1) -> tuple[str, str]:
-        """Code and sentence of one row.
+        """Explain one row.
 
         Args:
-            anchor, query: The cause that was found, at most one of them.
+            row: The row.
+            anchor: Phone of the user's history that raised the score, -1 for none.
+            query: Index of the query that raised the score, -1 for none; at most one of the two is given.
+
+        Returns:
+            Reason code and sentence.
         """
         words = REASONS[self.languages[row.user]]
         if row.origin is Origin.CAMPAIGN:
@@ -67,12 +74,12 @@ class Reasons:
         return "model", words["model"]
 
     def popular_reason(self, user: int) -> str:
-        """That a phone is popular where the user lives."""
+        """Say that a phone is popular where the user lives."""
         words, name = REASONS[self.languages[user]], self.country_names[self.country[user]]
         return words["popular"].format(country=name) if name else words["popular_all"]
 
     def _query(self, query: int, words: dict[str, str]) -> tuple[str, str]:
-        """What was asked, in the user's own words where there are some."""
+        """Quote the query, or name its kind where it has no text."""
         queries = self.shop.data.queries
         text = " ".join(str(queries.text[query]).split())
         if text:
@@ -83,7 +90,7 @@ class Reasons:
         return code, words[code]
 
     def _history(self, row: Row, anchor: int, words: dict[str, str]) -> str:
-        """The phone of the history, and how this one differs from it; "like" only where they share something."""
+        """Name the phone of the history and this one's advantage over it; "like" only where the two share something."""
         tongue = self.languages[row.user]
         key = (row.item, anchor, tongue)
         if key not in self.compared:
@@ -92,31 +99,31 @@ class Reasons:
                 difference(self.shop, row.item, anchor, tongue, self.unit),
             )
         is_alike, better = self.compared[key]
-        did = VERBS[tongue][STRENGTH[self.did.of(row.user, anchor)]]
+        verb = VERBS[tongue][STRENGTH[self.events.find(row.user, anchor)]]
         title = str(self.shop.title[anchor])
         if not is_alike:
-            return words["history_other"].format(title=title, did=did)
+            return words["history_other"].format(title=title, did=verb)
         return words["history"].format(
-            title=title, did=did, difference=COMMA[tongue] + better if better else ""
+            title=title, did=verb, difference=COMMA[tongue] + better if better else ""
         )
 
 
 def chosen_cause(causes: Causes, row: int) -> tuple[int, int]:
-    """The stronger of a row's causes as (anchor, query), the other -1."""
+    """Choose the stronger of a row's counterfactuals: `(anchor, query)`, the other one -1."""
     if causes.query[row] >= 0 and causes.query_fall[row] >= causes.anchor_fall[row]:
         return -1, int(causes.query[row])
     return int(causes.anchor[row]), -1
 
 
 def similar_reason(shop: Shop, item: int, other: int, tongue: str, unit: str) -> str:
-    """What `other` shares with `item` and where it is better."""
+    """Explain a similar phone: what `other` shares with `item` and where it is better."""
     facts = compared(shop, other, item, tongue, unit)
     words = REASONS[tongue]
     return words["similar"].format(facts=facts) if facts else words["similar_other"]
 
 
-class _Deeds:
-    """For each user and phone the most telling thing that was done."""
+class _StrongestEvents:
+    """The strongest event type of each user on each phone, by binary search in sorted pairs."""
 
     def __init__(self, shop: Shop) -> None:
         events = shop.data.interactions.positive()
@@ -129,8 +136,8 @@ class _Deeds:
         self._pairs, first = np.unique(pairs[order], return_index=True)
         self._strength = strength[events.event_type][order][first]
 
-    def of(self, user: int, item: int) -> int:
-        """The index into `STRENGTH`; the last where nothing is known."""
+    def find(self, user: int, item: int) -> int:
+        """Return an index into `STRENGTH`; the last where the user has no event on the phone."""
         pair = user * self._items + item
         place = int(np.searchsorted(self._pairs, pair))
         is_there = place < len(self._pairs) and self._pairs[place] == pair

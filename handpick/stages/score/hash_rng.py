@@ -1,4 +1,7 @@
-"""Draws that depend on the seed, the night, the user and a number, and on nothing else: not on order or blocks."""
+"""Random numbers by hashing: draws depend on the seed, the night, the user and a counter alone.
+
+So a user's list does not depend on the order of the users or on who else is in the same block.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,28 @@ from models.data import StringArray
 
 
 def seeds(user_ids: StringArray, seed: int, day: date) -> NDArray[np.uint64]:
-    """`(users,) uint64`: each user's own seed for this night."""
+    """Derive each user's seed for one night by keyed BLAKE2b: `(users,) uint64`."""
     key = f"{seed} {day.isoformat()}".encode()
     digests = (hashlib.blake2b(str(user).encode(), digest_size=8, key=key).digest() for user in user_ids)
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def uniform(seed: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
-    """`(users,)` in [0, 1): the `number`-th draw of each seed (SplitMix64; Steele, Lea and Flood, 2014)."""
-    with np.errstate(over="ignore"):
+    """Draw the `number`-th uniform number of each seed, in [0, 1).
+
+    SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), which can jump to
+    any draw without making those before it.
+
+    Args:
+        seed: `(users,)` from `derive_seeds`.
+        number: Which draw, from 0.
+
+    Returns:
+        `(users,)`.
+    """
+    with np.errstate(over="ignore"):  # arithmetic modulo 2^64 is intended
         z = seed + np.uint64((number + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    # The upper 53 bits are what a float64 can hold.
     return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -1,4 +1,4 @@
-"""What rules and reasons know about phones and people, row for row beside the models' dataset."""
+"""Phone metadata for rules and explanations, aligned with the rows of the models' dataset."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ NUMBERS = (
     "refresh_hz",
     "charging_w",
 )
+"""Numeric specifications, by their columns of `marts/dim_item`."""
 WORDS = ("os", "chipset", "network", "display_type")
+"""Categorical specifications, by their columns of `marts/dim_item`."""
 PURCHASE, RETURN = EVENT_TYPES.index("purchase"), EVENT_TYPES.index("return")
 
 
 @dataclass(frozen=True)
 class Shop:
-    """One night's shop.
+    """One night's dataset and the metadata of its phones.
 
     Args:
-        data: Catalogue, users and what they did, as the models see them.
+        data: Catalogue, users and events, as the models see them.
         day: The logical date.
-        title, model_line, variant_group: `(items,) str`, empty where unknown.
+        title: `(items,) str`, the item id where unknown.
+        model_line: `(items,) str`, empty where unknown.
+        variant_group: `(items,) str`, the same for all colours and memory sizes of a phone; empty where unknown.
         generation: `(items,) float`, NaN where unknown.
         numbers: Numeric specifications by name, `(items,) float`, NaN where unknown.
         words: Categorical specifications by name, `(items,) str`, empty where unknown.
@@ -58,7 +62,8 @@ class Shop:
 
     @cached_property
     def days_since_release(self) -> NDArray[np.int64]:
-        """Days since each phone's release, negative before it."""
+        """`(items,)` days since each phone's release, negative before it."""
+        # The dataset ends with the logical date: its last second decides which day it is.
         return (self.data.as_of - 1 - self.data.catalogue.released_at) // 86_400
 
     @cached_property
@@ -68,20 +73,20 @@ class Shop:
         return [str(name) for name in names], codes.astype(np.int64)
 
     def did(self, *event_types: int) -> sparse.csr_matrix:
-        """`(users, items)` with an entry where a user did one of these to a phone."""
+        """Return `(users, items)` with an entry where a user has an event of one of these types on a phone."""
         events = self.data.interactions
         keep = np.isin(events.event_type, event_types)
         return pairs(self, events.user[keep], events.item[keep])
 
     @cached_property
     def owned(self) -> sparse.csr_matrix:
-        """`(users, items)`: what a user owns by their account, or bought."""
+        """`(users, items)` with an entry where a user owns a phone by their account, or bought it."""
         users = np.flatnonzero(self.data.users.owned_item >= 0)
         return (pairs(self, users, self.data.users.owned_item[users]) + self.did(PURCHASE)).tocsr()
 
 
 def pairs(shop: Shop, users: IntArray, items: IntArray) -> sparse.csr_matrix:
-    """`(users, items)` with an entry at each of the pairs."""
+    """Build `(users, items)` with an entry at each of the pairs."""
     shape = (len(shop.data.users), len(shop.data.catalogue))
     matrix = sparse.csr_matrix((np.ones(len(users), np.int32), (users, items)), shape=shape)
     matrix.sum_duplicates()
@@ -89,7 +94,7 @@ def pairs(shop: Shop, users: IntArray, items: IntArray) -> sparse.csr_matrix:
 
 
 def read_shop(night: Night, data: Dataset) -> Shop:
-    """The night's shop from `marts/dim_item`; phones in the catalogue's order."""
+    """Read the phones' metadata from `marts/dim_item`, in the order of the dataset's catalogue."""
     table = night.lake.read("marts/dim_item", night.logical_date)
     rows = pc.index_in(
         pa.array(data.catalogue.item_ids.tolist(), pa.string()), table["item_id"].cast(pa.string())
@@ -119,19 +124,19 @@ def read_shop(night: Night, data: Dataset) -> Shop:
 
 
 def _values(table: pa.Table, name: str, missing: Any) -> list[Any]:
-    """A column as a list, with a value for what is missing; a column that the shop has not is all missing."""
+    """Return a column as a list, with a value for missing ones; a column that the table lacks is all missing."""
     if name not in table.column_names:
         return [missing] * len(table)
     return [missing if value is None else value for value in table[name].to_pylist()]
 
 
 def one_hot(codes: IntArray, count: int) -> NDArray[np.float32]:
-    """`(n, count) float32` with a one at each row's code."""
+    """Return `(n, count) float32` with a one at each row's code."""
     matrix = np.zeros((len(codes), count), np.float32)
     matrix[np.arange(len(codes)), codes] = 1
     return matrix
 
 
 def is_any(values: StringArray, wanted: Sequence[str]) -> BoolArray:
-    """Which values are among the wanted ones."""
+    """Find the values that are among the wanted ones: `(n,)`."""
     return np.isin(values, np.array(list(wanted), dtype=str)) if wanted else np.zeros(len(values), bool)

@@ -1,4 +1,4 @@
-"""The lists of a group of users who are scored alike: pool, re-ranking, relaxing, pins."""
+"""List generation for a block of users: candidates, re-ranking, relaxing of rules, pins."""
 
 from __future__ import annotations
 
@@ -24,11 +24,18 @@ from models.topn.exact import TopN, top_n
 
 @dataclass(frozen=True)
 class Plan:
-    """What all groups share on one night.
+    """Everything that the lists of all users share on one night.
 
     Args:
-        chance: `(users,)` seeds of the users' own draws.
-        boosts: `(countries, items)`.
+        shop: The dataset and the phones' metadata.
+        rules: The night's rules.
+        phones: What re-ranking reads of phones.
+        score: Settings of the stage.
+        settings: Settings of the rules.
+        boosts: `(countries, items)` in standard deviations of a user's scores.
+        pins: Phones with fixed places, by place.
+        rng_seeds: `(users,) uint64` seeds of the users' own draws.
+        engine: Runs the top-N.
     """
 
     shop: Shop
@@ -47,8 +54,8 @@ class Made(NamedTuple):
 
     Args:
         lists: `(users, n)`.
-        is_added: `(users, n) bool`: rows that relaxing added.
-        held_back: Pairs that the bound on brands kept off lists.
+        is_added: `(users, n) bool`, places that were filled by relaxing rules.
+        held_back: Number of pairs that the maximum per brand kept off lists.
     """
 
     lists: Lists
@@ -57,15 +64,17 @@ class Made(NamedTuple):
 
 
 def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
-    """The lists of some users.
+    """Make the lists of some users.
 
     Args:
-        factors: Of these users and the whole catalogue.
+        plan: The night's rules, settings and catalogue.
+        factors: Factors of these users and the whole catalogue.
+        users: Indices into the dataset's users.
     """
     n = plan.score.n
     _, country = plan.shop.countries
-    driven = boosted(factors, plan.boosts, country[users])
-    pool = pools(driven, plan.rules, users, max(plan.score.pool, n), engine=plan.engine)
+    with_boosts = boosted(factors, plan.boosts, country[users])
+    pool = pools(with_boosts, plan.rules, users, max(plan.score.pool, n), engine=plan.engine)
     lists = empty_lists(len(users), n)
     held_back = 0
     for start in range(0, len(users), plan.score.block_users):
@@ -80,16 +89,16 @@ def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
         )
         lists.items[rows], lists.origin[rows], lists.propensity[rows] = made
         held_back += held
-    is_added = _relax(plan, driven, users, lists)
+    is_added = _relax(plan, with_boosts, users, lists)
     before = lists.items.copy()
-    pinned = pin(lists, plan.pins, users, _may_have(plan, users))
-    return Made(pinned, _moved(is_added, before, pinned.items), held_back)
+    pinned = pin(lists, plan.pins, users, _find_pinnable(plan, users))
+    return Made(pinned, _move_marks(is_added, before, pinned.items), held_back)
 
 
-def _moved(
+def _move_marks(
     marks: NDArray[np.bool_], before: NDArray[np.int32], after: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
-    """Marks of list rows where pins have moved the phones to."""
+    """Move the marks of list places along with the phones that pins moved."""
     if np.array_equal(before, after):
         return marks
     same = after[:, :, None] == before[:, None, :]
@@ -97,7 +106,17 @@ def _moved(
 
 
 def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArray[np.bool_]:
-    """Fill up lists that are too short, one more rule set aside at a time; returns which rows were added."""
+    """Fill up lists that are too short, relaxing one more rule at a time.
+
+    Args:
+        plan: The night's rules, settings and catalogue.
+        factors: Factors of these users and the whole catalogue, boosts included.
+        users: Indices into the dataset's users.
+        lists: Their lists, changed in place.
+
+    Returns:
+        `(users, n) bool`, which places were filled.
+    """
     least = min(plan.settings.min_items, plan.score.n)
     is_added = np.zeros(lists.items.shape, bool)
     for count in range(1, len(plan.settings.relax) + 1):
@@ -128,7 +147,7 @@ def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArr
 def _append(
     plan: Plan, lists: Lists, user: int, more: NDArray[np.int32], least: int, any_brand: bool
 ) -> None:
-    """Add phones to the end of one list until it is long enough, minding the bound on brands unless it is relaxed."""
+    """Append phones to one list until it is long enough, within the maximum per brand unless that is relaxed."""
     items = lists.items[user]
     filled = int((items >= 0).sum())
     most = plan.settings.max_per_brand
@@ -139,18 +158,18 @@ def _append(
             return
         if most is None or any_brand or brands.count(brand) < most:
             items[filled] = item
-            lists.propensity[user, filled] = 1.0
+            lists.propensity[user, filled] = 1.0  # added places are not drawn at random
             brands.append(brand)
             filled += 1
 
 
-def _may_have(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
-    """`(pins, users)`: whether the rules that never relax let each user have the pinned phone."""
+def _find_pinnable(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
+    """Whether the rules that never relax allow each user the pinned phone: `(pins, users)`."""
     kind_of, allowed = plan.rules.by_kind(plan.settings.relax)
-    barred = plan.rules.by_pair(plan.settings.relax)[users]
+    excluded = plan.rules.by_pair(plan.settings.relax)[users]
     return np.array(
         [
-            allowed[kind_of[users], one.item] & (barred[:, [one.item]].toarray().ravel() == 0)
+            allowed[kind_of[users], one.item] & (excluded[:, [one.item]].toarray().ravel() == 0)
             for one in plan.pins
         ]
     ).reshape(len(plan.pins), len(users))
@@ -159,7 +178,17 @@ def _may_have(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
 def broken_rules(
     plan: Plan, users: IntArray, lists: Lists, is_added: NDArray[np.bool_]
 ) -> dict[tuple[int, int], str]:
-    """For the rows that relaxing added: (row of the list, place) to the relaxable rules that the phone breaks."""
+    """Find the rules that the phones break which were added by relaxing.
+
+    Args:
+        plan: The night's rules, settings and catalogue.
+        users: Indices into the dataset's users.
+        lists: Their lists.
+        is_added: `(users, n)`, places that were filled by relaxing rules.
+
+    Returns:
+        Names of the broken rules, joined by `+`, by (row of the list, place).
+    """
     rows, places = np.nonzero(is_added & (lists.items >= 0))
     if not len(rows):
         return {}

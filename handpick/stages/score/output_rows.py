@@ -1,4 +1,4 @@
-"""The rows of `lists/recommendations`: of each place on each list what put it there, and why."""
+"""The rows of `lists/recommendations`: for each place of each list its phone, score, source and explanation."""
 
 from __future__ import annotations
 
@@ -19,13 +19,22 @@ from handpick.stages.score.scorer import Scorer, blocks
 from models.data import FloatArray, IntArray
 
 ROWS_AT_ONCE = 1_000_000
-"""Rows whose texts are Python's own at a time; what is written is Arrow's and much smaller."""
+"""Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""
 
 
 def recommendations(
     plan: Plan, groups: list[Group], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
 ) -> pa.Table:
-    """`lists/recommendations`, sorted by user and rank."""
+    """Build `lists/recommendations`, sorted by user and rank.
+
+    Args:
+        plan: The night's rules, settings and catalogue.
+        groups: The cohorts with their finished lists.
+        scorer: The model, for counterfactuals.
+        vectors: `(items, d)` phone vectors.
+        popular: `lists/popular_items`.
+        night: The run.
+    """
     shop, settings = plan.shop, night.settings
     writer = Reasons(shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular))
     parts = [part for group in groups for part in _rows(plan, group, scorer, vectors, writer)]
@@ -34,7 +43,10 @@ def recommendations(
 
 
 def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
-    """`(countries, items)`: phones on the popular list of a country, or of the whole shop where that is unknown."""
+    """Mark the phones on each country's popular list: `(countries, items)`.
+
+    Users of unknown country (an empty name) have the list of all countries.
+    """
     names, _ = shop.countries
     place = {name: row for row, name in enumerate(names)}
     found = np.zeros((len(names), len(shop.data.catalogue)), bool)
@@ -50,10 +62,10 @@ def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
 def _rows(
     plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer: Reasons
 ) -> Iterator[pa.Table]:
-    """One group's rows, some at a time."""
+    """Write one cohort's rows, a block at a time."""
     row_user, place = np.nonzero(group.lists.items >= 0)
     row_item = group.lists.items[row_user, place].astype(np.int64)
-    by_model = len(group.source) > 0 and group.source[0] != POPULARITY
+    is_by_model = len(group.source) > 0 and group.source[0] != POPULARITY
     causes = (
         find_causes(
             scorer,
@@ -65,15 +77,15 @@ def _rows(
             anchors=plan.score.reason_anchors,
             at_once=plan.score.users_at_once,
         )
-        if by_model
+        if is_by_model
         else None
     )
     relaxed = broken_rules(plan, group.users, group.lists, group.is_added)
     for rows in blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
-        yield _written(plan, group, causes, relaxed, writer, rows, row_user[rows], place[rows])
+        yield _write_rows(plan, group, causes, relaxed, writer, rows, row_user[rows], place[rows])
 
 
-def _written(
+def _write_rows(
     plan: Plan,
     group: Group,
     causes: Causes | None,
@@ -83,7 +95,18 @@ def _written(
     row_user: IntArray,
     place: IntArray,
 ) -> pa.Table:
-    """Some rows of a group, with what put each phone there and why."""
+    """Write some rows of a cohort.
+
+    Args:
+        plan: The night's rules, settings and catalogue.
+        group: The cohort.
+        causes: Counterfactuals of all its rows; None where the lists are by popularity.
+        relaxed: Names of broken rules by (row of the list, place).
+        writer: Writes the explanations.
+        rows: Numbers of the rows among all of the cohort's.
+        row_user: `(rows,)` row of the list.
+        place: `(rows,)` place on the list, from 0.
+    """
     shop, lists = plan.shop, group.lists
     row_item = lists.items[row_user, place].astype(np.int64)
     pinned_by = {one.item: one.campaign for one in plan.pins}
@@ -104,7 +127,7 @@ def _written(
             code, text = writer.reason(row, anchor, query)
         codes.append(code)
         texts.append(text)
-        sources.append(_source(str(group.source[local]), row.origin))
+        sources.append(_name_source(str(group.source[local]), row.origin))
     return pa.table(
         {
             "user_id": pa.array(shop.data.users.user_ids[group.users[row_user]].tolist(), pa.string()),
@@ -122,8 +145,8 @@ def _written(
     )
 
 
-def _source(scored_by: str, origin: Origin) -> str:
-    """What put a phone at its place: the members that scored it, or what stepped in."""
+def _name_source(scored_by: str, origin: Origin) -> str:
+    """Name what put a phone at its place: the members that scored it, exploration or a campaign."""
     if origin is Origin.EXPLORATION:
         return "exploration"
     return "campaign" if origin is Origin.CAMPAIGN else scored_by

@@ -1,4 +1,4 @@
-"""Popularity by country: the list of those we know nothing about, and of those who do not want to be known."""
+"""Popularity by country: the lists of users of whom nothing is known, and of those who did not consent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from models.interface import Factors
 from models.topn.exact import top_n
 
 EVERYWHERE = "all"
+"""The segment of the list of all countries."""
 BORROWED = 0.1
-"""Share of the whole shop's popularity in each country's, so that a small country has a full list."""
+"""Weight of all countries' popularity in each country's, so that a small country has a full list."""
 DAY_SECONDS = 86_400
 
 
 def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArray]:
-    """Weighted recent events: `(items,)` of the whole shop, and `(countries, items)` with a share of it mixed in.
+    """Sum the weights of recent events, halved for every half-life between an event and the end of the logical date.
 
-    An event counts half after each half-life before the logical date's end.
+    Args:
+        shop: The night's dataset.
+        half_life_days: Age at which an event counts half.
+
+    Returns:
+        `(items,) float32` of all countries, and `(countries, items) float32` with a share of it mixed in.
     """
     events = shop.data.interactions.positive()
     age_days = (shop.data.as_of - events.at) / DAY_SECONDS
@@ -35,15 +41,20 @@ def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArra
 def popular_lists(
     shop: Shop, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
 ) -> pa.Table:
-    """`lists/popular_items`: the n most popular sellable phones of the shop and of each country.
+    """Build `lists/popular_items`: the n most popular allowed phones of all countries and of each one.
 
     Args:
-        allowed: `(countries, items)`: what may be shown in each country to somebody unknown.
+        shop: The night's dataset.
+        whole: `(items,)` popularity in all countries.
+        by_country: `(countries, items)` popularity.
+        allowed: `(countries, items)`, phones that may be shown in each country to an unknown user.
+        n: Length of the lists.
     """
     names, _ = shop.countries
     segments: list[tuple[str, FloatArray, BoolArray]] = [(EVERYWHERE, whole, np.asarray(allowed.all(axis=0)))]
     segments += [(name, by_country[code], allowed[code]) for code, name in enumerate(names) if name]
     tables = []
+    # One user with the factor 1 and items with their popularity: the exact top-N of a single list of scores.
     for segment, scores, mask in sorted(segments, key=lambda one: one[0]):
         best = top_n(Factors(np.ones((1, 1), np.float32), scores[:, None]), n, allowed=mask)
         items, kept = best.items[0][best.items[0] >= 0], best.scores[0][best.items[0] >= 0]

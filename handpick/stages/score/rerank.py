@@ -1,4 +1,4 @@
-"""From a pool to a list: relevance against sameness, a hand for launches, brand bounds, pins and exploration.
+"""Re-ranking of candidates into lists: diversity, launch bonus, a maximum per brand, exploration and pins.
 
 Maximal marginal relevance: Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking for reordering
 documents and producing summaries". All users of a block are re-ranked at once, one place of the list at a time.
@@ -23,7 +23,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class Origin(IntEnum):
-    """Why a phone has its place."""
+    """The reason why a phone has its place on a list; the numbers are not stored in the lake."""
 
     MODEL = 0
     LAUNCH = 1
@@ -36,8 +36,8 @@ class Lists(NamedTuple):
 
     Args:
         items: `int32` indices, -1 after the end of a list.
-        origin: `int8`, of `Origin`.
-        propensity: `float32`, probability of the phone at that place given those above it.
+        origin: `int8`, a `PlacementSource`.
+        propensity: `float32`, probability of the phone at that place given those above it; NaN after the end.
     """
 
     items: NDArray[np.int32]
@@ -47,12 +47,12 @@ class Lists(NamedTuple):
 
 @dataclass(frozen=True)
 class Phones:
-    """What re-ranking knows about phones, `(items, ...)` each.
+    """The facts about phones that re-ranking reads.
 
     Args:
-        vectors: Unit vectors whose inner product says how alike two phones are.
-        brand: Code of the brand.
-        is_launch: Whether it was released in the launch window.
+        vectors: `(items, d) float32` unit vectors whose inner product is the similarity of two phones.
+        brand: `(items,)` code of the brand.
+        is_launch: `(items,)` whether the phone was released in the launch window.
     """
 
     vectors: FloatArray
@@ -69,14 +69,21 @@ def rerank(
     most_per_brand: int | None,
     n: int,
 ) -> tuple[Lists, int]:
-    """The n-long lists of a block of users from their pools, and how many pairs the bound on brands kept off them.
+    """Re-rank the candidates of a block of users into lists.
 
     Args:
-        chance: `(users,)` seeds of the users' own draws, so that nobody's list depends on who else is in the block.
-        most_per_brand: Most phones of one brand, or None.
+        pool: `(users, candidates)`, best first.
+        phones: Facts about all phones.
+        settings: Diversity, launch bonus and exploration.
+        rng_seeds: `(users,) uint64` seeds of the users' own draws, so that no list depends on who else is in the block.
+        max_per_brand: Maximum number of phones of one brand on a list, or None.
+        n: Length of the lists.
+
+    Returns:
+        The lists, and the number of pairs that the maximum per brand kept off them.
     """
     relevance, is_helped = _relevance(pool, phones, settings)
-    state = _State(pool, phones, most_per_brand)
+    state = _FreeCandidates(pool, phones, most_per_brand)
     users = np.arange(len(pool.items))
     lists = empty_lists(len(users), n)
     alike = np.zeros(pool.items.shape, np.float32)
@@ -84,17 +91,18 @@ def rerank(
         value = (1 - settings.diversity) * relevance - settings.diversity * alike
         value[~state.free()] = -np.inf
         pick = np.argmax(value, axis=1)
-        there = np.isfinite(value[users, pick])
+        is_there = np.isfinite(value[users, pick])  # False where no candidate is left
         origin = np.where(is_helped[users, pick], Origin.LAUNCH, Origin.MODEL)
         propensity = np.ones(len(users), np.float32)
         if place + 1 >= settings.explore_from_rank and settings.explore_share:
             pick, origin, propensity = _explore(
-                state, pick, origin, there, chance, place, settings.explore_share
+                state, pick, origin, is_there, chance, place, settings.explore_share
             )
-        chosen = np.where(there, state.items[users, pick], -1)
+        chosen = np.where(is_there, state.items[users, pick], -1)
         lists.items[:, place], lists.origin[:, place] = chosen, origin
-        lists.propensity[:, place] = np.where(there, propensity, np.nan)
-        state.take(pick, there)
+        lists.propensity[:, place] = np.where(is_there, propensity, np.nan)
+        state.take(pick, is_there)
+        # Similarity to the most similar phone above, kept from place to place: only the last one is new.
         if settings.diversity:
             vectors = phones.vectors[np.maximum(chosen, 0)]
             alike = np.maximum(alike, (state.vectors @ vectors[:, :, None])[:, :, 0])
@@ -102,7 +110,13 @@ def rerank(
 
 
 def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
-    """Scores as shares of the pool's range with the launch bonus, and where that bonus is in."""
+    """Scale scores to the range of each user's candidates and add the launch bonus.
+
+    Only the best launches get it: those whose relevance reaches a floor, up to a maximum number for each list.
+
+    Returns:
+        `(users, candidates)` relevance, from 0 to 1 without the bonus; and where the bonus was added.
+    """
     valid = pool.items >= 0
     low = np.where(valid, pool.scores, np.inf).min(axis=1, initial=np.inf)
     high = np.where(valid, pool.scores, -np.inf).max(axis=1, initial=-np.inf)
@@ -113,8 +127,8 @@ def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[Flo
     return np.where(is_helped, relevance + np.float32(settings.launch_bonus), relevance), is_helped
 
 
-class _State:
-    """Which phones of each pool may still be chosen."""
+class _FreeCandidates:
+    """The candidates of each user that can still be chosen."""
 
     def __init__(self, pool: TopN, phones: Phones, most_per_brand: int | None) -> None:
         self.items = pool.items
@@ -125,37 +139,52 @@ class _State:
         self.of_brand = np.zeros(pool.items.shape, np.int32)
 
     def free(self) -> BoolArray:
-        """`(users, pool)`: neither taken nor of a brand that has its share."""
+        """Whether each candidate is neither taken nor of a brand that reached its maximum: `(users, candidates)`."""
         return self.is_free if self.most is None else self.is_free & (self.of_brand < self.most)
 
     def held_back(self) -> int:
-        """Pairs that nobody took and whose brand has its share."""
+        """Count the candidates that were not taken and whose brand reached its maximum."""
         return int((self.is_free & ~self.free()).sum())
 
-    def take(self, pick: IntArray, there: BoolArray) -> None:
-        """Take one phone per user, where there is one."""
+    def take(self, pick: IntArray, is_there: BoolArray) -> None:
+        """Take one candidate per user, where there is one."""
         users = np.arange(len(pick))
-        self.is_free[users[there], pick[there]] = False
-        same = (self.brand == self.brand[users, pick][:, None]) & there[:, None]
+        self.is_free[users[is_there], pick[is_there]] = False
+        same = (self.brand == self.brand[users, pick][:, None]) & is_there[:, None]
         self.of_brand += same
 
 
 def _explore(
-    state: _State,
+    state: _FreeCandidates,
     pick: IntArray,
     origin: NDArray[np.int64],
-    there: BoolArray,
+    is_there: BoolArray,
     chance: NDArray[np.uint64],
     place: int,
     share: float,
 ) -> tuple[IntArray, NDArray[np.int64], FloatArray]:
-    """With probability `share`, a phone drawn evenly from the other free ones of the pool."""
+    """Replace the pick, with probability `share`, by one drawn uniformly from the other free candidates.
+
+    Args:
+        state: The candidates.
+        pick: `(users,)` column of the best candidate.
+        origin: `(users,)` why it was picked.
+        is_there: `(users,)` whether there is a candidate at all.
+        chance: `(users,)` seeds of the users' own draws.
+        place: Place on the list, from 0; it numbers the draws.
+        share: Probability of exploration.
+
+    Returns:
+        Pick, origin and propensity, `(users,)` each. The propensity is the probability with which the pick was made,
+        which off-policy estimates divide by.
+    """
     users = np.arange(len(pick))
     others = state.free().copy()
     others[users, pick] = False
     count = others.sum(axis=1)
-    possible = there & (count > 0)
+    possible = is_there & (count > 0)
     explores = possible & (uniform(chance, 2 * place) < share)
+    # Two draws for each place. The minimum guards against a product that rounds up to the count.
     nth = np.minimum((uniform(chance, 2 * place + 1) * count).astype(np.int64), np.maximum(count - 1, 0))
     drawn = np.argmax(np.cumsum(others, axis=1) == nth[:, None] + 1, axis=1)
     propensity = np.where(explores, share / np.maximum(count, 1), np.where(possible, 1 - share, 1.0))
@@ -169,32 +198,36 @@ def _explore(
 def pin(lists: Lists, pins: list[Pin], users: IntArray, is_allowed: NDArray[np.bool_]) -> Lists:
     """Put pinned phones at their places, moving the others down.
 
+    A pinned phone that is already on the list moves. Empty lists stay empty.
+
     Args:
+        lists: Lists of some users, changed in place.
+        pins: Sorted by place.
         users: `(lists,)` index of each list's user.
-        is_allowed: `(pins, lists)`: whether the hard rules let the user have the phone.
+        is_allowed: `(pins, lists)`, whether the rules that never relax allow the user the phone.
     """
     for number, one in enumerate(pins):
         rows = np.flatnonzero(one.users[users] & is_allowed[number] & (lists.items[:, 0] >= 0))
         items = lists.items[rows]
         places = np.where(items == one.item, np.inf, np.arange(items.shape[1], dtype=np.float64))
         places[items < 0] = items.shape[1]
-        # Half a place before its rank, or after the last phone of a shorter list.
-        wanted = np.minimum(one.rank - 1, (items >= 0).sum(axis=1)) - 0.5
-        order = np.argsort(np.column_stack([places, wanted]), axis=1, kind="stable")[:, : items.shape[1]]
-        lists.items[rows] = _with_last(lists.items[rows], one.item, order)
-        lists.origin[rows] = _with_last(lists.origin[rows], int(Origin.CAMPAIGN), order)
-        lists.propensity[rows] = _with_last(lists.propensity[rows], 1.0, order)
+        # A sort key half a place before its rank, or after the last phone of a shorter list; its old place sorts last.
+        target = np.minimum(one.rank - 1, (items >= 0).sum(axis=1)) - 0.5
+        order = np.argsort(np.column_stack([places, target]), axis=1, kind="stable")[:, : items.shape[1]]
+        lists.items[rows] = _append_column(lists.items[rows], one.item, order)
+        lists.origin[rows] = _append_column(lists.origin[rows], int(Origin.CAMPAIGN), order)
+        lists.propensity[rows] = _append_column(lists.propensity[rows], 1.0, order)
     return lists
 
 
-def _with_last(rows: NDArray[Number], value: float, order: IntArray) -> NDArray[Number]:
-    """The rows with one more column that holds a value, in another order of the columns."""
+def _append_column(rows: NDArray[Number], value: float, order: IntArray) -> NDArray[Number]:
+    """Append a column that holds a value, and reorder the columns of each row."""
     wider = np.column_stack([rows, np.full(len(rows), value, rows.dtype)])
     return np.take_along_axis(wider, order, axis=1)
 
 
 def empty_lists(users: int, n: int) -> Lists:
-    """Lists without phones."""
+    """Make lists without phones."""
     return Lists(
         np.full((users, n), -1, np.int32),
         np.zeros((users, n), np.int8),

@@ -1,4 +1,4 @@
-"""What scores tonight's users: any model in factored form, that can say where its scores come from."""
+"""The interface of the model that scores the night's users: factors, and the names of the members behind them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from models.interface import Factors
 
 
 class Scorer(Protocol):
-    """The champion."""
+    """A model in factored form that can name its members; the champion, or a test's model."""
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Scores of these users for the whole catalogue, in factored form."""
+        """Return these users' scores for the whole catalogue in factored form."""
         ...
 
     def source(self, data: Dataset, users: IntArray) -> StringArray:
-        """`(len(users),)`: the members that these users' scores are made of, joined by `+`; empty where none can."""
+        """Name the members behind each user's scores, joined by `+`: `(len(users),)`, empty where none can score them."""
         ...
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """`(items, d) float32`: phones that people would call alike have a high cosine."""
+        """Return `(items, d) float32` vectors; similar phones have a high cosine."""
         ...
 
 
 def blocks(users: IntArray, size: int) -> Iterator[IntArray]:
-    """The users in their order, so many at a time."""
+    """Yield the users in their order, `size` at a time."""
     for start in range(0, len(users), size):
         yield users[start : start + size]

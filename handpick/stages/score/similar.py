@@ -1,4 +1,4 @@
-"""`similar_items`: for each phone those that are most like it."""
+"""The list `similar_items`: the most similar phones of each phone."""
 
 from __future__ import annotations
 
@@ -15,13 +15,24 @@ from models.topn.exact import top_n
 
 
 def unit(vectors: FloatArray) -> FloatArray:
-    """The vectors divided by their lengths; one of length zero stays zero."""
+    """Divide vectors by their lengths, which are computed in float64; a vector of length zero stays zero.
+
+    `models.normalize.normalise_rows` computes lengths in float32, which gives other last bits.
+    """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency: str) -> pa.Table:
-    """`lists/similar_items`: the n sellable phones with the highest cosine, neither itself nor a variant of it."""
+    """Build `lists/similar_items`: the n sellable phones with the highest cosine, without the phone and its variants.
+
+    Args:
+        shop: The night's dataset and metadata.
+        vectors: `(items, d) float32` unit vectors.
+        n: Length of the lists.
+        locale: Language of the explanations.
+        currency: Currency of the prices.
+    """
     items = len(shop.data.catalogue)
     groups, codes = np.unique(
         np.where(shop.variant_group == "", shop.data.catalogue.item_ids, shop.variant_group),

@@ -1,4 +1,4 @@
-"""The score stage: reads the champion and the night's dataset, and writes the three kinds of lists."""
+"""The score stage's entry: read the champion and the dataset, make the three kinds of lists, and write them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ from models.network.data_signature import Mismatch
 
 
 def score(night: Night) -> StageResult:
-    """Score everybody with the champion that the gate chose."""
+    """Score all users with the champion that the gate chose, and write the lists.
+
+    Raises:
+        NightStopped: If no model may score, or the champion's models do not fit the data.
+    """
     from handpick.dataset.load import load_dataset
     from handpick.stages.score.champion import load_champion
 
@@ -41,10 +45,10 @@ def score(night: Night) -> StageResult:
         tables, notes = score_shop(shop, champion, night)
     except Mismatch as error:
         raise NightStopped(
-            f"the champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
+            f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
             "lists published last stay; run train, evaluate, gate and score of this night again."
         ) from None
-    with ExitStack() as stack:  # all are written before any replaces what was there
+    with ExitStack() as stack:  # all are written before any of them replaces an earlier partition
         for name, rows in tables.items():
             folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
@@ -67,7 +71,13 @@ def score(night: Night) -> StageResult:
 
 
 def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-    """The three tables of lists, and what to note of them."""
+    """Make the three tables of lists, by name, and the notes for the report.
+
+    Args:
+        shop: The night's dataset and metadata.
+        scorer: The model.
+        night: The run.
+    """
     settings = night.settings
     rules = work_out(shop, settings.rules)
     vectors = unit(scorer.item_vectors(shop.data))
@@ -75,7 +85,7 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
     plan = Plan(
         shop=shop,
         rules=rules,
-        phones=_phones(shop, vectors, settings.score.launch_days),
+        phones=_describe_phones(shop, vectors, settings.score.launch_days),
         score=settings.score,
         settings=settings.rules,
         boosts=boosts(shop, settings.rules),
@@ -84,7 +94,9 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         engine=engine(settings),
     )
     scored = groups(plan, scorer, by_country)
-    popular = popular_lists(shop, whole, by_country, _for_strangers(shop, rules), settings.score.popular)
+    popular = popular_lists(
+        shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular
+    )
     tables = {
         "recommendations": recommendations(plan, scored, scorer, vectors, popular, night),
         "similar_items": similar_lists(
@@ -92,11 +104,11 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         ),
         "popular_items": popular,
     }
-    return tables, _notes(plan, scored, tables["recommendations"])
+    return tables, _make_notes(plan, scored, tables["recommendations"])
 
 
-def _phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
-    """What re-ranking knows about phones; one of no known brand is a brand of its own."""
+def _describe_phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
+    """Collect the facts that re-ranking reads; a phone of unknown brand counts as a brand of its own."""
     brands = np.where(
         shop.data.catalogue.brand == "", shop.data.catalogue.item_ids, shop.data.catalogue.brand
     )
@@ -105,20 +117,20 @@ def _phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
     return Phones(vectors, codes.astype(np.int64), is_launch)
 
 
-def _for_strangers(shop: Shop, rules: Rules) -> BoolArray:
-    """`(countries, items)`: what somebody without an identity may be shown: no consent, no history."""
+def _allow_unknown_users(shop: Shop, rules: Rules) -> BoolArray:
+    """Find the phones that may be shown to a user without consent and history: `(countries, items)`."""
     names, _ = shop.countries
-    barred = np.logical_or.reduce(list(rules.items.values())) | rules.kinds["consent"][1][0]
-    return np.repeat(~barred[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
+    excluded = np.logical_or.reduce(list(rules.items.values())) | rules.kinds["consent"][1][0]
+    return np.repeat(~excluded[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
 
 
-def _notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
-    """Small facts for the report."""
+def _make_notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
+    """Count lists, excluded pairs, sources and reasons for the report, and log them."""
     listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in scored)
     relaxed = rows["relaxed_rules"].drop_null().to_pylist()
     counted = {name: int(count) for name, count in plan.rules.counts().items()}
     counted["max_per_brand"] = sum(group.held_back for group in scored)
-    say(f"  {listed:,} lists; pairs barred by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
+    say(f"  {listed:,} lists; pairs excluded by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
     return {
         "users_listed": listed,
         "pairs_barred_by_rule": counted,
@@ -131,5 +143,5 @@ def _notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
 
 
 def _counts(values: pa.ChunkedArray) -> dict[str, int]:
-    """How often each value is there, by name."""
+    """Count how often each value occurs, sorted by value."""
     return dict(sorted((row["values"], row["counts"]) for row in values.value_counts().to_pylist()))

@@ -1,8 +1,9 @@
-"""The words of reasons, by language. Only facts are put in; what is not known is left out."""
+"""Text templates of the explanations, by language. They are filled with known facts only; unknown ones are left out."""
 
 from __future__ import annotations
 
 DEFAULT = "en"
+"""Language where a user's is not offered."""
 
 REASONS: dict[str, dict[str, str]] = {
     "en": {
@@ -74,6 +75,6 @@ COMMA = {"en": ", ", "zh": "，"}
 
 
 def language(locale: str, offered: tuple[str, ...]) -> str:
-    """The language of a locale such as `zh-CN` if it is offered and has templates, else English."""
+    """Choose the language of a locale such as `zh-CN` if it is offered and has templates, else English."""
     code = locale.replace("_", "-").split("-")[0].lower()
     return code if code in REASONS and code in offered else DEFAULT

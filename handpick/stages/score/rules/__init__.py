@@ -1,4 +1,4 @@
-"""The merchandiser's rules, one file each: masks over phones, over phones by kind of user, and over pairs."""
+"""The merchandiser's rules, one file each: masks over phones, over phones by kind of user, and over pairs of both."""
 
 from __future__ import annotations
 
@@ -26,29 +26,33 @@ ITEM_RULES: dict[str, Callable[[Shop, RulesSettings], BoolArray]] = {
     "in_stock": in_stock.barred,
     "brand_exclusions": brand_exclusions.barred,
 }
-"""`(items,)`: barred for everybody."""
+"""Rules that return `(items,)`: phones that are excluded for all users."""
 
 KIND_RULES: dict[str, Callable[[Shop, RulesSettings], tuple[IntArray, BoolArray]]] = {
     "country": country.barred,
     "consent": consent.barred,
     "price_band": price_band.barred,
 }
-"""Each user's kind `(users,)`, and `(kinds, items)` of what is barred for it."""
+"""Rules that return each user's kind `(users,)`, and `(kinds, items)` phones that are excluded for a kind.
+
+Users of one kind (country, price band, consent) share a mask, so that memory grows with the kinds and not the users."""
 
 PAIR_RULES: dict[str, Callable[[Shop, RulesSettings], sparse.csr_matrix]] = {
     "not_owned": not_owned.barred,
     "not_returned": not_returned.barred,
     "generation": generation.barred,
 }
-"""`(users, items)`: barred for one user."""
+"""Rules that return `(users, items)`: phones that are excluded for single users."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The night's rules, worked out once.
+    """The night's rules, evaluated on the dataset once.
 
     Args:
-        items, kinds, pairs: What each rule bars, by its name.
+        items: `(items,)` exclusions of each rule for all users, by its name.
+        kinds: `(users,)` kinds and `(kinds, items)` exclusions of each rule by kind of user.
+        pairs: `(users, items)` exclusions of each rule for single users.
         nothing: `(users, items)` without entries.
     """
 
@@ -61,7 +65,10 @@ class Rules:
     )
 
     def counts(self) -> dict[str, int]:
-        """How many pairs of a user and a phone each rule bars; a pair counts for the first rule that bars it."""
+        """Count the pairs of a user and a phone that each rule excludes; a pair counts for the first one.
+
+        Rules by item and by kind are counted on the mask of each kind, times its users: no matrix of users and items.
+        """
         items = self.nothing.shape[1]
         kind_of, codes = self._kinds(())
         sizes = np.bincount(kind_of, minlength=len(codes))
@@ -82,23 +89,27 @@ class Rules:
         return found
 
     def by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
-        """Each user's kind `(users,)` under all rules together, and `(kinds, items)` of what is allowed."""
-        return self._worked_out(relaxed)[:2]
+        """Return each user's kind `(users,)` under all rules together, and `(kinds, items)` the allowed phones."""
+        return self._combine(relaxed)[:2]
 
     def by_pair(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
-        """`(users, items)` of what is barred for one user."""
-        return self._worked_out(relaxed)[2]
+        """Return `(users, items)` with an entry for each phone that is excluded for a single user."""
+        return self._combine(relaxed)[2]
 
-    def _worked_out(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
-        """Kinds, what they may have, and pairs, without the relaxed rules; kept for the next block of users."""
+    def _combine(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
+        """Combine all rules but the relaxed ones; the result is cached for the next block of users.
+
+        Returns:
+            `(users,)` kind, `(kinds, items)` allowed phones, and `(users, items)` exclusions of single users.
+        """
         key = tuple(sorted(relaxed))
         if key not in self._kept:
-            everybody = np.zeros(self.nothing.shape[1], bool)
+            for_all = np.zeros(self.nothing.shape[1], bool)
             for name, mask in self.items.items():
                 if name not in relaxed:
-                    everybody |= mask
+                    for_all |= mask
             kind_of, codes = self._kinds(relaxed)
-            allowed = np.repeat(~everybody[None, :], len(codes), axis=0)
+            allowed = np.repeat(~for_all[None, :], len(codes), axis=0)
             kept = [mask for name, (_, mask) in self.kinds.items() if name not in relaxed]
             for place, mask in enumerate(kept):
                 allowed &= ~mask[codes[:, place]]
@@ -110,7 +121,7 @@ class Rules:
         return self._kept[key]
 
     def _kinds(self, relaxed: Collection[str]) -> tuple[IntArray, IntArray]:
-        """`(users,)` kind, and `(kinds, rules)` the kind's code in each rule that is not relaxed."""
+        """Enumerate the kinds of users: `(users,)` kind, and `(kinds, rules)` its code in each rule that is not relaxed."""
         kept = [codes for name, (codes, _) in self.kinds.items() if name not in relaxed]
         if not kept:
             return np.zeros(self.nothing.shape[0], np.int64), np.zeros((1, 0), np.int64)
@@ -119,7 +130,7 @@ class Rules:
 
 
 def work_out(shop: Shop, settings: RulesSettings) -> Rules:
-    """All rules on tonight's shop."""
+    """Evaluate all rules on the night's dataset."""
     none = shop.data.users.owned_item[:0]
     return Rules(
         {name: rule(shop, settings) for name, rule in ITEM_RULES.items()},

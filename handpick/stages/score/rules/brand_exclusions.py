@@ -1,4 +1,4 @@
-"""Brand exclusions: brands that the merchandiser does not want recommended."""
+"""The rule `brand_exclusions`: brands that the merchandiser does not want recommended."""
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import Shop, is_any
@@ -6,5 +6,5 @@ from models.data import BoolArray
 
 
 def barred(shop: Shop, settings: RulesSettings) -> BoolArray:
-    """`(items,)`: phones of excluded brands."""
+    """Find the phones of excluded brands: `(items,)`."""
     return is_any(shop.data.catalogue.brand, settings.excluded_brands)

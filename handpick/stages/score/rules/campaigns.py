@@ -1,4 +1,4 @@
-"""Campaigns: boosts and pins that hold on some days, in some countries."""
+"""Campaigns: boosts and pins for some days and countries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from models.data import BoolArray, FloatArray
 
 @dataclass(frozen=True)
 class Pin:
-    """A phone's fixed place.
+    """A phone with a fixed place on lists.
 
     Args:
         item: Index into the catalogue.
         rank: Place from 1.
-        users: `(users,)`: for whom.
-        campaign: Its name.
+        users: `(users,) bool`, the users whose lists have it.
+        campaign: Name of the campaign.
     """
 
     item: int
@@ -29,12 +29,12 @@ class Pin:
 
 
 def running(shop: Shop, settings: RulesSettings) -> list[Campaign]:
-    """Campaigns of the logical date."""
+    """List the campaigns that run on the logical date."""
     return [campaign for campaign in settings.campaigns if campaign.starts_on <= shop.day <= campaign.ends_on]
 
 
 def boosts(shop: Shop, settings: RulesSettings) -> FloatArray:
-    """`(countries, items) float32`: what is added to scores, in standard deviations of a user's scores."""
+    """Sum the campaigns' boosts: `(countries, items) float32`, in standard deviations of a user's scores."""
     names, _ = shop.countries
     added = np.zeros((len(names), len(shop.data.catalogue)), np.float32)
     for campaign in running(shop, settings):
@@ -47,7 +47,7 @@ def boosts(shop: Shop, settings: RulesSettings) -> FloatArray:
 
 
 def pins(shop: Shop, settings: RulesSettings) -> list[Pin]:
-    """Tonight's pins by place; of a campaign the first named phone that is in the catalogue."""
+    """List the night's pins by place; a campaign pins the first of its phones that is in the catalogue."""
     found = []
     for campaign in running(shop, settings):
         there = [item for item in campaign.items if item in set(shop.data.catalogue.item_ids.tolist())]

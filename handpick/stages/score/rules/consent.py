@@ -1,4 +1,4 @@
-"""Consent: restricted phones only for users who consented."""
+"""The rule `consent`: restricted phones only for users who consented."""
 
 import numpy as np
 
@@ -8,6 +8,6 @@ from models.data import BoolArray, IntArray
 
 
 def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
-    """Each user's consent as 0 or 1, and `(2, items)` of what may not be shown."""
+    """Return each user's consent as 0 or 1, and `(2, items)` the excluded phones of both."""
     restricted = is_any(shop.data.catalogue.item_ids, settings.restricted_items)
     return shop.data.users.is_consented.astype(np.int64), np.stack([restricted, np.zeros_like(restricted)])

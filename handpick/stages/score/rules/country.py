@@ -1,4 +1,4 @@
-"""Country: nothing that is not sold where the user lives."""
+"""The rule `country`: no phone that is not sold where the user lives."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from models.data import BoolArray, IntArray
 
 
 def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
-    """Each user's country as a code, and `(countries, items)` of what is not sold there."""
+    """Return each user's country as a code, and `(countries, items)` the phones that are not sold there."""
     names, codes = shop.countries
     mask = np.zeros((len(names), len(shop.data.catalogue)), bool)
     for rule in settings.not_sold:

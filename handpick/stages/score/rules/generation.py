@@ -1,4 +1,4 @@
-"""Generation: nothing older than the phone of the same model line that a user owns."""
+"""The rule `generation`: no phone of an earlier generation than one that the user owns of the same model line."""
 
 import numpy as np
 from scipy import sparse
@@ -8,8 +8,9 @@ from handpick.stages.score.item_metadata import Shop
 
 
 def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
-    """`(users, items)`: phones of a line of which the user owns a later generation."""
+    """Find the phones of a line of which the user owns a later generation: `(users, items)`."""
     items = len(shop.data.catalogue)
+    # A line is identified by brand and name: two brands may use the same name.
     lines, line = np.unique(
         np.char.add(np.char.add(shop.data.catalogue.brand, "\t"), shop.model_line), return_inverse=True
     )

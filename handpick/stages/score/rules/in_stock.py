@@ -1,4 +1,4 @@
-"""In stock: nothing that cannot be sold today."""
+"""The rule `in_stock`: no phone that cannot be sold on the logical date."""
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import Shop
@@ -6,5 +6,5 @@ from models.data import BoolArray
 
 
 def barred(shop: Shop, settings: RulesSettings) -> BoolArray:  # noqa: ARG001
-    """`(items,)`: phones that are not in stock."""
+    """Find the phones that are not in stock: `(items,)`."""
     return ~shop.data.catalogue.is_sellable

@@ -1,4 +1,4 @@
-"""Not owned: nothing that a user owns or bought, in any of its variants."""
+"""The rule `not_owned`: no phone that the user owns or bought, in any of its variants."""
 
 import numpy as np
 from scipy import sparse
@@ -8,12 +8,12 @@ from handpick.stages.score.item_metadata import Shop
 
 
 def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:  # noqa: ARG001
-    """`(users, items)`: what is owned, and the same phone in another colour or memory size."""
+    """Find the phones that each user owns, and their other colours and memory sizes: `(users, items)`."""
     return with_variants(shop, shop.owned)
 
 
 def with_variants(shop: Shop, owned: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The same pairs and all variants of their phones."""
+    """Add all variants of the phones to `(users, items)` pairs."""
     groups, codes = np.unique(shop.variant_group, return_inverse=True)
     grouped = np.flatnonzero(shop.variant_group != "")
     member = sparse.csr_matrix(

@@ -1,4 +1,4 @@
-"""Not returned: nothing that a user sent back."""
+"""The rule `not_returned`: no phone that the user returned."""
 
 from scipy import sparse
 
@@ -8,6 +8,6 @@ from models.data import IntArray
 
 
 def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
-    """`(users, items)`: what was returned."""
+    """Find the phones that each user returned: `(users, items)`."""
     none: IntArray = shop.data.users.owned_item[:0]
     return shop.did(RETURN) if settings.not_returned else pairs(shop, none, none)

@@ -1,4 +1,4 @@
-"""Price band: nothing far cheaper or dearer than what a user owns and looks at."""
+"""The rule `price_band`: no phone far cheaper or dearer than those that the user owns and shows interest in."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,11 @@ from handpick.stages.score.item_metadata import Shop
 from models.data import BoolArray, IntArray
 
 STEP = 1.1
-"""Users whose usual prices differ by less than this factor share a band, which keeps the bands few."""
+"""Ratio of the usual prices of neighbouring bands; users of one band share a mask, which keeps masks few."""
 
 
 def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
-    """Each user's band as a code (0: no price known), and `(bands, items)` of what is outside it.
+    """Return each user's band as a code (0 for no known price), and `(bands, items)` the phones outside it.
 
     A phone without a price is inside every band.
     """
@@ -26,13 +26,13 @@ def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
     bands[np.isfinite(steps)] = codes + 1
     middle = STEP ** known[:, None]
     price = shop.data.catalogue.price[None, :].astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # NaN prices compare as False, so they are inside
         outside = (price < middle * settings.price_band[0]) | (price > middle * settings.price_band[1])
     return bands, np.vstack([np.zeros((1, items), bool), outside])
 
 
 def usual_price(shop: Shop) -> NDArray[np.float64]:
-    """`(users,)`: geometric mean of the prices of what a user owns and showed interest in, NaN where unknown."""
+    """Compute the geometric mean price of the phones that each user owns and showed interest in: `(users,)`, NaN if unknown."""
     events = shop.data.interactions.positive()
     users = np.concatenate([events.user, np.flatnonzero(shop.data.users.owned_item >= 0)])
     items = np.concatenate([events.item, shop.data.users.owned_item[shop.data.users.owned_item >= 0]])
