@@ -1,4 +1,4 @@
-"""The week: the shop's own encoders learn again from its texts, pictures and phrases, and serve from the next night on."""
+"""Once a week, train the shop's own encoders again on its texts, pictures and phrases; they serve from the next night on."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from airflow.sdk import dag, task
 from stage_task import BY_THE_CLOCK, RETRIES, SETTINGS, timetable, without_traceback
 
 SUNDAYS_AT_NOON = "0 12 * * 0"
-"""When no night runs."""
+"""A time at which no night runs."""
 
 
 @dag(schedule=timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **BY_THE_CLOCK)
 def weekly_pretraining():
     @task(**RETRIES)
     def pretrain() -> list[dict[str, Any]]:
-        """Learn from the newest night's marts; each objective's NDCG@20 without and with it goes to XCom."""
-        from dataclasses import asdict
-
+        """Train on the newest night's marts; return each objective's NDCG@20 without and with it, for XCom."""
+        from handpick.dataset.corpus import find_newest_marts
         from handpick.lake.partitions import Lake
         from handpick.night import Night
-        from handpick.stages.pretrain import pretrain as train
-        from handpick.stages.pretrain.corpus import newest_night
+        from handpick.pipeline.runner import run_stage
 
-        def learn() -> list[dict[str, Any]]:
-            day = newest_night(Lake(SETTINGS.path(SETTINGS.lake.root)))
-            return [asdict(worth) for worth in train(Night(SETTINGS, day))]
+        def train() -> list[dict[str, Any]]:
+            day = find_newest_marts(Lake(SETTINGS.path(SETTINGS.lake.root)))
+            objectives: list[dict[str, Any]] = run_stage("pretrain", Night(SETTINGS, day)).notes["objectives"]
+            return objectives
 
-        return without_traceback(learn)
+        return without_traceback(train)
 
     pretrain()
 

@@ -1,4 +1,4 @@
-"""`handpick pretrain`: new versions of the encoders that are trained here, and what each objective is worth."""
+"""`handpick pretrain`: train new versions of the shop's own encoders, and measure each pretraining objective."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import typer
 
 MaybeDate = Annotated[
     datetime | None,
-    typer.Option(
-        "--date", formats=["%Y-%m-%d"], help="Learn from this night's marts; by default from the newest."
-    ),
+    typer.Option("--date", formats=["%Y-%m-%d"], help="Train on this night's marts. Default: the newest."),
 ]
 
 
@@ -21,16 +19,17 @@ def register(app: typer.Typer) -> None:
 
 
 def pretrain(date: MaybeDate = None) -> None:
-    """Train new versions of the shop's own encoders, which serve from the next night on, and judge every objective."""
+    """Train new versions of the shop's own encoders, which serve from the next night on, and measure every objective."""
     from rich.console import Console
 
+    from handpick.dataset.corpus import find_newest_marts
     from handpick.lake.partitions import Lake
     from handpick.night import Night
+    from handpick.pipeline.runner import run_stage
     from handpick.settings.load import load
-    from handpick.stages.pretrain import pretrain as train
-    from handpick.stages.pretrain import worth_table
-    from handpick.stages.pretrain.corpus import newest_night
+    from handpick.stages.pretrain.public import render_objectives
 
     settings = load()
-    day = date.date() if date else newest_night(Lake(settings.path(settings.lake.root)))
-    Console().print(worth_table(train(Night(settings, day))))
+    day = date.date() if date else find_newest_marts(Lake(settings.path(settings.lake.root)))
+    result = run_stage("pretrain", Night(settings, day))
+    Console().print(render_objectives(result.notes["objectives"]))

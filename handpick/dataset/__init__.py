@@ -1,1 +1,1 @@
-"""What the models read: arrays of the lake, the time split, evaluation splits, and stored models."""
+"""What models read: arrays of the lake, content and encoders behind the vectors, the time split, and stored models."""

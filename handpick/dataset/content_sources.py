@@ -1,97 +1,111 @@
-"""Where a night's vectors come from: the contents by their keys, and the encoders that made them, for models that learn to encode."""
+"""The content behind a night's vectors, and the encoders that made them, for models that train encoders end to end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
+
+from handpick.dataset.corpus import format_item_text, hash_text, read_items, read_queries
+from handpick.dataset.media_files import MediaFiles
 from handpick.errors import NightStopped
 from handpick.night import Night
 
-if TYPE_CHECKING:
-    from handpick.stages.embed.media_files import Files
-    from handpick.stages.pretrain.trainer import Trainer
-
 
 @dataclass(frozen=True)
-class Origin:
-    """One kind of content of the phones or of the queries; nothing is read before a model asks.
+class ContentSource:
+    """One modality's content of the items or of the queries; nothing is read before a model calls a method.
 
     Args:
+        sources: The night's marts and media.
         kind: `text`, `image` or `audio`.
         whose: `items` or `queries`.
         fingerprint: Of the encoder that made the vectors.
     """
 
-    sources: Sources
+    sources: ContentSources
     kind: str
     whose: str
     fingerprint: str
 
     def content(self, key: str) -> Any:
-        """The text, or the prepared picture or sound, that a key of `embeddings` stands for; None where it is gone."""
-        found = self._by_key.get(key)
+        """Return the content behind a content key of `embeddings`, as its encoder reads it.
+
+        Returns:
+            `str`; `(224, 224, 3) uint8` of a picture; `(samples,) float32` at 16 kHz of a recording; None where the
+            content is no longer there.
+        """
+        found = self._content_by_key.get(key)
         if found is None or self.kind == "text":
             return found
-        trainer = self.sources.trainer
-        return trainer.picture(found) if self.kind == "image" else trainer.sound(found)
+        return self.sources.files.decode(found, self.kind).content
 
     def encoder(self) -> Any:
-        """The encoder that made the vectors.
+        """Return a fresh copy of the encoder that made the vectors.
 
         Raises:
             EncoderUnusable: If it cannot be loaded.
-            NightStopped: If the configured encoder is another one by now.
+            NightStopped: If the encoder that is configured and registered now is another one.
         """
-        from handpick.stages.embed.encoders import one
-
-        made = one(self.sources.trainer, self.kind)
-        if made is None or made.fingerprint != self.fingerprint:
+        encoder = self.sources.load_encoder(self.kind)
+        if encoder is None or encoder.fingerprint != self.fingerprint:
             date = self.sources.night.logical_date
             raise NightStopped(
                 f"The {self.kind} vectors of {date} were made by another encoder than the one that [embed] chooses now: "
                 f"run `handpick embed --date {date}` again. The lists published last stay."
             )
-        return made
+        return encoder
 
     @cached_property
-    def _by_key(self) -> dict[str, str]:
-        """The text or path by key."""
-        from handpick.stages.embed.vector_columns import key_of
-        from handpick.stages.pretrain.corpus import phone_text
-
-        rows = self.sources.trainer.items if self.whose == "items" else self.sources.trainer.queries
+    def _content_by_key(self) -> dict[str, str]:
+        """The text, or the path of the media file, by content key."""
+        rows = self.sources.items if self.whose == "items" else self.sources.queries
         if self.kind == "text":
-            texts = map(phone_text, rows.to_pylist()) if self.whose == "items" else rows["text"].to_pylist()
-            return {key_of(text): text for text in texts if text}
+            texts = (
+                map(format_item_text, rows.to_pylist()) if self.whose == "items" else rows["text"].to_pylist()
+            )
+            return {hash_text(text): text for text in texts if text}
         paths = rows[f"{self.kind}_path"].to_pylist()
-        keys, _ = self.sources.files.keys(paths, self.kind)
+        keys, _ = self.sources.files.content_keys(paths, self.kind)
         return {key: path for key, path in zip(keys, paths, strict=True) if key and path}
 
 
 @dataclass(frozen=True)
-class Sources:
-    """A night's marts and media, shared by its origins."""
+class ContentSources:
+    """A night's marts, media and encoders, shared by its content sources."""
 
     night: Night
 
     @cached_property
-    def files(self) -> Files:
-        """Its media."""
-        from handpick.stages.embed.media_files import Files
-
-        return Files(self.night)
+    def files(self) -> MediaFiles:
+        """The night's media files."""
+        return MediaFiles(self.night)
 
     @cached_property
-    def trainer(self) -> Trainer:
-        """Knows its texts and media, and which versions of the encoders serve it."""
-        from handpick.stages.pretrain import corpus
-        from handpick.stages.pretrain.trainer import Trainer
+    def items(self) -> pa.Table:
+        """The content columns of the items."""
+        return read_items(self.night)
+
+    @cached_property
+    def queries(self) -> pa.Table:
+        """The content columns of the queries."""
+        return read_queries(self.night)
+
+    def load_encoder(self, kind: str) -> Any:
+        """Load the registered encoder of `text`, `image` or `audio`; None where there is no version.
+
+        Raises:
+            EncoderUnusable: If it cannot be loaded.
+        """
+        from handpick.dataset.encoders import RegisteredEncoders, open_registry
 
         night = self.night
-        return Trainer(night, corpus.items(night), corpus.queries(night), self.files, night.logical_date)
+        # A new object each time: callers train what they get, so copies must not be shared.
+        encoders = RegisteredEncoders(night.settings.embed, open_registry(night), night.logical_date)
+        return getattr(encoders, kind)
 
-    def of(self, kind: str, whose: str, fingerprint: str) -> Origin | None:
-        """Where one modality's vectors come from; None for specifications, which have no encoder that could learn."""
-        return None if kind == "specs" else Origin(self, kind, whose, fingerprint)
+    def of(self, kind: str, whose: str, fingerprint: str) -> ContentSource | None:
+        """Return the source of one modality's content; None for spec sheets, whose encoder has no weights to train."""
+        return None if kind == "specs" else ContentSource(self, kind, whose, fingerprint)

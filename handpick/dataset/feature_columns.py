@@ -1,4 +1,4 @@
-"""The columns of the feature tables, as the feature repository declares them."""
+"""Names and Arrow types of the columns of the feature tables, derived from the declarations of the feature repository."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pyarrow as pa
 from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY
 
 MOMENT = "last_active_at"
-"""Kept instead of a count of days, which would change every night for every user; the days are computed from it."""
+"""Stored instead of days since the last event, which would change every night for every user; the days are computed."""
 
 ARROW = {"Int64": pa.int64(), "Float64": pa.float64()}
+"""Arrow types by the names of the feature repository's types."""
 
 USER_COLUMNS: dict[str, pa.DataType] = {
     **{column.name: ARROW[column.kind] for column in USER_ACTIVITY if column.name != MOMENT},
@@ -26,10 +27,10 @@ ITEM_COLUMNS: dict[str, pa.DataType] = {
 PAIR_COLUMNS: dict[str, pa.DataType] = {
     column.name: pa.float64() for column in AT_SCORING if column.name not in USER_COLUMNS
 }
-"""Columns of `features/training` that depend on the phone, too."""
+"""Columns of `features/training` that depend on user and item."""
 
 COUNTS = tuple(name for name in USER_COLUMNS if "_count_" in name)
-"""User columns that are 0, not unknown, before a user has done anything."""
+"""User columns that are 0 instead of null for a user without events."""
 
 TRAINING_SCHEMA = pa.schema(
     [
@@ -41,3 +42,4 @@ TRAINING_SCHEMA = pa.schema(
         *PAIR_COLUMNS.items(),
     ]
 )
+"""Columns of `features/training`: keys, then user features and pair features as of the event."""

@@ -1,4 +1,4 @@
-"""The night's dataset: what the lake knows as of tonight, as the arrays that models read."""
+"""Loads a night's dataset from the lake: the arrays that models read, with everything known as of the logical date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from handpick.dataset.content_sources import Sources
+from handpick.dataset.content_sources import ContentSources
 from handpick.dataset.feature_columns import ITEM_COLUMNS, USER_COLUMNS
 from handpick.lake.partitions import Lake
 from handpick.night import Night
@@ -33,74 +33,77 @@ KEYS = {"items": "item_id", "queries": "query_id"}
 
 
 def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None) -> Dataset:
-    """Everything known as of tonight.
+    """Return everything known as of tonight.
 
     Args:
-        embeddings: Other vectors than tonight's, as `items` and `queries`.
+        night: Whose lake and logical date.
+        embeddings: The tables `items` and `queries` to use instead of tonight's `embeddings`.
 
     Raises:
         MissingPartition: If an earlier stage has not run for this logical date.
     """
     lake = night.lake
-    sources = Sources(night)
+    sources = ContentSources(night)
     if embeddings is None:
         embeddings = {name: lake.read(f"embeddings/{name}", night.logical_date) for name in KEYS}
-    catalogue = _catalogue(night, embeddings["items"], sources)
-    users = _users(night, catalogue.item_ids)
-    facts = _facts(night, users.user_ids, catalogue.item_ids)
+    catalogue = _load_catalogue(night, embeddings["items"], sources)
+    users = _load_users(night, catalogue.item_ids)
+    facts = _read_interactions(night, users.user_ids, catalogue.item_ids)
     interactions = Interactions(
-        user=_ints(facts["user"]),
-        item=_ints(facts["item"]),
-        event_type=_ints(facts["event_type"]).astype(np.int8),
-        weight=_floats(facts["weight"]),
-        at=_seconds(facts["occurred_at"]),
+        user=_to_ints(facts["user"]),
+        item=_to_ints(facts["item"]),
+        event_type=_to_ints(facts["event_type"]).astype(np.int8),
+        weight=_to_floats(facts["weight"]),
+        at=_to_seconds(facts["occurred_at"]),
     )
-    context = _context(lake, night, facts["event_id"])
+    context = _load_context(lake, night, facts["event_id"])
     return Dataset(
         catalogue,
         users,
         interactions,
-        _queries(night, embeddings["queries"], users.user_ids, sources),
+        _load_queries(night, embeddings["queries"], users.user_ids, sources),
         as_of=int(night.as_of.timestamp()),
         context=context,
     )
 
 
-def _catalogue(night: Night, encoded: pa.Table, sources: Sources) -> Catalogue:
+def _load_catalogue(night: Night, encoded: pa.Table, sources: ContentSources) -> Catalogue:
+    """Return the items of `marts/dim_item`, sorted by id, with their vectors and statistics."""
     items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     ids = items["item_id"].cast(pa.string())
     statistics = night.lake.read("features/items", night.logical_date)
     released = pc.coalesce(items["release_date"], items["first_seen_date"])
     return Catalogue(
-        item_ids=_strings(ids),
-        modalities=_modalities(encoded, "items", ids, ITEM_MODALITIES, sources),
-        price=_floats(items["price"]),
-        brand=_strings(items["brand"]),
-        released_at=_seconds(released),
-        is_sellable=_flags(items["is_in_stock"]),
-        statistics=_matrix(statistics, "item_id", ids, tuple(ITEM_COLUMNS)),
+        item_ids=_to_strings(ids),
+        modalities=_load_modalities(encoded, "items", ids, ITEM_MODALITIES, sources),
+        price=_to_floats(items["price"]),
+        brand=_to_strings(items["brand"]),
+        released_at=_to_seconds(released),
+        is_sellable=_to_flags(items["is_in_stock"]),
+        statistics=_align_rows(statistics, "item_id", ids, tuple(ITEM_COLUMNS)),
         statistic_names=tuple(ITEM_COLUMNS),
     )
 
 
-def _users(night: Night, item_ids: StringArray) -> Users:
+def _load_users(night: Night, item_ids: StringArray) -> Users:
+    """Return the users of `marts/dim_user`, sorted by id, with their features."""
     people = night.lake.read("marts/dim_user", night.logical_date).sort_by("user_id")
     ids = people["user_id"].cast(pa.string())
     activity = night.lake.read("features/users", night.logical_date)
     return Users(
-        user_ids=_strings(ids),
-        features=_matrix(activity, "user_id", ids, tuple(USER_COLUMNS)),
+        user_ids=_to_strings(ids),
+        features=_align_rows(activity, "user_id", ids, tuple(USER_COLUMNS)),
         feature_names=tuple(USER_COLUMNS),
-        country=_strings(people["country"]),
-        locale=_strings(people["locale"]),
+        country=_to_strings(people["country"]),
+        locale=_to_strings(people["locale"]),
         owned_item=places(people["owned_item_id"], item_ids),
-        signed_up_at=_seconds(people["signed_up_at"]),
-        is_consented=_flags(people["is_consented"]),
+        signed_up_at=_to_seconds(people["signed_up_at"]),
+        is_consented=_to_flags(people["is_consented"]),
     )
 
 
-def _facts(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Table:
-    """Interactions of known users with known phones as indices, sorted by user, then time, then event id."""
+def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Table:
+    """Return interactions of known users with known items as indices, sorted by user, then time, then event id."""
     columns = ["event_id", "user_id", "item_id", "event_type", "occurred_at", "weight"]
     facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns)
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
@@ -119,113 +122,133 @@ def _facts(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Tab
     return rows.sort_by([("user", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")])
 
 
-def _context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
-    """`(events, f)`: what Feast knew of the user at each interaction; NaN for those that show no preference."""
+def _load_context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
+    """Return `(events, f) float32`: the point-in-time user features at each interaction, as Feast joined them.
+
+    NaN for interactions without a row in `features/training`, which holds only those that show a preference.
+    """
     columns = list(USER_COLUMNS)
     known = lake.read_through("features/training", night.logical_date, ["event_id", *columns])
-    return _matrix(known, "event_id", events, tuple(columns))
+    return _align_rows(known, "event_id", events, tuple(columns))
 
 
-def _queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: Sources) -> Queries:
+def _load_queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: ContentSources) -> Queries:
+    """Return the queries of known users, sorted by user, then time, then query id, with their vectors."""
     columns = ["query_id", "user_id", "occurred_at", "text"]
-    asked = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
-    asked = asked.append_column("user", pa.array(places(asked["user_id"], user_ids)))
-    asked = asked.filter(pc.greater_equal(asked["user"], 0)).sort_by(
+    queries = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
+    queries = queries.append_column("user", pa.array(places(queries["user_id"], user_ids)))
+    queries = queries.filter(pc.greater_equal(queries["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )
-    ids = asked["query_id"].cast(pa.string())
+    ids = queries["query_id"].cast(pa.string())
     return Queries(
-        user=_ints(asked["user"]),
-        at=_seconds(asked["occurred_at"]),
-        modalities=_modalities(encoded, "queries", ids, QUERY_MODALITIES, sources),
-        query_ids=_strings(ids),
-        text=_strings(asked["text"]),
+        user=_to_ints(queries["user"]),
+        at=_to_seconds(queries["occurred_at"]),
+        modalities=_load_modalities(encoded, "queries", ids, QUERY_MODALITIES, sources),
+        query_ids=_to_strings(ids),
+        text=_to_strings(queries["text"]),
     )
 
 
-def _modalities(
-    encoded: pa.Table, whose: str, ids: pa.ChunkedArray, names: tuple[str, ...], sources: Sources
+def _load_modalities(
+    encoded: pa.Table, whose: str, ids: pa.ChunkedArray, names: tuple[str, ...], sources: ContentSources
 ) -> dict[str, Modality]:
-    """The vectors of each modality for these ids, with what made them: the table's metadata, by column.
+    """Return the vectors of each modality for these ids; the table's metadata names the encoder of each column.
 
     Args:
+        encoded: `embeddings/items` or `embeddings/queries`.
         whose: `items` or `queries`.
+        ids: Of the rows to return, in their order.
+        names: Modalities to look for.
+        sources: Of the content that the vectors were made of.
     """
     known = encoded[KEYS[whose]].cast(pa.string()).combine_chunks()
     rows = pc.index_in(ids, known).combine_chunks()
-    about = {name.decode(): said.decode() for name, said in (encoded.schema.metadata or {}).items()}
-    found = {}
+    metadata = encoded.schema.metadata or {}
+    fingerprints = {name.decode(): value.decode() for name, value in metadata.items()}
+    modalities = {}
     for name in names:
         if name in encoded.column_names:
-            values, present = _vectors(encoded[name].combine_chunks().take(rows))
-            if present.any():  # what nothing has is no modality: a shop without pictures
-                made = about.get(name, "")
-                found[name] = Modality(
-                    values, present, made, _keys(encoded, name, rows), sources.of(name, whose, made)
-                )
-    return found
+            values, present = _decode_vectors(encoded[name].combine_chunks().take(rows))
+            if present.any():  # a shop without any picture has no such modality
+                fingerprint = fingerprints.get(name, "")
+                keys = _read_content_keys(encoded, name, rows)
+                source = sources.of(name, whose, fingerprint)
+                modalities[name] = Modality(values, present, fingerprint, keys, source)
+    return modalities
 
 
-def _keys(encoded: pa.Table, name: str, rows: pa.Array) -> StringArray | None:
-    """What each row's vector was made of, empty where there is none; None where the table does not say."""
+def _read_content_keys(encoded: pa.Table, name: str, rows: pa.Array) -> StringArray | None:
+    """Return the content key of each row's vector, empty where there is none; None for tables without keys."""
     if f"{name}_key" not in encoded.column_names:
         return None
-    return _strings(pa.chunked_array([encoded[f"{name}_key"].combine_chunks().take(rows)]))
+    return _to_strings(pa.chunked_array([encoded[f"{name}_key"].combine_chunks().take(rows)]))
 
 
-def _vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:
-    """`(n, d)` and `(n,)`: vectors of the longest width found; null, odd or not finite ones are not present."""
-    lengths = _floats(pc.list_value_length(lists))
+def _decode_vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:
+    """Return vectors `(n, d) float32` of the longest width found, and `(n,) bool` which rows have one.
+
+    Null vectors, shorter ones and those with a value that is not finite count as missing and are 0.
+    """
+    lengths = _to_floats(pc.list_value_length(lists))
     width = int(np.nanmax(lengths, initial=0))
     present = lengths == width if width else np.zeros(len(lists), bool)
     values = np.zeros((len(lists), width), np.float32)
     kept = lists.filter(pa.array(present))
-    values[present] = _floats(kept.flatten()).reshape(len(kept), width)
+    values[present] = _to_floats(kept.flatten()).reshape(len(kept), width)
     present &= np.isfinite(values).all(axis=1)
     values[~present] = 0
     return values, present
 
 
-def _matrix(table: pa.Table, key: str, ids: pa.ChunkedArray, columns: tuple[str, ...]) -> FloatArray:
-    """`(ids, columns) float32` of the rows with these ids; NaN where there is no row or no value."""
+def _align_rows(table: pa.Table, key: str, ids: pa.ChunkedArray, columns: tuple[str, ...]) -> FloatArray:
+    """Return `(ids, columns) float32` of the rows with these ids; NaN where there is no row or no value."""
     rows = pc.index_in(ids, table[key].cast(pa.string()).combine_chunks()).combine_chunks()
     matrix = np.empty((len(ids), len(columns)), np.float32)
     for place, name in enumerate(columns):
-        matrix[:, place] = _floats(table[name].combine_chunks().take(rows))
+        matrix[:, place] = _to_floats(table[name].combine_chunks().take(rows))
     return matrix
 
 
 def places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
-    """Where each id stands among the known ones, -1 where it is not."""
+    """Return `(ids,) int64`: the index of each id among the known ids, -1 where it is not among them.
+
+    Args:
+        ids: To look up.
+        known: `(n,) str`, distinct.
+    """
     found = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))
-    return _ints(pc.fill_null(found, -1))
+    return _to_ints(pc.fill_null(found, -1))
 
 
-def _ints(values: pa.ChunkedArray | pa.Array) -> IntArray:
+def _to_ints(values: pa.ChunkedArray | pa.Array) -> IntArray:
+    """Return `int64`; there must be no null."""
+    # An `Array` of booleans or with nulls refuses its default, `zero_copy_only=True`.
     return np.asarray(
         values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.to_numpy(), np.int64
     )
 
 
-def _floats(values: pa.ChunkedArray | pa.Array) -> FloatArray:
-    """Numbers, NaN for null."""
+def _to_floats(values: pa.ChunkedArray | pa.Array) -> FloatArray:
+    """Return `float32`, NaN for null."""
     filled = pc.fill_null(values.cast(pa.float32()), float("nan"))
     return np.array(
         filled.to_numpy(zero_copy_only=False) if isinstance(filled, pa.Array) else filled.to_numpy()
     )
 
 
-def _flags(values: pa.ChunkedArray) -> BoolArray:
+def _to_flags(values: pa.ChunkedArray) -> BoolArray:
+    """Return `bool`, False for null."""
     return np.asarray(pc.fill_null(values, False).to_numpy(), bool)
 
 
-def _strings(values: pa.ChunkedArray) -> StringArray:
-    """Text, empty for null."""
+def _to_strings(values: pa.ChunkedArray) -> StringArray:
+    """Return `str`, empty for null."""
     return np.array(pc.fill_null(values.cast(pa.string()), "").to_pylist(), dtype=str)
 
 
-def _seconds(values: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Seconds since 1970 UTC, 0 for null."""
+def _to_seconds(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return seconds since 1970 UTC of dates or timestamps, 0 for null."""
     zone = values.type.tz if pa.types.is_timestamp(values.type) else None
     micros = values.cast(pa.timestamp("us", zone)).cast(pa.int64())
-    return _ints(pc.fill_null(micros, 0)) // 1_000_000
+    return _to_ints(pc.fill_null(micros, 0)) // 1_000_000

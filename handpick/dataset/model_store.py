@@ -1,4 +1,4 @@
-"""Fits and loads the members of the recommender family for a night."""
+"""Fits and saves a night's recommender family, and loads the models of a night's `models` partition."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from models.data import Dataset
 from models.interface import Recommender
 
 WHICH = ("selection", "serving")
-"""`selection` models know what happened before the validation window and are measured; `serving` models know all."""
+"""`selection` models are fitted on events before the validation window and are evaluated; `serving` models on all events."""
 
 
 def fit(
     night: Night, dataset: Dataset, windows: Windows, folder: Path, wanted: Sequence[str] = WHICH
 ) -> None:
-    """Fit every configured member and save it under `folder/{selection,serving}/<member>/`.
+    """Fit every configured member of the family and save it under `folder/{selection,serving}/<member>/`.
+
+    Members that the dataset is too large for are left out, and named in the log.
 
     Args:
-        wanted: For what; for both unless told.
+        night: Gives settings and seed.
+        dataset: The night's dataset.
+        windows: Its time split.
+        folder: Where the models are saved.
+        purposes: `selection`, `serving`, or both.
 
     Raises:
-        NightStopped: If nothing happened before the validation window.
+        NightStopped: If there is no event before the validation window.
     """
     from models.family import make
 
@@ -38,12 +44,12 @@ def fit(
             "tested. Nothing was published; shorten [evaluate] test_days and validation_days, or wait for more days."
         )
     config = night.settings.family
-    # Asked of the larger dataset for both: what serves must have been measured.
-    why = {name: make(name, config).too_large(dataset) for name in config.members}
-    for name, reason in why.items():
+    # Checked with the larger dataset for both purposes: a model that serves must have been evaluated.
+    too_large = {name: make(name, config).too_large(dataset) for name in config.members}
+    for name, reason in too_large.items():
         if reason and wanted[0] == WHICH[0]:
             say(f"  family: {name} is left out: {reason}")
-    chosen = [name for name in config.members if not why[name]]
+    chosen = [name for name in config.members if not too_large[name]]
     for which in wanted:
         data = history if which == "selection" else dataset
         for name in track(chosen, f"fit the family for {which}"):
@@ -52,15 +58,16 @@ def fit(
 
 
 def load_members(night: Night, logical_date: date, which: str) -> dict[str, Recommender]:
-    """The fusion model, where there is one, and the family of a night's `models` partition, by name.
+    """Return the fusion model, where there is one, and the family of a night's `models` partition, by name.
 
     Args:
-        night: Whose lake to read.
+        night: Whose lake is read.
         logical_date: The partition; the champion's may be an earlier night's.
         which: `selection` or `serving`.
 
     Raises:
-        MissingPartition: If the night has not trained.
+        MissingPartition: If that night has not trained.
+        NightStopped: If the fusion model's file is damaged or of an incompatible version.
     """
     from models.family import CLASSES, load
 
@@ -81,13 +88,17 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
                 f"{error}: `handpick train --date {logical_date}`. Nothing was published."
             ) from None
     for member in sorted((folder / "family" / which).glob("*/")):
-        if member.name in CLASSES:
+        if member.name in CLASSES:  # members that this release does not know are skipped
             members[member.name] = load(member.name, member)
     return members
 
 
 def fresh_popularity(config: FamilyConfig) -> Recommender:
-    """The baseline, which learns nothing beforehand."""
+    """Return the popularity baseline, which is not fitted beforehand.
+
+    Args:
+        config: `[family]`.
+    """
     from models.family import make
 
     return make("popularity", config)

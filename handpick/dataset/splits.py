@@ -1,4 +1,4 @@
-"""The night's two exams: the validation window that weights are learned on, and the test window that decides."""
+"""A night's evaluation splits: validation, which hyperparameters and blend weights are fitted on, and test, which the gate uses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ from models.data import Dataset
 from models.evaluation.split import Exam, exam
 
 FEW = 20
-"""Users without whom a window says nothing."""
+"""Users that a window needs at least; metrics over fewer do not tell models apart."""
 
 
 def validation_exam(night: Night, data: Dataset) -> Exam:
-    """The window before the last, over all its users."""
+    """Return the evaluation split of the validation window; models fitted for selection have seen no event of it.
+
+    Args:
+        night: Gives settings and seed.
+        data: The night's dataset.
+
+    Raises:
+        NightStopped: If too few users have events in the window.
+    """
     cut = windows(night)
-    return _checked(
+    return _require_users(
         night,
         exam(
             data.until(cut.validation_end),
@@ -31,9 +39,17 @@ def validation_exam(night: Night, data: Dataset) -> Exam:
 
 
 def test_exam(night: Night, data: Dataset) -> Exam:
-    """The last window; the same users for everyone who asks on the same night."""
+    """Return the evaluation split of the test window; its users are the same in every stage of a night.
+
+    Args:
+        night: Gives settings and seed.
+        data: The night's dataset.
+
+    Raises:
+        NightStopped: If too few users have events in the window.
+    """
     cut = windows(night)
-    return _checked(
+    return _require_users(
         night,
         exam(
             data,
@@ -48,7 +64,8 @@ def test_exam(night: Night, data: Dataset) -> Exam:
     )
 
 
-def _checked(night: Night, found: Exam, window: str) -> Exam:
+def _require_users(night: Night, found: Exam, window: str) -> Exam:
+    """Return the split, or stop the night where it has too few users."""
     if len(found.users) < FEW:
         raise NightStopped(
             f"Only {len(found.users)} users did something in the {window} window of {night.logical_date}; at least "

@@ -1,4 +1,4 @@
-"""Where a night's history is cut into training, validation and test windows."""
+"""The time split of a night's history into training, validation and test windows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from handpick.night import Night
 
 DAY = 86_400
+"""Seconds."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Three moments, seconds since 1970 UTC.
+    """The ends of the three windows, in seconds since 1970 UTC.
 
-    Training is everything before `train_end`, validation is `[train_end, validation_end)` and test is
-    `[validation_end, test_end)`; `test_end` is the end of the logical date.
+    Args:
+        train_end: Training events are before it.
+        validation_end: Validation events are in `[train_end, validation_end)`.
+        test_end: Test events are in `[validation_end, test_end)`; it is the end of the logical date.
     """
 
     train_end: int
@@ -23,7 +26,11 @@ class Windows:
 
 
 def windows(night: Night) -> Windows:
-    """The night's windows, in whole days of `[evaluate]` counted back from the end of the logical date."""
+    """Return the night's time split, counted back from the end of the logical date in the days of `[evaluate]`.
+
+    Args:
+        night: Gives the settings and the logical date.
+    """
     test_end = int(night.as_of.timestamp())
     validation_end = test_end - night.settings.evaluate.test_days * DAY
     return Windows(validation_end - night.settings.evaluate.validation_days * DAY, validation_end, test_end)

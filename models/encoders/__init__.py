@@ -1,1 +1,1 @@
-"""Encoders: from texts, pictures, sounds and specification sheets to vectors. Importing this imports no torch."""
+"""Encoders of texts, pictures, sounds and spec sheets. Importing this package does not import torch."""

@@ -1,4 +1,4 @@
-"""Sounds: any format and rate that soundfile reads, log-mel bands, and Wav2Vec2 or Whisper encoders by name or path."""
+"""Audio: decoding with soundfile, resampling, log-mel bands, and Wav2Vec2 or Whisper encoders by name or path."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ from models.encoders.interface import EncoderError, UnreadableMedia
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
 RATE = 16_000
+"""Samples a second."""
 WINDOW, HOP, BANDS = 400, 160, 40
-"""25 ms windows every 10 ms, 40 mel bands."""
+"""Samples of a window (25 ms) and of the step between windows (10 ms), and mel bands."""
 
 
 def prepare(content: bytes, max_seconds: float = 30.0) -> FloatArray:
-    """`(samples,) float32`: the sound as mono at 16 kHz, cut after `max_seconds`.
+    """Decode a sound, mix it to mono and resample it to 16 kHz.
+
+    Args:
+        content: Bytes of a file of any format that soundfile reads.
+        max_seconds: The rest is cut off.
+
+    Returns:
+        `(samples,) float32`.
 
     Raises:
-        UnreadableMedia: If it does not decode or holds no sound.
+        UnreadableMedia: If it does not decode or holds no samples.
     """
     import soundfile
 
@@ -46,19 +54,31 @@ def prepare(content: bytes, max_seconds: float = 30.0) -> FloatArray:
     return resample(mono, rate)
 
 
-def resample(mono: FloatArray, rate: int, wanted: int = RATE) -> FloatArray:
-    """The same sound at another rate, with a polyphase low-pass filter."""
-    if rate == wanted:
+def resample(mono: FloatArray, rate: int, target_rate: int = RATE) -> FloatArray:
+    """Return a sound at another rate, with a polyphase low-pass filter.
+
+    Args:
+        mono: `(samples,) float32`.
+        rate: Its samples a second.
+        target_rate: Samples a second of the result.
+    """
+    if rate == target_rate:
         return mono
     from scipy.signal import resample_poly
 
-    shared = gcd(rate, wanted)
-    return np.asarray(resample_poly(mono, wanted // shared, rate // shared), np.float32)
+    shared = gcd(rate, target_rate)
+    return np.asarray(resample_poly(mono, target_rate // shared, rate // shared), np.float32)
 
 
 @functools.cache
 def mel_filters(bands: int = BANDS, rate: int = RATE, window: int = WINDOW) -> Tensor:
-    """`(window // 2 + 1, bands)`: triangles evenly spaced on the mel scale, `2595 log10(1 + hertz / 700)`."""
+    """Return triangular filters `(window // 2 + 1, bands)`, evenly spaced on the mel scale `2595 log10(1 + hertz / 700)`.
+
+    Args:
+        bands: Number of filters.
+        rate: Samples a second.
+        window: Samples of a window.
+    """
     highest = 2595 * np.log10(1 + rate / 2 / 700)
     corners = 700 * (10 ** (np.linspace(0, highest, bands + 2) / 2595) - 1)  # hertz
     hertz = np.linspace(0, rate / 2, window // 2 + 1)[:, None]
@@ -68,9 +88,15 @@ def mel_filters(bands: int = BANDS, rate: int = RATE, window: int = WINDOW) -> T
 
 
 def log_mel(sound: FloatArray) -> Tensor:
-    """`(frames, 40) float32`: log energies, each band with mean 0 and deviation 1 over the sound.
+    """Return the log-mel energies of a sound, each band with mean 0 and deviation 1 over the sound.
 
-    Subtracting each band's mean removes what is the microphone's and the speaker's loudness.
+    Subtracting each band's mean removes the frequency response of the microphone and the loudness of the speaker.
+
+    Args:
+        sound: `(samples,) float32` at 16 kHz.
+
+    Returns:
+        `(frames, 40) float32`.
     """
     wave = torch.from_numpy(np.ascontiguousarray(sound))
     if len(wave) < WINDOW:
@@ -79,12 +105,17 @@ def log_mel(sound: FloatArray) -> Tensor:
         wave, WINDOW, HOP, window=torch.hann_window(WINDOW), center=False, return_complex=True
     )
     energies = spectrum.abs().square().T @ mel_filters()  # (frames, bands)
-    logs = torch.log(energies + 1e-6)
+    logs = torch.log(energies + 1e-6)  # silence has a finite logarithm
     return (logs - logs.mean(0)) / (logs.std(0, correction=0) + 1e-3)
 
 
 class HuggingFaceAudio:
-    """Wav2Vec2 and its kin (raw waveform) or Whisper's encoder (log-mel), mean over time, of length 1.
+    """A model of the Wav2Vec2 family (raw waveform) or Whisper's encoder (log-mel), averaged over time, of length 1.
+
+    Args:
+        name_or_path: A folder in Hugging Face's format, or a model in the hub's cache.
+        allow_download: Whether the hub may be asked.
+        device: As of `choose_device`.
 
     Raises:
         EncoderError: If the model cannot be loaded as an audio encoder.
@@ -95,7 +126,7 @@ class HuggingFaceAudio:
         model: Any = load_model(folder, name_or_path, "audio")
         self.is_whisper = model.config.model_type == "whisper"
         if not self.is_whisper and model.main_input_name != "input_values":
-            raise EncoderError(f"{name_or_path}: a {model.config.model_type} model hears nothing")
+            raise EncoderError(f"{name_or_path}: a {model.config.model_type} model takes no audio")
         self.device = chosen_device(device)
         self.model = (model.get_encoder() if self.is_whisper else model).to(self.device).eval()
         self.features = _whisper_features(model.config) if self.is_whisper else None
@@ -105,33 +136,36 @@ class HuggingFaceAudio:
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
-        """`(len(batch), dim) float32` of length 1; sounds are `(samples,)` at 16 kHz."""
+        """Return `(len(batch), dim) float32` of length 1, from sounds `(samples,) float32` at 16 kHz."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for row, sound in enumerate(batch):
-            # one at a time: a padded sound is not what these models heard in training, and batches change the result
+            # One at a time: these models were not trained on padded sounds, and a batch would change the result.
             states = self._whisper(sound) if self.is_whisper else self._wav2vec(sound)
             vectors[row] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
         return vectors
 
     def _wav2vec(self, sound: FloatArray) -> Tensor:
-        shortest = WINDOW * 2
+        """Return the states of a raw waveform, `(time, dim)`."""
+        shortest = WINDOW * 2  # of much less the convolutions of these models make no state
         padded = np.pad(sound, (0, max(0, shortest - len(sound))))
-        standard = (padded - padded.mean()) / np.sqrt(padded.var() + 1e-7)
+        standardized = (padded - padded.mean()) / np.sqrt(padded.var() + 1e-7)
         states: Tensor = self.model(
-            torch.from_numpy(standard).float()[None].to(self.device)
+            torch.from_numpy(standardized).float()[None].to(self.device)
         ).last_hidden_state
         return states[0]  # (time, dim)
 
     def _whisper(self, sound: FloatArray) -> Tensor:
+        """Return the states of Whisper's encoder without those of padding, `(time, dim)`."""
         assert self.features is not None
         bands = self.features(sound, sampling_rate=RATE, return_tensors="pt").input_features
         states: Tensor = self.model(bands.to(self.device)).last_hidden_state
-        # Whisper fills up to its window with silence; two frames become one state
+        # Whisper pads to its window with silence; two frames become one state.
         spoken = min(states.shape[1], max(1, len(sound) // (2 * HOP)))
         return states[0, :spoken]
 
 
 def _whisper_features(config: Any) -> Any:
+    """Return the feature extractor of a Whisper model, built from its shape, as the file of the original may be missing."""
     from transformers import WhisperFeatureExtractor
 
     seconds = config.max_source_positions * 2 * HOP // RATE

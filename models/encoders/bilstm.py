@@ -1,4 +1,4 @@
-"""The default audio encoder: log-mel bands into a bidirectional LSTM whose vectors lie in the text encoder's space."""
+"""The default audio encoder: log-mel bands into a bidirectional LSTM, trained in the text encoder's vector space."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from models.encoders.text import batches_of_like_length, mean_over_tokens
 from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
 
 STACKED = 8
-"""Frames read at once: 80 ms, about a phoneme; eight times fewer steps of the LSTM, which is all its cost."""
+"""Frames that one LSTM step reads: 80 ms, about a phoneme. The LSTM's cost is proportional to its steps."""
 PADDED_FRAMES = 8192
+"""Steps of one batch, padding included."""
 
 
 class BiLstm(nn.Module):
     """Stacked frames → LSTM in both directions → attention over time → a vector of length 1.
 
     Args:
-        dim: Width of the vector; the text encoder's, so that a spoken phrase lies where the written one does.
+        dim: Width of the vector, equal to the text encoder's, whose vector space it shares.
         hidden: Width of each direction.
+        layers: Of the LSTM.
     """
 
     def __init__(self, dim: int, hidden: int = 96, layers: int = 1) -> None:
@@ -38,61 +40,80 @@ class BiLstm(nn.Module):
         self.leave = nn.Linear(4 * hidden, dim)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """`(b, dim)` from `(b, time, 320)` and the number of steps of each row."""
+        """Return vectors `(b, dim)` of length 1.
+
+        Args:
+            frames: `(b, time, 320)`, padded.
+            lengths: `(b,) int64`, steps of each row.
+        """
         lengths = lengths.to(frames.device)
-        states = self._both_ways(self.enter(frames), lengths)  # (b, time, 2h)
+        states = self._run_lstm(self.enter(frames), lengths)  # (b, time, 2h)
         mask = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
         scores = self.attention(states).squeeze(-1).masked_fill(~mask, -torch.inf)
-        heard = (scores.softmax(1).unsqueeze(-1) * states).sum(1)  # (b, 2h)
-        both = torch.cat([heard, mean_over_tokens(states, mask)], dim=1)  # (b, 4h)
+        attended = (scores.softmax(1).unsqueeze(-1) * states).sum(1)  # (b, 2h)
+        both = torch.cat([attended, mean_over_tokens(states, mask)], dim=1)  # (b, 4h)
         return nn.functional.normalize(self.leave(both), dim=1)
 
-    def _both_ways(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """`(b, time, 2h)`: the LSTM's states, whatever they are behind the end of each row.
+    def _run_lstm(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Return the LSTM's states `(b, time, 2h)` from `(b, time, h)`; states beyond the end of a row are arbitrary.
 
-        The layers go through padded rows; packed ones would be cut into a slice for each step, and most of the time of a
-        training would go into putting the slices' gradients together. For the way back each row is turned round.
+        The layers run over padded rows. With packed rows torch slices its input at each step, and in training most of the
+        time would go into adding up the slices' gradients. For the backward direction each row is reversed within its
+        length, which gives the same states as packing.
         """
         steps = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
-        turned = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)  # (b, time)
+        reversed_steps = torch.where(
+            steps < lengths[:, None], lengths[:, None] - 1 - steps, steps
+        )  # (b, time)
         start = x.new_zeros(1, len(x), self.hidden)
-        is_learning = torch.is_grad_enabled()  # also where an encoder in evaluation mode gets gradients
+        # cuDNN keeps what the backward pass needs only where this is set, also for a module in evaluation mode.
+        is_learning = torch.is_grad_enabled()
         for layer in range(self.layers):
-            ways = []
-            for suffix, is_back in (("", False), ("_reverse", True)):
+            directions = []
+            for suffix, is_backward in (("", False), ("_reverse", True)):
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 weights = [getattr(self.lstm, f"{name}_l{layer}{suffix}") for name in names]
-                seen = _turned(x, turned) if is_back else x
-                states = torch.lstm(seen, (start, start), weights, True, 1, 0.0, is_learning, False, True)[0]
-                ways.append(_turned(states, turned) if is_back else states)
-            x = torch.cat(ways, 2)
+                inputs = _gather_steps(x, reversed_steps) if is_backward else x
+                states = torch.lstm(inputs, (start, start), weights, True, 1, 0.0, is_learning, False, True)[
+                    0
+                ]
+                directions.append(_gather_steps(states, reversed_steps) if is_backward else states)
+            x = torch.cat(directions, 2)
         return x
 
 
-def _turned(x: Tensor, places: Tensor) -> Tensor:
-    """`(b, time, d)`: for each row its steps at these places, `(b, time)`."""
+def _gather_steps(x: Tensor, places: Tensor) -> Tensor:
+    """Return `(b, time, d)`: the steps of each row in the order of `places`, `(b, time) int64`."""
     return x.gather(1, places.unsqueeze(2).expand_as(x))
 
 
 def steps_of(bands: Tensor) -> Tensor:
-    """`(time, 320)` from `(frames, 40)`: eight frames side by side, the last ones padded with zeros."""
+    """Return `(time, 320)` from `(frames, 40)`: eight frames side by side, the last ones padded with zeros."""
     missing = -len(bands) % STACKED
     return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED)
 
 
 def bands_of(sound: FloatArray) -> Tensor:
-    """`(time, 320)`, what the network reads of a sound at 16 kHz."""
+    """Return the network's input `(time, 320) float32` of a sound `(samples,) float32` at 16 kHz."""
     return steps_of(log_mel(sound))
 
 
 def padded(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """`(b, longest, 320)` and `(b,)` lengths."""
+    """Return the sounds `(time, 320)` as one batch: `(b, longest, 320)`, and their lengths `(b,) int64`."""
     lengths = torch.tensor([len(sound) for sound in sounds])
     return nn.utils.rnn.pad_sequence(list(sounds), batch_first=True), lengths
 
 
 class BiLstmAudio:
-    """The BiLSTM as an encoder, loaded from the folder that `save_bilstm` wrote."""
+    """The BiLSTM as an encoder, loaded from the folder that `save_bilstm` wrote.
+
+    Args:
+        folder: Of one version.
+        device: As of `choose_device`.
+
+    Raises:
+        EncoderError: If the folder lacks a file or one is damaged.
+    """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         tensors, config = load(folder)
@@ -106,21 +127,21 @@ class BiLstmAudio:
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
-        """`(len(batch), dim) float32` of length 1; sounds are `(samples,)` at 16 kHz."""
+        """Return `(len(batch), dim) float32` of length 1, from sounds `(samples,) float32` at 16 kHz."""
         return encode_sounds(self.module, batch, self.device)
 
     def prepare(self, content: FloatArray) -> Tensor:
-        """`(time, 320) float16`: the stacked bands."""
+        """Return the network's input `(time, 320) float16`; half precision halves the memory of prepared sounds."""
         return bands_of(content).half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """`(len(prepared), dim)` of length 1, with gradients."""
+        """Return `(len(prepared), dim)` of length 1, with gradients."""
         frames, lengths = padded(prepared)
         vectors: Tensor = self.module(frames.to(next(self.module.parameters()).device).float(), lengths)
         return vectors
 
     def save(self, folder: Path) -> None:
-        """Write it as `BiLstmAudio` reads it."""
+        """Write the encoder so that `BiLstmAudio` loads it from the folder."""
         save_bilstm(self.module, folder, self.about)
 
 
@@ -128,7 +149,13 @@ class BiLstmAudio:
 def encode_sounds(
     module: BiLstm, batch: Sequence[FloatArray], device: torch.device | None = None
 ) -> FloatArray:
-    """`(sounds, dim) float32` of length 1; sounds of like length share a batch."""
+    """Return vectors `(sounds, dim) float32` of length 1; sounds of similar length share a batch.
+
+    Args:
+        module: In evaluation mode.
+        batch: Sounds `(samples,) float32` at 16 kHz.
+        device: Of the module.
+    """
     vectors = np.zeros((len(batch), module.dim), np.float32)
     sounds = [bands_of(sound) for sound in batch]
     for rows in batches_of_like_length([len(sound) for sound in sounds], PADDED_FRAMES):
@@ -138,6 +165,12 @@ def encode_sounds(
 
 
 def save_bilstm(module: BiLstm, folder: Path, about: dict[str, Any]) -> None:
-    """Write a BiLSTM as `BiLstmAudio` reads it; `about` says how it was trained."""
+    """Write a BiLSTM so that `BiLstmAudio` loads it from the folder.
+
+    Args:
+        module: The network.
+        folder: Where to.
+        about: How it was trained; stored with the weights.
+    """
     shape = {"dim": module.dim, "hidden": module.hidden, "layers": module.layers}
     save(folder, module.state_dict(), {"module": shape, "about": about})

@@ -1,4 +1,4 @@
-"""The default image encoder: fixed features of the looks beside a small convolutional network trained on the shop."""
+"""The default image encoder: fixed image features, concatenated with a small convolutional network trained on the shop."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ from models.encoders.image_features import WIDTHS, looks
 from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
 
 SIDE = 64
-"""The network sees 64 × 64 pixels: what tells products apart at a glance, at a twelfth of the cost."""
+"""Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of 224."""
 BATCH = 128
+"""Pictures that are encoded together."""
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a short cut, halving the side (He et al., 2016, with group normalisation)."""
+    """A residual block that halves the side (He et al., 2016), with group normalization.
+
+    Group normalization does not depend on the batch, so a picture has the same vector in every batch.
+
+    Args:
+        before: Channels of the input.
+        after: Channels of the output, a multiple of 4.
+    """
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -32,13 +40,18 @@ class Residual(nn.Module):
         self.short = nn.Conv2d(before, after, 1, stride=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(n, after, h / 2, w / 2)` from `(n, before, h, w)`."""
+        """Return `(n, after, h / 2, w / 2)` from `(n, before, h, w)`."""
         inner = nn.functional.relu(self.first(self.one(x)))
         return nn.functional.relu(self.second(self.two(inner)) + self.short(x))
 
 
 class Cnn(nn.Module):
-    """`(n, 3, 64, 64)` normalised pixels → `(n, dim)` of length 1."""
+    """A small residual network.
+
+    Args:
+        dim: Width of its vectors.
+        width: Channels of the first convolution, a multiple of 4.
+    """
 
     def __init__(self, dim: int = 64, width: int = 16) -> None:
         super().__init__()
@@ -50,16 +63,21 @@ class Cnn(nn.Module):
         self.leave = nn.Linear(4 * width * 16, dim)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Vectors; where things are in the picture is kept, as products are photographed alike."""
+        """Return vectors `(n, dim)` of length 1 from normalized pixels `(n, 3, 64, 64)`.
+
+        The last maps are flattened, not averaged: products are photographed alike, so positions carry information.
+        """
         maps = self.blocks(nn.functional.relu(self.enter(pixels)))  # (n, 4w, 4, 4)
         return nn.functional.normalize(self.leave(maps.flatten(1)), dim=1)
 
 
 class ShopImage(nn.Module):
-    """Looks, brought to equal weight by group and to fewer dimensions by their principal axes, beside the network.
+    """Fixed features, reduced to their principal axes, concatenated with the network's vector, with equal weight.
 
     Args:
-        axes: Principal axes of the looks that are kept.
+        dim: Width of the network's vector.
+        width: Channels of its first convolution.
+        axes: Principal axes of the fixed features that are kept.
     """
 
     mean: Tensor
@@ -77,7 +95,13 @@ class ShopImage(nn.Module):
         self.register_buffer("rotation", torch.eye(total, axes))
 
     def fit_looks(self, groups: dict[str, Tensor]) -> None:
-        """Learn means, scales and principal axes from the `looks` of a catalogue, `(n, width)` each."""
+        """Fit means, scales and principal axes of the fixed features.
+
+        Each group of features is scaled as a whole to the same total variance, so that no group decides the axes alone.
+
+        Args:
+            groups: `(n, width)` of each group, from `compute_image_features` on the pictures of a catalogue.
+        """
         features = torch.cat(list(groups.values()), 1)
         self.mean = features.mean(0)
         spread = [
@@ -88,20 +112,20 @@ class ShopImage(nn.Module):
         _, _, axes = torch.linalg.svd((features - self.mean) / self.scale, full_matrices=False)
         self.rotation = torch.zeros_like(self.rotation)
         kept = min(self.axes, len(axes))
-        # an axis has no direction of its own: fix its sign, so that every machine gives the same
+        # The sign of a principal axis is arbitrary: it is fixed here, so that every machine gives the same axes.
         signs = torch.sign(axes.gather(1, axes.abs().argmax(1, keepdim=True)))
         self.rotation[:, :kept] = (axes * signs)[:kept].T
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """`(n, dim)` of length 1 from `(n, 3, 224, 224)` in [0, 1]."""
+        """Return `(n, axes + dim)` of length 1 from `(n, 3, 224, 224) float32` in [0, 1]."""
         features = torch.cat(list(looks(pixels).values()), 1)
         fixed = nn.functional.normalize(((features - self.mean) / self.scale) @ self.rotation, dim=1)
         learned = self.cnn(small(pixels))
-        return torch.cat([fixed, learned], 1) / 2**0.5
+        return torch.cat([fixed, learned], 1) / 2**0.5  # both halves have length 1
 
 
 def small(pixels: Tensor) -> Tensor:
-    """`(n, 3, 64, 64)` with ImageNet's means and deviations taken out, from `(n, 3, 224, 224)` in [0, 1]."""
+    """Return the network's input `(n, 3, 64, 64)`, normalized as ImageNet, from `(n, 3, 224, 224)` in [0, 1]."""
     shrunk = nn.functional.interpolate(pixels, SIDE, mode="area")
     mean, std = (
         torch.tensor(values, device=pixels.device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD)
@@ -110,12 +134,20 @@ def small(pixels: Tensor) -> Tensor:
 
 
 def pixels_of(batch: Sequence[Picture]) -> Tensor:
-    """`(n, 3, 224, 224) float32` in [0, 1]."""
+    """Return pictures as one batch `(n, 3, 224, 224) float32` in [0, 1]."""
     return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
 
 
 class ShopCnn:
-    """The default image encoder, loaded from the folder that `save_shop_image` wrote."""
+    """The default image encoder, loaded from the folder that `save_shop_image` wrote.
+
+    Args:
+        folder: Of one version.
+        device: As of `choose_device`.
+
+    Raises:
+        EncoderError: If the folder lacks a file or one is damaged.
+    """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
         tensors, config = load(folder)
@@ -129,21 +161,21 @@ class ShopCnn:
         self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
 
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
-        """`(len(batch), dim) float32` of length 1."""
+        """Return `(len(batch), dim) float32` of length 1."""
         return encode_pictures(self.module, batch, self.device)
 
     def prepare(self, content: Picture) -> Tensor:
-        """`(3, 64, 64) float16`: what the network sees; the fixed features beside it do not learn."""
+        """Return the network's input `(3, 64, 64) float16`; the fixed features have no weights to train."""
         return small(pixels_of([content]))[0].half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """`(len(prepared), dim of the network)`, the learned columns alone, with gradients."""
+        """Return the learned columns alone, `(len(prepared), dim of the network)`, with gradients."""
         pixels = torch.stack(list(prepared)).to(self.module.mean.device).float()
         learned: Tensor = self.module.cnn(pixels)
         return learned / 2**0.5
 
     def save(self, folder: Path) -> None:
-        """Write it as `ShopCnn` reads it."""
+        """Write the encoder so that `ShopCnn` loads it from the folder."""
         save_shop_image(self.module, folder, self.about)
 
 
@@ -151,7 +183,13 @@ class ShopCnn:
 def encode_pictures(
     module: ShopImage, pictures: Sequence[Picture], device: torch.device | None = None
 ) -> FloatArray:
-    """`(pictures, dim) float32` of length 1."""
+    """Return vectors `(pictures, dim) float32` of length 1.
+
+    Args:
+        module: In evaluation mode.
+        pictures: The pictures.
+        device: Of the module.
+    """
     vectors = np.zeros((len(pictures), module.dim), np.float32)
     for start in range(0, len(pictures), BATCH):
         part = pixels_of(pictures[start : start + BATCH]).to(device)
@@ -160,6 +198,12 @@ def encode_pictures(
 
 
 def save_shop_image(module: ShopImage, folder: Path, about: dict[str, Any]) -> None:
-    """Write the encoder as `ShopCnn` reads it; `about` says how it was trained."""
+    """Write the encoder so that `ShopCnn` loads it from the folder.
+
+    Args:
+        module: The network and the fixed features' statistics.
+        folder: Where to.
+        about: How it was trained; stored with the weights.
+    """
     shape = {"dim": module.cnn.dim, "width": module.cnn.width, "axes": module.axes}
     save(folder, module.state_dict(), {"module": shape, "about": about})

@@ -1,4 +1,4 @@
-"""Loads models of the Hugging Face format: without a word on the terminal, and without a weight that chance drew."""
+"""Loads models in Hugging Face's format, without output on the terminal and without randomly initialized weights."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 from models.encoders.interface import EncoderError
 
 UNUSED = ("pooler", "masked_spec_embed", "position_ids")
-"""Parts of names of weights that encoding does not need; files often lack them."""
+"""Parts of the names of weights that encoding does not need; files often lack them."""
 
 
 def load_model(folder: Path, called: str, kind: str) -> Any:
-    """The model of a folder, ready to encode.
+    """Load the model of a folder, in evaluation mode.
 
-    A pooler that the file lacks is taken away: transformers would draw it at random, another one in every process.
+    A pooler that the file lacks is removed: transformers would initialize it at random, differently in every process.
 
     Args:
-        called: What the settings call it.
+        folder: In Hugging Face's format, with safetensors.
+        called: Its name in the settings.
         kind: `text`, `image` or `audio`, for the error.
 
     Raises:
@@ -28,12 +29,12 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
 
     be_quiet()
     try:
-        model, told = AutoModel.from_pretrained(
+        model, report = AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise unusable(called, kind, error) from None
-    lacking = sorted(str(name) for name in told["missing_keys"])
+    lacking = sorted(str(name) for name in report["missing_keys"])
     needed = [name for name in lacking if not any(part in name for part in UNUSED)]
     if needed:
         raise EncoderError(
@@ -45,14 +46,20 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
 
 
 def unusable(called: str, kind: str, error: Exception) -> EncoderError:
-    """What is said of a folder that transformers cannot read, in one line."""
+    """Return the error for a folder that transformers cannot load, in one line.
+
+    Args:
+        called: Its name in the settings.
+        kind: `text`, `image` or `audio`.
+        error: What transformers raised.
+    """
     why = " ".join(str(error).split())[:200]
     article = "a" if kind == "text" else "an"
     return EncoderError(f"{called}: not {article} {kind} encoder that transformers can load ({why})")
 
 
 def be_quiet() -> None:
-    """No bars and no reports of loading: progress is told by whoever loads, and only errors matter."""
+    """Turn off the progress bars and loading reports of transformers; callers show their own progress."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()

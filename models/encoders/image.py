@@ -1,4 +1,4 @@
-"""Pictures: decoding with limits, ImageNet's preparation without torchvision, and any Hugging Face vision encoder."""
+"""Images: decoding with limits, ImageNet's preprocessing without torchvision, and any Hugging Face vision encoder."""
 
 from __future__ import annotations
 
@@ -21,17 +21,26 @@ from models.encoders.interface import EncoderError, UnreadableMedia
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
 Picture: TypeAlias = NDArray[np.uint8]
-"""`(224, 224, 3) uint8`, red green blue."""
+"""`(224, 224, 3) uint8`, RGB."""
 
 SHORT_SIDE, CROP = 256, 224
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of the channels red, green, blue in [0, 1]."""
 BATCH = 32
+"""Pictures that are encoded together."""
 
 
 def prepare(content: bytes, max_pixels: int = 40_000_000) -> Picture:
-    """`(224, 224, 3) uint8`: the shorter side resized to 256, then the middle 224 × 224.
+    """Decode a picture, resize its shorter side to 256 and crop the middle 224 × 224.
 
-    Transparent pictures are laid on white; the camera's orientation mark is followed.
+    Transparent pixels become white; the camera's orientation tag is applied.
+
+    Args:
+        content: Bytes of a file of any format that Pillow reads.
+        max_pixels: Larger pictures are not decoded.
+
+    Returns:
+        `(224, 224, 3) uint8`.
 
     Raises:
         UnreadableMedia: If it does not decode, or has more than `max_pixels`.
@@ -47,12 +56,14 @@ def prepare(content: bytes, max_pixels: int = 40_000_000) -> Picture:
                 picture = _on_white(ImageOps.exif_transpose(opened))
     except UnreadableMedia:
         raise
-    except Exception:  # decoders of hostile bytes raise anything; each of it means that the picture is broken
+    except (
+        Exception
+    ):  # Pillow's decoders raise many kinds of errors on hostile bytes; each means a broken picture
         raise UnreadableMedia("image does not decode") from None
     scale = SHORT_SIDE / min(picture.size)
     width, height = (max(SHORT_SIDE, round(side * scale)) for side in picture.size)
     left, top = (width - CROP) // 2, (height - CROP) // 2
-    # resizing only the box that the crop keeps costs less, and no picture's length can make it explode
+    # Only the box that the crop keeps is resized: it costs less, and a 20,000 × 2 picture needs no huge buffer.
     box = (left / width, top / height, (left + CROP) / width, (top + CROP) / height)
     region = tuple(part * side for part, side in zip(box, picture.size * 2, strict=True))
     resized = picture.resize((CROP, CROP), Image.Resampling.BICUBIC, box=region)
@@ -60,6 +71,7 @@ def prepare(content: bytes, max_pixels: int = 40_000_000) -> Picture:
 
 
 def _on_white(picture: Any) -> Any:
+    """Return the picture in RGB, on a white background where it is transparent."""
     from PIL import Image
 
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
@@ -74,7 +86,13 @@ def normalised(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> Tensor:
-    """`(n, 3, 224, 224) float32`, each channel less its mean, over its deviation (ImageNet's by default)."""
+    """Return pixels with each channel's mean subtracted, divided by its deviation, `(n, 3, 224, 224) float32`.
+
+    Args:
+        batch: Pictures `(224, 224, 3) uint8`.
+        mean: By channel, of pixels in [0, 1].
+        std: By channel.
+    """
     pixels = (
         torch.stack([one if isinstance(one, Tensor) else torch.tensor(one) for one in batch])
         .permute(0, 3, 1, 2)
@@ -85,7 +103,14 @@ def normalised(
 
 
 class HuggingFaceImage:
-    """A vision transformer or CLIP: its image features, its pooled state, or the mean of its patches, of length 1.
+    """A Hugging Face vision model; its vectors have length 1.
+
+    A vector is CLIP's image features, else the model's pooled state, else the mean of its patches.
+
+    Args:
+        name_or_path: A folder in Hugging Face's format, or a model in the hub's cache.
+        allow_download: Whether the hub may be asked.
+        device: As of `choose_device`.
 
     Raises:
         EncoderError: If the model cannot be loaded as an image encoder.
@@ -102,6 +127,7 @@ class HuggingFaceImage:
         vision = self.model.config.vision_config if self.is_clip else self.model.config
         self.side = int(getattr(vision, "image_size", CROP))
         self.mean, self.std = _normalisation(folder)
+        # No configuration key holds the width for every kind of model; so it is measured on a blank picture.
         with torch.inference_mode():
             self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
         self.module: nn.Module = self.model
@@ -111,7 +137,7 @@ class HuggingFaceImage:
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
-        """`(len(batch), dim) float32` of length 1."""
+        """Return `(len(batch), dim) float32` of length 1."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for start in range(0, len(batch), BATCH):
             part = [torch.tensor(one) for one in batch[start : start + BATCH]]
@@ -119,11 +145,11 @@ class HuggingFaceImage:
         return vectors
 
     def prepare(self, content: Picture) -> Tensor:
-        """`(224, 224, 3) uint8`."""
+        """Return the picture as a tensor, `(224, 224, 3) uint8`."""
         return torch.tensor(content)
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """`(len(prepared), dim)` of length 1, with gradients."""
+        """Return `(len(prepared), dim)` of length 1, with gradients."""
         pixels = normalised(prepared, self.mean, self.std)
         if self.side != CROP:
             pixels = torch.nn.functional.interpolate(
@@ -132,26 +158,27 @@ class HuggingFaceImage:
         return self._forward(pixels)
 
     def save(self, folder: Path) -> None:
-        """Write it as `HuggingFaceImage(folder)` reads it."""
+        """Write the encoder so that `HuggingFaceImage(folder)` loads it."""
         self.model.save_pretrained(folder)
-        told = {"image_mean": list(self.mean), "image_std": list(self.std)}
-        (folder / "preprocessor_config.json").write_text(json.dumps(told))
+        preprocessing = {"image_mean": list(self.mean), "image_std": list(self.std)}
+        (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
 
     def _forward(self, pixels: Tensor) -> Tensor:
+        """Return vectors `(n, dim)` of length 1 from normalized pixels `(n, 3, side, side)`."""
         pixels = pixels.to(next(self.model.parameters()).device)
-        told = self.model.get_image_features(pixel_values=pixels) if self.is_clip else self.model(pixels)
-        if not isinstance(told, Tensor):
-            pooled = getattr(told, "pooler_output", None)
-            told = told.last_hidden_state if pooled is None else pooled
-        if told.ndim == 4:
-            told = told.flatten(2).transpose(1, 2)  # a convolutional map (n, c, h, w) → (n, h·w, c)
-        if told.ndim == 3:
-            told = told.mean(1)
-        return torch.nn.functional.normalize(told.float(), dim=1)
+        output = self.model.get_image_features(pixel_values=pixels) if self.is_clip else self.model(pixels)
+        if not isinstance(output, Tensor):
+            pooled = getattr(output, "pooler_output", None)
+            output = output.last_hidden_state if pooled is None else pooled
+        if output.ndim == 4:
+            output = output.flatten(2).transpose(1, 2)  # a convolutional map (n, c, h, w) → (n, h·w, c)
+        if output.ndim == 3:
+            output = output.mean(1)  # (n, patches, c) → (n, c)
+        return torch.nn.functional.normalize(output.float(), dim=1)
 
 
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
-    """The means and deviations that the model was trained with, ImageNet's where it does not say."""
+    """Return the channel means and deviations that the model was trained with; ImageNet's where its files do not say."""
     file = folder / "preprocessor_config.json"
-    said = json.loads(file.read_text()) if file.is_file() else {}
-    return said.get("image_mean") or IMAGENET_MEAN, said.get("image_std") or IMAGENET_STD
+    config = json.loads(file.read_text()) if file.is_file() else {}
+    return config.get("image_mean") or IMAGENET_MEAN, config.get("image_std") or IMAGENET_STD

@@ -1,4 +1,4 @@
-"""What can be said of a picture without learning: its colours, where it is bright, and which way its edges run."""
+"""Image features without learning: colour histograms, a map of lightness, and histograms of gradient directions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 
 HUES, TONES, CELLS, DIRECTIONS = 16, 8, 4, 8
+"""Bins of hue, bins of saturation and lightness, cells a side of the edge grid, bins of gradient direction."""
 SIDE = 56
+"""Pictures are reduced to 56 × 56 pixels first."""
 WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}
 """Widths of the three groups of features."""
 
 
 def looks(pixels: Tensor) -> dict[str, Tensor]:
-    """The three groups, each `(n, width)`, from `(n, 3, 224, 224)` in [0, 1].
+    """Return the three groups of features of pictures, `(n, width) float32` each.
 
     `colour`: a histogram of hues weighted by saturation, and of saturation and lightness (Swain and Ballard, 1991).
     `light`: a coarse map of lightness, free of its mean and contrast.
     `edges`: histograms of gradient directions in a 4 × 4 grid (Dalal and Triggs, 2005).
+
+    Args:
+        pixels: `(n, 3, 224, 224) float32` in [0, 1].
     """
     small = torch.nn.functional.adaptive_avg_pool2d(pixels, SIDE)  # (n, 3, 56, 56)
     lightness = small.mean(1)  # (n, 56, 56)
@@ -26,10 +31,11 @@ def looks(pixels: Tensor) -> dict[str, Tensor]:
 
 
 def _colour(pixels: Tensor) -> Tensor:
+    """Return histograms of hue, saturation and lightness, `(n, 32)`."""
     red, green, blue = pixels.flatten(2).unbind(1)  # (n, 3136) each
     most, least = torch.stack([red, green, blue]).amax(0), torch.stack([red, green, blue]).amin(0)
     chroma = most - least
-    # hue by projection on the colour circle: smooth everywhere, unlike the six-sided formula
+    # Hue by projection onto the colour circle, which is smooth everywhere, unlike the piecewise formula of HSV.
     angle = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue)
     hues = _soft_histogram((angle / (2 * torch.pi)) % 1, HUES, chroma, is_circle=True)
     everywhere = torch.ones_like(chroma)
@@ -44,7 +50,10 @@ def _colour(pixels: Tensor) -> Tensor:
 
 
 def _soft_histogram(values: Tensor, bins: int, weights: Tensor, is_circle: bool = False) -> Tensor:
-    """`(n, bins)` that sum to 1: each value of [0, 1] is shared by the two nearest bins."""
+    """Return histograms `(n, bins)` that sum to 1; each value in [0, 1] is divided between the two nearest bins.
+
+    Hard bins would change abruptly with small changes of light.
+    """
     place = values * bins if is_circle else values.clamp(0, 1) * (bins - 1)
     low = place.floor()
     share = place - low
@@ -57,15 +66,17 @@ def _soft_histogram(values: Tensor, bins: int, weights: Tensor, is_circle: bool 
 
 
 def _light(lightness: Tensor) -> Tensor:
+    """Return the standardized map of lightness, `(n, 196)`."""
     coarse = torch.nn.functional.adaptive_avg_pool2d(lightness, 14).flatten(1)
     return (coarse - coarse.mean(1, keepdim=True)) / (coarse.std(1, keepdim=True) + 0.02)
 
 
 def _edges(lightness: Tensor) -> Tensor:
+    """Return histograms of gradient directions by cell, weighted by strength, `(n, 128)`."""
     down = lightness[:, 2:, 1:-1] - lightness[:, :-2, 1:-1]
     across = lightness[:, 1:-1, 2:] - lightness[:, 1:-1, :-2]  # (n, 54, 54)
     strength = (down.square() + across.square()).sqrt()
-    place = (torch.atan2(down, across) / torch.pi % 1) * DIRECTIONS
+    place = (torch.atan2(down, across) / torch.pi % 1) * DIRECTIONS  # an edge and its negative are alike
     bins = place.long() % DIRECTIONS
     spread = torch.nn.functional.one_hot(bins, DIRECTIONS).permute(0, 3, 1, 2) * strength.unsqueeze(1)
     cells = torch.nn.functional.adaptive_avg_pool2d(spread, CELLS).flatten(1)  # (n, 128)

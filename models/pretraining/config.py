@@ -1,4 +1,4 @@
-"""Typed settings of the pretraining objectives."""
+"""Settings of the pretraining objectives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ImageObjective = Literal["image_views", "text_image"]
 
 
 class TextPretraining(Config):
-    """The small BERT and its tokenizer, trained on the shop's own text."""
+    """The shop's BERT and its tokenizer, trained on the shop's own text."""
 
     objectives: tuple[TextObjective, ...] = Field(TEXT, description="Losses that are summed.")
     vocabulary: int = Field(3000, ge=64, description="Pieces of words that the tokenizer knows at most.")
@@ -37,7 +37,7 @@ class TextPretraining(Config):
 
 
 class ImagePretraining(Config):
-    """The small convolutional network."""
+    """The shop's convolutional network."""
 
     objectives: tuple[ImageObjective, ...] = Field(
         ("image_views",), description="Losses that are summed; `text_image` needs words that tell looks."
@@ -52,7 +52,7 @@ class ImagePretraining(Config):
 
 
 class AudioPretraining(Config):
-    """The BiLSTM that is taught to put a spoken phrase where the text encoder puts the written one."""
+    """The BiLSTM, trained to give a spoken phrase the text encoder's vector of the written one."""
 
     hidden: int = Field(96, ge=8, description="Width of each direction of the LSTM.")
     layers: int = Field(1, ge=1, description="Layers of the LSTM.")

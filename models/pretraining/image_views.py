@@ -1,4 +1,4 @@
-"""Two views of one picture are partners: what a customer's photo and the shop's picture of a phone have in common."""
+"""Contrastive pretraining of the CNN on two augmented views of each picture (Chen et al., SimCLR, 2020)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from models.pretraining.loop import Progress, seeded, silent, train
 from models.pretraining.text_image import Pairing
 
 AT_ONCE = 256
+"""Pictures whose features are computed together; 256 of 224 × 224 in float32 are 154 MB."""
 LEAST_SIDE = 0.8
-"""A view shows at least this share of each side; more would cut away what tells phones apart."""
+"""A view shows at least this share of each side; smaller crops would remove what distinguishes phones."""
 
 
 def view(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """Each picture cropped, tinted and noisy, as a photo would be; colours stay, because they matter to buyers.
+    """Return each picture cropped, slightly tinted and with noise, like a customer's photo of the product.
+
+    Unlike SimCLR there is no strong colour jitter, because colours matter to buyers.
 
     Args:
-        pixels: `(n, 3, 64, 64)`, normalised.
+        pixels: `(n, 3, 64, 64) float32`, normalized.
+        generator: Draws the augmentation.
     """
     count = len(pixels)
     sides = LEAST_SIDE + (1 - LEAST_SIDE) * torch.rand(count, 2, generator=generator)
@@ -43,8 +47,8 @@ def view(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return cropped * tint + noise
 
 
-def _look_at(pictures: Sequence[Picture], module: ShopImage) -> Tensor:
-    """Fit the fixed features to the pictures; `(n, 3, 64, 64)` what the network sees of them."""
+def _fit_fixed_features(pictures: Sequence[Picture], module: ShopImage) -> Tensor:
+    """Fit the module's fixed features to the pictures; return the network's input, `(n, 3, 64, 64) float32`."""
     groups, reduced = [], []
     with torch.no_grad():
         for start in range(0, len(pictures), AT_ONCE):
@@ -62,18 +66,21 @@ def pretrain_image(
     seed: int,
     progress: Progress = silent,
 ) -> tuple[ShopImage, list[float]]:
-    """The default image encoder trained on the shop's pictures (Chen et al., SimCLR, 2020), and its losses.
+    """Train the default image encoder on the shop's pictures; return it with its losses, one a step.
 
     Args:
         pictures: At least one.
-        texts: `(pictures, d)` vectors of what the shop writes about each, for the objective `text_image`.
+        texts: `(pictures, d)` vectors of the items' texts, for the objective `text_image`.
+        config: Objectives, sizes and steps.
+        seed: Of the weights and of the batches.
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If the loss does not stay finite.
     """
     with seeded(seed) as generator:
         module = ShopImage(config.dim, config.width, config.axes)
-        reduced = _look_at(pictures, module)
+        reduced = _fit_fixed_features(pictures, module)
         pairing = (
             Pairing(config.dim, texts) if texts is not None and "text_image" in config.objectives else None
         )
@@ -90,7 +97,7 @@ def pretrain_image(
             return total
 
         modules: list[nn.Module] = [module.cnn, *([pairing] if pairing is not None else [])]
-        able = batch > 1 and ("image_views" in config.objectives or pairing is not None)
-        steps = config.steps if able else 0
+        can_train = batch > 1 and ("image_views" in config.objectives or pairing is not None)
+        steps = config.steps if can_train else 0  # otherwise the network keeps its initial weights
         losses = train(modules, loss, steps, config.learning_rate, "pretrain images", progress)
     return module.eval(), losses

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, warm-up and cosine decay, clipped gradients, a seed of its own."""
+"""The training loop of all objectives: AdamW, linear warm-up and cosine decay, clipped gradients, a seed of its own."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 
 Progress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
-"""Passes steps on and shows how far they are, like `handpick.runtime.log.track`."""
+"""Yields the steps and shows the progress under a name, like `handpick.runtime.log.track`."""
 
 WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises."""
 
 
 class NotFinite(ArithmeticError):
-    """A loss became NaN or infinite; nothing that was trained may be used."""
+    """A loss became NaN or infinite; the weights of that training must not be used."""
 
 
 def silent(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG001
-    """Progress that nobody sees."""
+    """Yield the steps without showing anything."""
     return steps
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[torch.Generator]:
-    """Weights drawn inside come from this seed; the process's own random state is as before afterwards."""
+    """Yield a generator, and draw weights inside the block from the seed; the global random state is restored afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
@@ -43,14 +44,23 @@ def train(
     what: str,
     progress: Progress = silent,
 ) -> list[float]:
-    """Minimise `loss_of(step)` over the modules' weights; the losses, one a step.
+    """Minimize `loss_of(step)` over the modules' weights; return the losses, one a step.
+
+    Args:
+        modules: Whose weights are trained.
+        loss_of: Returns the loss of a step, a scalar.
+        steps: How many.
+        learning_rate: The highest.
+        what: Names the training in progress and errors.
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If a loss is NaN or infinite.
     """
     weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
+    # `fused` is one kernel for all weights: with small models most of a step would be the overhead of one each.
     adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _share(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _learning_rate_factor(step, steps))
     losses = []
     for step in progress(range(steps), what):
         loss = loss_of(step)
@@ -67,8 +77,8 @@ def train(
     return losses
 
 
-def _share(step: int, steps: int) -> float:
-    """The share of the highest learning rate: up in a line, then down along half a cosine."""
+def _learning_rate_factor(step: int, steps: int) -> float:
+    """Return the factor of the highest learning rate: a linear rise, then half a cosine down to 0."""
     warm = max(1, round(WARM_UP * steps))
     if step < warm:
         return (step + 1) / warm

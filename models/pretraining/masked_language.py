@@ -1,4 +1,4 @@
-"""Masked-language modelling: guess the hidden tokens from both sides (Devlin et al., BERT, 2019, section 3.1)."""
+"""Masked-language modelling: predict masked tokens from both sides (Devlin et al., BERT, 2019, section 3.1)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 
 IGNORED = -100
+"""The label of tokens without a loss, as `cross_entropy` has it by default."""
 
 
 def hide(
     ids: Tensor, is_special: Tensor, share: float, mask_id: int, vocabulary: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The input with some tokens hidden, and what they were.
+    """Return token ids with some tokens masked, and the labels to predict.
 
     Of the chosen tokens 80 % become `[MASK]`, 10 % a random token and 10 % stay, so that the model cannot rely on
-    a mark that texts never carry.
+    a token that is in no text outside of pretraining.
 
     Args:
         ids: `(b, tokens) int64`.
         is_special: `(b, tokens) bool`; padding and separators are never chosen.
+        share: Of the tokens that are chosen.
+        mask_id: The id of `[MASK]`.
+        vocabulary: Size of the vocabulary.
+        generator: Draws the tokens.
 
     Returns:
-        Both `(b, tokens)`; the second is -100 where nothing is to be guessed.
+        Both `(b, tokens) int64`; labels are -100 where nothing is to be predicted.
     """
     chosen = (torch.rand(ids.shape, generator=generator) < share) & ~is_special
     fate = torch.rand(ids.shape, generator=generator)
@@ -34,7 +39,12 @@ def hide(
 
 
 class MaskedLanguageHead(nn.Module):
-    """States to logits over the vocabulary; the output weights are the input embeddings."""
+    """Maps states to logits over the vocabulary; the output weights are the input embeddings.
+
+    Args:
+        dim: Width of the states.
+        vocabulary: Size of the vocabulary.
+    """
 
     def __init__(self, dim: int, vocabulary: int) -> None:
         super().__init__()
@@ -42,15 +52,23 @@ class MaskedLanguageHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
-        """`(…, vocabulary)` from `(…, dim)` and `(vocabulary, dim)`."""
+        """Return logits `(…, vocabulary)` from states `(…, dim)` and embeddings `(vocabulary, dim)`."""
         return self.norm(nn.functional.gelu(self.dense(states))) @ embeddings.T + self.bias
 
 
 def masked_language_loss(
     head: MaskedLanguageHead, states: Tensor, embeddings: Tensor, answers: Tensor
 ) -> Tensor:
-    """Cross entropy over the hidden tokens only, 0 where none was hidden."""
-    asked = answers != IGNORED
-    if not asked.any():
-        return states.sum() * 0
-    return nn.functional.cross_entropy(head(states[asked], embeddings), answers[asked])
+    """Return the cross entropy over the chosen tokens, 0 where there are none.
+
+    Args:
+        head: Of the model.
+        states: `(b, tokens, dim)`.
+        embeddings: `(vocabulary, dim)`.
+        answers: `(b, tokens) int64`, -100 where nothing is to be predicted.
+    """
+    is_chosen = answers != IGNORED
+    if not is_chosen.any():
+        return states.sum() * 0  # 0 with a gradient, which the mean of no tokens (NaN) would not have
+    # Only the chosen tokens go through the head, as logits over the whole vocabulary are expensive.
+    return nn.functional.cross_entropy(head(states[is_chosen], embeddings), answers[is_chosen])

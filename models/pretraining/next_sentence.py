@@ -1,4 +1,4 @@
-"""Next-sentence prediction: does the second sentence follow the first? (Devlin et al., BERT, 2019, section 3.1)."""
+"""Next-sentence prediction: whether the second sentence follows the first (Devlin et al., BERT, 2019, section 3.1)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, English and Chinese stops alike."""
+    """Return the sentences of a text, which end with English or Chinese stops or with a line."""
     return [part.strip() for part in _END.split(text) if part.strip()]
 
 
 def pairs_of(texts: Sequence[str]) -> list[tuple[str, str]]:
-    """Each sentence with the one after it; texts of one sentence give none."""
+    """Return each sentence with the one after it; texts of one sentence have none."""
     return [
         (one, two) for text in texts for said in [sentences(text)] for one, two in itertools.pairwise(said)
     ]
 
 
 def with_strangers(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """For each of `count` pairs, whose second sentence to show, and whether it is its own.
+    """Choose the second sentence of each pair: its own for half of the pairs, another pair's for the others.
 
-    Half of the pairs keep theirs, the others get that of a pair one or more places further on.
+    Args:
+        count: Number of pairs.
+        generator: Draws the choice.
+
+    Returns:
+        `(count,) int64` the pair whose second sentence is shown, and `(count,) bool` whether it is the pair's own.
     """
     follows = torch.rand(count, generator=generator) < 0.5
+    # A shift of at least one place, so that a pair is never given its own sentence as another's.
     shift = torch.randint(1, max(2, count), (count,), generator=generator)
     places = torch.arange(count)
     shown = torch.where(follows, places, (places + shift) % max(1, count))
@@ -39,17 +45,27 @@ def with_strangers(count: int, generator: torch.Generator) -> tuple[Tensor, Tens
 
 
 class NextSentenceHead(nn.Module):
-    """The first token's state to "follows" or "does not"."""
+    """Maps the state of the first token to logits of "does not follow" and "follows".
+
+    Args:
+        dim: Width of the states.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dense, self.leave = nn.Linear(dim, dim), nn.Linear(dim, 2)
 
     def forward(self, first: Tensor) -> Tensor:
-        """`(b, 2)` from `(b, dim)`."""
+        """Return logits `(b, 2)` from states `(b, dim)`."""
         return self.leave(torch.tanh(self.dense(first)))
 
 
 def next_sentence_loss(head: NextSentenceHead, first: Tensor, follows: Tensor) -> Tensor:
-    """Cross entropy of "follows", `(b,) bool`."""
+    """Return the cross entropy.
+
+    Args:
+        head: Of the model.
+        first: `(b, dim)` states of the first token.
+        follows: `(b,) bool`.
+    """
     return nn.functional.cross_entropy(head(first), follows.long())

@@ -1,4 +1,4 @@
-"""What a pretraining objective is worth: the downstream NDCG@20 with it and without it, all else the same."""
+"""Ablation of pretraining objectives: the downstream NDCG@20 with and without each, everything else being equal."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from models.pretraining.rows import pretrain_rows
 from models.topn.dense import top_of_scores
 
 K = 20
+"""Length of the ranked lists."""
 Objective = TypeVar("Objective", bound=str)
 
 
 @dataclass(frozen=True)
 class Worth:
-    """One objective's verdict.
+    """The result of one objective on one task.
 
     Args:
         objective: Its name in `[pretraining]`.
         task: What was ranked for whom.
-        cases: Queries or users that the means are over.
-        without, with_it: Mean NDCG@20.
+        case_count: Queries or users that the means are over.
+        ndcg_without: Mean NDCG@20 without the objective.
+        ndcg_with: Mean NDCG@20 with it.
     """
 
     objective: str
@@ -41,26 +43,33 @@ class Worth:
     with_it: float
 
 
-def searched(asked: FloatArray, offered: FloatArray, wanted: sparse.csr_matrix) -> float:
-    """Mean NDCG@20 of what is nearest to each query.
+def searched(queries: FloatArray, items: FloatArray, relevant: sparse.csr_matrix) -> float:
+    """Return the mean NDCG@20 of the items nearest to each query.
 
     Args:
-        asked: `(queries, d)` of length 1.
-        offered: `(items, d)` of length 1.
-        wanted: `(queries, items)`, at least one entry a row.
+        queries: `(queries, d) float32` of length 1.
+        items: `(items, d) float32` of length 1.
+        relevant: `(queries, items)`, at least one entry a row.
     """
-    return _quality(asked @ offered.T, None, wanted)
+    return _mean_ndcg(queries @ items.T, None, relevant)
 
 
-def profiled(history: sparse.csr_matrix, vectors: FloatArray, wanted: sparse.csr_matrix) -> float:
-    """Mean NDCG@20 of what is nearest to the mean of a user's items, those excluded; vectors are centred first."""
+def profiled(history: sparse.csr_matrix, vectors: FloatArray, relevant: sparse.csr_matrix) -> float:
+    """Return the mean NDCG@20 of the items nearest to the mean vector of a user's items, which are excluded.
+
+    Args:
+        history: `(users, items)`.
+        vectors: `(items, d) float32`; centred here, as their common part distinguishes no items.
+        relevant: `(users, items)`, at least one entry a row.
+    """
     centred = unit_rows(vectors - vectors.mean(0))
-    return _quality(np.asarray(history @ centred @ centred.T, np.float32), history, wanted)
+    return _mean_ndcg(np.asarray(history @ centred @ centred.T, np.float32), history, relevant)
 
 
-def _quality(scores: FloatArray, exclude: sparse.csr_matrix | None, wanted: sparse.csr_matrix) -> float:
+def _mean_ndcg(scores: FloatArray, exclude: sparse.csr_matrix | None, relevant: sparse.csr_matrix) -> float:
+    """Return the mean NDCG@20 of the lists with the highest scores."""
     lists = top_of_scores(scores, K, exclude)
-    return float(ndcg(judge(lists, wanted), K).mean())
+    return float(ndcg(judge(lists, relevant), K).mean())
 
 
 def compared(
@@ -68,57 +77,78 @@ def compared(
     cases: int,
     configured: Iterable[Objective],
     every: Sequence[Objective],
-    quality_of: Callable[[tuple[Objective, ...]], float],
+    measure: Callable[[tuple[Objective, ...]], float],
 ) -> list[Worth]:
-    """Each objective with and without it beside the configured others; each set is trained once.
+    """Return the result of each objective: measured with and without it, next to the other configured ones.
 
     Args:
-        quality_of: Trains with these objectives, none of them meaning not at all, and measures.
+        task: Names the task in the results.
+        cases: Queries or users of the task.
+        configured: Objectives in the settings.
+        every: All objectives, in the order in which they are trained and returned.
+        measure: Trains with these objectives and returns the mean NDCG@20; called once for each set. An empty set means
+            without any training.
     """
-    known: dict[tuple[Objective, ...], float] = {}
+    measured: dict[tuple[Objective, ...], float] = {}
 
-    def quality(objectives: set[Objective]) -> float:
+    def measure_once(objectives: set[Objective]) -> float:
         ordered = tuple(one for one in every if one in objectives)
-        if ordered not in known:
-            known[ordered] = quality_of(ordered)
-        return known[ordered]
+        if ordered not in measured:
+            measured[ordered] = measure(ordered)
+        return measured[ordered]
 
     chosen = set(configured)
-    return [Worth(one, task, cases, quality(chosen - {one}), quality(chosen | {one})) for one in every]
+    return [
+        Worth(one, task, cases, measure_once(chosen - {one}), measure_once(chosen | {one})) for one in every
+    ]
 
 
 def rows_worth(
     history: sparse.csr_matrix,
     content: FloatArray,
-    wanted: sparse.csr_matrix,
+    relevant: sparse.csr_matrix,
     config: RowsPretraining,
     seed: int,
     progress: Progress = silent,
 ) -> list[Worth]:
-    """Both autoencoders on interactions, against popularity, and on item content, against the content alone.
+    """Return the results of both autoencoders on user histories and on item content.
+
+    On histories the reconstruction is the ranking, and popularity the baseline. On content, items are ranked by likeness
+    of the content next to its whitened code, and the content alone is the baseline.
 
     Args:
-        history, wanted: `(users, items)`, before and after the moment that is judged from; both with entries in
-            each row.
-        content: `(items, d)`, each column with mean 0 and deviation 1.
+        history: `(users, items)` before the evaluation window, with entries in each row.
+        content: `(items, d) float32`, each column with mean 0 and deviation 1.
+        relevant: `(users, items)` in the evaluation window, with entries in each row.
+        config: Sizes and steps.
+        seed: Of the trainings.
+        progress: Shows the steps.
+
+    Raises:
+        NotFinite: If a loss does not stay finite.
     """
     users = history.shape[0]
     popularity = np.tile(np.asarray(history.sum(0), np.float32), (users, 1))
-    popular = _quality(popularity, history, wanted)
-    alike = profiled(history, content, wanted)
-    found = []
+    popular = _mean_ndcg(popularity, history, relevant)
+    content_alone = profiled(history, content, relevant)
+    results = []
     for name in ROWS:
         module = pretrain_rows(name, history, config, seed, True, progress)
-        quality = _quality(completed(module, history), history, wanted)
-        found.append(Worth(name, "phones for users, told by interactions", users, popular, quality))
+        reconstructed = _mean_ndcg(completed(module, history), history, relevant)
+        results.append(Worth(name, "phones for users, told by interactions", users, popular, reconstructed))
     for name in ROWS:
         module = pretrain_rows(name, content, config, seed, False, progress)
-        quality = profiled(history, beside(content, codes(module, content)), wanted)
-        found.append(Worth(name, "phones for users, told by content", users, alike, quality))
-    return found
+        with_codes = profiled(history, beside(content, codes(module, content)), relevant)
+        results.append(Worth(name, "phones for users, told by content", users, content_alone, with_codes))
+    return results
 
 
-def beside(content: FloatArray, told: FloatArray) -> FloatArray:
-    """`(items, d + dim)`: content and its whitened codes, with the same say in a cosine."""
-    mean, turn = whitening(told)
-    return np.hstack([unit_rows(content), unit_rows(np.asarray((told - mean) @ turn, np.float32))])
+def beside(content: FloatArray, encoded: FloatArray) -> FloatArray:
+    """Return content and whitened codes side by side, `(items, d + dim) float32`, with equal weight in a cosine.
+
+    Args:
+        content: `(items, d) float32`.
+        encoded: `(items, dim) float32` codes of the content.
+    """
+    mean, matrix = whitening(encoded)
+    return np.hstack([unit_rows(content), unit_rows(np.asarray((encoded - mean) @ matrix, np.float32))])

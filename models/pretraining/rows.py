@@ -1,4 +1,4 @@
-"""Which autoencoder learns from rows, by its name in the settings."""
+"""Chooses the autoencoder of rows by its name in the settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ def pretrain_rows(
     is_counts: bool,
     progress: Progress = silent,
 ) -> Autoencoder:
-    """A trained autoencoder, denoising or variational; see their own functions.
+    """Train a denoising or a variational autoencoder of the rows, and return it.
+
+    Args:
+        kind: `autoencoder` or `variational`.
+        rows: `(n, width)`.
+        config: Sizes and steps.
+        seed: Of the weights and of the batches.
+        is_counts: Rows are histories rather than measurements.
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If the loss does not stay finite.

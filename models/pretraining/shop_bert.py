@@ -1,4 +1,4 @@
-"""The small BERT: tokenizer and transformer trained on the shop's own text, saved in Hugging Face's format."""
+"""The shop's BERT: tokenizer and transformer trained on the shop's own text, saved in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ from models.pretraining.tokenizer import train_tokenizer
 
 @dataclass(frozen=True)
 class ShopBert:
-    """A trained tokenizer and model, and the loss at every step."""
+    """A trained tokenizer and model.
+
+    Args:
+        tokenizer: A `PreTrainedTokenizerFast`.
+        model: A `BertModel`.
+        losses: Of the training, one a step.
+    """
 
     tokenizer: Any
     model: Any
@@ -45,7 +51,15 @@ class ShopBert:
 def pretrain_bert(
     texts: Sequence[str], config: TextPretraining, seed: int, progress: Progress = silent
 ) -> ShopBert:
-    """Train on the texts with the configured objectives; a shop of one-sentence texts still has masked language.
+    """Train a tokenizer and a BERT on the texts with the configured objectives.
+
+    Texts of one sentence are only used for masked-language modelling, as the other objectives need pairs of sentences.
+
+    Args:
+        texts: The shop's texts.
+        config: Objectives, sizes and steps.
+        seed: Of the weights and of the batches.
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If the loss does not stay finite.
@@ -64,16 +78,16 @@ def pretrain_bert(
     )
     with seeded(seed) as generator:
         model = BertModel(shape, add_pooling_layer=False)
-        course = _Course(tokenizer, model, texts, config, generator)
+        objective = _TextObjective(tokenizer, model, texts, config, generator)
         model.train()
-        modules = (model, course.masked_head, course.next_head)
-        losses = train(modules, course.loss, config.steps, config.learning_rate, "pretrain text", progress)
+        modules = (model, objective.masked_head, objective.next_head)
+        losses = train(modules, objective.loss, config.steps, config.learning_rate, "pretrain text", progress)
         model.eval()
     return ShopBert(tokenizer, model, losses)
 
 
-class _Course:
-    """Draws a batch of sentence pairs at each step and sums the objectives' losses on it."""
+class _TextObjective:
+    """Draws a batch of sentence pairs at each step, and sums the losses of the configured objectives on it."""
 
     def __init__(
         self,
@@ -88,30 +102,32 @@ class _Course:
         self.next_head = NextSentenceHead(config.dim)
         texts = sorted(set(texts))
         pairs = pairs_of(texts)
-        self.paired = len(pairs)
-        alone = [(text, "") for text in texts if len(sentences(text)) < 2]
-        self.pairs = pairs + alone
-        # each sentence becomes token ids once, not at every step
+        self.pair_count = len(pairs)
+        single = [(text, "") for text in texts if len(sentences(text)) < 2]
+        self.pairs = pairs + single
+        # Each sentence is tokenized once, not at every step.
         every = sorted({side for pair in self.pairs for side in pair})
-        half = config.max_tokens // 2 - 2
-        told = tokenizer(every, add_special_tokens=False, truncation=True, max_length=half)["input_ids"]
-        self.ids = dict(zip(every, told, strict=True))
+        half = config.max_tokens // 2 - 2  # leaves room for [CLS] and two [SEP] in a pair
+        token_ids = tokenizer(every, add_special_tokens=False, truncation=True, max_length=half)["input_ids"]
+        self.ids = dict(zip(every, token_ids, strict=True))
         self.number = {sentence: place for place, sentence in enumerate(every)}
 
     def loss(self, step: int) -> Tensor:  # noqa: ARG002
-        """The sum of the configured objectives on a fresh batch."""
+        """Return the sum of the configured objectives' losses on a new batch."""
         total = torch.zeros(())
         if {"masked_language", "next_sentence"} & set(self.config.objectives):
-            total = total + self._bert()
-        if "sentence_contrast" in self.config.objectives and self.paired > 1:
-            total = total + self._contrast()
+            total = total + self._bert_loss()
+        if "sentence_contrast" in self.config.objectives and self.pair_count > 1:
+            total = total + self._contrast_loss()
         return total
 
     def _draw(self, among: int) -> list[tuple[str, str]]:
+        """Return a batch of the first `among` pairs, drawn with replacement."""
         rows = torch.randint(among, (min(self.config.batch, among),), generator=self.generator)
         return [self.pairs[row] for row in rows.tolist()]
 
-    def _bert(self) -> Tensor:
+    def _bert_loss(self) -> Tensor:
+        """Return the masked-language and next-sentence losses, which share one pass through the model."""
         drawn = self._draw(len(self.pairs))
         shown, follows = with_strangers(len(drawn), self.generator)
         ids, kinds, mask = self._batch([(drawn[i][0], drawn[j][1]) for i, j in enumerate(shown.tolist())])
@@ -125,7 +141,7 @@ class _Course:
             self.generator,
         )
         if "masked_language" not in self.config.objectives:
-            hidden = ids
+            hidden = ids  # next sentence alone reads unmasked sentences
         states = self.model(input_ids=hidden, token_type_ids=kinds, attention_mask=mask).last_hidden_state
         total = torch.zeros(())
         if "masked_language" in self.config.objectives:
@@ -138,20 +154,24 @@ class _Course:
             total = total + next_sentence_loss(self.next_head, states[has_two, 0], follows[has_two])
         return total
 
-    def _contrast(self) -> Tensor:
-        """Sentences of one text are partners (as in Gao et al., SimCSE, 2021, with neighbours instead of dropout)."""
-        drawn = self._draw(self.paired)
+    def _contrast_loss(self) -> Tensor:
+        """Return InfoNCE between neighbouring sentences.
+
+        As in SimCSE (Gao et al., 2021), with neighbouring sentences as partners instead of two dropout masks.
+        """
+        drawn = self._draw(self.pair_count)
         same = torch.tensor([self.number[one] for one, _ in drawn])
         one, two = self._pooled([(pair[side], "") for side in (0, 1) for pair in drawn]).chunk(2)
         return info_nce(one, two, self.config.temperature, same)
 
     def _pooled(self, pairs: list[tuple[str, str]]) -> Tensor:
+        """Return the mean state of each pair, `(pairs, dim)` of length 1."""
         ids, kinds, mask = self._batch(pairs)
         states = self.model(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state
         return nn.functional.normalize(mean_over_tokens(states, mask.bool()), dim=1)
 
     def _batch(self, pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids, sentence numbers and mask, `(b, tokens) int64` each."""
+        """Return token ids, sentence numbers and attention mask, `(b, tokens) int64` each."""
         start, stop, pad = (
             self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self.tokenizer.pad_token_id
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Contrastive text–image pretraining: a picture and what the shop writes about it are partners (CLIP, 2021)."""
+"""Contrastive text–image pretraining: a picture and its item's text are partners (Radford et al., CLIP, 2021)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from models.pretraining.info_nce import info_nce
 
 
 class Pairing(nn.Module):
-    """Both sides brought into one space; the text encoder is frozen, its vectors are given.
+    """Projections of pictures and texts into one space; the text encoder is frozen, its vectors are given.
 
     Args:
         dim: Width of the image encoder's vectors.
-        texts: `(n, d)`, row i for picture i.
+        texts: `(n, d) float32`, the vector of the text of picture i in row i.
+        space: Width of the common space.
     """
 
     texts: Tensor
@@ -23,20 +24,26 @@ class Pairing(nn.Module):
     def __init__(self, dim: int, texts: Tensor, space: int = 64) -> None:
         super().__init__()
         self.register_buffer("texts", nn.functional.normalize(texts - texts.mean(0), dim=1))
-        # variants of a phone share their words: they are partners of each other's pictures, not negatives
+        # Variants of a phone share their text: they are partners of each other's pictures, not negatives.
         self.register_buffer("same", torch.unique(texts, dim=0, return_inverse=True)[1])
         self.from_image, self.from_text = nn.Linear(dim, space), nn.Linear(texts.shape[1], space)
 
     def image_side(self, images: Tensor) -> Tensor:
-        """`(b, space)` of length 1."""
+        """Return image vectors `(b, dim)` in the common space, `(b, space)` of length 1."""
         return nn.functional.normalize(self.from_image(images), dim=1)
 
     def text_side(self, texts: Tensor) -> Tensor:
-        """`(b, space)` of length 1 from centred text vectors."""
+        """Return centred text vectors `(b, d)` in the common space, `(b, space)` of length 1."""
         return nn.functional.normalize(self.from_text(texts), dim=1)
 
     def loss(self, images: Tensor, rows: Tensor, temperature: float) -> Tensor:
-        """Symmetric InfoNCE of the pictures `rows`."""
+        """Return symmetric InfoNCE of a batch.
+
+        Args:
+            images: `(b, dim)` vectors of pictures.
+            rows: `(b,) int64`, which pictures they are.
+            temperature: Divides the cosines.
+        """
         return info_nce(
             self.image_side(images), self.text_side(self.texts[rows]), temperature, self.same[rows]
         )

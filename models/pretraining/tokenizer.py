@@ -1,4 +1,4 @@
-"""A WordPiece tokenizer of the shop's own text; every Chinese character stands alone, as in BERT."""
+"""A WordPiece tokenizer trained on the shop's own text; every Chinese character is a token, as in BERT."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 INSIDE = "##"
-"""Marks a piece that does not begin a word."""
+"""Begins a piece that does not begin a word."""
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> Any:
-    """A `PreTrainedTokenizerFast` whose vocabulary was learned from the texts; the same texts give the same one.
+    """Return a `PreTrainedTokenizerFast` with a vocabulary learned from the texts; equal texts give an equal one.
 
     Args:
-        vocabulary: Pieces at most, unless the texts have more different characters.
+        texts: The shop's texts.
+        vocabulary: Pieces at most, unless the texts have more distinct characters.
+        max_tokens: The tokenizer's `model_max_length`.
     """
     from tokenizers import decoders, models, processors
     from transformers import PreTrainedTokenizerFast
@@ -34,7 +36,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> A
 
 
 def _bare(model: Any) -> Any:
-    """A tokenizer that cuts words as BERT does."""
+    """Return a tokenizer that normalizes text and splits it into words as BERT does."""
     from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
     raw = Tokenizer(model)
@@ -46,11 +48,11 @@ def _bare(model: Any) -> Any:
 
 
 def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]:
-    """The pieces and their numbers.
+    """Return the pieces of the vocabulary and their ids.
 
-    The trainer breaks ties between equally frequent pieces by the numbers of their parts, and numbers the characters
-    inside words in the order of a hash table that differs in every run. Numbering them beforehand, as if they were
-    special, makes it the same each time.
+    The trainer breaks ties between equally frequent pieces by the ids of their parts, and gives ids to the characters
+    inside words in the order of a hash table that differs in every run. Giving them ids beforehand, as special tokens,
+    makes the vocabulary reproducible.
     """
     from tokenizers import trainers
 
@@ -59,7 +61,7 @@ def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]
         vocab_size=vocabulary,
         special_tokens=[*SPECIAL, *(f"{INSIDE}{character}" for character in inside)],
         continuing_subword_prefix=INSIDE,
-        limit_alphabet=1 << 20,  # above it, characters would be dropped in that table's order
+        limit_alphabet=1 << 20,  # beyond the limit, characters would be dropped in the order of that table
         show_progress=False,
         min_frequency=2,
     )
@@ -69,5 +71,6 @@ def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]
 
 
 def _words(bare: Any, text: str) -> list[str]:
-    cut = bare.pre_tokenizer.pre_tokenize_str(bare.normalizer.normalize_str(text))
-    return [word for word, _ in cut]
+    """Return the words of a text as the tokenizer splits it."""
+    words = bare.pre_tokenizer.pre_tokenize_str(bare.normalizer.normalize_str(text))
+    return [word for word, _ in words]

@@ -11,26 +11,28 @@ from models.pretraining.loop import Progress, seeded, silent, train
 
 
 class VariationalAutoencoder(Autoencoder):
-    """The encoder tells a normal distribution over codes instead of one code."""
+    """An autoencoder whose encoder returns a normal distribution over codes instead of one code; arguments as of it."""
 
     def __init__(self, width: int, hidden: int, dim: int) -> None:
         super().__init__(width, hidden, dim)
         self.log_variance = nn.Linear(width, dim)
 
     def distribution(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of q(code | row), `(b, dim)` each."""
+        """Return mean and log variance of q(code | row), `(b, dim)` each, of rows `(b, width)`."""
+        # Clamped, so that the exponential in the divergence stays finite.
         return self.encode(rows), self.log_variance(nn.functional.normalize(rows, dim=1)).clamp(-8, 8)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """The mean over rows of KL(q || N(0, 1)), in nats."""
+    """Return the mean over rows of KL(q || N(0, 1)), in nats, from means and log variances `(b, dim)`."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
 
 
 def beta_at(step: int, config: RowsPretraining) -> float:
-    """The weight of the divergence: from 0 in a line to its final value, so that the code is not given up early.
+    """Return the weight of the divergence at a step: a linear rise from 0 to its final value.
 
-    (Bowman et al., 2016; Liang et al., 2018, section 2.2.2.)
+    With the full weight from the start, codes would collapse to the prior (Bowman et al., 2016; Liang et al., 2018, section
+    2.2.2).
     """
     growing = config.annealing * config.steps
     return config.final_beta * (min(1.0, step / growing) if growing else 1.0)
@@ -39,11 +41,16 @@ def beta_at(step: int, config: RowsPretraining) -> float:
 def pretrain_variational(
     rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress = silent
 ) -> tuple[VariationalAutoencoder, list[float]]:
-    """A variational autoencoder of the rows, and its losses: the negative evidence lower bound with annealed KL.
+    """Train a variational autoencoder of the rows; return it with its losses, one a step.
+
+    The loss is the negative evidence lower bound with an annealed divergence.
 
     Args:
         rows: `(n, width)`.
+        config: Sizes and steps.
+        seed: Of the weights and of the batches.
         is_counts: Rows are histories (multinomial likelihood) rather than measurements (normal likelihood).
+        progress: Shows the steps.
 
     Raises:
         NotFinite: If the loss does not stay finite.
@@ -52,11 +59,11 @@ def pretrain_variational(
         module = VariationalAutoencoder(rows.shape[1], config.hidden, config.dim)
 
         def loss(step: int) -> Tensor:
-            wanted = drawn(rows, config.batch, generator)
-            mean, log_variance = module.distribution(corrupted(wanted, config.corruption, generator))
+            targets = drawn(rows, config.batch, generator)
+            mean, log_variance = module.distribution(corrupted(targets, config.corruption, generator))
             noise = torch.randn(mean.shape, generator=generator)
-            told = module.decode(mean + noise * (0.5 * log_variance).exp())
-            return reconstruction(told, wanted, is_counts) + beta_at(step, config) * divergence(
+            outputs = module.decode(mean + noise * (0.5 * log_variance).exp())  # reparameterized sample
+            return reconstruction(outputs, targets, is_counts) + beta_at(step, config) * divergence(
                 mean, log_variance
             )
 

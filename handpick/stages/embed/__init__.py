@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ def run(night: Night) -> StageResult:
     """
     from handpick.dataset.corpus import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles
-    from handpick.lake.partitions import digest_of
+    from handpick.lake.partitions import digest_partitions
     from handpick.runtime.prefetch import loading
     from handpick.stages.embed.encoders import NightEncoders
     from handpick.stages.embed.precompute import precomputing
@@ -61,15 +60,12 @@ def run(night: Night) -> StageResult:
     night.lake.write(ITEMS, night.logical_date, build_table(items, KEPT_COLUMNS[ITEMS], item_columns))
     night.lake.write(QUERIES, night.logical_date, build_table(queries, KEPT_COLUMNS[QUERIES], query_columns))
     files.save_cache()
-    digest = hashlib.sha256()
-    for table in (ITEMS, QUERIES):
-        digest.update(digest_of(night.lake.partition(table, night.logical_date)).encode())
     return StageResult(
         "embed",
         night.logical_date,
         str(night.lake.root / "embeddings"),
         (*item_flows, *query_flows),
-        digest.hexdigest(),
+        digest_partitions(night.lake, (ITEMS, QUERIES), night.logical_date),
         notes=_count_contents({"items": item_columns, "queries": query_columns}),
     )
 

@@ -1,178 +1,187 @@
-"""What a second process makes on a first night while the text encoder is trained here, because it needs none of it.
+"""Work of a first night that a worker process does while this process trains the text encoder, as it needs no text encoder.
 
-It reads phrases out, encodes phones' texts with encoders that are not trained, and trains the image encoder and encodes pictures
-with it. All of it is what this process would have made itself, to the byte: every piece of work takes one thread.
+It synthesizes phrases for the audio encoder, encodes texts of items with the text encoders that are not trained on the shop,
+and trains the image encoder and encodes pictures with it. The results are, to the byte, what this process would have made,
+because every batch is computed with one thread wherever it is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from handpick.dataset.corpus import format_item_text, read_items, read_queries
+from handpick.dataset.encoders import load_text_part, stop_on_encoder_error
+from handpick.dataset.media_files import MediaFiles
+from handpick.night import Night
 from handpick.runtime.worker_process import Beside, beside
+from handpick.stages.embed.encoders import TEXTS, Batch, NightEncoders
+from handpick.stages.embed.tables import encode_media, encode_texts
+from handpick.stages.embed.vector_columns import VectorColumn
+from handpick.stages.pretrain.public import IMAGES, SOUNDS, EncoderTrainer
 from models.data import FloatArray
 from models.encoders.interface import Encoder
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from handpick.night import Night
-    from handpick.stages.pretrain.trainer import Trainer
-
-Batch = tuple[str, ...]
-SOUNDS, TEXTS, IMAGES = "sounds", "texts", "images"
-MOST_TEXTS = 8192
-"""Phones whose texts are encoded ahead at most: of more, the first process would wait for what two threads do sooner."""
+MAX_TEXTS = 8192
+"""Items whose texts the worker encodes: beyond that, this process would wait longer than encoding with two threads takes."""
 
 
 @dataclass
-class Ahead:
-    """What the other process hands over, as soon as it is asked for.
+class WorkerResults:
+    """Results of the worker process, received as they are waited for; implements `pretrain`'s `Precomputed`.
 
     Args:
-        makes: What it makes, in this order.
+        worker: The process.
+        tasks: What it makes, in this order.
     """
 
-    other: Beside
-    makes: tuple[str, ...]
-    _given: dict[str, Any] = field(default_factory=dict)
-    _alone: Lock = field(default_factory=Lock)
+    worker: Beside
+    tasks: tuple[str, ...]
+    _results: dict[str, Any] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
-    def of(self, what: str) -> Any:
-        """One of the things that it makes.
+    def has(self, task: str) -> bool:
+        """Return whether the worker makes this."""
+        return task in self.tasks
+
+    def wait_for(self, task: str) -> Any:
+        """Return one of the results, waiting for it where it is not there yet.
 
         Raises:
-            Exception: What kept it from making it.
+            Exception: What kept the worker from making it.
         """
-        with self._alone:  # batches of texts are encoded side by side, and each may be the first to ask
-            while what not in self._given:
-                made, content = self.other.next()
-                self._given[made] = content
-        return self._given[what]
+        with self._lock:  # batches of texts are encoded in several threads, and each may be the first to wait
+            while task not in self._results:
+                done, result = self.worker.next()
+                self._results[done] = result
+        return self._results[task]
 
 
-class Recalling:
-    """A text encoder that remembers batches which were encoded ahead."""
+class RecordingTextEncoder:
+    """A text encoder that keeps the vectors of each batch that it encodes.
 
-    def __init__(self, encoder: Encoder[str], ahead: Ahead) -> None:
-        self.encoder, self.ahead = encoder, ahead
-        self.name, self.dim, self.fingerprint = encoder.name, encoder.dim, encoder.fingerprint
-
-    def encode(self, batch: Sequence[str]) -> FloatArray:
-        """`(len(batch), dim) float32`."""
-        known: Mapping[Batch, FloatArray] = self.ahead.of(TEXTS).get(self.name, {})
-        found = known.get(tuple(batch))
-        return self.encoder.encode(batch) if found is None else found
-
-
-class Noting:
-    """A text encoder that notes what it encoded, batch by batch."""
+    Args:
+        encoder: Does the encoding.
+    """
 
     def __init__(self, encoder: Encoder[str]) -> None:
-        self.encoder, self.noted = encoder, dict[Batch, FloatArray]()
+        self.encoder, self.recorded = encoder, dict[Batch, FloatArray]()
         self.name, self.dim, self.fingerprint = encoder.name, encoder.dim, encoder.fingerprint
 
     def encode(self, batch: Sequence[str]) -> FloatArray:
-        """`(len(batch), dim) float32`."""
-        vectors = self.noted[tuple(batch)] = self.encoder.encode(batch)
+        """Return `(len(batch), dim) float32`."""
+        vectors = self.recorded[tuple(batch)] = self.encoder.encode(batch)
         return vectors
 
 
-def makes(trainer: Trainer) -> tuple[str, ...]:
-    """What can be made ahead tonight: nothing unless the text encoder is to be trained, on a CPU with two threads."""
+def plan_precompute(trainer: EncoderTrainer) -> tuple[str, ...]:
+    """Return what the worker process is to make tonight, in order.
+
+    Nothing, unless the text encoder is to be trained tonight, on a CPU, with at least two threads.
+    """
     import torch
 
-    settings, versions = trainer.night.settings.embed, trainer.versions
+    settings, registry = trainer.night.settings.embed, trainer.registry
     is_gpu = settings.device != "cpu" and torch.cuda.is_available()
     if settings.threads < 2 or is_gpu or SHOP_BERT not in settings.text:
         return ()
-    if versions.serving(SHOP_BERT, trainer.first_night) is not None:
+    if registry.find(SHOP_BERT, trainer.first_night) is not None:
         return ()
-    needs_words = "text_image" in trainer.night.settings.pretraining.image.objectives
-    is_fresh = versions.serving(SHOP_CNN, trainer.first_night) is None
-    wanted = {
+    needs_text = "text_image" in trainer.night.settings.pretraining.image.objectives
+    has_no_version = registry.find(SHOP_CNN, trainer.first_night) is None
+    planned = {
         SOUNDS: trainer.has_sounds() and settings.audio == BILSTM,
         TEXTS: len(settings.text) > 1,
-        IMAGES: trainer.has_pictures() and settings.image == SHOP_CNN and is_fresh and not needs_words,
+        IMAGES: trainer.has_pictures() and settings.image == SHOP_CNN and has_no_version and not needs_text,
     }
-    return tuple(what for what, is_wanted in wanted.items() if is_wanted)
+    return tuple(task for task, is_planned in planned.items() if is_planned)
 
 
 @contextmanager
-def ahead(trainer: Trainer) -> Iterator[Ahead | None]:
-    """Start the other process where there is something for it to do; it is gone at the end."""
-    wanted = makes(trainer)
-    if not wanted:
+def precomputing(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
+    """Run the worker process during the block, where there is something for it to do.
+
+    Args:
+        trainer: Of the night.
+
+    Yields:
+        Its results; None where there is nothing to do.
+    """
+    tasks = plan_precompute(trainer)
+    if not tasks:
         yield None
         return
     try:
         with beside(
-            _make, trainer.night, wanted, what="make what the text encoder is not needed for"
-        ) as other:
-            yield Ahead(other, wanted)
+            _run_worker, trainer.night, tasks, what="make what the text encoder is not needed for"
+        ) as worker:
+            yield WorkerResults(worker, tasks)
     finally:
-        trainer.versions.sweep(SHOP_CNN, trainer.first_night)
+        # The worker is killed if the block raises, and then leaves an unfinished version.
+        trainer.registry.remove_staging(SHOP_CNN, trainer.first_night)
 
 
-def _make(inbox: SimpleQueue[Any], night: Night, wanted: tuple[str, ...]) -> Iterator[tuple[str, Any]]:  # noqa: ARG001
-    """The other process."""
+def _run_worker(
+    inbox: SimpleQueue[Any],  # noqa: ARG001
+    night: Night,
+    tasks: tuple[str, ...],
+) -> Iterator[tuple[str, Any]]:
+    """Make the results in the worker process, which reads the marts itself instead of receiving them by pickle."""
     import torch
 
-    from handpick.stages.embed.media_files import Files
-    from handpick.stages.pretrain import corpus
-    from handpick.stages.pretrain.trainer import Trainer
-
     torch.set_num_threads(1)
-    trainer = Trainer(night, corpus.items(night), corpus.queries(night), Files(night), night.logical_date)
-    for what in wanted:
-        yield what, {SOUNDS: _sounds, TEXTS: _texts, IMAGES: _images}[what](trainer)
+    trainer = EncoderTrainer(
+        night, read_items(night), read_queries(night), MediaFiles(night), night.logical_date
+    )
+    for task in tasks:
+        yield (
+            task,
+            {SOUNDS: _synthesize_sounds, TEXTS: _encode_item_texts, IMAGES: _encode_pictures}[task](trainer),
+        )
 
 
-def _sounds(trainer: Trainer) -> Any:
-    return trainer.heard()
+def _synthesize_sounds(trainer: EncoderTrainer) -> Any:
+    """Return the audio encoder's training examples."""
+    return trainer.synthesize_sounds()
 
 
-def _texts(trainer: Trainer) -> dict[str, dict[Batch, FloatArray]]:
-    """By encoder, the batches of the phones' texts; what was asked is left to the process that has time for it."""
-    from handpick.stages.embed import text_column
-    from handpick.stages.embed.encoders import usable, without_training
-    from handpick.stages.pretrain.corpus import phone_text
-
-    with usable():
-        found = {encoder.name: Noting(encoder) for encoder in without_training(trainer)}
-    phones = [phone_text(row) for row in trainer.items.slice(0, MOST_TEXTS).to_pylist()]
-    for noting in found.values():
-        text_column(phones, noting, None, threads=1)
-    return {name: noting.noted for name, noting in found.items()}
+def _encode_item_texts(trainer: EncoderTrainer) -> dict[str, dict[Batch, FloatArray]]:
+    """Return the vectors of batches of items' texts by encoder; queries' texts are left to the process that has time."""
+    settings = trainer.night.settings.embed
+    with stop_on_encoder_error():
+        parts = [load_text_part(settings, name) for name in settings.text if name != SHOP_BERT]
+    encoders = {encoder.name: RecordingTextEncoder(encoder) for encoder in parts}
+    texts = [format_item_text(row) for row in trainer.items.slice(0, MAX_TEXTS).to_pylist()]
+    for encoder in encoders.values():
+        encode_texts(texts, encoder, None, threads=1)
+    return {name: encoder.recorded for name, encoder in encoders.items()}
 
 
-def _images(trainer: Trainer) -> tuple[str, dict[str, dict[str, FloatArray]]] | None:
-    """The image encoder's version, and the vectors of phones' and queries' pictures by their key.
+def _encode_pictures(trainer: EncoderTrainer) -> tuple[str, dict[str, dict[str, FloatArray]]] | None:
+    """Return the image encoder's version, and the vectors of the items' and of the queries' pictures by content key.
 
-    None where there is nothing to learn from. A picture of both may differ in its last bit, as it is one of other batches.
+    None where there is no picture to learn from. Items and queries are kept apart because a picture that both show may
+    differ in its vector's last bit, as it is encoded in different batches.
     """
-    from handpick.stages.embed import media_column
-    from handpick.stages.embed.encoders import Encoders
-
-    with trainer.versions.apart(trainer.first_night):
-        folder = trainer.image(None)
+    with trainer.registry.unregistered(trainer.first_night):
+        folder = trainer.train_image(None)
         if folder is None:
             return None
-        found: dict[str, dict[str, FloatArray]] = {}
+        vectors: dict[str, dict[str, FloatArray]] = {}
         for whose, rows in (("item", trainer.items), ("query", trainer.queries)):
-            made, _ = media_column("image", whose, rows, trainer.files, Encoders(trainer), None)
-            found[whose] = _by_key(made)
-    return folder.name, found
+            column, _ = encode_media("image", whose, rows, trainer.files, NightEncoders(trainer), None)
+            vectors[whose] = _index_by_key(column)
+    return folder.name, vectors
 
 
-def _by_key(made: Any) -> dict[str, FloatArray]:
-    keys: pa.Array = made.keys
-    places = {key: row for row, key in enumerate(keys.to_pylist()) if key is not None}
-    return {key: np.asarray(made.vectors[row].values, np.float32) for key, row in places.items()}
+def _index_by_key(column: VectorColumn) -> dict[str, FloatArray]:
+    """Return the vectors `(d,) float32` of a column by content key."""
+    rows = {key: row for row, key in enumerate(column.keys.to_pylist()) if key is not None}
+    return {key: np.asarray(column.vectors[row].values, np.float32) for key, row in rows.items()}

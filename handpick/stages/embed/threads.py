@@ -1,4 +1,8 @@
-"""One thread for each piece of work, and pieces side by side: vectors do not depend on how many cores there are."""
+"""Parallelism whose results do not depend on the number of cores: one torch thread a batch, several batches at a time.
+
+Torch splits sums over its threads, so the last bits of a vector depend on how many there are. With one thread a batch they
+do not, and the cores are used by encoding several batches at once.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-Piece = TypeVar("Piece")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, torch computes with this thread alone."""
+def one_torch_thread() -> Iterator[None]:
+    """Let torch compute with the calling thread alone inside the block; the former number of threads is restored."""
     import torch
 
     before = torch.get_num_threads()
@@ -25,16 +29,24 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def side_by_side(work: Callable[[Piece], Made], pieces: Iterable[Piece], threads: int) -> Iterator[Made]:
-    """What work makes of each piece, in order; a few pieces are worked on at a time."""
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[Result]:
+    """Yield the function's result for each item, in order, while up to `threads` items are worked on.
+
+    Args:
+        function: Called in a thread in which torch uses one thread.
+        items: Read only as far as they are worked on, so that at most `threads` results wait in memory.
+        threads: With fewer than 2, everything happens in the calling thread.
+    """
     import torch
 
     if threads < 2:
-        yield from map(work, pieces)
+        yield from map(function, items)
         return
-    left = iter(pieces)
+    left = iter(items)
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = [pool.submit(work, piece) for piece in islice(left, threads)]
+        waiting = [pool.submit(function, item) for item in islice(left, threads)]
         while waiting:
             yield waiting.pop(0).result()
-            waiting += [pool.submit(work, piece) for piece in islice(left, 1)]
+            waiting += [pool.submit(function, item) for item in islice(left, 1)]

@@ -1,8 +1,7 @@
-"""One column of vectors: taken from the night before where content and encoder are the same, else encoded."""
+"""Columns of vectors: each distinct content is encoded once, or its vector is reused from an earlier night's table."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,28 +12,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.runtime.log import track
-from handpick.stages.embed.threads import side_by_side
-from models.data import FloatArray
+from handpick.stages.embed.threads import map_in_threads
+from models.data import BoolArray, FloatArray, IntArray
 from models.encoders.interface import Encoder, UnreadableMedia
 
-AT_ONCE = 512
+BATCH = 512
 """Contents prepared and encoded together; 512 pictures of 224 × 224 are 77 MB."""
-ROWS = 65_536
-"""Rows of one Arrow chunk."""
+CHUNK_ROWS = 65_536
+"""Rows of one Arrow chunk: the 32-bit offsets of a list array would overflow in a single chunk of a large shop."""
 VECTOR = pa.list_(pa.float32())
-NOBODY = "none"
-"""The fingerprint of a column that no encoder made."""
+NO_ENCODER = "none"
+"""The fingerprint of a column without an encoder."""
 
 
 @dataclass(frozen=True)
-class Column:
+class VectorColumn:
     """A column of vectors.
 
     Args:
-        vectors: `list<float32>`, null where there is no content or it cannot be read.
-        keys: What each row's vector was made of; null with the vector.
+        vectors: `list<float32>`, null where a row has no content or it cannot be decoded.
+        keys: `string`, the content key that each vector was made of; null where the vector is.
         fingerprint: Of the encoder.
-        encoded, reused: Different contents that were encoded tonight, or taken from the night before.
+        encoded: Distinct contents that were encoded tonight.
+        reused: Distinct contents whose vector comes from the earlier table.
         unreadable: Rows whose content could not be decoded, by reason.
     """
 
@@ -46,50 +46,46 @@ class Column:
     unreadable: Counter[str] = field(default_factory=Counter)
 
 
-def key_of(text: str) -> str:
-    """24 hex digits that stand for a text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-
-
-def column(
+def build_vector_column(
     name: str,
     keys: Sequence[str | None],
-    prepared: Callable[[int], Any],
+    prepare: Callable[[int], Any],
     encoder: Encoder[Any] | None,
     previous: pa.Table | None,
     *,
-    ahead: Mapping[str, FloatArray] | None = None,
+    precomputed: Mapping[str, FloatArray] | None = None,
     threads: int = 1,
-) -> Column:
-    """The vectors of rows with these keys; equal keys share one vector.
+) -> VectorColumn:
+    """Return the vectors of rows with these content keys; rows with equal keys share one vector.
 
     Args:
-        name: The column in `previous`; its keys are in `<name>_key`.
-        keys: What stands for each row's content, None where there is none.
-        prepared: A row's content as the encoder takes it; may raise `UnreadableMedia`.
+        name: Of the column in `previous`, whose keys are in `<name>_key`.
+        keys: The content key of each row, None where it has no content.
+        prepare: Returns a row's content as the encoder reads it; may raise `UnreadableMedia`.
         encoder: None where no row of any night has content of this kind.
-        previous: The last partition.
-        ahead: Vectors that this encoder has made tonight already, by key.
-        threads: Pieces of work that run side by side.
+        previous: The table of an earlier night.
+        precomputed: Vectors `(d,)` that this encoder has made tonight already, by content key.
+        threads: Batches that are encoded at the same time.
     """
     if encoder is None:
-        nothing = pa.nulls(len(keys), pa.string())
-        return Column(pa.chunked_array([pa.nulls(len(keys), VECTOR)]), nothing, NOBODY)
-    told = pa.array(keys, pa.string()).dictionary_encode()
-    codes = told.indices.fill_null(-1).to_numpy().astype(np.int64)
-    different = told.dictionary
-    vectors = np.zeros((len(different), encoder.dim), np.float32)
-    known = _reuse(name, different, vectors, encoder.fingerprint, previous)
+        no_keys = pa.nulls(len(keys), pa.string())
+        return VectorColumn(pa.chunked_array([pa.nulls(len(keys), VECTOR)]), no_keys, NO_ENCODER)
+    # From here on contents are numbered by their place among the distinct keys: `code` is -1 where there is no content.
+    encoded_keys = pa.array(keys, pa.string()).dictionary_encode()
+    codes = encoded_keys.indices.fill_null(-1).to_numpy().astype(np.int64)
+    distinct = encoded_keys.dictionary
+    vectors = np.zeros((len(distinct), encoder.dim), np.float32)
+    known = _reuse_vectors(name, distinct, vectors, encoder.fingerprint, previous)
     reused = int(known.sum())
-    for code, key in enumerate(different.to_pylist() if ahead else ()):
-        if ahead and not known[code] and key in ahead:
-            vectors[code], known[code] = ahead[key], True
-    rows = _first_rows(codes, len(different))
-    reasons = _encode(name, rows, prepared, encoder, vectors, known, threads)
+    for code, key in enumerate(distinct.to_pylist() if precomputed else ()):
+        if precomputed and not known[code] and key in precomputed:
+            vectors[code], known[code] = precomputed[key], True
+    rows = _find_first_rows(codes, len(distinct))
+    reasons = _encode_missing(name, rows, prepare, encoder, vectors, known, threads)
     unreadable = Counter(reasons[code] for code in codes.tolist() if code in reasons)
-    present = (codes >= 0) & known[codes] if len(different) else np.zeros(len(codes), bool)
-    return Column(
-        _lists(vectors, codes, present),
+    present = (codes >= 0) & known[codes] if len(distinct) else np.zeros(len(codes), bool)
+    return VectorColumn(
+        _to_lists(vectors, codes, present),
         pc.if_else(pa.array(present), pa.array(keys, pa.string()), None),
         encoder.fingerprint,
         int(known.sum()) - reused,
@@ -98,21 +94,22 @@ def column(
     )
 
 
-def _first_rows(codes: np.ndarray[tuple[int], np.dtype[np.int64]], count: int) -> list[int]:
-    """For each code the first row that has it."""
+def _find_first_rows(codes: IntArray, count: int) -> list[int]:
+    """Return the first row that has each code."""
     rows = np.full(count, -1, np.int64)
+    # Assigned from the last row to the first: of repeated indices numpy keeps the value that is assigned last.
     present = np.flatnonzero(codes >= 0)[::-1]
     rows[codes[present]] = present
     return rows.tolist()
 
 
-def _reuse(
+def _reuse_vectors(
     name: str, keys: pa.Array, vectors: FloatArray, fingerprint: str, previous: pa.Table | None
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Fill in the vectors that the last partition holds, and say which."""
+) -> BoolArray:
+    """Fill in the vectors that the earlier table holds by the same encoder; return which, `(keys,) bool`."""
     known = np.zeros(len(keys), bool)
-    said = (previous.schema.metadata or {}) if previous is not None else {}
-    if previous is None or said.get(name.encode()) != fingerprint.encode() or not len(keys):
+    metadata = (previous.schema.metadata or {}) if previous is not None else {}
+    if previous is None or metadata.get(name.encode()) != fingerprint.encode() or not len(keys):
         return known
     places = pc.index_in(keys, previous[f"{name}_key"].combine_chunks())
     known |= np.asarray(places.is_valid())
@@ -121,45 +118,44 @@ def _reuse(
     return known
 
 
-def _encode(
+def _encode_missing(
     name: str,
     rows: Sequence[int],
-    prepared: Callable[[int], Any],
+    prepare: Callable[[int], Any],
     encoder: Encoder[Any],
     vectors: FloatArray,
-    known: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    known: BoolArray,
     threads: int,
 ) -> dict[int, str]:
-    """Fill in the vectors that are missing; the reasons of those that stay so, by code."""
+    """Fill in the vectors that are missing; return why the others stay so, by code."""
     missing = np.flatnonzero(~known).tolist()
     reasons: dict[int, str] = {}
 
-    def encoded(start: int) -> tuple[list[int], FloatArray]:
+    def encode_batch(start: int) -> tuple[list[int], FloatArray]:
         readable, contents = [], []
-        for code in missing[start : start + AT_ONCE]:
+        for code in missing[start : start + BATCH]:
             try:
-                contents.append(prepared(rows[code]))
+                contents.append(prepare(rows[code]))
                 readable.append(code)
             except UnreadableMedia as error:
                 reasons[code] = str(error)
         return readable, encoder.encode(contents)
 
-    pieces = range(0, len(missing), AT_ONCE)
-    for readable, made in track(side_by_side(encoded, pieces, threads), f"encode {name}", len(pieces)):
-        vectors[readable] = made
+    # Batches are cut before any content is read, so that they, and with them every vector, do not depend on `threads`.
+    starts = range(0, len(missing), BATCH)
+    batches = map_in_threads(encode_batch, starts, threads)
+    for readable, batch_vectors in track(batches, f"encode {name}", len(starts)):
+        vectors[readable] = batch_vectors
         known[readable] = True
     return reasons
 
 
-def _lists(
-    vectors: FloatArray,
-    codes: np.ndarray[tuple[int], np.dtype[np.int64]],
-    present: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> pa.ChunkedArray:
+def _to_lists(vectors: FloatArray, codes: IntArray, present: BoolArray) -> pa.ChunkedArray:
+    """Return one list a row, null where `present` is False."""
     chunks = []
-    for start in range(0, len(codes), ROWS):
-        here = present[start : start + ROWS]
-        values = vectors[codes[start : start + ROWS][here]]
+    for start in range(0, len(codes), CHUNK_ROWS):
+        here = present[start : start + CHUNK_ROWS]
+        values = vectors[codes[start : start + CHUNK_ROWS][here]]
         ends = np.cumsum(here) * vectors.shape[1]
         offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
         chunks.append(

@@ -1,112 +1,51 @@
-"""Pretraining: new versions of the encoders that learn from the shop's texts, pictures and phrases, and what it is worth."""
+"""The `pretrain` stage: new versions of the encoders trained on the shop's content, and a measurement of each objective."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
+from handpick.ledger.flows import StageResult
 from handpick.night import Night
 
-if TYPE_CHECKING:
-    from rich.table import Table
 
-    from handpick.stages.pretrain.downstream_eval import Judge
-    from handpick.stages.pretrain.trainer import Trainer
-    from models.encoders.interface import Encoder
-    from models.pretraining.objective_ablation import Worth
+def run(night: Night) -> StageResult:
+    """Train and register the chosen encoders on one night's marts, and measure every pretraining objective.
 
-WORTH = "pretraining/worth"
-"""A row for each objective: its task, cases, and the NDCG@20 without and with it."""
-_SCHEMA = pa.schema(
-    [
-        pa.field("objective", pa.string(), nullable=False),
-        pa.field("task", pa.string(), nullable=False),
-        pa.field("case_count", pa.int64(), nullable=False),
-        pa.field("ndcg_20_without", pa.float64(), nullable=False),
-        pa.field("ndcg_20_with", pa.float64(), nullable=False),
-    ]
-)
+    The new versions serve from the next night on, as one set; a failed training leaves the set before. The lake's
+    `pretraining/worth` keeps the measurements.
 
-
-def pretrain(night: Night) -> list[Worth]:
-    """Train the chosen encoders on one night's marts and judge every objective; `pretraining/worth` keeps the verdict.
-
-    The versions serve from the next night on; each becomes visible when it is complete, and a failed training leaves
-    the one before.
+    Returns:
+        The ledger lines of the content that was read for training, a digest of the new set, and in the notes
+        `objectives`: the rows of `pretraining/worth`.
 
     Raises:
         MissingPartition: If the warehouse has not been built for this logical date.
         EncoderUnusable: If a configured encoder cannot be loaded.
         NightStopped: If a training fails.
-        NothingToJudge: If nobody did anything in the days that should judge; the versions are kept.
+        NoEvaluationEvents: If nobody did anything in the days to evaluate on; the new versions are kept.
     """
-    from handpick.stages.embed.encoders import fresh
-    from handpick.stages.embed.media_files import Files
-    from handpick.stages.pretrain import corpus
-    from handpick.stages.pretrain.downstream_eval import Judge
-    from handpick.stages.pretrain.trainer import Trainer
+    from handpick.dataset.corpus import read_items, read_queries
+    from handpick.dataset.media_files import MediaFiles
+    from handpick.stages.pretrain.downstream_eval import DownstreamEvaluator, evaluate_objectives
+    from handpick.stages.pretrain.objective_results import TABLE, results_to_rows, rows_to_table
+    from handpick.stages.pretrain.train_all import train_encoders
+    from handpick.stages.pretrain.trainer import EncoderTrainer
 
-    items, queries = corpus.items(night), corpus.queries(night)
-    files = Files(night)
-    trainer = Trainer(night, items, queries, files, night.logical_date + timedelta(days=1))
-    encoders = fresh(trainer)
-    files.keep()
-    judged = _judged(Judge(trainer), trainer, encoders)
-    rows = [
-        {
-            "objective": worth.objective,
-            "task": worth.task,
-            "case_count": worth.cases,
-            "ndcg_20_without": worth.without,
-            "ndcg_20_with": worth.with_it,
-        }
-        for worth in judged
-    ]
-    night.lake.write(WORTH, night.logical_date, pa.Table.from_pylist(rows, _SCHEMA))
-    return judged
-
-
-def _judged(judge: Judge, trainer: Trainer, encoders: Any) -> list[Worth]:
-    from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
-
-    chosen, found = trainer.night.settings.embed, []
-    if SHOP_BERT in chosen.text:
-        found += judge.text(_shop_bert(encoders.text))
-    if chosen.image == SHOP_CNN and encoders.image is not None:
-        found += judge.image(encoders.text)
-    if chosen.audio == BILSTM and encoders.audio is not None:
-        found += judge.audio(encoders.audio, encoders.text)
-    return found + judge.rows(encoders.text, encoders.specs)
-
-
-def _shop_bert(text: Encoder[str]) -> Encoder[str]:
-    """The small BERT, of one encoder or of several side by side."""
-    from models.encoders.names import SHOP_BERT
-    from models.encoders.text import SideBySide
-
-    parts = text.parts if isinstance(text, SideBySide) else [text]
-    return next(part for part in parts if part.name == SHOP_BERT)
-
-
-def worth_table(judged: list[Worth]) -> Table:
-    """The verdict as people read it."""
-    from rich.table import Table
-
-    table = Table(title="What each objective is worth (NDCG@20)", title_justify="left", header_style="bold")
-    table.add_column("objective")
-    table.add_column("task")
-    for heading in ("cases", "without", "with", "change"):
-        table.add_column(heading, justify="right")
-    for worth in judged:
-        change = f"{worth.with_it / worth.without - 1:+.0%}" if worth.without else ""
-        table.add_row(
-            worth.objective,
-            worth.task,
-            f"{worth.cases:,}",
-            f"{worth.without:.4f}",
-            f"{worth.with_it:.4f}",
-            change,
-        )
-    return table
+    items, queries = read_items(night), read_queries(night)
+    files = MediaFiles(night)
+    trainer = EncoderTrainer(night, items, queries, files, night.logical_date + timedelta(days=1))
+    encoders = train_encoders(trainer)
+    files.save_cache()
+    rows = results_to_rows(evaluate_objectives(DownstreamEvaluator(trainer), encoders))
+    night.lake.write(TABLE, night.logical_date, rows_to_table(rows))
+    members = trainer.registry.members(trainer.first_night)
+    return StageResult(
+        "pretrain",
+        night.logical_date,
+        str(trainer.registry.root),
+        tuple(trainer.flows.values()),
+        hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest(),
+        notes={"objectives": rows},
+    )

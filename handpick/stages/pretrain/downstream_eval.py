@@ -1,6 +1,6 @@
-"""Judges pretraining by what people did: what they looked at after a query, and what they took up in the last days.
+"""Evaluates pretraining on what users did: items viewed after a query, and items taken up in the last days.
 
-Encoders learn from texts, pictures and sounds, never from what anybody did, so queries of all time may judge them.
+Encoders learn from texts, pictures and sounds, never from behaviour, so queries of all time can be used for evaluation.
 """
 
 from __future__ import annotations
@@ -18,228 +18,296 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
+from handpick.dataset.corpus import build_spec_sheet, format_item_text
+from handpick.dataset.encoders import RegisteredEncoders
 from handpick.errors import HandpickError
 from handpick.runtime.log import track
-from handpick.stages.pretrain import corpus
+from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
 if TYPE_CHECKING:
-    from handpick.stages.pretrain.trainer import Trainer
-    from models.data import FloatArray
+    from handpick.stages.pretrain.trainer import EncoderTrainer
+    from models.data import FloatArray, IntArray
     from models.encoders.interface import Encoder
     from models.pretraining.objective_ablation import Worth
 
-MEANT = ("view", "cart", "purchase")
-AFTER = timedelta(hours=24)
-"""What a user looks at within a day of a query counts as an answer to it."""
-MOST_QUERIES = 20_000
-"""The latest queries of each kind of content that judge, so that a large shop's fit in memory."""
+EVENT_TYPES = ("view", "cart", "purchase")
+"""Events that show interest in an item."""
+ANSWER_WINDOW = timedelta(hours=24)
+"""Items that a user turns to within a day of a query count as relevant for it."""
+MAX_QUERIES = 20_000
+"""The latest queries of each kind of content that are used, so that a large shop's fit in memory."""
 
 
-class NothingToJudge(HandpickError):
-    """The days that should judge hold no events."""
+class NoEvaluationEvents(HandpickError):
+    """No user has events both before and in the days to evaluate on."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Queries with one kind of content, and what their users turned to.
+class QueryTargets:
+    """Queries with one kind of content, and the items that their users turned to.
 
     Args:
-        rows: Places in the trainer's queries.
-        wanted: `(rows, items)`.
+        rows: `(n,) int64`, rows of the trainer's queries.
+        relevant: `(n, items)`, 1 where an item is relevant.
     """
 
-    rows: np.ndarray[Any, np.dtype[np.int64]]
-    wanted: sparse.csr_matrix
+    rows: IntArray
+    relevant: sparse.csr_matrix
 
 
-class Judge:
-    """The evidence of one night's marts: queries and events, and histories before the last `window_days`."""
+class DownstreamEvaluator:
+    """Ranks items by the vectors of encoders with and without each objective, and measures NDCG@20.
 
-    def __init__(self, trainer: Trainer) -> None:
+    There are two tasks: items for queries, by nearness to the query; and items for users, by nearness to the mean of the
+    items that they had turned to before the last `[pretraining] window_days`.
+
+    Args:
+        trainer: Gives the night's content, settings and seed.
+
+    Raises:
+        NoEvaluationEvents: If there is no user to evaluate on.
+    """
+
+    def __init__(self, trainer: EncoderTrainer) -> None:
         self.trainer, self.night = trainer, trainer.night
         self.settings = trainer.night.settings.pretraining
         self.items = trainer.items.to_pylist()
-        self.known = pd.Index(trainer.items["item_id"].to_pylist())
+        self.item_index = pd.Index(trainer.items["item_id"].to_pylist())
         since = self.night.as_of - timedelta(days=self.settings.window_days)
-        self.queries, self.events = _queries(trainer), _events(trainer)
+        self.queries, self.events = _read_queries(trainer), _read_events(trainer)
         is_late = self.events["occurred_at"] >= since
         late, before = self.events[is_late], self.events[~is_late]
         self.users = pd.Index(sorted(set(before["user_id"]) & set(late["user_id"])))
         if self.users.empty:
-            raise NothingToJudge(
+            raise NoEvaluationEvents(
                 f"No user has events both before and in the last {self.settings.window_days} days before "
-                f"{self.night.as_of:%Y-%m-%d}: nothing to judge pretraining by. The new encoders are kept and serve "
+                f"{self.night.as_of:%Y-%m-%d}: pretraining cannot be evaluated. The new encoders are kept and serve "
                 "from the next night; a shorter [pretraining] window_days may find some."
             )
-        self.history = self._matrix(before)
-        later = self._matrix(late)
-        self.wanted = (later - later.multiply(self.history)).tocsr()
-        self.wanted.eliminate_zeros()
-        told = np.flatnonzero(np.diff(self.wanted.indptr))
-        self.history, self.wanted = self.history[told], self.wanted[told]
+        self.history = self._to_matrix(before)
+        later = self._to_matrix(late)
+        # Items a user knew before are no targets: finding them again needs no likeness of content.
+        self.relevant = (later - later.multiply(self.history)).tocsr()
+        self.relevant.eliminate_zeros()
+        has_target = np.flatnonzero(np.diff(self.relevant.indptr))
+        self.history, self.relevant = self.history[has_target], self.relevant[has_target]
 
-    def text(self, text: Encoder[str]) -> list[Worth]:
-        """The small BERT's objectives: phones found by typed queries, and phones like those that users had looked at.
+    def evaluate_text(self, text: Encoder[str]) -> list[Worth]:
+        """Evaluate the objectives of the shop's BERT on typed queries and on users.
 
         Args:
-            text: The small BERT as it was just trained with the configured objectives.
+            text: The BERT as it was just trained with the configured objectives.
         """
         from models.encoders.text import HuggingFaceText
         from models.pretraining.config import TEXT
         from models.pretraining.shop_bert import pretrain_bert
 
-        asked, configured = self._asked("text"), self.settings.text
-        typed = [self.trainer.queries["text"][row].as_py() for row in asked.rows.tolist()]
-        phones = [corpus.phone_text(row) for row in self.items]
-        texts = self.trainer.texts()
+        targets, configured = self._find_targets("text"), self.settings.text
+        typed = [self.trainer.queries["text"][row].as_py() for row in targets.rows.tolist()]
+        item_texts = [format_item_text(row) for row in self.items]
+        texts = self.trainer.read_texts()
 
-        def encoded(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
+        def encode_with(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
             if set(objectives) == set(configured.objectives):
-                return text.encode(typed), text.encode(phones)
+                return text.encode(typed), text.encode(item_texts)
             steps = configured.steps if objectives else 0
             config = configured.model_copy(update={"objectives": objectives, "steps": steps})
             with tempfile.TemporaryDirectory() as folder:
                 pretrain_bert(texts, config, self.night.seed, track).save(Path(folder))
                 other = HuggingFaceText(folder, self.night.settings.embed.max_tokens, device="cpu")
-                return other.encode(typed), other.encode(phones)
+                return other.encode(typed), other.encode(item_texts)
 
-        return self._both("typed queries", "texts", asked, configured.objectives, TEXT, encoded)
+        return self._compare("typed queries", "texts", targets, configured.objectives, TEXT, encode_with)
 
-    def image(self, text: Encoder[str]) -> list[Worth]:
-        """The small CNN's objectives: phones found by photos, and phones that look like those that users had looked at."""
+    def evaluate_image(self, text: Encoder[str]) -> list[Worth]:
+        """Evaluate the objectives of the shop's CNN on photo queries and on users.
+
+        Args:
+            text: The text encoder, for the objective `text_image`.
+        """
         from models.encoders.cnn import encode_pictures
         from models.pretraining.config import IMAGE
         from models.pretraining.image_views import pretrain_image
 
-        asked, configured = self._asked("image"), self.settings.image
-        pictures, words = self.trainer.pictures()
-        photos, asked = self._readable(asked, "image_path", self.trainer.picture)
+        targets, configured = self._find_targets("image"), self.settings.image
+        pictures, words = self.trainer.read_pictures()
+        photos, targets = self._decode(targets, "image")
         shown = {row: picture for row, item in enumerate(self.items) if item["image_path"]
-                 and (picture := self.trainer.picture(item["image_path"])) is not None}  # fmt: skip
+                 and (picture := self._decode_file(item["image_path"], "image")) is not None}  # fmt: skip
 
-        def encoded(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
+        def encode_with(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
             import torch
 
             config = configured.model_copy(update={"objectives": objectives})
-            told = torch.from_numpy(text.encode(words)) if "text_image" in objectives else None
-            module, _ = pretrain_image(pictures, told, config, self.night.seed, track)
-            offered = np.zeros((len(self.items), module.dim), np.float32)
-            offered[list(shown)] = encode_pictures(module, list(shown.values()))
-            return encode_pictures(module, photos), offered
+            word_vectors = torch.from_numpy(text.encode(words)) if "text_image" in objectives else None
+            module, _ = pretrain_image(pictures, word_vectors, config, self.night.seed, track)
+            item_vectors = np.zeros((len(self.items), module.dim), np.float32)
+            item_vectors[list(shown)] = encode_pictures(module, list(shown.values()))
+            return encode_pictures(module, photos), item_vectors
 
-        return self._both("photos", "pictures", asked, configured.objectives, IMAGE, encoded)
+        return self._compare("photos", "pictures", targets, configured.objectives, IMAGE, encode_with)
 
-    def audio(self, audio: Encoder[Any], text: Encoder[str]) -> list[Worth]:
-        """The BiLSTM's objective: phones found by spoken queries, in the text encoders' space."""
+    def evaluate_audio(self, audio: Encoder[Any], text: Encoder[str]) -> list[Worth]:
+        """Evaluate the objective of the BiLSTM on spoken queries, against a BiLSTM with its initial weights.
+
+        Args:
+            audio: The BiLSTM as it was just trained.
+            text: The text encoder in whose vector space it was trained.
+        """
         from models.encoders.bilstm import BiLstm, encode_sounds
         from models.pretraining.config import AUDIO
         from models.pretraining.loop import seeded
         from models.pretraining.objective_ablation import compared, searched
 
-        sounds, asked = self._readable(self._asked("audio"), "audio_path", self.trainer.sound)
-        phones = text.encode([corpus.phone_text(row) for row in self.items])
+        sounds, targets = self._decode(self._find_targets("audio"), "audio")
+        item_vectors = text.encode([format_item_text(row) for row in self.items])
 
-        def quality(objectives: tuple[str, ...]) -> float:
+        def measure(objectives: tuple[str, ...]) -> float:
             if objectives:
-                return searched(audio.encode(sounds), phones, asked.wanted)
+                return searched(audio.encode(sounds), item_vectors, targets.relevant)
             with seeded(self.night.seed):
                 untrained = BiLstm(text.dim, self.settings.audio.hidden, self.settings.audio.layers).eval()
-            return searched(encode_sounds(untrained, sounds), phones, asked.wanted)
+            return searched(encode_sounds(untrained, sounds), item_vectors, targets.relevant)
 
-        if not len(asked.rows):
+        if not len(targets.rows):
             return []
-        return compared("phones for spoken queries", len(asked.rows), AUDIO, AUDIO, quality)
+        return compared("phones for spoken queries", len(targets.rows), AUDIO, AUDIO, measure)
 
-    def rows(self, text: Encoder[str], specs: Encoder[Any]) -> list[Worth]:
-        """Both autoencoders, on histories and on content."""
+    def evaluate_rows(self, text: Encoder[str], specs: Encoder[Any]) -> list[Worth]:
+        """Evaluate both autoencoders, on user histories and on item content.
+
+        Args:
+            text: The text encoder.
+            specs: The spec sheet encoder.
+        """
         from models.pretraining.objective_ablation import rows_worth
 
         content = np.hstack(
             [
-                text.encode([corpus.phone_text(row) for row in self.items]),
-                specs.encode([corpus.sheet(row) for row in self.items]),
+                text.encode([format_item_text(row) for row in self.items]),
+                specs.encode([build_spec_sheet(row) for row in self.items]),
             ]
         )
-        if not self.wanted.shape[0]:
+        if not self.relevant.shape[0]:
             return []
         return rows_worth(
-            self.history, standardised(content), self.wanted, self.settings.rows, self.night.seed, track
+            self.history, standardize(content), self.relevant, self.settings.rows, self.night.seed, track
         )
 
-    def _both(
+    def _compare(
         self,
         queries: str,
         content: str,
-        asked: Asked,
+        targets: QueryTargets,
         configured: Sequence[Any],
         every: Sequence[Any],
-        encoded: Callable[[tuple[Any, ...]], tuple[FloatArray, FloatArray]],
+        encode_with: Callable[[tuple[Any, ...]], tuple[FloatArray, FloatArray]],
     ) -> list[Worth]:
-        """The verdicts of both tasks, as far as there is somebody to judge by.
+        """Return the results of both tasks; a task without cases is left out.
 
         Args:
-            encoded: Vectors of the queries and of the phones, by an encoder with these objectives.
+            queries: The queries, as the task names them.
+            content: The items' content, as the task names it.
+            targets: Queries that can be encoded, and their relevant items.
+            configured: Objectives in the settings.
+            every: All objectives of this kind of content.
+            encode_with: Returns the vectors of the queries and of the items by an encoder with these objectives.
         """
         from models.pretraining.objective_ablation import compared, profiled, searched
 
-        known = cache(encoded)
+        encode_once = cache(encode_with)  # both tasks use the same vectors, and training them is the cost
 
-        def found(objectives: tuple[Any, ...]) -> float:
-            return searched(*known(objectives), asked.wanted)
+        def measure_search(objectives: tuple[Any, ...]) -> float:
+            return searched(*encode_once(objectives), targets.relevant)
 
-        def alike(objectives: tuple[Any, ...]) -> float:
-            return profiled(self.history, known(objectives)[1], self.wanted)
+        def measure_profiles(objectives: tuple[Any, ...]) -> float:
+            return profiled(self.history, encode_once(objectives)[1], self.relevant)
 
-        verdicts: list[Worth] = []
-        if len(asked.rows):
-            verdicts += compared(f"phones for {queries}", len(asked.rows), configured, every, found)
-        if users := self.wanted.shape[0]:
-            verdicts += compared(f"phones for users, told by {content}", users, configured, every, alike)
-        return verdicts
+        results: list[Worth] = []
+        if len(targets.rows):
+            results += compared(f"phones for {queries}", len(targets.rows), configured, every, measure_search)
+        if users := self.relevant.shape[0]:
+            results += compared(
+                f"phones for users, told by {content}", users, configured, every, measure_profiles
+            )
+        return results
 
-    def _asked(self, kind: str) -> Asked:
-        """Queries that have this content and an answer."""
+    def _find_targets(self, kind: str) -> QueryTargets:
+        """Return the queries that have this content and at least one relevant item."""
         column = "text" if kind == "text" else f"{kind}_path"
         queries = (
-            self.queries[self.queries[column]].sort_values("occurred_at", kind="stable").tail(MOST_QUERIES)
+            self.queries[self.queries[column]].sort_values("occurred_at", kind="stable").tail(MAX_QUERIES)
         )
         pairs = queries.merge(self.events, on="user_id", suffixes=("", "_event"))
         waited = pairs["occurred_at_event"] - pairs["occurred_at"]
-        pairs = pairs[(waited >= timedelta(0)) & (waited <= AFTER)]
+        pairs = pairs[(waited >= timedelta(0)) & (waited <= ANSWER_WINDOW)]
         rows, places = np.unique(pairs["row"].to_numpy(np.int64), return_inverse=True)
-        return Asked(
-            rows, _ones(places, self.known.get_indexer(pairs["item_id"]), len(rows), len(self.known))
-        )
+        items = self.item_index.get_indexer(pairs["item_id"])
+        return QueryTargets(rows, _to_indicators(places, items, len(rows), len(self.item_index)))
 
-    def _readable(self, asked: Asked, column: str, read: Callable[[str], Any]) -> tuple[list[Any], Asked]:
-        contents = [read(self.trainer.queries[column][row].as_py()) for row in asked.rows.tolist()]
+    def _decode(self, targets: QueryTargets, kind: str) -> tuple[list[Any], QueryTargets]:
+        """Return the decoded media of the queries, and the queries without those whose media cannot be decoded."""
+        paths = self.trainer.queries[f"{kind}_path"]
+        contents = [self._decode_file(paths[row].as_py(), kind) for row in targets.rows.tolist()]
         kept = np.array([place for place, content in enumerate(contents) if content is not None], np.int64)
-        return [contents[place] for place in kept.tolist()], Asked(asked.rows[kept], asked.wanted[kept])
+        readable = QueryTargets(targets.rows[kept], targets.relevant[kept])
+        return [contents[place] for place in kept.tolist()], readable
 
-    def _matrix(self, events: pd.DataFrame) -> sparse.csr_matrix:
+    def _decode_file(self, path: str, kind: str) -> Any:
+        """Return the decoded content of a file; None where it cannot be used."""
+        return self.trainer.files.decode(path, kind).content
+
+    def _to_matrix(self, events: pd.DataFrame) -> sparse.csr_matrix:
+        """Return `(users, items)`, 1 where a user has an event with an item."""
         users = self.users.get_indexer(events["user_id"])
         kept = users >= 0
-        items = self.known.get_indexer(events["item_id"])
-        return _ones(users[kept], items[kept], len(self.users), len(self.known))
+        items = self.item_index.get_indexer(events["item_id"])
+        return _to_indicators(users[kept], items[kept], len(self.users), len(self.item_index))
 
 
-def standardised(content: FloatArray) -> FloatArray:
-    """Each column with mean 0 and deviation 1; columns that never differ are 0."""
-    told: FloatArray = (content - content.mean(0)) / np.maximum(content.std(0), 1e-3)
-    return told
+def evaluate_objectives(evaluator: DownstreamEvaluator, encoders: RegisteredEncoders) -> list[Worth]:
+    """Return the results of the objectives of all encoders that were trained.
+
+    Args:
+        evaluator: Of the night.
+        encoders: As they were just trained and registered.
+    """
+    trainer = evaluator.trainer
+    settings, results = trainer.night.settings.embed, list["Worth"]()
+    if SHOP_BERT in settings.text:
+        results += evaluator.evaluate_text(_find_shop_bert(encoders.text))
+    if settings.image == SHOP_CNN and trainer.has_pictures() and encoders.image is not None:
+        results += evaluator.evaluate_image(encoders.text)
+    if settings.audio == BILSTM and trainer.has_sounds() and encoders.audio is not None:
+        results += evaluator.evaluate_audio(encoders.audio, encoders.text)
+    return results + evaluator.evaluate_rows(encoders.text, encoders.specs)
 
 
-def _events(trainer: Trainer) -> pd.DataFrame:
-    """Events that mean something, on phones that are known."""
+def standardize(content: FloatArray) -> FloatArray:
+    """Return each column with mean 0 and deviation 1, `(n, d) float32`; constant columns become 0."""
+    scaled: FloatArray = (content - content.mean(0)) / np.maximum(content.std(0), 1e-3)
+    return scaled
+
+
+def _find_shop_bert(text: Encoder[str]) -> Encoder[str]:
+    """Return the shop's BERT out of the configured text encoders."""
+    from models.encoders.text import SideBySide
+
+    parts = text.parts if isinstance(text, SideBySide) else [text]
+    return next(part for part in parts if part.name == SHOP_BERT)
+
+
+def _read_events(trainer: EncoderTrainer) -> pd.DataFrame:
+    """Return the events that show interest in items of the catalogue."""
     night = trainer.night
     columns = ["user_id", "item_id", "event_type", "occurred_at"]
     events = night.lake.read_through("marts/fct_interactions", night.logical_date, columns).to_pandas()
-    meant = events["event_type"].isin(MEANT) & events["item_id"].isin(trainer.items["item_id"].to_pylist())
-    return events[meant]
+    is_known = events["item_id"].isin(trainer.items["item_id"].to_pylist())
+    return events[events["event_type"].isin(EVENT_TYPES) & is_known]
 
 
-def _queries(trainer: Trainer) -> pd.DataFrame:
-    """Queries: row, user, time, and which content each has."""
+def _read_queries(trainer: EncoderTrainer) -> pd.DataFrame:
+    """Return row, user and time of each query, and a flag for each kind of content that it has."""
     table: pa.Table = trainer.queries
     frame = table.select(["user_id", "occurred_at"]).to_pandas().assign(row=np.arange(len(table)))
     for column in ("text", "image_path", "audio_path"):
@@ -247,7 +315,8 @@ def _queries(trainer: Trainer) -> pd.DataFrame:
     return frame
 
 
-def _ones(rows: Any, columns: Any, height: int, width: int) -> sparse.csr_matrix:
+def _to_indicators(rows: Any, columns: Any, height: int, width: int) -> sparse.csr_matrix:
+    """Return a `(height, width)` matrix of ones at these places, each place once."""
     matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(height, width))
     matrix.sum_duplicates()
     matrix.data[:] = 1

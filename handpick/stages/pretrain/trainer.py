@@ -1,11 +1,11 @@
-"""Trains the encoders that are trained here, each into the version that serves from a given night on."""
+"""Trains the encoders that learn from the shop's own content, and registers each as the version serving from a given night."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,208 +13,238 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from handpick.dataset import corpus
+from handpick.dataset.encoder_registry import EncoderRegistry
+from handpick.dataset.encoders import open_registry
+from handpick.dataset.media_files import MediaFiles
 from handpick.errors import NightStopped
+from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.runtime.log import say, track
-from handpick.stages.pretrain import corpus, speech
-from handpick.stages.pretrain.versions import Versions
+from handpick.stages.pretrain import training_texts
+from handpick.stages.pretrain.precomputed import IMAGES, SOUNDS, Precomputed
+from handpick.stages.pretrain.speech import synthesize_phrases
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 
 if TYPE_CHECKING:
-    from handpick.stages.embed.media_files import Files
-    from handpick.stages.embed.precompute import Ahead
     from models.encoders.interface import Encoder
 
-CURVE = "curve.csv"
-"""The losses of a training beside its weights, one a line; no encoder reads it."""
+CURVE_FILE = "curve.csv"
+"""Holds the losses of a training, one a line, next to its weights; no encoder reads it."""
+NOT_DRAWN = "beyond the limit"
+"""Why content is not learned from where there is more than `[pretraining]` allows."""
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """Trains on one night's marts.
+class EncoderTrainer:
+    """Trains encoders on the content of one night's marts.
 
     Args:
-        night: Whose settings, seed and lake.
-        items, queries: What `corpus` reads.
+        night: Gives settings, seed and lake.
+        items: What `read_items` returns.
+        queries: What `read_queries` returns.
+        files: The night's media files.
         first_night: From which the new versions serve.
-        ahead: What another process makes.
+        precomputed: Results of a worker process, where one runs.
+        flows: Ledger lines of the content that was read for training, by source; filled in by the training methods.
     """
 
     night: Night
     items: pa.Table
     queries: pa.Table
-    files: Files
+    files: MediaFiles
     first_night: date
-    ahead: Ahead | None = None
+    precomputed: Precomputed | None = None
+    flows: dict[str, Flow] = field(default_factory=dict)
 
     @cached_property
-    def versions(self) -> Versions:
-        """Where trained encoders are."""
-        return Versions(self.night.settings.path(self.night.settings.embed.encoders))
+    def registry(self) -> EncoderRegistry:
+        """Where trained versions are registered."""
+        return open_registry(self.night)
 
     def has_pictures(self) -> bool:
-        """Whether any phone or query names a picture."""
+        """Return whether any item or query names a picture."""
         return any(len(rows) > rows["image_path"].null_count for rows in (self.items, self.queries))
 
     def has_sounds(self) -> bool:
-        """Whether any query names a recording."""
+        """Return whether any query names a recording."""
         return len(self.queries) > self.queries["audio_path"].null_count
 
-    def text(self) -> Path:
-        """The small BERT."""
+    def train_text(self) -> Path:
+        """Train and register the shop's BERT; return the folder of its version.
+
+        Raises:
+            NightStopped: If the loss does not stay finite.
+        """
         from models.pretraining.shop_bert import pretrain_bert
 
-        chosen = self.night.settings.pretraining
-        known = self.texts()
-        say(f"  train {SHOP_BERT} on {len(known):,} texts")
-        with _finite(), self.versions.writing(SHOP_BERT, self.first_night) as folder:
-            trained = pretrain_bert(known, chosen.text, self.night.seed, track)
+        settings = self.night.settings.pretraining
+        texts = self.read_texts()
+        say(f"  train {SHOP_BERT} on {len(texts):,} texts")
+        with _stop_on_infinite_loss(), self.registry.writing(SHOP_BERT, self.first_night) as folder:
+            trained = pretrain_bert(texts, settings.text, self.night.seed, track)
             trained.save(folder)
-            _keep_curve(folder, trained.losses)
-        return self._serving(SHOP_BERT)
+            _save_curve(folder, trained.losses)
+        return self._registered(SHOP_BERT)
 
-    def specs(self) -> Path:
-        """Means, deviations and categories of the spec sheets."""
+    def fit_specs(self) -> Path:
+        """Fit and register the spec sheet encoder; return the folder of its version."""
         from models.encoders.specs import SpecsEncoder
 
-        sheets = [corpus.sheet(row) for row in self.items.to_pylist()]
-        with self.versions.writing(SPECS, self.first_night) as folder:
-            SpecsEncoder.fit(sheets, corpus.NUMERIC, corpus.CATEGORICAL, corpus.TAGS).save(folder)
-        return self._serving(SPECS)
+        sheets = [corpus.build_spec_sheet(row) for row in self.items.to_pylist()]
+        self._record(Flow("spec sheets", len(sheets), len(sheets)))
+        with self.registry.writing(SPECS, self.first_night) as folder:
+            SpecsEncoder.fit(sheets, corpus.NUMERIC_SPECS, corpus.CATEGORICAL_SPECS, corpus.TAG_SPECS).save(
+                folder
+            )
+        return self._registered(SPECS)
 
-    def image(self, text: Encoder[str] | None) -> Path | None:
-        """The small CNN; None where there is no picture to learn from.
+    def train_image(self, text: Encoder[str] | None) -> Path | None:
+        """Train and register the shop's CNN; return the folder of its version, None where there is no readable picture.
 
         Args:
-            text: For the objective `text_image`.
+            text: The text encoder, which the objective `text_image` needs.
+
+        Raises:
+            NightStopped: If the loss does not stay finite.
         """
         import torch
 
         from models.encoders.cnn import save_shop_image
         from models.pretraining.image_views import pretrain_image
 
-        chosen = self.night.settings.pretraining
-        pictures, words = self.pictures()
+        settings = self.night.settings.pretraining
+        pictures, words = self.read_pictures()
         if not pictures:
             return None
         say(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
         texts = None
-        if text is not None and "text_image" in chosen.image.objectives:
+        if text is not None and "text_image" in settings.image.objectives:
             texts = torch.from_numpy(text.encode(words))
-        with _finite(), self.versions.writing(SHOP_CNN, self.first_night) as folder:
-            module, losses = pretrain_image(pictures, texts, chosen.image, self.night.seed, track)
+        with _stop_on_infinite_loss(), self.registry.writing(SHOP_CNN, self.first_night) as folder:
+            module, losses = pretrain_image(pictures, texts, settings.image, self.night.seed, track)
             save_shop_image(module, folder, {"pictures": len(pictures)})
-            _keep_curve(folder, losses)
-        return self._serving(SHOP_CNN)
+            _save_curve(folder, losses)
+        return self._registered(SHOP_CNN)
 
-    def image_made_ahead(self) -> Path | None:
-        """The same, trained by the other process."""
-        assert self.ahead is not None
-        made = self.ahead.of("images")
-        if made is None:
+    def register_precomputed_image(self, precomputed: Precomputed) -> Path | None:
+        """Register the CNN that the worker process has trained; return as `train_image` does.
+
+        Args:
+            precomputed: Has `IMAGES`.
+        """
+        result = precomputed.wait_for(IMAGES)
+        if result is None:
             return None
-        self.versions.join(SHOP_CNN, made[0], self.first_night)
-        return self._serving(SHOP_CNN)
+        self.registry.register(SHOP_CNN, result[0], self.first_night)
+        return self._registered(SHOP_CNN)
 
-    def audio(self, text: Encoder[str]) -> Path | None:
-        """The BiLSTM in the space of `text`; None where there are no words to read out."""
+    def train_audio(self, text: Encoder[str]) -> Path | None:
+        """Train and register the BiLSTM in the vector space of a text encoder; return the folder of its version.
+
+        None where there are fewer than two phrases to read out.
+
+        Args:
+            text: Its vectors of the phrases are the targets.
+
+        Raises:
+            NightStopped: If the loss does not stay finite.
+        """
         from models.encoders.bilstm import save_bilstm
         from models.pretraining.audio_text import pretrain_audio
 
-        chosen = self.night.settings.pretraining.audio
-        said = self.phrases()
-        if len(said) < 2:
+        settings = self.night.settings.pretraining.audio
+        phrases = self.read_phrases()
+        if len(phrases) < 2:
             return None
-        say(f"  train {BILSTM} on {len(said):,} phrases")
-        ahead = self.ahead if self.ahead is not None and "sounds" in self.ahead.makes else None
-        heard, rows = self.heard() if ahead is None else ahead.of("sounds")
-        written = text.encode(said)[rows]
-        with _finite(), self.versions.writing(BILSTM, self.first_night) as folder:
-            module, losses = pretrain_audio(heard, written, chosen, self.night.seed, track)
-            save_bilstm(module, folder, {"space": text.fingerprint, "phrases": len(said)})
-            _keep_curve(folder, losses)
-        return self._serving(BILSTM)
+        say(f"  train {BILSTM} on {len(phrases):,} phrases")
+        precomputed = self.precomputed
+        if precomputed is not None and precomputed.has(SOUNDS):
+            sounds, rows = precomputed.wait_for(SOUNDS)
+        else:
+            sounds, rows = self.synthesize_sounds()
+        targets = text.encode(phrases)[rows]
+        with _stop_on_infinite_loss(), self.registry.writing(BILSTM, self.first_night) as folder:
+            module, losses = pretrain_audio(sounds, targets, settings, self.night.seed, track)
+            save_bilstm(module, folder, {"space": text.fingerprint, "phrases": len(phrases)})
+            _save_curve(folder, losses)
+        return self._registered(BILSTM)
 
-    def phrases(self) -> list[str]:
-        """What the BiLSTM hears."""
-        most = self.night.settings.pretraining.audio.phrases
-        return corpus.phrases(self.items.to_pylist(), self._typed(), most, self.night.seed)
+    def synthesize_sounds(self) -> tuple[list[Any], list[int]]:
+        """Return the phrases read out.
 
-    def heard(self) -> tuple[list[Any], list[int]]:
-        """The phrases read out, as the BiLSTM reads them, and for each sound the row of its phrase."""
+        Returns:
+            `(time, 320) float32` tensors, as the BiLSTM reads them; and for each the index of its phrase.
+        """
         from models.encoders.bilstm import bands_of
 
-        sounds, rows = speech.spoken(self.phrases(), self.night.settings.pretraining.audio.speakers)
+        speakers = self.night.settings.pretraining.audio.speakers
+        sounds, rows = synthesize_phrases(self.read_phrases(), speakers)
         return [bands_of(sound) for sound in sounds], rows
 
-    def _serving(self, name: str) -> Path:
-        folder = self.versions.serving(name, self.first_night)
-        assert folder is not None
-        return folder
+    def read_texts(self) -> list[str]:
+        """Return the texts that the BERT learns from."""
+        texts = training_texts.collect_texts(self.items.to_pylist(), self.queries["text"].to_pylist())
+        chosen = training_texts.sample_evenly(
+            texts, self.night.settings.pretraining.most_texts, self.night.seed
+        )
+        self._record(Flow("texts", len(texts), len(chosen), {NOT_DRAWN: len(texts) - len(chosen)}))
+        return chosen
 
-    def _typed(self) -> list[str | None]:
-        typed: list[str | None] = self.queries["text"].to_pylist()
-        return typed
+    def read_phrases(self) -> list[str]:
+        """Return the phrases that the BiLSTM learns from."""
+        count = self.night.settings.pretraining.audio.phrases
+        clauses = training_texts.rank_clauses(self.items.to_pylist(), self.queries["text"].to_pylist())
+        used = min(len(clauses), training_texts.count_single_phrases(count))
+        self._record(Flow("clauses", len(clauses), used, {NOT_DRAWN: len(clauses) - used}))
+        return training_texts.draw_phrases(clauses, count, self.night.seed)
 
-    def texts(self) -> list[str]:
-        """What the small BERT learns from."""
-        most = self.night.settings.pretraining.most_texts
-        return corpus.texts(self.items.to_pylist(), self._typed(), most, self.night.seed)
+    def read_pictures(self) -> tuple[list[Any], list[str]]:
+        """Return readable pictures, each file once, and the text of the item that each shows.
 
-    def pictures(self) -> tuple[list[Any], list[str]]:
-        """Readable pictures of phones with the phones' words, and of queries with none, each file once."""
-        words = {
-            row["image_path"]: corpus.phone_text(row) for row in self.items.to_pylist() if row["image_path"]
+        Returns:
+            `(224, 224, 3) uint8` arrays; and texts, empty for pictures of queries.
+        """
+        texts = {
+            row["image_path"]: corpus.format_item_text(row)
+            for row in self.items.to_pylist()
+            if row["image_path"]
         }
         for path in self.queries["image_path"].to_pylist():
             if path:
-                words.setdefault(path, "")
+                texts.setdefault(path, "")
         most = self.night.settings.pretraining.most_pictures
-        paths = corpus.evenly(sorted(words), most, self.night.seed)
-        found = {path: picture for path in paths if (picture := self.picture(path)) is not None}
-        return list(found.values()), [words[path] for path in found]
+        paths = training_texts.sample_evenly(sorted(texts), most, self.night.seed)
+        pictures: dict[str, Any] = {}
+        dropped = Counter({NOT_DRAWN: len(texts) - len(paths)})
+        for path in paths:
+            picture, problem = self.files.decode(path, "image")
+            if picture is None:
+                dropped[str(problem)] += 1
+            else:
+                pictures[path] = picture
+        self._record(Flow("pictures", len(texts), len(pictures), dropped))
+        return list(pictures.values()), [texts[path] for path in pictures]
 
-    def picture(self, path: str) -> Any:
-        """The prepared picture of a file, None where it is not usable."""
-        from models.encoders.image import prepare
+    def _record(self, flow: Flow) -> None:
+        """Keep a ledger line; content that is read again gives the same one."""
+        self.flows[flow.source] = flow
 
-        return self._prepared(path, "image", prepare, self.files.limits.max_image_pixels)
-
-    def sound(self, path: str) -> Any:
-        """The prepared sound of a file, None where it is not usable."""
-        from models.encoders.audio import prepare
-
-        return self._prepared(path, "audio", prepare, self.files.embed.audio_seconds)
-
-    def _prepared(self, path: str, kind: str, prepare: Callable[[bytes, Any], Any], limit: float) -> Any:
-        from models.encoders.interface import UnreadableMedia
-
-        (key,), _ = self.files.keys([path], kind)
-        try:
-            return None if key is None else prepare(self.files.content(path), limit)
-        except UnreadableMedia:
-            return None
+    def _registered(self, name: str) -> Path:
+        """Return the folder of a version that was just registered."""
+        folder = self.registry.find(name, self.first_night)
+        assert folder is not None
+        return folder
 
 
-def curve(folder: Path) -> list[float]:
-    """The losses of the training that made a version, step by step; empty where it was not trained by steps."""
-    file = folder / CURVE
-    return [float(line) for line in file.read_text().splitlines()] if file.is_file() else []
-
-
-def space_of(folder: Path) -> str:
-    """The fingerprint of the text encoder whose space an audio encoder was trained in."""
-    told: str = json.loads((folder / "config.json").read_text()).get("about", {}).get("space", "")
-    return told
-
-
-def _keep_curve(folder: Path, losses: Sequence[float]) -> None:
-    (folder / CURVE).write_text("".join(f"{loss:.6g}\n" for loss in losses))
+def _save_curve(folder: Path, losses: Sequence[float]) -> None:
+    """Write the losses of a training, one a line."""
+    (folder / CURVE_FILE).write_text("".join(f"{loss:.6g}\n" for loss in losses))
 
 
 @contextmanager
-def _finite() -> Iterator[None]:
-    """Turns a loss that is not finite into a stopped night; the version before stays."""
+def _stop_on_infinite_loss() -> Iterator[None]:
+    """Turn a loss that is not finite into a stopped night; the registered version stays as it was."""
     from models.pretraining.loop import NotFinite
 
     try:

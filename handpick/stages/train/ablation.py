@@ -1,4 +1,4 @@
-"""What each part of the fusion model is worth: trained without it, on the same exam, with paired intervals."""
+"""Ablation of the fusion model: NDCG@20 of each variant on the same test split, with paired confidence intervals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from handpick.dataset.splits import test_exam, validation_exam
 from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.log import say
-from handpick.stages.train.pretrainings import pretrained, pretrainings
-from handpick.stages.train.stage import sampled
+from handpick.stages.train.pretraining_ablation import dataset_with_variant, list_pretraining_variants
+from handpick.stages.train.stage import sample_users
 from models.config import FusionConfig
 from models.data import Dataset
 from models.evaluation.bootstrap import Interval, paired
@@ -34,14 +34,14 @@ FULL = "as configured"
 
 
 class Part(NamedTuple):
-    """One row of the table.
+    """One row of the ablation table.
 
     Args:
         name: What was changed.
         ndcg: Mean NDCG@20 over all test users and seeds.
-        change: Of the same users, against the model as configured.
-        slices: NDCG@20 by slice.
-        seconds: Of one training of the fusion model, on average.
+        change: Difference in NDCG@20 from the model as configured, over the same users.
+        slices: Mean NDCG@20 by slice of users.
+        seconds: Mean wall time of one training and evaluation of the fusion model.
     """
 
     name: str
@@ -51,8 +51,13 @@ class Part(NamedTuple):
     seconds: float
 
 
-def variants(config: FusionConfig, only: Sequence[str] = ()) -> dict[str, FusionConfig]:
-    """The settings of each row by its name; `only` keeps those whose name holds one of these words."""
+def list_fusion_variants(config: FusionConfig, only: Sequence[str] = ()) -> dict[str, FusionConfig]:
+    """Return the `[fusion]` settings of each variant by the name of its row, the configured ones first.
+
+    Args:
+        config: `[fusion]` as configured.
+        only: Keep variants whose name holds one of these words; all where empty.
+    """
     found = {FULL: config}
     for name in MODALITIES:
         if name not in config.without:
@@ -61,67 +66,82 @@ def variants(config: FusionConfig, only: Sequence[str] = ()) -> dict[str, Fusion
         for word in get_args(FusionConfig.model_fields[key].annotation):
             if word != getattr(config, key):
                 found[f"{what} {word}"] = config.model_copy(update={key: word})
-    return {name: one for name, one in found.items() if name == FULL or is_wanted(name, only)}
+    return {name: one for name, one in found.items() if name == FULL or has_any_word(name, only)}
 
 
-def is_wanted(name: str, only: Sequence[str]) -> bool:
-    """Whether a row's name holds one of the words, or there are none."""
-    return not only or any(word in name for word in only)
+def has_any_word(name: str, words: Sequence[str]) -> bool:
+    """Return whether a row's name holds one of the words; True where there are no words."""
+    return not words or any(word in name for word in words)
 
 
 def ablate(night: Night, data: Dataset, seeds: Sequence[int], only: Sequence[str] = ()) -> Iterator[Part]:
-    """Train and measure each variant of the fusion model, then each way to pretrain; the first is as configured.
+    """Train and measure each variant of the fusion model, then each variant of pretraining; the first is as configured.
+
+    Args:
+        night: Gives the settings.
+        data: The night's dataset.
+        seeds: Every variant is trained once with each.
+        only: Measure only variants whose name holds one of these words, and the configured model.
+
+    Yields:
+        One row a variant, as soon as it is measured.
 
     Raises:
-        NightStopped: If a training cannot go on.
+        NightStopped: If a training cannot continue.
     """
-    whole: NDArray[np.float64] | None = None
-    for name, config in variants(night.settings.fusion, only).items():
-        part, by_user = _part(night, name, data, config, seeds, whole)
-        whole = by_user if whole is None else whole
-        yield part
+    configured: NDArray[np.float64] | None = None
+    for name, config in list_fusion_variants(night.settings.fusion, only).items():
+        row, by_user = _measure_variant(night, name, data, config, seeds, configured)
+        configured = by_user if configured is None else configured
+        yield row
     settings = night.settings
-    ways = pretrainings(
+    pretraining_variants = list_pretraining_variants(
         settings.pretraining,
         settings.embed,
         has_pictures="image" in data.catalogue.modalities,
         has_sounds="audio" in data.queries.modalities,
     )
-    for name, way in ways.items():
-        if is_wanted(name, only):
-            with pretrained(night, way) as other:
-                yield _part(night, name, other, settings.fusion, seeds, whole)[0]
+    for name, variant in pretraining_variants.items():
+        if has_any_word(name, only):
+            with dataset_with_variant(night, variant) as other:
+                yield _measure_variant(night, name, other, settings.fusion, seeds, configured)[0]
 
 
-def _part(
+def _measure_variant(
     night: Night,
     name: str,
     data: Dataset,
     config: FusionConfig,
     seeds: Sequence[int],
-    whole: NDArray[np.float64] | None,
+    configured: NDArray[np.float64] | None,
 ) -> tuple[Part, NDArray[np.float64]]:
-    """A row, and `(users,)` NDCG@20 of each test user.
+    """Return a variant's row, and `(users,) float64` NDCG@20 of each test user.
 
     Args:
-        whole: The same of the model as configured; None for that model itself.
+        night: Gives the settings.
+        name: Of the row.
+        data: The dataset to train and test on.
+        config: `[fusion]` of the variant.
+        seeds: Of the trainings.
+        configured: NDCG@20 of each test user by the model as configured; None for that model itself.
     """
-    validation = sampled(validation_exam(night, data), night.settings.training.validation_users, night.seed)
+    users = night.settings.training.validation_users
+    validation = sample_users(validation_exam(night, data), users, night.seed)
     started = time.perf_counter()
     try:
-        slices, by_user = _measured(night, config, validation, test_exam(night, data), seeds)
+        slices, by_user = _train_and_measure(night, config, validation, test_exam(night, data), seeds)
     except TrainingError as error:
         raise NightStopped(f"ablate, {name}: {error}. Nothing was changed.") from None
     seconds = (time.perf_counter() - started) / len(seeds)
-    change = paired(by_user, by_user if whole is None else whole, seed=night.seed)
+    change = paired(by_user, by_user if configured is None else configured, seed=night.seed)
     say(f"  {name}: NDCG@{K} {by_user.mean():.4f} ({seconds:.0f} s)")
     return Part(name, float(by_user.mean()), change, slices, seconds), by_user
 
 
-def _measured(
+def _train_and_measure(
     night: Night, config: FusionConfig, validation: Exam, test: Exam, seeds: Sequence[int]
 ) -> tuple[dict[str, float], NDArray[np.float64]]:
-    """NDCG@20 by slice, and `(users,)`, means over the seeds."""
+    """Return NDCG@20 by slice, and `(users,)` by test user, each the mean over the seeds."""
     users = np.zeros(len(test.users))
     slices: dict[str, list[float]] = {}
     for seed in seeds:
@@ -129,12 +149,12 @@ def _measured(
         lists = top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
         users += ndcg(judge(lists, test.relevant), K) / len(seeds)
         for name, relevant in test.slices.items():
-            rows = np.flatnonzero(np.diff(relevant.indptr))
+            rows = np.flatnonzero(np.diff(relevant.indptr))  # users with something to find in this slice
             if len(rows):
                 slices.setdefault(name, []).append(float(ndcg(judge(lists[rows], relevant[rows]), K).mean()))
     return {name: float(np.mean(values)) for name, values in slices.items()}, users
 
 
 def as_json(parts: Sequence[Part]) -> list[Mapping[str, Any]]:
-    """The rows as `ablation.json` keeps them."""
+    """Return the rows as `ablation.json` stores them."""
     return [{**part._asdict(), "change": part.change._asdict()} for part in parts]

@@ -1,8 +1,9 @@
-"""The models for serving, fitted beside those for selection in a process of their own.
+"""Fits the models for serving in a worker process, at the same time as those for selection.
 
-The family comes first in both. The fusion models of both go the same way; that for serving stops at the epoch that
-selection finds best, and keeps what it may have to go back to until then. So it is the model that a training after the
-selection would give, to the byte, whoever is faster.
+Both processes fit the family first, then the fusion model. The fusion model for serving is trained for as many epochs as
+selection finds best. That number is not known yet, so the worker trains on and keeps the weights of each epoch that may turn
+out to be the last one. The result is, to the byte, the model that training after selection would give, whichever process is
+faster.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from handpick.dataset import model_store
 from handpick.dataset.time_split import windows
 from handpick.night import Night
 from handpick.runtime.worker_process import Beside, beside
-from handpick.stages.train.watch import watching
+from handpick.stages.train.watch import show_progress
 from models.config import TrainingConfig
 from models.data import Dataset
 from models.recommender.factory import is_late, make
@@ -29,63 +30,76 @@ from models.training.devices import device_of
 from models.training.options import Plan, Standing
 
 SERVING = "train fusion for serving"
+"""Names the training in logs and in the worker's errors."""
 
 
-def is_beside(night: Night, data: Dataset) -> bool:
-    """Whether there is room for both at once: a CPU with threads for two, no launcher of processes, data of moderate size."""
+def can_train_in_parallel(night: Night, data: Dataset) -> bool:
+    """Return whether both trainings fit this machine at once.
+
+    They do on a CPU with at least two threads, for data of at most `[training] most_beside` events. Trainings that are
+    distributed by a launcher such as torchrun, late fusion and end-to-end training are done one after the other.
+    """
     training, fusion = night.settings.training, night.settings.fusion
     return (
         training.threads > 1
         and device_of(training.device).type == "cpu"
-        and "WORLD_SIZE" not in os.environ
+        and "WORLD_SIZE" not in os.environ  # set by torchrun, whose processes already use all cores
         and not is_late(fusion)
         and not fusion.is_end_to_end
         and len(data.interactions) <= training.most_beside
     )
 
 
-def halved(training: TrainingConfig) -> TrainingConfig:
-    """The settings with which each of two models is trained."""
+def halve_threads(training: TrainingConfig) -> TrainingConfig:
+    """Return the settings with half of the threads, for each of two trainings at the same time."""
     return training.model_copy(update={"threads": training.threads // 2})
 
 
 @dataclass(frozen=True)
-class Serving:
-    """The training for serving, in another process."""
+class ServingTraining:
+    """The training for serving in the worker process."""
 
-    other: Beside
+    worker: Beside
 
     def finish(self, best: int) -> Standing:
-        """Let it stop at this epoch, and wait until its model is saved.
+        """Let it stop after this epoch, and wait until its model is saved.
+
+        Args:
+            best: The best epoch of selection, from 1.
+
+        Returns:
+            The state of the finished training, with its learning curves.
 
         Raises:
-            Lost: If the process has gone.
-            TrainingError: If the training could not go on.
+            WorkerDied: If the process has ended.
+            TrainingError: If the training could not continue.
         """
-        self.other.tell(best)
-        standing: Standing = self.other.next()
-        return standing
+        self.worker.tell(best)
+        state: Standing = self.worker.next()
+        return state
 
 
 @contextmanager
-def serving_beside(
+def train_serving_in_worker(
     night: Night, data: Dataset, epochs: int, start: FusionRecommender | None, folder: Path, checkpoints: Path
-) -> Iterator[Serving]:
-    """Train in another process, on all of the data.
+) -> Iterator[ServingTraining]:
+    """Train the models for serving in a worker process during the block, on all of the data.
 
     Args:
-        epochs: Of the plan.
-        start: Where it begins.
-        folder: Of the night's models.
-        checkpoints: Of this training.
+        night: Gives settings and seed.
+        data: The night's dataset.
+        epochs: Epochs at most.
+        start: The model that the training starts from, where it is warm-started.
+        folder: Of the night's models, where the models are saved.
+        checkpoints: Folder of this training's checkpoints.
     """
     arguments = (night, data, epochs, start, folder, checkpoints)
-    threads = halved(night.settings.training).threads
-    with beside(_serve, *arguments, what=SERVING, threads=threads) as other:
-        yield Serving(other)
+    threads = halve_threads(night.settings.training).threads
+    with beside(_run_worker, *arguments, what=SERVING, threads=threads) as worker:
+        yield ServingTraining(worker)
 
 
-def _serve(
+def _run_worker(
     inbox: SimpleQueue[int],
     night: Night,
     data: Dataset,
@@ -94,30 +108,34 @@ def _serve(
     folder: Path,
     checkpoints: Path,
 ) -> Iterator[Standing]:
-    """The other process."""
+    """Fit and save the models for serving in the worker process; yield the state of the finished training."""
     model_store.fit(night, data, windows(night), folder / "family", ("serving",))
-    training = halved(night.settings.training)
+    training = halve_threads(night.settings.training)
     torch.set_num_threads(training.threads)
-    with watching(SERVING, is_validated=False) as watch:
-        plan = Plan(verdict=Told(inbox), epochs=epochs, folder=checkpoints, watch=watch)
+    with show_progress(SERVING, is_validated=False) as watch:
+        plan = Plan(verdict=InboxStopSignal(inbox), epochs=epochs, folder=checkpoints, watch=watch)
         model = make(night.settings.fusion, training).fit(data, night.seed, plan, start)
     model.save(folder / "fusion" / "serving")
     yield model.standing
 
 
-class Told:
-    """The verdict as it is told through an inbox."""
+class InboxStopSignal:
+    """The stop signal of a training, received through the worker's inbox.
+
+    Args:
+        inbox: Receives the best epoch of selection, once.
+    """
 
     def __init__(self, inbox: SimpleQueue[int]) -> None:
         self._inbox = inbox
-        self._told: int | None = None
+        self._epoch: int | None = None
 
     def known(self) -> int | None:
-        """As `Verdict.known`."""
-        return self._told if self._told is not None or self._inbox.empty() else self.final()
+        """Return the epoch to stop after, or None where it has not arrived yet."""
+        return self._epoch if self._epoch is not None or self._inbox.empty() else self.final()
 
     def final(self) -> int:
-        """As `Verdict.final`."""
-        if self._told is None:
-            self._told = self._inbox.get()
-        return self._told
+        """Return the epoch to stop after, waiting for it where it has not arrived yet."""
+        if self._epoch is None:
+            self._epoch = self._inbox.get()
+        return self._epoch

@@ -1,4 +1,4 @@
-"""The train stage on a dataset that is loaded."""
+"""Fits and saves the models of one night from a loaded dataset."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ from handpick.lake.partitions import digest_of
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.prefetch import loading
-from handpick.stages.train.serving import SERVING, halved, is_beside, serving_beside
-from handpick.stages.train.tracking import track
-from handpick.stages.train.watch import watching
+from handpick.stages.train.serving import (
+    SERVING,
+    can_train_in_parallel,
+    halve_threads,
+    train_serving_in_worker,
+)
+from handpick.stages.train.tracking import log_training
+from handpick.stages.train.watch import show_progress
 from models.data import Dataset
 from models.evaluation.split import Exam
 from models.network.data_signature import Mismatch, signature_of
@@ -38,14 +43,18 @@ from models.training.warm_start import is_alike
 def train(night: Night, data: Dataset) -> StageResult:
     """Fit the family and the fusion model, and write tonight's `models` partition.
 
+    Args:
+        night: Gives settings, seed and lake.
+        data: The night's dataset.
+
     Raises:
-        NightStopped: If the fusion model's training cannot go on.
+        NightStopped: If the fusion model's training cannot continue.
     """
     events = len(data.interactions)
     positive = int((data.interactions.weight > 0).sum())
     with night.lake.writing("models", night.logical_date) as folder:
         try:
-            curves, seconds = _fitted(night, data, folder)
+            curves, seconds = _fit_models(night, data, folder)
         except TrainingError as error:
             raise NightStopped(
                 f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight was kept; the "
@@ -63,58 +72,70 @@ def train(night: Night, data: Dataset) -> StageResult:
     )
 
 
-def _fitted(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
-    """Fit and save all of the night's models; the fusion model's curves, and how long each took.
+def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Fit and save all of the night's models; return the fusion model's learning curves, and the seconds of each step.
 
     The fusion model is fitted for selection, with early stopping on the validation window, and for serving, on all data
-    and as far as selection's best epoch.
+    and for as many epochs as selection finds best.
     """
     settings, seconds = night.settings, dict[str, float]()
-    validation = sampled(validation_exam(night, data), settings.training.validation_users, night.seed)
+    validation = sample_users(validation_exam(night, data), settings.training.validation_users, night.seed)
     checkpoints = settings.path(settings.lake.root) / ".cache" / "training" / night.logical_date.isoformat()
-    side_by_side = is_beside(night, data)
-    training = halved(settings.training) if side_by_side else settings.training
-    start, serving_start = last_night(night, validation.past), last_night(night, data, "serving")
+    is_parallel = can_train_in_parallel(night, data)
+    training = halve_threads(settings.training) if is_parallel else settings.training
+    start = find_warm_start(night, validation.past)
+    serving_start = find_warm_start(night, data, "serving")
+    # Both or neither: selection's best epoch only applies to serving where both start alike.
     is_warm = start is not None and serving_start is not None
     start, serving_start = (start, serving_start) if is_warm else (None, None)
     epochs = min(training.epochs, training.warm_epochs) if is_warm else training.epochs
     where = folder / "fusion" / "serving"
     with ExitStack() as stack:
-        if side_by_side:
+        if is_parallel:
             cache = checkpoints / "serving"
-            served = stack.enter_context(serving_beside(night, data, epochs, serving_start, folder, cache))
+            serving_training = stack.enter_context(
+                train_serving_in_worker(night, data, epochs, serving_start, folder, cache)
+            )
+            # numpy's and scipy's libraries too, or both processes together would use more threads than there are cores
             stack.enter_context(threadpool_limits(training.threads))
         with _timed(seconds, "family"):
-            which = ("selection",) if side_by_side else model_store.WHICH
+            which = ("selection",) if is_parallel else model_store.WHICH
             model_store.fit(night, data, windows(night), folder / "family", which)
-        with _timed(seconds, "fusion_selection"), watching("train fusion") as watch:
+        with _timed(seconds, "fusion_selection"), show_progress("train fusion") as watch:
             plan = Plan(validation, epochs=epochs, folder=checkpoints / "selection", watch=watch)
             selection = make(settings.fusion, training).fit(validation.past, night.seed, plan, start)
             selection.save(folder / "fusion" / "selection")
         with _timed(seconds, "fusion_serving"):
-            if side_by_side:
+            if is_parallel:
                 with loading("mlflow.tracking") if settings.training.tracking else nullcontext():
-                    standing = served.finish(selection.standing.best_epoch)
+                    standing = serving_training.finish(selection.standing.best_epoch)
             else:
-                with watching(SERVING, is_validated=False) as watch:
+                with show_progress(SERVING, is_validated=False) as watch:
                     serving = selection.refit(data, night.seed, watch, serving_start)
                 serving.save(where)
                 standing = serving.standing
     shutil.rmtree(checkpoints, ignore_errors=True)
     curves = {"selection": selection.standing.curves, "serving": standing.curves}
-    track(night, curves, digest_of_dataset(data), selection.standing.best)
+    log_training(night, curves, digest_of_dataset(data), selection.standing.best)
     return curves, seconds
 
 
 @contextmanager
 def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    """Measure the wall time of the block, in seconds, under a name."""
     started = time.perf_counter()
     yield
     seconds[what] = round(time.perf_counter() - started, 1)
 
 
-def last_night(night: Night, data: Dataset, which: str = "selection") -> FusionRecommender | None:
-    """The newest earlier night's model, for selection or for serving, if tonight's of that kind can start from it."""
+def find_warm_start(night: Night, data: Dataset, which: str = "selection") -> FusionRecommender | None:
+    """Return the newest earlier night's fusion model, if tonight's training can start from its weights, else None.
+
+    Args:
+        night: Tonight.
+        data: What tonight's model will be trained on.
+        which: `selection` or `serving`.
+    """
     before = night.lake.before("models", night.logical_date)
     if before is None or not night.settings.training.warm_start:
         return None
@@ -130,9 +151,9 @@ def last_night(night: Night, data: Dataset, which: str = "selection") -> FusionR
     return earlier if is_same else None
 
 
-def sampled(whole: Exam, most: int, seed: int) -> Exam:
-    """The exam of a seeded sample of its users where there are more than that."""
-    if len(whole.users) <= most:
+def sample_users(whole: Exam, count: int, seed: int) -> Exam:
+    """Return the evaluation split of at most `count` of its users, drawn with a seed."""
+    if len(whole.users) <= count:
         return whole
-    rows = np.random.default_rng(seed).choice(len(whole.users), most, replace=False)
+    rows = np.random.default_rng(seed).choice(len(whole.users), count, replace=False)
     return whole.part(np.sort(rows))

@@ -1,4 +1,4 @@
-"""Keeps each night's training in a local MLflow: settings, learning curves, digests, and a registered version."""
+"""Logs each night's training to a local MLflow: settings, learning curves, digests, and a registered model version."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from handpick.night import Night
 EXPERIMENT, MODEL = "handpick", "fusion"
 
 
-def track(
+def log_training(
     night: Night, curves: Mapping[str, Mapping[str, list[float]]], data_digest: str, best: float
 ) -> None:
-    """Write a run and register it as a version of the model `fusion`; a night that is run again adds another.
+    """Log a run and register its model as a version of `fusion`; a night that is run again adds another version.
+
+    Nothing is logged where `[training] tracking` is empty.
 
     Args:
-        curves: By fit (`selection`, `serving`), then series.
-        data_digest: Of the dataset that was learned from.
-        best: Validation NDCG of the epoch that was kept.
+        night: Whose training it is.
+        curves: Values by epoch, by fit (`selection`, `serving`) and series.
+        data_digest: Of the dataset that the model was trained on.
+        best: Validation NDCG@20 of the epoch that was kept.
     """
     file = night.settings.training.tracking
     if not file:
         return
+    # MLflow reads it when it is imported, and would send usage statistics otherwise.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -33,16 +37,17 @@ def track(
     path = night.settings.path(Path(file))
     path.parent.mkdir(parents=True, exist_ok=True)
     address = f"sqlite:///{path}"
+    # The client instead of `mlflow.start_run`, which keeps the active run in a global of the process.
     client = MlflowClient(address, registry_uri=address)
     known = client.get_experiment_by_name(EXPERIMENT)
     experiment = known.experiment_id if known else client.create_experiment(EXPERIMENT)
     run = client.create_run(experiment, run_name=night.logical_date.isoformat()).info.run_id
-    for key, value in _settings(night).items():
+    for key, value in _flatten_settings(night).items():
         client.log_param(run, key, value)
     for fit, series in curves.items():
         for name, values in series.items():
             for epoch, value in enumerate(values, 1):
-                client.log_metric(run, _key(f"{fit} {name}"), value, step=epoch)
+                client.log_metric(run, _to_metric_name(f"{fit} {name}"), value, step=epoch)
     client.log_metric(run, "best_validation_ndcg", best)
     client.set_terminated(run)
     try:
@@ -50,32 +55,37 @@ def track(
     except MlflowException:
         client.create_registered_model(MODEL)
     where = night.lake.partition("models", night.logical_date) / "fusion" / "serving"
-    tags = {"logical_date": night.logical_date.isoformat(), "data": data_digest, "code": code_version()}
+    tags = {
+        "logical_date": night.logical_date.isoformat(),
+        "data": data_digest,
+        "code": describe_code_version(),
+    }
     client.create_model_version(MODEL, str(where), run, tags=tags)
 
 
-def code_version() -> str:
-    """The commit that runs, with `+` where files differ from it; the package's version outside a checkout."""
+def describe_code_version() -> str:
+    """Return the commit that runs, with `+` where files differ from it; outside a checkout the package's version."""
     from importlib.metadata import version
 
     root = Path(__file__).resolve().parents[3]
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--exclude=*"],
             capture_output=True, text=True, check=True, timeout=10,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return version("handpick")
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
-def _settings(night: Night) -> dict[str, Any]:
+def _flatten_settings(night: Night) -> dict[str, Any]:
+    """Return the seed and the keys of `[fusion]` and `[training]` as `section.key`."""
     settings = night.settings
     sections = {"fusion": settings.fusion.model_dump(), "training": settings.training.model_dump()}
     flat = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
     return {"seed": night.seed, **flat}
 
 
-def _key(name: str) -> str:
-    """A name as MLflow takes it."""
+def _to_metric_name(name: str) -> str:
+    """Return a name without the characters that MLflow rejects, such as `@`."""
     return "".join(letter if letter.isalnum() or letter in "_-. /" else "_" for letter in name)

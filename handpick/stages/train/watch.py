@@ -1,4 +1,4 @@
-"""Shows a training's progress: a bar on a terminal, a line after every epoch in a log."""
+"""Shows the progress of a training: a bar on a terminal, a line after each epoch in a log."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from models.training.options import K, Progress, Watcher
 
 
 @contextmanager
-def watching(what: str, is_validated: bool = True) -> Iterator[Watcher]:
-    """What a course tells of its steps, for the length of one training.
+def show_progress(what: str, is_validated: bool = True) -> Iterator[Watcher]:
+    """Yield the callback that a trainer calls after each step and each validation.
 
     Args:
-        is_validated: A log waits for an epoch's validation before it tells of the epoch.
+        what: Names the training.
+        is_validated: Whether each epoch ends with a validation, which the log line of the epoch then waits for.
     """
     if not sys.stderr.isatty():
         last = 0
 
-        def tell(progress: Progress) -> None:
+        def log_epoch(progress: Progress) -> None:
             nonlocal last
             is_over = progress.step == progress.steps and (progress.ndcg is not None or not is_validated)
             if is_over and progress.epoch != last:
                 last = progress.epoch
-                _line(what, progress)
+                _log_epoch(what, progress)
 
-        yield tell
+        yield log_epoch
         return
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True) as bars:
@@ -38,21 +39,20 @@ def watching(what: str, is_validated: bool = True) -> Iterator[Watcher]:
 
         def show(progress: Progress) -> None:
             done = (progress.epoch - 1) * progress.steps + progress.step
-            bars.update(
-                task, completed=done, total=progress.epochs * progress.steps, said=described(progress)
-            )
+            total = progress.epochs * progress.steps
+            bars.update(task, completed=done, total=total, said=describe_progress(progress))
 
         yield show
 
 
-def described(progress: Progress) -> str:
-    """A moment of a course in words."""
+def describe_progress(progress: Progress) -> str:
+    """Return epoch, loss, throughput and validation NDCG in one line."""
     rate = progress.questions / max(progress.seconds, 1e-9)
-    words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, {rate:,.0f} questions a second"
+    words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, {rate:,.0f} examples a second"
     return words if progress.ndcg is None else f"{words}, validation NDCG@{K} {progress.ndcg:.4f}"
 
 
-def _line(what: str, progress: Progress) -> None:
-    """An epoch's last word, with the time that the others would take."""
+def _log_epoch(what: str, progress: Progress) -> None:
+    """Log an epoch, with the time that the remaining epochs would take; early stopping may save some of it."""
     left = progress.seconds * (progress.epochs - progress.epoch)
-    say(f"  {what}: {described(progress)}, at most {left:,.0f} s left")
+    say(f"  {what}: {describe_progress(progress)}, at most {left:,.0f} s left")

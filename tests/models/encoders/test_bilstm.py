@@ -16,7 +16,7 @@ def test_the_bilstm_reads_padded_sounds_as_torch_reads_packed_ones(is_training: 
     frames, lengths = torch.randn(5, 9, 320), torch.tensor([9, 1, 4, 9, 7])
     packed = pack_padded_sequence(module.enter(frames), lengths, batch_first=True, enforce_sorted=False)
     expected, _ = pad_packed_sequence(module.lstm(packed)[0], batch_first=True)
-    found = module._both_ways(module.enter(frames), lengths)
+    found = module._run_lstm(module.enter(frames), lengths)
     mask = (torch.arange(9) < lengths[:, None]).unsqueeze(2)
     assert torch.allclose(found * mask, expected, atol=1e-6)
     weights = list(module.lstm.parameters())

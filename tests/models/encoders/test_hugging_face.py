@@ -161,7 +161,7 @@ def test_pickled_weights_are_never_loaded(saved: Saved, tmp_path: Path, name: st
 def test_a_model_of_another_kind_is_refused(saved: Saved) -> None:
     with pytest.raises(EncoderError, match="takes no pictures"):
         HuggingFaceImage(str(saved("bert")), device="cpu")
-    with pytest.raises(EncoderError, match="hears nothing"):
+    with pytest.raises(EncoderError, match="takes no audio"):
         HuggingFaceAudio(str(saved("vit")), device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""A shop of a dozen phones: marts by the schemas that dbt writes, real pictures and recordings, small encoders."""
+"""A shop of twelve items: marts with the schemas that dbt writes, real pictures and recordings, small encoders."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from PIL import Image
 
+from handpick.dataset.corpus import CATEGORICAL_SPECS, NUMERIC_SPECS
 from handpick.night import Night
 from handpick.settings.load import Settings
-from handpick.stages.pretrain.corpus import CATEGORICAL, NUMERIC
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
 COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200), "绿色": (30, 180, 30)}
@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {
 
 
 class Shop:
-    """Writes the marts of a night; what is changed between nights is an attribute."""
+    """Writes the marts of a night; tests change attributes between nights."""
 
     def __init__(self, home: Path, **sections: Any) -> None:
         self.settings = Settings(home=home, **{**SMALL, **sections})
@@ -42,7 +42,7 @@ class Shop:
         self._media()
 
     def night(self, logical_date: date = FIRST) -> Night:
-        """A night whose marts are written."""
+        """Write the marts of a night, and return it."""
         night = Night(self.settings, logical_date)
         night.lake.write("marts/dim_item", logical_date, self._items())
         night.lake.write("marts/fct_queries", logical_date, self._queries(logical_date))
@@ -70,9 +70,9 @@ class Shop:
             "description": self.descriptions,
             "image_path": [None if number == count - 1 else f"{number}.png" for number in range(count)],
         }
-        for name in CATEGORICAL:
+        for name in CATEGORICAL_SPECS:
             columns[name] = ["a", "b"] * (count // 2)
-        for name in NUMERIC:
+        for name in NUMERIC_SPECS:
             columns[name] = [None, *range(1, count)]
         for name in ("color_tags", "spec_tags"):
             columns[name] = pa.array([["red"], []] * (count // 2), pa.list_(pa.string()))

@@ -1,4 +1,4 @@
-"""The stage `embed`: what changed is encoded, the rest is taken over, and nothing is lost for a bad file."""
+"""The stage `embed` encodes what changed, reuses the other vectors, and keeps every row despite damaged files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from handpick.dataset.encoders import EncoderUnusable
 from handpick.errors import MissingPartition
 from handpick.night import Night
-from handpick.stages.embed import ITEMS, QUERIES, run
-from handpick.stages.embed.encoders import EncoderUnusable
+from handpick.stages.embed import run
+from handpick.stages.embed.public import ITEMS, QUERIES
 from tests.stages.embed.conftest import FIRST, SECOND, Shop
 
 
@@ -60,8 +61,8 @@ def test_other_weights_encode_everything_again(shop: Shop) -> None:
     run(shop.night())
     night = shop.night(SECOND)
     (config,) = shop.settings.path(shop.settings.embed.encoders).glob("shop-cnn/*/config.json")
-    told = json.loads(config.read_text())
-    config.write_text(json.dumps({**told, "about": "something else"}))
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps({**settings, "about": "something else"}))
     again = run(night)
     assert again.notes["reused_count"]["items.image"] == 0
     assert again.notes["reused_count"]["items.text"] == 12
@@ -108,6 +109,6 @@ def test_damaged_weights_stop_the_night_in_one_line_and_keep_the_night_before(sh
     assert not night.lake.has(ITEMS, SECOND)
 
 
-def test_without_marts_the_command_to_run_first_is_told(shop: Shop) -> None:
+def test_without_marts_the_error_names_the_command_to_run_first(shop: Shop) -> None:
     with pytest.raises(MissingPartition, match="handpick"):
         run(Night(shop.settings, FIRST))

@@ -1,4 +1,4 @@
-"""A second process on a first night: the same bytes as without it, and nothing left of it when it fails."""
+"""The worker process of a first night: the same bytes as without it, and nothing left of it when it fails."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Any
 
 import pytest
 
+from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.media_files import MediaFiles
 from handpick.runtime.worker_process import Lost, beside
 from handpick.stages.embed import run
-from handpick.stages.embed.media_files import Files
-from handpick.stages.embed.precompute import IMAGES, SOUNDS, TEXTS, Ahead, makes
-from handpick.stages.embed.threads import side_by_side
-from handpick.stages.pretrain import corpus
-from handpick.stages.pretrain.trainer import Trainer
+from handpick.stages.embed.encoders import TEXTS
+from handpick.stages.embed.precompute import WorkerResults, plan_precompute
+from handpick.stages.embed.threads import map_in_threads
+from handpick.stages.pretrain.public import IMAGES, SOUNDS, EncoderTrainer
 from models.encoders.names import MINILM
 from tests.runtime.killing import next_child_killed
 from tests.stages.embed.conftest import FIRST, SMALL, Shop
 
 
-def made(shop: Shop) -> tuple[str, ...]:
+def planned(shop: Shop) -> tuple[str, ...]:
     night = shop.night()
-    return makes(Trainer(night, corpus.items(night), corpus.queries(night), Files(night), FIRST))
+    return plan_precompute(
+        EncoderTrainer(night, read_items(night), read_queries(night), MediaFiles(night), FIRST)
+    )
 
 
 def with_threads(home: Path, threads: int, **embed: Any) -> Shop:
@@ -32,19 +35,19 @@ def with_threads(home: Path, threads: int, **embed: Any) -> Shop:
 
 def test_a_first_night_gives_the_same_bytes_with_and_without_it_and_again(tmp_path: Path) -> None:
     text = (MINILM, "shop-bert")
-    beside, alone = (with_threads(tmp_path / str(n), n, text=text) for n in (2, 1))
-    assert made(beside) == (SOUNDS, TEXTS, IMAGES) and made(alone) == ()
-    results = [run(shop.night()) for shop in (beside, alone)]
+    parallel, alone = (with_threads(tmp_path / str(n), n, text=text) for n in (2, 1))
+    assert planned(parallel) == (SOUNDS, TEXTS, IMAGES) and planned(alone) == ()
+    results = [run(shop.night()) for shop in (parallel, alone)]
     assert results[0].digest == results[1].digest
     assert results[0].notes == results[1].notes and results[0].flows == results[1].flows
-    assert made(beside) == ()
-    assert run(beside.night()).digest == results[0].digest
+    assert planned(parallel) == ()
+    assert run(parallel.night()).digest == results[0].digest
 
 
 def test_it_makes_nothing_that_needs_the_text_encoder(tmp_path: Path) -> None:
     image = {**SMALL["pretraining"]["image"], "objectives": ("image_views", "text_image")}
     shop = Shop(tmp_path, pretraining={**SMALL["pretraining"], "image": image})
-    assert made(shop) == (SOUNDS,)
+    assert planned(shop) == (SOUNDS,)
 
 
 def test_killed_it_stops_the_night_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
@@ -64,15 +67,15 @@ def two_things(inbox: Any) -> Iterator[tuple[str, int]]:
     yield TEXTS, 2
 
 
-def test_two_threads_may_ask_for_the_same_thing() -> None:
+def test_two_threads_may_wait_for_the_same_result() -> None:
     with beside(two_things, what="give two things") as other:
-        given = Ahead(other, (SOUNDS, TEXTS))
-        assert list(side_by_side(given.of, [TEXTS, TEXTS, SOUNDS], 2)) == [2, 2, 1]
+        results = WorkerResults(other, (SOUNDS, TEXTS))
+        assert list(map_in_threads(results.wait_for, [TEXTS, TEXTS, SOUNDS], 2)) == [2, 2, 1]
 
 
-def test_pieces_side_by_side_come_in_order() -> None:
-    def slow_at_first(piece: int) -> int:
-        time.sleep(0.1 if piece == 0 else 0)
-        return piece * piece
+def test_results_of_threads_come_in_order() -> None:
+    def slow_at_first(item: int) -> int:
+        time.sleep(0.1 if item == 0 else 0)
+        return item * item
 
-    assert list(side_by_side(slow_at_first, range(20), 2)) == [piece * piece for piece in range(20)]
+    assert list(map_in_threads(slow_at_first, range(20), 2)) == [item * item for item in range(20)]

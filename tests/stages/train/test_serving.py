@@ -1,4 +1,4 @@
-"""What is fitted beside the selection: the very models that would have been fitted after it, also after a kill."""
+"""Training for serving in a worker process gives the models of a training after selection, to the byte, also after a kill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.worker_process import Lost
 from handpick.settings.load import load
-from handpick.stages.train.serving import is_beside
+from handpick.stages.train.serving import can_train_in_parallel
 from handpick.stages.train.stage import train
 from models.data import Dataset
 from models.recommender.factory import load as load_model
@@ -41,31 +41,31 @@ def night(home: Path, logical_date: date = TONIGHT, **training: Any) -> Night:
 
 
 def models(night: Night) -> dict[str, bytes]:
-    """The weights by name; what else lies beside them tells the settings, which differ."""
+    """Return the weights by file name; other files hold settings, which differ."""
     folder = night.lake.partition("models", night.logical_date)
     files = (file for file in folder.rglob("*") if file.suffix in (".safetensors", ".npz"))
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
-def test_side_by_side_gives_the_bytes_of_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
-    beside, after = night(tmp_path / "beside", threads=2), night(tmp_path / "after", threads=1)
-    assert is_beside(beside, data) and not is_beside(after, data)
-    told = [train(one, data).notes["seconds_by_model"] for one in (beside, after)]
-    assert set(told[0]) == set(told[1])
-    one, two = models(beside), models(after)
+def test_training_in_parallel_gives_the_bytes_of_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
+    parallel, after = night(tmp_path / "parallel", threads=2), night(tmp_path / "after", threads=1)
+    assert can_train_in_parallel(parallel, data) and not can_train_in_parallel(after, data)
+    seconds = [train(one, data).notes["seconds_by_model"] for one in (parallel, after)]
+    assert set(seconds[0]) == set(seconds[1])
+    one, two = models(parallel), models(after)
     assert len(one) >= 4 and one == two
     curves = [
-        (one.lake.partition("models", TONIGHT) / "training.json").read_text() for one in (beside, after)
+        (one.lake.partition("models", TONIGHT) / "training.json").read_text() for one in (parallel, after)
     ]
-    assert curves[0] == curves[1], "what was trained beyond the best epoch is not told"
+    assert curves[0] == curves[1], "curves end at the best epoch"
 
 
 def test_much_data_or_a_setting_is_fitted_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
-    assert not is_beside(night(tmp_path, threads=2, most_beside=100), data)
-    assert is_beside(night(tmp_path, threads=2, most_beside=len(data.interactions)), data)
+    assert not can_train_in_parallel(night(tmp_path, threads=2, most_beside=100), data)
+    assert can_train_in_parallel(night(tmp_path, threads=2, most_beside=len(data.interactions)), data)
 
 
-def test_a_training_that_cannot_go_on_there_stops_the_night_here(
+def test_a_training_that_fails_in_the_worker_stops_the_night(
     tmp_path: Path, data: Dataset, capfd: pytest.CaptureFixture[str]
 ) -> None:
     stopped = night(tmp_path, threads=2, learning_rate=1e30)
@@ -75,7 +75,7 @@ def test_a_training_that_cannot_go_on_there_stops_the_night_here(
     assert not list((stopped.lake.root / "models").iterdir())
 
 
-def test_the_other_process_killed_stops_the_night_in_one_line(tmp_path: Path, data: Dataset) -> None:
+def test_a_killed_worker_stops_the_night_in_one_line(tmp_path: Path, data: Dataset) -> None:
     lost = night(tmp_path, threads=2)
     with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
         train(lost, data)
@@ -83,10 +83,10 @@ def test_the_other_process_killed_stops_the_night_in_one_line(tmp_path: Path, da
     assert not list((lost.lake.root / "models").iterdir())
 
 
-def test_a_night_goes_on_where_it_was_killed(
+def test_a_night_continues_where_it_was_killed(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This process stops in its second epoch; the other is ended with it, and both go on from what they had kept."""
+    """This process stops in its second epoch; the worker ends with it, and both continue from their checkpoints."""
     whole, killed = night(tmp_path / "whole", threads=2), night(tmp_path / "killed", threads=2)
     train(whole, data)
     tell = Course._tell
@@ -106,7 +106,7 @@ def test_a_night_goes_on_where_it_was_killed(
     assert not cache.exists()
 
 
-def test_the_next_night_goes_on_from_last_nights_models_of_both_kinds(tmp_path: Path, data: Dataset) -> None:
+def test_the_next_night_starts_from_last_nights_models_of_both_kinds(tmp_path: Path, data: Dataset) -> None:
     first, second = night(tmp_path, TONIGHT - timedelta(days=1), threads=2), night(tmp_path, threads=2)
     train(first, data.until(data.as_of - 86_400))
     train(second, data)

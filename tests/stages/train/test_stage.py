@@ -1,4 +1,4 @@
-"""The train stage's own parts: what it tells, where it starts from, and what it says when it has to stop."""
+"""Parts of the train stage: warm start, sampling, tracking, progress lines, and the rows of the ablation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from handpick.night import Night
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.load import load
 from handpick.settings.pretraining import PretrainingSettings
-from handpick.stages.train.ablation import FULL, variants
-from handpick.stages.train.pretrainings import pretrainings
-from handpick.stages.train.stage import last_night, sampled
-from handpick.stages.train.tracking import EXPERIMENT, MODEL, track
-from handpick.stages.train.watch import described
+from handpick.stages.train.ablation import FULL, list_fusion_variants
+from handpick.stages.train.pretraining_ablation import list_pretraining_variants
+from handpick.stages.train.stage import find_warm_start, sample_users
+from handpick.stages.train.tracking import EXPERIMENT, MODEL, log_training
+from handpick.stages.train.watch import describe_progress
 from models.config import FusionConfig, TrainingConfig
 from models.evaluation.split import exam
 from models.recommender import FusionRecommender
@@ -43,14 +43,14 @@ def test_tonight_starts_from_last_nights_model_of_the_same_shape(
     night: Night, model: FusionRecommender
 ) -> None:
     data = shop(users=60, items=30, events=8, seed=2)
-    assert last_night(night, data) is None
+    assert find_warm_start(night, data) is None
     with night.lake.writing("models", date(2026, 2, 28)) as folder:
         model.save(folder / "fusion" / "selection")
-    assert last_night(night, data) is not None
+    assert find_warm_start(night, data) is not None
     wider = Night(load(home=night.settings.home, fusion={"dim": 32}), TONIGHT)
-    assert last_night(wider, data) is None
+    assert find_warm_start(wider, data) is None
     fresh = Night(load(home=night.settings.home, fusion={"dim": 16}, training={"warm_start": False}), TONIGHT)
-    assert last_night(fresh, data) is None
+    assert find_warm_start(fresh, data) is None
 
 
 def test_a_damaged_model_stops_the_night_with_one_line(night: Night, model: FusionRecommender) -> None:
@@ -64,15 +64,15 @@ def test_a_damaged_model_stops_the_night_with_one_line(night: Night, model: Fusi
 
 def test_early_stopping_looks_at_a_seeded_sample_of_many_users() -> None:
     whole = exam(shop(), (DAYS - 7) * DAY, DAYS * DAY, trained_until=(DAYS - 7) * DAY)
-    part, again = sampled(whole, 20, 5), sampled(whole, 20, 5)
+    part, again = sample_users(whole, 20, 5), sample_users(whole, 20, 5)
     assert len(part.users) == 20 and np.array_equal(part.users, again.users)
-    assert sampled(whole, 10_000, 5) is whole
+    assert sample_users(whole, 10_000, 5) is whole
 
 
 def test_a_training_is_tracked_and_registered_in_a_local_mlflow(night: Night) -> None:
     from mlflow.tracking import MlflowClient
 
-    track(night, {"selection": {"loss": [3.0, 2.0], "validation NDCG@20": [0.1, 0.2]}}, "d1", 0.2)
+    log_training(night, {"selection": {"loss": [3.0, 2.0], "validation NDCG@20": [0.1, 0.2]}}, "d1", 0.2)
     address = f"sqlite:///{night.settings.home / 'var' / 'mlflow.db'}"
     client = MlflowClient(address, registry_uri=address)
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -85,25 +85,28 @@ def test_a_training_is_tracked_and_registered_in_a_local_mlflow(night: Night) ->
     assert version.tags["data"] == "d1" and version.tags["logical_date"] == "2026-03-01"
 
 
-def test_progress_is_told_with_rate_and_validation() -> None:
+def test_progress_is_described_with_rate_and_validation() -> None:
     moment = Progress(2, 12, 30, 30, 6000, 3.0, 4.5, 0.1234)
     assert (
-        described(moment) == "epoch 2 of 12, loss 4.500, 2,000 questions a second, validation NDCG@20 0.1234"
+        describe_progress(moment)
+        == "epoch 2 of 12, loss 4.500, 2,000 examples a second, validation NDCG@20 0.1234"
     )
 
 
 def test_ablation_leaves_out_each_modality_and_tries_each_fusion() -> None:
-    rows = variants(FusionConfig(without=("image",)))
+    rows = list_fusion_variants(FusionConfig(without=("image",)))
     assert next(iter(rows)) == FULL
     assert rows["without text"].without == ("image", "text") and "without image" not in rows
     assert rows["fusion gated"].fusion == "gated" and "fusion features" not in rows
     assert rows["fusion end_to_end"].is_end_to_end and rows["fusion end_to_end"].inner == "attention"
     assert rows["identity from variational"].identity_start == "variational"
-    assert list(variants(FusionConfig(), ["query_text"])) == [FULL, "without query_text"]
+    assert list(list_fusion_variants(FusionConfig(), ["query_text"])) == [FULL, "without query_text"]
 
 
 def test_ablation_pretrains_without_each_objective_and_with_each_other_one() -> None:
-    rows = pretrainings(PretrainingSettings(), EmbedSettings(), has_pictures=True, has_sounds=True)
+    rows = list_pretraining_variants(
+        PretrainingSettings(), EmbedSettings(), has_pictures=True, has_sounds=True
+    )
     assert list(rows) == [
         "pretraining without masked_language",
         "pretraining without next_sentence",
@@ -116,4 +119,4 @@ def test_ablation_pretrains_without_each_objective_and_with_each_other_one() -> 
     assert rows["pretraining with text_image"].settings.image.objectives == ("image_views", "text_image")
     assert rows["pretraining without audio_text"].settings.audio.steps == 0
     others = EmbedSettings(text=("all-MiniLM-L6-v2",))
-    assert not pretrainings(PretrainingSettings(), others, has_pictures=False, has_sounds=False)
+    assert not list_pretraining_variants(PretrainingSettings(), others, has_pictures=False, has_sounds=False)

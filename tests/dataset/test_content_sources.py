@@ -1,4 +1,4 @@
-"""Where vectors come from: the contents by their keys, and the encoder that made them or a line that it is another one."""
+"""Content sources: content by its key, the encoder that made the vectors, and an error in one line if that has changed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handpick.dataset.content_sources import Sources
+from handpick.dataset.content_sources import ContentSources
 from handpick.errors import NightStopped
 from handpick.night import Night
-from handpick.stages.embed import ITEMS, QUERIES, run
+from handpick.stages.embed import run
+from handpick.stages.embed.public import ITEMS, QUERIES
 from tests.stages.embed.conftest import FIRST, Shop
 
 
-def told(night: Night, whose: str, kind: str) -> tuple[list[str | None], list[list[float] | None], str]:
-    """Keys and vectors of a column, and the fingerprint of what made it."""
+def read_column(
+    night: Night, whose: str, kind: str
+) -> tuple[list[str | None], list[list[float] | None], str]:
+    """Return the keys and vectors of a column, and the fingerprint of its encoder."""
     table = night.lake.read(ITEMS if whose == "items" else QUERIES, FIRST)
     about = {name.decode(): value.decode() for name, value in (table.schema.metadata or {}).items()}
     return table[f"{kind}_key"].to_pylist(), table[kind].to_pylist(), about[kind]
@@ -27,8 +30,8 @@ def told(night: Night, whose: str, kind: str) -> tuple[list[str | None], list[li
 def test_every_key_is_read_again_and_encoded_to_the_same_vector(shop: Shop, whose: str, kind: str) -> None:
     night = shop.night()
     run(night)
-    keys, vectors, fingerprint = told(night, whose, kind)
-    origin = Sources(night).of(kind, whose, fingerprint)
+    keys, vectors, fingerprint = read_column(night, whose, kind)
+    origin = ContentSources(night).of(kind, whose, fingerprint)
     assert origin is not None
     encoder = origin.encoder()
     assert encoder.fingerprint == fingerprint
@@ -45,9 +48,9 @@ def test_every_key_is_read_again_and_encoded_to_the_same_vector(shop: Shop, whos
 def test_a_file_that_has_gone_since_has_no_content(shop: Shop) -> None:
     night = shop.night()
     run(night)
-    keys, _, fingerprint = told(night, "items", "image")
+    keys, _, fingerprint = read_column(night, "items", "image")
     (shop.media / "0.png").unlink()
-    origin = Sources(night).of("image", "items", fingerprint)
+    origin = ContentSources(night).of("image", "items", fingerprint)
     assert origin is not None and keys[0] is not None
     assert origin.content(keys[0]) is None and origin.content(str(keys[1])) is not None
 
@@ -55,7 +58,7 @@ def test_a_file_that_has_gone_since_has_no_content(shop: Shop) -> None:
 def test_another_encoder_than_the_one_that_made_the_vectors_stops_with_one_line(tmp_path: Path) -> None:
     night = Shop(tmp_path).night()
     run(night)
-    origin = Sources(night).of("text", "items", "another-bert:0")
+    origin = ContentSources(night).of("text", "items", "another-bert:0")
     assert origin is not None
     with pytest.raises(NightStopped, match=f"handpick embed --date {FIRST}") as stopped:
         origin.encoder()

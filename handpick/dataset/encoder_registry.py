@@ -1,0 +1,141 @@
+"""The registry of the encoders trained on the shop's own content: immutable versions, and the set that serves each night."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+PREFIX = "from="
+
+
+class EncoderRegistry:
+    """Versions of encoders in one folder.
+
+    `<root>/<name>/<digest>/` holds one version and never changes. `<root>/from=YYYY-MM-DD.json` is a set: it names one
+    version of each encoder, and serves from that logical date on until a newer set does, so that any night can be run again
+    with the encoders it used. Encoders depend on each other (the audio encoder is trained in the text encoder's vector
+    space), so a set is replaced in one move: a kill leaves the old set or the new one, never a mixture.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._draft: dict[str, str] | None = None
+        self._draft_date = date.max
+
+    def find(self, name: str, logical_date: date) -> Path | None:
+        """Return the folder of the version that serves a night; None where there is none, or it was deleted."""
+        digest = self.members(logical_date).get(name)
+        folder = self.root / name / digest if digest is not None else None
+        return folder if folder is not None and folder.is_dir() else None
+
+    def members(self, logical_date: date) -> dict[str, str]:
+        """Return the newest set that serves a night: the version's digest by encoder; empty where there is no set."""
+        if self._draft is not None and logical_date >= self._draft_date:
+            return self._draft
+        found = [
+            file
+            for file in self.root.glob(f"{PREFIX}*.json")
+            if date.fromisoformat(file.stem.removeprefix(PREFIX)) <= logical_date
+        ]
+        if not found:
+            return {}
+        # ISO dates sort like dates.
+        members: dict[str, str] = json.loads(max(found, key=lambda file: file.name).read_text())
+        return members
+
+    @contextmanager
+    def writing(self, name: str, first_night: date) -> Iterator[Path]:
+        """Yield an empty folder for a new version; on success register it in the set that serves from `first_night`.
+
+        On failure, and after a kill, the registry is as before. Files with the same bytes are the same version.
+        """
+        above = self.root / name
+        above.mkdir(parents=True, exist_ok=True)
+        staging = self._staging(name, first_night)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        try:
+            yield staging
+            digest = _digest_folder(staging)
+            if not (above / digest).exists():
+                staging.replace(above / digest)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        self.register(name, digest, first_night)
+
+    def register(self, name: str, digest: str, first_night: date) -> None:
+        """Make an existing version a member of the set that serves from a night."""
+        members = self.members(first_night) | {name: digest}
+        if self._draft is None:
+            self._write_set(members, first_night)
+        else:
+            self._draft = members
+
+    def remove_staging(self, name: str, first_night: date) -> None:
+        """Remove the unfinished version that a killed writer has left."""
+        shutil.rmtree(self._staging(name, first_night), ignore_errors=True)
+
+    @contextmanager
+    def transaction(self, first_night: date) -> Iterator[None]:
+        """Collect the versions registered inside in a draft that only this object sees; write the set at the end.
+
+        If the block raises, the set stays as it was.
+        """
+        self._draft, self._draft_date = self.members(first_night), first_night
+        try:
+            yield
+            self._write_set(self._draft, first_night)
+        finally:
+            self._draft, self._draft_date = None, date.max
+
+    @contextmanager
+    def unregistered(self, first_night: date) -> Iterator[None]:
+        """Write versions without changing any set; another process may `register` them later."""
+        self._draft, self._draft_date = self.members(first_night), first_night
+        try:
+            yield
+        finally:
+            self._draft, self._draft_date = None, date.max
+
+    def link_into(self, root: Path, logical_date: date, without: Collection[str]) -> EncoderRegistry:
+        """Return a registry in another folder that links to the set serving a night, except for some encoders."""
+        other = EncoderRegistry(root)
+        for name, digest in self.members(logical_date).items():
+            if name not in without:
+                (root / name).mkdir(parents=True, exist_ok=True)
+                (root / name / digest).symlink_to((self.root / name / digest).resolve())
+        members = {name: one for name, one in self.members(logical_date).items() if name not in without}
+        other._write_set(members, logical_date)
+        return other
+
+    def _staging(self, name: str, first_night: date) -> Path:
+        """Return the folder in which a version is written before it has a digest."""
+        return self.root / name / f".tmp-{PREFIX}{first_night.isoformat()}"
+
+    def _write_set(self, members: dict[str, str], first_night: date) -> None:
+        """Write a set beside its place and move it there, so that readers see the old one or the new one."""
+        file = self.root / f"{PREFIX}{first_night.isoformat()}.json"
+        staged = file.with_name(f".tmp-{file.name}")
+        staged.write_text(json.dumps(members, indent=1, sort_keys=True) + "\n")
+        staged.replace(file)
+
+
+def read_text_space(folder: Path) -> str:
+    """Return the fingerprint of the text encoder in whose vector space an audio encoder was trained; empty where unknown."""
+    space: str = json.loads((folder / "config.json").read_text()).get("about", {}).get("space", "")
+    return space
+
+
+def _digest_folder(folder: Path) -> str:
+    """Return 16 hex digits of the names and bytes of a folder's files."""
+    total = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            total.update(str(file.relative_to(folder)).encode() + b"\0")
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:16]

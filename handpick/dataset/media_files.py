@@ -1,0 +1,127 @@
+"""Media files of the lake's rows: content keys (digests of their bytes), and decoding within the `[validation]` limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from handpick.lake.media import problem, resolve
+from handpick.night import Night
+from models.encoders.interface import UnreadableMedia
+
+CACHE_FILE = "media_digests.json"
+
+
+class DecodedMedia(NamedTuple):
+    """One media file as its encoder reads it, or the reason why it cannot be used.
+
+    Args:
+        content: `(224, 224, 3) uint8` of a picture, `(samples,) float32` at 16 kHz of a recording, or None.
+        problem: The reason in a few words where `content` is None, else None.
+    """
+
+    content: Any
+    problem: str | None
+
+
+class MediaFiles:
+    """Reads pictures and recordings of one night's rows.
+
+    Digests are cached below the lake by path, size and modification time, so that a night reads only files in full that
+    are new or have changed.
+    """
+
+    def __init__(self, night: Night) -> None:
+        self.root = night.settings.path(night.settings.lake.media)
+        self.limits, self.embed = night.settings.validation, night.settings.embed
+        self._cache_file = night.lake.root / ".cache" / CACHE_FILE
+        self._digests = _read_cache(self._cache_file)
+        self._count_before = len(self._digests)
+
+    def content_keys(self, paths: Iterable[str | None], kind: str) -> tuple[list[str | None], Counter[str]]:
+        """Return the content key of each path, and how many files cannot be used, by reason.
+
+        Args:
+            paths: Relative to the media root; None where a row names no file.
+            kind: `image` or `audio`.
+
+        Returns:
+            24 hex digits for each path, None where there is no usable file; and counts of paths by reason.
+        """
+        paths = list(paths)
+        checked = {path: self._check(path, kind) for path in sorted({path for path in paths if path})}
+        unusable = Counter(reason for path in paths if path for _, reason in [checked[path]] if reason)
+        return [checked[path][0] if path else None for path in paths], unusable
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return a file's bytes; empty where the file has vanished since it was checked."""
+        file = resolve(self.root, path)
+        try:
+            return b"" if file is None else file.read_bytes()
+        except OSError:
+            return b""
+
+    def decode(self, path: str, kind: str) -> DecodedMedia:
+        """Check, read and decode one file.
+
+        Args:
+            path: Relative to the media root.
+            kind: `image` or `audio`.
+        """
+        (key,), unusable = self.content_keys([path], kind)
+        if key is None:
+            return DecodedMedia(None, next(iter(unusable), f"no {kind}"))
+        try:
+            return DecodedMedia(self.decode_checked(path, kind), None)
+        except UnreadableMedia as error:
+            return DecodedMedia(None, str(error))
+
+    def decode_checked(self, path: str, kind: str) -> Any:
+        """Read and decode a file that `content_keys` has found usable.
+
+        Raises:
+            UnreadableMedia: If its content does not decode.
+        """
+        from models.encoders import audio, image
+
+        content = self.read_bytes(path)
+        if kind == "image":
+            return image.prepare(content, self.limits.max_image_pixels)
+        return audio.prepare(content, self.embed.audio_seconds)
+
+    def save_cache(self) -> None:
+        """Write the digests that were computed tonight to the cache, in one move."""
+        if len(self._digests) == self._count_before:
+            return
+        self._cache_file.parent.mkdir(parents=True, exist_ok=True)
+        staged = self._cache_file.with_suffix(".tmp")
+        staged.write_text(json.dumps(self._digests, indent=0, sort_keys=True))
+        staged.replace(self._cache_file)
+
+    def _check(self, path: str, kind: str) -> tuple[str | None, str | None]:
+        """Return the digest of a file, or the reason why it cannot be used."""
+        file = resolve(self.root, path)
+        try:
+            stat = None if file is None else file.stat()
+        except (OSError, ValueError):
+            stat = None
+        stamp = f"{file}|{kind}|{stat.st_size}|{stat.st_mtime_ns}" if stat else ""
+        if stamp not in self._digests:
+            reason = problem(self.root, path, kind, self.limits)
+            if reason is not None or file is None:
+                return None, reason
+            self._digests[stamp] = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
+        return self._digests[stamp], None
+
+
+def _read_cache(file: Path) -> dict[str, str]:
+    """Return the cached digests; a missing or damaged cache is an empty one, as it can always be computed again."""
+    try:
+        digests: dict[str, str] = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return digests
