@@ -15,16 +15,16 @@ from handpick.errors import MissingPartition
 from handpick.lake.partitions import Lake
 from handpick.night import Night
 
-NUMERIC_SPECS = (
+NUMERIC_FIELDS = (
     "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
     "thickness_mm", "refresh_hz", "charging_w", "ppi", "price",
 )  # fmt: skip
 """Numeric specifications; each is encoded as its logarithm, so that a doubling is the same step on any scale."""
-CATEGORICAL_SPECS = ("os", "chipset", "network", "display_type", "sim", "build", "brand")
-TAG_SPECS = ("color_tags", "spec_tags")
+CATEGORICAL_FIELDS = ("os", "chipset", "network", "display_type", "sim", "build", "brand")
+TAG_FIELDS = ("color_tags", "spec_tags")
 ITEM_CONTENT_COLUMNS = (
     "item_id", "content_hash", "title", "brand", "description", "image_path",
-    *(name for name in (*NUMERIC_SPECS, *CATEGORICAL_SPECS, *TAG_SPECS) if name != "brand"),
+    *(name for name in (*NUMERIC_FIELDS, *CATEGORICAL_FIELDS, *TAG_FIELDS) if name != "brand"),
 )  # fmt: skip
 """Columns of `marts/dim_item` that encoders read; `brand` is already among the text columns."""
 QUERY_CONTENT_COLUMNS = ("query_id", "user_id", "text", "image_path", "audio_path", "occurred_at")
@@ -82,8 +82,8 @@ def build_spec_sheet(row: Row) -> Row:
 
     A number that is missing, infinite or not positive becomes None.
     """
-    sheet = {name: row.get(name) for name in (*CATEGORICAL_SPECS, *TAG_SPECS)}
-    for name in NUMERIC_SPECS:
+    sheet = {name: row.get(name) for name in (*CATEGORICAL_FIELDS, *TAG_FIELDS)}
+    for name in NUMERIC_FIELDS:
         value = row.get(name)
         sheet[name] = math.log(value) if value is not None and 0 < value < math.inf else None
     return sheet

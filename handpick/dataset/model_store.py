@@ -19,7 +19,7 @@ WHICH = ("selection", "serving")
 
 
 def fit(
-    night: Night, dataset: Dataset, windows: Windows, folder: Path, wanted: Sequence[str] = WHICH
+    night: Night, dataset: Dataset, time_split: Windows, folder: Path, purposes: Sequence[str] = WHICH
 ) -> None:
     """Fit every configured member of the family and save it under `folder/{selection,serving}/<member>/`.
 
@@ -28,7 +28,7 @@ def fit(
     Args:
         night: Gives settings and seed.
         dataset: The night's dataset.
-        windows: Its time split.
+        time_split: Of the night.
         folder: Where the models are saved.
         purposes: `selection`, `serving`, or both.
 
@@ -37,7 +37,7 @@ def fit(
     """
     from models.family import make
 
-    history = dataset.until(windows.train_end)
+    history = dataset.until(time_split.train_end)
     if not len(history.interactions.positive()):
         raise NightStopped(
             f"No event is older than the validation window of {night.logical_date}, so nothing can be learned and "
@@ -47,14 +47,14 @@ def fit(
     # Checked with the larger dataset for both purposes: a model that serves must have been evaluated.
     too_large = {name: make(name, config).too_large(dataset) for name in config.members}
     for name, reason in too_large.items():
-        if reason and wanted[0] == WHICH[0]:
+        if reason and purposes[0] == WHICH[0]:
             say(f"  family: {name} is left out: {reason}")
     chosen = [name for name in config.members if not too_large[name]]
-    for which in wanted:
+    for which in purposes:
         data = history if which == "selection" else dataset
         for name in track(chosen, f"fit the family for {which}"):
             make(name, config).fit(data, night.seed).save(folder / which / name)
-    say(f"  family: {len(chosen)} members fitted for {' and for '.join(wanted)}")
+    say(f"  family: {len(chosen)} members fitted for {' and for '.join(purposes)}")
 
 
 def load_members(night: Night, logical_date: date, which: str) -> dict[str, Recommender]:

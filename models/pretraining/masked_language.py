@@ -57,7 +57,7 @@ class MaskedLanguageHead(nn.Module):
 
 
 def masked_language_loss(
-    head: MaskedLanguageHead, states: Tensor, embeddings: Tensor, answers: Tensor
+    head: MaskedLanguageHead, states: Tensor, embeddings: Tensor, labels: Tensor
 ) -> Tensor:
     """Return the cross entropy over the chosen tokens, 0 where there are none.
 
@@ -65,10 +65,10 @@ def masked_language_loss(
         head: Of the model.
         states: `(b, tokens, dim)`.
         embeddings: `(vocabulary, dim)`.
-        answers: `(b, tokens) int64`, -100 where nothing is to be predicted.
+        labels: `(b, tokens) int64`, -100 where nothing is to be predicted.
     """
-    is_chosen = answers != IGNORED
+    is_chosen = labels != IGNORED
     if not is_chosen.any():
         return states.sum() * 0  # 0 with a gradient, which the mean of no tokens (NaN) would not have
     # Only the chosen tokens go through the head, as logits over the whole vocabulary are expensive.
-    return nn.functional.cross_entropy(head(states[is_chosen], embeddings), answers[is_chosen])
+    return nn.functional.cross_entropy(head(states[is_chosen], embeddings), labels[is_chosen])

@@ -132,7 +132,7 @@ class _TextObjective:
         shown, follows = with_strangers(len(drawn), self.generator)
         ids, kinds, mask = self._batch([(drawn[i][0], drawn[j][1]) for i, j in enumerate(shown.tolist())])
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
-        hidden, answers = hide(
+        hidden, labels = hide(
             ids,
             special,
             self.config.masked_share,
@@ -146,7 +146,7 @@ class _TextObjective:
         total = torch.zeros(())
         if "masked_language" in self.config.objectives:
             words = self.model.embeddings.word_embeddings.weight
-            total = total + masked_language_loss(self.masked_head, states, words, answers)
+            total = total + masked_language_loss(self.masked_head, states, words, labels)
         has_two = torch.tensor([bool(pair[1]) for pair in drawn]) & torch.tensor(
             [bool(drawn[j][1]) for j in shown.tolist()]
         )

@@ -21,33 +21,35 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> A
     from tokenizers import decoders, models, processors
     from transformers import PreTrainedTokenizerFast
 
-    bare = _bare(models.WordPiece(unk_token="[UNK]"))
-    raw = _bare(models.WordPiece(_learned(bare, sorted(texts), vocabulary), unk_token="[UNK]"))
-    raw.decoder = decoders.WordPiece()
-    raw.post_processor = processors.TemplateProcessing(
+    untrained = _build_tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer = _build_tokenizer(
+        models.WordPiece(_learn_vocabulary(untrained, sorted(texts), vocabulary), unk_token="[UNK]")
+    )
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, raw.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
     )
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return PreTrainedTokenizerFast(
-        tokenizer_object=raw, model_max_length=max_tokens, **dict(zip(names, SPECIAL, strict=True))
+        tokenizer_object=tokenizer, model_max_length=max_tokens, **dict(zip(names, SPECIAL, strict=True))
     )
 
 
-def _bare(model: Any) -> Any:
+def _build_tokenizer(model: Any) -> Any:
     """Return a tokenizer that normalizes text and splits it into words as BERT does."""
     from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
-    raw = Tokenizer(model)
-    raw.normalizer = normalizers.Sequence(
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.BertNormalizer(handle_chinese_chars=True)]
     )
-    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return raw
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
 
 
-def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]:
+def _learn_vocabulary(untrained: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]:
     """Return the pieces of the vocabulary and their ids.
 
     The trainer breaks ties between equally frequent pieces by the ids of their parts, and gives ids to the characters
@@ -56,7 +58,9 @@ def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]
     """
     from tokenizers import trainers
 
-    inside = sorted({character for text in texts for word in _words(bare, text) for character in word[1:]})
+    inside = sorted(
+        {character for text in texts for word in _split_words(untrained, text) for character in word[1:]}
+    )
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
         special_tokens=[*SPECIAL, *(f"{INSIDE}{character}" for character in inside)],
@@ -65,12 +69,12 @@ def _learned(bare: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]
         show_progress=False,
         min_frequency=2,
     )
-    bare.train_from_iterator(texts, trainer)
-    pieces: dict[str, int] = bare.get_vocab()
+    untrained.train_from_iterator(texts, trainer)
+    pieces: dict[str, int] = untrained.get_vocab()
     return pieces
 
 
-def _words(bare: Any, text: str) -> list[str]:
+def _split_words(untrained: Any, text: str) -> list[str]:
     """Return the words of a text as the tokenizer splits it."""
-    words = bare.pre_tokenizer.pre_tokenize_str(bare.normalizer.normalize_str(text))
+    words = untrained.pre_tokenizer.pre_tokenize_str(untrained.normalizer.normalize_str(text))
     return [word for word, _ in words]

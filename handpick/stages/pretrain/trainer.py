@@ -94,9 +94,9 @@ class EncoderTrainer:
         sheets = [corpus.build_spec_sheet(row) for row in self.items.to_pylist()]
         self._record(Flow("spec sheets", len(sheets), len(sheets)))
         with self.registry.writing(SPECS, self.first_night) as folder:
-            SpecsEncoder.fit(sheets, corpus.NUMERIC_SPECS, corpus.CATEGORICAL_SPECS, corpus.TAG_SPECS).save(
-                folder
-            )
+            SpecsEncoder.fit(
+                sheets, corpus.NUMERIC_FIELDS, corpus.CATEGORICAL_FIELDS, corpus.TAG_FIELDS
+            ).save(folder)
         return self._registered(SPECS)
 
     def train_image(self, text: Encoder[str] | None) -> Path | None:

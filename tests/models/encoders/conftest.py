@@ -74,7 +74,7 @@ KINDS = {"bert": _bert, "vit": _vit, "clip": _clip, "wav2vec": _wav2vec, "whispe
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """The folder of a tiny model by kind; text models have a tokenizer that knows Chinese and English."""
+    """Return a function from a kind to the folder of a tiny model; text models have a Chinese and English tokenizer."""
     made: dict[str, Path] = {}
 
     def folder_of(kind: str) -> Path:
@@ -85,8 +85,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
             if kind in ("bert", "clip"):
                 train_tokenizer(TEXTS, 120, 64).save_pretrained(folder)
             if kind == "clip":
-                told = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}
-                (folder / "preprocessor_config.json").write_text(json.dumps(told))
+                preprocessing = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}
+                (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
             made[kind] = folder
         return made[kind]
 

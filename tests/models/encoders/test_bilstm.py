@@ -1,4 +1,4 @@
-"""The BiLSTM: the same states and gradients whichever way rows of unlike length are read."""
+"""The BiLSTM over padded rows gives the states and gradients of torch's packed sequences."""
 
 from __future__ import annotations
 

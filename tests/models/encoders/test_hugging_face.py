@@ -1,4 +1,4 @@
-"""Any Hugging Face encoder by path: the real loading code on tiny models saved in the real format."""
+"""Hugging Face encoders by path: the real loading code, on tiny models saved in the real format."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_text_has_the_same_vector_whatever_it_is_encoded_with(saved: Saved) ->
     assert encoder.encode([]).shape == (0, 16)
 
 
-def test_encoders_side_by_side_weigh_the_same(saved: Saved) -> None:
+def test_concatenated_encoders_have_equal_weight(saved: Saved) -> None:
     part = HuggingFaceText(str(saved("bert")), device="cpu")
     both = SideBySide([part, part])
     assert both.dim == 32
@@ -83,7 +83,7 @@ def test_the_text_half_of_a_clip_encodes_texts(saved: Saved) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wav2vec", "whisper"])
-def test_an_audio_encoder_hears_a_sound_alike_alone_and_in_company(saved: Saved, kind: str) -> None:
+def test_a_sound_has_the_same_vector_alone_and_in_a_batch(saved: Saved, kind: str) -> None:
     encoder = HuggingFaceAudio(str(saved(kind)), device="cpu")
     heard = encoder.encode(sounds(16_000, 4000, 3))
     assert heard.shape == (3, 16)
@@ -125,7 +125,7 @@ def one_line(error: pytest.ExceptionInfo[EncoderError]) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["bert", "vit", "whisper"])
-def test_damaged_weights_are_told_in_one_line(saved: Saved, tmp_path: Path, kind: str) -> None:
+def test_damaged_weights_are_an_error_in_one_line(saved: Saved, tmp_path: Path, kind: str) -> None:
     folder = shutil.copytree(saved(kind), tmp_path / kind)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:500])
@@ -135,7 +135,7 @@ def test_damaged_weights_are_told_in_one_line(saved: Saved, tmp_path: Path, kind
 
 
 @pytest.mark.parametrize("kind", ["bert", "vit", "wav2vec"])
-def test_a_file_that_lacks_weights_is_refused_rather_than_filled_by_chance(
+def test_a_file_that_lacks_weights_is_refused_instead_of_initialized_at_random(
     saved: Saved, tmp_path: Path, kind: str
 ) -> None:
     folder = shutil.copytree(saved(kind), tmp_path / kind)
@@ -165,7 +165,7 @@ def test_a_model_of_another_kind_is_refused(saved: Saved) -> None:
         HuggingFaceAudio(str(saved("vit")), device="cpu")
 
 
-def test_a_model_that_is_nowhere_is_told_with_what_to_do(
+def test_a_missing_model_is_an_error_that_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))

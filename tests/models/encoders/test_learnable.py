@@ -1,4 +1,4 @@
-"""Encoders that may learn on: their learned columns are those of `encode`, gradients pass, and they save and load themselves."""
+"""Trainable encoders: their learned columns equal those of `encode`, gradients pass, and they save and load themselves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = ("bert", "clip words", "vit", "clip", "cnn", "bilstm")
 
 
 def made(kind: str, saved: Saved, folder: Path) -> tuple[Any, list[Any]]:
-    """An encoder of a kind, and contents that it takes."""
+    """Return an encoder of a kind, and contents for it."""
     if kind in ("bert", "clip words"):
         return HuggingFaceText(str(saved(kind.removesuffix(" words"))), device="cpu"), list(TEXTS)
     if kind in ("vit", "clip"):
@@ -62,7 +62,7 @@ def test_learned_columns_are_those_of_encode_and_move_with_a_step(
     assert np.allclose(again.encoder.encode(contents), after, atol=1e-6)
 
 
-def test_of_several_side_by_side_the_frozen_and_the_unable_do_not_learn(saved: Saved) -> None:
+def test_of_concatenated_encoders_frozen_and_untrainable_ones_do_not_learn(saved: Saved) -> None:
     parts = [HuggingFaceText(str(saved("bert")), device="cpu", name=name) for name in ("own", "other")]
     (learner,) = learners_of("text", SideBySide(parts), ("other",))
     assert learner.columns == range(16) and learner.scale == 0.5**0.5

@@ -1,4 +1,4 @@
-"""Preparing pictures and sounds: against references, in every format, and hostile bytes."""
+"""Decoding pictures and sounds: against references, in every format, and from hostile bytes; and the spec sheet encoder."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_numbers_that_are_not_finite_are_no_sound() -> None:
         audio.prepare(out.getvalue())
 
 
-def test_a_tone_lights_the_mel_band_that_holds_it() -> None:
+def test_a_tone_has_the_most_energy_in_the_mel_band_that_holds_it() -> None:
     filters = audio.mel_filters().numpy()
     assert filters.shape == (201, 40)
     bands = audio.log_mel(np.concatenate([np.zeros(8000), tone(16_000, 0.5, 1000)]).astype(np.float32))
@@ -120,7 +120,7 @@ def test_a_tone_lights_the_mel_band_that_holds_it() -> None:
     assert filters[round(1000 / 40), :].argmax() in range(loudest - 1, loudest + 2)
 
 
-def test_a_sheet_tells_what_is_missing_and_what_was_never_seen() -> None:
+def test_a_sheet_has_columns_for_missing_and_unseen_values() -> None:
     sheets = [{"price": 1.0, "os": "A"}, {"price": 3.0, "os": "a "}, {"price": None, "os": "B"}]
     encoder = SpecsEncoder.fit(sheets, ["price"], ["os"], ["tags"], buckets=4)
     full, unseen, empty = encoder.encode(

@@ -1,4 +1,4 @@
-"""The objectives against hand calculations."""
+"""The pretraining objectives against calculations by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_info_nce_is_symmetric_and_takes_equal_labels_for_partners() -> None:
     assert info_nce(alike, alike, 0.1, labels) < info_nce(parted, parted, 0.1, labels)
 
 
-def test_fifteen_of_a_hundred_tokens_are_asked_and_eighty_of_those_masked() -> None:
+def test_fifteen_of_a_hundred_tokens_are_chosen_and_eighty_percent_of_those_masked() -> None:
     ids = torch.randint(5, 1000, (400, 100), generator=torch.Generator().manual_seed(0))
     special = torch.zeros_like(ids, dtype=torch.bool)
     special[:, 0] = True
@@ -58,7 +58,7 @@ def test_fifteen_of_a_hundred_tokens_are_asked_and_eighty_of_those_masked() -> N
     assert stayed.float().mean() == pytest.approx(0.1, abs=0.02)
 
 
-def test_half_of_the_second_sentences_are_strangers() -> None:
+def test_half_of_the_second_sentences_are_of_another_pair() -> None:
     shown, follows = with_strangers(4000, torch.Generator().manual_seed(0))
     assert follows.float().mean() == pytest.approx(0.5, abs=0.03)
     assert (shown[follows] == torch.arange(4000)[follows]).all()
@@ -93,7 +93,7 @@ def test_reconstruction_of_counts_and_of_measurements_by_hand() -> None:
     assert float(measured) == pytest.approx(2.5)
 
 
-def test_worth_counts_hits_near_the_query_and_leaves_out_what_the_user_has() -> None:
+def test_ndcg_counts_items_near_the_query_and_excludes_what_the_user_has() -> None:
     items = np.eye(3, dtype=np.float32)
     wanted = sparse.csr_matrix(np.array([[1, 0, 0]], np.float32))
     assert searched(items[:1], items, wanted) == 1
@@ -104,10 +104,10 @@ def test_worth_counts_hits_near_the_query_and_leaves_out_what_the_user_has() -> 
 
 
 def test_each_objective_is_compared_with_the_others_as_configured() -> None:
-    asked = []
+    measured = []
 
     def quality(objectives: tuple[str, ...]) -> float:
-        asked.append(objectives)
+        measured.append(objectives)
         return float(len(objectives))
 
     found = compared("task", 5, ["a", "b"], ["a", "b", "c"], quality)
@@ -116,4 +116,4 @@ def test_each_objective_is_compared_with_the_others_as_configured() -> None:
         ("b", 1, 2),
         ("c", 2, 3),
     ]
-    assert len(asked) == len(set(asked)) == 4
+    assert len(measured) == len(set(measured)) == 4

@@ -1,4 +1,4 @@
-"""Trainings: they learn, the same seed gives the same bytes, and a loss that is not finite stops them."""
+"""Trainings: the loss falls, the same seed gives the same bytes, and a loss that is not finite stops them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_small_cnn_is_the_same_to_the_byte_and_reads_back(tmp_path: Path) ->
 
 
 def spoken() -> tuple[list[np.ndarray], np.ndarray]:
-    """Four phrases, each a tone of its own, said three times, and what they mean."""
+    """Return recordings of four phrases, each a tone of its own, said three times, and the vectors of the phrases."""
     random = np.random.default_rng(0)
     time = np.arange(6400) / 16_000
     meanings = np.eye(4, 6, dtype=np.float32)
@@ -92,7 +92,7 @@ def spoken() -> tuple[list[np.ndarray], np.ndarray]:
     return sounds, np.repeat(meanings, 3, 0)
 
 
-def test_the_bilstm_learns_to_put_a_phrase_where_its_text_lies(tmp_path: Path) -> None:
+def test_the_bilstm_learns_the_vectors_of_the_phrases(tmp_path: Path) -> None:
     sounds, texts = spoken()
     config = AudioPretraining(hidden=16, steps=60, batch=12, learning_rate=1e-2)
     for name in ("one", "two"):
@@ -130,7 +130,7 @@ def test_autoencoders_complete_a_history_by_its_taste(pretrain: object) -> None:
     assert (own > other).all()
 
 
-def test_codes_are_as_wide_as_they_are_told_to_be() -> None:
+def test_codes_have_the_configured_width() -> None:
     content = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)
     module, _ = pretrain_autoencoder(content, RowsPretraining(hidden=4, dim=3, steps=2, batch=4), 7, False)
     assert codes(module, content).shape == (9, 3)

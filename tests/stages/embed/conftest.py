@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from handpick.dataset.corpus import CATEGORICAL_SPECS, NUMERIC_SPECS
+from handpick.dataset.corpus import CATEGORICAL_FIELDS, NUMERIC_FIELDS
 from handpick.night import Night
 from handpick.settings.load import Settings
 
@@ -70,9 +70,9 @@ class Shop:
             "description": self.descriptions,
             "image_path": [None if number == count - 1 else f"{number}.png" for number in range(count)],
         }
-        for name in CATEGORICAL_SPECS:
+        for name in CATEGORICAL_FIELDS:
             columns[name] = ["a", "b"] * (count // 2)
-        for name in NUMERIC_SPECS:
+        for name in NUMERIC_FIELDS:
             columns[name] = [None, *range(1, count)]
         for name in ("color_tags", "spec_tags"):
             columns[name] = pa.array([["red"], []] * (count // 2), pa.list_(pa.string()))
