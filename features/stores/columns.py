@@ -117,7 +117,7 @@ def moments(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     coded = pc.dictionary_encode(array.cast(pa.timestamp("us", tz="UTC")))
-    converted = [convert(moment) for moment in coded.dictionary.to_pylist()]
+    converted = [convert(time) for time in coded.dictionary.to_pylist()]
     return [converted[code] for code in coded.indices.to_pylist()]
 
 

@@ -62,8 +62,8 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         created = source.created_timestamp_column
         fields = [
             map(_field, entity_keys(columns, config.entity_key_serialization_version)),
-            moments(rows.column(source.timestamp_field), _moment),
-            moments(rows.column(created), _moment) if created else [NULL] * rows.num_rows,
+            moments(rows.column(source.timestamp_field), _timestamp_field),
+            moments(rows.column(created), _timestamp_field) if created else [NULL] * rows.num_rows,
             *(encode(rows.column(f.name), f.dtype.to_value_type(), _field) for f in view.features),
         ]
         self._upsert(config, view, [feature.name for feature in view.features], zip(*fields, strict=True))
@@ -74,10 +74,15 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         """Upsert rows that Feast pushes; features that a row does not name keep their values."""
         version = config.entity_key_serialization_version
         shapes: dict[tuple[str, ...], dict[bytes, tuple[bytes, ...]]] = {}
-        for key, values, known, made in data:
+        for key, values, event_time, created_time in data:
             packed = serialize_entity_key(key, version)
             messages = (_field(value.SerializeToString()) for value in values.values())
-            row = (_field(packed), _moment(known), _moment(made) if made else NULL, *messages)
+            row = (
+                _field(packed),
+                _timestamp_field(event_time),
+                _timestamp_field(created_time) if created_time else NULL,
+                *messages,
+            )
             shapes.setdefault(tuple(values), {})[packed] = row
         for names, rows in shapes.items():
             self._upsert(config, table, names, rows.values())
@@ -173,10 +178,10 @@ def _field(content: bytes) -> bytes:
     return LENGTH(len(content)) + content
 
 
-def _moment(moment: datetime) -> bytes:
+def _timestamp_field(time: datetime) -> bytes:
     """Return a timestamp as a field: its length, then microseconds since 2000, UTC."""
-    since = make_tzaware(moment) - EPOCH
-    return struct.pack(">iq", 8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    elapsed = make_tzaware(time) - EPOCH
+    return struct.pack(">iq", 8, (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds)
 
 
 def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) -> None:

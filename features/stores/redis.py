@@ -53,13 +53,13 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         keys = self._keys(config, view, rows)
         times = rows.column(source.timestamp_field)
         if not config.online_store.skip_dedup:
-            newer = self._newer(config, keys, stamp, moments(times, _stamp))
+            newer = self._newer(config, keys, stamp, moments(times, _serialize_time))
             rows, keys = (
                 rows.filter(pa.array(newer, pa.bool_())),
                 [k for k, new in zip(keys, newer, strict=True) if new],
             )
             times = rows.column(source.timestamp_field)
-        columns = [moments(times, lambda moment: _field(_bulk(stamp), _stamp(moment)))]
+        columns = [moments(times, lambda time: _field(_bulk(stamp), _serialize_time(time)))]
         for feature in view.features:
             field = _bulk(_mmh3(f"{name}:{feature.name}"))
             frame = partial(_field, field)
@@ -127,10 +127,10 @@ def _command(*parts: bytes) -> bytes:
     return b"*%d\r\n" % len(parts) + b"".join(map(_bulk, parts))
 
 
-def _stamp(moment: datetime) -> bytes:
+def _serialize_time(time: datetime) -> bytes:
     """Serialize a time as Feast stores it."""
     stamp = Timestamp()
-    stamp.FromDatetime(moment)
+    stamp.FromDatetime(time)
     return stamp.SerializeToString()
 
 

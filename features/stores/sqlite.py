@@ -49,13 +49,13 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
             [(column.name, rows.column(column.name)) for column in view.entity_columns],
             config.entity_key_serialization_version,
         )
-        known = moments(rows.column(source.timestamp_field), _stored)
+        event_times = moments(rows.column(source.timestamp_field), _to_stored_time)
         created = source.created_timestamp_column
-        made = moments(rows.column(created), _stored) if created else [None] * rows.num_rows
+        created_times = moments(rows.column(created), _to_stored_time) if created else [None] * rows.num_rows
         values = [
             encode(rows.column(feature.name), feature.dtype.to_value_type()) for feature in view.features
         ]
-        self._upsert(config, view, names, zip(keys, known, made, *values, strict=True))
+        self._upsert(config, view, names, zip(keys, event_times, created_times, *values, strict=True))
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: Rows, progress: Callable[[int], Any] | None
@@ -63,9 +63,14 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         """Upsert rows that Feast pushes; features that a row does not name keep their values."""
         version = config.entity_key_serialization_version
         shapes: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
-        for key, values, known, made in data:
+        for key, values, event_time, created_time in data:
             messages = (value.SerializeToString() for value in values.values())
-            row = (serialize_entity_key(key, version), _stored(known), made and _stored(made), *messages)
+            row = (
+                serialize_entity_key(key, version),
+                _to_stored_time(event_time),
+                created_time and _to_stored_time(created_time),
+                *messages,
+            )
             shapes.setdefault(tuple(values), []).append(row)
         for names, rows in shapes.items():
             self._upsert(config, table, list(names), rows)
@@ -168,6 +173,6 @@ def _column(feature: str) -> str:
     return _quoted(feature)
 
 
-def _stored(moment: datetime) -> int:
+def _to_stored_time(time: datetime) -> int:
     """Convert a time to the integer that Feast's SQLite converter turns back into naive UTC."""
-    return int(to_naive_utc(moment).timestamp())
+    return int(to_naive_utc(time).timestamp())

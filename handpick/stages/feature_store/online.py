@@ -60,9 +60,9 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
     return tuple(flows), total
 
 
-def _rows_until(rows: pa.Table, moment: datetime) -> pa.Table:
+def _rows_until(rows: pa.Table, time: datetime) -> pa.Table:
     """Select the rows with timestamps up to and including a point in time."""
-    return rows.filter(pc.less_equal(rows[EVENT_TIMESTAMP], pa.scalar(moment, TIMESTAMP_TYPE)))
+    return rows.filter(pc.less_equal(rows[EVENT_TIMESTAMP], pa.scalar(time, TIMESTAMP_TYPE)))
 
 
 def _has_earlier_values(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:

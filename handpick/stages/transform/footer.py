@@ -37,7 +37,7 @@ class _FooterWalk:
         self.content, self.offset = content, 0
 
     def walk_struct(self, path: tuple[int, ...]) -> None:
-        """Walk over the fields of a struct that lies at a path of field ids."""
+        """Walk over the fields of a struct at a path of field ids."""
         field = 0
         # The high half of a field's head is the difference to the last field id, or 0 and the id follows; the low half
         # is the type. A zero byte ends the struct.

@@ -32,10 +32,10 @@ OPENED = [
 NIGHT = """
 import sys
 from datetime import date
-from handpick import transform
-from handpick.config import load
 from handpick.night import Night
-from handpick.spark import session
+from handpick.runtime.spark import session
+from handpick.settings.load import load
+from handpick.stages import transform
 transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
 print("executors", session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
 """

@@ -147,4 +147,4 @@ def test_every_model_leaves_an_event_that_joins_those_of_the_stages(two_nights: 
     described = {field["name"]: field for field in made["facets"]["schema"]["fields"]}
     assert described["rating_mean"]["type"] == "double" and described["rating_mean"]["description"]
     assert [read["name"] for read in told["dbt.stg_clean__items"]["inputs"]] == ["clean/items"]
-    assert {"model", "dbt.snap_item_offers"} <= set(told)
+    assert {"warehouse", "dbt.snap_item_offers"} <= set(told)
