@@ -82,7 +82,7 @@ class Docs:
             batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("night")
             definition = gx.ValidationDefinition(name=name, data=batch, suite=suite)
             self.context.validation_definitions.add(definition)
-            # A fixed time of run keeps the pages, and so their partition, the same when the night runs again.
+            # The time of a run is part of its page's path, which stays the same when the night runs again.
             run_time = datetime.combine(self.night.logical_date, datetime.min.time(), UTC)
             run = gx.RunIdentifier(run_name=self.night.logical_date.isoformat(), run_time=run_time)
             outcome = definition.run(batch_parameters={"dataframe": frame}, run_id=run)
