@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import DAY, Arrays, Member, preferences
+from models.collaborative.base import Arrays, Member, preferences
 from models.config import ContentConfig
 from models.content_code import learned_code, told_code
-from models.data import Dataset, FloatArray, IntArray, Modality
+from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, Modality
 from models.interface import Factors
 from models.normalize import unit_rows
 
@@ -77,7 +77,7 @@ class Content(Member):
         row_of = np.full(len(data.users), -1, np.int64)
         row_of[users] = np.arange(len(users))
         mine = np.flatnonzero(row_of[data.queries.user] >= 0)
-        age = (data.as_of - data.queries.at[mine]) / DAY
+        age = (data.as_of - data.queries.at[mine]) / DAY_SECONDS
         weights = np.full(len(mine), self.config.query_weight)
         if self.config.half_life_days is not None:
             weights *= 0.5 ** (age / self.config.half_life_days)

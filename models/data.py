@@ -14,6 +14,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 StringArray: TypeAlias = NDArray[np.str_]
 
+DAY_SECONDS = 86_400
 EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 """Event types by code; `Interactions.event_type` holds indices into this tuple."""
 

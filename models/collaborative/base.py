@@ -13,11 +13,9 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
 
 from models.config import MemberConfig
-from models.data import Dataset, FloatArray, IntArray, StringArray
+from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
-DAY = 86_400
-"""Seconds."""
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
 """Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest singular vectors."""
 LANCZOS = 128
@@ -67,7 +65,7 @@ def preferences(
     keep = (rows >= 0) & (columns >= 0) & (events.weight > 0)
     weights = events.weight[keep].astype(np.float64)
     if half_life_days is not None:
-        weights *= 0.5 ** ((data.as_of - events.at[keep]) / (half_life_days * DAY))
+        weights *= 0.5 ** ((data.as_of - events.at[keep]) / (half_life_days * DAY_SECONDS))
     matrix = sparse.csr_matrix((weights, (rows[keep], columns[keep])), shape=(len(users), len(item_ids)))
     matrix.sum_duplicates()
     matrix.data = np.log1p(matrix.data)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.collaborative.base import DAY, Arrays, Member
+from models.collaborative.base import Arrays, Member
 from models.config import FreshnessConfig
-from models.data import Dataset, FloatArray, IntArray
+from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
 from models.interface import Factors
 
 AGES = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
@@ -26,14 +26,16 @@ class Freshness(Member):
         if not len(events):
             return {"rates": np.zeros(len(AGES), np.float32)}
         # The divisor counts items on sale by age on each day: new items are few, so they have few events even if liked.
-        days = np.arange(events.at.min() // DAY, data.as_of // DAY)
+        days = np.arange(events.at.min() // DAY_SECONDS, data.as_of // DAY_SECONDS)
         counted = np.bincount(
             age_group(events.at, released[events.item]), weights=events.weight, minlength=len(AGES)
         )
         on_sale = np.zeros(len(AGES))
         for day in days:
-            present = released[released < (day + 1) * DAY]
-            on_sale += np.bincount(age_group(np.full(len(present), day * DAY), present), minlength=len(AGES))
+            present = released[released < (day + 1) * DAY_SECONDS]
+            on_sale += np.bincount(
+                age_group(np.full(len(present), day * DAY_SECONDS), present), minlength=len(AGES)
+            )
         mean = counted.sum() / max(on_sale.sum(), 1)
         prior = self.config.prior_events
         rates = (counted + prior) / (on_sale * mean + prior)
@@ -53,5 +55,5 @@ def age_group(at: IntArray, released_at: IntArray) -> IntArray:
         at: Seconds since 1970 UTC.
         released_at: Seconds since 1970 UTC.
     """
-    days = np.maximum(at - released_at, 0) // DAY
+    days = np.maximum(at - released_at, 0) // DAY_SECONDS
     return np.searchsorted(AGES, days, side="right").astype(np.int64) - 1

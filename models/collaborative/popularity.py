@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.collaborative.base import DAY, Arrays, Member
+from models.collaborative.base import Arrays, Member
 from models.config import PopularityConfig
-from models.data import Dataset, IntArray
+from models.data import DAY_SECONDS, Dataset, IntArray
 from models.interface import Factors
 
 
@@ -32,7 +32,7 @@ class Popularity(Member):
         events = data.interactions.positive()
         weights = events.weight.astype(np.float64)
         if self.config.half_life_days is not None:
-            weights *= 0.5 ** ((data.as_of - events.at) / (self.config.half_life_days * DAY))
+            weights *= 0.5 ** ((data.as_of - events.at) / (self.config.half_life_days * DAY_SECONDS))
         counts = np.zeros((len(names), len(data.catalogue)))
         np.add.at(counts, (country[events.user], events.item), weights)
         overall = counts.sum(axis=0)

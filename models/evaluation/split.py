@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from models.data import EVENT_TYPES, BoolArray, Dataset, IntArray
+from models.data import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray
 
-DAY = 86_400
 PURCHASE = EVENT_TYPES.index("purchase")
 SLICES = ("all", "warm", "cold_item", "cold_user", "query_only", "launch_week")
 """Slices of an evaluation split, by the name they have in its metrics."""
@@ -94,7 +93,7 @@ def exam(
             users,
             relevant,
             trained_until=trained_until,
-            launched_after=start - launch_days * DAY,
+            launched_after=start - launch_days * DAY_SECONDS,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""A learned code of phones' content: whitened, the same for the same seed, told of new phones, left out where it cannot be."""
+"""Content codes: whitened, reproducible, computed for new items, and left out where none can be learned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def data() -> Dataset:
 
 
 def lacking(data: Dataset, name: str, item: int) -> Dataset:
-    """The data with one phone's modality missing."""
+    """Return the data with one item's modality missing."""
     kept = np.arange(len(data.catalogue)) != item
     modalities = {**data.catalogue.modalities, name: data.catalogue.modalities[name].masked(kept)}
     return replace(data, catalogue=replace(data.catalogue, modalities=modalities))
@@ -130,7 +130,7 @@ def test_a_code_helps_where_one_loud_trait_drowns_what_people_choose_by() -> Non
 
 
 def marked(chosen: np.ndarray) -> sparse.csr_matrix:
-    """`(users, 300)`: 1 where a user chose."""
+    """Return `(users, 300)` with 1 where a user chose."""
     users = np.repeat(np.arange(len(chosen)), chosen.shape[1])
     return sparse.csr_matrix(
         (np.ones(chosen.size, np.float32), (users, chosen.ravel())), shape=(len(chosen), 300)

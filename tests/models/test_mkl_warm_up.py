@@ -1,4 +1,4 @@
-"""Whatever computes with torch has its vector functions settled before."""
+"""Every module that imports torch imports the warm-up of its vector functions first."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ MODELS = Path(__file__).parents[2] / "models"
 SCRIPT = """
 import importlib, sys
 import torch
-unsettled = []
+without_warm_up = []
 for name in sys.argv[1:]:
     for loaded in [module for module in sys.modules if module.split(".")[0] == "models"]:
         del sys.modules[loaded]
     importlib.import_module(name)
     if "models.mkl_warm_up" not in sys.modules:
-        unsettled.append(name)
-print(*unsettled)
+        without_warm_up.append(name)
+print(*without_warm_up)
 """
 
 
-def test_every_module_that_imports_torch_settles_it() -> None:
+def test_every_module_that_imports_torch_imports_the_warm_up() -> None:
     names = []
     for file in sorted(MODELS.rglob("*.py")):
         imports = [

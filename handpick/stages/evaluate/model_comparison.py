@@ -11,8 +11,8 @@ from scipy import sparse
 
 from handpick.settings.evaluate import EvaluateSettings
 from models.config import FamilyConfig
-from models.data import BoolArray, Dataset, FloatArray, IntArray
-from models.evaluation.split import DAY, Exam
+from models.data import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
+from models.evaluation.split import Exam
 from models.hybrids.blend_weights import Answers, Learned, learn_weights
 from models.hybrids.cascade import cascaded
 from models.hybrids.scaling import scores_of, standardised
@@ -65,7 +65,7 @@ def learn_blend(
     # On the test split the models are one validation window old, so items released in that time are cold. On the
     # validation split no model is that old: items released in an equally long time before it are hidden from the
     # behavioural members, so that weights for cold items can be learned.
-    gap = settings.validation_days * DAY
+    gap = settings.validation_days * DAY_SECONDS
     unknown = part.past.catalogue.released_at >= part.past.as_of - gap
     scores = masked(list(factored(members, part.past, part.users, unknown).values()), part)
     who = segments(part.past, part.users, settings.segments)
@@ -227,7 +227,7 @@ def _stacked_candidates(
     """Return the blend's best items, and of each the members' scores, price, age and the user's activity as features."""
     lists = top_of_scores(blended.copy(), count)
     catalogue = part.past.catalogue
-    age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY
+    age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY_SECONDS
     about_items = np.stack([np.nan_to_num(catalogue.price), np.log1p(age)], axis=1).astype(np.float32)
     events = np.bincount(part.past.interactions.positive().user, minlength=len(part.past.users))[part.users]
     about_users = np.log1p(events)[:, None].astype(np.float32)

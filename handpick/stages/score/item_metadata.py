@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.night import Night
-from models.data import EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
+from models.data import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
 
 NUMBERS = (
     "display_inches",
@@ -64,7 +64,7 @@ class Shop:
     def days_since_release(self) -> NDArray[np.int64]:
         """`(items,)` days since each phone's release, negative before it."""
         # The dataset ends with the logical date: its last second decides which day it is.
-        return (self.data.as_of - 1 - self.data.catalogue.released_at) // 86_400
+        return (self.data.as_of - 1 - self.data.catalogue.released_at) // DAY_SECONDS
 
     @cached_property
     def countries(self) -> tuple[list[str], IntArray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from handpick.stages.score.item_metadata import Shop
-from models.data import BoolArray, FloatArray
+from models.data import DAY_SECONDS, BoolArray, FloatArray
 from models.interface import Factors
 from models.topn.exact import top_n
 
@@ -14,7 +14,6 @@ EVERYWHERE = "all"
 """The segment of the list of all countries."""
 BORROWED = 0.1
 """Weight of all countries' popularity in each country's, so that a small country has a full list."""
-DAY_SECONDS = 86_400
 
 
 def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArray]:

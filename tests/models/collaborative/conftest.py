@@ -1,4 +1,4 @@
-"""The made-up shop, and the family fitted on its first four weeks."""
+"""Fixtures: the simulated shop, and the family fitted on all but its last week."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small made-up shop for the family's tests: tastes in two brands, content that shows them, launches and questions."""
+"""A small simulated shop for tests of models: tastes, content that reflects them, two brands, launches and queries."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DAYS = 40
 
 
 def shop(users: int = 160, items: int = 60, events: int = 24, seed: int = 0) -> Dataset:
-    """A dataset of 40 days in which user tastes and item contents are vectors whose product decides what is viewed.
+    """Simulate 40 days in which users' tastes and items' contents are vectors whose product decides what is viewed.
 
     The last tenth of the items are released in the last 12 days; the last tenth of the users have no event before
-    the last 7 days, and half of those have asked something.
+    the last 7 days, and half of those have a query.
     """
     random = np.random.default_rng(seed)
     taste = random.standard_normal((users, 6)).astype(np.float32)
@@ -79,12 +79,12 @@ def shop(users: int = 160, items: int = 60, events: int = 24, seed: int = 0) -> 
 
 
 def content_of(taste: np.ndarray) -> np.ndarray:
-    """Text vectors: the taste or content, turned by a fixed rotation into more dimensions."""
+    """Return text vectors: the taste or content, mapped to more dimensions by a fixed matrix."""
     turn = np.random.default_rng(99).standard_normal((taste.shape[1], 16)).astype(np.float32)
     return taste @ turn
 
 
 def renamed(data: Dataset, prefix: str) -> Dataset:
-    """The same shop with other user ids, in the same order."""
+    """Return the same shop with other user ids, in the same order."""
     ids = np.array([prefix + name for name in data.users.user_ids])
     return replace(data, users=replace(data.users, user_ids=ids))

@@ -1,4 +1,4 @@
-"""What large catalogues and many users change: nothing in the results, and the memory is bounded."""
+"""Large catalogues and many users: the results are the same, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.family import make
 
 
 def random_rows(rows: int, columns: int, density: float, seed: int = 0) -> sparse.csr_matrix:
-    """A sparse matrix of positive numbers."""
+    """Return a sparse matrix of positive numbers."""
     return sparse.random(
         rows, columns, density, "csr", dtype=np.float32, rng=np.random.default_rng(seed)
     ).tocsr()
@@ -56,7 +56,7 @@ def test_neighbours_need_the_memory_that_is_stated_and_not_the_square_of_the_ite
     assert peak < 4 * items**2
 
 
-def test_the_graph_filter_is_its_formula_without_being_there(past: Dataset) -> None:
+def test_the_graph_filter_equals_its_formula_without_being_dense(past: Dataset) -> None:
     member = make("graph_filter", FamilyConfig()).fit(past, 0)
     history = member.history(past, np.arange(len(past.users))).toarray().astype(float)
     by_user, by_item = (np.maximum(history.sum(axis=axis), 1e-6) for axis in (1, 0))

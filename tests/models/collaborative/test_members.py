@@ -1,4 +1,4 @@
-"""Every member of the family: the same interface, the same promises."""
+"""Every member of the family has the same interface and keeps the same guarantees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVERYBODY = ("popularity", "freshness")
 
 
 def recall(member: Member, past: Dataset, data: Dataset, n: int = 10) -> float:
-    """Share of next week's items of warm users that are on their lists."""
+    """Return the share of next week's items of warm users that are on their lists."""
     users = np.unique(past.interactions.user)
     future = data.interactions.between((DAYS - 7) * DAY, DAYS * DAY)
     lists = member.top_n(past, users, n)
@@ -70,7 +70,7 @@ def test_a_personal_member_finds_more_of_next_week_than_popularity(
 def test_scores_follow_the_item_ids_when_the_catalogue_changes(
     name: str, family: dict[str, Member], past: Dataset
 ) -> None:
-    """A phone that sorts before all others moves every index by one, and no score."""
+    """A new item that sorts before all others moves every index by one, and changes no score."""
     items = len(past.catalogue)
     catalogue = past.catalogue
     grown = replace(
@@ -209,7 +209,7 @@ def test_implicit_is_called_as_the_library_is_called_directly(past: Dataset) -> 
 
 
 def test_fresh_phones_are_liked_more_where_history_says_so(data: Dataset) -> None:
-    """In this shop a launch draws nobody in particular; made twice as active, the member learns it."""
+    """In this shop new items are not liked more than others; where their events weigh more, the member learns it."""
     events = data.interactions
     age = events.at - data.catalogue.released_at[events.item]
     boosted = replace(data, interactions=replace(events, weight=np.where(age < 12 * DAY, 20, events.weight)))

@@ -1,4 +1,4 @@
-"""Exposure-corrected estimates recover what a simulated logging policy hides from the naive mean."""
+"""Off-policy estimates recover the true click rates that a simulated logging policy hides from the naive mean."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from models.evaluation.exposure import clicked, looks, shown_propensity, snips
 from tests.models.collaborative.shop import shop
 
 LOOKED_AT = np.array([1.0, 0.6, 0.4, 0.25])
-"""How often each place is looked at in the simulated shop."""
+"""How often each place is examined in the simulation."""
 
 
 def simulated(
     users: int, nights: int, seed: int, items: int = 6
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A policy that puts what each user likes on top, mostly: user, item, place, reward, propensity and true appeal.
+    """Simulate a policy that mostly puts what each user likes on top.
 
-    Each night a user is shown four phones: the policy samples them without replacement by a noisy notion of appeal, and
-    then sorts them by it, so that good phones are shown more often, and further up.
+    Each night a user is shown four items: the policy samples them without replacement by a noisy estimate of appeal, and
+    then sorts them by it, so that good items are shown more often, and further up.
+
+    Returns:
+        User, item, place, reward and propensity of each impression, and the true appeal `(users, items)`.
     """
     random = np.random.default_rng(seed)
     appeal = random.uniform(0.05, 0.9, (users, items))
@@ -29,7 +32,7 @@ def simulated(
     within = np.take_along_axis(np.broadcast_to(belief, noise.shape), chosen, axis=2)
     jitter = 0.3 * random.standard_normal(within.shape)
     slate = np.take_along_axis(chosen, np.argsort(-(within + jitter), axis=2), axis=2)
-    # The chance of being on a slate, by asking the policy very often.
+    # The probability of being on a slate, by sampling the policy very often.
     draws = np.argsort(-(3 * belief + random.gumbel(size=(2000, users, items))), axis=2)[:, :, :4]
     chance = np.zeros((users, items))
     for place in range(4):
@@ -55,7 +58,7 @@ def test_snips_undoes_the_logging_policys_taste() -> None:
 
 
 def test_a_lists_click_rate_is_recovered_from_another_policys_slates() -> None:
-    """The target lists the two phones that the policy likes least: shown seldom, and low down."""
+    """The target lists the two items that the policy likes least: rarely shown, and low down."""
     user, item, place, reward, propensity, appeal = simulated(60, 400, seed=1)
     lists = np.argsort(appeal, axis=1)[:, :2]
     hit = lists[user] == item[:, None]
@@ -84,8 +87,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert np.mean(held) >= 0.85
 
 
-def test_how_often_places_are_looked_at_is_told_from_the_same_thing_at_different_places() -> None:
-    """The policy puts what is liked on top, so that click rates by place fall faster than looks do."""
+def test_the_examination_curve_is_fitted_from_the_same_item_at_different_places() -> None:
+    """The policy puts what is liked on top, so that click rates fall faster by place than examination does."""
     user, item, place, reward, _, _ = simulated(80, 300, seed=3)
     naive = np.bincount(place, reward) / np.bincount(place)
     found = looks(user * 6 + item, place, reward, np.ones(4))

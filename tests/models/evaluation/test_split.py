@@ -1,4 +1,4 @@
-"""The temporal split leaks nothing, and slices say what their names say."""
+"""The temporal split leaks nothing, and slices hold what their names say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The family fitted before the validation window of the made-up shop."""
+"""Fixtures: the family fitted before the validation window of the simulated shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hybrids: one scale, weights that validation chose, cascades, trees; and how lists behave."""
+"""Hybrids: standardisation, blend weights, cascades and the stacked ranker; and how lists react to changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def quality(scores: np.ndarray, exam: Exam) -> float:
     return float(ndcg(judge(lists, exam.relevant), K).mean())
 
 
-def test_standardised_scores_have_mean_0_and_spread_1_and_keep_the_order() -> None:
+def test_standardised_scores_have_mean_0_and_deviation_1_and_keep_the_order() -> None:
     random = np.random.default_rng(0)
     items = random.standard_normal((40, 5)).astype(np.float32)
     items[:3] = 0
@@ -68,7 +68,7 @@ def test_a_user_without_an_opinion_scores_everything_0() -> None:
     assert not scores_of(standardised(factors)).any()
 
 
-def test_segments_are_told_by_events_and_questions(data: Dataset) -> None:
+def test_segments_depend_on_events_and_queries(data: Dataset) -> None:
     past = data.until(data.as_of - 7 * 86_400)
     users = np.arange(len(data.users))
     found = segments(past, users, BOUNDS)

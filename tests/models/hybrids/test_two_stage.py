@@ -1,4 +1,4 @@
-"""The two-stage hybrid: nothing held out is known, candidates are the members' own, and trees put them in order."""
+"""The two-stage hybrid: held-out choices do not leak, candidates are the members' own, and trees rank them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_lists_hold_candidates_alone_and_nothing_that_the_user_liked(
 
 
 def test_trees_make_better_lists_than_a_poor_proposal(parts: tuple[Dataset, sparse.csr_matrix]) -> None:
-    """Candidates in an order that is wrong on purpose: the members with their signs turned."""
+    """Candidates in a wrong order on purpose: the members' weights are negative."""
     past, wanted = parts
     fitted = hybrid({"filter": -1.0, "als": -0.2}).fit(past, seed=3)
     users = np.flatnonzero(np.diff(wanted.indptr))
@@ -114,7 +114,7 @@ def test_it_is_as_good_as_its_best_member(parts: tuple[Dataset, sparse.csr_matri
     assert together > 0.97 * max(alone)
 
 
-def test_it_says_what_it_cannot_do(large: Dataset) -> None:
+def test_requests_that_cannot_be_served_are_errors(large: Dataset) -> None:
     with pytest.raises(ValueError, match="the hybrid is not fitted"):
         hybrid().top_n(large, np.arange(3), 5)
     with pytest.raises(ValueError, match="n is 31, above the 30 candidates"):

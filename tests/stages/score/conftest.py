@@ -1,4 +1,4 @@
-"""A small shop whose every fact is chosen by the test."""
+"""A small shop with facts that each test chooses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MakeShop = Callable[..., Shop]
 
 
 def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop:  # type: ignore[assignment]
-    """24 phones of 4 brands, priced 100, 150, ... and 8 users of 3 countries, who did what `events` says.
+    """Make a shop of 24 phones of 4 brands, priced 100, 150, ..., and 8 users of 3 countries with some events.
 
     Args:
         events: User, phone and event type; a second after each other on the day before.
@@ -76,5 +76,5 @@ def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop: 
 
 @pytest.fixture
 def make_shop() -> MakeShop:
-    """Builds shops."""
+    """Return a function that makes shops."""
     return made_shop

@@ -1,4 +1,4 @@
-"""The top-N on Spark is the local one, to the bit; and threads change nothing."""
+"""The top-N on Spark equals the local one to the bit, and the number of threads changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.topn.test_exact import example, same
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session that the room shares, if there is one, else a new one."""
+    """Use the session that is running, if there is one, else start one."""
     os.environ.setdefault("HANDPICK_CONFIG", str(Path(__file__).parents[3] / "handpick.toml"))
     running = SparkSession.getActiveSession()
     found = session(load(home=tmp_path_factory.mktemp("spark")))

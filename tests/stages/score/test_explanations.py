@@ -1,4 +1,4 @@
-"""A reason is a cause: take away what it names and the phone's score falls; in English and in Chinese."""
+"""Explanations are counterfactual: without what they name the phone's score falls; in English and in Chinese."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .conftest import ITEMS, MakeShop
 
 @dataclass(frozen=True)
 class ByContent:
-    """A real member of the family as the scorer."""
+    """The content member as the scorer."""
 
     model: Content
 
@@ -75,20 +75,27 @@ def test_without_the_claimed_cause_the_score_falls() -> None:
     assert kinds["query"] > 0 and kinds["history"] > 0
 
 
-def test_what_leaves_the_score_as_it_is_is_no_cause() -> None:
+def test_what_does_not_change_the_score_is_no_counterfactual() -> None:
     data = shop(users=60)
     scorer = ByContent(Content(ContentConfig()).fit(data, 7))
 
     @dataclass(frozen=True)
-    class Deaf(ByContent):
-        """Scores by what the data was, whatever is taken away."""
+    class Unchanging(ByContent):
+        """Scores by the original data, whatever is removed."""
 
         def factors(self, data: Dataset, users: IntArray) -> Factors:  # noqa: ARG002
             return scorer.factors(shop(users=60), users)
 
     rows = np.arange(60)
     causes = find_causes(
-        Deaf(scorer.model), data, scorer.item_vectors(data), rows, rows, rows % 50, anchors=2, at_once=100
+        Unchanging(scorer.model),
+        data,
+        scorer.item_vectors(data),
+        rows,
+        rows,
+        rows % 50,
+        anchors=2,
+        at_once=100,
     )
     assert (causes.anchor == -1).all()
     assert (causes.query == -1).all()

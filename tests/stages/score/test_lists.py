@@ -1,4 +1,4 @@
-"""Lists for everyone: by the model, by popularity, for strangers, and for each phone; each row says where it is from."""
+"""The three kinds of lists: by the model or popularity, popular phones, similar phones; each row names its source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVENTS = [(0, 3, "view"), (0, 3, "view"), (3, 3, "view"), (1, 7, "purchase"), (2
 
 @dataclass(frozen=True)
 class Taste:
-    """Scores by what users did, plus a liking for phones of high number; knows nobody without events."""
+    """Scores by users' events plus a preference for phones of high number; cannot score users without events."""
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         events = data.interactions.positive()

@@ -1,4 +1,4 @@
-"""Re-ranking: unlike phones, a guarded hand for launches, and exploration that says how likely it was."""
+"""Re-ranking: diversity, a guarded launch bonus, and exploration with its propensities."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def made(
     seed: int = 7,
     **settings: Any,
 ) -> Lists:
-    """Lists from pools in which phones 0, 1, 2, ... score 1, 1 - 1/11, ..."""
+    """Make lists from candidates of which phones 0, 1, 2, ... score 1, 1 - 1/11, ..."""
     items = np.tile(np.arange(POOL, dtype=np.int32), (users, 1))
     scores = np.tile(np.linspace(1, 0, POOL, dtype=np.float32), (users, 1))
     vectors = np.eye(POOL, dtype=np.float32) if vectors is None else vectors
@@ -87,7 +87,7 @@ def test_exploration_happens_as_often_as_it_says_and_never_at_the_top() -> None:
 
 
 def test_each_phone_is_drawn_as_often_as_its_propensity_says() -> None:
-    """The inverse of the propensities sums, in expectation, to the number of phones that could stand at the place."""
+    """The mean inverse propensity is, in expectation, the number of phones that can have the place."""
     lists = made(users=20_000, explore_share=0.3, explore_from_rank=1, n=1)
     assert (1 / lists.propensity[:, 0].astype(np.float64)).mean() == pytest.approx(POOL, rel=0.05)
     counts = np.bincount(lists.items[:, 0], minlength=POOL) / 20_000

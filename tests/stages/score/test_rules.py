@@ -1,4 +1,4 @@
-"""Each rule keeps off lists what it says, counts it, and nothing else; softer rules give way in their order."""
+"""Each rule excludes what it states, counts it, and nothing else; rules that may be relaxed are, in their order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVERYBODY = np.arange(USERS)
 
 
 def plan_of(shop: Shop, rules: RulesSettings, **score: Any) -> Plan:
-    """Plain lists of six phones."""
+    """Make the plan of lists of six phones without diversity, exploration and bonus."""
     brand = np.unique(shop.data.catalogue.brand, return_inverse=True)[1].astype(np.int64)
     plain = {"diversity": 0.0, "explore_share": 0.0, "launch_bonus": 0.0, "n": 6}
     return Plan(
@@ -44,7 +44,7 @@ def plan_of(shop: Shop, rules: RulesSettings, **score: Any) -> Plan:
 
 
 def lists(shop: Shop, rules: RulesSettings, **score: Any) -> list[list[int]]:
-    """Everybody's list; the model likes phones in the order of their numbers."""
+    """Make all users' lists; the model scores phones in the order of their numbers."""
     return [[int(i) for i in row if i >= 0] for row in made(shop, rules, **score).lists.items]
 
 
@@ -56,7 +56,7 @@ def made(shop: Shop, rules: RulesSettings, **score: Any) -> Made:
 
 
 def counts(shop: Shop, rules: RulesSettings) -> dict[str, int]:
-    """What each rule bars, of those that bar anything."""
+    """Count the exclusions of each rule that excludes anything."""
     return {name: count for name, count in work_out(shop, rules).counts().items() if count}
 
 
@@ -180,13 +180,13 @@ def test_a_pin_has_its_place_unless_a_rule_that_never_relaxes_forbids_it(make_sh
     assert found.lists.items[3].tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_pair_counts_for_the_first_rule_that_bars_it(make_shop: MakeShop) -> None:
+def test_a_pair_counts_for_the_first_rule_that_excludes_it(make_shop: MakeShop) -> None:
     rules = FREE.model_copy(update={"excluded_brands": ("Aurora",)})
     shop = make_shop([(0, 0, "purchase")], is_sellable=np.arange(ITEMS) != 4)
     assert counts(shop, rules) == {"in_stock": USERS, "brand_exclusions": 5 * USERS}
 
 
-def test_the_counts_of_all_rules_are_the_pairs_that_are_barred(make_shop: MakeShop) -> None:
+def test_the_counts_of_all_rules_are_the_excluded_pairs(make_shop: MakeShop) -> None:
     rules = RulesSettings(excluded_brands=("Dune",), price_band=(0.5, 1.5), min_items=1, relax=())
     events = [(0, 5, "purchase"), (1, 5, "view"), (2, 9, "purchase"), (2, 9, "return"), (3, 2, "view")]
     shop = make_shop(events, is_sellable=np.arange(ITEMS) % 7 != 4, is_consented=np.arange(USERS) != 1)
