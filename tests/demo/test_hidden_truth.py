@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from handpick.dataset.oracle.scores import oracle_scores
+from handpick.dataset.oracle.truth_files import UTILITY_FILE, OutdatedTruth
 from handpick.dataset.oracle.utility import BLOCKS
 from handpick.demo import ground_truth
 from handpick.demo.ground_truth import World
@@ -106,6 +108,15 @@ def test_days_outside_the_window_and_unknown_blocks_are_refused(shop_with_media:
         oracle_scores(shop_with_media.truth, [], [], LAST + timedelta(days=1))
     with pytest.raises(InputError, match="unknown blocks"):
         oracle_scores(shop_with_media.truth, [], [], LAST, without=["smell"])
+
+
+def test_a_shop_of_an_earlier_release_is_told_from_no_shop(shop_with_media: Folders, tmp_path: Path) -> None:
+    old = shutil.copytree(shop_with_media.truth, tmp_path / "truth")
+    (old / UTILITY_FILE).unlink()
+    with pytest.raises(OutdatedTruth, match="--add-day"):
+        oracle_scores(old, [], [], LAST)
+    with pytest.raises(InputError, match="no demo shop"):
+        oracle_scores(tmp_path, [], [], LAST)
 
 
 @pytest.mark.parametrize(("named", "what"), [("rung", "XXL"), ("difficulty", "brutal"), ("days", 0)])

@@ -61,8 +61,8 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     deep.mkdir(parents=True)
     settings = load(home=deep)
     script = (
-        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.embedded import embedded;"
-        f"embedded(load(home=Path({str(deep)!r})))"
+        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.connection import connect;"
+        f"connect(load(home=Path({str(deep)!r}))).close()"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
     try:
@@ -95,23 +95,23 @@ def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_
     assert embedded.stop_embedded(settings)
 
 
-def test_a_folder_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+def test_a_folder_whose_initialization_was_killed_is_initialized_again(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
     folder = settings.path(settings.serving.embedded_path)
     script = (
-        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.embedded import embedded;"
-        f"embedded(load(home=Path({str(tmp_path)!r})))"
+        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.connection import connect;"
+        f"connect(load(home=Path({str(tmp_path)!r}))).close()"
     )
     starting = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)
     while not (folder / "PG_VERSION").exists():
-        assert starting.poll() is None, "it was over before it could be killed"
+        assert starting.poll() is None, "the process ended before it could be killed"
         time.sleep(0.001)
     family = [*psutil.Process(starting.pid).children(recursive=True), psutil.Process(starting.pid)]
     for process in family:
         process.kill()
     psutil.wait_procs(family, timeout=10)
     starting.wait()
-    assert not (folder / "handpick.conf").exists(), "it was too late: the folder had been made"
+    assert not (folder / "handpick.conf").exists(), "killed too late: the folder was initialized already"
     embedded.embedded(settings)
     with connect(settings) as connection:
         assert connection.execute("select 1").fetchone() == (1,)

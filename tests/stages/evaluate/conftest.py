@@ -1,4 +1,4 @@
-"""Nights over the made-up shop: models fitted and measured into a lake of their own."""
+"""Nights of a made-up shop, whose models are fitted and measured into a lake of their own."""
 
 from __future__ import annotations
 

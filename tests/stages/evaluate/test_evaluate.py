@@ -1,4 +1,4 @@
-"""The evaluation of a night: who is measured, what is kept, and that no future is seen."""
+"""The evaluation of a night: which models are measured, what is stored, and that no model sees the future."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_member_and_hybrid_is_measured_on_every_slice(tonight: Night, meas
     )
 
 
-def test_the_blend_is_kept_with_words_and_scores_again(
+def test_the_blend_is_stored_with_sentences_and_can_be_loaded_for_scoring(
     tonight: Night, measured: StageResult, data: Dataset
 ) -> None:
     kept = json.loads((tonight.lake.partition("evaluation", tonight.logical_date) / "blend.json").read_text())
@@ -98,7 +98,7 @@ def test_measuring_again_gives_the_same_bytes(tonight: Night, measured: StageRes
 def test_selection_models_know_nothing_of_either_window(
     tonight: Night, measured: StageResult, data: Dataset
 ) -> None:
-    """Everything after the training cut is changed; the models come out the same, bit for bit."""
+    """Changing everything after the end of training leaves the models the same, bit for bit."""
     cut = windows(tonight)
     late = data.interactions.at >= cut.train_end
     changed = replace(
@@ -114,7 +114,7 @@ def test_selection_models_know_nothing_of_either_window(
         )
 
 
-def test_both_exams_show_only_what_came_before_them(tonight: Night, data: Dataset) -> None:
+def test_both_splits_hold_only_what_happened_before_them(tonight: Night, data: Dataset) -> None:
     cut = windows(tonight)
     assert validation_exam(tonight, data).past.as_of == cut.train_end
     assert held_out(tonight, data).past.interactions.at.max() < cut.validation_end

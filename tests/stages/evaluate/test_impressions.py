@@ -1,4 +1,4 @@
-"""What was shown where, with whose probability: read from the warehouse and from the lists that were published."""
+"""The log of impressions, read from the warehouse and the published lists, and the off-policy estimates from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """Version 3 was published five nights ago; u0000 and u0001 were shown lists of it and slates of the site since."""
+    """A night after version 3 was published five nights before; u0000 and u0001 were shown its lists, and slates of the site."""
     tonight = Night(Settings(home=tmp_path_factory.mktemp("shown")), TONIGHT)
     earlier = Night(tonight.settings, TONIGHT - timedelta(days=5))
     tonight.lake.write(
@@ -66,7 +66,7 @@ def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
         ("u0000", "i0003", "impression", windows(tonight).train_end - 1, 1, "3"),
     ]
     user, item, kind, at, place, version = zip(*rows, strict=True)
-    moments = pa.array([datetime.fromtimestamp(one, UTC) for one in at], pa.timestamp("us", "UTC"))
+    times = pa.array([datetime.fromtimestamp(one, UTC) for one in at], pa.timestamp("us", "UTC"))
     tonight.lake.write(
         "marts/fct_interactions",
         TONIGHT,
@@ -75,7 +75,7 @@ def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
                 "user_id": user,
                 "item_id": item,
                 "event_type": kind,
-                "occurred_at": moments,
+                "occurred_at": times,
                 "position": pa.array(place, pa.int32()),
                 "list_version": pa.array(version, pa.string()),
             }
@@ -89,18 +89,21 @@ def test_impressions_of_lists_have_their_place_and_the_lists_propensity(night: N
     log = showings(night, data)
     assert data.users.user_ids[log.events.user].tolist() == ["u0000", "u0000", "u0001", "u0001", "u0001"]
     assert log.place.tolist() == [0, 1, 1, 3, 0]
-    # What was on no list of that user, of an unknown version or of none is left to how often the phone is shown.
+    # Impressions from no list of that user, from an unknown version or from no version have no propensity here; it is
+    # estimated by how often the phone is shown.
     np.testing.assert_allclose(log.propensity, [0.9, 0.05, np.nan, np.nan, np.nan], rtol=1e-6)
     start = windows(night).validation_end
     assert len(log.events.between(start, start + DAY)) == 0
     assert len(log.events.between(start, start + DAY + 1)) == 5
 
 
-def test_rare_showings_count_more_and_what_no_entry_lists_is_left_out(night: Night, data: Dataset) -> None:
+def test_rare_impressions_weigh_more_and_models_of_which_nothing_was_shown_are_left_out(
+    night: Night, data: Dataset
+) -> None:
     test = held_out(night, data)
     seen = exposed(showings(night, data), test, data, exponent=0.5)
-    shown = {int(row) for row in seen.row}
-    assert {str(data.users.user_ids[test.users[row]]) for row in shown} <= {"u0000", "u0001"}
+    shown_rows = {int(row) for row in seen.row}
+    assert {str(data.users.user_ids[test.users[row]]) for row in shown_rows} <= {"u0000", "u0001"}
     np.testing.assert_allclose(seen.curve[:4], np.arange(1, 5) ** -0.5, rtol=0.1)
     one = np.full((len(test.users), 2), -1, np.int32)
     one[:, 0], one[:, 1] = 4, 3
@@ -116,6 +119,6 @@ def test_rare_showings_count_more_and_what_no_entry_lists_is_left_out(night: Nig
     assert low <= value <= high
 
 
-def test_without_a_log_the_datasets_impressions_serve(data: Dataset) -> None:
+def test_without_a_log_the_datasets_impressions_are_used(data: Dataset) -> None:
     log = without_log(data)
     assert len(log.events) == 0 and not len(log.propensity)

@@ -1,4 +1,4 @@
-"""Two nights of the made-up shop, fitted and measured; copies of them that tests may spoil."""
+"""Two nights of a made-up shop, fitted and measured once, and copies of them that tests may corrupt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.collaborative.shop import DAY, DAYS, shop
 
 MEMBERS = ("popularity", "item_cosine", "user_cosine", "content")
 FIRST, SECOND = (date(1970, 1, 1) + timedelta(days=DAYS - 1 - back) for back in (1, 0))
-# Some 200 test users allow no certainty of 2 %, and a second night on the same few days hardly differs.
+# About 200 test users are too few to tell differences of 2 %, hence the wide margins.
 GATE = GateSettings(margin=0.1, slice_margin=0.3, slice_users=100)
 
 

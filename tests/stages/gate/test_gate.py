@@ -1,4 +1,4 @@
-"""The gate over nights: who is promoted, who is refused, and what a person may change."""
+"""The gate over several nights: which challengers are promoted or refused, and what an override changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.stages.gate.conftest import FIRST, SECOND, known_at, train
 Two = tuple[Night, Night]
 
 
-def spoil(night: Night, change) -> None:
+def corrupt(night: Night, change) -> None:
     """Change the selection models of a night in place."""
     folder = night.lake.partition("models", night.logical_date) / "family" / "selection"
     for name, member in load_members(night, night.logical_date, "selection").items():
@@ -37,15 +37,15 @@ def spoil(night: Night, change) -> None:
         member.save(folder / name)
 
 
-def blend_of(night: Night, weights: dict[str, float]) -> None:
-    """Give a night's blend these weights for everybody."""
+def set_blend(night: Night, weights: dict[str, float]) -> None:
+    """Replace the weights of a night's blend for all segments."""
     file = night.lake.partition("evaluation", night.logical_date) / "blend.json"
     kept = json.loads(file.read_text())
     kept["segments"] = dict.fromkeys(kept["segments"], weights)
     file.write_text(json.dumps(kept))
 
 
-def decided(night: Night, data: Dataset) -> list[str]:
+def decide_reasons(night: Night, data: Dataset) -> list[str]:
     decide(night, known_at(night, data))
     return read_decision(night.lake, night.logical_date).reasons
 
@@ -61,7 +61,7 @@ def test_a_first_night_that_beats_popularity_is_promoted(two: Two, data: Dataset
 
 def test_a_first_night_of_popularity_stops_and_leaves_its_reasons(two: Two, data: Dataset) -> None:
     first, _ = two
-    blend_of(first, {"popularity": 1.0})
+    set_blend(first, {"popularity": 1.0})
     with pytest.raises(NightStopped, match=r"no champion.*popularity in disguise.*handpick override"):
         decide(first, known_at(first, data))
     decision = read_decision(first.lake, FIRST)
@@ -72,7 +72,7 @@ def test_a_first_night_of_popularity_stops_and_leaves_its_reasons(two: Two, data
 def test_an_equal_challenger_is_promoted_on_the_second_night(two: Two, data: Dataset) -> None:
     first, second = two
     decide(first, known_at(first, data))
-    reasons = decided(second, data)
+    reasons = decide_reasons(second, data)
     decision = read_decision(second.lake, SECOND)
     assert decision.promoted, reasons
     assert decision.champion_date == SECOND and decision.previous_champion == FIRST
@@ -88,12 +88,12 @@ def test_shuffled_labels_are_refused_and_the_champion_stays(two: Two, data: Data
     events = known.interactions
     shuffled = replace(known, interactions=replace(events, item=random.permutation(events.item)))
     train(second, shuffled)
-    spoil(
+    corrupt(
         second,
         lambda member: member.arrays.update({k: v * 0 for k, v in member.arrays.items() if "_text" in k}),
     )
-    blend_of(second, {"item_cosine": 0.5, "user_cosine": 0.5})
-    reasons = decided(second, data)
+    set_blend(second, {"item_cosine": 0.5, "user_cosine": 0.5})
+    reasons = decide_reasons(second, data)
     decision = read_decision(second.lake, SECOND)
     assert not decision.promoted and decision.champion_date == FIRST
     assert any("against the champion's" in line for line in reasons)
@@ -102,17 +102,17 @@ def test_shuffled_labels_are_refused_and_the_champion_stays(two: Two, data: Data
 def test_not_a_number_is_refused(two: Two, data: Dataset) -> None:
     first, second = two
     decide(first, known_at(first, data))
-    spoil(
+    corrupt(
         second,
         lambda m: m.arrays.update(weights=m.array("weights") * np.nan) if "weights" in m.arrays else None,
     )
-    blend_of(second, {"item_cosine": 1.0})
-    assert any("NaN" in line for line in decided(second, data))
+    set_blend(second, {"item_cosine": 1.0})
+    assert any("NaN" in line for line in decide_reasons(second, data))
     assert read_decision(second.lake, SECOND).champion_date == FIRST
 
 
 def test_truncated_data_is_refused(two: Two, data: Dataset) -> None:
-    """On the second night most users' files are missing; the models are fine on who is left."""
+    """On the second night most users are missing; the models are fine on the rest."""
     first, second = two
     decide(first, known_at(first, data))
     known = known_at(second, data)
@@ -125,17 +125,17 @@ def test_truncated_data_is_refused(two: Two, data: Dataset) -> None:
 
 
 def test_a_leaked_feature_is_refused_for_being_too_good(two: Two, data: Dataset) -> None:
-    """The challenger has learned from the test week, and finds each user's own answers by their history."""
+    """The challenger was trained on the test week and retrieves each user's own relevant items by their history."""
     first, second = two
     decide(first, known_at(first, data))
-    blend_of(first, {"item_cosine": 1.0})
+    set_blend(first, {"item_cosine": 1.0})
     known = known_at(second, data)
     config = UserNeighboursConfig(neighbours=1)
     leaked = UserNeighbours(config).fit(known, 0)
     leaked.name = "user_cosine"
     leaked.save(second.lake.partition("models", SECOND) / "family" / "selection" / "user_cosine")
-    blend_of(second, {"user_cosine": 1.0})
-    reasons = decided(second, data)
+    set_blend(second, {"user_cosine": 1.0})
+    reasons = decide_reasons(second, data)
     assert any("suspected leak" in line for line in reasons), reasons
     assert read_decision(second.lake, SECOND).champion_date == FIRST
 
@@ -144,14 +144,14 @@ def test_a_champion_whose_models_are_gone_counts_as_absent(two: Two, data: Datas
     first, second = two
     decide(first, known_at(first, data))
     shutil.rmtree(first.lake.partition("models", FIRST))
-    reasons = decided(second, data)
+    reasons = decide_reasons(second, data)
     assert read_decision(second.lake, SECOND).promoted
     assert any("cannot be loaded" in line for line in reasons)
 
 
 def test_a_person_may_promote_what_was_refused_and_running_again_respects_it(two: Two, data: Dataset) -> None:
     first, _ = two
-    blend_of(first, {"popularity": 1.0})
+    set_blend(first, {"popularity": 1.0})
     with pytest.raises(NightStopped):
         decide(first, known_at(first, data))
     changed = override(first, to="promote", who="Ada", why="launch day, popularity is what we want")
@@ -199,35 +199,35 @@ def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: p
     assert read_decision(first.lake, FIRST).override == {"to": "promote", "who": "Ada", "why": "seen it"}
 
 
-def contestant(lists: np.ndarray, values: np.ndarray, **slices: np.ndarray) -> Contestant:
+def result_of(lists: np.ndarray, values: np.ndarray, **slices: np.ndarray) -> Contestant:
     return Contestant(lists.astype(np.int32), {"all": values, "warm": values, **slices}, True)
 
 
-def healthy(users: int = 300, items: int = 100, k: int = 10, seed: int = 0) -> np.ndarray:
+def random_lists(users: int = 300, items: int = 100, k: int = 10, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     return np.argsort(random.random((users, items)), axis=1)[:, :k]
 
 
 @pytest.mark.parametrize(
-    ("lists", "said"),
+    ("lists", "message"),
     [
         (np.tile(np.arange(10), (300, 1)), "constant lists"),
-        (np.where(np.arange(10) < 8, healthy(), -1), "shorter than 10"),
-        (healthy(items=12) % 12, "coverage collapsed"),
+        (np.where(np.arange(10) < 8, random_lists(), -1), "shorter than 10"),
+        (random_lists(items=12) % 12, "coverage collapsed"),
     ],
 )
-def test_degenerate_lists_are_refused_whatever_their_metrics(lists: np.ndarray, said: str) -> None:
+def test_degenerate_lists_are_refused_whatever_their_metrics(lists: np.ndarray, message: str) -> None:
     great = np.ones(300)
-    popular = contestant(healthy(seed=5), great * 0)
+    popular = result_of(random_lists(seed=5), great * 0)
     found = complaints(
-        contestant(lists, great),
+        result_of(lists, great),
         popular,
-        contestant(healthy(seed=6), great * 0.5),
+        result_of(random_lists(seed=6), great * 0.5),
         is_warm=np.ones(300, bool),
         candidates=np.ones(100, bool),
         settings=GateSettings(),
     )
-    assert any(said in line for line in found), found
+    assert any(message in line for line in found), found
 
 
 def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() -> None:
@@ -238,10 +238,8 @@ def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() 
         "candidates": np.ones(100, bool),
         "settings": GateSettings(most_alike=1.0),
     }
-    assert complaints(contestant(healthy(), values), contestant(popular, values), None, **arguments) == []
-    disguised = complaints(
-        contestant(popular[:, ::-1], values), contestant(popular, values), None, **arguments
-    )
+    assert complaints(result_of(random_lists(), values), result_of(popular, values), None, **arguments) == []
+    disguised = complaints(result_of(popular[:, ::-1], values), result_of(popular, values), None, **arguments)
     assert any("disguise" in line for line in disguised)
     assert most_alike(np.array([[1, 2], [2, 1], [3, 4], [5, 6]])) == 0.5
     assert overlap(np.array([[1, 2, -1]]), np.array([[2, 9, -1]])).tolist() == [0.5]
@@ -250,12 +248,12 @@ def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() 
 def test_a_slice_that_is_much_worse_refuses_and_a_small_slice_does_not() -> None:
     random = np.random.default_rng(1)
     base = random.random(4000)
-    lists = healthy(4000)
+    lists = random_lists(4000)
     cold = np.where(np.arange(4000) < 400, base * 0.5, np.nan)
     before = np.where(np.arange(4000) < 400, base, np.nan)
-    popular = contestant(lists, base * 0.1, cold_user=np.where(np.isnan(before), np.nan, 0.0))
-    champion = contestant(lists, base, cold_user=before)
-    challenger = contestant(lists, base * 1.01, cold_user=cold)
+    popular = result_of(lists, base * 0.1, cold_user=np.where(np.isnan(before), np.nan, 0.0))
+    champion = result_of(lists, base, cold_user=before)
+    challenger = result_of(lists, base * 1.01, cold_user=cold)
     reasons, table = compare(challenger, popular, champion, GateSettings(slice_users=200), 0)
     assert len(reasons) == 1 and reasons[0].startswith("cold_user")
     lenient, table = compare(challenger, popular, champion, GateSettings(slice_users=500), 0)

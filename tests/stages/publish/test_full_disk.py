@@ -1,4 +1,4 @@
-"""A full disk, the lake's or the database's: one clear line, the lists before stay, and with room it goes on."""
+"""A full disk under the lake or the database: one clear line, the lists before stay, and publishing works again later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEXT = DAY + timedelta(days=1)
 
 @contextmanager
 def small_disk(folder: Path, mib: int) -> Iterator[Path]:
-    """A file system of so many MiB at a folder."""
+    """Mount a file system of a size in MiB at a folder."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=755", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -41,7 +41,7 @@ def small_disk(folder: Path, mib: int) -> Iterator[Path]:
 
 @contextmanager
 def filled(folder: Path, left: int) -> Iterator[None]:
-    """All but so many bytes of a file system taken."""
+    """Fill a file system up to a number of free bytes."""
     ballast = folder / "ballast"
     with ballast.open("wb") as stream:
         for _ in range((shutil.disk_usage(folder).free - left) // 4096):
@@ -53,7 +53,7 @@ def filled(folder: Path, left: int) -> Iterator[None]:
 
 
 def files(folder: Path) -> list[str]:
-    """All files below a folder."""
+    """List all files below a folder."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
