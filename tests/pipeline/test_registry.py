@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+import tomllib
 import types
 from datetime import date
 from pathlib import Path
@@ -156,6 +157,13 @@ def test_a_stage_imports_another_only_where_it_reads_its_output_and_only_its_pub
             if stage_named(other) not in inputs_of(stage_named(mine)) or imported not in public:
                 wrong.append(f"{importer} imports {imported}")
     assert not wrong
+
+
+def test_import_linter_holds_the_stages_in_the_registrys_order() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one.get("containers") == ["handpick.stages"])
+    assert layers == [stage.name for stage in reversed(STAGES)]
+    assert not any("ignore_imports" in contract for contract in contracts)
 
 
 def _stage_of(module: str) -> str | None:
