@@ -36,6 +36,7 @@ def connect(
 
     serving = settings.serving
     limit = serving.statement_timeout_s if timeout_s is None else timeout_s
+    # The embedded server trusts local roles, so there the reader connects as itself.
     dsn = dsn_of(settings, role=serving.reader_role if reader else SUPERUSER)
     options: dict[str, Any] = {
         "connect_timeout": serving.connect_timeout_s,

@@ -124,6 +124,7 @@ def _socket_folder(settings: Settings) -> Path:
         return found
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
+        # Another process may have started it while this one waited for the lock.
         return _find_running(folder) or _start(folder)
 
 
@@ -140,6 +141,7 @@ def _find_running(folder: Path) -> Path | None:
         lines = pid_file.read_text().splitlines()
     except OSError:
         return None
+    # Connecting is the only proof, and only a socket path is worth the attempt.
     if len(lines) < 5 or not lines[4].startswith("/"):
         return None
     socket_folder = Path(lines[4])
@@ -207,6 +209,7 @@ def _initialize(server: Any, folder: Path) -> None:
 
     PostgreSQL's `initdb` leaves an incomplete folder if it is killed, on which no server starts.
     """
+    # Next to the folder, since `initdb` demands an empty one.
     mark = folder.with_name(f".{folder.name}.unfinished")
     if mark.exists():
         for part in folder.iterdir():
@@ -243,6 +246,7 @@ def _remove_stale_pid_file(folder: Path) -> None:
 def _configure(folder: Path) -> None:
     """Write our settings to `handpick.conf`, and have PostgreSQL's own configuration include it."""
     (folder / "handpick.conf").write_text(CONFIGURATION)
+    # The server may run as another system user, which must be able to read it.
     (folder / "handpick.conf").chmod(0o644)
     main = folder / "postgresql.conf"
     line = "include_if_exists = 'handpick.conf'"

@@ -63,6 +63,7 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
     Raises:
         ServingError: If the server is older than 14, or the publishing user lacks a right.
     """
+    # `detach partition concurrently` came with 14.
     if connection.info.server_version < 140000:
         raise ServingError(
             f"the serving database is PostgreSQL {connection.info.server_version // 10000}; 14 or newer is needed. "
@@ -75,6 +76,7 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         return
     try:
         with connection.transaction():
+            # Two first publishes at once would both create the schema.
             connection.execute("select pg_advisory_xact_lock(hashtext('handpick schema'))")
             connection.execute(statement("create schema if not exists {schema}", schema=schema))
             connection.execute(statement(CONTROL_TABLES, schema=schema))

@@ -137,6 +137,7 @@ def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[Non
     """
     key = f"handpick publish {schema}"
     deadline = time.monotonic() + LOCK_SECONDS
+    # Polled: waiting inside `pg_advisory_lock` would run into the statement timeout.
     while not _fetch_value(connection, "select pg_try_advisory_lock(hashtext(%s))", [key]):
         connection.commit()
         if time.monotonic() > deadline:
@@ -150,6 +151,7 @@ def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[Non
         yield
     finally:
         if not connection.closed:
+            # An aborted transaction would refuse the unlock.
             connection.rollback()
             connection.execute("select pg_advisory_unlock(hashtext(%s))", [key])
             connection.commit()
@@ -255,6 +257,7 @@ def _detach(connection: psycopg.Connection[Any], schema: str, whole: str, table:
         [f"{schema}.{table}"],
     )
     if state is not None:
+        # `concurrently` works in two transactions; between them the partition is pending.
         ending = "finalize" if state == "pending" else "concurrently"
         connection.execute(
             sql.SQL("alter table {}.{} detach partition {}.{} {}").format(

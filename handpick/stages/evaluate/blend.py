@@ -29,6 +29,7 @@ def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict
         What was written.
     """
     kept = {
+        # Sorted, so that the same weights give the same bytes.
         "segments": {name: dict(sorted(part.items())) for name, part in blend.weights.items()},
         "best": best,
         "bounds": list(blend.bounds),
@@ -57,6 +58,7 @@ def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blen
     kept = json.loads(file.read_text())
     members = load_members(night, logical_date, which)
     blend = Blend(members, kept["segments"], tuple(kept["bounds"]))
+    # The models may have been trained again with other settings since the blend was learned.
     gone = sorted(set(blend.used) - set(members))
     if gone:
         raise MissingPartition(

@@ -56,6 +56,7 @@ def showings(night: Night, data: Dataset) -> Showings:
     columns = ["user_id", "item_id", "event_type", "occurred_at", "position", "list_version"]
     since = datetime.fromtimestamp(start, UTC).date()
     facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns, since)
+    # Cast: the column may be dictionary-encoded.
     facts = facts.filter(pc.equal(facts["event_type"].cast(pa.string()), "impression"))
     user, item = (
         places(facts[name], known)
@@ -64,6 +65,7 @@ def showings(night: Night, data: Dataset) -> Showings:
     at = facts["occurred_at"].cast(pa.timestamp("s", facts["occurred_at"].type.tz), safe=False)
     seconds = at.cast(pa.int64()).to_numpy()
     version = np.array(pc.fill_null(facts["list_version"].cast(pa.string()), "").to_pylist(), dtype=str)
+    # Positions are logged from 1; a missing one counts as the first.
     place = pc.fill_null(facts["position"].cast(pa.int64()), 1).to_numpy() - 1
     keep = (user >= 0) & (item >= 0) & (seconds >= start)
     user, item, seconds, version, place = (part[keep] for part in (user, item, seconds, version, place))
@@ -86,6 +88,7 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
         if day is None:
             continue
         rows = np.flatnonzero(version == name)
+        # Only these users' lists are read: a version holds millions of rows.
         listed_users = pa.array(data.users.user_ids[np.unique(shown.user[rows])].tolist(), pa.string())
         lists = night.lake.read("lists/recommendations", day, ["user_id", "item_id", "propensity"])
         lists = lists.filter(pc.is_in(lists["user_id"].cast(pa.string()), listed_users))

@@ -50,14 +50,15 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
     members.setdefault("popularity", fresh_popularity(night.settings.family))
     validation, test = validation_exam(night, data), test_exam(night, data)
     blend, learned = learn_blend(members, validation, settings, night.seed)
+    # One ranking serves all cutoffs: metrics at k look at the first k places only.
     k = max(*settings.cutoffs, settings.gate_cutoff)
     entries = compete(blend, validation, test, night.settings.family, seed=night.seed, k=k)
     truth = oracle(night, test)
     if truth is not None:
         entries["oracle"] = oracle_entry(truth, test, k)
     exponent = night.settings.transform.default_position_exponent
-    seen = exposed(without_log(data) if log is None else log, test, data, exponent)
-    table = figures(entries, test, seen, settings, night.seed)
+    impressions = exposed(without_log(data) if log is None else log, test, data, exponent)
+    table = figures(entries, test, impressions, settings, night.seed)
     overall = _overall_ndcg(table, settings.gate_cutoff)
     # The name breaks ties, so that equal figures give the same file.
     best = max((name for name in members), key=lambda name: (overall[name], name))

@@ -105,6 +105,7 @@ def factored(
         if unknown is not None and name not in COLD_ABLE:
             factors = Factors(factors.users, factors.items * ~unknown[:, None])
         whole[name] = standardised(factors)
+    # Cold terms reuse the member's factors, cut down to the cold items.
     cold = cold if unknown is None else cold | unknown
     return {
         term: whole.get(term) or part_factors(whole.get(term.removesuffix(MARK)), cold, len(users))
@@ -180,7 +181,7 @@ def _blend_scores(blend: Blend, names: list[str], part: Exam, scores: FloatArray
     total = np.zeros(scores.shape[1:], np.float32)
     for name, own in zip(names, scores, strict=True):
         weight = np.array([blend.weights[segment].get(name, 0.0) for segment in who], np.float32)
-        if weight.any():
+        if weight.any():  # most terms weigh nothing in most segments
             rows = np.flatnonzero(weight)
             total[rows] += weight[rows, None] * own[rows]
     return _mask_like(total, scores[0])
@@ -193,6 +194,7 @@ def _mask_like(scores: FloatArray, like: FloatArray) -> FloatArray:
 
 def _rank_top(ranking: FloatArray, k: int) -> Entry:
     """Return the top k of scores with their scores, NaN behind the end of a short list."""
+    # A copy: `top_of_scores` writes into the scores.
     lists = top_of_scores(ranking.copy(), k)
     scores = np.take_along_axis(ranking, np.maximum(lists, 0), axis=1)
     return Entry(lists, np.where(lists >= 0, scores, np.float32(np.nan)))

@@ -61,6 +61,7 @@ def exposed(log: Showings, test: Exam, data: Dataset, exponent: float) -> Expose
     curve = looks(log.events.user * items + log.events.item, place, reward, prior)
     row_of = np.full(len(test.past.users), -1, np.int64)
     row_of[test.users] = np.arange(len(test.users))
+    # Users outside the split have row -1 and are left out of the estimates, not of the curve.
     row = row_of[log.events.user]
     keep = (row >= 0) & (log.events.at >= test.past.as_of) & (log.events.at < data.as_of)
     item = log.events.item[keep]
@@ -96,10 +97,12 @@ def click_rates(
         if not listed.any():
             continue
         rank = np.minimum(hit.argmax(axis=1), LAST_PLACE - 1)
+        # The target policy shows what it lists with certainty, and is examined as the curve says at its own rank.
         target = np.where(listed, impressions.curve[rank], 0.0)
         estimate = snips(
             impressions.reward, impressions.propensity, target, impressions.curve[impressions.place]
         )
+        # The estimate is a ratio of means: the delta method gives one number per user, which can be bootstrapped.
         influence = estimate.influence(impressions.row)
         users = len(influence)
         bounds = intervals(influence[:, None], resamples, seed)[0]

@@ -46,6 +46,7 @@ def compare(
         if name not in challenger.ndcg:
             continue
         users = np.flatnonzero(~np.isnan(challenger.ndcg[name]))
+        # Small slices are reported but do not decide: their bounds are too wide to pass.
         is_gated = name == ALL or len(users) >= settings.slice_users
         row: dict[str, Any] = {"slice": name, "users": len(users), "gated": is_gated}
         table.append(row)
@@ -65,7 +66,7 @@ def compare(
             bounds = relative_loss(own, theirs, scale, settings, seed)
             row[rival] = float(theirs.mean())
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
-            if is_gated and not bounds["low"] > -margin:
+            if is_gated and not bounds["low"] > -margin:  # `not >`, so that NaN refuses
                 reasons.append(
                     f"{name}: NDCG {own.mean():.4f} against the {rival}'s {theirs.mean():.4f} over {len(users):,} users: "
                     f"the difference may be {bounds['low']:+.1%} at {settings.risk:.0%} risk; more than {-margin:+.1%} is needed"

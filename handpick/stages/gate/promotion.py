@@ -96,6 +96,7 @@ def _decide(night: Night, test: Exam) -> Decision:
         load_blend(night, night.logical_date, "selection"), test, night.settings.evaluate.gate_cutoff
     )
     popularity = contest(fresh_popularity(night.settings.family), test, night.settings.evaluate.gate_cutoff)
+    # NDCG by slice is NaN outside the slice, so the warm slice tells who is warm.
     is_warm = ~np.isnan(challenger.ndcg["warm"])
     against = complaints(
         challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
@@ -122,6 +123,7 @@ def contest(model: Recommender | Blend, test: Exam, k: int) -> Contestant:
     lists = top_lists(factors, k, test.exclude, test.candidates)
     by_slice: dict[str, NDArray[np.float64]] = {}
     for name, relevant in test.slices.items():
+        # A user without relevant items in a slice is not in it; 0 would count as a miss.
         values = ndcg(judge(lists, relevant), k)
         by_slice[name] = np.where(np.diff(relevant.indptr) > 0, values, np.nan)
     return Contestant(lists, by_slice, is_finite(factors))
@@ -146,6 +148,7 @@ def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contest
     if champion is not None:
         theirs = float(np.nanmean(champion.ndcg["all"]))
         if own > (1 + settings.implausible_gain) * theirs:
+            # Models hardly improve by that much from one night to the next: a leak of the test window is likelier.
             return [
                 f"suspected leak: NDCG {own:.4f} is {own / max(theirs, 1e-9) - 1:+.0%} against the champion's {theirs:.4f}"
             ]

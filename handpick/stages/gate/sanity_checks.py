@@ -86,6 +86,7 @@ def complaints(
 
 def most_alike(lists: Lists) -> float:
     """Return the share of users whose list, as a set, is the most common one."""
+    # Sorted, so that the order of a list does not matter.
     _, counts = np.unique(np.sort(lists, axis=1), axis=0, return_counts=True)
     return float(counts.max() / len(lists))
 

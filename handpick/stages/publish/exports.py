@@ -40,6 +40,7 @@ def write_exports(night: Night) -> Path:
             rows = lists.slice(start, ROWS_AT_A_TIME)
             rows = _join_columns(_join_columns(rows, "user_id", users), "item_id", items)
             segments = pc.fill_null(rows["country"], UNKNOWN)
+            # Sorted, so that files are opened in the same order on every run.
             for name in sorted(pc.unique(segments).to_pylist()):
                 if name not in files:
                     stem = folder / "recommendations" / _file_name(name)
@@ -77,6 +78,7 @@ def _file_name(segment: str) -> str:
 
 def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Prefix texts that a spreadsheet would take for a formula with `'`."""
+    # The regular expression is slow, and hardly any column needs it.
     if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA):
         return texts
     return pc.replace_substring_regex(texts, f"^([{FORMULA}])", "'\\1")

@@ -71,6 +71,7 @@ def fingerprint(batch: Batch, relation: Relation) -> int:
 @numba.njit(cache=True, nogil=True)
 def _sum_hashes(data: Any, rows: Any, kinds: Any) -> Any:
     """Sum the hashes of rows in the format of binary COPY."""
+    # numba promotes int64 and uint64 together to float64, so operands are cast to their exact unsigned type.
     total, at = np.uint64(0), np.int64(0)
     for _ in range(rows):
         # Two passes over a row: the flags of all its nulls are hashed before its values.

@@ -73,6 +73,7 @@ def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> Batch:
         _add_lengths(ends, present, starts, width)
     np.cumsum(ends, out=ends)
     out = np.zeros(int(ends[-1]) + PADDING, np.uint8)
+    # Where the next byte of each row is written; the fields are appended to all rows in turn.
     cursor = np.concatenate([[0], ends[:-1]])
     _write_count(out, cursor, len(fields))
     for present, starts, width, data in fields:
@@ -90,17 +91,20 @@ def _field_arrays(
         same width; that width in bytes; and the values' bytes.
     """
     target, form = TYPES[sql_type]
+    # Empty arrays stand for the common cases: no nulls, and values of the same width.
     present = np.zeros(0, bool)
     if values.null_count:
         present = values.is_valid().to_numpy(zero_copy_only=False)
     if form is None:
         array: Any = values.cast(target)
+        # An Arrow slice shares its buffers: its offsets begin at `array.offset` and point into the whole data.
         offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
         data = array.buffers()[2]
         content = np.zeros(1, np.uint8) if data is None or not data.size else np.frombuffer(data, np.uint8)
         return present, offsets, 0, content
     whole = values.cast(target)
     if len(present):
+        # Values under nulls are never sent; filling them lets `to_numpy` keep the integer type.
         whole = whole.fill_null(False if sql_type == "boolean" else 0)
     numbers = whole.to_numpy(zero_copy_only=False)
     if sql_type == "date":
@@ -133,7 +137,7 @@ def _write_field(out: Any, cursor: Any, present: Any, starts: Any, width: Any, d
     for row in range(len(cursor)):
         at = cursor[row]
         if len(present) and not present[row]:
-            out[at : at + 4] = 255
+            out[at : at + 4] = 255  # length -1: null
             cursor[row] = at + 4
             continue
         start, length = row * width, width

@@ -45,6 +45,7 @@ def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
     for column in relation.columns:
         if column.name not in rows.column_names and not column.is_nullable:
             raise InputError(f"{relation.lake} has no column {column.name}; nothing was published.")
+        # `COPY_TYPES` has int32 for dates, as which they are sent; up to then they stay dates.
         target = pa.date32() if column.sql == "date" else TYPES[column.sql][0]
         values = (
             rows[column.name].cast(target)
@@ -90,6 +91,7 @@ def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> lis
     cuts = [0, *_find_cuts(rows, relation.key[0], count), len(rows)]
     if len(cuts) == 2:
         return [Part(relation, table, rows)]
+    # The first and the last part are open: PostgreSQL routes any key to one of them.
     edges = [None, *(rows[relation.key[0]][cut].as_py() for cut in cuts[1:-1]), None]
     return [
         Part(
@@ -108,6 +110,7 @@ def _find_cuts(rows: pa.Table, owner: str, count: int) -> Iterator[int]:
     before = 0
     for number in range(1, count):
         place = len(rows) * number // count
+        # Move on to where the next list begins.
         while 0 < place < len(rows) and rows[owner][place] == rows[owner][place - 1]:
             place += 1
         if before < place < len(rows):

@@ -51,6 +51,7 @@ def publish(night: Night) -> StageResult:
         with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
             ensure_schema(connection, settings)
             with publishing(connection, schema):
+                # Running a night again must not load the same lists twice.
                 version = _find_published(connection, schema, night, digest)
                 is_new = version is None
                 if version is None:
@@ -137,6 +138,7 @@ def load(
         raise
     with connection.transaction():
         attach(connection, schema, version, RELATIONS)
+    # Only then may the version be described as published, and the pointer move to it.
     wait_for_plans(connection, schema)
     with connection.transaction():
         _describe(connection, night, version, tables, digest)
@@ -209,6 +211,7 @@ def _make_current(connection: psycopg.Connection[Any], night: Night, version: in
                 schema=schema,
             )
         ).fetchone()
+        # Running an earlier night again must not replace a later night's lists.
         is_current = row is None or row[0] <= night.logical_date
         if is_current:
             move_pointer(connection, schema, version)

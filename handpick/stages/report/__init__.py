@@ -11,7 +11,7 @@ from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 
 TABLE = "report"
-INDEX, CARD = "index.html", "model_card.html"
+INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
@@ -23,13 +23,15 @@ def run(night: Night) -> StageResult:
     reported = [result for result in results if result.stage != "report"]
     card = render_card(night)
     with night.lake.writing(TABLE, night.logical_date) as folder:
-        (folder / INDEX).write_text(render(night, reported, CARD if card else None), encoding="utf-8")
+        (folder / INDEX_FILE).write_text(
+            render(night, reported, CARD_FILE if card else None), encoding="utf-8"
+        )
         if card:
-            (folder / CARD).write_text(card, encoding="utf-8")
+            (folder / CARD_FILE).write_text(card, encoding="utf-8")
     target = night.lake.partition(TABLE, night.logical_date)
     expected = len(nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
-    return StageResult("report", night.logical_date, str(target / INDEX), (flow,), digest_of(target))
+    return StageResult("report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_of(target))
 
 
 def stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
