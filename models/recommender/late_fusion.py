@@ -84,7 +84,7 @@ class LateFusion:
         self,
         data: Dataset,
         seed: int,
-        watch: Watcher = ignore_progress,
+        on_step: Watcher = ignore_progress,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
         """Return a new model with the same weights, its recommenders refitted to other data up to their best epochs.
@@ -92,13 +92,13 @@ class LateFusion:
         Args:
             data: As of `FusionRecommender.refit`.
             seed: The same for all recommenders.
-            watch: Called after every step.
+            on_step: Called after every step.
             start: As of `fit`.
         """
         refitted = type(self)(self.config, self.training)
         starts = start.members if isinstance(start, LateFusion) else {}
         refitted.members = {
-            name: member.refit(data, seed, watch, starts.get(name)) for name, member in self.members.items()
+            name: member.refit(data, seed, on_step, starts.get(name)) for name, member in self.members.items()
         }
         refitted.weights = self.weights
         return refitted

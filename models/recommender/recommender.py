@@ -113,7 +113,7 @@ class FusionRecommender:
         self,
         data: Dataset,
         seed: int,
-        watch: Watcher = ignore_progress,
+        on_step: Watcher = ignore_progress,
         start: FusionRecommender | None = None,
     ) -> Self:
         """Return a new model of the same settings, fitted to other data up to this model's best epoch.
@@ -121,12 +121,12 @@ class FusionRecommender:
         Args:
             data: Usually later than this model's.
             seed: As in `fit`.
-            watch: Called after every step.
+            on_step: Called after every step.
             start: As in `fit`.
         """
         state = self.standing
         stop = FixedStop(max(1, state.best_epoch))
-        options = Plan(verdict=stop, epochs=state.epochs or None, watch=watch)
+        options = Plan(verdict=stop, epochs=state.epochs or None, watch=on_step)
         return type(self)(self.config, self.training).fit(data, seed, options, start)
 
     def _digest(self, data: str, seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Users of whom nothing is known but where they live and how they read; made shops fill in what their tests are about."""
+"""Users for synthetic datasets: nothing is known of them but country and language; tests fill in what they need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.data import Users
 
 
 def plain_users(user_ids: list[str], country: NDArray[Any], locale: NDArray[Any]) -> Users:
-    """Users without features and without a phone, who consented."""
+    """Return users without features and without a phone, who consented."""
     count = len(user_ids)
     return Users(
         user_ids=np.array(user_ids),

@@ -1,4 +1,4 @@
-"""A shop of two kinds of phones that only their pictures, or only the buyers' spoken questions, tell apart."""
+"""A toy shop with two kinds of phones that only their pictures, or only the buyers' spoken queries, distinguish."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from tests.models.people import plain_users
 DAY = 86_400
 DAYS = 24
 SEEN, NEW = 32, 24
-"""Phones that have been sold all the time, and those that came out on the last day; every other one is striped."""
+"""Phones sold from the start, and phones released on the last day; every other one has stripes on its picture."""
 PLAIN = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Contents in memory, and the folder of the encoder that made their vectors."""
+class MemoryOrigin:
+    """A `models.data.Origin`: contents in memory, and the folder of the encoder that made their vectors."""
 
     contents: Mapping[str, Any]
     folder: Path
-    made: Any
+    encoder_class: Any
 
     def content(self, key: str) -> Any:
-        """The content of a key, None where it is gone."""
+        """Return the content of a key, None where it is gone."""
         return self.contents.get(key)
 
     def encoder(self) -> Any:
-        """The encoder from its folder."""
-        return self.made(self.folder, device="cpu")
+        """Load the encoder from its folder."""
+        return self.encoder_class(self.folder, device="cpu")
 
     def modality(self, keys: list[str]) -> Modality:
-        """The vectors of contents; an empty key is one that is missing."""
+        """Return the modality of these keys' contents; an empty key is a missing content."""
         encoder = self.encoder()
         values = np.zeros((len(keys), encoder.dim), np.float32)
         rows = [row for row, key in enumerate(keys) if key in self.contents]
@@ -46,8 +46,8 @@ class Kept:
         return Modality(values, present, encoder.fingerprint, np.array(keys), self)
 
 
-def picture(is_striped: bool, random: np.random.Generator) -> np.ndarray:
-    """`(224, 224, 3) uint8`: upright or lying bars in any colours, as wide as each other, on a noisy ground."""
+def draw_picture(is_striped: bool, random: np.random.Generator) -> np.ndarray:
+    """Return `(224, 224, 3) uint8`: vertical or horizontal bars of random colours and width, with noise."""
     colours = random.integers(0, 256, (2, 3))
     phase, wide = random.integers(0, 56), random.integers(24, 33)
     bars = ((np.arange(224) + phase) // wide % 2)[:, None]
@@ -56,8 +56,8 @@ def picture(is_striped: bool, random: np.random.Generator) -> np.ndarray:
     return np.clip(colours[grid.astype(int)] + noise, 0, 255).astype(np.uint8)
 
 
-def sound(is_rising: bool, random: np.random.Generator) -> np.ndarray:
-    """`(samples,) float32`: a tone that glides up or down, anywhere in pitch, of any loudness, in noise."""
+def synthesise_sound(is_rising: bool, random: np.random.Generator) -> np.ndarray:
+    """Return `(samples,) float32`: a tone that glides up or down, of random pitch and loudness, with noise."""
     seconds = random.uniform(0.4, 0.6)
     low = random.uniform(300, 1200)
     along = np.linspace(low, low + random.uniform(1000, 2000), int(16_000 * seconds))
@@ -66,14 +66,16 @@ def sound(is_rising: bool, random: np.random.Generator) -> np.ndarray:
     return (loud * np.sin(phase) + 0.01 * random.standard_normal(len(phase))).astype(np.float32)
 
 
-def toy(
+def toy_shop(
     pictures: Modality | None, voices: Modality | None, askers: np.ndarray | None = None, users: int = 80
 ) -> Dataset:
-    """Every other user likes every other phone, and lives elsewhere; those with a voice ask on the day before each visit.
+    """Return a dataset in which even users choose even phones and odd users odd ones; the two groups differ by country.
 
     Args:
-        voices: One for each asker.
-        askers: Users who asked, one entry for each question, ascending.
+        pictures: Of all phones; None for phones without pictures.
+        voices: The spoken queries, one for each entry of `askers`.
+        askers: Users of the queries, ascending.
+        users: How many.
     """
     random = np.random.default_rng(1)
     items = SEEN + NEW
@@ -119,7 +121,7 @@ def toy(
     )
 
 
-def config(fusion: str, **changes: Any) -> FusionConfig:
-    """The toy's fusion model."""
+def toy_config(fusion: str, **changes: Any) -> FusionConfig:
+    """Return the configuration of the toy shop's fusion model, without any dropout."""
     own = changes.pop("end_to_end", None) or EndToEndConfig(learning_rate=2e-3, rows=32, refresh_steps=4)
     return PLAIN.model_copy(update={"fusion": fusion, "end_to_end": own, **changes})

@@ -1,4 +1,4 @@
-"""The sequence part trained alone: exact gradients, exact resume, and it learns an order."""
+"""The sequence encoder trained alone (`benchmarks.next_item`): exact gradients, exact resume, and it learns an order."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_gradients_of_the_sampled_softmax_are_those_of_its_formula(
         assert torch.allclose(one.grad, other.grad, atol=1e-6)
 
 
-def test_a_course_taken_up_again_ends_in_the_same_weights(tmp_path: Path) -> None:
+def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
     through = Course(walks(120, 1), ITEMS, SMALL, 3)
     through.epoch()
     torch.save(through.state(), tmp_path / "kept.pt")
@@ -59,20 +59,20 @@ def test_a_course_taken_up_again_ends_in_the_same_weights(tmp_path: Path) -> Non
 
 
 def test_it_learns_an_order_and_the_samples_are_counted() -> None:
-    told = walks(300, 1)
-    course = Course([sequence[:-2] for sequence in told], ITEMS, SMALL, 3)
-    assert course.samples == sum(len(sequence) - 3 for sequence in told)
-    before = quality(course.average, told, ITEMS, 1)[1]
+    sequences = walks(300, 1)
+    course = Course([sequence[:-2] for sequence in sequences], ITEMS, SMALL, 3)
+    assert course.samples == sum(len(sequence) - 3 for sequence in sequences)
+    before = quality(course.average, sequences, ITEMS, 1)[1]
     for _ in range(15):
         course.epoch()
-    found, gain = quality(course.average, told, ITEMS, 1)
+    found, gain = quality(course.average, sequences, ITEMS, 1)
     assert before < 0.4
     assert found > 0.95 and gain > 0.8
 
 
 def test_states_do_not_depend_on_who_else_is_read() -> None:
-    told = walks(30, 2)
-    network = Course(told, ITEMS, SMALL, 3).network
-    together = states_after(network, told, 50)
-    alone = np.vstack([states_after(network, [sequence], 50) for sequence in told])
-    assert np.allclose(together, alone, atol=1e-5)
+    sequences = walks(30, 2)
+    network = Course(sequences, ITEMS, SMALL, 3).network
+    batched = states_after(network, sequences, 50)
+    alone = np.vstack([states_after(network, [sequence], 50) for sequence in sequences])
+    assert np.allclose(batched, alone, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The sequence encoder: it looks back only, whatever lies behind the end, with and without the filter."""
+"""The sequence encoder, with and without the low-pass filter: it is causal and ignores padding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.network.byte_dropout import ByteDropout
-from models.network.low_pass_filter import SPEEDS, Smoothing
+from models.network.low_pass_filter import SPEEDS, LowPassFilter
 from models.network.sequence_encoder import SequenceEncoder
 
 DIM = 16
@@ -23,13 +23,13 @@ def encoder(request: pytest.FixtureRequest) -> SequenceEncoder:
     return made
 
 
-def stories(count: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
+def sequences(count: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
     days = torch.rand(count, length).cumsum(1) * 5
     return torch.randn(count, length, DIM), torch.randint(3, (count, length)), days
 
 
 def test_a_state_does_not_change_with_what_comes_after_it(encoder: SequenceEncoder) -> None:
-    vectors, kinds, days = stories(3, 9)
+    vectors, kinds, days = sequences(3, 9)
     before = encoder(vectors, kinds, days)
     vectors[:, 5:], kinds[:, 5:], days[:, 5:] = torch.randn(3, 4, DIM), 0, torch.inf
     after = encoder(vectors, kinds, days)
@@ -38,20 +38,20 @@ def test_a_state_does_not_change_with_what_comes_after_it(encoder: SequenceEncod
 
 
 def test_who_did_nothing_has_the_same_state_as_everybody_at_the_start(encoder: SequenceEncoder) -> None:
-    states = encoder(*stories(4, 3))
+    states = encoder(*sequences(4, 3))
     assert torch.allclose(states[:, 0], states[:1, 0].expand(4, -1), atol=1e-6)
     nothing = encoder(torch.empty(2, 0, DIM), torch.empty(2, 0, dtype=torch.int64), torch.empty(2, 0))
     assert torch.allclose(nothing[:, 0], states[:2, 0], atol=1e-6)
 
 
 def test_the_order_matters(encoder: SequenceEncoder) -> None:
-    vectors, kinds, days = stories(2, 6)
+    vectors, kinds, days = sequences(2, 6)
     turned = encoder(vectors.flip(1), kinds, days)
     assert not torch.allclose(turned[:, -1], encoder(vectors, kinds, days)[:, -1], atol=1e-3)
 
 
 def test_times_that_all_share_may_be_given_once(encoder: SequenceEncoder) -> None:
-    vectors, kinds, days = stories(4, 5)
+    vectors, kinds, days = sequences(4, 5)
     once = encoder(vectors, kinds[:1], days[:1])
     each = encoder(vectors, kinds[:1].expand(4, -1), days[:1].expand(4, -1))
     assert torch.allclose(once, each, atol=1e-6)
@@ -59,7 +59,7 @@ def test_times_that_all_share_may_be_given_once(encoder: SequenceEncoder) -> Non
 
 def test_the_filter_leaves_what_never_changes_and_calms_what_does() -> None:
     torch.manual_seed(0)
-    smooth = Smoothing(DIM)
+    smooth = LowPassFilter(DIM)
     still = torch.randn(2, 1, DIM).expand(2, 7, DIM)
     assert torch.allclose(smooth(still.contiguous()), still, atol=1e-6)
     torch.nn.init.zeros_(smooth.detail)
@@ -68,7 +68,7 @@ def test_the_filter_leaves_what_never_changes_and_calms_what_does() -> None:
 
 
 def test_slow_channels_remember_longer_than_fast_ones() -> None:
-    smooth = Smoothing(DIM)
+    smooth = LowPassFilter(DIM)
     torch.nn.init.zeros_(smooth.detail)
     once = torch.zeros(1, 12, DIM)
     once[0, 0] = 1
@@ -78,7 +78,7 @@ def test_slow_channels_remember_longer_than_fast_ones() -> None:
 
 def test_a_filter_needs_channels_for_every_speed() -> None:
     with pytest.raises(ValueError, match="8 speeds"):
-        Smoothing(12)
+        LowPassFilter(12)
 
 
 def test_byte_dropout_keeps_the_mean_and_rests_outside_training() -> None:

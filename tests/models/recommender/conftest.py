@@ -1,4 +1,4 @@
-"""The made-up shop, and a fusion recommender trained on its first weeks."""
+"""Fixtures: the synthetic shop, and a fusion recommender trained on its first weeks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders that learn with the recommender: they get gradients, move, are kept, and hear and see what others cannot."""
+"""End-to-end training: encoders get gradients, change, are saved, and learn what frozen encoders cannot tell."""
 
 from __future__ import annotations
 
@@ -17,19 +17,27 @@ from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
 from models.encoders.text import HuggingFaceText, SideBySide
 from models.network.data_signature import Mismatch, signature_of
 from models.network.fusion_network import FusionNetwork
-from models.network.inputs import asked_of, items_of
-from models.network.trainable_encoders import live_encoders
+from models.network.inputs import build_item_inputs, build_query_inputs
+from models.network.trainable_encoders import build_trainable_encoders
 from models.pretraining.config import TextPretraining
 from models.pretraining.loop import seeded
 from models.pretraining.shop_bert import pretrain_bert
 from models.recommender import FusionRecommender
 from models.recommender.factory import load
 from models.training.errors import TrainingError
-from models.training.joint_encoding import Together
-from models.training.objective import losses
+from models.training.joint_encoding import JointEncoder
+from models.training.objective import compute_losses
 from models.training.options import Plan, Progress
-from models.training.training_set import Lessons
-from tests.models.toy_shop import NEW, SEEN, Kept, config, picture, sound, toy
+from models.training.training_set import TrainingSet
+from tests.models.toy_shop import (
+    NEW,
+    SEEN,
+    MemoryOrigin,
+    draw_picture,
+    synthesise_sound,
+    toy_config,
+    toy_shop,
+)
 
 TRAINING = TrainingConfig(
     epochs=16, threads=1, batch=16, learning_rate=5e-3, checkpoint_steps=3, shown_weight=0
@@ -43,8 +51,8 @@ def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder, random = tmp_path_factory.mktemp("cnn"), np.random.default_rng(0)
     with seeded(3):
         save_shop_image(ShopImage(dim=4, width=8, axes=1), folder, {})
-    contents = {f"p{n}": picture(n % 2 == 0, random) for n in range(SEEN + NEW)}
-    return toy(Kept(contents, folder, ShopCnn).modality(list(contents)), None)
+    contents = {f"p{n}": draw_picture(n % 2 == 0, random) for n in range(SEEN + NEW)}
+    return toy_shop(MemoryOrigin(contents, folder, ShopCnn).modality(list(contents)), None)
 
 
 @pytest.fixture(scope="module")
@@ -54,27 +62,27 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     with seeded(3):
         save_bilstm(BiLstm(dim=2, hidden=8), folder, {})
     askers = np.arange(240)
-    contents = {f"s{n}": sound(n % 2 == 0, random) for n in askers.tolist()}
-    voices = Kept(contents, folder, BiLstmAudio).modality(list(contents))
-    data = toy(None, voices, askers, users=240)
+    contents = {f"s{n}": synthesise_sound(n % 2 == 0, random) for n in askers.tolist()}
+    voices = MemoryOrigin(contents, folder, BiLstmAudio).modality(list(contents))
+    data = toy_shop(None, voices, askers, users=240)
     return replace(data, interactions=data.interactions.where(data.interactions.user < 160))
 
 
 BY_PICTURE = ("identity", "facts", "behaviour")
 
 
-def seen(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
+def fit_on_pictures(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
     """A model that knows phones by their pictures alone."""
-    return FusionRecommender(config(fusion, without=BY_PICTURE), training).fit(data, 1)
+    return FusionRecommender(toy_config(fusion, without=BY_PICTURE), training).fit(data, 1)
 
 
-def heard(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
+def fit_on_voices(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
     """A model that knows users by their voices alone."""
-    return FusionRecommender(config(fusion, without=("behaviour", "profile")), training).fit(data, 1)
+    return FusionRecommender(toy_config(fusion, without=("behaviour", "profile")), training).fit(data, 1)
 
 
-def rightly(scores: np.ndarray, users: np.ndarray, items: np.ndarray) -> float:
-    """How often a phone of the user's kind beats one of the other kind."""
+def pairwise_accuracy(scores: np.ndarray, users: np.ndarray, items: np.ndarray) -> float:
+    """Return how often a phone of the user's kind has a higher score than one of the other kind."""
     right = []
     for row, user in zip(scores, users, strict=True):
         mine, other = row[items[items % 2 == user % 2]], row[items[items % 2 != user % 2]]
@@ -82,23 +90,23 @@ def rightly(scores: np.ndarray, users: np.ndarray, items: np.ndarray) -> float:
     return float(np.mean(right))
 
 
-def test_what_only_pixels_tell_of_new_phones_is_learned_and_is_not_from_frozen_encoders(
+def test_joint_training_learns_from_pictures_of_new_phones_what_frozen_encoders_miss(
     pictured: Dataset,
 ) -> None:
     users, new = np.arange(80), np.arange(SEEN, SEEN + NEW)
-    together = rightly(seen("end_to_end", pictured).score(pictured, users), users, new)
-    frozen = rightly(seen("attention", pictured).score(pictured, users), users, new)
-    assert together > 0.85, together
+    joint = pairwise_accuracy(fit_on_pictures("end_to_end", pictured).score(pictured, users), users, new)
+    frozen = pairwise_accuracy(fit_on_pictures("attention", pictured).score(pictured, users), users, new)
+    assert joint > 0.85, joint
     assert frozen < 0.65, frozen
 
 
-def test_what_only_the_waveform_tells_of_newcomers_is_learned_and_is_not_from_frozen_encoders(
+def test_joint_training_learns_from_voices_of_newcomers_what_frozen_encoders_miss(
     spoken: Dataset,
 ) -> None:
     users, old = np.arange(160, 240), np.arange(SEEN)
-    together = rightly(heard("end_to_end", spoken).score(spoken, users), users, old)
-    frozen = rightly(heard("attention", spoken).score(spoken, users), users, old)
-    assert together > 0.85, together
+    joint = pairwise_accuracy(fit_on_voices("end_to_end", spoken).score(spoken, users), users, old)
+    frozen = pairwise_accuracy(fit_on_voices("attention", spoken).score(spoken, users), users, old)
+    assert joint > 0.85, joint
     assert frozen < 0.65, frozen
 
 
@@ -112,29 +120,35 @@ def test_gradients_reach_the_first_layers_of_every_encoder_and_the_same_with_les
     ):
         found = []
         for save_memory in (False, True):
-            chosen = config("end_to_end")
+            chosen = toy_config("end_to_end")
             own = chosen.end_to_end.model_copy(update={"save_memory": save_memory, "frozen": ("other",)})
-            network, gradient = one_step(data, chosen.model_copy(update={"end_to_end": own}), kind, first)
+            network, gradient = take_one_step(
+                data, chosen.model_copy(update={"end_to_end": own}), kind, first
+            )
             assert gradient.abs().sum() > 0, kind
             found.append(gradient)
-            assert network.live is not None and network.live.kinds == (kind,)
+            assert network.encoders is not None and network.encoders.kinds == (kind,)
         assert torch.allclose(*found, rtol=1e-3, atol=1e-4), kind
 
 
-def one_step(data: Dataset, chosen: FusionConfig, kind: str, name: str) -> tuple[FusionNetwork, torch.Tensor]:
+def take_one_step(
+    data: Dataset, chosen: FusionConfig, kind: str, name: str
+) -> tuple[FusionNetwork, torch.Tensor]:
     """The network after one backward pass, and the gradient of one of its encoder's weights."""
     torch.manual_seed(0)
     signature = signature_of(data)
-    live = live_encoders(data, signature, chosen)
-    network = FusionNetwork(signature, chosen, live).eval()
-    lessons = Lessons(data, signature, chosen, TRAINING)
-    together = Together(live, lessons)
-    together.refresh()
-    luck = np.zeros(len(data.queries), np.float32)
-    batch = lessons.batch(np.arange(6), np.random.default_rng(0), luck)
-    batch, items, asked = together.step(batch, lessons.items, lessons.asked, np.random.default_rng(0))
-    losses(network, items, asked, batch, TRAINING).chosen.backward()
-    gradient = dict(live.of(kind)[0].module.named_parameters())[name].grad
+    encoders = build_trainable_encoders(data, signature, chosen)
+    network = FusionNetwork(signature, chosen, encoders).eval()
+    training_set = TrainingSet(data, signature, chosen, TRAINING)
+    joint = JointEncoder(encoders, training_set)
+    joint.refresh()
+    draws = np.zeros(len(data.queries), np.float32)
+    batch = training_set.build_batch(np.arange(6), np.random.default_rng(0), draws)
+    batch, items, queries = joint.encode_batch(
+        batch, training_set.items, training_set.queries, np.random.default_rng(0)
+    )
+    compute_losses(network, items, queries, batch, TRAINING).choice.backward()
+    gradient = dict(encoders.get_encoders(kind)[0].module.named_parameters())[name].grad
     assert gradient is not None
     return network, gradient
 
@@ -155,28 +169,29 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         names = (("own", folders[0]), ("other", folders[1]))
         return SideBySide([HuggingFaceText(str(where), device=device, name=name) for name, where in names])
 
-    text = Kept(texts, folders[0], both).modality(list(texts))
-    data = toy(None, None)
+    text = MemoryOrigin(texts, folders[0], both).modality(list(texts))
+    data = toy_shop(None, None)
     return replace(data, catalogue=replace(data.catalogue, modalities={"text": text}))
 
 
-def test_before_a_step_it_sees_what_frozen_encoders_see(
+def test_before_training_vectors_are_those_of_frozen_encoders(
     written: Dataset, spoken: Dataset, pictured: Dataset
 ) -> None:
-    chosen = config("end_to_end")
+    chosen = toy_config("end_to_end")
     for data in (written, pictured):
         signature = signature_of(data)
-        base = items_of(data, signature)
-        live = live_encoders(data, signature, chosen)
-        for kind, vectors in live.items(base, data).content.items():
+        base = build_item_inputs(data, signature)
+        encoders = build_trainable_encoders(data, signature, chosen)
+        for kind, vectors in encoders.encode_items(base, data).content.items():
             assert torch.allclose(vectors, base.content[kind], atol=2e-3), kind
-    live = live_encoders(spoken, signature_of(spoken), chosen)
+    encoders = build_trainable_encoders(spoken, signature_of(spoken), chosen)
     frozen = torch.from_numpy(spoken.queries.modalities["audio"].values)
-    told = live.asked(asked_of(spoken, signature_of(spoken)), spoken).content["audio"]
-    assert torch.allclose(told[:-1], frozen, atol=1e-2)
+    queries = build_query_inputs(spoken, signature_of(spoken))
+    audio = encoders.encode_queries(queries, spoken).content["audio"]
+    assert torch.allclose(audio[:-1], frozen, atol=1e-2)
 
 
-def test_encoders_move_what_is_frozen_stays_and_saved_is_loaded(
+def test_trained_encoders_change_frozen_ones_do_not_and_both_are_saved(
     written: Dataset, pictured: Dataset, spoken: Dataset, tmp_path: Path
 ) -> None:
     own = EndToEndConfig(learning_rate=1e-3, frozen=("other",))
@@ -185,7 +200,7 @@ def test_encoders_move_what_is_frozen_stays_and_saved_is_loaded(
         ("image", pictured, "catalogue"),
         ("audio", spoken, "queries"),
     ):
-        chosen = config("end_to_end", end_to_end=own)
+        chosen = toy_config("end_to_end", end_to_end=own)
         model = FusionRecommender(chosen, BRIEF).fit(data, 2)
         folder = tmp_path / name
         model.save(folder)
@@ -206,7 +221,7 @@ def test_encoders_move_what_is_frozen_stays_and_saved_is_loaded(
 def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_its_vector(
     pictured: Dataset,
 ) -> None:
-    model = FusionRecommender(config("end_to_end"), BRIEF).fit(pictured, 2)
+    model = FusionRecommender(toy_config("end_to_end"), BRIEF).fit(pictured, 2)
     image = pictured.catalogue.modalities["image"]
     first = np.arange(len(pictured.catalogue)) == 0
 
@@ -217,44 +232,44 @@ def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_it
     names, weights = model.item_weights(bare)
     assert weights[0, names.index("image")] == 0 and np.isfinite(model.score(bare, np.arange(9))).all()
     assert np.allclose(model.item_vectors(bare)[1:], model.item_vectors(pictured)[1:])
-    assert isinstance(image.origin, Kept) and image.keys is not None
+    assert isinstance(image.origin, MemoryOrigin) and image.keys is not None
     kept = {key: content for key, content in image.origin.contents.items() if key != image.keys[0]}
     gone = changed(replace(image, origin=replace(image.origin, contents=kept)))
-    fresh = FusionRecommender(config("end_to_end"), BRIEF).fit(gone, 2)
+    fresh = FusionRecommender(toy_config("end_to_end"), BRIEF).fit(gone, 2)
     assert fresh.item_weights(gone)[1][0, names.index("image")] > 0
     assert np.isfinite(fresh.score(gone, np.arange(9))).all()
 
 
 class Killed(Exception):
-    """Stands for the end of the process at one step."""
+    """Simulates the end of the process at one step."""
 
 
-def test_a_course_that_was_killed_goes_on_to_the_same_scores(pictured: Dataset, tmp_path: Path) -> None:
+def test_a_killed_training_continues_to_the_same_scores(pictured: Dataset, tmp_path: Path) -> None:
     def kill(progress: Progress) -> None:
         if (progress.epoch, progress.step) == (2, 4):
             raise Killed
 
     training = TRAINING.model_copy(update={"epochs": 2})
-    whole = seen("end_to_end", pictured, training).score(pictured, np.arange(20))
-    chosen = config("end_to_end", without=BY_PICTURE)
+    whole = fit_on_pictures("end_to_end", pictured, training).score(pictured, np.arange(20))
+    chosen = toy_config("end_to_end", without=BY_PICTURE)
     with pytest.raises(Killed):
         FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=kill))
-    told: list[Progress] = []
-    again = FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=told.append))
-    assert (told[0].epoch, told[0].step) == (2, 4), "it went on after the third step's checkpoint"
+    reports: list[Progress] = []
+    again = FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=reports.append))
+    assert (reports[0].epoch, reports[0].step) == (2, 4), "it continued after the third step's checkpoint"
     assert np.array_equal(again.score(pictured, np.arange(20)), whole)
 
 
-def test_a_second_night_starts_from_the_encoders_that_the_first_one_came_to(pictured: Dataset) -> None:
-    first = seen("end_to_end", pictured)
-    chosen = config("end_to_end", without=BY_PICTURE)
+def test_a_second_night_starts_from_the_encoders_of_the_first(pictured: Dataset) -> None:
+    first = fit_on_pictures("end_to_end", pictured)
+    chosen = toy_config("end_to_end", without=BY_PICTURE)
     warm = FusionRecommender(chosen, BRIEF).fit(pictured, 4, start=first)
     cold = FusionRecommender(chosen, BRIEF).fit(pictured, 4)
     assert warm.standing.curves["loss"][0] < cold.standing.curves["loss"][0] - 0.3
 
 
-def test_where_no_encoder_may_learn_it_says_so_in_one_line(pictured: Dataset) -> None:
-    frozen = config("end_to_end", end_to_end=EndToEndConfig(frozen=("image",)))
+def test_if_all_encoders_are_frozen_the_error_is_one_line(pictured: Dataset) -> None:
+    frozen = toy_config("end_to_end", end_to_end=EndToEndConfig(frozen=("image",)))
     with pytest.raises(TrainingError, match="no encoder to train") as stopped:
         FusionRecommender(frozen, BRIEF).fit(pictured, 1)
     assert "\n" not in str(stopped.value)

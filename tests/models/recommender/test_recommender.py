@@ -1,4 +1,4 @@
-"""The fusion recommender: it learns, bears what is missing, follows the catalogue, and refuses what does not fit."""
+"""The fusion recommender: it learns, handles missing modalities, follows the catalogue, and rejects unfit data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.recommender import FusionRecommender, LateFusion
 from models.recommender.factory import load, make
 from models.topn.dense import top_lists
 from models.training.options import Plan
-from models.training.warm_start import matched
+from models.training.warm_start import match_rows
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 ONE_EPOCH = TRAINING.model_copy(update={"epochs": 1})
@@ -153,7 +153,7 @@ def test_a_warm_start_keeps_what_is_known_of_each_phone_by_its_id(
 
     old = torch.arange(6.0).reshape(3, 2)
     fresh = torch.full((3, 2), -1.0)
-    table = matched(fresh, old, ("b", "new", "a"), ("a", "b", "gone"), has_unknown=False)
+    table = match_rows(fresh, old, ("b", "new", "a"), ("a", "b", "gone"), has_unknown=False)
     assert table.tolist() == [[2.0, 3.0], [-1.0, -1.0], [0.0, 1.0]]
     warm = FusionRecommender(CONFIG, ONE_EPOCH).fit(data, 4, start=model)
     cold = FusionRecommender(CONFIG, ONE_EPOCH).fit(data, 4)

@@ -1,4 +1,4 @@
-"""Identities that begin at the codes of an autoencoder of histories: phones that the same people choose begin together."""
+"""Pretrained identities: phones that the same people choose start near each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.data import Dataset, Interactions
 from models.network.data_signature import signature_of
 from models.recommender import FusionRecommender
 from models.recommender.factory import load
-from models.training.identity_init import SPREAD, first_identities
+from models.training.identity_pretraining import INITIAL_SPREAD, pretrain_identities
 from tests.models.collaborative.shop import shop
 
 ROWS = RowsPretraining(hidden=32, steps=200, batch=32)
@@ -38,25 +38,25 @@ def config(start: str) -> FusionConfig:
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_phones_that_the_same_people_choose_begin_near_each_other(start: str, sorted_shop: Dataset) -> None:
+def test_phones_that_the_same_people_choose_start_near_each_other(start: str, sorted_shop: Dataset) -> None:
     signature = signature_of(sorted_shop)
-    first = first_identities(sorted_shop, signature, config(start), 1)
+    first = pretrain_identities(sorted_shop, signature, config(start), 1)
     assert first is not None and first.shape == (len(signature.item_ids), 16)
-    assert abs(float(first.std()) - SPREAD) < 0.02
+    assert abs(float(first.std()) - INITIAL_SPREAD) < 0.02
     unit = torch.nn.functional.normalize(first, dim=1)
     cosines = unit @ unit.T
     half = torch.tensor([int(name[1:]) // 10 for name in signature.item_ids])
     same = (half[:, None] == half[None, :]) & ~torch.eye(len(half), dtype=torch.bool)
     assert cosines[same].mean() > cosines[half[:, None] != half[None, :]].mean() + 0.3
-    again = first_identities(sorted_shop, signature, config(start), 1)
+    again = pretrain_identities(sorted_shop, signature, config(start), 1)
     assert again is not None and torch.equal(first, again)
 
 
-def test_they_begin_at_random_unless_told_and_a_model_without_identities_needs_none(
+def test_they_start_at_random_by_default_and_a_model_without_identities_needs_none(
     sorted_shop: Dataset, tmp_path: Path
 ) -> None:
     signature = signature_of(sorted_shop)
-    assert first_identities(sorted_shop, signature, FusionConfig(), 1) is None
+    assert pretrain_identities(sorted_shop, signature, FusionConfig(), 1) is None
     training = TrainingConfig(epochs=1, threads=1)
     for without in ((), ("identity",)):
         chosen = config("variational").model_copy(update={"without": without})
@@ -68,9 +68,9 @@ def test_they_begin_at_random_unless_told_and_a_model_without_identities_needs_n
 
 
 @pytest.mark.parametrize("start", STARTS)
-def test_a_model_begins_where_it_is_told(start: str, sorted_shop: Dataset) -> None:
+def test_a_model_starts_at_its_pretrained_identities(start: str, sorted_shop: Dataset) -> None:
     training = TrainingConfig(epochs=1, threads=1, learning_rate=1e-9)
     model = FusionRecommender(config(start), training).fit(sorted_shop, 1)
-    first = first_identities(sorted_shop, signature_of(sorted_shop), config(start), 1)
+    first = pretrain_identities(sorted_shop, signature_of(sorted_shop), config(start), 1)
     assert model.network is not None and first is not None
     assert torch.allclose(model.network.items.identity.weight, first, atol=1e-5)

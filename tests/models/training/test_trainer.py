@@ -1,4 +1,4 @@
-"""Training: the same bytes again, after a kill too, with two processes the same model, and one line when it cannot go on."""
+"""The trainer: reproducible bytes, also after a kill; the same model with two processes; one-line errors."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset
 from models.recommender import FusionRecommender
 from models.training.errors import TrainingError
-from models.training.losses import chosen_loss, opened_loss
+from models.training.losses import compute_choice_loss, compute_impression_loss
 from models.training.options import Plan, Progress
-from models.training.schedule import optimizer, steps_of
+from models.training.schedule import build_optimizer, count_steps
 from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)
@@ -39,7 +39,7 @@ def weights(model: FusionRecommender, folder: Path) -> bytes:
 
 
 class Killed(Exception):
-    """Stands for the end of the process at one step."""
+    """Simulates the end of the process at one step."""
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(data: Dataset, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(data: Datas
 
 
 @pytest.mark.parametrize("stop", [(1, 3), (2, 1), (2, 4)])
-def test_a_course_that_was_killed_goes_on_to_the_same_bytes(
+def test_a_killed_training_continues_to_the_same_bytes(
     stop: tuple[int, int], data: Dataset, tmp_path: Path
 ) -> None:
     def kill(progress: Progress) -> None:
@@ -62,19 +62,19 @@ def test_a_course_that_was_killed_goes_on_to_the_same_bytes(
     folder = tmp_path / "checkpoints"
     with pytest.raises(Killed):
         FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=kill))
-    told: list[Progress] = []
-    again = FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=told.append))
-    assert (told[0].epoch, told[0].step) > (1, 1), "it began anew"
+    reports: list[Progress] = []
+    again = FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=reports.append))
+    assert (reports[0].epoch, reports[0].step) > (1, 1), "it started from the beginning"
     assert weights(again, tmp_path / "again") == whole
 
 
 def test_a_checkpoint_of_other_data_is_not_continued(data: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder))
-    told: list[Progress] = []
+    reports: list[Progress] = []
     other = data.until(data.as_of - 86_400)
-    FusionRecommender(CONFIG, TRAINING).fit(other, 5, Plan(folder=folder, watch=told.append))
-    assert (told[0].epoch, told[0].step) == (1, 1)
+    FusionRecommender(CONFIG, TRAINING).fit(other, 5, Plan(folder=folder, watch=reports.append))
+    assert (reports[0].epoch, reports[0].step) == (1, 1)
 
 
 SCRIPT = """
@@ -107,9 +107,9 @@ def test_two_processes_train_the_model_of_one(data: Dataset, tmp_path: Path) -> 
     two, three = (load_file(tmp_path / name / "weights.safetensors") for name in ("rank0", "rank1"))
     assert all(torch.equal(value, three[name]) for name, value in two.items())
     # scores, not weights: Adam makes steps of rounding errors where a weight cannot matter (the bias of keys)
-    together = FusionRecommender.load(tmp_path / "rank0")
+    parallel = FusionRecommender.load(tmp_path / "rank0")
     users = np.arange(len(data.users))
-    assert np.allclose(together.score(data, users), alone.score(data, users), rtol=1e-3, atol=2e-3)
+    assert np.allclose(parallel.score(data, users), alone.score(data, users), rtol=1e-3, atol=2e-3)
 
 
 def test_accumulating_a_batch_in_parts_gives_the_same_model(data: Dataset) -> None:
@@ -150,11 +150,11 @@ def test_a_device_that_is_not_here_is_refused(data: Dataset) -> None:
         FusionRecommender(CONFIG, training).fit(data, 5)
 
 
-def test_identities_take_longer_steps_and_every_weight_is_in_one_group(data: Dataset) -> None:
+def test_identities_have_a_higher_learning_rate_and_every_weight_is_in_one_group(data: Dataset) -> None:
     network = FusionRecommender(STILL, TRAINING).fit(data, seed=1).network
     assert network is not None
     training = TRAINING.model_copy(update={"identity_pace": 4.0, "weight_decay": 0.2})
-    groups = optimizer(network, training).param_groups
+    groups = build_optimizer(network, training).param_groups
     where = {id(weight): group for group in groups for weight in group["params"]}
     assert len(where) == sum(len(group["params"]) for group in groups)
     assert set(where) == {id(weight) for weight in network.parameters() if weight.requires_grad}
@@ -165,22 +165,22 @@ def test_identities_take_longer_steps_and_every_weight_is_in_one_group(data: Dat
 
 def test_small_shops_take_smaller_batches() -> None:
     training = TrainingConfig(batch=128, least_steps=24)
-    assert [steps_of(passages, training) for passages in (5, 80, 400, 10_000)] == [1, 10, 24, 79]
+    assert [count_steps(windows, training) for windows in (5, 80, 400, 10_000)] == [1, 10, 24, 79]
 
 
-def test_the_chosen_loss_is_the_cross_entropy_of_the_chosen_phone() -> None:
+def test_the_choice_loss_is_the_cross_entropy_of_the_chosen_phone() -> None:
     scores = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
-    answers = torch.tensor([1, 0, 5, 2])
-    loss = chosen_loss(scores, torch.arange(4), answers, torch.ones(4), 0.0)
-    assert torch.isclose(loss, torch.nn.functional.cross_entropy(scores, answers, reduction="sum"))
-    smooth = chosen_loss(scores, torch.arange(4), answers, torch.ones(4), 0.1)
-    expected = torch.nn.functional.cross_entropy(scores, answers, reduction="sum", label_smoothing=0.1)
+    targets = torch.tensor([1, 0, 5, 2])
+    loss = compute_choice_loss(scores, torch.arange(4), targets, torch.ones(4), 0.0)
+    assert torch.isclose(loss, torch.nn.functional.cross_entropy(scores, targets, reduction="sum"))
+    smooth = compute_choice_loss(scores, torch.arange(4), targets, torch.ones(4), 0.1)
+    expected = torch.nn.functional.cross_entropy(scores, targets, reduction="sum", label_smoothing=0.1)
     assert torch.isclose(smooth, expected)
 
 
-def test_the_opened_loss_compares_only_what_was_shown() -> None:
+def test_the_impression_loss_compares_only_what_was_shown() -> None:
     scores = torch.tensor([[1.0, 2.0, 9.0], [0.0, 1.0, -5.0]])
-    loss = opened_loss(
+    loss = compute_impression_loss(
         scores, torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1]), torch.tensor([1.0, 0, 0, 1])
     )
     first = -torch.log_softmax(torch.tensor([1.0, 2.0]), 0)[0]
