@@ -146,7 +146,7 @@ def test_nothing_else_lists_stages() -> None:
 
 
 def test_a_stage_imports_another_only_where_it_reads_its_output_and_only_its_public_face() -> None:
-    graph = grimp.build_graph("handpick")
+    graph = grimp.build_graph("handpick", cache_dir=None)
     wrong = []
     for importer in graph.modules:
         for imported in graph.find_modules_directly_imported_by(importer):
