@@ -36,14 +36,17 @@ SLOWEST = 10
 """Tests that are named at the end with their seconds."""
 
 
-def rooms() -> dict[str, list[str]]:
+def find_groups() -> dict[str, list[str]]:
     """Return the test files of each folder by its name, longest first."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(TESTS.rglob("test_*.py")):
-        room = file.stem.removeprefix("test_") if file == APART else str(file.parent.relative_to(TESTS))
-        found[room].append(str(file))
-    order = {room: place for place, room in enumerate(LONGEST)}
-    return {room: found[room] for room in sorted(found, key=lambda room: (order.get(room, len(order)), room))}
+        group = file.stem.removeprefix("test_") if file == APART else str(file.parent.relative_to(TESTS))
+        found[group].append(str(file))
+    order = {group: place for place, group in enumerate(LONGEST)}
+    return {
+        group: found[group]
+        for group in sorted(found, key=lambda group: (order.get(group, len(order)), group))
+    }
 
 
 def run(files: list[str], report: Path) -> tuple[int, str]:
@@ -65,25 +68,25 @@ def run(files: list[str], report: Path) -> tuple[int, str]:
 def main(processes: int) -> int:
     """Run the tests of all folders and return the exit status: 1 if any test failed."""
     began = time.perf_counter()
-    todo, failed = rooms(), []
+    todo, failed = find_groups(), []
     counts: Counter[str] = Counter()
     tests: list[tuple[float, str]] = []
     with (
         tempfile.TemporaryDirectory(prefix="handpick-", ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(processes) as pool,
     ):
-        reports = {room: Path(folder) / f"{number}.xml" for number, room in enumerate(todo)}
-        running = {pool.submit(run, files, reports[room]): room for room, files in todo.items()}
+        reports = {group: Path(folder) / f"{number}.xml" for number, group in enumerate(todo)}
+        running = {pool.submit(run, files, reports[group]): group for group, files in todo.items()}
         for number, ended in enumerate(as_completed(running), 1):
-            room, (status, output) = running[ended], ended.result()
+            group, (status, output) = running[ended], ended.result()
             if status:
-                failed.append(room)
+                failed.append(group)
                 print(output, flush=True)
             last = output.splitlines()[-1].strip("= ") if output else "no output"
-            print(f"{_since(began)}  {number:2}/{len(todo)}  {room:<22} {last}", flush=True)
-            if reports[room].is_file():
-                _count(reports[room], counts, tests)
-            shutil.rmtree(reports[room].with_suffix(""), ignore_errors=True)
+            print(f"{_since(began)}  {number:2}/{len(todo)}  {group:<22} {last}", flush=True)
+            if reports[group].is_file():
+                _count(reports[group], counts, tests)
+            shutil.rmtree(reports[group].with_suffix(""), ignore_errors=True)
     slowest = [f"{name} {seconds:.0f} s" for seconds, name in sorted(tests, reverse=True)[:SLOWEST]]
     print("Slowest tests: " + ", ".join(slowest))
     summary = ", ".join(f"{counts[what]} {what}" for what in ("failed", "passed", "skipped") if counts[what])

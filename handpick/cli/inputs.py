@@ -74,13 +74,13 @@ def _proposal_table(proposal: object) -> Table:
     for name in ("column", "from", "confidence", "samples"):
         table.add_column(name, overflow="fold")
     for match in proposal.matches:
-        told = proposal.completion.told(match.column)
+        inferred = proposal.completion.told(match.column)
         table.add_row(
             match.column,
-            match.theirs or told or ("(missing)" if match.is_required else "-"),
+            match.theirs or inferred or ("(missing)" if match.is_required else "-"),
             f"{match.confidence:.0%}" if match.theirs else "",
             ", ".join(match.samples),
-            style="red" if match.is_required and not match.theirs and not told else "",
+            style="red" if match.is_required and not match.theirs and not inferred else "",
         )
     return table
 

@@ -55,7 +55,7 @@ def stage_command(stage: Stage) -> Callable[[datetime], None]:
 
 
 def renamed_command(stage: Stage) -> Callable[[], None]:
-    """Return the command of a stage's former name, which says the new one and runs nothing."""
+    """Return the command of a stage's former name, which names the new one and runs nothing."""
 
     def command() -> None:
         raise InputError(

@@ -14,7 +14,7 @@ FULL = {
     # What the system answers beyond `ulimit -f`, which batch schedulers set.
     errno.EFBIG: "a file may not grow any further",
 }
-"""What the system's error numbers mean that say that there is no room."""
+"""Meanings of the system's error numbers for a full disk."""
 
 
 class NoRoom(HandpickError):

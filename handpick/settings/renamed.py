@@ -1,4 +1,4 @@
-"""Keys of `handpick.toml` that were renamed: whoever still uses the old name is told the new one."""
+"""Keys of `handpick.toml` that were renamed: using an old name is an error that says the new one."""
 
 from __future__ import annotations
 

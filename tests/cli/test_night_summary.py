@@ -21,8 +21,8 @@ def test_numbers_of_a_large_night_are_whole_on_80_columns() -> None:
         console.print(stage_table([result], 149.3))
     text = printed.get()
     assert "…" not in text
-    for told in ("52,949,408", "3,387,847", "49,561,561", "seconds", "starts, loading, Airflow"):
-        assert told in text
+    for number in ("52,949,408", "3,387,847", "49,561,561", "seconds", "starts, loading, Airflow"):
+        assert number in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
@@ -38,6 +38,6 @@ def test_an_ablation_is_whole_on_80_columns() -> None:
         console.print(table([first, other], "NDCG@20"))
     text = printed.get()
     assert "…" not in text
-    for told in (".2291", "-.0376", "-.0446", ".0307", "launch", ".229", "masked_language", "22"):
-        assert told in text
+    for number in (".2291", "-.0376", "-.0446", ".0307", "launch", ".229", "masked_language", "22"):
+        assert number in text
     assert max(len(line) for line in text.splitlines()) <= 80

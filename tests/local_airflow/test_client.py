@@ -19,7 +19,7 @@ class Busy(BaseHTTPRequestHandler):
     """A server that answers the first requests of a method with an error, then with a run that has succeeded."""
 
     errors: ClassVar[dict[str, int]] = {}
-    asked: ClassVar[list[str]] = []
+    methods: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         """Answer with a run, and with no run of this date."""
@@ -30,8 +30,8 @@ class Busy(BaseHTTPRequestHandler):
         self.answer('{"dag_run_id": "handpick__2026-03-01"}')
 
     def answer(self, content: str) -> None:
-        self.asked.append(self.command)
-        is_busy = self.asked.count(self.command) <= self.errors.get(self.command, 0)
+        self.methods.append(self.command)
+        is_busy = self.methods.count(self.command) <= self.errors.get(self.command, 0)
         self.send_response(500 if is_busy else 200)
         self.end_headers()
         self.wfile.write(b'{"detail": "Database error"}' if is_busy else content.encode())
@@ -41,28 +41,33 @@ class Busy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def asking(patience_seconds: float = 30, **errors: int) -> Iterator[tuple[AirflowClient, list[str]]]:
+def client_of_busy_server(
+    patience_seconds: float = 30, **errors: int
+) -> Iterator[tuple[AirflowClient, list[str]]]:
     """Yield a client of a server that is too busy for the first requests, and the methods of all requests so far."""
-    asked: list[str] = []
-    handler = type("Handler", (Busy,), {"errors": errors, "asked": asked})
+    methods: list[str] = []
+    handler = type("Handler", (Busy,), {"errors": errors, "methods": methods})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as http:
-            yield AirflowClient(http, patience_seconds), asked
+            yield AirflowClient(http, patience_seconds), methods
     finally:
         server.shutdown()
         server.server_close()
 
 
 def test_a_read_request_is_retried_while_airflow_is_busy() -> None:
-    with asking(GET=2) as (client, asked):
+    with client_of_busy_server(GET=2) as (client, methods):
         assert client.run_state("nightly", "one") == "success"
-        assert asked == ["GET"] * 3
+        assert methods == ["GET"] * 3
 
 
 def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
-    with asking(patience_seconds=0.1, GET=99) as (client, _), pytest.raises(NoAnswer) as raised:
+    with (
+        client_of_busy_server(patience_seconds=0.1, GET=99) as (client, _),
+        pytest.raises(NoAnswer) as raised,
+    ):
         client.run_state("nightly", "one")
     assert str(raised.value) == (
         'Airflow refused GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
@@ -70,13 +75,13 @@ def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
 
 
 def test_a_request_that_changes_something_is_not_retried() -> None:
-    with asking() as (client, asked):
+    with client_of_busy_server() as (client, methods):
         assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
-        assert asked == ["GET", "POST"]
-    with asking(POST=2) as (client, asked):
+        assert methods == ["GET", "POST"]
+    with client_of_busy_server(POST=2) as (client, methods):
         with pytest.raises(NoAnswer, match="refused POST"):
             client.trigger("nightly", date(2026, 3, 1))
-        assert asked == ["GET", "POST"]
+        assert methods == ["GET", "POST"]
 
 
 def test_an_airflow_that_is_gone_is_an_error_of_one_line() -> None:
