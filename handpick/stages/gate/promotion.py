@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -26,6 +27,7 @@ from handpick.stages.gate.decision import (
 )
 from handpick.stages.gate.noninferiority import compare
 from handpick.stages.gate.sanity_checks import Contestant, complaints, is_finite
+from models.config import MEMBERS
 from models.data import Dataset
 from models.evaluation.lists import judge
 from models.evaluation.ndcg import ndcg
@@ -34,15 +36,8 @@ from models.hybrids.weighted import Blend
 from models.interface import Recommender
 from models.topn.dense import top_lists
 
-NOT_SIMPLE = (
-    "fusion",
-    "oracle",
-    "weighted",
-    "stacked",
-    "cascade_content_first",
-    "cascade_behaviour_first",
-)
-"""Models of the evaluation that are no simple members of the family: hybrids, the fusion model, the oracle."""
+SIMPLE_MEMBERS = frozenset(get_args(MEMBERS))
+"""Single members of the family, by the name in the evaluation: no hybrids, no fusion model, no oracle."""
 
 
 def decide(night: Night, data: Dataset) -> StageResult:
@@ -160,7 +155,7 @@ def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contest
         row["value"]
         for row in rows
         if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all")
-        and row["member"] not in NOT_SIMPLE
+        and row["member"] in SIMPLE_MEMBERS
     ]
     best = max(simple, default=0.0)
     if best and own > settings.implausible_ratio * best:
