@@ -76,11 +76,11 @@ def ranking_rows(
             continue
         keys, columns = [], []
         for member, entry in entries.items():
-            judged = judge(entry.lists[users], relevant[users])
+            hits = judge(entry.lists[users], relevant[users])
             for metric, function in RANKING.items():
                 for k in settings.cutoffs:
                     keys.append((member, metric, k))
-                    columns.append(function(judged, k))
+                    columns.append(function(hits, k))
         # One call for all columns: the same resampled users serve every model and metric of a slice.
         for (member, metric, k), bounds in zip(
             keys, intervals(np.stack(columns, axis=1), settings.resamples, seed), strict=True
@@ -150,8 +150,8 @@ def _measure_calibration(scores: FloatArray, lists: NDArray[np.int32], relevant:
     A logistic curve from scores to hit rates is fitted on every other user and tested on the rest.
     """
     hit = np.zeros(lists.shape, bool)
-    judged = judge(lists, relevant)
-    hit[judged.user, judged.rank] = True
+    hits = judge(lists, relevant)
+    hit[hits.user, hits.rank] = True
     listed = lists >= 0
     fitted, tested = (np.arange(len(lists))[:, None] % 2 == part for part in (0, 1))
     curve = fit_logistic(scores[listed & fitted].astype(np.float64), hit[listed & fitted])
