@@ -1,5 +1,5 @@
-"""Benchmarks with one face: `python -m benchmarks` lists them, `python -m benchmarks NAME` runs one.
+"""Benchmarks with a common interface: `python -m benchmarks` lists them, `python -m benchmarks NAME` runs one.
 
-Each lives in `benchmarks/<file>.py` and is described in `benchmarks/registry.py`; it has a function that returns what
-was measured, and says what it needs.
+Each benchmark is a function in `benchmarks/<file>.py` that returns its measurements by name. `benchmarks/registry.py`
+declares them with their targets and required data. Results are kept in `benchmarks/results/`.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...]`."""
+"""The command line of the benchmarks: `python -m benchmarks [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from benchmarks.registry import BENCHMARKS
 
 
 def main(arguments: list[str]) -> int:
-    """List the benchmarks, or run those that are named; what several of them measure alike is measured once."""
+    """List the benchmarks, or run the named ones; a measurement that several of them share runs once.
+
+    Returns:
+        The exit status: 0 if all targets were met, 1 if one was missed, 2 for an unknown name, 77 if something that a
+        benchmark needs is missing.
+    """
     console = Console(highlight=False)
     if not arguments:
         for benchmark in BENCHMARKS.values():

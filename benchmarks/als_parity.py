@@ -1,4 +1,4 @@
-"""`implicit`'s ALS through the family's interface against the library called directly, on MovieLens-100k."""
+"""Compares `implicit`'s ALS through the family's interface with the library called directly, on MovieLens-100k."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRID = [
 
 
 def measure() -> dict[str, Any]:
-    """NDCG@20 and Recall@20 of both, tuned on validation, and the largest difference between them."""
+    """Measure NDCG@20 and Recall@20 of both, tuned on validation, and the largest relative difference between them."""
     events = movielens()
     share = temporal_share(events)
     train, validation, test = (share < 0.7), (share >= 0.7) & (share < 0.8), share >= 0.8
@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
 def _direct(
     events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
-    """The library as its documentation has it; preferences as the family weighs them."""
+    """Return Recall@20 and NDCG@20 of the library, used as in its documentation, with the family's preference weights."""
     from implicit.als import AlternatingLeastSquares
 
     dim, regularization, alpha = setting
@@ -63,7 +63,7 @@ def _direct(
 def _through(
     events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
-    """The family's member on a dataset of the same pairs."""
+    """Return Recall@20 and NDCG@20 of the family's member on a dataset of the same pairs."""
     dim, regularization, alpha = setting
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
     data = dataset(events.where(known), *shape)

@@ -1,10 +1,10 @@
-"""How much of the oracle anybody could reach who has to find out what people like from what they did.
+"""Measures the share of the oracle's NDCG that is attainable when users' tastes must be inferred from their behaviour.
 
-The oracle knows everybody's tastes. This learner knows everything else: what phones are really like, how tastes are
-distributed, how slates are made, how people choose and how they ask. It sees what the models see, events and questions
-before the test window, and draws each user's tastes from what that leaves possible (Metropolis steps within blocks, all
-users side by side). Its lists rank by the expected number of opens over those draws, which nobody who sees no more can
-beat but by luck. Slates that left out a phone's repetition, and the day within five, are approximated.
+The oracle knows all users' tastes. The ideal learner here knows everything else: the phones' true attributes, the
+distribution of tastes, how slates are made, how users choose and how they ask. It sees what the models see, events and
+queries before the test window, and samples each user's tastes from the posterior (Metropolis steps within blocks, all
+users in parallel). Its lists rank by the expected number of opens over those samples; a model with the same inputs can beat
+them only by chance. Two things are approximated: that slates do not repeat a phone, and the day within five days.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ TRAITS = ("budget", "thrift", "fashion")
 MOVES = (0.3, 0.6, 1.0)
 SLICES = ("all", "query_only", "cold_item")
 WRONG = 0.02
-"""Chance of a look in a photo that the person does not like best."""
+"""Probability of an attribute in a photo query that is not the user's preferred one."""
 Person = dict[str, Any]
 
 
 def measure() -> dict[str, Any]:
-    """The ideal learner's share of the oracle's NDCG@20 by slice, on each shop."""
+    """Measure the ideal learner's share of the oracle's NDCG@20 by slice, on each shop."""
     found = {}
     for shop in SHOPS:
         here = ground(shop)
@@ -60,7 +60,7 @@ def measure() -> dict[str, Any]:
 
 
 class Learner:
-    """Draws of every test user's tastes, given what they did and asked."""
+    """Samples every test user's tastes from the posterior, given their events and queries."""
 
     def __init__(self, here: Ground) -> None:
         self.here, self.past = here, here.test.past
@@ -84,7 +84,10 @@ class Learner:
         self._questions(str(night.lake.root / "clean"))
 
     def scores(self) -> Floats:
-        """`(users, items)` expected opens over the test window's first and last day, averaged over the draws."""
+        """Return the `(users, items)` expected opens on the test window's first and last day, summed over the samples.
+
+        The start is the likeliest of `STARTS` draws from the prior; the first third of the sweeps is burn-in.
+        """
         person = self._drawn()
         known = self.likelihood(person)
         for _ in range(STARTS):
@@ -103,7 +106,7 @@ class Learner:
         return total
 
     def likelihood(self, person: Person) -> Tensor:
-        """`(users,)` logarithm of the chance of all that each did and asked."""
+        """Return the `(users,)` log-likelihood of each user's events and queries."""
         side, constant, budget = self._person_side(person)
         total = torch.zeros(self.people)
         all_scores = [side @ shelf.T for shelf in self.shelves]
@@ -126,7 +129,7 @@ class Learner:
         return self._asked(person, budget, total)
 
     def _asked(self, person: Person, budget: Tensor, total: Tensor) -> Tensor:
-        """Adds what questions say."""
+        """Add the log-likelihood of the queries to `total` and return it."""
         noise = self.plan.dials.query_noise
         persona, specs, style = (self._taste(person, block) for block in ("persona", "specs", "style"))
         words = (1 - noise) * (PERSONA_SHARPNESS * persona).softmax(1) + noise / len(PERSONAS)
@@ -165,7 +168,7 @@ class Learner:
         return shared**0.5 * self.tables[block][kind] + (1 - shared) ** 0.5 * self.spread[block] * own
 
     def _person_side(self, person: Person) -> tuple[Tensor, Tensor, Tensor]:
-        """As `utility.user_factors`, and the budgets."""
+        """Return user factors as in `utility.user_factors`, the constant part of the utility, and the budgets."""
         sharp = self.scales.sharpness
         thrift = PRICE_WEIGHT * (0.5 + _normal(person["thrift"])) * sharp
         budget = self.mean_budget + BUDGET_SPREAD * person["budget"]
@@ -185,7 +188,7 @@ class Learner:
         return torch.cat([*blocks, shared], 1), -thrift * budget**2, budget
 
     def _drawn(self) -> Person:
-        """People as the shop draws them."""
+        """Draw all users' tastes from the prior, as the demo shop does."""
         person: Person = {block: self._kind(block) for block in BLOCKS}
         return person | {trait: self._noise(self.people) for trait in TRAITS}
 
@@ -198,7 +201,10 @@ class Learner:
         return torch.randn(*shape, generator=self.random)
 
     def _changes(self, sweep: int) -> list[Callable[[Person], Person]]:
-        """Proposals that leave the prior as it is: another kind of taste, another and its own part, its own part."""
+        """Return Metropolis proposals that leave the prior invariant.
+
+        For each block: another archetype, another archetype with a new individual part, or a move of the individual part.
+        """
         size = MOVES[sweep % len(MOVES)]
         keep = (1 - size**2) ** 0.5
         changes: list[Callable[[Person], Person]] = []
@@ -223,7 +229,7 @@ class Learner:
         side, constant, _ = (part.numpy() for part in self._person_side(person))
         first = (datetime.fromtimestamp(self.past.as_of, UTC).date() - self.plan.first_date).days
         last = first + self.here.night.settings.evaluate.test_days - 1
-        unknown = len(self.world.item_ids)  # a row that was made bad on purpose has a phone of its own
+        unknown = len(self.world.item_ids)  # a row that was corrupted on purpose has an item id of its own
         columns = [self.item.get(item, unknown) for item in self.past.catalogue.item_ids.tolist()]
         total = np.zeros((self.people, unknown + 1), np.float32)
         for day in (first, last):
@@ -232,7 +238,7 @@ class Learner:
         return total[:, columns]
 
     def _events(self, clean: str) -> None:
-        """Impressions and whether each was opened, what was found by search, and what of all was put into the cart."""
+        """Load impressions and whether each was opened, views that came from search, and views that led to a cart event."""
         events = duckdb.sql(
             f"""select user_id, item_id, event_type, position, shown_position, session_id, epoch(occurred_at) as at
             from '{clean}/interactions/*/*.parquet' where not is_bot and epoch(occurred_at) < {self.past.as_of}
@@ -253,7 +259,7 @@ class Learner:
         )
 
     def _parts(self, events: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
-        """User, phone's vector on the day, and shelf of each event."""
+        """Return the user, the phone's vector on the day, and the index of the candidate set of each event."""
         day = ((events["at"].to_numpy() - self.plan.micros_of(0) / 1e6) // 86_400).astype(int)
         items = events.item_id.map(self.item).to_numpy()
         vectors = np.stack([self.sides[one][0][item] for one, item in zip(day, items, strict=True)])
@@ -276,7 +282,7 @@ class Learner:
         self.owners, self.own = _columns(pairs, 2)
 
     def _questions(self, clean: str) -> None:
-        """What was asked for, read off words and the demo's names of files."""
+        """Load the requested attributes, parsed from the texts and from the demo's file names."""
         asked = duckdb.sql(
             f"""select user_id, coalesce(text, '') as text, coalesce(image_path, '') as image,
             coalesce(audio_path, '') as audio from '{clean}/queries/*/*.parquet'
@@ -315,18 +321,18 @@ def _columns(rows: list[Any], width: int) -> list[Tensor]:
 
 
 def _among(rows: pd.DataFrame, others: pd.DataFrame) -> Tensor:
-    """Whether each row is one of the others."""
+    """Return for each row whether it is among the others."""
     found = pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
     return torch.from_numpy(np.asarray(found))
 
 
 def _normal(values: Tensor) -> Tensor:
-    """The standard normal distribution function."""
+    """Return the standard normal distribution function."""
     return 0.5 * (1 + torch.erf(values / 2**0.5))
 
 
 def _mixed(one: Any, other: Any, taken: Tensor) -> Any:
-    """Of each user the other's where it was taken."""
+    """Return per user the proposal if it was accepted, else the current state."""
     if isinstance(one, dict):
         return {
             key: part if other[key] is part else _mixed(part, other[key], taken) for key, part in one.items()

@@ -1,4 +1,4 @@
-"""What a benchmark is, and how its result is judged, drawn and kept."""
+"""Defines a benchmark and its targets, and runs it: compares with the targets, prints and stores the result."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ MISSED, UNAVAILABLE = 1, 77
 
 
 class Unavailable(Exception):
-    """Something that the benchmark needs is not here; the message says what and where it was looked for."""
+    """Something that the benchmark needs is missing; the message names it and where it was looked for."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One figure to reach.
+    """A bound on one measured value.
 
     Args:
-        key: The figure in what was measured.
-        unit: Shown after the value.
+        key: The name of the measured value.
+        unit: Printed after the value.
         at_most: The value must not be above this.
         at_least: The value must not be below this.
     """
@@ -40,7 +40,7 @@ class Target:
     at_least: float | None = None
 
     def met(self, measured: Mapping[str, Any]) -> bool:
-        """Whether the figure is within its bounds."""
+        """Return whether the measured value is within the bounds."""
         value = float(measured[self.key])
         return (self.at_most is None or value <= self.at_most) and (
             self.at_least is None or value >= self.at_least
@@ -52,15 +52,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A named measurement.
+    """A named measurement with targets.
 
     Args:
-        name: As on the command line.
-        what: One line.
-        where: `module:function` below `benchmarks`; the function returns the figures by name.
-        targets: The figures that decide; the first is the headline.
+        name: The name on the command line.
+        what: A description of one line.
+        where: `module:function` below `benchmarks`; the function returns the measured values by name.
+        targets: The values that decide success; the first is the headline.
         needs: Files below `../shared/data` without which it cannot run.
-        is_drawn: Whether it draws its own tables; then only the figures with a target follow.
+        is_drawn: Whether it prints its own tables; then only the values with a target are printed after them.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Benchmark:
     is_drawn: bool = False
 
     def measure(self) -> dict[str, Any]:
-        """Run it.
+        """Run the benchmark and return the measured values by name.
 
         Raises:
             Unavailable: If something that it needs is missing.
@@ -87,7 +87,7 @@ class Benchmark:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the processor, cores, memory (GiB) and Python version of this machine."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
@@ -108,7 +108,7 @@ def _lines(file: str) -> list[str]:
 
 
 def run(benchmark: Benchmark, console: Console) -> int:
-    """Run one benchmark, draw and keep its figures; the exit status says whether the targets were met."""
+    """Run one benchmark, print and store its values, and return the exit status: whether the targets were met."""
     try:
         measured = benchmark.measure()
     except Unavailable as reason:

@@ -1,8 +1,8 @@
-"""dbt through Airflow, drawn by Cosmos with a task per model and test, against the bare `dbt build`, in one run.
+"""Compares dbt through Airflow, with Cosmos's task per model and test, with a plain `dbt build`, in one run.
 
-The bare build is the command line from its start to its end. Through Airflow counts from the beginning of the first task
-of the group to the end of the last. What the stage does after dbt (marts as partitions, documentation) is timed alone in
-this process and taken off, because the bare build has no such thing.
+The plain build is timed from the start to the end of the command. Through Airflow, the time is from the start of the first
+task of the group to the end of the last. The stage's work after dbt (marts as partitions, documentation) is timed alone in
+this process and subtracted, because the plain build does not do it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GROUP = "model."
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of each at rung XS, medians of three rounds taken in turns, and their ratio."""
+    """Measure the seconds of both at rung XS, medians of three alternating rounds, and their ratio."""
     from handpick.local_airflow.client import NIGHTLY, signed_in
     from handpick.local_airflow.dag_run import house
     from handpick.local_airflow.environment import dags_changed
@@ -50,7 +50,7 @@ def measure() -> dict[str, Any]:
             client.wait_for_dag(NIGHTLY, dags_changed())
             run = f"/api/v2/dags/{NIGHTLY}/dagRuns/{client.trigger(NIGHTLY, LAST_DAY)}"
             _wait(client, run)
-            # The rest of the night is of no interest here.
+            # The rest of the night is not measured; failing the run keeps it from using the processor.
             client._json("PATCH", run, json={"state": "failed"})
             for _ in range(ROUNDS):
                 began = time.perf_counter()
@@ -74,7 +74,7 @@ def measure() -> dict[str, Any]:
 
 
 def _bare(settings: Any) -> float:
-    """Wall seconds of `dbt build` with the project's data tests."""
+    """Return the wall seconds of `dbt build` with the project's data tests."""
     from handpick.stages.warehouse.project import environment, project_folder, target_folder
 
     folder = str(project_folder())
@@ -83,7 +83,7 @@ def _bare(settings: Any) -> float:
         "--quiet",
         "build",
         *("--project-dir", folder, "--profiles-dir", folder),
-        # What else differs between two builds' command lines would make both parse the project anew, every time.
+        # The same options as the stage: with other ones dbt would discard its partial parse and parse the project again.
         *("--target", settings.warehouse.target),
         *("--target-path", str(target_folder(settings)), "--log-path", str(target_folder(settings))),
         *("--exclude-resource-type", "unit_test"),
@@ -102,7 +102,7 @@ def _bare(settings: Any) -> float:
 
 
 def _again(client: Any, run: str) -> float:
-    """Seconds of the group when its tasks are cleared and run again."""
+    """Clear the group's tasks, wait until they have run again, and return the seconds of the group."""
     dag, run_id = run.removeprefix("/api/v2/dags/").split("/dagRuns/")
     tasks = sorted(task["task_id"] for task in _group(client, run))
     client._json(
@@ -114,7 +114,7 @@ def _again(client: Any, run: str) -> float:
 
 
 def _wait(client: Any, run: str) -> float:
-    """Wait for the group; seconds from its first task's start to its last task's end."""
+    """Wait for the group and return the seconds from its first task's start to its last task's end."""
     while True:
         tasks = _group(client, run)
         states = {task["state"] for task in tasks}

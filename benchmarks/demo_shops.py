@@ -1,4 +1,4 @@
-"""Demo shops of a rung for the benchmarks, made once and kept in the system's temporary folder, and lakes over them."""
+"""Provides demo shops for the benchmarks, generated once per rung in the system's temporary folder, with fresh lakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAST_DAY = date(2026, 3, 1)
 
 
 def shop(rung: str) -> Path:
-    """The folder of a rung's shop without media, made if it is not there; its last day is `LAST_DAY`."""
+    """Return the folder of a rung's shop without media, generated if it is missing; its last day is `LAST_DAY`."""
     folder = KEPT / rung
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -39,7 +39,7 @@ def shop(rung: str) -> Path:
 
 @contextmanager
 def settings(rung: str, **sections: Any) -> Iterator[Any]:
-    """Settings over a fresh lake beside the rung's shop."""
+    """Yield settings with a fresh, temporary lake that reads the rung's shop."""
     from handpick.settings.load import load
 
     made = shop(rung)

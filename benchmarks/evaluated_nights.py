@@ -1,4 +1,4 @@
-"""Demo shops whose night has run up to the evaluation, made once and kept in the system's temporary folder."""
+"""Provides demo shops whose night has run up to the evaluation, made once in the system's temporary folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STAGES = nightly_names(through="evaluate")
 
 
 def evaluated(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
-    """The night of a shop made with a seed, with pictures and voices; stages that have run are not run again."""
+    """Return the night of a shop with media, generated from a seed; the stages run only the first time."""
     from handpick.settings.load import load
 
     folder = KEPT / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"

@@ -1,7 +1,7 @@
-"""From landing to features, as tasks run it: a process a stage, forked as Airflow's scheduler forks them; rung M's first
-and second night, and growth over rungs.
+"""Measures the stages from landing to features: rung M's first and second night, and growth over rungs.
 
-The first night takes all days of the shop but its last, the second the last day's files.
+Each stage runs in its own process, forked as Airflow's scheduler forks tasks. The first night takes all days of the shop
+except the last, the second the last day's files.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from handpick.pipeline.registry import nightly_names
 
 STAGES = nightly_names(through="feature_store")
 MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
-"""Of Spark's driver."""
+"""Memory of Spark's driver by rung."""
 WAREHOUSE = {"L": "8GiB"}
-"""Of DuckDB, where its default is too small for the rows."""
+"""Memory of DuckDB by rung, where its default is too small for the rows."""
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of the first night and of the second, and their ratio; at rung M, or RUNG from the environment."""
+    """Measure the seconds of the first and the second night, and their ratio; at rung M, or RUNG from the environment."""
     rung = os.environ.get("RUNG", "M")
     first, second = _nights(rung, [LAST_DAY - timedelta(days=1), LAST_DAY])
     return {
@@ -46,10 +46,10 @@ def measure() -> dict[str, Any]:
 
 
 def growth() -> dict[str, Any]:
-    """Seconds and memory of the first night at each rung, and the fitted exponent.
+    """Measure the seconds and memory of the first night at each rung, and fit the exponent.
 
-    The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine which gets faster
-    or slower within the hour does not bend the line; each rung's seconds are the mean of its nights.
+    The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine that gets faster
+    or slower within the hour does not bias the fit; each rung's seconds are the mean of its nights.
     """
     rungs = os.environ.get("RUNGS", "S,M,L").split(",")
     nights: dict[str, list[dict[str, Any]]] = {rung: [] for rung in rungs}
@@ -77,7 +77,7 @@ def growth() -> dict[str, Any]:
 
 
 def fitted(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by least squares of relative errors.
+    """Fit exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by least squares of relative errors.
 
     Args:
         points: Rows and seconds of at least three sizes.
@@ -97,7 +97,7 @@ def fitted(points: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
-    """Each night's seconds in all and by stage, its largest process and the events it read."""
+    """Run nights and return for each the seconds in total and by stage, the peak memory and the events that it read."""
     with settings(rung) as chosen:
         config = chosen.home / "handpick.toml"
         lake = {name: str(getattr(chosen.lake, name)) for name in ("root", "landing", "media", "truth")}
@@ -132,7 +132,7 @@ def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
 
 
 def _watched(process: int, ended: Callable[[], int | None]) -> float:
-    """The most memory, in MiB, that a process and all its descendants have at once until it ends, looked at every second.
+    """Return the peak memory, in MiB, of a process and all its descendants together until it ends, sampled every second.
 
     Pages that they share are counted once (the proportional set size).
     """

@@ -1,6 +1,6 @@
-"""The fusion model, mean of several seeds: its share of the oracle, cold phones, and what gaps cost.
+"""Measures the fusion model, mean of several seeds: share of the oracle, cold phones, and missing modalities.
 
-At rung S with three seeds, unless `RUNG` and `SEEDS` say otherwise.
+At rung S with three seeds, unless `RUNG` and `SEEDS` set others.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ SHOPS: dict[str, dict[str, Any]] = {
     "other_": {"seed": 8},
     "third_": {"seed": 9},
 }
-"""The shop that figures are about, and those that stand beside it: easier, harder, and as hard with other phones and people."""
+"""Prefix of the values and parameters of each shop: the one with targets, an easier, a harder, and two with other seeds."""
 K = 20
 Lists = NDArray[np.int32]
 
 
 class Ground(NamedTuple):
-    """What every measurement stands on."""
+    """The night, evaluation splits and true utilities that every measurement needs."""
 
     night: Night
     validation: Exam
@@ -53,7 +53,7 @@ class Ground(NamedTuple):
 
 @functools.cache
 def ground(shop: str = "") -> Ground:
-    """A kept shop of the rung, both exams and the truth."""
+    """Load the stored night of a shop, both evaluation splits and the true scores."""
     night = evaluated(RUNG, **SHOPS[shop])
     data = load_dataset(night)
     test = test_exam(night, data)
@@ -64,9 +64,9 @@ def ground(shop: str = "") -> Ground:
 
 
 def fusion_oracle() -> dict[str, Any]:
-    """Shares of the oracle's NDCG@20 for all users and for those who only asked; cold phones against content.
+    """Measure the shares of the oracle's NDCG@20 for all and for query-only users, and cold phones against `content`.
 
-    Targets are for the first shop; the others stand beside it.
+    Targets are for the first shop; the others are for comparison.
     """
     figures: dict[str, Any] = {"rung": RUNG, "seeds": len(SEEDS)}
     for shop in SHOPS:
@@ -75,7 +75,7 @@ def fusion_oracle() -> dict[str, Any]:
 
 
 def _shares(shop: str) -> dict[str, float]:
-    """The figures of `fusion_oracle` of one shop."""
+    """Return the values of `fusion_oracle` for one shop."""
     here = ground(shop)
     lists = [_lists(_fusion(seed, shop), here.test) for seed in SEEDS]
     best = oracle_lists(here, here.truth)
@@ -98,10 +98,10 @@ def _shares(shop: str) -> dict[str, float]:
 
 
 def missing_modality() -> dict[str, Any]:
-    """What NDCG@20 loses where every other phone lacks one modality of its content.
+    """Measure the fall of NDCG@20 when every other phone lacks one modality of its content.
 
-    In a shop in which they have lacked it all along, and where it is taken away only when lists are made. Beside it, what
-    the oracle itself loses that does not know this side of those phones.
+    Two cases: the phones have always lacked it, or it is removed only when lists are made. For comparison, the fall of an
+    oracle that does not know this modality of those phones.
     """
     here = ground()
     whole = _mean(here, [_fusion(seed) for seed in SEEDS], here.test)
@@ -128,12 +128,12 @@ def missing_modality() -> dict[str, Any]:
 
 
 def _mean(here: Ground, models: list[Any], test: Exam) -> float:
-    """Mean NDCG@20 of some models' lists over all users."""
+    """Return the mean NDCG@20 of some models' lists over all users."""
     return float(np.mean([ndcg_of(here, _lists(model, test), "all") for model in models]))
 
 
 def oracle_lists(here: Ground, truth: FloatArray) -> Lists:
-    """The best lists by expected events, of what the test users may be shown."""
+    """Return the best lists by expected opens, among the test users' candidates."""
     return top_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
 
 
@@ -144,7 +144,7 @@ def _fusion(seed: int, shop: str = "") -> Any:
 
 
 def _fitted(here: Ground, validation: Exam, seed: int) -> Any:
-    """The fusion model as configured."""
+    """Return the fusion model as configured, trained with one seed."""
     settings = here.night.settings
     return make(settings.fusion, settings.training).fit(validation.past, seed, Plan(validation))
 
@@ -154,7 +154,7 @@ def _lists(model: Any, test: Exam) -> Lists:
 
 
 def ndcg_of(here: Ground, lists: Lists, part: str) -> float:
-    """NDCG@20 over the users of a slice."""
+    """Return the mean NDCG@20 over the users of a slice."""
     return float(ndcg(_judged(here, lists, part), K).mean())
 
 
@@ -163,14 +163,14 @@ def _recall(here: Ground, lists: Lists, part: str) -> float:
 
 
 def _judged(here: Ground, lists: Lists, part: str) -> Judged:
-    """The lists of a slice's users against what they wanted."""
+    """Match the lists of a slice's users with their relevant phones."""
     relevant = here.test.slices[part]
     users = np.flatnonzero(np.diff(relevant.indptr))
     return judge(lists[users], relevant[users])
 
 
 def _halved(data: Dataset, name: str) -> Dataset:
-    """The data with a modality missing for every other phone."""
+    """Return the data with a modality missing for every other phone."""
     gap = data.catalogue.modalities[name].masked(np.arange(len(data.catalogue)) % 2 == 0)
     return replace(
         data, catalogue=replace(data.catalogue, modalities={**data.catalogue.modalities, name: gap})

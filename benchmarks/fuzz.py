@@ -1,4 +1,7 @@
-"""A corpus of damaged files through landing and validation: nothing crashes, no good row is lost, every row is somewhere."""
+"""Sends a corpus of damaged files through landing and validation.
+
+Checks that no file crashes the night, no good row is lost, and every landed row is either valid or in quarantine.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ ITEMS = "item_id,title,in_stock,updated_at\np1,Phone,yes,2026-01-10T00:00:00Z\n"
 
 
 def measure() -> dict[str, Any]:
-    """Files tried; those that raised anything but one clear line, lost a good row, or did not balance."""
+    """Count the files, and those that crashed (anything but an error of one line), lost a good row, or did not balance."""
     corpus = [_damage().damaged(seed) for seed in range(FILES)]
     folder = Path(tempfile.mkdtemp(prefix="handpick-fuzz-"))
     try:
@@ -29,7 +32,7 @@ def measure() -> dict[str, Any]:
 
 
 def _damage() -> ModuleType:
-    """The fuzzer that the tests use on a smaller sample."""
+    """Load the fuzzer that the tests use on a smaller sample."""
     path = Path(__file__).parents[1] / "tests" / "land" / "damage.py"
     spec = importlib.util.spec_from_file_location("damage", path)
     assert spec and spec.loader

@@ -1,9 +1,9 @@
-"""How often the gate promotes a challenger that is truly worse, and one that is truly better, over simulated nights.
+"""Measures how often the gate promotes a truly worse, and a truly better, challenger over simulated nights.
 
-A night is a set of test users with a few relevant items each. The champion's list finds each of them with some chance
-and ranks it somewhere; the challenger's list is the champion's, changed for a share of users, with a chance of finding
-that makes its expected NDCG@20 lower or higher by the stated part. What the two lists have in common is what makes
-the comparison paired, so its share is a setting that is reported.
+A night is a set of test users with a few relevant items each. The champion's list contains each of them with some
+probability, at a random rank. The challenger's list is the champion's, with a share of the relevant items drawn again with
+a probability that makes the expected NDCG@20 lower or higher by the stated amount. The part that the two lists share makes
+the comparison paired, so the changed share is reported with the results.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from models.evaluation.ndcg import ndcg
 
 NIGHTS, USERS, FEWER_USERS, ITEMS, K = 200, 5000, 2000, 600, 20
 CHANGED = 0.35
-"""Share of relevant items whose place differs between two nights' models."""
+"""Share of relevant items whose rank differs between champion and challenger."""
 FOUND = 0.45
 SLICES = {"warm": 0.85, "cold_item": 0.25, "cold_user": 0.12, "query_only": 0.07, "launch_week": 0.15}
 
 
 def measure() -> dict[str, Any]:
-    """Shares of nights promoted with -2 % and +2 % true NDCG, with 5,000 and with 2,000 test users."""
+    """Measure the share of nights with a promotion at -2 % and +2 % true NDCG, with 5,000 and with 2,000 test users."""
     figures: dict[str, Any] = {"nights": NIGHTS, "users": USERS, "changed_share": CHANGED}
     for users, suffix in ((USERS, ""), (FEWER_USERS, f"_{FEWER_USERS}_users")):
         for change, name in ((-0.02, "worse"), (0.02, "better")):
@@ -39,7 +39,7 @@ def measure() -> dict[str, Any]:
 
 
 def _promoted(change: float, users: int) -> tuple[float, float]:
-    """Share of nights promoted, and the mean measured change of NDCG."""
+    """Return the share of nights with a promotion, and the mean measured change of NDCG."""
     settings = GateSettings()
     promoted, gains = 0, []
     for number in range(NIGHTS):
@@ -53,13 +53,13 @@ def _promoted(change: float, users: int) -> tuple[float, float]:
 def _night(
     change: float, users: int, random: np.random.Generator
 ) -> tuple[Contestant, Contestant, Contestant]:
-    """Champion, challenger and popularity on the same users."""
+    """Simulate champion, challenger and popularity on the same users."""
     counts = 1 + random.poisson(1.2, users)
     user = np.repeat(np.arange(users), counts)
     kinds = {name: random.random(users) < share for name, share in SLICES.items()}
     place = _places(len(user), FOUND, random)
     again = random.random(len(user)) < CHANGED
-    # Only the redrawn share can carry the change.
+    # Only the redrawn share can carry the change, so its probability changes by 1 / CHANGED as much.
     redrawn = _places(len(user), FOUND * (1 + change / CHANGED), random)
     weak = _places(len(user), FOUND * 0.4, random)
     made = []
@@ -71,7 +71,7 @@ def _night(
 
 
 def _places(count: int, found: float, random: np.random.Generator) -> NDArray[np.int64]:
-    """Each relevant item's place on a list, `K` where it is not on it; the first places are likelier."""
+    """Draw each relevant item's rank on a list, `K` if it is not on it; the first ranks are more likely."""
     return np.where(random.random(count) < found, np.floor(K * random.random(count) ** 1.5), K).astype(
         np.int64
     )
@@ -80,9 +80,9 @@ def _places(count: int, found: float, random: np.random.Generator) -> NDArray[np
 def _ndcg(
     user: NDArray[np.int64], place: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """NDCG@20 by the metric that the gate uses, on lists that hold each relevant item at its place.
+    """Return NDCG@20 per user by the metric that the gate uses, on lists with each relevant item at its rank.
 
-    Two relevant items may fall on one place; the later one moves to the next free one.
+    If two relevant items have the same rank, the later one moves to the next free one.
     """
     lists = np.full((len(counts), K), -1, np.int32)
     item = np.arange(len(user)) - np.repeat(np.cumsum(counts) - counts, counts)

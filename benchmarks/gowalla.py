@@ -1,9 +1,9 @@
-"""Gowalla (the LightGCN split) at full size, on the published protocol: the family's best hybrid, and its fastest filter.
+"""Measures the family's best hybrid and its fastest filter on Gowalla (the LightGCN split), on the published protocol.
 
 All items are ranked, training items excluded, Recall@20 and NDCG@20 over all test users. Settings were chosen on a
 validation part alone: a fifth of each user's training items, held out at random as the test part was. `tune` does that
-for the filter, `validate` measures the hybrid there. The test part is not like it: over the filter the hybrid gained 6 % of
-Recall@20 and 7 % of NDCG@20 on validation, but 4 % and 1 % on test.
+for the filter, `validate` measures the hybrid there. The test part behaves differently: over the filter the hybrid gained
+6 % of Recall@20 and 7 % of NDCG@20 on validation, but 4 % and 1 % on test.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ Floats = NDArray[np.float32]
 
 
 class Filter(NamedTuple):
-    """Settings of the filter.
+    """Settings of the graph filter.
 
     Args:
         frequencies: How many of the lowest graph frequencies pass.
-        low_pass: Weight of the low-pass scores beside the neighbours' (both of length 1 for each user).
+        low_pass: Weight of the low-pass scores relative to the neighbours' (both normalised to length 1 per user).
         degree: Exponent of the users' and items' degrees in the matrix whose frequencies are taken; GF-CF has 0.5,
-            less lets popular items and busy users say more.
+            a smaller value gives popular items and active users more weight.
         passes: Power iterations for the frequencies.
     """
 
@@ -53,10 +53,10 @@ class Filter(NamedTuple):
 
 
 BEST = Filter(frequencies=1536, low_pass=0.7)
-"""The graph filter of the arena that takes its time."""
+"""The slower, better graph filter of the model comparison."""
 FAST = Filter(frequencies=512, low_pass=0.5)
 NEIGHBOUR_USER, NEIGHBOUR_FROM, NEIGHBOUR_TO = 0.7, 0.5, 0.4
-"""Degree exponents of the neighbours-of-neighbours part: the users between, the items in, the items out."""
+"""Degree exponents of the neighbours-of-neighbours part: of the users between, the items in, the items out."""
 
 
 HELD_OUT = 0.2
@@ -64,7 +64,7 @@ SEED = 7
 
 
 def hybrid() -> TwoStage:
-    """The hybrid that is measured: two graph filters and ALS propose, trees rank."""
+    """Return the hybrid that is measured: two graph filters and ALS propose candidates, trees rank them."""
     filters = GraphFilterConfig(
         is_exact=True,
         frequencies=1024,
@@ -93,23 +93,23 @@ def hybrid() -> TwoStage:
 
 
 def measure() -> dict[str, Any]:
-    """Recall@20, NDCG@20, seconds of fitting and scoring, peak memory, of the hybrid."""
+    """Measure Recall@20, NDCG@20, seconds of fitting and scoring, and peak memory of the hybrid."""
     data, test = dataset(gowalla("train"), USERS, ITEMS), read("test")
     return _hybrid_measured(data, test)
 
 
 def validate() -> dict[str, Any]:
-    """The same on the validation part; nothing of the test part is read."""
+    """Measure the hybrid on the validation part; the test part is not read."""
     return _hybrid_measured(*hold_out(dataset(gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11))
 
 
 def fast() -> dict[str, Any]:
-    """The same of the filter with settings that take less than a minute."""
+    """Measure the graph filter with settings that take less than a minute."""
     return _measured(FAST)
 
 
 def tune() -> list[tuple[Filter, float, float]]:
-    """Recall@20 and NDCG@20 of a grid of filters on the validation part; 3,000 users."""
+    """Return Recall@20 and NDCG@20 of a grid of filters on the validation part, for 3,000 users."""
     past, wanted = hold_out(dataset(gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11)
     known = _matrix(past.interactions.user, past.interactions.item)
     users = np.random.default_rng(2).choice(np.flatnonzero(np.diff(wanted.indptr)), 3000, replace=False)
@@ -140,7 +140,7 @@ def _measured(settings: Filter) -> dict[str, Any]:
 
 
 def _figures(made: NDArray[np.int32], wanted: sparse.csr_matrix, seconds: float) -> dict[str, Any]:
-    """What every recommender is measured by, when its lists are made."""
+    """Return the values measured of every recommender, from its lists and the seconds that they took."""
     found, gain = _quality(made, wanted)
     return {
         "recall_20": found,
@@ -158,7 +158,7 @@ def _quality(made: NDArray[np.int32], wanted: sparse.csr_matrix) -> tuple[float,
 
 
 def read(part: str) -> sparse.csr_matrix:
-    """`(users, items)` with a one for each pair of `train` or `test`."""
+    """Return a `(users, items)` matrix with a one for each pair of `train` or `test`."""
     table = pq.read_table(DATA / "gowalla" / f"{part}.parquet")
     return _matrix(table["user_id"].to_numpy(), table["item_id"].to_numpy())
 
@@ -170,7 +170,7 @@ def _matrix(users: NDArray[np.int32], items: NDArray[np.int32]) -> sparse.csr_ma
 
 
 def lists(train: sparse.csr_matrix, settings: Filter, users: NDArray[np.int64]) -> NDArray[np.int32]:
-    """`(users, 20)`: fit the filter on the pairs and rank all items for some users, training items excluded."""
+    """Fit the filter on the pairs and return `(users, 20)` top items for some users, training items excluded."""
     user_degree, item_degree = (np.maximum(np.asarray(train.sum(axis=axis)).ravel(), 1) for axis in (1, 0))
     passed = _low_pass(train, user_degree, item_degree, settings)  # (items, frequencies)
     into = torch.from_numpy(passed * (item_degree**-settings.degree)[:, None].astype(np.float32))
@@ -196,7 +196,7 @@ def lists(train: sparse.csr_matrix, settings: Filter, users: NDArray[np.int64]) 
 
 
 def _low_pass(train: sparse.csr_matrix, user_degree: Floats, item_degree: Floats, settings: Filter) -> Floats:
-    """`(items, frequencies)`: leading right singular vectors of the degree-normalised matrix.
+    """Return the leading right singular vectors of the degree-normalised matrix, `(items, frequencies)`.
 
     Randomised subspace iteration (Halko, Martinsson and Tropp, SIAM Review 2011, algorithm 4.4).
     """

@@ -1,4 +1,4 @@
-"""The nightly hybrid against every single member of its family on the demo shop's test week, by slice."""
+"""Compares the nightly hybrid with every single member of its family on the demo shop's test week, by slice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ K = 20
 
 
 def measure() -> dict[str, Any]:
-    """For each slice: NDCG@20 of the hybrid and of the best member, and whether some member is beyond the interval."""
+    """Measure per slice NDCG@20 of the hybrid and of the best member, and count slices where a member is significantly better."""
     night = evaluated("S")
     data = load_dataset(night)
     blend = load_blend(night, night.logical_date, "selection")

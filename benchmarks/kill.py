@@ -1,7 +1,8 @@
-"""kill -9 at random moments of score and publish: what readers see meanwhile, and the digest of the run after it.
+"""Kills score and publish at random times: checks what readers see meanwhile, and the digests of the run afterwards.
 
-A night at rung XS is run up to the gate; then score and publish run again and again with one seed or another (which
-gives other lists), are killed, and run whole. `KILLS=4 make bench NAME=kill` is a short run; the default is 50.
+A night at rung XS is run up to the gate. Then score and publish run repeatedly with alternating seeds (which give
+different lists), are killed with SIGKILL, and run again to the end. `KILLS=4 make bench NAME=kill` is a short run; the
+default is 50.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CONTENT = (
 
 
 def measure() -> dict[str, Any]:
-    """Kills, what readers saw that was no complete version, and runs after a kill with another digest."""
+    """Count kills, reads that saw no complete version, and runs after a kill with another digest."""
     home = Path(tempfile.mkdtemp(prefix="handpick-kill-"))
     made = shop("XS")
     (home / "handpick.toml").write_text(
@@ -68,7 +69,8 @@ def _kill_and_run_again(settings: Settings) -> dict[str, Any]:
     killed: Counter[str] = Counter()
     differs = 0
     number = 0
-    while sum(killed.values()) < KILLS and number < 4 * KILLS:  # a kill that comes too late does not count
+    # A kill after the stage has ended does not count, so there may be more attempts than kills.
+    while sum(killed.values()) < KILLS and number < 4 * KILLS:
         seed, victim = SEEDS[number % len(SEEDS)], STAGES_KILLED[number // 2 % len(STAGES_KILLED)]
         for stage in STAGES_KILLED:
             if stage == victim:
@@ -112,7 +114,7 @@ def _run(stage: str, seed: str) -> None:
 
 
 def _killed(stage: str, seed: str, after: float) -> bool:
-    """Start a stage and kill it after some seconds; False where it had ended by then."""
+    """Start a stage and kill it after some seconds; return False if it had ended by then."""
     environment = {**os.environ, "HANDPICK__SEED": seed}
     process = subprocess.Popen(
         _command(stage),
@@ -130,7 +132,7 @@ def _killed(stage: str, seed: str, after: float) -> bool:
 
 
 class _Watcher(threading.Thread):
-    """Reads everything again and again, as a consumer; keeps what is not one of the complete versions."""
+    """Reads the lists continuously, as a consumer; collects results that are not one of the complete versions."""
 
     def __init__(self, settings: Settings, allowed: set[tuple[int, ...]]) -> None:
         super().__init__()
@@ -140,18 +142,18 @@ class _Watcher(threading.Thread):
         self.is_over = threading.Event()
 
     def run(self) -> None:
-        """Read until told to stop."""
+        """Read until `finish` is called."""
         with connect(self.settings, autocommit=True, reader=True) as connection:
             while not self.is_over.wait(0.05):
                 try:
                     rows = connection.execute(CONTENT).fetchall()
                     if len(rows) != 1 or tuple(rows[0][1:]) not in self.allowed:
                         self.wrong.append(rows)
-                except Exception as error:  # an error is what must not happen
+                except Exception as error:  # any error of a reader breaks the guarantee
                     self.wrong.append(error)
                 self.reads += 1
 
     def finish(self) -> None:
-        """Stop reading."""
+        """Stop reading and wait for the thread to end."""
         self.is_over.set()
         self.join()

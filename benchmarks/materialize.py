@@ -1,4 +1,4 @@
-"""Materialization into online stores: columns against Feast's own path, side by side in one run.
+"""Compares materialization into online stores by columns with Feast's own path, in one run.
 
 Both go through `FeatureStore.materialize`: the same source, the same reading in DuckDB, the same values afterwards.
 """
@@ -32,10 +32,10 @@ FAST = "features.stores"
 
 @functools.cache
 def measure() -> dict[str, Any]:
-    """Entities of 20 features a second into each store, and how many times Feast's own rate that is.
+    """Measure entities of 20 features per second into each store, and the ratio to Feast's own rate.
 
-    A store whose server is not installed has no figures. Feast's own path gets fewer entities, since its rate does
-    not depend on how many there are, and the median of three rounds, taken in turns with the fast path.
+    A store whose server is not installed is left out. Feast's own path gets fewer entities, because its rate does
+    not depend on their number. Both are medians of three alternating rounds.
     """
     folder = Path(tempfile.mkdtemp(prefix="handpick-materialize-"))
     figures: dict[str, Any] = {"entities": ENTITIES, "stock_entities": STOCK_ENTITIES, "features": FEATURES}
@@ -61,7 +61,7 @@ def measure() -> dict[str, Any]:
 
 
 def _source(root: Path, rows: int) -> None:
-    """One night of users with 14 counts, 5 numbers and a moment each."""
+    """Write one night of users with 14 counts, 5 numbers and a timestamp each."""
     rng = np.random.default_rng(7)
     stamp = pa.timestamp("us", "UTC")
     columns: dict[str, Any] = {
@@ -77,7 +77,7 @@ def _source(root: Path, rows: int) -> None:
 
 
 def _rate(root: Path, online: dict[str, Any], rows: int) -> float:
-    """Entities a second of one materialization into an empty store, read back to be sure."""
+    """Materialize into an empty store, read two entities back as a check, and return the entities per second."""
     store = _store(root, online)
     view = _objects()[1]
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -135,7 +135,7 @@ def _store(root: Path, online: dict[str, Any]) -> Any:
 def _stores(
     folder: Path, servers: contextlib.ExitStack
 ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Name, fast and stock configuration of each kind of store that can run here."""
+    """Yield name, fast and stock configuration of each kind of store that can run here."""
     path = str(folder / "online.db")
     yield (
         "sqlite",

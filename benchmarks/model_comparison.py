@@ -1,9 +1,9 @@
-"""The family on public splits, beside the published rows: quality, seconds and memory of every member.
+"""Compares the family's members with published results on public splits: quality, seconds and memory.
 
-Gowalla: all items ranked, training items excluded. MovieLens-100k: each user's last fifth is the test, in time.
-Members run with the settings they have in the shop, except for those below, which a catalogue of this size needs; they
-were chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit; their place is taken by the
-graph filter and the two-stage hybrid at full size (`benchmarks/gowalla.py`).
+Gowalla: all items ranked, training items excluded. MovieLens-100k: each user's last fifth, in time, is the test.
+Members run with their default settings, except for those in `LARGE`, which a catalogue of this size needs; they were
+chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit into memory; the graph filter and the
+two-stage hybrid at full size (`benchmarks/gowalla.py`) replace them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PUBLISHED = {
     },
     "movielens-100k": {},
 }
-"""Recall@20 and NDCG@20, from the table in the data's README."""
+"""Published Recall@20 and NDCG@20, from the table in the data's README."""
 MEMBERS = {
     "gowalla": ("popularity", "als", "bpr", "mult_vae", "filter_fast", "filter", "two_stage"),
     "movielens-100k": (
@@ -42,7 +42,7 @@ LARGE = {
 
 
 def measure() -> dict[str, Any]:
-    """Every member in a process of its own; draws a table for each split."""
+    """Measure every member in its own process and print a table for each split."""
     console, figures = Console(highlight=False), {}
     for split, members in MEMBERS.items():
         rows = {}

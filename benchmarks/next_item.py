@@ -1,8 +1,8 @@
-"""The fusion recommender's sequence part alone: items are identities, and the next one is to be foreseen.
+"""Trains the fusion recommender's sequence encoder alone on next-item prediction; items are identity embeddings.
 
-Speed on a CPU comes from three things. One pass over a user's sequence answers for all its places. Users of a step
-are read in groups of similar length, so that hardly anything is padded. And the softmax is over the true items and one
-draw of negatives for the whole step, corrected for the draw, in bfloat16 where the processor multiplies it.
+Speed on a CPU comes from three things. One pass over a user's sequence gives predictions at all its positions. The users
+of a step are batched in groups of similar length, so that hardly anything is padded. And the softmax is over the true
+items and one draw of negatives for the whole step, corrected for the draw, in bfloat16 if the processor multiplies it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,26 @@ from models.training.schedule import rate
 
 Sequences = list[NDArray[np.int64]]
 CUTS = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
-"""Where a step's users, sorted by length, are cut into groups: finer where lengths differ more."""
+"""Quantiles at which a step's users, sorted by length, are split into groups: finer where lengths differ more."""
 NARROW = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
 class Settings(NamedTuple):
-    """One configuration for every data set.
+    """The configuration, the same for every data set.
 
     Args:
-        dim, layers, heads, dropout, filtered: As of `SequenceEncoder`.
-        history: Items that are read at once, the latest ones.
-        users: Of a step.
-        negatives: Drawn for a step, every item alike.
-        rate: Of AdamW, after `warm` steps; without weight decay.
-        epochs: Over which the rate falls along half a cosine to a twentieth; None where it stays.
-        average: Of the moving average of the weights, which is what is judged.
+        dim: As in `SequenceEncoder`.
+        layers: As in `SequenceEncoder`.
+        heads: As in `SequenceEncoder`.
+        dropout: As in `SequenceEncoder`.
+        filtered: As in `SequenceEncoder`.
+        history: Latest items of a user that are read.
+        users: Users per step.
+        negatives: Negatives per step, drawn uniformly from all items.
+        rate: Learning rate of AdamW after `warm` steps; without weight decay.
+        warm: Steps of linear warm-up.
+        epochs: Epochs over which the rate falls along half a cosine to a twentieth; None for a constant rate.
+        average: Decay of the moving average of the weights; the average is evaluated, not the weights.
     """
 
     dim: int = 64
@@ -54,7 +59,7 @@ class Settings(NamedTuple):
 
 
 class NextItem(nn.Module):
-    """Identities in, states out, items scored by the inner product of a state with the same identities."""
+    """Next-item network: item embeddings in, states out; a score is the inner product of state and item embedding."""
 
     def __init__(self, items: int, settings: Settings) -> None:
         super().__init__()
@@ -65,29 +70,29 @@ class NextItem(nn.Module):
         nn.init.normal_(self.items.weight, std=0.02)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """`(b, 1 + l, dim)` states from `(b, l, dim)`; the data know places only, a day apart."""
+        """Return `(b, 1 + l, dim)` states from `(b, l, dim)`; the data have no times, so items are one day apart."""
         days = torch.arange(vectors.shape[1], dtype=torch.float32).unsqueeze(0)
         states: Tensor = self.encoder(vectors, torch.zeros_like(days, dtype=torch.int64), days)
         return states
 
 
 class SampledSoftmax(torch.autograd.Function):
-    """Mean of `-log softmax` of the true items among all, the rest being estimated from a uniform draw.
+    """Mean `-log softmax` of the true items among all items, estimated from a uniform draw of the others.
 
-    Gradients are made in the forward pass, so that the `(n, draw)` matrix is written once.
+    Gradients are computed in the forward pass, so that the `(n, draw)` matrix is written once.
     """
 
     @staticmethod
     def forward(ctx: Any, states: Tensor, true: Tensor, drawn: Tensor, same: Tensor, rest: float) -> Tensor:
-        """The loss.
+        """Return the loss and store the gradients.
 
         Args:
-            ctx: Keeps the gradients.
+            ctx: Stores the gradients for `backward`.
             states: `(n, d)`.
             true: `(n, d)` vectors of the true items.
-            drawn: `(draw, d)` vectors of the others.
-            same: `(n, draw)` where the draw hit the true item.
-            rest: Items that each of the drawn ones stands for.
+            drawn: `(draw, d)` vectors of the negatives.
+            same: `(n, draw)` mask where a negative is the true item.
+            rest: Number of items that each negative represents.
         """
         n, draw = same.shape
         narrow, others = states.to(NARROW), drawn.to(NARROW)
@@ -106,13 +111,13 @@ class SampledSoftmax(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
-        """Of states, true and drawn vectors."""
+        """Return the gradients of states, true and drawn vectors."""
         states, true, drawn = ctx.saved_tensors
         return above[0] * states, above[0] * true, above[0] * drawn, None, None
 
 
 class Course:
-    """Training, an epoch at a time; its state can be kept and taken up again."""
+    """Trainer that runs one epoch at a time; its state can be stored and restored."""
 
     def __init__(self, sequences: Sequences, items: int, settings: Settings, seed: int) -> None:
         self.settings, self.items = settings, items
@@ -129,18 +134,18 @@ class Course:
         self.steps = 0
 
     def epoch(self) -> float:
-        """One pass over all users in random order; the mean loss."""
+        """Train on all users once in random order and return the mean loss."""
         self.network.train()
         order = self.random.permutation(len(self.sequences))
         steps = range(0, len(order), self.settings.users)
         return float(np.mean([self._step(order[at : at + self.settings.users]) for at in steps]))
 
     def _step(self, users: NDArray[np.int64]) -> float:
-        groups = list(self._groups(users))  # (b, l) each, -1 behind the end
+        groups = list(self._groups(users))  # (b, l) each, -1 after the end
         true = torch.cat([group[group >= 0] for group in groups])  # (n,)
         drawn = torch.randint(self.items, (self.settings.negatives,))
         read = [group[:, :-1].clamp(min=0) for group in groups]
-        # every vector of the step is looked up at once: its gradient then is one table instead of one for each group
+        # One lookup for the whole step: its gradient is then one table instead of one per group.
         vectors = self.network.items(torch.cat([*(part.reshape(-1) for part in read), true, drawn]))
         *tokens, wanted, others = vectors.split([*(part.numel() for part in read), len(true), len(drawn)])
         states = torch.cat(
@@ -161,7 +166,7 @@ class Course:
         return float(loss.detach())
 
     def _pace(self) -> float:
-        """The share of the rate that the next step takes."""
+        """Return the factor on the learning rate for the next step."""
         warm, epochs = self.settings.warm, self.settings.epochs
         if epochs is None:
             return min(1.0, self.steps / warm)
@@ -170,12 +175,12 @@ class Course:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the average towards the weights."""
+        """Update the moving average of the weights, with a smaller decay in the first steps."""
         kept = min(self.settings.average, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
 
     def _groups(self, users: NDArray[np.int64]) -> Iterator[Tensor]:
-        """The users' sequences in a few groups of similar length."""
+        """Yield the users' sequences in a few groups of similar length."""
         users = users[np.argsort(self.lengths[users], kind="stable")]
         cuts = (len(users) * np.array(CUTS)).round().astype(int)
         for first, last in pairwise(cuts):
@@ -183,7 +188,7 @@ class Course:
                 yield padded([self.sequences[user] for user in users[first:last]], -1)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on."""
+        """Return everything that the next epoch depends on."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -194,7 +199,7 @@ class Course:
         }
 
     def take_up(self, state: dict[str, Any]) -> None:
-        """Go on from a kept state."""
+        """Restore a state from `state`."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -204,7 +209,7 @@ class Course:
 
 
 def padded(sequences: Sequences, behind: int) -> Tensor:
-    """`(b, longest)`, with a value behind the ends."""
+    """Return `(b, longest)` ids, padded with a value after the ends."""
     longest = max(len(sequence) for sequence in sequences)
     rows = np.full((len(sequences), longest), behind, np.int64)
     for row, sequence in zip(rows, sequences, strict=True):
@@ -214,7 +219,7 @@ def padded(sequences: Sequences, behind: int) -> Tensor:
 
 @torch.inference_mode()
 def states_after(network: NextItem, sequences: Sequences, history: int) -> NDArray[np.float32]:
-    """`(users, dim)` states after each sequence."""
+    """Return the `(users, dim)` states after each sequence."""
     network.eval()
     known = [sequence[-history:] for sequence in sequences]
     lengths = np.array([len(sequence) for sequence in known])

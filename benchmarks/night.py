@@ -1,4 +1,4 @@
-"""The first and the second night at rung S, as a newcomer gets them: a fresh folder, one command each."""
+"""Measures the first and the second night at rung S as a new user runs them: in a fresh folder, one command each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ PORT = 8470
 
 @functools.cache
 def first_and_second() -> dict[str, Any]:
-    """Medians over RUNS fresh folders: seconds of both `handpick run`s, of the nights, of what was not work; memory."""
+    """Measure both `handpick run` commands: seconds in total, of the nights and of overhead, and memory.
+
+    The values are medians over RUNS fresh folders.
+    """
     runs = [_one(number) for number in range(RUNS)]
     middle = {key: median(run[key] for run in runs) for key in runs[0]}
     middle["second_share_of_first"] = median(run["second_seconds"] / run["first_seconds"] for run in runs)
@@ -57,7 +60,7 @@ def _one(number: int) -> dict[str, float]:
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Wall seconds of a command, and those of the night that it says it ran."""
+    """Run a command and return its wall seconds, and those of the night that it prints."""
     began = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began

@@ -1,7 +1,7 @@
-"""What each pretraining objective is worth downstream, with and without it: the demo shop, and MovieLens-100k.
+"""Measures each pretraining objective downstream, with and without it, on the demo shop and MovieLens-100k.
 
 MovieLens has text (titles and genres) and interactions. Each user's latest fifth of the ratings is held out; films
-are ranked by likeness to the user's others, by their texts, or by what an autoencoder tells from the history.
+are ranked by text similarity to the user's other films, or by an autoencoder's reconstruction of the history.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ SEED = 7
 
 
 def measure() -> dict[str, Any]:
-    """Each objective's NDCG@20 without and with it, on both."""
+    """Measure NDCG@20 without and with each objective, on both data sets."""
     return {"rung": RUNG, **_figures("demo", demo()), **_figures("movielens", movielens())}
 
 
 def measure_movielens() -> dict[str, Any]:
-    """The same on MovieLens-100k alone."""
+    """Measure NDCG@20 without and with each objective on MovieLens-100k alone."""
     return _figures("movielens", movielens())
 
 
 def demo() -> list[Worth]:
-    """The verdict of `handpick pretrain` after the first night's marts of a fresh demo shop."""
+    """Return the results of `handpick pretrain` on the first night's marts of a fresh demo shop."""
     from handpick.cli.night import prepare_input as prepare
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
@@ -57,7 +57,7 @@ def demo() -> list[Worth]:
 
 
 def movielens() -> list[Worth]:
-    """The text objectives and both autoencoders on MovieLens-100k."""
+    """Return the results of the text objectives and both autoencoders on MovieLens-100k."""
     films, ratings = _films(), _ratings()
     places = pd.Index(films["id"])
     order = ratings.sort_values(["user", "at"], kind="stable")
@@ -90,7 +90,7 @@ def _encoded(texts: list[str], config: TextPretraining, objectives: tuple[Any, .
 
 
 def _films() -> pd.DataFrame:
-    """Number and text of each film: title, genres, year."""
+    """Return the id and text of each film: title, genres, year."""
     told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.item", sep="\t").fillna("")
     told.columns = [name.split(":")[0] for name in told.columns]
     genres = told["class"].str.replace(" ", ", ")
@@ -115,7 +115,7 @@ def _matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
 
 
 def _figures(where: str, judged: list[Worth]) -> dict[str, Any]:
-    """Both NDCG@20 of each objective, their quotient, and how many cases."""
+    """Return NDCG@20 without and with each objective, their ratio, and the number of cases."""
     figures: dict[str, Any] = {f"{where}_threads": torch.get_num_threads()}
     for worth in judged:
         key = f"{where}_{worth.objective}_{worth.task.split()[-1]}"

@@ -1,4 +1,4 @@
-"""Public user-item pairs as datasets of the family."""
+"""Loads public user-item pairs and turns them into datasets of the family."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.data import BoolArray, Catalogue, Dataset, Interactions, Queries, Us
 
 
 def movielens() -> Interactions:
-    """MovieLens-100k, every rating as one preference, sorted by user and time."""
+    """Load MovieLens-100k, every rating as one preference, sorted by user and time."""
     table = pc.read_csv(
         DATA / "movielens-100k" / "ml-100k.inter", parse_options=pc.ParseOptions(delimiter="\t")
     )
@@ -31,13 +31,13 @@ def movielens() -> Interactions:
 
 
 def temporal_share(events: Interactions) -> np.ndarray:
-    """`(events,)`: where each stands in its user's history, from 0 (first) to below 1 (last)."""
+    """Return the relative position of each event in its user's history, `(events,)`, from 0 (first) to below 1 (last)."""
     place = np.arange(len(events)) - np.searchsorted(events.user, events.user)
     return np.asarray(place / np.bincount(events.user)[events.user])
 
 
 def gowalla(part: str) -> Interactions:
-    """The `train` or `test` pairs of Gowalla (the LightGCN split); it holds no times."""
+    """Load the `train` or `test` pairs of Gowalla (the LightGCN split); it has no times."""
     table = pq.read_table(DATA / "gowalla" / f"{part}.parquet")
     user, item = (table[name].to_numpy().astype(np.int64) for name in ("user_id", "item_id"))
     order = np.lexsort((item, user))
@@ -48,7 +48,7 @@ def gowalla(part: str) -> Interactions:
 
 
 def dataset(events: Interactions, users: int, items: int) -> Dataset:
-    """A dataset of nothing but these preferences."""
+    """Return a dataset with these preferences and no content, queries or user attributes."""
     nothing = np.zeros((0,), np.int64)
     width = len(str(max(users, items)))
     return Dataset(
@@ -78,7 +78,7 @@ def dataset(events: Interactions, users: int, items: int) -> Dataset:
 
 
 def matrix(events: Interactions, keep: BoolArray, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """`shape` with a one for each pair that is kept."""
+    """Return a matrix of a shape with a one for each pair selected by `keep`."""
     found = sparse.csr_matrix(
         (np.ones(int(keep.sum()), np.float32), (events.user[keep], events.item[keep])), shape=shape
     )

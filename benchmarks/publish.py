@@ -1,4 +1,4 @@
-"""Publishing against a bare binary COPY of the same rows into an unindexed table, in one run on the embedded server."""
+"""Compares publishing with a bare binary COPY of the same rows into an unindexed table, on the embedded server."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ RUNG_L_ROWS = 20_000_000
 
 
 def measure() -> dict[str, Any]:
-    """The loaded rows' rate against the bare one (medians over runs), and the seconds of the whole stage.
+    """Measure the row rate of loading relative to the bare COPY (medians over runs), and the seconds of the whole stage.
 
-    The bare COPY gets bytes that were encoded before; ours starts from the rows and ends with a checked, attached
-    version. The stage also reads the lake, moves the pointer and writes the exports; `seconds_for_rung_l` scales it to
+    The bare COPY gets pre-encoded bytes; loading starts from the rows and ends with a checked, attached version. The stage also reads the lake, moves the pointer and writes the exports; `seconds_for_rung_l` scales it to
     20 million rows.
     """
     with served() as settings:
@@ -65,7 +64,7 @@ def measure() -> dict[str, Any]:
 
 
 def _runs(night: Night) -> list[dict[str, float]]:
-    """Seconds of both, several times in turn."""
+    """Return the seconds of both, several times in turn."""
     tables = {relation: prepared(night.lake.read(relation.lake, DAY), relation) for relation in RELATIONS}
     batches = encoded(tables[RECOMMENDATIONS], RECOMMENDATIONS)
     pieces = [HEADER, *(batch.sent for batch in batches), TRAILER]
@@ -87,7 +86,7 @@ def _runs(night: Night) -> list[dict[str, float]]:
 
 
 def _bare(connection: Any, pieces: list[Any]) -> float:
-    """Seconds of a COPY of ready-made bytes into a table that was there before, as a bare client would."""
+    """Return the seconds of a COPY of pre-encoded bytes into an existing table without checks."""
     connection.execute("drop table if exists bare")
     connection.execute(sql.SQL("create table bare ({})").format(column_definitions(RECOMMENDATIONS)))
 
@@ -101,7 +100,7 @@ def _bare(connection: Any, pieces: list[Any]) -> float:
 
 @contextmanager
 def served() -> Iterator[Settings]:
-    """Settings with an embedded server and a lake of their own, which go afterwards."""
+    """Yield settings with their own embedded server and lake, which are removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="handpick-publish-"))
     settings = load(home=home)
     try:
@@ -112,7 +111,7 @@ def served() -> Iterator[Settings]:
 
 
 def write_lists(night: Night, users: int, items: int, seed: int) -> None:
-    """Lists of 20 phones for so many users, as the score stage leaves them; every seed gives others."""
+    """Write lists of 20 phones per user as the score stage writes them; every seed gives different lists."""
     random = np.random.default_rng(seed)
     day, rows = night.logical_date, users * N
     item_ids = pa.array([f"item-{number:06}" for number in range(items)])

@@ -1,4 +1,4 @@
-"""The fusion model at rung S: against popularity, the best collaborative member, content and the oracle."""
+"""Compares the fusion model at rung S with popularity, the best collaborative member, content and the oracle."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ K = 20
 
 
 def quality_s() -> dict[str, Any]:
-    """Ratios on the test week of the shop with seed 7."""
+    """Measure the ratios on the test week of the shop with seed 7."""
     return measured(7)
 
 
 def measured(seed: int) -> dict[str, Any]:
-    """NDCG@20 on all users and query-only users, Recall@20 on cold phones, and their ratios, of one shop."""
+    """Return NDCG@20 of all and of query-only users, Recall@20 of cold phones, and their ratios, for one shop."""
     night = evaluated("S", seed)
     table = pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
     table = table.filter(pc.equal(table["k"], K))

@@ -1,4 +1,4 @@
-"""Eight readers while a publish or a rollback happens every two seconds: errors, empty or mixed lists, and latency.
+"""Runs eight readers during a publish or a rollback every two seconds: errors, empty or mixed lists, and latency.
 
 `READING_SECONDS=20 make bench NAME=readers` is a short run; the default is five minutes.
 """
@@ -28,7 +28,7 @@ QUERY = "select list_version, generated_at, rank, item_id from serving.recommend
 
 
 def measure() -> dict[str, Any]:
-    """What the readers saw, and what happened meanwhile."""
+    """Measure the readers' latencies and wrong results, and count the publishes and rollbacks."""
     with served() as settings:
         nights = []
         for number in range(2):
@@ -45,7 +45,7 @@ def measure() -> dict[str, Any]:
         for reader in readers:
             reader.start()
         for _ in readers:
-            results.get()  # it has read its first list
+            results.get()  # wait until each reader has read its first list
         happened = _change(nights, settings)
         stop.set()
         seen = [results.get() for _ in readers]
@@ -69,7 +69,7 @@ def measure() -> dict[str, Any]:
 
 
 def _change(nights: list[Night], settings: Settings) -> Counter[str]:
-    """Publish new content or roll back, every two seconds, in turn."""
+    """Publish new content and roll back alternately, every two seconds, and count both."""
     happened: Counter[str] = Counter()
     began, number = time.monotonic(), 1
     while time.monotonic() - began < SECONDS:
@@ -88,7 +88,7 @@ def _change(nights: list[Night], settings: Settings) -> Counter[str]:
 
 
 def read(home: Any, number: int, stop: Any, results: Any) -> None:
-    """Read lists of users drawn at random, one every few milliseconds, as a web page would; runs as a process."""
+    """Read lists of random users, one every few milliseconds, as a web page would; runs as a process."""
     from handpick.settings.load import load
 
     draw = random.Random(number)
@@ -102,7 +102,7 @@ def read(home: Any, number: int, stop: Any, results: Any) -> None:
             began = time.perf_counter()
             try:
                 rows = connection.execute(QUERY, [f"user-{draw.randrange(USERS):08}"]).fetchall()
-            except Exception as error:  # whatever the driver raises is what is looked for
+            except Exception as error:  # any error of the driver is counted, whatever its type
                 wrong[type(error).__name__] += 1
                 continue
             latencies.append(time.perf_counter() - began)

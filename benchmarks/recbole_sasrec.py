@@ -1,6 +1,6 @@
-"""RecBole's SASRec, trained by RecBole; `benchmarks.training_speed` runs this file in an environment of its own.
+"""Trains RecBole's SASRec with RecBole; `benchmarks.training_speed` runs this file in a separate environment.
 
-Nothing of this project is imported: RecBole wants older versions of its libraries than the project has.
+This file imports nothing of the project: RecBole needs older versions of libraries than the project uses.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ K, HISTORY = 10, 50
 
 
 def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threads: str, seed: str) -> None:
-    """Train on all but each user's last two items until the lists for the last but one no longer become better.
+    """Train on all but each user's last two items until NDCG@10 on the last but one stops rising.
 
-    Writes `peer.json` (seconds of each epoch, samples of one, NDCG@10 after each) and `lists.npy`, those that did best.
+    Writes `peer.json` (seconds of each epoch, samples per epoch, NDCG@10 after each) and `lists.npy`, the best lists.
     """
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
@@ -77,7 +77,7 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
 
 
 def _write(told: list[list[int]], folder: Path) -> None:
-    """The file that RecBole reads: a row for each interaction, time being the place in the sequence."""
+    """Write the file that RecBole reads: a row per interaction, with the position in the sequence as its time."""
     rows = ["user_id:token\titem_id:token\ttimestamp:float"]
     rows += [
         f"u{user}\t{item}\t{place}" for user, items in enumerate(told) for place, item in enumerate(items)
@@ -88,8 +88,8 @@ def _write(told: list[list[int]], folder: Path) -> None:
 
 @torch.inference_mode()
 def _lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
-    """`(users, 10)` items after all but the last two, best first, the history left out."""
-    model.eval()  # training an epoch sets it back
+    """Return the `(users, 10)` best items after all but the last two, best first, without items of the history."""
+    model.eval()  # RecBole's epoch sets training mode
     token_of = dataset.field2id_token["item_id"]  # type: ignore[attr-defined]
     number = {int(token): at for at, token in enumerate(token_of) if at}
     item_of = np.array([0] + [int(token) for token in token_of[1:]])

@@ -1,4 +1,4 @@
-"""All benchmarks, by name."""
+"""Declares all benchmarks: name, description, function, targets and required data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from benchmarks.benchmark import Benchmark, Target
 _ALL = (
     Benchmark(
         "first-night",
-        "fresh machine to first published lists at rung S, downloads apart",
+        "from a fresh machine to the first published lists at rung S, downloads excluded",
         "night:first_and_second",
         (
             Target("first_seconds", "s", at_most=360),
@@ -16,31 +16,31 @@ _ALL = (
     ),
     Benchmark(
         "second-night",
-        "the next day's night against the first, at rung S",
+        "the next day's night compared with the first, at rung S",
         "night:first_and_second",
         (Target("second_share_of_first", "of the first", at_most=0.5),),
     ),
     Benchmark(
         "overhead",
-        "what is not work in a night at rung S: process starts, loading, Airflow between tasks",
+        "overhead of a night at rung S: process starts, loading libraries, Airflow between tasks",
         "night:first_and_second",
         (Target("overhead_seconds", "s", at_most=60),),
     ),
     Benchmark(
         "memory-s",
-        "peak memory of the night at rung S, Airflow apart",
+        "peak memory of the night at rung S, without Airflow",
         "night:first_and_second",
         (Target("peak_mib", "MiB", at_most=4096),),
     ),
     Benchmark(
         "cosmos",
-        "dbt through Airflow, a task per model and test, against the bare dbt build at rung XS",
+        "dbt through Airflow, one task per model and test, compared with a plain dbt build at rung XS",
         "cosmos:measure",
         (Target("cosmos_over_bare", "x the bare dbt build", at_most=1.3),),
     ),
     Benchmark(
         "materialize",
-        "entities of 20 features a second into the online stores, beside Feast's own path",
+        "entities of 20 features per second into the online stores, compared with Feast's own path",
         "materialize:measure",
         (
             Target("sqlite_entities_per_second", "entities a second", at_least=50_000),
@@ -51,7 +51,7 @@ _ALL = (
     ),
     Benchmark(
         "quality-s",
-        "fusion against popularity, the best collaborative member and the oracle at rung S",
+        "fusion compared with popularity, the best collaborative member and the oracle at rung S",
         "quality:quality_s",
         (
             Target("fusion_over_best_collaborative", "x", at_least=1.0),
@@ -62,7 +62,7 @@ _ALL = (
     ),
     Benchmark(
         "fusion-oracle",
-        "the fusion model's share of the oracle for all, for cold phones and for those who only asked, rung S",
+        "the fusion model's share of the oracle for all users, cold phones and query-only users, rung S",
         "fusion_model:fusion_oracle",
         (
             Target("share_of_oracle", "of the oracle's NDCG@20", at_least=0.7),
@@ -72,13 +72,13 @@ _ALL = (
     ),
     Benchmark(
         "ceiling",
-        "the oracle's share within reach of somebody who knows all but the customers' tastes, rung S",
+        "the share of the oracle that is attainable without knowing the users' tastes, rung S",
         "ceiling:measure",
         (Target("all_share_of_oracle", "of the oracle's NDCG@20", at_most=1.0),),
     ),
     Benchmark(
         "missing-modality",
-        "what NDCG@20 loses in a shop where half the phones lack one modality, at rung S",
+        "fall of NDCG@20 in a shop where half the phones lack one modality, at rung S",
         "fusion_model:missing_modality",
         (
             Target("largest_fall", "of NDCG@20", at_most=0.05),
@@ -87,7 +87,7 @@ _ALL = (
     ),
     Benchmark(
         "gowalla",
-        "the family's best on Gowalla, all items ranked, fitting and scoring",
+        "the family's best hybrid on Gowalla, all items ranked, fitting and scoring",
         "gowalla:measure",
         (
             Target("recall_20", "Recall@20", at_least=0.1930),
@@ -98,21 +98,21 @@ _ALL = (
     ),
     Benchmark(
         "gowalla-fast",
-        "LightGCN's published Recall@20 on Gowalla, fitting and scoring within a minute",
+        "a graph filter on Gowalla against LightGCN's published Recall@20, fitting and scoring within a minute",
         "gowalla:fast",
         (Target("recall_20", "Recall@20", at_least=0.1830), Target("seconds", "s", at_most=60)),
         needs=("gowalla",),
     ),
     Benchmark(
         "als-parity",
-        "implicit's ALS through the family's interface against the library itself, MovieLens-100k",
+        "implicit's ALS through the family's interface compared with the library itself, MovieLens-100k",
         "als_parity:measure",
         (Target("largest_difference", "of the library's figures", at_most=0.01),),
         needs=("movielens-100k",),
     ),
     Benchmark(
         "gate-power",
-        "nights on which a truly worse, and a truly better, challenger is promoted",
+        "share of simulated nights on which a truly worse, and a truly better, challenger is promoted",
         "gate_power:measure",
         (
             Target("worse_promoted", "of 200 nights", at_most=0.05),
@@ -121,7 +121,7 @@ _ALL = (
     ),
     Benchmark(
         "arena",
-        "every member of the family on Gowalla and MovieLens-100k beside the published rows, with time and memory",
+        "every member of the family on Gowalla and MovieLens-100k compared with published results, with time and memory",
         "arena:measure",
         (
             Target("gowalla_best_recall_20", "Recall@20", at_least=0.1830),
@@ -132,10 +132,12 @@ _ALL = (
     ),
     Benchmark(
         "hybrid-s",
-        "the nightly hybrid against every single member at rung S, all users and every slice",
+        "the nightly hybrid compared with every single member at rung S, all users and every slice",
         "hybrid:measure",
         (
-            Target("slices_where_a_member_is_better", "slices beyond the interval", at_most=0),
+            Target(
+                "slices_where_a_member_is_better", "slices where a member is significantly better", at_most=0
+            ),
             Target("hybrid_over_best_member", "x", at_least=1.0),
         ),
     ),
@@ -162,13 +164,13 @@ _ALL = (
     ),
     Benchmark(
         "spark-peer",
-        "the transforms on Spark against the same logic in DuckDB, one process, rung M",
+        "the transforms on Spark compared with the same logic in DuckDB, one process, rung M",
         "spark_peer:measure",
         (Target("over_duckdb", "x DuckDB", at_most=2.0), Target("tables_that_differ", "tables", at_most=0)),
     ),
     Benchmark(
         "features-m",
-        "landing to features at rung M, first night, and second with one day's new data",
+        "landing to features at rung M: the first night, and the second with one day's new data",
         "features_m:measure",
         (
             Target("first_seconds", "s", at_most=360),
@@ -177,13 +179,13 @@ _ALL = (
     ),
     Benchmark(
         "growth",
-        "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over rows, a constant apart",
+        "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over rows, after a constant",
         "features_m:growth",
         (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
     ),
     Benchmark(
         "specs",
-        "figures read from 4,508 raw spec sheets of real phones, against 200 phones read by hand",
+        "values parsed from 4,508 raw spec sheets of real phones, compared with 200 phones read by hand",
         "specs:measure",
         (
             Target("coverage", "of the figures stated", at_least=0.95),
@@ -194,30 +196,30 @@ _ALL = (
     ),
     Benchmark(
         "topn",
-        "exact top-20 of all users on ALS factors of Gowalla against implicit and the bare float32 product",
+        "exact top-20 of all users on ALS factors of Gowalla compared with implicit and the bare float32 product",
         "topn:measure",
         (
             Target("of_product", "of the product's time", at_most=0.6),
             Target("of_implicit", "of implicit's time", at_most=0.5),
             Target("l_of_product", "of the product's time at rung L", at_most=0.6),
             Target("l_of_implicit", "of implicit's time at rung L", at_most=0.5),
-            Target("differences", "places unlike brute force", at_most=0),
+            Target("differences", "ranks that differ from brute force", at_most=0),
         ),
         needs=("gowalla",),
     ),
     Benchmark(
         "topn-spark",
-        "exact top-100 against Spark's ALS.recommendForAllUsers on the same factors, and on Spark",
+        "exact top-100, local and on Spark, compared with Spark's ALS.recommendForAllUsers on the same factors",
         "topn_spark:measure",
         (
             Target("times_faster", "x faster", at_least=20),
-            Target("engine_differences", "places unlike the local lists", at_most=0),
+            Target("engine_differences", "ranks that differ from the local lists", at_most=0),
         ),
         needs=("gowalla",),
     ),
     Benchmark(
         "publish",
-        "loading, checking and publishing lists against a bare binary COPY into an unindexed table",
+        "loading, checking and publishing lists compared with a bare binary COPY into an unindexed table",
         "publish:measure",
         (
             Target("share_of_bare_rate", "of the bare row rate", at_least=0.7),
@@ -226,7 +228,7 @@ _ALL = (
     ),
     Benchmark(
         "readers",
-        "8 readers under a publish or a rollback every 2 s for 5 minutes (READING_SECONDS=300)",
+        "8 readers during a publish or a rollback every 2 s for 5 minutes (READING_SECONDS=300)",
         "readers:measure",
         (
             Target("p99_ms", "ms for one user's list", at_most=20),
@@ -235,16 +237,16 @@ _ALL = (
     ),
     Benchmark(
         "kill",
-        "kill -9 at 50 random moments of score and publish (KILLS=50)",
+        "kill -9 at 50 random times of score and publish (KILLS=50)",
         "kill:measure",
         (
-            Target("wrong_reads", "reads of no complete version", at_most=0),
+            Target("wrong_reads", "reads that saw no complete version", at_most=0),
             Target("other_digests", "runs after a kill with another digest", at_most=0),
         ),
     ),
     Benchmark(
         "pretraining",
-        "what each pretraining objective is worth downstream, demo shop and MovieLens-100k",
+        "downstream NDCG@20 with and without each pretraining objective, demo shop and MovieLens-100k",
         "pretraining:measure",
         (
             Target("demo_audio_text_queries_ratio", "x without", at_least=1.0),
@@ -254,21 +256,21 @@ _ALL = (
     ),
     Benchmark(
         "sequence-beauty",
-        "the sequence part alone on Amazon Beauty, last item of each user, all items ranked",
+        "the sequence encoder alone on Amazon Beauty, last item of each user, all items ranked",
         "sequence:beauty",
         (Target("recall_10", "Recall@10", at_least=0.0928), Target("ndcg_10", "NDCG@10", at_least=0.0531)),
         needs=("amazon-beauty",),
     ),
     Benchmark(
         "sequence-sports",
-        "the same with the same settings on Amazon Sports and Outdoors",
+        "the sequence encoder alone with the same settings on Amazon Sports and Outdoors",
         "sequence:sports",
         (Target("recall_10", "Recall@10", at_least=0.0569), Target("ndcg_10", "NDCG@10", at_least=0.0323)),
         needs=("amazon-sports",),
     ),
     Benchmark(
         "training-speed",
-        "samples a second of the sequence part against RecBole's SASRec, two cores, every third user of Beauty",
+        "training speed of the sequence encoder compared with RecBole's SASRec, two cores, every third user of Beauty",
         "training_speed:measure",
         (
             Target("times_recbole", "x RecBole's samples a second", at_least=2.0),

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.run_forked_stages DATE STAGE ...`: stages as Airflow's scheduler starts them, a line of seconds for each.
+"""Runs stages as Airflow's scheduler starts them: `python -m benchmarks.run_forked_stages DATE STAGE ...`.
 
-Tasks of Handpick's DAGs are forked from a process that has loaded what most of them need (`handpick.local_airflow.preload`); so
-are the stages here. The configuration is that of `HANDPICK_CONFIG`.
+Prints one line with the seconds of each stage. Tasks of Handpick's DAGs are forked from a process that has loaded the
+libraries that most of them need (`handpick.local_airflow.preload`); so are the stages here. The settings file is that of
+`HANDPICK_CONFIG`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from handpick.local_airflow.preload import preload
 
 
 def main(day: str, *stages: str) -> None:
-    """Run the stages of a night, a process each; ends with the status of the first that fails."""
+    """Run the stages of a night, each in its own process; exit with the status of the first that fails."""
     preload()
     for stage in stages:
         began = time.perf_counter()
@@ -28,11 +29,11 @@ def main(day: str, *stages: str) -> None:
 
 
 def _run(stage: str, day: str) -> None:
-    """Run the command of one stage, which ends this process."""
+    """Run the command of one stage; it ends this process."""
     from handpick.cli import main
     from handpick.pipeline.registry import stage_named
 
-    os.dup2(2, 1)  # what it says is not the table of seconds
+    os.dup2(2, 1)  # the stage's output goes to stderr: stdout holds only the seconds
     sys.argv = ["handpick", stage_named(stage).command, "--date", day]
     main.main()
 

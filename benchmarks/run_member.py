@@ -1,4 +1,7 @@
-"""`python -m benchmarks.run_member SPLIT MEMBER`: one member of the arena, alone in its process; prints one JSON line."""
+"""Measures one member of the model comparison in its own process: `python -m benchmarks.run_member SPLIT MEMBER`.
+
+Prints one line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,12 @@ from models.topn.dense import top_of_scores
 
 K, BLOCK, SEED = 20, 1024, 7
 WHOLE = 2048
-"""Items up to which item-item matrices are kept whole: all of MovieLens."""
+"""Maximum number of items for exact item-item matrices: more than MovieLens has."""
 FILTERS = {"filter": filters.BEST, "filter_fast": filters.FAST}
 
 
 def main(split: str, member: str) -> None:
-    """Fit, rank, measure."""
+    """Fit a member on a split, rank all items and print the measurements."""
     train, known, wanted = _gowalla() if split == "gowalla" else _movielens()
     began = time.perf_counter()
     if member in FILTERS:

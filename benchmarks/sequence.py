@@ -1,17 +1,17 @@
-"""Amazon Beauty and Sports (the S3-Rec splits): the sequence part alone, at full size, on the published protocol.
+"""Measures the sequence encoder alone on Amazon Beauty and Sports (the S3-Rec splits), on the published protocol.
 
-The last item of each user is to be foreseen from all the others, the one before was held out for validation; all items
-are ranked. Nobody bought an item twice in these data, so what a user has is left out of their list, as S3-Rec, DuoRec
-and RecTools do; the figures without that are given beside it. One configuration serves both data sets. Training takes
-the settings' epochs, or ends where NDCG@10 on the validation items has not risen for `PATIENCE` judgements; the weights
-that did best there are tested.
+The last item of each user is predicted from all the others, the one before was held out for validation; all items are
+ranked. No user bought an item twice in these data, so a user's own items are excluded from their list, as S3-Rec, DuoRec
+and RecTools do; the values with them included are reported as well. One configuration serves both data sets. Training
+takes the settings' epochs, or ends when NDCG@10 on the validation items has not risen for `PATIENCE` validations; the
+weights that were best there are tested.
 
-What was tried: attention alone at width 128 (test 0.0875 / 0.0517 on Beauty after 27
-epochs, with an exponential mean beside it; a third of the speed without); BSARec's mixture with normalisation after
-each sum, which reached that within 12 epochs; softmax over all items, which learns a little more in an epoch and takes
-three times as long; weights averaged over about an epoch. Not tried: other widths, depths and shares of the filter.
+What was tried: attention alone at width 128 (test 0.0875 / 0.0517 on Beauty after 27 epochs, with an exponential mean in
+parallel; a third of the speed without); BSARec's mixture with normalisation after each sum, which reached that within
+12 epochs; softmax over all items, which learns a little more per epoch and takes three times as long; weights averaged
+over about an epoch. Not tried: other widths, depths and shares of the filter.
 
-`SEQUENCE_SECONDS=400` stops after so long and keeps the state in `var/benchmarks`; the same command goes on from there.
+`SEQUENCE_SECONDS=400` stops after that time and stores the state in `var/benchmarks`; the same command resumes from it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ KEPT = Path("var") / "benchmarks"
 
 
 def beauty() -> dict[str, Any]:
-    """Recall@10 and NDCG@10 on Amazon Beauty."""
+    """Measure Recall@10 and NDCG@10 on Amazon Beauty."""
     return measure("amazon-beauty")
 
 
 def sports() -> dict[str, Any]:
-    """Recall@10 and NDCG@10 on Amazon Sports and Outdoors."""
+    """Measure Recall@10 and NDCG@10 on Amazon Sports and Outdoors."""
     return measure("amazon-sports")
 
 
 def read(name: str) -> tuple[Sequences, int]:
-    """Each user's items, oldest first, numbered from 0; and the number of items."""
+    """Load each user's items, oldest first, numbered from 0, and the number of items."""
     lines = (DATA / name / "sequences.txt").read_text().splitlines()
     sequences = [np.array(line.split()[1:], np.int64) - 1 for line in lines]
     return sequences, 1 + max(int(sequence.max()) for sequence in sequences)
@@ -57,7 +57,7 @@ def measure(name: str) -> dict[str, Any]:
     """Train with early stopping on validation, then test the best weights.
 
     Raises:
-        Unavailable: If the time that was given is over before training is.
+        Unavailable: If `SEQUENCE_SECONDS` is over before training has ended.
     """
     sequences, items = read(name)
     settings = Settings()
@@ -74,7 +74,7 @@ def measure(name: str) -> dict[str, Any]:
     began = time.perf_counter()
     while done < (settings.epochs or 0) and done - best["epoch"] < EVERY * PATIENCE:
         if time.perf_counter() - began > limit:
-            raise Unavailable(f"{name}: {done} epochs in {seconds:.0f} s so far; run it again to go on")
+            raise Unavailable(f"{name}: {done} epochs in {seconds:.0f} s so far; run it again to resume")
         started = time.perf_counter()
         loss = course.epoch()
         done, seconds = done + 1, seconds + time.perf_counter() - started
@@ -121,13 +121,14 @@ def measure(name: str) -> dict[str, Any]:
 def quality(
     network: NextItem, sequences: Sequences, items: int, held: int, leave_out: bool = True
 ) -> tuple[float, float]:
-    """Recall@10 and NDCG@10 of the item at place `-held` from all items before it.
+    """Return Recall@10 and NDCG@10 of the item at position `-held`, predicted from all items before it.
 
     Args:
-        network: Its states and items make the scores.
-        sequences, items: As from `read`.
+        network: The network whose states and item embeddings give the scores.
+        sequences: Each user's items, as from `read`.
+        items: The number of items.
         held: 2 for validation, 1 for the test.
-        leave_out: Whether what a user has is left out of their list.
+        leave_out: Whether a user's own items are excluded from their list.
     """
     known = [sequence[:-held] for sequence in sequences]
     wanted = torch.tensor([int(sequence[-held]) for sequence in sequences])
@@ -141,14 +142,14 @@ def quality(
         own = scores.gather(1, wanted[part, None])
         if leave_out:
             scores[owned[part].nonzero()] = -torch.inf
-        rank[part] = (scores >= own).sum(1) - 1  # what scores alike stands before it
+        rank[part] = (scores >= own).sum(1) - 1  # ties count against the item
     listed = np.flatnonzero(rank < K)
     judged = Judged(listed, rank[listed], np.ones(len(known), np.int64))
     return float(recall(judged, K).mean()), float(ndcg(judged, K).mean())
 
 
 def matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
-    """`(users, items)` with a one for each item of each sequence."""
+    """Return a `(users, items)` matrix with a one for each item of each sequence."""
     places = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])])
     flat = np.concatenate(sequences)
     return sparse.csr_matrix((np.ones(len(flat), np.float32), flat, places), shape=(len(sequences), items))

@@ -1,7 +1,7 @@
-"""The transform of a night's events on Spark against the same logic in one DuckDB process, on the same valid rows.
+"""Compares the transform of a night's events on Spark with the same logic in one DuckDB process, on the same valid rows.
 
-The peer does sessions, bots, places of impressions, weights, co-views, and daily counts by item and by user, and writes
-the same tables as Parquet. What it wrote is compared with what Spark wrote before any ratio is told.
+The DuckDB version computes sessions, bots, positions of impressions, weights, co-views, and daily counts by item and by
+user, and writes the same tables as Parquet. Its tables are compared with Spark's before any ratio is reported.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 
 
 def measure() -> dict[str, Any]:
-    """The ratio at the last of RUNGS (by default S and M), and the number of events at which both would take as long.
+    """Measure the ratio at the last of RUNGS (by default S and M), and the number of events at which both take the same time.
 
-    Both are taken as a constant and a time for each event, from the first and the last rung.
+    Each is modelled as a constant plus a time per event, from the first and the last rung.
     """
     rungs = os.environ.get("RUNGS", "S,M").split(",")
     sizes = {rung: _at(rung) for rung in rungs}
@@ -33,7 +33,7 @@ def measure() -> dict[str, Any]:
 
 
 def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
-    """Events from which Spark would be the faster of the two; infinite where DuckDB takes less for each event as well."""
+    """Return the number of events from which Spark would be faster; infinite if DuckDB needs less time per event as well."""
     more = large["events"] - small["events"]
     if not more:
         return float("inf")
@@ -43,7 +43,7 @@ def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
 
 
 def _at(rung: str) -> dict[str, Any]:
-    """Seconds of the transform stage on Spark and of the peer in DuckDB at one rung, loading apart."""
+    """Return the seconds of the transform stage on Spark and of the DuckDB version at one rung, without loading."""
     from benchmarks.demo_shops import LAST_DAY, settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
@@ -74,7 +74,7 @@ def _at(rung: str) -> dict[str, Any]:
 
 
 def duckdb_peer(night: Any, out: Path) -> None:
-    """Write interactions, co-views, and daily counts of one first night with DuckDB alone."""
+    """Write interactions, co-views, and daily counts of a first night with DuckDB alone."""
     import duckdb
 
     chosen = night.settings.transform
@@ -149,7 +149,7 @@ def _exponent(database: Any, chosen: Any) -> float:
 
 
 def _differing(night: Any, peer: Path) -> list[str]:
-    """Tables of the peer that hold other rows than Spark's."""
+    """Return the names of the DuckDB tables whose rows differ from Spark's."""
     import duckdb
 
     found = []

@@ -1,9 +1,9 @@
-"""Figures read from raw spec sheets of real phones, against 200 phones that a person read.
+"""Measures the parsing of raw spec sheets of real phones, against 200 phones that a person read.
 
-`benchmarks/expectations/specs.csv` names each phone by the number of its page and holds what a reader found stated on its
-raw sheet (inches, mAh, grams, megapixels; empty where the sheet says nothing; VGA is 0.3 and CIF 0.1 megapixels).
-Coverage is counted twice: on the sample, and on all phones by a plain search for a number beside its unit that
-knows nothing of the parsers.
+`benchmarks/expectations/specs.csv` names each phone by the number of its page and holds what a person found stated on its
+raw sheet (inches, mAh, grams, megapixels; empty if the sheet states nothing; VGA is 0.3 and CIF 0.1 megapixels).
+Coverage is counted twice: on the sample, and on all phones by a simple search for a number with its unit that is
+independent of the parsers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Figures = dict[str, float | None]
 
 
 def measure() -> dict[str, Any]:
-    """Coverage and correctness over all four figures, and each figure's own."""
+    """Measure coverage and correctness over all four values, and the coverage of each."""
     catalog = imported()
     read = parsed(catalog)
     expected = expectations()
@@ -61,7 +61,7 @@ def measure() -> dict[str, Any]:
 
 
 def imported() -> dict[str, dict[str, str]]:
-    """The raw sheets of all real phones by item id, as `handpick import gsmarena` writes them."""
+    """Return the raw sheets of all real phones by item id, as `handpick import gsmarena` writes them."""
     from handpick.demo.public_data.gsmarena import import_gsmarena
 
     with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
@@ -71,7 +71,7 @@ def imported() -> dict[str, dict[str, str]]:
 
 
 def parsed(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
-    """What the night's transform reads from the sheets."""
+    """Return the values that the night's transform parses from the sheets."""
     from handpick.runtime.spark import session
     from handpick.settings.load import load
     from handpick.stages.transform.catalog import with_specs
@@ -86,7 +86,7 @@ def parsed(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
 
 
 def expectations() -> dict[str, Figures]:
-    """What a person read on the sample's sheets."""
+    """Return the values that a person read on the sample's sheets."""
     with EXPECTED.open(newline="") as file:
         return {
             f"gsmarena-{row['page']}": {name: float(row[name]) if row[name] else None for name in FIGURES}

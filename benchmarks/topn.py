@@ -1,8 +1,7 @@
-"""The exact top-20 for all users against implicit's `recommend` and the bare float32 product, in one run.
+"""Compares the exact top-20 for all users with implicit's `recommend` and the bare float32 matrix product, in one run.
 
 Factors are ALS factors of Gowalla (29,858 × 40,981, d = 128); seen items are excluded. For rung L (1 million users,
-50 thousand phones), where every user costs the same, a block of users of that shape is scored: Gowalla's factors drawn
-again with noise.
+50 thousand phones) a block of users is scored, since every user costs the same: Gowalla's factors, resampled with noise.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ PRODUCT_ROWS = 1024
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of ours, implicit's and the product, the ratios (medians over runs), and what differs from brute force."""
+    """Measure the seconds of all three, the ratios (medians over runs), and the differences from brute force."""
     seen = read("train")
     factors = gowalla_factors(DIM)
     large = rung_l(factors)
     nothing = sparse.csr_matrix((len(large.users), len(large.items)), dtype=np.float32)
-    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compiles
+    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compile before timing
     return {
         **_compared(factors, seen, ""),
         **_compared(large, nothing, "l_"),
@@ -51,7 +50,7 @@ def measure() -> dict[str, Any]:
 
 
 def _compared(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[str, float]:
-    """Seconds of all three and the ratios, medians over runs that take turns."""
+    """Return the seconds of all three and the ratios, medians over alternating runs."""
     model = AlternatingLeastSquares(factors=factors.users.shape[1], num_threads=torch.get_num_threads())
     model.user_factors, model.item_factors = factors
     everybody = np.arange(len(factors.users))
@@ -71,20 +70,20 @@ def _compared(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[st
 
 
 def seconds(body: Callable[[], Any]) -> float:
-    """Wall seconds of a call."""
+    """Return the wall seconds of a call."""
     began = time.perf_counter()
     body()
     return time.perf_counter() - began
 
 
 def implicit_lists(model: AlternatingLeastSquares, users: IntArray, seen: sparse.csr_matrix) -> None:
-    """implicit's lists, with the one BLAS thread for each of its own that it asks for."""
+    """Compute implicit's lists, with one BLAS thread for each of its own threads, as implicit recommends."""
     with threadpool_limits(1, "blas"):
         model.recommend(users, seen, N, filter_already_liked_items=True)
 
 
 def gowalla_factors(dim: int) -> Factors:
-    """implicit's ALS factors of Gowalla's training pairs, fitted once and kept in the system's temporary folder."""
+    """Return implicit's ALS factors of Gowalla's training pairs, fitted once and stored in the system's temporary folder."""
     file = KEPT / f"gowalla-als-{dim}.npz"
     if not file.exists():
         model = AlternatingLeastSquares(factors=dim, iterations=15, random_state=7)
@@ -96,7 +95,7 @@ def gowalla_factors(dim: int) -> Factors:
 
 
 def rung_l(factors: Factors) -> Factors:
-    """A block of users and all phones of rung L."""
+    """Return factors of a block of users and of all phones of rung L."""
     random = np.random.default_rng(1)
 
     def drawn(rows: FloatArray, count: int) -> FloatArray:
@@ -107,7 +106,7 @@ def rung_l(factors: Factors) -> Factors:
 
 
 def product(factors: Factors) -> None:
-    """Every score once, in blocks of users, into the same memory."""
+    """Compute every score once, in blocks of users, into the same memory."""
     users, items = torch.from_numpy(factors.users), torch.from_numpy(factors.items).T
     out = torch.empty(PRODUCT_ROWS, items.shape[1])
     for start in range(0, len(users), PRODUCT_ROWS):
@@ -116,7 +115,7 @@ def product(factors: Factors) -> None:
 
 
 def differences(factors: Factors, seen: sparse.csr_matrix) -> int:
-    """Places of the lists of some users, drawn at random, that are not those of scoring and sorting everything."""
+    """Count the ranks of some random users' lists that differ from scoring and sorting everything."""
     users = np.random.default_rng(2).choice(len(factors.users), CHECKED_USERS, replace=False)
     items = np.arange(len(factors.items))
     found = top_n(Factors(factors.users[users], factors.items), N, exclude=seen[users])

@@ -1,4 +1,4 @@
-"""The exact top-100 against Spark's `ALSModel.recommendForAllUsers` on the same factors, local and on Spark."""
+"""Compares the exact top-100, local and on Spark, with Spark's `ALSModel.recommendForAllUsers` on the same factors."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ USERS = int(os.environ.get("USERS", "29858"))
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of each, how many times faster, and the share of places on which the lists agree."""
+    """Measure the seconds of each, the ratios, and the agreement of the lists."""
     whole = gowalla_factors(DIM)
     factors = Factors(whole.users[:USERS], whole.items)
     spark = session(load(home=Path(tempfile.gettempdir())))
     try:
         model = _model(spark, factors)
-        top_n(Factors(factors.users[:100], factors.items), N)  # compiles
+        top_n(Factors(factors.users[:100], factors.items), N)  # compile before timing
         made: dict[str, Any] = {}
         local = seconds(lambda: made.update(local=top_n(factors, N)))
         engine = seconds(lambda: made.update(engine=top_n_on_spark(spark, factors, N)))
@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
 
 
 def _model(spark: SparkSession, factors: Factors) -> ALSModel:
-    """Spark's model with these factors: its own constructor, which only its trainer calls otherwise."""
+    """Return Spark's model with these factors, through the Java constructor that only its trainer calls otherwise."""
     from pyspark.ml.recommendation import ALSModel
 
     def frame(rows: Any) -> Any:
@@ -63,7 +63,7 @@ def _model(spark: SparkSession, factors: Factors) -> ALSModel:
         )
         made = spark.createDataFrame(table).repartition(spark.sparkContext.defaultParallelism).cache()
         made.count()
-        return made._jdf  # pyspark has no public name for it
+        return made._jdf  # pyspark has no public API for the Java frame
 
     java = spark._jvm.org.apache.spark.ml.recommendation.ALSModel(  # type: ignore[union-attr]
         "als", DIM, frame(factors.users), frame(factors.items)
@@ -73,12 +73,15 @@ def _model(spark: SparkSession, factors: Factors) -> ALSModel:
 
 
 def _differences(left: TopN, right: TopN) -> int:
-    """Places with another item or another score, to the bit."""
+    """Count the ranks with another item or another score, to the bit."""
     return int((left.items != right.items).sum() + (left.scores != right.scores).sum())
 
 
 def _agreement(ours: TopN, theirs: pa.Table) -> float:
-    """Share of Spark's items that are on our lists too; its float32 sums order near-equal items differently."""
+    """Return the share of Spark's items that are on our lists too.
+
+    It is below 1 because Spark's float32 sums order nearly equal items differently.
+    """
     rows = theirs.column(0).to_numpy()
     items = theirs.column(1).combine_chunks().flatten().field(0).to_numpy().reshape(len(rows), -1)
     both = [len(np.intersect1d(ours.items[row], mine)) for row, mine in zip(rows, items, strict=True)]

@@ -1,18 +1,18 @@
-"""How fast the sequence part learns on two cores, against RecBole's SASRec on the same data in the same run.
+"""Measures the training speed of the sequence encoder on two cores, against RecBole's SASRec on the same data.
 
-A sample is one item to be foreseen from the items before it; both sides learn from the same users' items but the last
-two, and are judged by the same code on the last but one. RecBole trains until that no longer becomes better, or for
-`EPOCHS` epochs; then this side trains until it is as good as RecBole was at its best, or no longer becomes better. So
-samples a second are compared at equal or better quality, and the seconds that either needed stand beside them: epochs
-are not worth the same, as this side answers for all places of a user in one pass and takes far fewer steps.
+A sample is one item to be predicted from the items before it. Both sides train on the same users' items except the last
+two, and are evaluated by the same code on the last but one. RecBole trains until that stops improving, or for `EPOCHS`
+epochs; then this side trains until it is as good as RecBole at its best, or stops improving. So samples per second are
+compared at equal or better quality. The seconds that each side needed are reported as well: epochs are not comparable,
+because this side predicts at all positions of a user in one pass and takes far fewer steps.
 
 RecBole keeps its own settings for the model (2 layers, 2 heads, width 64, dropout 0.5: as here; softmax over all items,
-Adam at 0.001), with 256 samples a step, which its learning rate is meant for. Threads are two on both sides, and the
-rate is the median of the epochs'. Seconds are of training alone, judging apart.
+Adam at 0.001), with 256 samples per step, which its learning rate is meant for. Both sides use two threads, and the
+rate is the median over epochs. Seconds are of training alone, without evaluation.
 
-Data are every third user of Amazon Beauty, so that RecBole's side ends within a quarter of an hour (`SPEED_EVERY=1`
-takes all).
-RecBole wants older libraries than the project: it is installed from PyPI into `var/benchmarks/recbole` and runs there.
+The data are every third user of Amazon Beauty, so that RecBole's side ends within a quarter of an hour (`SPEED_EVERY=1`
+takes all users). RecBole needs older libraries than the project: it is installed from PyPI into
+`var/benchmarks/recbole` and runs there.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from models.evaluation.ndcg import ndcg
 
 THREADS, SEED, PEER_SAMPLES = 2, 1, 256
 EPOCHS, PATIENCE = 12, 2
-"""Of RecBole's side."""
+"""Maximum epochs and patience of RecBole's side."""
 MOST_EPOCHS, EVERY, OUR_PATIENCE = 80, 2, 6
-"""Of this side: epochs at most, between two judgements, and judgements without gain until it ends."""
+"""Of this side: maximum epochs, epochs between two evaluations, and evaluations without gain before it stops."""
 RECBOLE = ("recbole==1.2.1", "numpy<2", "pandas<2.3", "setuptools<81")
 
 
 class Side(NamedTuple):
-    """What was measured of one side.
+    """The measurements of one side.
 
     Args:
-        rates: Samples a second of each epoch.
-        seconds: Of training until it was as good as it got.
-        ndcg: NDCG@10 on validation then.
+        rates: Samples per second of each epoch.
+        seconds: Seconds of training until the best evaluation.
+        ndcg: NDCG@10 on validation at that time.
     """
 
     rates: list[float]
@@ -60,7 +60,7 @@ class Side(NamedTuple):
 
 
 def measure() -> dict[str, Any]:
-    """Samples a second and validation NDCG@10 of both, and ours over theirs.
+    """Measure samples per second and validation NDCG@10 of both, and their ratios.
 
     Raises:
         Unavailable: If RecBole cannot be installed or does not run.
@@ -89,7 +89,7 @@ def measure() -> dict[str, Any]:
 
 
 def _ours(sequences: Sequences, items: int, wanted: float) -> Side:
-    """Train until NDCG@10 is at least `wanted`, or has not risen for long."""
+    """Train until NDCG@10 is at least `wanted`, or has stopped rising."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     course = Course([sequence[:-2] for sequence in sequences], items, Settings(users=64, epochs=None), SEED)
@@ -135,7 +135,7 @@ def _theirs(python: Path, sequences: Sequences, items: int) -> Side:
 
 
 def _environment() -> Path:
-    """The interpreter of an environment that has RecBole and the torch of this project's version."""
+    """Return the interpreter of an environment with RecBole and this project's version of torch, installed if missing."""
     folder = KEPT / "recbole"
     python = folder.resolve() / "bin" / "python"
     if (folder / "complete").exists():

@@ -1,8 +1,8 @@
-"""Validation with quarantine of rung M's events: against reading and writing alone, and against Great Expectations.
+"""Compares validation of rung M's events with reading and writing alone, and with Great Expectations.
 
-Great Expectations gets the same row rules on its Spark engine, with every unexpected index, on the first
-`GX_ROWS` rows; ours is timed on the same rows for that ratio. References and repeated keys, which it has no row rule
-for across nights, are checked by ours only.
+Great Expectations gets the same row rules on its Spark engine, with every unexpected index, on the first `GX_ROWS` rows;
+our validation is timed on the same rows for that ratio. References and repeated keys across nights, for which Great
+Expectations has no row rule, are checked by ours only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MEMORY = "6g"
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
+    """Measure the seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
     from benchmarks.demo_shops import LAST_DAY, settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
@@ -67,7 +67,7 @@ def _read_and_write(spark: Any, raw: Path, folder: Path) -> float:
 
 
 def _keep_first(raw: Path, rows: int) -> None:
-    """Shorten a landed partition to about its first rows: whole files, and the last of them cut."""
+    """Shorten a landed partition to its first rows: whole files, and the last of them truncated."""
     room = rows
     for file in sorted(raw.glob("*.parquet")):
         table = pq.read_table(file)
