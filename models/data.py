@@ -206,22 +206,22 @@ class Dataset:
     as_of: int
     context: FloatArray | None = field(default=None)
 
-    def until(self, moment: int) -> Dataset:
+    def until(self, time: int) -> Dataset:
         """Return the data as it was known at an earlier time: without later events and queries.
 
         Item features are those of the logical date, and must not be read at an earlier time. User features become those
         of the user's last interaction before that time, where `context` has them, and NaN where there was none.
 
         Args:
-            moment: Seconds since 1970 UTC; rows at or after it are removed.
+            time: Seconds since 1970 UTC; rows at or after it are removed.
         """
-        keep = self.interactions.at < moment
+        keep = self.interactions.at < time
         return replace(
             self,
-            users=self.users if moment >= self.as_of else self._users_at(keep),
+            users=self.users if time >= self.as_of else self._users_at(keep),
             interactions=self.interactions.where(keep),
-            queries=self.queries.between(np.iinfo(np.int64).min, moment),
-            as_of=min(self.as_of, moment),
+            queries=self.queries.between(np.iinfo(np.int64).min, time),
+            as_of=min(self.as_of, time),
             context=None if self.context is None else self.context[keep],
         )
 

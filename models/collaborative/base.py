@@ -52,7 +52,7 @@ def preferences(
         data: Events with their weights.
         users: Indices into `data.users`, the rows.
         item_ids: Sorted ids of the columns; events on other items are left out.
-        half_life_days: Age at which an event counts half; None counts all alike.
+        half_life_days: Age at which an event counts half; None counts all equally.
 
     Returns:
         `(len(users), len(item_ids)) float32`.

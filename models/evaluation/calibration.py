@@ -35,6 +35,7 @@ def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logis
     """
     design = np.stack([scores, np.ones_like(scores)], axis=1)
     rate = np.clip(outcomes.mean(), 1e-6, 1 - 1e-6) if len(outcomes) else 0.5
+    # Start from the constant prediction of the mean outcome, from which Newton's method converges.
     at = np.array([0.0, np.log(rate / (1 - rate))])
     for _ in range(steps):
         expected = Logistic(*at)(scores)
@@ -48,6 +49,7 @@ def calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 1
 
     Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
     """
+    # Bins of equal size: click probabilities crowd near 0, where bins of equal width would put almost all in one.
     order = np.argsort(probabilities, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     gaps = [abs(probabilities[part].mean() - outcomes[part].mean()) * len(part) for part in parts]

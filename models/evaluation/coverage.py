@@ -24,5 +24,6 @@ def gini(lists: NDArray[np.int32], candidates: BoolArray) -> float:
     shown = np.sort(exposure(lists, len(candidates))[candidates])
     if not shown.sum():
         return 0.0
+    # The mean absolute difference of all pairs, from sorted counts instead of pairs.
     n = len(shown)
     return float(((2 * np.arange(1, n + 1) - n - 1) * shown).sum() / (n * shown.sum()))

@@ -114,10 +114,12 @@ def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> 
     clicks_of, clicks_at = np.bincount(thing, reward), np.bincount(place, reward, len(prior))
     curve = prior.astype(np.float64)
     for _ in range(LOOKS_ROUNDS):
+        # Each factor given the other one is the maximum of a Poisson likelihood in closed form.
         appeal = clicks_of / np.maximum(np.bincount(thing, curve[place]), 1e-12)
         expected = np.bincount(place, appeal[thing], len(prior))
         before = curve
         curve = (clicks_at + PRIOR_CLICKS * prior) / (expected + PRIOR_CLICKS)
+        # Only the product of appeal and curve is determined, so the first place is set to 1.
         curve = curve / curve[0]
         if np.abs(curve - before).max() < 1e-6:
             break

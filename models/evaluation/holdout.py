@@ -30,6 +30,7 @@ def hold_out(data: Dataset, share: float, seed: int) -> tuple[Dataset, sparse.cs
     # A random order within each user, of which the first ones are held out.
     order = np.lexsort((np.random.default_rng(seed).random(len(pairs)), user))
     count = np.bincount(user, minlength=len(data.users))
+    # Running number of each pair among its user's shuffled ones.
     place = np.arange(len(pairs)) - np.repeat(np.cumsum(count) - count, count)
     held = np.sort(pairs[order[place < np.round(share * count[user])]])
     keep = ~np.isin(data.interactions.user * items + data.interactions.item, held)

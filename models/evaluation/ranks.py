@@ -34,6 +34,7 @@ def rank_items(rest: Any, weight: Any, scores: Any, user: Any, item: Any, k: int
     items = rest.shape[1]
     for pair in range(len(user)):
         row, place = user[pair], item[pair]
+        # The comparison must repeat this sum exactly: a score differs from itself if it is computed in another order.
         own = rest[row, place] + weight * scores[row, place]
         before = k if own == -np.inf else 0
         start = 0

@@ -75,6 +75,7 @@ def exam(
     candidates = (data.catalogue.released_at < start) & (data.catalogue.is_sellable | sold)
     owned = _owned(past)
     chosen = _pairs(window.user, window.item, owned.shape)
+    # What a user owned or what was not on offer cannot be recommended, so no model should be judged by it.
     chosen = _columns(_without(chosen, owned), candidates)
     users = np.flatnonzero(np.diff(chosen.indptr))
     if most_users is not None and len(users) > most_users:
@@ -111,6 +112,7 @@ def _slices(
     before = past.interactions.positive()
     is_warm = np.isin(users, before.user)
     has_asked = np.isin(users, past.queries.user)
+    # Cold for the models that are measured: events between training and the window do not help them.
     trained = before.item[before.at < trained_until]
     is_cold = ~np.isin(np.arange(len(data.catalogue)), trained)
     is_launched = data.catalogue.released_at >= launched_after

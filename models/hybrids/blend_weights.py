@@ -139,6 +139,7 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
     with ThreadPoolExecutor(TOGETHER) as pool:
         for _ in range(SWEEPS):
             before = best
+            # The best members first, so that later ones are weighed against a good blend.
             for member in np.argsort(-alone, kind="stable"):
                 others = weights.copy()
                 others[member] = 0
@@ -166,6 +167,7 @@ def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
     order = np.arange(part.scores.shape[1])
     gains = np.zeros(len(order))
     baseline = part.ndcg(part.blended(common))
+    # Two-fold cross-validation: every user's gain comes from weights that were learned without them.
     for half in (order % 2 == 0, order % 2 == 1):
         learned = search(part.part(np.flatnonzero(half)), common)
         other = np.flatnonzero(~half)
@@ -178,6 +180,7 @@ def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
     """Return weights by member that sum to 1, the anchor included, without zeros."""
     kept = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
     if ANCHOR in names:
+        # Relative to the other weights, which do not sum to 1 before they are normalised.
         kept[ANCHOR] = max(kept.get(ANCHOR, 0.0), ANCHOR_WEIGHT * sum(kept.values()))
     total = sum(kept.values()) or 1.0
     return {name: round(weight / total, 4) for name, weight in sorted(kept.items())}

@@ -47,6 +47,7 @@ def cascaded(first: FloatArray, second: FloatArray, candidates: int) -> FloatArr
     ranked = _rank_items(second)
     items = first.shape[1]
     is_candidate = proposed < candidates
+    # Places instead of scores: the two members' scores have different scales.
     scores = np.where(is_candidate, 2 - ranked / items, 1 - proposed / items)
     return scores.astype(np.float32)
 

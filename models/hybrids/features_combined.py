@@ -34,6 +34,7 @@ class FeaturesCombined(Member):
         counts = np.bincount(history.indices, minlength=history.shape[1]).astype(np.float32)
         content = content_matrix(data)[positions(data.catalogue.item_ids, self.item_ids)]
         warm = counts > 0
+        # Weighted least squares: rows times the square roots of their weights.
         weighted = content[warm] * np.sqrt(counts[warm])[:, None]
         gram = weighted.T @ weighted + self.config.ridge * np.eye(content.shape[1], dtype=np.float32)
         wanted = factors[warm] * np.sqrt(counts[warm])[:, None]

@@ -16,7 +16,7 @@ def segments(data: Dataset, users: IntArray, bounds: Sequence[int]) -> StringArr
     """Assign users to segments: `query_only`, else `events_1_4`, `events_5_up` ... by their positive events.
 
     Args:
-        data: What is known at the moment of scoring.
+        data: Everything known at the time of scoring.
         users: Indices into `data.users`.
         bounds: Lower ends of the segments, ascending, the first 0.
 

@@ -42,6 +42,7 @@ class Stacked:
         labels = np.zeros(lists.shape, bool)
         hits = judge(lists, relevant)
         labels[hits.user, hits.rank] = True
+        # Lists without a chosen candidate have no pair to learn an order from.
         useful = np.flatnonzero(labels.any(axis=1))[: self.config.most_users]
         if not len(useful):
             return self
@@ -73,6 +74,7 @@ class Stacked:
         scores = self.booster.predict(
             features.reshape(-1, features.shape[2]), num_threads=self.config.threads
         ).reshape(lists.shape)
+        # Empty places last; a stable sort keeps the candidates' order on ties.
         order = np.argsort(np.where(lists == UNSCORED, np.inf, -scores), axis=1, kind="stable")
         return np.take_along_axis(lists, order, axis=1)
 

@@ -97,6 +97,7 @@ class Blend:
         scaled = {name: standardised(self.members[name].factors(data, users)) for name in self.used}
         parts = []
         for term in self._terms:
+            # The users' side carries the weight, because it differs between segments.
             weight = np.array([self.weights[segment].get(term, 0.0) for segment in found], np.float32)
             one = scaled.get(term) or part_factors(scaled.get(term.removesuffix(MARK)), cold, len(users))
             parts.append(Factors(one.users * weight[:, None], one.items))

@@ -34,7 +34,7 @@ def top_lists(
         factors: `(users, d)` and `(items, d)` float32.
         k: Length of the lists.
         exclude: `(users, items)`; a stored entry keeps the item off that user's list.
-        allowed: `(items,)`, False for items that nobody may get.
+        allowed: `(items,)`, False for items that no user may get.
 
     Returns:
         `(users, k) int32`, best first, equal scores by item; -1 where there are fewer than k.
@@ -58,7 +58,7 @@ def top_of_scores(
         scores: `(users, items)`, higher is better. Changed in place: excluded items and NaN become minus infinity.
         k: Length of the lists.
         exclude: `(users, items)`; a stored entry keeps the item off that user's list.
-        allowed: `(items,)`, False for items that nobody may get.
+        allowed: `(items,)`, False for items that no user may get.
 
     Returns:
         `(users, k) int32`, best first, equal scores by item; -1 where there are fewer than k.

@@ -141,26 +141,26 @@ def _rank_exactly(
     """
     import torch
 
-    nobody = len(right)
-    room = torch.arange(found.shape[1], device=found.device)
+    no_item = len(right)
+    slot = torch.arange(found.shape[1], device=found.device)
     # Threads append in any order; sorted by item, a stable sort by score settles ties by the lower index.
-    ids = torch.sort(torch.where(room < counts[:, None], found, nobody), dim=1).values.long()
+    ids = torch.sort(torch.where(slot < counts[:, None], found, no_item), dim=1).values.long()
     scores = torch.full(ids.shape, -torch.inf, device=ids.device)
     width = 1 << (left.shape[1] - 1).bit_length()
     step = max(1, DEVICE_TILE_BYTES // (16 * width * ids.shape[1]))  # float64 products, and their sums
     for start in range(0, len(left), step):
         mine = ids[start : start + step]
-        vectors = right[mine.clamp(max=nobody - 1)].double()
+        vectors = right[mine.clamp(max=no_item - 1)].double()
         products = vectors * left[start : start + step, None, :].double()
         products = torch.nn.functional.pad(products, (0, width - left.shape[1]))
         while products.shape[2] > 1:  # the order of additions of `numba_kernels.score_pair`
             half = products.shape[2] // 2
             products = products[:, :, :half] + products[:, :, half:]
-        scores[start : start + step] = torch.where(mine < nobody, products[:, :, 0].float(), -torch.inf)
+        scores[start : start + step] = torch.where(mine < no_item, products[:, :, 0].float(), -torch.inf)
     # Adding zero makes -0 equal 0, which a sort by bits might tell apart.
     order = torch.sort(scores + 0.0, dim=1, descending=True, stable=True).indices[:, :n]
     chosen, made = ids.gather(1, order), scores.gather(1, order)
-    return torch.where(chosen < nobody, chosen, -1).cpu().numpy(), made.cpu().numpy()
+    return torch.where(chosen < no_item, chosen, -1).cpu().numpy(), made.cpu().numpy()
 
 
 def _fill_overfull(

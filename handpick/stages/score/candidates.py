@@ -56,6 +56,7 @@ def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
     here = np.flatnonzero(boosts.any(axis=1))
     if not len(here):
         return factors
+    # A user's deviation times the boost: the same boost moves a phone equally far on every user's list.
     scale = spread(factors)
     switch = (country[:, None] == here[None, :]) * scale[:, None]
     return Factors(

@@ -51,6 +51,7 @@ class Champion:
         """
         found = self.blend.sources(data, users).astype(object)
         counts = np.bincount(data.interactions.positive().user, minlength=len(data.users))
+        # Only users without events are checked: it needs every member's factors once more.
         quiet = np.flatnonzero(counts[users] == 0)
         opinions = {
             name: self._has_opinion(name, data, users[quiet]) for name in self.blend.used if len(quiet)
@@ -65,8 +66,8 @@ class Champion:
         if FUSION in self.blend.members:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
-        nobody = np.zeros(0, np.int64)
-        return Content(self.content).fit(data, self.seed).factors(data, nobody).items
+        no_users = np.zeros(0, np.int64)
+        return Content(self.content).fit(data, self.seed).factors(data, no_users).items
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
         """Whether a member's scores of each of these users differ between phones: `(users,)`."""

@@ -49,12 +49,12 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
         by_country: `(countries, items)` popularity.
     """
     data, size = plan.shop.data, plan.score.users_at_once
-    everybody = np.arange(len(data.users))
+    all_users = np.arange(len(data.users))
     source = np.concatenate(
-        [np.zeros(0, str), *(scorer.source(data, some) for some in blocks(everybody, size))]
+        [np.zeros(0, str), *(scorer.source(data, some) for some in blocks(all_users, size))]
     )
     by_model = np.flatnonzero(data.users.is_consented & (source != ""))
-    others = np.setdiff1d(everybody, by_model)
+    others = np.setdiff1d(all_users, by_model)
     _, country = plan.shop.countries
 
     def popular_factors(users: IntArray) -> Factors:
@@ -68,7 +68,7 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
         ]
         found.append(_concatenate(made))
     if len(others):
-        names = np.full(len(everybody), POPULARITY)
+        names = np.full(len(all_users), POPULARITY)
         found.append(
             _concatenate(
                 [
@@ -83,6 +83,7 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
 def _score_block(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
     """Make the lists of one block of users, with exact scores by the factors without boosts."""
     made = make_lists(plan, factors, users)
+    # The published score is the model's own: boosts decide the order of a list, and are left out here.
     scores = np.zeros(made.lists.items.shape, np.float32)
     row, place = np.nonzero(made.lists.items >= 0)
     scores[row, place] = exact_scores(

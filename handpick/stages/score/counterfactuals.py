@@ -77,6 +77,7 @@ def find_causes(
             without = scorer.factors(changed, users[some])
             place = np.searchsorted(some, row_user[rows])
             after = exact_scores(without.users, without.items, place, row_item[rows])
+            # In standard deviations, so that falls of different users and models are comparable.
             result[rows] = (before[rows] - after) / scale[row_user[rows]]
         return result
 
@@ -155,6 +156,7 @@ def _anchors(
     near = (
         np.einsum("hd,hd->h", vectors[known[:, 1]], list_vector[known[:, 0]]) if len(known) else np.zeros(0)
     )
+    # By user, then similarity; equal ones by phone, so that the choice does not depend on the order of events.
     order = np.lexsort((known[:, 1], -near, known[:, 0]))
     known = known[order]
     nth = np.arange(len(known)) - np.searchsorted(known[:, 0], known[:, 0])

@@ -99,6 +99,7 @@ def read_shop(night: Night, data: Dataset) -> Shop:
     rows = pc.index_in(
         pa.array(data.catalogue.item_ids.tolist(), pa.string()), table["item_id"].cast(pa.string())
     )
+    # A phone that the table lacks has a null index, which becomes a row of nulls.
     table = table.take(rows)
 
     def text(name: str) -> StringArray:

@@ -101,6 +101,7 @@ def _move_marks(
     """Move the marks of list places along with the phones that pins moved."""
     if np.array_equal(before, after):
         return marks
+    # No phone is on a list twice, so equal ids are the same entry.
     same = after[:, :, None] == before[:, None, :]
     return np.asarray((same & marks[:, None, :]).any(axis=2) & (after >= 0))
 
@@ -130,6 +131,7 @@ def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArr
             (np.ones(len(row), np.int32), (row, have[row, place])),
             shape=(len(short), len(plan.shop.data.catalogue)),
         )
+        # In this process and not on the engine: few users have short lists.
         more = pools(
             Factors(factors.users[short], factors.items),
             plan.rules,
@@ -204,6 +206,7 @@ def broken_rules(
             broken[at] = np.asarray(rules.pairs[name][who, items]).ravel() != 0
         elif plan.settings.max_per_brand is not None:
             brand = np.where(lists.items[rows] >= 0, plan.phones.brand[lists.items[rows]], -1)
+            # The maximum per brand is broken by a phone with too many of its brand at or above its place.
             above = np.arange(lists.items.shape[1]) <= places[:, None]
             same = brand == brand[np.arange(len(rows)), places][:, None]
             broken[at] = (same & above).sum(axis=1) > plan.settings.max_per_brand

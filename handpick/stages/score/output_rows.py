@@ -51,6 +51,7 @@ def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
     place = {name: row for row, name in enumerate(names)}
     found = np.zeros((len(names), len(shop.data.catalogue)), bool)
     segments, items = popular["segment"].to_pylist(), np.array(popular["item_id"].to_pylist(), dtype=str)
+    # Ids are sorted in the catalogue, and every listed phone is in it.
     columns = np.searchsorted(shop.data.catalogue.item_ids, items)
     for segment, column in zip(segments, columns.tolist(), strict=True):
         row = place.get("" if segment == "all" else segment)

@@ -86,10 +86,11 @@ def rerank(
     state = _FreeCandidates(pool, phones, most_per_brand)
     users = np.arange(len(pool.items))
     lists = empty_lists(len(users), n)
-    alike = np.zeros(pool.items.shape, np.float32)
+    similarity = np.zeros(pool.items.shape, np.float32)
     for place in range(n):
-        value = (1 - settings.diversity) * relevance - settings.diversity * alike
+        value = (1 - settings.diversity) * relevance - settings.diversity * similarity
         value[~state.free()] = -np.inf
+        # Of equal values argmax takes the first, which has the higher score or the lower id.
         pick = np.argmax(value, axis=1)
         is_there = np.isfinite(value[users, pick])  # False where no candidate is left
         origin = np.where(is_helped[users, pick], Origin.LAUNCH, Origin.MODEL)
@@ -105,7 +106,7 @@ def rerank(
         # Similarity to the most similar phone above, kept from place to place: only the last one is new.
         if settings.diversity:
             vectors = phones.vectors[np.maximum(chosen, 0)]
-            alike = np.maximum(alike, (state.vectors @ vectors[:, :, None])[:, :, 0])
+            similarity = np.maximum(similarity, (state.vectors @ vectors[:, :, None])[:, :, 0])
     return lists, state.held_back()
 
 
@@ -120,9 +121,11 @@ def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[Flo
     valid = pool.items >= 0
     low = np.where(valid, pool.scores, np.inf).min(axis=1, initial=np.inf)
     high = np.where(valid, pool.scores, -np.inf).max(axis=1, initial=-np.inf)
+    # A single candidate, or equal scores, would divide by zero.
     width = np.where(high > low, high - low, 1)
     relevance = np.where(valid, (pool.scores - low[:, None]) / width[:, None], -np.inf).astype(np.float32)
     new = phones.is_launch[pool.items] & valid & (relevance >= settings.launch_floor)
+    # Candidates are sorted by score, so the running count numbers the best launches first.
     is_helped = new & (np.cumsum(new, axis=1) <= settings.launch_most) & (settings.launch_bonus > 0)
     return np.where(is_helped, relevance + np.float32(settings.launch_bonus), relevance), is_helped
 
@@ -209,6 +212,7 @@ def pin(lists: Lists, pins: list[Pin], users: IntArray, is_allowed: NDArray[np.b
     for number, one in enumerate(pins):
         rows = np.flatnonzero(one.users[users] & is_allowed[number] & (lists.items[:, 0] >= 0))
         items = lists.items[rows]
+        # Its old entry, if any, gets an infinite key and drops off the end.
         places = np.where(items == one.item, np.inf, np.arange(items.shape[1], dtype=np.float64))
         places[items < 0] = items.shape[1]
         # A sort key half a place before its rank, or after the last phone of a shorter list; its old place sorts last.

@@ -41,6 +41,7 @@ def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency
     member = sparse.csr_matrix(
         (np.ones(items, np.int32), (np.arange(items), codes)), shape=(items, len(groups))
     )
+    # The product of the membership matrix with its transpose links every phone to itself and its variants.
     best = top_n(
         Factors(vectors, vectors),
         n,

@@ -53,7 +53,7 @@ def score(night: Night) -> StageResult:
             folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
     users, listed = len(data.users), notes["users_listed"]
-    pairs, barred = users * len(data.catalogue), notes["pairs_barred_by_rule"]
+    pairs, excluded = users * len(data.catalogue), notes["pairs_barred_by_rule"]
     in_stock = int(data.catalogue.is_sellable.sum())
     return StageResult(
         stage="score",
@@ -62,7 +62,7 @@ def score(night: Night) -> StageResult:
         flows=(
             Flow("users", users, listed, {"no phone allowed": users - listed}),
             Flow("items", len(data.catalogue), in_stock, {"not in stock": len(data.catalogue) - in_stock}),
-            Flow("pairs of user and phone", pairs, pairs - sum(barred.values()), barred),
+            Flow("pairs of user and phone", pairs, pairs - sum(excluded.values()), excluded),
             *(Flow(name, len(rows), len(rows)) for name, rows in tables.items()),
         ),
         digest=digest_partitions(night.lake, [f"lists/{name}" for name in tables], night.logical_date),

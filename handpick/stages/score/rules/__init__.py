@@ -74,6 +74,7 @@ class Rules:
         sizes = np.bincount(kind_of, minlength=len(codes))
         before = np.zeros((len(codes), items), bool)
         found = {}
+        # `before` collects what earlier rules exclude, for each kind of user.
         masks = [(name, np.broadcast_to(mask, before.shape)) for name, mask in self.items.items()]
         masks += [(name, mask[codes[:, at]]) for at, (name, (_, mask)) in enumerate(self.kinds.items())]
         for name, mask in masks:
@@ -82,6 +83,7 @@ class Rules:
         counted = np.zeros(0, np.int64)
         for name, matrix in self.pairs.items():
             entries = matrix.tocoo()
+            # Pairs that no mask excludes, and further down, that no earlier rule by pair excludes.
             new = ~before[kind_of[entries.row], entries.col]
             keys = entries.row[new].astype(np.int64) * items + entries.col[new]
             found[name] = int((~np.isin(keys, counted)).sum())

@@ -22,4 +22,5 @@ def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
             generation = shop.generation[members]
             owned, old = np.nonzero(generation[None, :] < generation[:, None])
             older_than[members[owned], members[old]] = 1
+    # `older_than` leads from an owned phone to those that it excludes.
     return (shop.owned @ older_than.tocsr()).tocsr()

@@ -20,4 +20,5 @@ def with_variants(shop: Shop, owned: sparse.csr_matrix) -> sparse.csr_matrix:
         (np.ones(len(grouped), np.int32), (grouped, codes[grouped])),
         shape=(len(shop.variant_group), len(groups)),
     )
+    # From phones to their variant groups and back to all phones of these groups.
     return (owned + owned @ member @ member.T).tocsr()

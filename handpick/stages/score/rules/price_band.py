@@ -20,6 +20,7 @@ def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
     if settings.price_band is None:
         return np.zeros(len(shop.data.users), np.int64), np.zeros((1, items), bool)
     usual = usual_price(shop)
+    # Prices are compared by ratio, so bands have equal width in logarithms.
     steps = np.round(np.log(usual) / np.log(STEP))
     known, codes = np.unique(steps[np.isfinite(steps)], return_inverse=True)
     bands = np.zeros(len(usual), np.int64)
