@@ -32,7 +32,8 @@ def test_every_module_that_imports_torch_imports_the_warm_up() -> None:
             node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports
         }
         packages = {(module or "").split(".")[0] for module in modules}
-        if "torch" in packages and "triton" not in packages:  # Triton's kernels run on GPUs, which have no MKL
+        # Triton's kernels run on GPUs, which have no MKL.
+        if "torch" in packages and "triton" not in packages:
             names.append(".".join(file.relative_to(MODELS.parent).with_suffix("").parts))
     assert len(names) > 20
     done = subprocess.run([sys.executable, "-c", SCRIPT, *names], capture_output=True, text=True, check=True)
