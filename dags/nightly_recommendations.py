@@ -16,7 +16,7 @@ from handpick.pipeline.registry import nightly_stages
 def who_scores(logical_date=None) -> str:
     """The gate's decision, as a branch that people can see."""
     from handpick.night import Night
-    from handpick.stages.gate.decision import read_decision
+    from handpick.stages.gate.public import read_decision
 
     night = Night(SETTINGS, logical_date.date())
     decision = read_decision(night.lake, night.logical_date)

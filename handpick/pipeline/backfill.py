@@ -38,6 +38,7 @@ def run_nights(nights: list[Night], through: str = "report") -> None:
         InputError: If there is no such stage.
         HandpickError: If a night stopped; says which nights are done, and how to continue.
     """
+    through = through.replace("-", "_")  # a command's spelling names its stage, too
     if through not in nightly_names():
         raise InputError(f"there is no stage {through!r}; the stages are {', '.join(nightly_names())}.")
     stages = nightly_names(through)
