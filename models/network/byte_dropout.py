@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+import models.mkl_warm_up  # noqa: F401
+
 
 class ByteDropout(nn.Module):
     """Dropout whose probability is rounded to a multiple of 1/256; kept numbers are scaled up to keep the mean.

@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+import models.mkl_warm_up  # noqa: F401
+
 SPEEDS = 8
 """Groups of channels, each of which forgets at its own, learned speed."""
 

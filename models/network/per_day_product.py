@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import models.mkl_warm_up  # noqa: F401
+
 
 def multiply_per_day(weights: Tensor, temporal: Tensor, day: Tensor) -> Tensor:
     """Return `(n, items)`: `weights[n] · temporal[day[n], item]`; gradients flow to the weights only.
