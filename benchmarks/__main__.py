@@ -6,7 +6,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks.benchmark import run
+from benchmarks.benchmark import run_benchmark
 from benchmarks.registry import BENCHMARKS
 
 
@@ -21,14 +21,16 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         for benchmark in BENCHMARKS.values():
             targets = ", ".join(f"{target.key} {target} {target.unit}" for target in benchmark.targets)
-            console.print(f"{benchmark.name:<18} {benchmark.what} ({targets})", markup=False, soft_wrap=True)
+            console.print(
+                f"{benchmark.name:<18} {benchmark.description} ({targets})", markup=False, soft_wrap=True
+            )
         console.print("Run one: make bench NAME=first-night")
         return 0
     for name in arguments:
         if name not in BENCHMARKS:
             console.print(f"There is no benchmark {name!r}; `make bench` lists them.", markup=False)
             return 2
-    return max([run(BENCHMARKS[name], console) for name in arguments])
+    return max([run_benchmark(BENCHMARKS[name], console) for name in arguments])
 
 
 if __name__ == "__main__":

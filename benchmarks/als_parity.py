@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.public_interactions import dataset, matrix, movielens, temporal_share
+from benchmarks.public_interactions import build_dataset, build_matrix, load_movielens, relative_positions
 from models.collaborative.als import Als
 from models.config import AlsConfig
 from models.data import BoolArray, FloatArray, Interactions
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.recall import recall
-from models.topn.dense import top_of_scores
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.recall import recall_at_k
+from models.topn.dense import find_top_n_of_scores
 
 K = 20
 GRID = [
@@ -24,13 +24,13 @@ GRID = [
 
 def measure() -> dict[str, Any]:
     """Measure NDCG@20 and Recall@20 of both, tuned on validation, and the largest relative difference between them."""
-    events = movielens()
-    share = temporal_share(events)
+    events = load_movielens()
+    share = relative_positions(events)
     train, validation, test = (share < 0.7), (share >= 0.7) & (share < 0.8), share >= 0.8
-    best = max(GRID, key=lambda setting: _direct(events, train, validation, setting)[1])
+    best = max(GRID, key=lambda setting: _measure_library(events, train, validation, setting)[1])
     known = train | validation
-    direct = _direct(events, known, test, best)
-    through = _through(events, known, test, best)
+    direct = _measure_library(events, known, test, best)
+    through = _measure_member(events, known, test, best)
     return {
         "largest_difference": max(abs(a / b - 1) for a, b in zip(through, direct, strict=True)),
         "direct_recall_20": direct[0],
@@ -43,7 +43,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _direct(
+def _measure_library(
     events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
     """Return Recall@20 and NDCG@20 of the library, used as in its documentation, with the family's preference weights."""
@@ -51,28 +51,30 @@ def _direct(
 
     dim, regularization, alpha = setting
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
-    pairs = matrix(events, known, shape)
+    pairs = build_matrix(events, known, shape)
     model = AlternatingLeastSquares(
         factors=dim, regularization=regularization, alpha=alpha, iterations=12, num_threads=1, random_state=7
     )
     model.fit((pairs * np.float32(np.log(2))).tocsr(), show_progress=False)
     scores = np.asarray(model.user_factors) @ np.asarray(model.item_factors).T
-    return _quality(scores, pairs, matrix(events, wanted, shape))
+    return _measure_quality(scores, pairs, build_matrix(events, wanted, shape))
 
 
-def _through(
+def _measure_member(
     events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
     """Return Recall@20 and NDCG@20 of the family's member on a dataset of the same pairs."""
     dim, regularization, alpha = setting
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
-    data = dataset(events.where(known), *shape)
+    data = build_dataset(events.where(known), *shape)
     member = Als(AlsConfig(dim=dim, regularization=regularization, alpha=alpha, iterations=12)).fit(data, 7)
     scores = member.score(data, np.arange(shape[0]))
-    return _quality(scores, matrix(events, known, shape), matrix(events, wanted, shape))
+    return _measure_quality(scores, build_matrix(events, known, shape), build_matrix(events, wanted, shape))
 
 
-def _quality(scores: FloatArray, known: sparse.csr_matrix, wanted: sparse.csr_matrix) -> tuple[float, float]:
+def _measure_quality(
+    scores: FloatArray, known: sparse.csr_matrix, wanted: sparse.csr_matrix
+) -> tuple[float, float]:
     asked = np.flatnonzero(np.diff(wanted.indptr))
-    judged = judge(top_of_scores(scores[asked].astype(np.float32), K, known[asked]), wanted[asked])
-    return float(recall(judged, K).mean()), float(ndcg(judged, K).mean())
+    judged = find_hits(find_top_n_of_scores(scores[asked].astype(np.float32), K, known[asked]), wanted[asked])
+    return float(recall_at_k(judged, K).mean()), float(ndcg_at_k(judged, K).mean())

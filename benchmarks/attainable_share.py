@@ -21,27 +21,27 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from benchmarks.fusion_model import SHOPS, Ground, K, ground, ndcg_of, oracle_lists
+from benchmarks.fusion_model import SHOPS, K, Setup, load_setup, make_oracle_lists, slice_ndcg
 from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
 from handpick.dataset.oracle.utility import PRICE_WEIGHT
 from handpick.demo import ground_truth
 from handpick.demo.arrays import Floats
 from handpick.demo.customers import BUDGET_SPREAD, MEAN_BUDGET, WEALTH, draw_archetypes
-from handpick.demo.ground_truth import World
+from handpick.demo.ground_truth import ShopState
 from handpick.demo.phones import FINISHES, LAYOUTS
-from handpick.demo.phrases import BUDGETS, PERSONAS, SPECS, WISHES
+from handpick.demo.phrases import BUDGETS, PERSONAS, QUERY_PHRASES, SPECS
 from handpick.demo.query_simulation import BUDGET_LEVELS, HUE_NOISE, HUES, PERSONA_SHARPNESS, SPEC_SHARPNESS
 from handpick.demo.sessions import CART_CHANCE, CART_RESERVE
 from handpick.demo.shop import OWNED_SINCE
-from handpick.demo.utility import measure_scales, phone_side
-from models.topn.dense import top_of_scores
+from handpick.demo.utility import compute_shop_phone_factors, measure_scales
+from models.topn.dense import find_top_n_of_scores
 
-SWEEPS, STARTS, EVERY, SHELF_DAYS = 120, 60, 2, 5
+SWEEPS, STARTS, EVERY, CANDIDATE_SET_DAYS = 120, 60, 2, 5
 BLOCKS = ("specs", "style", "persona", "hidden")
 TRAITS = ("budget", "thrift", "fashion")
 MOVES = (0.3, 0.6, 1.0)
 SLICES = ("all", "query_only", "cold_item")
-WRONG = 0.02
+MISMATCH_PROBABILITY = 0.02
 """Probability of an attribute in a photo query that is not the user's preferred one."""
 Person = dict[str, Any]
 
@@ -50,22 +50,22 @@ def measure() -> dict[str, Any]:
     """Measure the ideal learner's share of the oracle's NDCG@20 by slice, on each shop."""
     found = {}
     for shop in SHOPS:
-        here = ground(shop)
-        lists = top_of_scores(Learner(here).scores(), K, here.test.exclude, here.test.candidates)
-        best = oracle_lists(here, here.truth)
+        here = load_setup(shop)
+        lists = find_top_n_of_scores(IdealLearner(here).scores(), K, here.test.exclude, here.test.candidates)
+        best = make_oracle_lists(here, here.truth)
         for part in SLICES:
-            share = ndcg_of(here, lists, part) / ndcg_of(here, best, part)
+            share = slice_ndcg(here, lists, part) / slice_ndcg(here, best, part)
             found[f"{shop}{part}_share_of_oracle"] = share
     return found
 
 
-class Learner:
+class IdealLearner:
     """Samples every test user's tastes from the posterior, given their events and queries."""
 
-    def __init__(self, here: Ground) -> None:
+    def __init__(self, here: Setup) -> None:
         self.here, self.past = here, here.test.past
         night = here.night
-        self.world: World = ground_truth.load(night.settings.path(night.settings.lake.truth))
+        self.world: ShopState = ground_truth.load(night.settings.path(night.settings.lake.truth))
         self.plan = self.world.plan
         ids = self.past.users.user_ids[here.test.users].tolist()
         self.people = len(ids)
@@ -75,32 +75,33 @@ class Learner:
         self.random = torch.Generator().manual_seed(1)
         self.sides = [self._side(day) for day in range(self.plan.days)]
         middles = [
-            min(day + SHELF_DAYS // 2, self.plan.days - 1) for day in range(0, self.plan.days, SHELF_DAYS)
+            min(day + CANDIDATE_SET_DAYS // 2, self.plan.days - 1)
+            for day in range(0, self.plan.days, CANDIDATE_SET_DAYS)
         ]
         self.shelves = [torch.from_numpy(self.sides[day][0][self.sides[day][1]]) for day in middles]
-        self._kinds_of_people()
-        self._events(str(night.lake.root / "clean"))
-        self._owned()
-        self._questions(str(night.lake.root / "clean"))
+        self._load_archetypes()
+        self._load_events(str(night.lake.root / "clean"))
+        self._load_owned()
+        self._load_queries(str(night.lake.root / "clean"))
 
     def scores(self) -> Floats:
         """Return the `(users, items)` expected opens on the test window's first and last day, summed over the samples.
 
         The start is the likeliest of `STARTS` draws from the prior; the first third of the sweeps is burn-in.
         """
-        person = self._drawn()
+        person = self._draw_prior()
         known = self.likelihood(person)
         for _ in range(STARTS):
-            other = self._drawn()
+            other = self._draw_prior()
             value = self.likelihood(other)
-            person, known = _mixed(person, other, value > known), torch.maximum(value, known)
+            person, known = _select_accepted(person, other, value > known), torch.maximum(value, known)
         total = np.zeros((self.people, len(self.past.catalogue)), np.float32)
         for sweep in range(SWEEPS):
-            for change in self._changes(sweep):
+            for change in self._proposals(sweep):
                 other = {**person, **change(person)}
                 value = self.likelihood(other)
                 taken = torch.rand(self.people, generator=self.random).log() < value - known
-                person, known = _mixed(person, other, taken), torch.where(taken, value, known)
+                person, known = _select_accepted(person, other, taken), torch.where(taken, value, known)
             if sweep >= SWEEPS // 3 and sweep % EVERY == 0:
                 total += self._opens(person)
         return total
@@ -126,11 +127,11 @@ class Learner:
         owners = side[self.owners] @ self.old.T
         own = owners.gather(1, self.own[:, None])[:, 0] - owners.logsumexp(1)
         total.index_add_(0, self.owners, own)
-        return self._asked(person, budget, total)
+        return self._add_query_likelihood(person, budget, total)
 
-    def _asked(self, person: Person, budget: Tensor, total: Tensor) -> Tensor:
+    def _add_query_likelihood(self, person: Person, budget: Tensor, total: Tensor) -> Tensor:
         """Add the log-likelihood of the queries to `total` and return it."""
-        noise = self.plan.dials.query_noise
+        noise = self.plan.difficulty_parameters.query_noise
         persona, specs, style = (self._taste(person, block) for block in ("persona", "specs", "style"))
         words = (1 - noise) * (PERSONA_SHARPNESS * persona).softmax(1) + noise / len(PERSONAS)
         wish = (SPEC_SHARPNESS * specs.abs()).softmax(1)
@@ -144,33 +145,33 @@ class Learner:
         user, hue, is_round, layout, finish = self.photos
         away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / HUES
         away = torch.atan2(away.sin(), away.cos())
-        near = _normal((away + np.pi / HUES) / HUE_NOISE) - _normal((away - np.pi / HUES) / HUE_NOISE)
+        near = _normal_cdf((away + np.pi / HUES) / HUE_NOISE) - _normal_cdf((away - np.pi / HUES) / HUE_NOISE)
         seen = ((1 - noise) * near + noise / HUES + 1e-6).log()
         for right in (
             (style[user, 2] > 0) == (is_round > 0),
             style[user, 3 : 3 + len(LAYOUTS)].argmax(1) == layout,
             style[user, 3 + len(LAYOUTS) :].argmax(1) == finish,
         ):
-            seen = seen + torch.where(right, 0.0, float(np.log(WRONG)))
+            seen = seen + torch.where(right, 0.0, float(np.log(MISMATCH_PROBABILITY)))
         return total.index_add_(0, user, seen)
 
-    def _kinds_of_people(self) -> None:
+    def _load_archetypes(self) -> None:
         kinds = draw_archetypes(self.plan)
         self.tables = {block: torch.from_numpy(getattr(kinds, block)).float() for block in BLOCKS}
         self.spread = {block: table.std(0, correction=0) + 1e-9 for block, table in self.tables.items()}
         self.scales = measure_scales(self.plan)
-        country = self.world.people.country[self.number]
+        country = self.world.customers.country[self.number]
         self.mean_budget = torch.from_numpy(MEAN_BUDGET + np.array(WEALTH)[country]).float()
 
     def _taste(self, person: Person, block: str) -> Tensor:
-        shared = self.plan.dials.shared_taste
+        shared = self.plan.difficulty_parameters.shared_taste
         kind, own = person[block]
         return shared**0.5 * self.tables[block][kind] + (1 - shared) ** 0.5 * self.spread[block] * own
 
     def _person_side(self, person: Person) -> tuple[Tensor, Tensor, Tensor]:
         """Return user factors as in `utility.user_factors`, the constant part of the utility, and the budgets."""
         sharp = self.scales.sharpness
-        thrift = PRICE_WEIGHT * (0.5 + _normal(person["thrift"])) * sharp
+        thrift = PRICE_WEIGHT * (0.5 + _normal_cdf(person["thrift"])) * sharp
         budget = self.mean_budget + BUDGET_SPREAD * person["budget"]
         scales = (self.scales.specs, self.scales.image, self.scales.text, self.scales.hidden)
         blocks = [
@@ -181,26 +182,26 @@ class Learner:
                 -thrift,
                 2 * thrift * budget,
                 torch.full_like(thrift, sharp),
-                self.scales.fashion * _normal(person["fashion"]) * sharp,
+                self.scales.fashion * _normal_cdf(person["fashion"]) * sharp,
             ],
             1,
         )
         return torch.cat([*blocks, shared], 1), -thrift * budget**2, budget
 
-    def _drawn(self) -> Person:
+    def _draw_prior(self) -> Person:
         """Draw all users' tastes from the prior, as the demo shop does."""
-        person: Person = {block: self._kind(block) for block in BLOCKS}
-        return person | {trait: self._noise(self.people) for trait in TRAITS}
+        person: Person = {block: self._draw_block(block) for block in BLOCKS}
+        return person | {trait: self._draw_noise(self.people) for trait in TRAITS}
 
-    def _kind(self, block: str) -> tuple[Tensor, Tensor]:
+    def _draw_block(self, block: str) -> tuple[Tensor, Tensor]:
         kinds, width = self.tables[block].shape
         which = torch.randint(kinds, (self.people,), generator=self.random)
-        return which, self._noise(self.people, width)
+        return which, self._draw_noise(self.people, width)
 
-    def _noise(self, *shape: int) -> Tensor:
+    def _draw_noise(self, *shape: int) -> Tensor:
         return torch.randn(*shape, generator=self.random)
 
-    def _changes(self, sweep: int) -> list[Callable[[Person], Person]]:
+    def _proposals(self, sweep: int) -> list[Callable[[Person], Person]]:
         """Return Metropolis proposals that leave the prior invariant.
 
         For each block: another archetype, another archetype with a new individual part, or a move of the individual part.
@@ -210,20 +211,23 @@ class Learner:
         changes: list[Callable[[Person], Person]] = []
         for block in BLOCKS:
             changes += [
-                lambda now, block=block: {block: (self._kind(block)[0], now[block][1])},
-                lambda _, block=block: {block: self._kind(block)},
+                lambda now, block=block: {block: (self._draw_block(block)[0], now[block][1])},
+                lambda _, block=block: {block: self._draw_block(block)},
                 lambda now, block=block: {
-                    block: (now[block][0], keep * now[block][1] + size * self._noise(*now[block][1].shape))
+                    block: (
+                        now[block][0],
+                        keep * now[block][1] + size * self._draw_noise(*now[block][1].shape),
+                    )
                 },
             ]
         return changes + [
-            lambda now, trait=trait: {trait: keep * now[trait] + size * self._noise(self.people)}
+            lambda now, trait=trait: {trait: keep * now[trait] + size * self._draw_noise(self.people)}
             for trait in TRAITS
         ]
 
     def _side(self, day: int) -> tuple[Floats, Any]:
-        euros, stock = self.world.shelf.as_of(day, len(self.world.phones))
-        return phone_side(self.plan, self.world.phones, np.log(euros), day), stock
+        euros, stock = self.world.inventory.as_of(day, len(self.world.phones))
+        return compute_shop_phone_factors(self.plan, self.world.phones, np.log(euros), day), stock
 
     def _opens(self, person: Person) -> Floats:
         side, constant, _ = (part.numpy() for part in self._person_side(person))
@@ -237,7 +241,7 @@ class Learner:
             total[:, np.flatnonzero(stock)] += expected_opens(side, constant, phones[stock])
         return total[:, columns]
 
-    def _events(self, clean: str) -> None:
+    def _load_events(self, clean: str) -> None:
         """Load impressions and whether each was opened, views that came from search, and views that led to a cart event."""
         events = duckdb.sql(
             f"""select user_id, item_id, event_type, position, shown_position, session_id, epoch(occurred_at) as at
@@ -247,29 +251,34 @@ class Learner:
         events = events[events.user_id.isin(self.row) & events.item_id.isin(self.item)]
         visit = ["user_id", "session_id", "item_id"]
         shown, viewed = events[events.event_type == "impression"], events[events.event_type == "view"]
-        self.shown, self.found = self._parts(shown), self._parts(viewed[viewed.shown_position.isna()])
-        self.opened = _among(shown[visit], viewed[viewed.shown_position.notna()][visit])
+        self.shown, self.found = (
+            self._index_events(shown),
+            self._index_events(viewed[viewed.shown_position.isna()]),
+        )
+        self.opened = _is_in(shown[visit], viewed[viewed.shown_position.notna()][visit])
         self.attention = torch.from_numpy(
             (POSITION_DECAY ** (shown.position.fillna(1).to_numpy() - 1)).astype(np.float32)
         )
         once = viewed.drop_duplicates(visit)
         self.viewed, self.carted = (
-            self._parts(once),
-            _among(once[visit], events[events.event_type == "cart"][visit]),
+            self._index_events(once),
+            _is_in(once[visit], events[events.event_type == "cart"][visit]),
         )
 
-    def _parts(self, events: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
+    def _index_events(self, events: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
         """Return the user, the phone's vector on the day, and the index of the candidate set of each event."""
         day = ((events["at"].to_numpy() - self.plan.micros_of(0) / 1e6) // 86_400).astype(int)
         items = events.item_id.map(self.item).to_numpy()
         vectors = np.stack([self.sides[one][0][item] for one, item in zip(day, items, strict=True)])
         users = torch.from_numpy(events.user_id.map(self.row).to_numpy())
-        return users, torch.from_numpy(vectors), torch.from_numpy(day // SHELF_DAYS)
+        return users, torch.from_numpy(vectors), torch.from_numpy(day // CANDIDATE_SET_DAYS)
 
-    def _owned(self) -> None:
+    def _load_owned(self) -> None:
         old = np.flatnonzero(self.world.phones.launch_day < OWNED_SINCE)
         self.old = torch.from_numpy(
-            phone_side(self.plan, self.world.phones, self.world.phones.log_price, OWNED_SINCE)[old]
+            compute_shop_phone_factors(
+                self.plan, self.world.phones, self.world.phones.log_price, OWNED_SINCE
+            )[old]
         )
         place = {self.world.item_ids[item]: number for number, item in enumerate(old)}
         owned = self.past.users.owned_item[self.here.test.users]
@@ -279,9 +288,9 @@ class Learner:
             for user, item in enumerate(owned)
             if item >= 0 and str(ids[item]) in place
         ]
-        self.owners, self.own = _columns(pairs, 2)
+        self.owners, self.own = _stack_columns(pairs, 2)
 
-    def _questions(self, clean: str) -> None:
+    def _load_queries(self, clean: str) -> None:
         """Load the requested attributes, parsed from the texts and from the demo's file names."""
         asked = duckdb.sql(
             f"""select user_id, coalesce(text, '') as text, coalesce(image_path, '') as image,
@@ -293,7 +302,12 @@ class Learner:
             spec + sign: (1, 2 * number + (sign == "-")) for number, spec in enumerate(SPECS) for sign in "+-"
         }
         names |= {name: (2, number) for number, name in enumerate(BUDGETS)}
-        ways = [(way, names[wish]) for wish, told in WISHES.items() for some in told.values() for way in some]
+        ways = [
+            (way, names[wish])
+            for wish, told in QUERY_PHRASES.items()
+            for some in told.values()
+            for way in some
+        ]
         ways.sort(key=lambda way: -len(way[0]))
         wishes: list[list[tuple[int, int]]] = [[], [], []]
         photos = []
@@ -312,31 +326,32 @@ class Learner:
                 photos.append(
                     (user, int(hue), shape == "round", LAYOUTS.index(layout), FINISHES.index(finish))
                 )
-        self.wishes = [_columns(some, 2) for some in wishes]
-        self.photos = _columns(photos, 5)
+        self.wishes = [_stack_columns(some, 2) for some in wishes]
+        self.photos = _stack_columns(photos, 5)
 
 
-def _columns(rows: list[Any], width: int) -> list[Tensor]:
+def _stack_columns(rows: list[Any], width: int) -> list[Tensor]:
     return list(torch.from_numpy(np.array(rows, np.int64).reshape(len(rows), width).T.copy()))
 
 
-def _among(rows: pd.DataFrame, others: pd.DataFrame) -> Tensor:
+def _is_in(rows: pd.DataFrame, others: pd.DataFrame) -> Tensor:
     """Return for each row whether it is among the others."""
     found = pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
     return torch.from_numpy(np.asarray(found))
 
 
-def _normal(values: Tensor) -> Tensor:
+def _normal_cdf(values: Tensor) -> Tensor:
     """Return the standard normal distribution function."""
     return 0.5 * (1 + torch.erf(values / 2**0.5))
 
 
-def _mixed(one: Any, other: Any, taken: Tensor) -> Any:
+def _select_accepted(one: Any, other: Any, taken: Tensor) -> Any:
     """Return per user the proposal if it was accepted, else the current state."""
     if isinstance(one, dict):
         return {
-            key: part if other[key] is part else _mixed(part, other[key], taken) for key, part in one.items()
+            key: part if other[key] is part else _select_accepted(part, other[key], taken)
+            for key, part in one.items()
         }
     if isinstance(one, tuple):
-        return tuple(_mixed(a, b, taken) for a, b in zip(one, other, strict=True))
+        return tuple(_select_accepted(a, b, taken) for a, b in zip(one, other, strict=True))
     return torch.where(taken if one.dim() == 1 else taken[:, None], other, one)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-MISSED, UNAVAILABLE = 1, 77
+MISSED_STATUS, UNAVAILABLE_STATUS = 1, 77
 
 
 class Unavailable(Exception):
@@ -39,7 +39,7 @@ class Target:
     at_most: float | None = None
     at_least: float | None = None
 
-    def met(self, measured: Mapping[str, Any]) -> bool:
+    def is_met(self, measured: Mapping[str, Any]) -> bool:
         """Return whether the measured value is within the bounds."""
         value = float(measured[self.key])
         return (self.at_most is None or value <= self.at_most) and (
@@ -64,8 +64,8 @@ class Benchmark:
     """
 
     name: str
-    what: str
-    where: str
+    description: str
+    function: str
     targets: tuple[Target, ...]
     needs: tuple[str, ...] = ()
     is_drawn: bool = False
@@ -79,21 +79,25 @@ class Benchmark:
         for need in self.needs:
             if not (DATA / need).exists():
                 raise Unavailable(f"{self.name} needs {need} below {DATA}")
-        module, function = self.where.split(":")
+        module, function = self.function.split(":")
         body: Callable[[], dict[str, Any]] = getattr(
             importlib.import_module(f"benchmarks.{module}"), function
         )
         return body()
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Return the processor, cores, memory (GiB) and Python version of this machine."""
     model = next(
-        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in _read_lines("/proc/cpuinfo")
+            if line.startswith("model name")
+        ),
         platform.processor(),
     )
     memory = next(
-        (int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0
+        (int(line.split()[1]) for line in _read_lines("/proc/meminfo") if line.startswith("MemTotal")), 0
     )
     return {
         "cpu": model,
@@ -103,54 +107,56 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _lines(file: str) -> list[str]:
+def _read_lines(file: str) -> list[str]:
     return Path(file).read_text().splitlines() if Path(file).exists() else []
 
 
-def run(benchmark: Benchmark, console: Console) -> int:
+def run_benchmark(benchmark: Benchmark, console: Console) -> int:
     """Run one benchmark, print and store its values, and return the exit status: whether the targets were met."""
     try:
         measured = benchmark.measure()
     except Unavailable as reason:
         console.print(f"{benchmark.name}: not run: {reason}", markup=False)
-        return UNAVAILABLE
-    met = all(target.met(measured) for target in benchmark.targets)
+        return UNAVAILABLE_STATUS
+    met = all(target.is_met(measured) for target in benchmark.targets)
     RESULTS.mkdir(exist_ok=True)
     kept = {
         "benchmark": benchmark.name,
         "measured": measured,
         "targets": {target.key: str(target) for target in benchmark.targets},
         "met": met,
-        "machine": machine(),
+        "machine": describe_machine(),
     }
     (RESULTS / f"{benchmark.name}.json").write_text(
         json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n"
     )
-    _draw(benchmark, measured, console)
+    _print_table(benchmark, measured, console)
     first = benchmark.targets[0]
     console.print(
-        f"{benchmark.name}: {_number(measured[first.key])} {first.unit} (target {first})", markup=False
+        f"{benchmark.name}: {_format_number(measured[first.key])} {first.unit} (target {first})", markup=False
     )
-    return 0 if met else MISSED
+    return 0 if met else MISSED_STATUS
 
 
-def _draw(benchmark: Benchmark, measured: Mapping[str, Any], console: Console) -> None:
-    table = Table(title=f"{benchmark.name}: {benchmark.what}", title_justify="left", header_style="bold")
+def _print_table(benchmark: Benchmark, measured: Mapping[str, Any], console: Console) -> None:
+    table = Table(
+        title=f"{benchmark.name}: {benchmark.description}", title_justify="left", header_style="bold"
+    )
     for heading in ("figure", "measured", "target", ""):
         table.add_column(heading, justify="right" if heading == "measured" else "left")
     targets = {target.key: target for target in benchmark.targets}
     shown = {key: measured[key] for key in targets} if benchmark.is_drawn else measured
     for key, value in shown.items():
         target = targets.get(key)
-        verdict = "" if target is None else "met" if target.met(measured) else "missed"
-        table.add_row(key, _number(value), f"{target} {target.unit}" if target else "", verdict)
+        verdict = "" if target is None else "met" if target.is_met(measured) else "missed"
+        table.add_row(key, _format_number(value), f"{target} {target.unit}" if target else "", verdict)
     console.print(table)
-    console.print(", ".join(f"{key} {value}" for key, value in machine().items()), style="dim")
+    console.print(", ".join(f"{key} {value}" for key, value in describe_machine().items()), style="dim")
 
 
-def _number(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
-        return ", ".join(_number(part) for part in value)
+        return ", ".join(_format_number(part) for part in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

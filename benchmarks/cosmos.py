@@ -19,26 +19,26 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY, shop
+from benchmarks.demo_shops import LAST_DAY, make_shop
 
 ROUNDS = 3
-GROUP = "model."
+GROUP = "warehouse."
 
 
 def measure() -> dict[str, Any]:
     """Measure the seconds of both at rung XS, medians of three alternating rounds, and their ratio."""
-    from handpick.local_airflow.client import NIGHTLY, signed_in
-    from handpick.local_airflow.dag_run import house
-    from handpick.local_airflow.environment import dags_changed
+    from handpick.local_airflow.client import NIGHTLY_DAG_ID, sign_in
+    from handpick.local_airflow.dag_run import running_airflow
+    from handpick.local_airflow.environment import find_dags_change_time
     from handpick.night import Night
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load
-    from handpick.stages.warehouse import write
+    from handpick.stages.warehouse import write_built_marts
 
     home = Path(tempfile.mkdtemp(prefix="handpick-cosmos-"))
-    landing = shop("XS") / "landing"
+    landing = make_shop("XS") / "landing"
     (home / "handpick.toml").write_text(
-        f'[airflow]\nport = {_free_port()}\n[lake]\nlanding = "{landing}"\nmedia = "{landing}/media"\n'
+        f'[airflow]\nport = {_find_free_port()}\n[lake]\nlanding = "{landing}"\nmedia = "{landing}/media"\n'
     )
     before = os.environ.get("HANDPICK_CONFIG")
     os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
@@ -46,17 +46,17 @@ def measure() -> dict[str, Any]:
     try:
         settings = load()
         night = Night(settings, LAST_DAY)
-        with house(settings), signed_in(settings) as client:
-            client.wait_for_dag(NIGHTLY, dags_changed())
-            run = f"/api/v2/dags/{NIGHTLY}/dagRuns/{client.trigger(NIGHTLY, LAST_DAY)}"
-            _wait(client, run)
+        with running_airflow(settings), sign_in(settings) as client:
+            client.wait_for_dag(NIGHTLY_DAG_ID, find_dags_change_time())
+            run = f"/api/v2/dags/{NIGHTLY_DAG_ID}/dagRuns/{client.trigger(NIGHTLY_DAG_ID, LAST_DAY)}"
+            _wait_for_group(client, run)
             # The rest of the night is not measured; failing the run keeps it from using the processor.
             client._json("PATCH", run, json={"state": "failed"})
             for _ in range(ROUNDS):
                 began = time.perf_counter()
-                write(night)
+                write_built_marts(night)
                 besides = time.perf_counter() - began
-                rounds.append((_bare(settings), _again(client, run), besides))
+                rounds.append((_time_bare_build(settings), _run_group_again(client, run), besides))
     finally:
         stop_embedded(load())
         if before is None:
@@ -73,11 +73,11 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _bare(settings: Any) -> float:
+def _time_bare_build(settings: Any) -> float:
     """Return the wall seconds of `dbt build` with the project's data tests."""
-    from handpick.stages.warehouse.project import environment, project_folder, target_folder
+    from handpick.stages.warehouse.project import build_environment, find_project_folder, find_target_folder
 
-    folder = str(project_folder())
+    folder = str(find_project_folder())
     command = [
         str(Path(sys.executable).with_name("dbt")),
         "--quiet",
@@ -85,13 +85,18 @@ def _bare(settings: Any) -> float:
         *("--project-dir", folder, "--profiles-dir", folder),
         # The same options as the stage: with other ones dbt would discard its partial parse and parse the project again.
         *("--target", settings.warehouse.target),
-        *("--target-path", str(target_folder(settings)), "--log-path", str(target_folder(settings))),
+        *(
+            "--target-path",
+            str(find_target_folder(settings)),
+            "--log-path",
+            str(find_target_folder(settings)),
+        ),
         *("--exclude-resource-type", "unit_test"),
     ]
     began = time.perf_counter()
     done = subprocess.run(
         command,
-        env={**os.environ, **environment(settings, LAST_DAY)},
+        env={**os.environ, **build_environment(settings, LAST_DAY)},
         capture_output=True,
         text=True,
         check=False,
@@ -101,22 +106,22 @@ def _bare(settings: Any) -> float:
     return time.perf_counter() - began
 
 
-def _again(client: Any, run: str) -> float:
+def _run_group_again(client: Any, run: str) -> float:
     """Clear the group's tasks, wait until they have run again, and return the seconds of the group."""
     dag, run_id = run.removeprefix("/api/v2/dags/").split("/dagRuns/")
-    tasks = sorted(task["task_id"] for task in _group(client, run))
+    tasks = sorted(task["task_id"] for task in _group_tasks(client, run))
     client._json(
         "POST",
         f"/api/v2/dags/{dag}/clearTaskInstances",
         json={"dag_run_id": run_id, "task_ids": tasks, "dry_run": False, "only_failed": False},
     )
-    return _wait(client, run)
+    return _wait_for_group(client, run)
 
 
-def _wait(client: Any, run: str) -> float:
+def _wait_for_group(client: Any, run: str) -> float:
     """Wait for the group and return the seconds from its first task's start to its last task's end."""
     while True:
-        tasks = _group(client, run)
+        tasks = _group_tasks(client, run)
         states = {task["state"] for task in tasks}
         if "failed" in states or "upstream_failed" in states:
             raise RuntimeError("the night stopped before the warehouse was built")
@@ -128,12 +133,12 @@ def _wait(client: Any, run: str) -> float:
         time.sleep(1)
 
 
-def _group(client: Any, run: str) -> list[dict[str, Any]]:
+def _group_tasks(client: Any, run: str) -> list[dict[str, Any]]:
     found = client._json("GET", f"{run}/taskInstances", params={"limit": 500})["task_instances"]
     return [task for task in found if task["task_id"].startswith(GROUP)]
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -12,13 +12,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-KEPT = Path(tempfile.gettempdir()) / "handpick-benchmarks"
+KEPT_FOLDER = Path(tempfile.gettempdir()) / "handpick-benchmarks"
 LAST_DAY = date(2026, 3, 1)
 
 
-def shop(rung: str) -> Path:
+def make_shop(rung: str) -> Path:
     """Return the folder of a rung's shop without media, generated if it is missing; its last day is `LAST_DAY`."""
-    folder = KEPT / rung
+    folder = KEPT_FOLDER / rung
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         command = [
@@ -38,11 +38,11 @@ def shop(rung: str) -> Path:
 
 
 @contextmanager
-def settings(rung: str, **sections: Any) -> Iterator[Any]:
+def shop_settings(rung: str, **sections: Any) -> Iterator[Any]:
     """Yield settings with a fresh, temporary lake that reads the rung's shop."""
     from handpick.settings.load import load
 
-    made = shop(rung)
+    made = make_shop(rung)
     home = Path(tempfile.mkdtemp(prefix=f"handpick-{rung}-"))
     lake = {"root": home / "lake", "landing": made / "landing", "media": made / "landing" / "media"}
     try:

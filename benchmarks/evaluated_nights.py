@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import date
 
-from benchmarks.demo_shops import KEPT
+from benchmarks.demo_shops import KEPT_FOLDER
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 
@@ -16,23 +16,23 @@ NIGHT = date(2026, 3, 1)
 STAGES = nightly_names(through="evaluate")
 
 
-def evaluated(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
+def evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
     """Return the night of a shop with media, generated from a seed; the stages run only the first time."""
     from handpick.settings.load import load
 
-    folder = KEPT / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
+    folder = KEPT_FOLDER / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
     environment = {**os.environ, "HANDPICK_CONFIG": str(folder / "handpick.toml")}
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _handpick(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
+        _run_command(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
         for stage in STAGES:
-            _handpick(environment, stage, "--date", NIGHT.isoformat())
+            _run_command(environment, stage, "--date", NIGHT.isoformat())
         (folder / "whole").touch()
     return Night(load(home=folder), NIGHT)
 
 
-def _handpick(environment: dict[str, str], *arguments: str) -> None:
+def _run_command(environment: dict[str, str], *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "handpick.cli.main", *arguments],
         env=environment, check=False, capture_output=True, text=True,

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.demo_shops import LAST_DAY, settings
+from benchmarks.demo_shops import LAST_DAY, shop_settings
 from handpick.pipeline.registry import nightly_names
 
 STAGES = nightly_names(through="feature_store")
@@ -33,7 +33,7 @@ WAREHOUSE = {"L": "8GiB"}
 def measure() -> dict[str, Any]:
     """Measure the seconds of the first and the second night, and their ratio; at rung M, or RUNG from the environment."""
     rung = os.environ.get("RUNG", "M")
-    first, second = _nights(rung, [LAST_DAY - timedelta(days=1), LAST_DAY])
+    first, second = _run_nights(rung, [LAST_DAY - timedelta(days=1), LAST_DAY])
     return {
         "rung": rung,
         "first_seconds": first["seconds"],
@@ -45,7 +45,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def growth() -> dict[str, Any]:
+def measure_growth() -> dict[str, Any]:
     """Measure the seconds and memory of the first night at each rung, and fit the exponent.
 
     The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine that gets faster
@@ -54,10 +54,10 @@ def growth() -> dict[str, Any]:
     rungs = os.environ.get("RUNGS", "S,M,L").split(",")
     nights: dict[str, list[dict[str, Any]]] = {rung: [] for rung in rungs}
     for rung in [*rungs, *rungs[-2::-1]]:
-        nights[rung] += _nights(rung, [LAST_DAY])
+        nights[rung] += _run_nights(rung, [LAST_DAY])
         print(f"{rung}: {nights[rung][-1]['seconds']:.0f} s", file=sys.stderr, flush=True)
     every = [night for rung in rungs for night in nights[rung]]
-    exponent, constant = fitted([(night["rows"], night["seconds"]) for night in every])
+    exponent, constant = fit_growth([(night["rows"], night["seconds"]) for night in every])
     return {
         "exponent": exponent,
         "constant_seconds": constant,
@@ -76,7 +76,7 @@ def growth() -> dict[str, Any]:
     }
 
 
-def fitted(points: list[tuple[float, float]]) -> tuple[float, float]:
+def fit_growth(points: list[tuple[float, float]]) -> tuple[float, float]:
     """Fit exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by least squares of relative errors.
 
     Args:
@@ -96,25 +96,25 @@ def fitted(points: list[tuple[float, float]]) -> tuple[float, float]:
     return exponent, constant
 
 
-def _nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
+def _run_nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
     """Run nights and return for each the seconds in total and by stage, the peak memory and the events that it read."""
-    with settings(rung) as chosen:
+    with shop_settings(rung) as chosen:
         config = chosen.home / "handpick.toml"
         lake = {name: str(getattr(chosen.lake, name)) for name in ("root", "landing", "media", "truth")}
         lines = ["[lake]", *(f'{name} = "{path}"' for name, path in lake.items())]
         lines += ["[spark]", f'driver_memory = "{MEMORY[rung]}"']
         lines += ["[warehouse]", f'memory = "{WAREHOUSE[rung]}"'] if rung in WAREHOUSE else []
         config.write_text("\n".join([*lines, ""]))
-        return [_night(config, chosen.home / "lake", day) for day in days]
+        return [_run_night(config, chosen.home / "lake", day) for day in days]
 
 
-def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
+def _run_night(config: Any, lake: Any, day: date) -> dict[str, Any]:
     with tempfile.TemporaryFile("w+") as said:
         night = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.run_forked_stages", str(day), *STAGES],
             env={**os.environ, "HANDPICK_CONFIG": str(config)}, stdout=subprocess.PIPE, stderr=said, text=True,
         )  # fmt: skip
-        most = _watched(night.pid, night.poll)
+        most = _watch_memory(night.pid, night.poll)
         lines, _ = night.communicate()
         if night.returncode:
             said.seek(0)
@@ -131,7 +131,7 @@ def _night(config: Any, lake: Any, day: date) -> dict[str, Any]:
     }
 
 
-def _watched(process: int, ended: Callable[[], int | None]) -> float:
+def _watch_memory(process: int, ended: Callable[[], int | None]) -> float:
     """Return the peak memory, in MiB, of a process and all its descendants together until it ends, sampled every second.
 
     Pages that they share are counted once (the proportional set size).

@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluated_nights import evaluated
+from benchmarks.evaluated_nights import evaluated_night
 from handpick.dataset.load import load_dataset
-from handpick.dataset.splits import test_exam, validation_exam
+from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.night import Night
-from handpick.stages.evaluate.measurement import oracle
+from handpick.stages.evaluate.measurement import compute_oracle_scores
 from models.data import Dataset, FloatArray
-from models.evaluation.lists import Judged, judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.recall import recall
-from models.evaluation.split import Exam
-from models.family import make as make_member
-from models.recommender.factory import make
-from models.topn.dense import top_lists, top_of_scores
-from models.training.options import Plan
+from models.evaluation.hits import Hits, find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.recall import recall_at_k
+from models.evaluation.split import EvaluationSplit
+from models.family import make_member
+from models.recommender.factory import make_fusion_recommender
+from models.topn.dense import find_top_n_in_float32, find_top_n_of_scores
+from models.training.options import FitOptions
 
 RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
@@ -42,80 +42,82 @@ K = 20
 Lists = NDArray[np.int32]
 
 
-class Ground(NamedTuple):
+class Setup(NamedTuple):
     """The night, evaluation splits and true utilities that every measurement needs."""
 
     night: Night
-    validation: Exam
-    test: Exam
+    validation: EvaluationSplit
+    test: EvaluationSplit
     truth: FloatArray
 
 
 @functools.cache
-def ground(shop: str = "") -> Ground:
+def load_setup(shop: str = "") -> Setup:
     """Load the stored night of a shop, both evaluation splits and the true scores."""
-    night = evaluated(RUNG, **SHOPS[shop])
+    night = evaluated_night(RUNG, **SHOPS[shop])
     data = load_dataset(night)
-    test = test_exam(night, data)
-    truth = oracle(night, test)
+    test = build_test_split(night, data)
+    truth = compute_oracle_scores(night, test)
     if truth is None:
         raise RuntimeError(f"the shop of {night.settings.home} has no truth")
-    return Ground(night, validation_exam(night, data), test, truth)
+    return Setup(night, build_validation_split(night, data), test, truth)
 
 
-def fusion_oracle() -> dict[str, Any]:
+def measure_oracle_share() -> dict[str, Any]:
     """Measure the shares of the oracle's NDCG@20 for all and for query-only users, and cold phones against `content`.
 
     Targets are for the first shop; the others are for comparison.
     """
     figures: dict[str, Any] = {"rung": RUNG, "seeds": len(SEEDS)}
     for shop in SHOPS:
-        figures |= {shop + name: value for name, value in _shares(shop).items()}
+        figures |= {shop + name: value for name, value in _measure_shop(shop).items()}
     return figures
 
 
-def _shares(shop: str) -> dict[str, float]:
-    """Return the values of `fusion_oracle` for one shop."""
-    here = ground(shop)
-    lists = [_lists(_fusion(seed, shop), here.test) for seed in SEEDS]
-    best = oracle_lists(here, here.truth)
+def _measure_shop(shop: str) -> dict[str, float]:
+    """Return the values of `measure_oracle_share` for one shop."""
+    here = load_setup(shop)
+    lists = [_make_lists(_fit_shop(seed, shop), here.test) for seed in SEEDS]
+    best = make_oracle_lists(here, here.truth)
     ours = {
-        part: float(np.mean([ndcg_of(here, listed, part) for listed in lists]))
+        part: float(np.mean([slice_ndcg(here, listed, part) for listed in lists]))
         for part in ("all", "query_only")
     }
-    cold = float(np.mean([_recall(here, listed, "cold_item") for listed in lists]))
+    cold = float(np.mean([_slice_recall(here, listed, "cold_item") for listed in lists]))
     content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
-    neighbours = _recall(here, _lists(content, here.test), "cold_item")
+    neighbours = _slice_recall(here, _make_lists(content, here.test), "cold_item")
     return {
-        "share_of_oracle": ours["all"] / ndcg_of(here, best, "all"),
+        "share_of_oracle": ours["all"] / slice_ndcg(here, best, "all"),
         "cold_phones_over_content": cold / max(neighbours, 1e-9),
-        "query_only_share_of_oracle": ours["query_only"] / ndcg_of(here, best, "query_only"),
+        "query_only_share_of_oracle": ours["query_only"] / slice_ndcg(here, best, "query_only"),
         "cold_phones_recall_20": cold,
         "cold_phones_content_recall_20": neighbours,
         "ndcg_20": ours["all"],
-        "oracle_ndcg_20": ndcg_of(here, best, "all"),
+        "oracle_ndcg_20": slice_ndcg(here, best, "all"),
     }
 
 
-def missing_modality() -> dict[str, Any]:
+def measure_missing_modality() -> dict[str, Any]:
     """Measure the fall of NDCG@20 when every other phone lacks one modality of its content.
 
     Two cases: the phones have always lacked it, or it is removed only when lists are made. For comparison, the fall of an
     oracle that does not know this modality of those phones.
     """
-    here = ground()
-    whole = _mean(here, [_fusion(seed) for seed in SEEDS], here.test)
-    best = ndcg_of(here, oracle_lists(here, here.truth), "all")
+    here = load_setup()
+    whole = _mean_ndcg(here, [_fit_shop(seed) for seed in SEEDS], here.test)
+    best = slice_ndcg(here, make_oracle_lists(here, here.truth), "all")
     all_along, scoring, oracles = {}, {}, {}
     for name in here.test.past.catalogue.modalities:
-        gap = replace(here.test, past=_halved(here.test.past, name))
-        learned = replace(here.validation, past=_halved(here.validation.past, name))
-        all_along[name] = 1 - _mean(here, [_fitted(here, learned, seed) for seed in SEEDS], gap) / whole
-        scoring[name] = 1 - _mean(here, [_fusion(seed) for seed in SEEDS], gap) / whole
-        blind = oracle(here.night, here.test, without=(name,))
+        gap = replace(here.test, past=_mask_every_other(here.test.past, name))
+        learned = replace(here.validation, past=_mask_every_other(here.validation.past, name))
+        all_along[name] = (
+            1 - _mean_ndcg(here, [_fit_fusion(here, learned, seed) for seed in SEEDS], gap) / whole
+        )
+        scoring[name] = 1 - _mean_ndcg(here, [_fit_shop(seed) for seed in SEEDS], gap) / whole
+        blind = compute_oracle_scores(here.night, here.test, without=(name,))
         assert blind is not None
         half = np.where(np.arange(blind.shape[1]) % 2 == 0, blind, here.truth)
-        oracles[name] = 1 - ndcg_of(here, oracle_lists(here, half), "all") / best
+        oracles[name] = 1 - slice_ndcg(here, make_oracle_lists(here, half), "all") / best
     return {
         "largest_fall": max(all_along.values()),
         "largest_fall_at_scoring": max(scoring.values()),
@@ -127,49 +129,51 @@ def missing_modality() -> dict[str, Any]:
     }
 
 
-def _mean(here: Ground, models: list[Any], test: Exam) -> float:
+def _mean_ndcg(here: Setup, models: list[Any], test: EvaluationSplit) -> float:
     """Return the mean NDCG@20 of some models' lists over all users."""
-    return float(np.mean([ndcg_of(here, _lists(model, test), "all") for model in models]))
+    return float(np.mean([slice_ndcg(here, _make_lists(model, test), "all") for model in models]))
 
 
-def oracle_lists(here: Ground, truth: FloatArray) -> Lists:
+def make_oracle_lists(here: Setup, truth: FloatArray) -> Lists:
     """Return the best lists by expected opens, among the test users' candidates."""
-    return top_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
+    return find_top_n_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
 
 
 @functools.cache
-def _fusion(seed: int, shop: str = "") -> Any:
-    here = ground(shop)
-    return _fitted(here, here.validation, seed)
+def _fit_shop(seed: int, shop: str = "") -> Any:
+    here = load_setup(shop)
+    return _fit_fusion(here, here.validation, seed)
 
 
-def _fitted(here: Ground, validation: Exam, seed: int) -> Any:
+def _fit_fusion(here: Setup, validation: EvaluationSplit, seed: int) -> Any:
     """Return the fusion model as configured, trained with one seed."""
     settings = here.night.settings
-    return make(settings.fusion, settings.training).fit(validation.past, seed, Plan(validation))
+    return make_fusion_recommender(settings.fusion, settings.training).fit(
+        validation.past, seed, FitOptions(validation)
+    )
 
 
-def _lists(model: Any, test: Exam) -> Lists:
-    return top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
+def _make_lists(model: Any, test: EvaluationSplit) -> Lists:
+    return find_top_n_in_float32(model.factors(test.past, test.users), K, test.exclude, test.candidates)
 
 
-def ndcg_of(here: Ground, lists: Lists, part: str) -> float:
+def slice_ndcg(here: Setup, lists: Lists, part: str) -> float:
     """Return the mean NDCG@20 over the users of a slice."""
-    return float(ndcg(_judged(here, lists, part), K).mean())
+    return float(ndcg_at_k(_match_slice(here, lists, part), K).mean())
 
 
-def _recall(here: Ground, lists: Lists, part: str) -> float:
-    return float(recall(_judged(here, lists, part), K).mean())
+def _slice_recall(here: Setup, lists: Lists, part: str) -> float:
+    return float(recall_at_k(_match_slice(here, lists, part), K).mean())
 
 
-def _judged(here: Ground, lists: Lists, part: str) -> Judged:
+def _match_slice(here: Setup, lists: Lists, part: str) -> Hits:
     """Match the lists of a slice's users with their relevant phones."""
     relevant = here.test.slices[part]
     users = np.flatnonzero(np.diff(relevant.indptr))
-    return judge(lists[users], relevant[users])
+    return find_hits(lists[users], relevant[users])
 
 
-def _halved(data: Dataset, name: str) -> Dataset:
+def _mask_every_other(data: Dataset, name: str) -> Dataset:
     """Return the data with a modality missing for every other phone."""
     gap = data.catalogue.modalities[name].masked(np.arange(len(data.catalogue)) % 2 == 0)
     return replace(

@@ -23,17 +23,17 @@ ITEMS = "item_id,title,in_stock,updated_at\np1,Phone,yes,2026-01-10T00:00:00Z\n"
 
 def measure() -> dict[str, Any]:
     """Count the files, and those that crashed (anything but an error of one line), lost a good row, or did not balance."""
-    corpus = [_damage().damaged(seed) for seed in range(FILES)]
+    corpus = [_load_fuzzer().damaged(seed) for seed in range(FILES)]
     folder = Path(tempfile.mkdtemp(prefix="handpick-fuzz-"))
     try:
-        return _night(folder, corpus)
+        return _run_corpus(folder, corpus)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _damage() -> ModuleType:
+def _load_fuzzer() -> ModuleType:
     """Load the fuzzer that the tests use on a smaller sample."""
-    path = Path(__file__).parents[1] / "tests" / "land" / "damage.py"
+    path = Path(__file__).parents[1] / "tests" / "stages" / "land" / "damage.py"
     spec = importlib.util.spec_from_file_location("damage", path)
     assert spec and spec.loader
     module = sys.modules.setdefault("damage", importlib.util.module_from_spec(spec))
@@ -41,17 +41,17 @@ def _damage() -> ModuleType:
     return module
 
 
-def _night(folder: Path, corpus: list[Any]) -> dict[str, Any]:
+def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
     from handpick.contracts import CONTRACTS
     from handpick.errors import InputError
     from handpick.night import Night
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.settings.load import load
     from handpick.settings.sources import SourceSettings
     from handpick.stages import land
     from handpick.stages.land.adapters import read_file
-    from handpick.stages.land.mapping import conform
-    from handpick.stages.validate.rows import validate_source
+    from handpick.stages.land.mapping import conform_rows
+    from handpick.stages.validate.source_validation import validate_source
 
     for source, text in {"users": USERS, "catalog": ITEMS, "events": ""}.items():
         (folder / "landing" / source).mkdir(parents=True)
@@ -62,7 +62,7 @@ def _night(folder: Path, corpus: list[Any]) -> dict[str, Any]:
         path = folder / "landing" / "events" / f"{number:05d}{file.suffix}"
         path.write_bytes(file.content)
         try:
-            conform(read_file(path), path.name, CONTRACTS["events"], SourceSettings())
+            conform_rows(read_file(path), path.name, CONTRACTS["events"], SourceSettings())
             readable.append(file)
         except InputError as error:
             refused += 1
@@ -75,7 +75,7 @@ def _night(folder: Path, corpus: list[Any]) -> dict[str, Any]:
     lake = {"root": "lake", "landing": "landing", "media": "landing/media"}
     night = Night(load(home=folder, lake=lake, sources=sources), DAY)
     land.run(night)
-    spark = session(night.settings)
+    spark = get_spark_session(night.settings)
     for source in ("catalog", "users", "events"):
         validate_source(spark, night, CONTRACTS[source])
     rows = {kind: night.lake.read(f"{kind}/events", DAY) for kind in ("raw", "valid", "quarantine")}

@@ -1,8 +1,8 @@
 """Measures the family's best hybrid and its fastest filter on Gowalla (the LightGCN split), on the published protocol.
 
 All items are ranked, training items excluded, Recall@20 and NDCG@20 over all test users. Settings were chosen on a
-validation part alone: a fifth of each user's training items, held out at random as the test part was. `tune` does that
-for the filter, `validate` measures the hybrid there. The test part behaves differently: over the filter the hybrid gained
+validation part alone: a fifth of each user's training items, held out at random as the test part was. `tune_filter` does that
+for the filter, `measure_on_validation` measures the hybrid there. The test part behaves differently: over the filter the hybrid gained
 6 % of Recall@20 and 7 % of NDCG@20 on validation, but 4 % and 1 % on test.
 """
 
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmarks.benchmark import DATA
-from benchmarks.public_interactions import dataset, gowalla
+from benchmarks.public_interactions import build_dataset, load_gowalla
 from models.collaborative.als import Als
 from models.collaborative.graph_filter import GraphFilter
 from models.config import AlsConfig, GraphFilterConfig, StackedConfig
 from models.data import Dataset
+from models.evaluation.hits import find_hits
 from models.evaluation.holdout import hold_out
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.recall import recall
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.recall import recall_at_k
 from models.hybrids.two_stage import TwoStage
 
 USERS, ITEMS, K = 29_858, 40_981, 20
@@ -35,7 +35,7 @@ BLOCK = 512
 Floats = NDArray[np.float32]
 
 
-class Filter(NamedTuple):
+class FilterSettings(NamedTuple):
     """Settings of the graph filter.
 
     Args:
@@ -52,9 +52,9 @@ class Filter(NamedTuple):
     passes: int = 3
 
 
-BEST = Filter(frequencies=1536, low_pass=0.7)
+BEST = FilterSettings(frequencies=1536, low_pass=0.7)
 """The slower, better graph filter of the model comparison."""
-FAST = Filter(frequencies=512, low_pass=0.5)
+FAST = FilterSettings(frequencies=512, low_pass=0.5)
 NEIGHBOUR_USER, NEIGHBOUR_FROM, NEIGHBOUR_TO = 0.7, 0.5, 0.4
 """Degree exponents of the neighbours-of-neighbours part: of the users between, the items in, the items out."""
 
@@ -63,7 +63,7 @@ HELD_OUT = 0.2
 SEED = 7
 
 
-def hybrid() -> TwoStage:
+def make_hybrid() -> TwoStage:
     """Return the hybrid that is measured: two graph filters and ALS propose candidates, trees rank them."""
     filters = GraphFilterConfig(
         is_exact=True,
@@ -84,9 +84,9 @@ def hybrid() -> TwoStage:
         trees=150,
         leaves=31,
         learning_rate=0.08,
-        least_rows=500,
+        min_leaf_rows=500,
         candidates=100,
-        most_users=15_000,
+        max_users=15_000,
     )
     weights = {"neighbours": 1.0, "low_pass": 0.6, "als": 0.2}
     return TwoStage(members, weights, ("low_pass", "als"), trees, HELD_OUT)
@@ -94,54 +94,57 @@ def hybrid() -> TwoStage:
 
 def measure() -> dict[str, Any]:
     """Measure Recall@20, NDCG@20, seconds of fitting and scoring, and peak memory of the hybrid."""
-    data, test = dataset(gowalla("train"), USERS, ITEMS), read("test")
-    return _hybrid_measured(data, test)
+    data, test = build_dataset(load_gowalla("train"), USERS, ITEMS), read_pairs("test")
+    return _measure_hybrid(data, test)
 
 
-def validate() -> dict[str, Any]:
+def measure_on_validation() -> dict[str, Any]:
     """Measure the hybrid on the validation part; the test part is not read."""
-    return _hybrid_measured(*hold_out(dataset(gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11))
+    return _measure_hybrid(*hold_out(build_dataset(load_gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11))
 
 
-def fast() -> dict[str, Any]:
+def measure_fast_filter() -> dict[str, Any]:
     """Measure the graph filter with settings that take less than a minute."""
-    return _measured(FAST)
+    return _measure_filter(FAST)
 
 
-def tune() -> list[tuple[Filter, float, float]]:
+def tune_filter() -> list[tuple[FilterSettings, float, float]]:
     """Return Recall@20 and NDCG@20 of a grid of filters on the validation part, for 3,000 users."""
-    past, wanted = hold_out(dataset(gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11)
-    known = _matrix(past.interactions.user, past.interactions.item)
+    past, wanted = hold_out(build_dataset(load_gowalla("train"), USERS, ITEMS), HELD_OUT, seed=11)
+    known = _build_matrix(past.interactions.user, past.interactions.item)
     users = np.random.default_rng(2).choice(np.flatnonzero(np.diff(wanted.indptr)), 3000, replace=False)
     users.sort()
     grid = [
-        Filter(frequencies, low_pass, degree)
+        FilterSettings(frequencies, low_pass, degree)
         for frequencies in (256, 512, 1024, 1536)
         for degree in (0.3, 0.4, 0.5)
         for low_pass in (0.3, 0.5, 0.8)
     ]
-    return [(settings, *_quality(lists(known, settings, users), wanted[users])) for settings in grid]
+    return [
+        (settings, *_measure_quality(filter_lists(known, settings, users), wanted[users]))
+        for settings in grid
+    ]
 
 
-def _hybrid_measured(data: Dataset, wanted: sparse.csr_matrix) -> dict[str, Any]:
+def _measure_hybrid(data: Dataset, wanted: sparse.csr_matrix) -> dict[str, Any]:
     began = time.perf_counter()
-    fitted = hybrid().fit(data, SEED)
+    fitted = make_hybrid().fit(data, SEED)
     fit_seconds = time.perf_counter() - began
     made = fitted.top_n(data, np.arange(USERS), K)
-    return {**_figures(made, wanted, time.perf_counter() - began), "fit_seconds": fit_seconds}
+    return {**_describe_result(made, wanted, time.perf_counter() - began), "fit_seconds": fit_seconds}
 
 
-def _measured(settings: Filter) -> dict[str, Any]:
-    train, test = read("train"), read("test")
+def _measure_filter(settings: FilterSettings) -> dict[str, Any]:
+    train, test = read_pairs("train"), read_pairs("test")
     began = time.perf_counter()
-    made = lists(train, settings, np.arange(USERS))
+    made = filter_lists(train, settings, np.arange(USERS))
     chosen = {f"setting_{name}": value for name, value in settings._asdict().items()}
-    return {**_figures(made, test, time.perf_counter() - began), **chosen}
+    return {**_describe_result(made, test, time.perf_counter() - began), **chosen}
 
 
-def _figures(made: NDArray[np.int32], wanted: sparse.csr_matrix, seconds: float) -> dict[str, Any]:
+def _describe_result(made: NDArray[np.int32], wanted: sparse.csr_matrix, seconds: float) -> dict[str, Any]:
     """Return the values measured of every recommender, from its lists and the seconds that they took."""
-    found, gain = _quality(made, wanted)
+    found, gain = _measure_quality(made, wanted)
     return {
         "recall_20": found,
         "ndcg_20": gain,
@@ -151,34 +154,36 @@ def _figures(made: NDArray[np.int32], wanted: sparse.csr_matrix, seconds: float)
     }
 
 
-def _quality(made: NDArray[np.int32], wanted: sparse.csr_matrix) -> tuple[float, float]:
+def _measure_quality(made: NDArray[np.int32], wanted: sparse.csr_matrix) -> tuple[float, float]:
     asked = np.flatnonzero(np.diff(wanted.indptr))
-    judged = judge(made[asked], wanted[asked])
-    return float(recall(judged, K).mean()), float(ndcg(judged, K).mean())
+    judged = find_hits(made[asked], wanted[asked])
+    return float(recall_at_k(judged, K).mean()), float(ndcg_at_k(judged, K).mean())
 
 
-def read(part: str) -> sparse.csr_matrix:
+def read_pairs(part: str) -> sparse.csr_matrix:
     """Return a `(users, items)` matrix with a one for each pair of `train` or `test`."""
     table = pq.read_table(DATA / "gowalla" / f"{part}.parquet")
-    return _matrix(table["user_id"].to_numpy(), table["item_id"].to_numpy())
+    return _build_matrix(table["user_id"].to_numpy(), table["item_id"].to_numpy())
 
 
-def _matrix(users: NDArray[np.int32], items: NDArray[np.int32]) -> sparse.csr_matrix:
+def _build_matrix(users: NDArray[np.int32], items: NDArray[np.int32]) -> sparse.csr_matrix:
     matrix = sparse.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(USERS, ITEMS))
     matrix.data[:] = 1
     return matrix
 
 
-def lists(train: sparse.csr_matrix, settings: Filter, users: NDArray[np.int64]) -> NDArray[np.int32]:
+def filter_lists(
+    train: sparse.csr_matrix, settings: FilterSettings, users: NDArray[np.int64]
+) -> NDArray[np.int32]:
     """Fit the filter on the pairs and return `(users, 20)` top items for some users, training items excluded."""
     user_degree, item_degree = (np.maximum(np.asarray(train.sum(axis=axis)).ravel(), 1) for axis in (1, 0))
-    passed = _low_pass(train, user_degree, item_degree, settings)  # (items, frequencies)
+    passed = _low_pass_basis(train, user_degree, item_degree, settings)  # (items, frequencies)
     into = torch.from_numpy(passed * (item_degree**-settings.degree)[:, None].astype(np.float32))
     back = torch.from_numpy(
         np.ascontiguousarray((passed * (item_degree**settings.degree)[:, None]).T, np.float32)
     )
-    near = _power(item_degree, NEIGHBOUR_FROM)
-    out = _power(user_degree, NEIGHBOUR_USER) @ train @ _power(item_degree, NEIGHBOUR_TO)
+    near = _degree_power(item_degree, NEIGHBOUR_FROM)
+    out = _degree_power(user_degree, NEIGHBOUR_USER) @ train @ _degree_power(item_degree, NEIGHBOUR_TO)
     between = (train @ near).T.tocsr()
     result = np.empty((len(users), K), np.int32)
     for start in range(0, len(users), BLOCK):
@@ -195,12 +200,16 @@ def lists(train: sparse.csr_matrix, settings: Filter, users: NDArray[np.int64]) 
     return result
 
 
-def _low_pass(train: sparse.csr_matrix, user_degree: Floats, item_degree: Floats, settings: Filter) -> Floats:
+def _low_pass_basis(
+    train: sparse.csr_matrix, user_degree: Floats, item_degree: Floats, settings: FilterSettings
+) -> Floats:
     """Return the leading right singular vectors of the degree-normalised matrix, `(items, frequencies)`.
 
     Randomised subspace iteration (Halko, Martinsson and Tropp, SIAM Review 2011, algorithm 4.4).
     """
-    matrix = (_power(user_degree, settings.degree) @ train @ _power(item_degree, settings.degree)).tocsr()
+    matrix = (
+        _degree_power(user_degree, settings.degree) @ train @ _degree_power(item_degree, settings.degree)
+    ).tocsr()
     turned = matrix.T.tocsr()
     width = settings.frequencies + 32
     basis = np.random.default_rng(0).standard_normal((ITEMS, width), dtype=np.float32)
@@ -212,5 +221,5 @@ def _low_pass(train: sparse.csr_matrix, user_degree: Floats, item_degree: Floats
     return np.asarray((torch.from_numpy(basis) @ vectors[:, order]).numpy(), np.float32)
 
 
-def _power(degrees: Floats, exponent: float) -> sparse.dia_matrix:
+def _degree_power(degrees: Floats, exponent: float) -> sparse.dia_matrix:
     return sparse.diags((degrees.astype(np.float64) ** -exponent).astype(np.float32))

@@ -6,37 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.evaluated_nights import evaluated
+from benchmarks.evaluated_nights import evaluated_night
 from handpick.dataset.load import load_dataset
-from handpick.dataset.splits import test_exam, validation_exam
+from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.stages.evaluate.blend import load_blend
-from handpick.stages.evaluate.model_comparison import Entry, compete
-from models.evaluation.bootstrap import intervals
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
+from handpick.stages.evaluate.model_comparison import ModelLists, rank_models
+from models.evaluation.bootstrap import bootstrap_intervals
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
 
 K = 20
 
 
 def measure() -> dict[str, Any]:
     """Measure per slice NDCG@20 of the hybrid and of the best member, and count slices where a member is significantly better."""
-    night = evaluated("S")
+    night = evaluated_night("S")
     data = load_dataset(night)
     blend = load_blend(night, night.logical_date, "selection")
-    exam = test_exam(night, data)
+    exam = build_test_split(night, data)
     family = night.settings.family.model_copy(update={"hybrids": ()})
-    entries = compete(blend, validation_exam(night, data), exam, family, seed=night.seed, k=K)
+    entries = rank_models(blend, build_validation_split(night, data), exam, family, seed=night.seed, k=K)
     figures: dict[str, Any] = {}
     beaten = 0
     for name, relevant in exam.slices.items():
         users = np.flatnonzero(np.diff(relevant.indptr))
         if not len(users):
             continue
-        gains = {member: _gain(entry, users, relevant) for member, entry in entries.items()}
+        gains = {member: _user_ndcg(entry, users, relevant) for member, entry in entries.items()}
         members = [member for member in gains if member != "weighted"]
         best = max(members, key=lambda member: gains[member].mean())
         differences = np.stack([gains["weighted"] - gains[member] for member in members], axis=1)
-        above = [member for member, one in zip(members, intervals(differences), strict=True) if one.high < 0]
+        above = [
+            member
+            for member, one in zip(members, bootstrap_intervals(differences), strict=True)
+            if one.high < 0
+        ]
         beaten += bool(above)
         figures[f"{name}_hybrid"] = float(gains["weighted"].mean())
         figures[f"{name}_best_member"] = float(gains[best].mean())
@@ -47,5 +51,5 @@ def measure() -> dict[str, Any]:
     return figures
 
 
-def _gain(entry: Entry, users: np.ndarray, relevant: Any) -> np.ndarray:
-    return np.asarray(ndcg(judge(entry.lists[users], relevant[users]), K), float)
+def _user_ndcg(entry: ModelLists, users: np.ndarray, relevant: Any) -> np.ndarray:
+    return np.asarray(ndcg_at_k(find_hits(entry.lists[users], relevant[users]), K), float)

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY, shop
+from benchmarks.demo_shops import LAST_DAY, make_shop
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 from handpick.serving.connection import connect
@@ -39,7 +39,7 @@ CONTENT = (
 def measure() -> dict[str, Any]:
     """Count kills, reads that saw no complete version, and runs after a kill with another digest."""
     home = Path(tempfile.mkdtemp(prefix="handpick-kill-"))
-    made = shop("XS")
+    made = make_shop("XS")
     (home / "handpick.toml").write_text(
         f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = "{made / "truth"}"\n'
     )
@@ -47,23 +47,23 @@ def measure() -> dict[str, Any]:
     settings = load()
     try:
         for stage in nightly_names()[: nightly_names().index("score")]:
-            _run(stage, SEEDS[0])
-        return _kill_and_run_again(settings)
+            _run_stage(stage, SEEDS[0])
+        return _kill_and_rerun(settings)
     finally:
         stop_embedded(settings)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _kill_and_run_again(settings: Settings) -> dict[str, Any]:
+def _kill_and_rerun(settings: Settings) -> dict[str, Any]:
     expected, allowed, lasts = {}, set(), dict.fromkeys(STAGES_KILLED, 0.0)
     for seed in SEEDS:
         for stage in STAGES_KILLED:
             began = time.monotonic()
-            _run(stage, seed)
+            _run_stage(stage, seed)
             lasts[stage] = time.monotonic() - began
-        expected[seed] = _digests(settings)
-        allowed.add(_content(settings)[1:])
-    watcher = _Watcher(settings, allowed)
+        expected[seed] = _read_digests(settings)
+        allowed.add(_read_content(settings)[1:])
+    watcher = _Reader(settings, allowed)
     watcher.start()
     draw = random.Random(1)
     killed: Counter[str] = Counter()
@@ -74,9 +74,9 @@ def _kill_and_run_again(settings: Settings) -> dict[str, Any]:
         seed, victim = SEEDS[number % len(SEEDS)], STAGES_KILLED[number // 2 % len(STAGES_KILLED)]
         for stage in STAGES_KILLED:
             if stage == victim:
-                killed[stage] += _killed(stage, seed, draw.uniform(0, lasts[stage]))
-            _run(stage, seed)
-        differs += _digests(settings) != expected[seed]
+                killed[stage] += _start_and_kill(stage, seed, draw.uniform(0, lasts[stage]))
+            _run_stage(stage, seed)
+        differs += _read_digests(settings) != expected[seed]
         number += 1
     watcher.finish()
     return {
@@ -90,34 +90,34 @@ def _kill_and_run_again(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _digests(settings: Settings) -> dict[str, str]:
+def _read_digests(settings: Settings) -> dict[str, str]:
     night = Night(settings, LAST_DAY)
     return {stage: night.result(stage).digest for stage in STAGES_KILLED}
 
 
-def _content(settings: Settings) -> tuple[int, ...]:
+def _read_content(settings: Settings) -> tuple[int, ...]:
     with connect(settings, reader=True) as connection:
         (row,) = connection.execute(CONTENT).fetchall()
     return tuple(row)
 
 
-def _command(stage: str) -> list[str]:
+def _stage_command(stage: str) -> list[str]:
     return [sys.executable, "-m", "handpick.cli.main", stage, "--date", LAST_DAY.isoformat()]
 
 
-def _run(stage: str, seed: str) -> None:
+def _run_stage(stage: str, seed: str) -> None:
     """Run a stage to its end."""
     environment = {**os.environ, "HANDPICK__SEED": seed if stage in STAGES_KILLED else SEEDS[0]}
-    done = subprocess.run(_command(stage), env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(_stage_command(stage), env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{stage} failed: {done.stderr[-2000:]}")
 
 
-def _killed(stage: str, seed: str, after: float) -> bool:
+def _start_and_kill(stage: str, seed: str, after: float) -> bool:
     """Start a stage and kill it after some seconds; return False if it had ended by then."""
     environment = {**os.environ, "HANDPICK__SEED": seed}
     process = subprocess.Popen(
-        _command(stage),
+        _stage_command(stage),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -131,7 +131,7 @@ def _killed(stage: str, seed: str, after: float) -> bool:
     return True
 
 
-class _Watcher(threading.Thread):
+class _Reader(threading.Thread):
     """Reads the lists continuously, as a consumer; collects results that are not one of the complete versions."""
 
     def __init__(self, settings: Settings, allowed: set[tuple[int, ...]]) -> None:

@@ -41,13 +41,13 @@ def measure() -> dict[str, Any]:
     figures: dict[str, Any] = {"entities": ENTITIES, "stock_entities": STOCK_ENTITIES, "features": FEATURES}
     try:
         for rows in (ENTITIES, STOCK_ENTITIES):
-            _source(folder / str(rows), rows)
+            _write_source(folder / str(rows), rows)
         with contextlib.ExitStack() as servers:
-            for name, fast, stock in _stores(folder, servers):
+            for name, fast, stock in _store_configurations(folder, servers):
                 rates = [
                     (
-                        _rate(folder / str(ENTITIES), fast, ENTITIES),
-                        _rate(folder / str(STOCK_ENTITIES), stock, STOCK_ENTITIES),
+                        _measure_rate(folder / str(ENTITIES), fast, ENTITIES),
+                        _measure_rate(folder / str(STOCK_ENTITIES), stock, STOCK_ENTITIES),
                     )
                     for _ in range(ROUNDS)
                 ]
@@ -60,7 +60,7 @@ def measure() -> dict[str, Any]:
     return figures
 
 
-def _source(root: Path, rows: int) -> None:
+def _write_source(root: Path, rows: int) -> None:
     """Write one night of users with 14 counts, 5 numbers and a timestamp each."""
     rng = np.random.default_rng(7)
     stamp = pa.timestamp("us", "UTC")
@@ -76,13 +76,13 @@ def _source(root: Path, rows: int) -> None:
     pq.write_table(pa.table(columns), folder / "part-00000.parquet")
 
 
-def _rate(root: Path, online: dict[str, Any], rows: int) -> float:
+def _measure_rate(root: Path, online: dict[str, Any], rows: int) -> float:
     """Materialize into an empty store, read two entities back as a check, and return the entities per second."""
-    store = _store(root, online)
-    view = _objects()[1]
+    store = _open_store(root, online)
+    view = _feast_objects()[1]
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        store.apply(_objects())
+        store.apply(_feast_objects())
         began = time.perf_counter()
         store.materialize(END - timedelta(days=1), END)
         seconds = time.perf_counter() - began
@@ -96,7 +96,7 @@ def _rate(root: Path, online: dict[str, Any], rows: int) -> float:
     return rows / seconds
 
 
-def _objects() -> list[Any]:
+def _feast_objects() -> list[Any]:
     from feast import Entity, FeatureView, Field, FileSource, ValueType
     from feast.types import Float64, Int64, UnixTimestamp
 
@@ -114,7 +114,7 @@ def _objects() -> list[Any]:
     return [user, FeatureView(name="benchmark", entities=[user], schema=schema, source=source)]
 
 
-def _store(root: Path, online: dict[str, Any]) -> Any:
+def _open_store(root: Path, online: dict[str, Any]) -> Any:
     from feast import FeatureStore, RepoConfig
 
     fast = online["type"].startswith(FAST)
@@ -132,7 +132,7 @@ def _store(root: Path, online: dict[str, Any]) -> Any:
     )
 
 
-def _stores(
+def _store_configurations(
     folder: Path, servers: contextlib.ExitStack
 ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """Yield name, fast and stock configuration of each kind of store that can run here."""
@@ -143,13 +143,13 @@ def _stores(
         {"type": "sqlite", "path": path},
     )
     if shutil.which("redis-server"):
-        address = servers.enter_context(_redis(folder))
+        address = servers.enter_context(_start_redis(folder))
         yield (
             "redis",
             {"type": f"{FAST}.redis.FastRedisOnlineStore", "connection_string": address},
             {"type": "redis", "connection_string": address},
         )
-    parts = servers.enter_context(_postgres(folder))
+    parts = servers.enter_context(_start_postgres(folder))
     yield (
         "postgres",
         {**parts, "type": f"{FAST}.postgres.FastPostgreSQLOnlineStore"},
@@ -158,7 +158,7 @@ def _stores(
 
 
 @contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
+def _start_redis(folder: Path) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -176,13 +176,13 @@ def _redis(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _postgres(folder: Path) -> Iterator[dict[str, Any]]:
+def _start_postgres(folder: Path) -> Iterator[dict[str, Any]]:
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load
-    from handpick.stages.feature_store.store import configuration
+    from handpick.stages.feature_store.store import build_configuration
 
     settings = load(home=folder, features={"online_store": "postgres", "postgres_schema": "public"})
     try:
-        yield configuration(settings)["online_store"]
+        yield build_configuration(settings)["online_store"]
     finally:
         stop_embedded(settings)

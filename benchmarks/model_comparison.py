@@ -34,7 +34,7 @@ MEMBERS = {
         "als", "bpr", "ease", "graph_filter", "mult_vae",
     ),
 }  # fmt: skip
-LARGE = {
+LARGE_SETTINGS = {
     "als": {"dim": 128, "regularization": 1.0, "alpha": 5.0, "iterations": 8},
     "bpr": {"dim": 128, "regularization": 0.005, "iterations": 60},
     "mult_vae": {"hidden": 256, "dim": 128, "epochs": 10, "batch": 512},
@@ -51,7 +51,7 @@ def measure() -> dict[str, Any]:
             command = [sys.executable, "-m", "benchmarks.run_member", split, member]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows[member] = json.loads(done.stdout.splitlines()[-1])
-        _draw(split, rows, console)
+        _print_split(split, rows, console)
         for member, row in rows.items():
             for name, value in row.items():
                 figures[f"{split}_{member}_{name}"] = value
@@ -62,7 +62,7 @@ def measure() -> dict[str, Any]:
     return figures
 
 
-def _draw(split: str, rows: dict[str, dict[str, float]], console: Console) -> None:
+def _print_split(split: str, rows: dict[str, dict[str, float]], console: Console) -> None:
     table = Table(title=f"{split}: all items ranked, what was seen excluded", title_justify="left")
     table.add_column("")
     for heading in ("Recall@20", "NDCG@20", "fit s", "score s", "peak MiB"):

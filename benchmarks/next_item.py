@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.network.sequence_encoder import SequenceEncoder
-from models.training.schedule import rate
+from models.training.schedule import compute_rate_factor
 
 Sequences = list[NDArray[np.int64]]
-CUTS = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
+LENGTH_QUANTILES = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
 """Quantiles at which a step's users, sorted by length, are split into groups: finer where lengths differ more."""
-NARROW = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+MATMUL_DTYPE = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
 class Settings(NamedTuple):
@@ -95,8 +95,8 @@ class SampledSoftmax(torch.autograd.Function):
             rest: Number of items that each negative represents.
         """
         n, draw = same.shape
-        narrow, others = states.to(NARROW), drawn.to(NARROW)
-        scores = torch.empty(n, draw + 1, dtype=NARROW)
+        narrow, others = states.to(MATMUL_DTYPE), drawn.to(MATMUL_DTYPE)
+        scores = torch.empty(n, draw + 1, dtype=MATMUL_DTYPE)
         scores[:, :draw] = (narrow @ others.T).masked_fill_(same, -1e4)
         scores[:, draw] = (states * true).sum(1) - math.log(rest)
         share = torch.softmax(scores, 1)
@@ -116,7 +116,7 @@ class SampledSoftmax(torch.autograd.Function):
         return above[0] * states, above[0] * true, above[0] * drawn, None, None
 
 
-class Course:
+class NextItemTrainer:
     """Trainer that runs one epoch at a time; its state can be stored and restored."""
 
     def __init__(self, sequences: Sequences, items: int, settings: Settings, seed: int) -> None:
@@ -141,7 +141,7 @@ class Course:
         return float(np.mean([self._step(order[at : at + self.settings.users]) for at in steps]))
 
     def _step(self, users: NDArray[np.int64]) -> float:
-        groups = list(self._groups(users))  # (b, l) each, -1 after the end
+        groups = list(self._group_by_length(users))  # (b, l) each, -1 after the end
         true = torch.cat([group[group >= 0] for group in groups])  # (n,)
         drawn = torch.randint(self.items, (self.settings.negatives,))
         read = [group[:, :-1].clamp(min=0) for group in groups]
@@ -160,32 +160,32 @@ class Course:
         loss.backward()
         self.steps += 1
         for part in self.optimizer.param_groups:
-            part["lr"] = self.settings.rate * self._pace()
+            part["lr"] = self.settings.rate * self._rate_factor()
         self.optimizer.step()
-        self._follow()
+        self._update_average()
         return float(loss.detach())
 
-    def _pace(self) -> float:
+    def _rate_factor(self) -> float:
         """Return the factor on the learning rate for the next step."""
         warm, epochs = self.settings.warm, self.settings.epochs
         if epochs is None:
             return min(1.0, self.steps / warm)
         total = epochs * -(-len(self.sequences) // self.settings.users)
-        return rate(self.steps - 1, total, warm / total)
+        return compute_rate_factor(self.steps - 1, total, warm / total)
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """Update the moving average of the weights, with a smaller decay in the first steps."""
         kept = min(self.settings.average, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
 
-    def _groups(self, users: NDArray[np.int64]) -> Iterator[Tensor]:
+    def _group_by_length(self, users: NDArray[np.int64]) -> Iterator[Tensor]:
         """Yield the users' sequences in a few groups of similar length."""
         users = users[np.argsort(self.lengths[users], kind="stable")]
-        cuts = (len(users) * np.array(CUTS)).round().astype(int)
+        cuts = (len(users) * np.array(LENGTH_QUANTILES)).round().astype(int)
         for first, last in pairwise(cuts):
             if last > first:
-                yield padded([self.sequences[user] for user in users[first:last]], -1)
+                yield pad_sequences([self.sequences[user] for user in users[first:last]], -1)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next epoch depends on."""
@@ -198,7 +198,7 @@ class Course:
             "numpy": self.random.bit_generator.state,
         }
 
-    def take_up(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Restore a state from `state`."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
@@ -208,7 +208,7 @@ class Course:
         self.random.bit_generator.state = state["numpy"]
 
 
-def padded(sequences: Sequences, behind: int) -> Tensor:
+def pad_sequences(sequences: Sequences, behind: int) -> Tensor:
     """Return `(b, longest)` ids, padded with a value after the ends."""
     longest = max(len(sequence) for sequence in sequences)
     rows = np.full((len(sequences), longest), behind, np.int64)
@@ -218,7 +218,7 @@ def padded(sequences: Sequences, behind: int) -> Tensor:
 
 
 @torch.inference_mode()
-def states_after(network: NextItem, sequences: Sequences, history: int) -> NDArray[np.float32]:
+def encode_sequences(network: NextItem, sequences: Sequences, history: int) -> NDArray[np.float32]:
     """Return the `(users, dim)` states after each sequence."""
     network.eval()
     known = [sequence[-history:] for sequence in sequences]
@@ -227,6 +227,6 @@ def states_after(network: NextItem, sequences: Sequences, history: int) -> NDArr
     states = np.empty((len(known), network.items.embedding_dim), np.float32)
     for start in range(0, len(order), 512):
         some = order[start : start + 512]
-        told = network(network.items(padded([known[user] for user in some], 0)))
+        told = network(network.items(pad_sequences([known[user] for user in some], 0)))
         states[some] = told[torch.arange(len(some)), torch.from_numpy(lengths[some])].numpy()
     return states

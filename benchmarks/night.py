@@ -19,25 +19,25 @@ PORT = 8470
 
 
 @functools.cache
-def first_and_second() -> dict[str, Any]:
+def measure_two_nights() -> dict[str, Any]:
     """Measure both `handpick run` commands: seconds in total, of the nights and of overhead, and memory.
 
     The values are medians over RUNS fresh folders.
     """
-    runs = [_one(number) for number in range(RUNS)]
+    runs = [_run_two_nights(number) for number in range(RUNS)]
     middle = {key: median(run[key] for run in runs) for key in runs[0]}
     middle["second_share_of_first"] = median(run["second_seconds"] / run["first_seconds"] for run in runs)
     return {**middle, "runs": RUNS, "first_seconds_all": [run["first_seconds"] for run in runs]}
 
 
-def _one(number: int) -> dict[str, float]:
+def _run_two_nights(number: int) -> dict[str, float]:
     folder = Path(tempfile.mkdtemp(prefix="handpick-night-"))
     config = folder / "handpick.toml"
     config.write_text(f"[airflow]\nport = {PORT + number}\n")
     environment = {**os.environ, "HANDPICK_CONFIG": str(config)}
     try:
-        first = _timed([sys.executable, "-m", "handpick.cli.main", "run"], environment)
-        second = _timed([sys.executable, "-m", "handpick.cli.main", "run"], environment)
+        first = _time_command([sys.executable, "-m", "handpick.cli.main", "run"], environment)
+        second = _time_command([sys.executable, "-m", "handpick.cli.main", "run"], environment)
         nights = sorted((folder / "var" / "lake" / "ledger").glob("logical_date=*"))
         results = [[json.loads(file.read_text()) for file in night.glob("*.json")] for night in nights]
     finally:
@@ -59,7 +59,7 @@ def _one(number: int) -> dict[str, float]:
     }
 
 
-def _timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+def _time_command(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """Run a command and return its wall seconds, and those of the night that it prints."""
     began = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -20,8 +20,13 @@ from benchmarks.benchmark import DATA
 from handpick.pipeline.registry import nightly_names
 from models.data import FloatArray
 from models.encoders.text import HuggingFaceText
-from models.pretraining.config import TEXT, RowsPretraining, TextPretraining
-from models.pretraining.objective_ablation import Worth, compared, profiled, rows_worth
+from models.pretraining.config import TEXT_OBJECTIVES, RowsPretraining, TextPretraining
+from models.pretraining.objective_ablation import (
+    ObjectiveResult,
+    compare_autoencoders,
+    compare_objectives,
+    evaluate_profiles,
+)
 from models.pretraining.shop_bert import pretrain_bert
 
 STAGES = nightly_names(through="warehouse")
@@ -32,15 +37,19 @@ SEED = 7
 
 def measure() -> dict[str, Any]:
     """Measure NDCG@20 without and with each objective, on both data sets."""
-    return {"rung": RUNG, **_figures("demo", demo()), **_figures("movielens", movielens())}
+    return {
+        "rung": RUNG,
+        **_result_values("demo", measure_demo()),
+        **_result_values("movielens", measure_movielens_objectives()),
+    }
 
 
-def measure_movielens() -> dict[str, Any]:
+def measure_movielens_alone() -> dict[str, Any]:
     """Measure NDCG@20 without and with each objective on MovieLens-100k alone."""
-    return _figures("movielens", movielens())
+    return _result_values("movielens", measure_movielens_objectives())
 
 
-def demo() -> list[Worth]:
+def measure_demo() -> list[ObjectiveResult]:
     """Return the results of `handpick pretrain` on the first night's marts of a fresh demo shop."""
     from handpick.cli.night import prepare_input as prepare
     from handpick.night import Night
@@ -56,15 +65,15 @@ def demo() -> list[Worth]:
         return rows_to_results(run_stage("pretrain", night).notes["objectives"])
 
 
-def movielens() -> list[Worth]:
+def measure_movielens_objectives() -> list[ObjectiveResult]:
     """Return the results of the text objectives and both autoencoders on MovieLens-100k."""
-    films, ratings = _films(), _ratings()
+    films, ratings = _load_films(), _load_ratings()
     places = pd.Index(films["id"])
     order = ratings.sort_values(["user", "at"], kind="stable")
     rank = order.groupby("user").cumcount()
     is_later = rank >= (1 - HELD_OUT) * order.groupby("user")["at"].transform("size")
     history, wanted = (
-        _matrix(part["user"].to_numpy() - 1, places.get_indexer(part["film"]), len(films))
+        _build_matrix(part["user"].to_numpy() - 1, places.get_indexer(part["film"]), len(films))
         for part in (order[~is_later], order[is_later])
     )
     texts = films["text"].tolist()
@@ -72,16 +81,18 @@ def movielens() -> list[Worth]:
     vectors: dict[tuple[Any, ...], FloatArray] = {}
 
     def quality(objectives: tuple[Any, ...]) -> float:
-        vectors[objectives] = _encoded(texts, config, objectives)
-        return profiled(history, vectors[objectives], wanted)
+        vectors[objectives] = _encode_texts(texts, config, objectives)
+        return evaluate_profiles(history, vectors[objectives], wanted)
 
-    judged = compared("films for users, by text", history.shape[0], config.objectives, TEXT, quality)
+    judged = compare_objectives(
+        "films for users, by text", history.shape[0], config.objectives, TEXT_OBJECTIVES, quality
+    )
     content = vectors[config.objectives]
     content = (content - content.mean(0)) / np.maximum(content.std(0), 1e-3)
-    return judged + rows_worth(history, content, wanted, RowsPretraining(), SEED)
+    return judged + compare_autoencoders(history, content, wanted, RowsPretraining(), SEED)
 
 
-def _encoded(texts: list[str], config: TextPretraining, objectives: tuple[Any, ...]) -> FloatArray:
+def _encode_texts(texts: list[str], config: TextPretraining, objectives: tuple[Any, ...]) -> FloatArray:
     steps = config.steps if objectives else 0
     chosen = config.model_copy(update={"objectives": objectives, "steps": steps})
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +100,7 @@ def _encoded(texts: list[str], config: TextPretraining, objectives: tuple[Any, .
         return HuggingFaceText(folder, device="cpu").encode(texts)
 
 
-def _films() -> pd.DataFrame:
+def _load_films() -> pd.DataFrame:
     """Return the id and text of each film: title, genres, year."""
     told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.item", sep="\t").fillna("")
     told.columns = [name.split(":")[0] for name in told.columns]
@@ -102,25 +113,25 @@ def _films() -> pd.DataFrame:
     )
 
 
-def _ratings() -> pd.DataFrame:
+def _load_ratings() -> pd.DataFrame:
     told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.inter", sep="\t")
     told.columns = ["user", "film", "rating", "at"]
     return told
 
 
-def _matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
+def _build_matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
     return sparse.csr_matrix(
         (np.ones(len(users), np.float32), (users, films)), shape=(users.max() + 1, width)
     )
 
 
-def _figures(where: str, judged: list[Worth]) -> dict[str, Any]:
+def _result_values(where: str, judged: list[ObjectiveResult]) -> dict[str, Any]:
     """Return NDCG@20 without and with each objective, their ratio, and the number of cases."""
     figures: dict[str, Any] = {f"{where}_threads": torch.get_num_threads()}
     for worth in judged:
         key = f"{where}_{worth.objective}_{worth.task.split()[-1]}"
-        figures[f"{key}_without"], figures[f"{key}_with"] = worth.without, worth.with_it
-        figures[f"{key}_cases"] = worth.cases
-        if worth.without:
-            figures[f"{key}_ratio"] = worth.with_it / worth.without
+        figures[f"{key}_without"], figures[f"{key}_with"] = worth.ndcg_without, worth.ndcg_with
+        figures[f"{key}_cases"] = worth.case_count
+        if worth.ndcg_without:
+            figures[f"{key}_ratio"] = worth.ndcg_with / worth.ndcg_without
     return figures

@@ -11,7 +11,7 @@ from benchmarks.benchmark import DATA
 from models.data import BoolArray, Catalogue, Dataset, Interactions, Queries, Users
 
 
-def movielens() -> Interactions:
+def load_movielens() -> Interactions:
     """Load MovieLens-100k, every rating as one preference, sorted by user and time."""
     table = pc.read_csv(
         DATA / "movielens-100k" / "ml-100k.inter", parse_options=pc.ParseOptions(delimiter="\t")
@@ -30,13 +30,13 @@ def movielens() -> Interactions:
     )
 
 
-def temporal_share(events: Interactions) -> np.ndarray:
+def relative_positions(events: Interactions) -> np.ndarray:
     """Return the relative position of each event in its user's history, `(events,)`, from 0 (first) to below 1 (last)."""
     place = np.arange(len(events)) - np.searchsorted(events.user, events.user)
     return np.asarray(place / np.bincount(events.user)[events.user])
 
 
-def gowalla(part: str) -> Interactions:
+def load_gowalla(part: str) -> Interactions:
     """Load the `train` or `test` pairs of Gowalla (the LightGCN split); it has no times."""
     table = pq.read_table(DATA / "gowalla" / f"{part}.parquet")
     user, item = (table[name].to_numpy().astype(np.int64) for name in ("user_id", "item_id"))
@@ -47,7 +47,7 @@ def gowalla(part: str) -> Interactions:
     )
 
 
-def dataset(events: Interactions, users: int, items: int) -> Dataset:
+def build_dataset(events: Interactions, users: int, items: int) -> Dataset:
     """Return a dataset with these preferences and no content, queries or user attributes."""
     nothing = np.zeros((0,), np.int64)
     width = len(str(max(users, items)))
@@ -77,7 +77,7 @@ def dataset(events: Interactions, users: int, items: int) -> Dataset:
     )
 
 
-def matrix(events: Interactions, keep: BoolArray, shape: tuple[int, int]) -> sparse.csr_matrix:
+def build_matrix(events: Interactions, keep: BoolArray, shape: tuple[int, int]) -> sparse.csr_matrix:
     """Return a matrix of a shape with a one for each pair selected by `keep`."""
     found = sparse.csr_matrix(
         (np.ones(int(keep.sum()), np.float32), (events.user[keep], events.item[keep])), shape=shape

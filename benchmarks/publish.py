@@ -17,18 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from benchmarks.topn import seconds
+from benchmarks.topn import time_call
 from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.serving.relations import RECOMMENDATIONS, RELATIONS
-from handpick.serving.schema import column_definitions, ensure_schema
-from handpick.serving.versions import publishing
+from handpick.serving.schema import compose_columns, ensure_schema
+from handpick.serving.versions import hold_publish_lock
 from handpick.settings.load import Settings, load
-from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
-from handpick.stages.publish.prepare import prepared
-from handpick.stages.publish.publish import lists_digest, publish
-from handpick.stages.publish.publish import load as load_version
+from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
+from handpick.stages.publish.prepare import prepare_rows
+from handpick.stages.publish.publish import digest_lists, load_version, publish
 
 N = 20
 ROWS = int(os.environ.get("ROWS", "2_000_000"))
@@ -43,12 +42,12 @@ def measure() -> dict[str, Any]:
     The bare COPY gets pre-encoded bytes; loading starts from the rows and ends with a checked, attached version. The stage also reads the lake, moves the pointer and writes the exports; `seconds_for_rung_l` scales it to
     20 million rows.
     """
-    with served() as settings:
+    with temporary_server() as settings:
         night = Night(settings, DAY)
         write_lists(night, ROWS // N, 5_000, seed=1)
-        runs = _runs(night)
+        runs = _time_runs(night)
         write_lists(night, ROWS // N, 5_000, seed=2)
-        stage_s = seconds(lambda: publish(night))
+        stage_s = time_call(lambda: publish(night))
     publish_s = median(run["publish_s"] for run in runs)
     return {
         "share_of_bare_rate": median(run["bare_s"] / run["publish_s"] for run in runs),
@@ -63,43 +62,45 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _runs(night: Night) -> list[dict[str, float]]:
+def _time_runs(night: Night) -> list[dict[str, float]]:
     """Return the seconds of both, several times in turn."""
-    tables = {relation: prepared(night.lake.read(relation.lake, DAY), relation) for relation in RELATIONS}
-    batches = encoded(tables[RECOMMENDATIONS], RECOMMENDATIONS)
-    pieces = [HEADER, *(batch.sent for batch in batches), TRAILER]
+    tables = {
+        relation: prepare_rows(night.lake.read(relation.lake_table, DAY), relation) for relation in RELATIONS
+    }
+    batches = encode_batches(tables[RECOMMENDATIONS], RECOMMENDATIONS)
+    pieces = [COPY_HEADER, *(batch.payload for batch in batches), COPY_TRAILER]
     with connect(night.settings, autocommit=True, timeout_s=0) as connection:
         ensure_schema(connection, night.settings)
 
         def ours() -> None:
-            with publishing(connection, night.settings.serving.schema_name):
-                load_version(connection, night, tables, lists_digest(night))
+            with hold_publish_lock(connection, night.settings.serving.schema_name):
+                load_version(connection, night, tables, digest_lists(night))
 
         return [
             {
-                "bare_s": _bare(connection, pieces),
-                "publish_s": seconds(ours),
+                "bare_s": _time_bare_copy(connection, pieces),
+                "publish_s": time_call(ours),
                 "bytes": float(sum(map(len, pieces))),
             }
             for _ in range(RUNS)
         ]
 
 
-def _bare(connection: Any, pieces: list[Any]) -> float:
+def _time_bare_copy(connection: Any, pieces: list[Any]) -> float:
     """Return the seconds of a COPY of pre-encoded bytes into an existing table without checks."""
     connection.execute("drop table if exists bare")
-    connection.execute(sql.SQL("create table bare ({})").format(column_definitions(RECOMMENDATIONS)))
+    connection.execute(sql.SQL("create table bare ({})").format(compose_columns(RECOMMENDATIONS)))
 
     def copy() -> None:
         with connection.cursor().copy("copy bare from stdin (format binary)") as stream:
             for piece in pieces:
                 stream.write(piece)
 
-    return seconds(copy)
+    return time_call(copy)
 
 
 @contextmanager
-def served() -> Iterator[Settings]:
+def temporary_server() -> Iterator[Settings]:
     """Yield settings with their own embedded server and lake, which are removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="handpick-publish-"))
     settings = load(home=home)

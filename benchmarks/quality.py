@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.evaluated_nights import evaluated
+from benchmarks.evaluated_nights import evaluated_night
 
 COLLABORATIVE = (
     "user_cosine", "user_pearson", "item_cosine", "item_tf_idf", "item_bm25", "als", "bpr", "ease",
@@ -16,14 +16,14 @@ COLLABORATIVE = (
 K = 20
 
 
-def quality_s() -> dict[str, Any]:
+def measure_quality_s() -> dict[str, Any]:
     """Measure the ratios on the test week of the shop with seed 7."""
-    return measured(7)
+    return measure_shop(7)
 
 
-def measured(seed: int) -> dict[str, Any]:
+def measure_shop(seed: int) -> dict[str, Any]:
     """Return NDCG@20 of all and of query-only users, Recall@20 of cold phones, and their ratios, for one shop."""
-    night = evaluated("S", seed)
+    night = evaluated_night("S", seed)
     table = pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
     table = table.filter(pc.equal(table["k"], K))
     value = {(row["member"], row["slice"], row["metric"]): row["value"] for row in table.to_pylist()}

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.publish import DAY, N, served, write_lists
+from benchmarks.publish import DAY, N, temporary_server, write_lists
 from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.versions import rollback
@@ -29,7 +29,7 @@ QUERY = "select list_version, generated_at, rank, item_id from serving.recommend
 
 def measure() -> dict[str, Any]:
     """Measure the readers' latencies and wrong results, and count the publishes and rollbacks."""
-    with served() as settings:
+    with temporary_server() as settings:
         nights = []
         for number in range(2):
             night = Night(settings, DAY + timedelta(days=number))
@@ -39,14 +39,14 @@ def measure() -> dict[str, Any]:
         context = multiprocessing.get_context("spawn")
         stop, results = context.Event(), context.Queue()
         readers = [
-            context.Process(target=read, args=(settings.home, number, stop, results))
+            context.Process(target=read_lists, args=(settings.home, number, stop, results))
             for number in range(READERS)
         ]
         for reader in readers:
             reader.start()
         for _ in readers:
             results.get()  # wait until each reader has read its first list
-        happened = _change(nights, settings)
+        happened = _change_versions(nights, settings)
         stop.set()
         seen = [results.get() for _ in readers]
         for reader in readers:
@@ -68,7 +68,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _change(nights: list[Night], settings: Settings) -> Counter[str]:
+def _change_versions(nights: list[Night], settings: Settings) -> Counter[str]:
     """Publish new content and roll back alternately, every two seconds, and count both."""
     happened: Counter[str] = Counter()
     began, number = time.monotonic(), 1
@@ -87,7 +87,7 @@ def _change(nights: list[Night], settings: Settings) -> Counter[str]:
     return happened
 
 
-def read(home: Any, number: int, stop: Any, results: Any) -> None:
+def read_lists(home: Any, number: int, stop: Any, results: Any) -> None:
     """Read lists of random users, one every few milliseconds, as a web page would; runs as a process."""
     from handpick.settings.load import load
 

@@ -29,7 +29,7 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
 
     folder = Path(out)
     told = [[int(word) for word in line.split()[1:]] for line in Path(sequences).read_text().splitlines()]
-    _write(told, folder)
+    _write_interactions(told, folder)
     config = Config(
         model="SASRec",
         dataset="told",
@@ -66,7 +66,7 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
         began = time.perf_counter()
         trainer._train_epoch(train, len(seconds))
         seconds.append(time.perf_counter() - began)
-        lists = _lists(model, dataset, told)
+        lists = _make_lists(model, dataset, told)
         _, place = np.nonzero(lists == wanted[:, None])
         gains.append(float((1 / np.log2(place + 2)).sum() / len(told)))
         if gains[-1] == max(gains):
@@ -76,7 +76,7 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
     (folder / "peer.json").write_text(json.dumps(about))
 
 
-def _write(told: list[list[int]], folder: Path) -> None:
+def _write_interactions(told: list[list[int]], folder: Path) -> None:
     """Write the file that RecBole reads: a row per interaction, with the position in the sequence as its time."""
     rows = ["user_id:token\titem_id:token\ttimestamp:float"]
     rows += [
@@ -87,7 +87,7 @@ def _write(told: list[list[int]], folder: Path) -> None:
 
 
 @torch.inference_mode()
-def _lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
+def _make_lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
     """Return the `(users, 10)` best items after all but the last two, best first, without items of the history."""
     model.eval()  # RecBole's epoch sets training mode
     token_of = dataset.field2id_token["item_id"]  # type: ignore[attr-defined]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from benchmarks.benchmark import Benchmark, Target
 
-_ALL = (
+_BENCHMARKS = (
     Benchmark(
         "first-night",
         "from a fresh machine to the first published lists at rung S, downloads excluded",
-        "night:first_and_second",
+        "night:measure_two_nights",
         (
             Target("first_seconds", "s", at_most=360),
             Target("first_night_seconds", "s", at_most=180),
@@ -17,19 +17,19 @@ _ALL = (
     Benchmark(
         "second-night",
         "the next day's night compared with the first, at rung S",
-        "night:first_and_second",
+        "night:measure_two_nights",
         (Target("second_share_of_first", "of the first", at_most=0.5),),
     ),
     Benchmark(
         "overhead",
         "overhead of a night at rung S: process starts, loading libraries, Airflow between tasks",
-        "night:first_and_second",
+        "night:measure_two_nights",
         (Target("overhead_seconds", "s", at_most=60),),
     ),
     Benchmark(
         "memory-s",
         "peak memory of the night at rung S, without Airflow",
-        "night:first_and_second",
+        "night:measure_two_nights",
         (Target("peak_mib", "MiB", at_most=4096),),
     ),
     Benchmark(
@@ -52,7 +52,7 @@ _ALL = (
     Benchmark(
         "quality-s",
         "fusion compared with popularity, the best collaborative member and the oracle at rung S",
-        "quality:quality_s",
+        "quality:measure_quality_s",
         (
             Target("fusion_over_best_collaborative", "x", at_least=1.0),
             Target("fusion_over_popularity", "x", at_least=1.0),
@@ -63,7 +63,7 @@ _ALL = (
     Benchmark(
         "fusion-oracle",
         "the fusion model's share of the oracle for all users, cold phones and query-only users, rung S",
-        "fusion_model:fusion_oracle",
+        "fusion_model:measure_oracle_share",
         (
             Target("share_of_oracle", "of the oracle's NDCG@20", at_least=0.7),
             Target("cold_phones_over_content", "x content's Recall@20", at_least=2.0),
@@ -73,13 +73,13 @@ _ALL = (
     Benchmark(
         "ceiling",
         "the share of the oracle that is attainable without knowing the users' tastes, rung S",
-        "ceiling:measure",
+        "attainable_share:measure",
         (Target("all_share_of_oracle", "of the oracle's NDCG@20", at_most=1.0),),
     ),
     Benchmark(
         "missing-modality",
         "fall of NDCG@20 in a shop where half the phones lack one modality, at rung S",
-        "fusion_model:missing_modality",
+        "fusion_model:measure_missing_modality",
         (
             Target("largest_fall", "of NDCG@20", at_most=0.05),
             Target("largest_fall_at_scoring", "of NDCG@20", at_most=0.05),
@@ -99,7 +99,7 @@ _ALL = (
     Benchmark(
         "gowalla-fast",
         "a graph filter on Gowalla against LightGCN's published Recall@20, fitting and scoring within a minute",
-        "gowalla:fast",
+        "gowalla:measure_fast_filter",
         (Target("recall_20", "Recall@20", at_least=0.1830), Target("seconds", "s", at_most=60)),
         needs=("gowalla",),
     ),
@@ -122,7 +122,7 @@ _ALL = (
     Benchmark(
         "arena",
         "every member of the family on Gowalla and MovieLens-100k compared with published results, with time and memory",
-        "arena:measure",
+        "model_comparison:measure",
         (
             Target("gowalla_best_recall_20", "Recall@20", at_least=0.1830),
             Target("movielens-100k_over_popularity", "x popularity's NDCG@20", at_least=1.0),
@@ -180,7 +180,7 @@ _ALL = (
     Benchmark(
         "growth",
         "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over rows, after a constant",
-        "features_m:growth",
+        "features_m:measure_growth",
         (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
     ),
     Benchmark(
@@ -257,14 +257,14 @@ _ALL = (
     Benchmark(
         "sequence-beauty",
         "the sequence encoder alone on Amazon Beauty, last item of each user, all items ranked",
-        "sequence:beauty",
+        "sequence:measure_beauty",
         (Target("recall_10", "Recall@10", at_least=0.0928), Target("ndcg_10", "NDCG@10", at_least=0.0531)),
         needs=("amazon-beauty",),
     ),
     Benchmark(
         "sequence-sports",
         "the sequence encoder alone with the same settings on Amazon Sports and Outdoors",
-        "sequence:sports",
+        "sequence:measure_sports",
         (Target("recall_10", "Recall@10", at_least=0.0569), Target("ndcg_10", "NDCG@10", at_least=0.0323)),
         needs=("amazon-sports",),
     ),
@@ -280,4 +280,4 @@ _ALL = (
     ),
 )
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in _ALL}
+BENCHMARKS = {benchmark.name: benchmark for benchmark in _BENCHMARKS}

@@ -11,12 +11,12 @@ import os
 import sys
 import time
 
-from handpick.local_airflow.preload import preload
+from handpick.local_airflow.preload import preload_shared_libraries
 
 
 def main(day: str, *stages: str) -> None:
     """Run the stages of a night, each in its own process; exit with the status of the first that fails."""
-    preload()
+    preload_shared_libraries()
     for stage in stages:
         began = time.perf_counter()
         child = os.fork()

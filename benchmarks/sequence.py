@@ -26,27 +26,27 @@ import torch
 from scipy import sparse
 
 from benchmarks.benchmark import DATA, Unavailable
-from benchmarks.next_item import Course, NextItem, Sequences, Settings, states_after
-from models.evaluation.lists import Judged
-from models.evaluation.ndcg import ndcg
-from models.evaluation.recall import recall
+from benchmarks.next_item import NextItem, NextItemTrainer, Sequences, Settings, encode_sequences
+from models.evaluation.hits import Hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.recall import recall_at_k
 
 K, SEED, BLOCK = 10, 1, 512
 EVERY, PATIENCE = 2, 4
-KEPT = Path("var") / "benchmarks"
+STATE_FOLDER = Path("var") / "benchmarks"
 
 
-def beauty() -> dict[str, Any]:
+def measure_beauty() -> dict[str, Any]:
     """Measure Recall@10 and NDCG@10 on Amazon Beauty."""
     return measure("amazon-beauty")
 
 
-def sports() -> dict[str, Any]:
+def measure_sports() -> dict[str, Any]:
     """Measure Recall@10 and NDCG@10 on Amazon Sports and Outdoors."""
     return measure("amazon-sports")
 
 
-def read(name: str) -> tuple[Sequences, int]:
+def read_sequences(name: str) -> tuple[Sequences, int]:
     """Load each user's items, oldest first, numbered from 0, and the number of items."""
     lines = (DATA / name / "sequences.txt").read_text().splitlines()
     sequences = [np.array(line.split()[1:], np.int64) - 1 for line in lines]
@@ -59,16 +59,16 @@ def measure(name: str) -> dict[str, Any]:
     Raises:
         Unavailable: If `SEQUENCE_SECONDS` is over before training has ended.
     """
-    sequences, items = read(name)
+    sequences, items = read_sequences(name)
     settings = Settings()
-    course = Course([sequence[:-2] for sequence in sequences], items, settings, SEED)
-    kept = KEPT / f"{name}.pt"
+    course = NextItemTrainer([sequence[:-2] for sequence in sequences], items, settings, SEED)
+    kept = STATE_FOLDER / f"{name}.pt"
     best: dict[str, Any] = {"ndcg": -1.0, "epoch": 0}
     done, seconds = 0, 0.0
     if kept.exists():
         before = torch.load(kept, weights_only=False)
         if before["settings"] == settings._asdict():
-            course.take_up(before["course"])
+            course.restore(before["course"])
             best, done, seconds = before["best"], before["done"], before["seconds"]
     limit = float(os.environ.get("SEQUENCE_SECONDS", "inf"))
     began = time.perf_counter()
@@ -79,7 +79,7 @@ def measure(name: str) -> dict[str, Any]:
         loss = course.epoch()
         done, seconds = done + 1, seconds + time.perf_counter() - started
         if done % EVERY == 0:
-            found, gain = quality(course.average, sequences, items, 2)
+            found, gain = measure_quality(course.average, sequences, items, 2)
             print(
                 f"{name}: epoch {done}, loss {loss:.3f}, validation Recall@10 {found:.4f}, NDCG@10 {gain:.4f}, "
                 f"{seconds:.0f} s",
@@ -88,7 +88,7 @@ def measure(name: str) -> dict[str, Any]:
             if gain > best["ndcg"]:
                 weights = {key: value.clone() for key, value in course.average.state_dict().items()}
                 best = {"ndcg": gain, "recall": found, "epoch": done, "weights": weights}
-        _keep(
+        _save_state(
             kept,
             {
                 "settings": settings._asdict(),
@@ -101,8 +101,8 @@ def measure(name: str) -> dict[str, Any]:
     kept.unlink(missing_ok=True)
     network = NextItem(items, settings)
     network.load_state_dict(best["weights"])
-    found, gain = quality(network, sequences, items, 1)
-    open_found, open_gain = quality(network, sequences, items, 1, leave_out=False)
+    found, gain = measure_quality(network, sequences, items, 1)
+    open_found, open_gain = measure_quality(network, sequences, items, 1, leave_out=False)
     return {
         "recall_10": found,
         "ndcg_10": gain,
@@ -118,7 +118,7 @@ def measure(name: str) -> dict[str, Any]:
     }
 
 
-def quality(
+def measure_quality(
     network: NextItem, sequences: Sequences, items: int, held: int, leave_out: bool = True
 ) -> tuple[float, float]:
     """Return Recall@10 and NDCG@10 of the item at position `-held`, predicted from all items before it.
@@ -132,9 +132,9 @@ def quality(
     """
     known = [sequence[:-held] for sequence in sequences]
     wanted = torch.tensor([int(sequence[-held]) for sequence in sequences])
-    states = torch.from_numpy(states_after(network, known, Settings().history))
+    states = torch.from_numpy(encode_sequences(network, known, Settings().history))
     vectors = network.items.weight.detach().T.contiguous()
-    owned = matrix(known, items)
+    owned = history_matrix(known, items)
     rank = np.empty(len(known), np.int64)
     for start in range(0, len(known), BLOCK):
         part = slice(start, start + BLOCK)
@@ -144,18 +144,18 @@ def quality(
             scores[owned[part].nonzero()] = -torch.inf
         rank[part] = (scores >= own).sum(1) - 1  # ties count against the item
     listed = np.flatnonzero(rank < K)
-    judged = Judged(listed, rank[listed], np.ones(len(known), np.int64))
-    return float(recall(judged, K).mean()), float(ndcg(judged, K).mean())
+    judged = Hits(listed, rank[listed], np.ones(len(known), np.int64))
+    return float(recall_at_k(judged, K).mean()), float(ndcg_at_k(judged, K).mean())
 
 
-def matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
+def history_matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
     """Return a `(users, items)` matrix with a one for each item of each sequence."""
     places = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])])
     flat = np.concatenate(sequences)
     return sparse.csr_matrix((np.ones(len(flat), np.float32), flat, places), shape=(len(sequences), items))
 
 
-def _keep(file: Path, state: dict[str, Any]) -> None:
+def _save_state(file: Path, state: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, file.with_suffix(".new"))
     file.with_suffix(".new").replace(file)

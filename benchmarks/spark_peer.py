@@ -22,17 +22,17 @@ def measure() -> dict[str, Any]:
     Each is modelled as a constant plus a time per event, from the first and the last rung.
     """
     rungs = os.environ.get("RUNGS", "S,M").split(",")
-    sizes = {rung: _at(rung) for rung in rungs}
+    sizes = {rung: _measure_rung(rung) for rung in rungs}
     small, large = sizes[rungs[0]], sizes[rungs[-1]]
     found = {
         "over_duckdb": large["spark_seconds"] / large["duckdb_seconds"],
         "tables_that_differ": sum(size["tables_that_differ"] for size in sizes.values()),
-        "crossover_events": crossover(small, large),
+        "crossover_events": find_crossover(small, large),
     }
     return found | {f"{rung}_{name}": value for rung, size in sizes.items() for name, value in size.items()}
 
 
-def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
+def find_crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
     """Return the number of events from which Spark would be faster; infinite if DuckDB needs less time per event as well."""
     more = large["events"] - small["events"]
     if not more:
@@ -42,19 +42,19 @@ def crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
     return float("inf") if spark >= duckdb else float(large["events"] + ahead / (duckdb - spark))
 
 
-def _at(rung: str) -> dict[str, Any]:
+def _measure_rung(rung: str) -> dict[str, Any]:
     """Return the seconds of the transform stage on Spark and of the DuckDB version at one rung, without loading."""
-    from benchmarks.demo_shops import LAST_DAY, settings
+    from benchmarks.demo_shops import LAST_DAY, shop_settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.stages import land, transform
-    from handpick.stages.validate.rows import validate_source
+    from handpick.stages.validate.source_validation import validate_source
 
-    with settings(rung, spark={"driver_memory": MEMORY}) as chosen:
+    with shop_settings(rung, spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)
         land.run(night)
-        spark = session(chosen)
+        spark = get_spark_session(chosen)
         for contract in CONTRACTS.values():
             validate_source(spark, night, contract)
         began = time.perf_counter()
@@ -63,17 +63,17 @@ def _at(rung: str) -> dict[str, Any]:
         peer = chosen.home / "peer"
         peer.mkdir()
         began = time.perf_counter()
-        duckdb_peer(night, peer)
+        run_duckdb_transforms(night, peer)
         peer_seconds = time.perf_counter() - began
         return {
             "spark_seconds": spark_seconds,
             "duckdb_seconds": peer_seconds,
-            "tables_that_differ": len(_differing(night, peer)),
+            "tables_that_differ": len(_find_differences(night, peer)),
             "events": night.lake.read("clean/interactions", LAST_DAY, ["event_id"]).num_rows,
         }
 
 
-def duckdb_peer(night: Any, out: Path) -> None:
+def run_duckdb_transforms(night: Any, out: Path) -> None:
     """Write interactions, co-views, and daily counts of a first night with DuckDB alone."""
     import duckdb
 
@@ -106,7 +106,7 @@ def duckdb_peer(night: Any, out: Path) -> None:
              rows between unbounded preceding and current row) end as shown_position, is_bot
         from places"""
     )
-    exponent = _exponent(database, chosen)
+    exponent = _fit_exponent(database, chosen)
     copies = {
         "interactions": f"""select * exclude (is_bot), round(case
             when event_type in {SIGNALS} then (case {weight} else 0 end) *
@@ -121,9 +121,9 @@ def duckdb_peer(night: Any, out: Path) -> None:
             order by first_at, item_id) <= {chosen.max_session_items})
           select a.item_id, b.item_id as other_item_id, count(*) as co_view_count
           from kept a join kept b using (user_id, session_id) where a.item_id <> b.item_id group by all order by all""",
-        "item_daily": f"""select item_id, occurred_at::date as event_date, {_counts()} from visits where not is_bot
+        "item_daily": f"""select item_id, occurred_at::date as event_date, {_count_columns()} from visits where not is_bot
           group by all order by all""",
-        "user_daily": f"""select user_id, occurred_at::date as event_date, {_counts()},
+        "user_daily": f"""select user_id, occurred_at::date as event_date, {_count_columns()},
             coalesce(sum(price::decimal(18, 2)) filter (event_type = 'view'), 0)::double as viewed_price_sum
           from visits left join (select item_id, price from '{items}') using (item_id) where not is_bot
           group by all order by all""",
@@ -132,12 +132,12 @@ def duckdb_peer(night: Any, out: Path) -> None:
         database.execute(f"copy ({query}) to '{out / name}.parquet' (compression zstd)")
 
 
-def _counts() -> str:
+def _count_columns() -> str:
     return ", ".join(f"count(*) filter (event_type = '{name}') as {name}_count" for name in TYPES)
 
 
-def _exponent(database: Any, chosen: Any) -> float:
-    from handpick.stages.transform.interactions import position_exponent
+def _fit_exponent(database: Any, chosen: Any) -> float:
+    from handpick.stages.transform.interactions import fit_position_exponent
 
     counts = database.execute(
         """select position, shown, coalesce(clicked, 0) from
@@ -145,10 +145,10 @@ def _exponent(database: Any, chosen: Any) -> float:
            left join (select shown_position as position, count(*) as clicked from visits
              where event_type = 'view' and shown_position is not null and not is_bot group by 1) using (position)"""
     ).fetchall()
-    return position_exponent(counts, chosen.min_position_impressions, chosen.default_position_exponent)
+    return fit_position_exponent(counts, chosen.min_position_impressions, chosen.default_position_exponent)
 
 
-def _differing(night: Any, peer: Path) -> list[str]:
+def _find_differences(night: Any, peer: Path) -> list[str]:
     """Return the names of the DuckDB tables whose rows differ from Spark's."""
     import duckdb
 

@@ -30,9 +30,9 @@ Figures = dict[str, float | None]
 
 def measure() -> dict[str, Any]:
     """Measure coverage and correctness over all four values, and the coverage of each."""
-    catalog = imported()
-    read = parsed(catalog)
-    expected = expectations()
+    catalog = import_sheets()
+    read = parse_sheets(catalog)
+    expected = load_expectations()
     covered, stated = 0, 0
     measured: dict[str, Any] = {}
     for name in FIGURES:
@@ -60,7 +60,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def imported() -> dict[str, dict[str, str]]:
+def import_sheets() -> dict[str, dict[str, str]]:
     """Return the raw sheets of all real phones by item id, as `handpick import gsmarena` writes them."""
     from handpick.demo.public_data.gsmarena import import_gsmarena
 
@@ -70,22 +70,22 @@ def imported() -> dict[str, dict[str, str]]:
     return {row["item_id"]: json.loads(row["specs"]) for row in rows}
 
 
-def parsed(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
+def parse_sheets(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
     """Return the values that the night's transform parses from the sheets."""
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.settings.load import load
-    from handpick.stages.transform.catalog import with_specs
-    from handpick.stages.transform.specs import normalized_keys
+    from handpick.stages.transform.catalog import add_specs
+    from handpick.stages.transform.specs import normalize_keys
 
     with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
-        spark = session(load(home=Path(folder)))
+        spark = get_spark_session(load(home=Path(folder)))
         items = spark.createDataFrame(list(catalog.items()), "item_id string, specs map<string,string>")
-        sheets = items.withColumn("specs", normalized_keys(items.specs))
-        rows = with_specs(sheets).select("item_id", *FIGURES).collect()
+        sheets = items.withColumn("specs", normalize_keys(items.specs))
+        rows = add_specs(sheets).select("item_id", *FIGURES).collect()
     return {row.item_id: {name: row[name] for name in FIGURES} for row in rows}
 
 
-def expectations() -> dict[str, Figures]:
+def load_expectations() -> dict[str, Figures]:
     """Return the values that a person read on the sample's sheets."""
     with EXPECTED.open(newline="") as file:
         return {

@@ -18,11 +18,11 @@ from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.demo_shops import KEPT
-from benchmarks.gowalla import read
+from benchmarks.demo_shops import KEPT_FOLDER
+from benchmarks.gowalla import read_pairs
 from models.data import FloatArray, IntArray
 from models.interface import Factors
-from models.topn.exact import exact_scores, top_n
+from models.topn.exact import compute_exact_scores, find_top_n
 
 N, DIM = 20, 128
 RUNS = int(os.environ.get("RUNS", "3"))
@@ -33,15 +33,15 @@ PRODUCT_ROWS = 1024
 
 def measure() -> dict[str, Any]:
     """Measure the seconds of all three, the ratios (medians over runs), and the differences from brute force."""
-    seen = read("train")
+    seen = read_pairs("train")
     factors = gowalla_factors(DIM)
-    large = rung_l(factors)
+    large = rung_l_factors(factors)
     nothing = sparse.csr_matrix((len(large.users), len(large.items)), dtype=np.float32)
-    top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compile before timing
+    find_top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compile before timing
     return {
-        **_compared(factors, seen, ""),
-        **_compared(large, nothing, "l_"),
-        "differences": differences(factors, seen) + differences(large, nothing),
+        **_compare(factors, seen, ""),
+        **_compare(large, nothing, "l_"),
+        "differences": count_differences(factors, seen) + count_differences(large, nothing),
         "l_users": L_USERS,
         "l_items": L_ITEMS,
         "threads": torch.get_num_threads(),
@@ -49,16 +49,16 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _compared(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[str, float]:
+def _compare(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[str, float]:
     """Return the seconds of all three and the ratios, medians over alternating runs."""
     model = AlternatingLeastSquares(factors=factors.users.shape[1], num_threads=torch.get_num_threads())
     model.user_factors, model.item_factors = factors
     everybody = np.arange(len(factors.users))
     runs = [
         {
-            "ours": seconds(lambda: top_n(factors, N, exclude=seen)),
-            "implicit": seconds(lambda: implicit_lists(model, everybody, seen)),
-            "product": seconds(lambda: product(factors)),
+            "ours": time_call(lambda: find_top_n(factors, N, exclude=seen)),
+            "implicit": time_call(lambda: run_implicit(model, everybody, seen)),
+            "product": time_call(lambda: run_product(factors)),
         }
         for _ in range(RUNS)
     ]
@@ -69,14 +69,14 @@ def _compared(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[st
     }
 
 
-def seconds(body: Callable[[], Any]) -> float:
+def time_call(body: Callable[[], Any]) -> float:
     """Return the wall seconds of a call."""
     began = time.perf_counter()
     body()
     return time.perf_counter() - began
 
 
-def implicit_lists(model: AlternatingLeastSquares, users: IntArray, seen: sparse.csr_matrix) -> None:
+def run_implicit(model: AlternatingLeastSquares, users: IntArray, seen: sparse.csr_matrix) -> None:
     """Compute implicit's lists, with one BLAS thread for each of its own threads, as implicit recommends."""
     with threadpool_limits(1, "blas"):
         model.recommend(users, seen, N, filter_already_liked_items=True)
@@ -84,17 +84,17 @@ def implicit_lists(model: AlternatingLeastSquares, users: IntArray, seen: sparse
 
 def gowalla_factors(dim: int) -> Factors:
     """Return implicit's ALS factors of Gowalla's training pairs, fitted once and stored in the system's temporary folder."""
-    file = KEPT / f"gowalla-als-{dim}.npz"
+    file = KEPT_FOLDER / f"gowalla-als-{dim}.npz"
     if not file.exists():
         model = AlternatingLeastSquares(factors=dim, iterations=15, random_state=7)
-        model.fit(read("train"), show_progress=False)
-        KEPT.mkdir(parents=True, exist_ok=True)
+        model.fit(read_pairs("train"), show_progress=False)
+        KEPT_FOLDER.mkdir(parents=True, exist_ok=True)
         np.savez(file, users=model.user_factors, items=model.item_factors)
     with np.load(file) as kept:
         return Factors(kept["users"], kept["items"])
 
 
-def rung_l(factors: Factors) -> Factors:
+def rung_l_factors(factors: Factors) -> Factors:
     """Return factors of a block of users and of all phones of rung L."""
     random = np.random.default_rng(1)
 
@@ -105,7 +105,7 @@ def rung_l(factors: Factors) -> Factors:
     return Factors(drawn(factors.users, L_USERS), drawn(factors.items, L_ITEMS))
 
 
-def product(factors: Factors) -> None:
+def run_product(factors: Factors) -> None:
     """Compute every score once, in blocks of users, into the same memory."""
     users, items = torch.from_numpy(factors.users), torch.from_numpy(factors.items).T
     out = torch.empty(PRODUCT_ROWS, items.shape[1])
@@ -114,14 +114,14 @@ def product(factors: Factors) -> None:
         torch.mm(block, items, out=out[: len(block)])
 
 
-def differences(factors: Factors, seen: sparse.csr_matrix) -> int:
+def count_differences(factors: Factors, seen: sparse.csr_matrix) -> int:
     """Count the ranks of some random users' lists that differ from scoring and sorting everything."""
     users = np.random.default_rng(2).choice(len(factors.users), CHECKED_USERS, replace=False)
     items = np.arange(len(factors.items))
-    found = top_n(Factors(factors.users[users], factors.items), N, exclude=seen[users])
+    found = find_top_n(Factors(factors.users[users], factors.items), N, exclude=seen[users])
     wrong = 0
     for row, user in enumerate(users.tolist()):
-        scores = exact_scores(factors.users, factors.items, np.full(len(items), user), items)
+        scores = compute_exact_scores(factors.users, factors.items, np.full(len(items), user), items)
         scores[seen[user].indices] = -np.inf
         best = np.lexsort((items, -scores))[:N]
         wrong += int((found.items[row] != best).sum() + (found.scores[row] != scores[best]).sum())

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.topn import gowalla_factors, seconds
-from handpick.runtime.spark import session
+from benchmarks.topn import gowalla_factors, time_call
+from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
-from handpick.stages.score.engine import top_n_on_spark
+from handpick.stages.score.engine import find_top_n_on_spark
 from models.interface import Factors
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 if TYPE_CHECKING:
     from pyspark.ml.recommendation import ALSModel
@@ -29,21 +29,21 @@ def measure() -> dict[str, Any]:
     """Measure the seconds of each, the ratios, and the agreement of the lists."""
     whole = gowalla_factors(DIM)
     factors = Factors(whole.users[:USERS], whole.items)
-    spark = session(load(home=Path(tempfile.gettempdir())))
+    spark = get_spark_session(load(home=Path(tempfile.gettempdir())))
     try:
-        model = _model(spark, factors)
-        top_n(Factors(factors.users[:100], factors.items), N)  # compile before timing
+        model = _spark_model(spark, factors)
+        find_top_n(Factors(factors.users[:100], factors.items), N)  # compile before timing
         made: dict[str, Any] = {}
-        local = seconds(lambda: made.update(local=top_n(factors, N)))
-        engine = seconds(lambda: made.update(engine=top_n_on_spark(spark, factors, N)))
-        theirs = seconds(lambda: made.update(theirs=model.recommendForAllUsers(N).toArrow()))
+        local = time_call(lambda: made.update(local=find_top_n(factors, N)))
+        engine = time_call(lambda: made.update(engine=find_top_n_on_spark(spark, factors, N)))
+        theirs = time_call(lambda: made.update(theirs=model.recommendForAllUsers(N).toArrow()))
     finally:
         spark.stop()
     return {
         "times_faster": theirs / local,
         "times_faster_on_spark": theirs / engine,
-        "engine_differences": _differences(made["local"], made["engine"]),
-        "agreement_with_spark": _agreement(made["local"], made["theirs"]),
+        "engine_differences": _count_differences(made["local"], made["engine"]),
+        "agreement_with_spark": _share_of_common_items(made["local"], made["theirs"]),
         "ours_s": local,
         "ours_on_spark_s": engine,
         "spark_s": theirs,
@@ -52,7 +52,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _model(spark: SparkSession, factors: Factors) -> ALSModel:
+def _spark_model(spark: SparkSession, factors: Factors) -> ALSModel:
     """Return Spark's model with these factors, through the Java constructor that only its trainer calls otherwise."""
     from pyspark.ml.recommendation import ALSModel
 
@@ -72,12 +72,12 @@ def _model(spark: SparkSession, factors: Factors) -> ALSModel:
     return ALSModel(java)
 
 
-def _differences(left: TopN, right: TopN) -> int:
+def _count_differences(left: TopN, right: TopN) -> int:
     """Count the ranks with another item or another score, to the bit."""
     return int((left.items != right.items).sum() + (left.scores != right.scores).sum())
 
 
-def _agreement(ours: TopN, theirs: pa.Table) -> float:
+def _share_of_common_items(ours: TopN, theirs: pa.Table) -> float:
     """Return the share of Spark's items that are on our lists too.
 
     It is below 1 because Spark's float32 sums order nearly equal items differently.

@@ -32,20 +32,20 @@ import numpy as np
 import torch
 
 from benchmarks.benchmark import Unavailable
-from benchmarks.next_item import Course, Sequences, Settings
-from benchmarks.sequence import KEPT, K, matrix, quality, read
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
+from benchmarks.next_item import NextItemTrainer, Sequences, Settings
+from benchmarks.sequence import STATE_FOLDER, K, history_matrix, measure_quality, read_sequences
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
 
 THREADS, SEED, PEER_SAMPLES = 2, 1, 256
 EPOCHS, PATIENCE = 12, 2
 """Maximum epochs and patience of RecBole's side."""
-MOST_EPOCHS, EVERY, OUR_PATIENCE = 80, 2, 6
+MAX_EPOCHS, EVERY, OUR_PATIENCE = 80, 2, 6
 """Of this side: maximum epochs, epochs between two evaluations, and evaluations without gain before it stops."""
 RECBOLE = ("recbole==1.2.1", "numpy<2", "pandas<2.3", "setuptools<81")
 
 
-class Side(NamedTuple):
+class SideResult(NamedTuple):
     """The measurements of one side.
 
     Args:
@@ -65,11 +65,11 @@ def measure() -> dict[str, Any]:
     Raises:
         Unavailable: If RecBole cannot be installed or does not run.
     """
-    python = _environment()
-    sequences, items = read("amazon-beauty")
+    python = _prepare_environment()
+    sequences, items = read_sequences("amazon-beauty")
     sequences = sequences[:: int(os.environ.get("SPEED_EVERY", "3"))]
-    theirs = _theirs(python, sequences, items)
-    ours = _ours(sequences, items, theirs.ndcg)
+    theirs = _train_recbole(python, sequences, items)
+    ours = _train_ours(sequences, items, theirs.ndcg)
     return {
         "times_recbole": median(ours.rates) / median(theirs.rates),
         "ndcg_over_recbole": ours.ndcg / theirs.ndcg,
@@ -88,27 +88,29 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _ours(sequences: Sequences, items: int, wanted: float) -> Side:
+def _train_ours(sequences: Sequences, items: int, wanted: float) -> SideResult:
     """Train until NDCG@10 is at least `wanted`, or has stopped rising."""
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
-    course = Course([sequence[:-2] for sequence in sequences], items, Settings(users=64, epochs=None), SEED)
+    course = NextItemTrainer(
+        [sequence[:-2] for sequence in sequences], items, Settings(users=64, epochs=None), SEED
+    )
     seconds: list[float] = []
     best, when = 0.0, 0
-    while best < wanted and len(seconds) < MOST_EPOCHS and len(seconds) - when < EVERY * OUR_PATIENCE:
+    while best < wanted and len(seconds) < MAX_EPOCHS and len(seconds) - when < EVERY * OUR_PATIENCE:
         began = time.perf_counter()
         course.epoch()
         seconds.append(time.perf_counter() - began)
         if len(seconds) % EVERY == 0:
-            gain = quality(course.average, sequences, items, 2)[1]
+            gain = measure_quality(course.average, sequences, items, 2)[1]
             print(f"here: epoch {len(seconds)}, {sum(seconds):.0f} s so far, NDCG@10 {gain:.4f}", flush=True)
             if gain > best:
                 best, when = gain, len(seconds)
     torch.set_num_threads(before)
-    return Side([course.samples / each for each in seconds], sum(seconds[:when]), best)
+    return SideResult([course.samples / each for each in seconds], sum(seconds[:when]), best)
 
 
-def _theirs(python: Path, sequences: Sequences, items: int) -> Side:
+def _train_recbole(python: Path, sequences: Sequences, items: int) -> SideResult:
     script = Path(__file__).with_name("recbole_sasrec.py")
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "sequences.txt"
@@ -128,15 +130,15 @@ def _theirs(python: Path, sequences: Sequences, items: int) -> Side:
             raise Unavailable(f"RecBole stopped: {(done.stderr.strip() or '?').splitlines()[-1]}")
         about = json.loads((Path(folder) / "peer.json").read_text())
         lists = np.load(Path(folder) / "lists.npy").astype(np.int32)
-    judged = judge(lists, matrix([sequence[-2:-1] for sequence in sequences], items))
+    judged = find_hits(lists, history_matrix([sequence[-2:-1] for sequence in sequences], items))
     rates = [about["samples"] / seconds for seconds in about["seconds"]]
     best = int(np.argmax(about["gains"]))
-    return Side(rates, sum(about["seconds"][: best + 1]), float(ndcg(judged, K).mean()))
+    return SideResult(rates, sum(about["seconds"][: best + 1]), float(ndcg_at_k(judged, K).mean()))
 
 
-def _environment() -> Path:
+def _prepare_environment() -> Path:
     """Return the interpreter of an environment with RecBole and this project's version of torch, installed if missing."""
-    folder = KEPT / "recbole"
+    folder = STATE_FOLDER / "recbole"
     python = folder.resolve() / "bin" / "python"
     if (folder / "complete").exists():
         return python

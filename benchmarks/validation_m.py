@@ -22,17 +22,17 @@ MEMORY = "6g"
 
 def measure() -> dict[str, Any]:
     """Measure the seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
-    from benchmarks.demo_shops import LAST_DAY, settings
+    from benchmarks.demo_shops import LAST_DAY, shop_settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.stages import land
-    from handpick.stages.validate.rows import validate_source
+    from handpick.stages.validate.source_validation import validate_source
 
-    with settings(os.environ.get("RUNG", "M"), spark={"driver_memory": MEMORY}) as chosen:
+    with shop_settings(os.environ.get("RUNG", "M"), spark={"driver_memory": MEMORY}) as chosen:
         night = Night(chosen, LAST_DAY)
         land.run(night)
-        spark = session(chosen)
+        spark = get_spark_session(chosen)
         for source in ("catalog", "users"):
             validate_source(spark, night, CONTRACTS[source])
         raw = night.lake.partition("raw/events", LAST_DAY)
@@ -80,14 +80,14 @@ def _great_expectations(spark: Any, night: Any, raw: Path) -> float:
     from pyspark.sql import functions as F
 
     from handpick.contracts import CONTRACTS
-    from handpick.contracts.expectations import row_expectations
+    from handpick.contracts.expectations import build_row_expectations
 
     contract = CONTRACTS["events"]
     columns = [
         F.expr(f"try_cast({name} as double)").alias(name)
         if contract.column(name).type == "number"
         else F.col(name)
-        for name in contract.names
+        for name in contract.column_names
     ]
     frame = spark.read.parquet(str(raw)).select(*columns, "_source_file", "_source_line")
     with warnings.catch_warnings():
@@ -96,7 +96,7 @@ def _great_expectations(spark: Any, night: Any, raw: Path) -> float:
         context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_spark("events").add_dataframe_asset("events")
         batch = asset.add_batch_definition_whole_dataframe("night")
-        rules = row_expectations(contract, night.settings.validation)
+        rules = build_row_expectations(contract, night.settings.validation)
         suite = context.suites.add(gx.ExpectationSuite(name="events", expectations=rules))
         definition = context.validation_definitions.add(
             gx.ValidationDefinition(name="events", data=batch, suite=suite)

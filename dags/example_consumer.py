@@ -14,7 +14,7 @@ def example_consumer():
     def current_version() -> dict[str, Any]:
         """What is current, by SQL as the role of the consumers: version, night, users by source."""
         from handpick.serving.connection import connect
-        from handpick.serving.schema import statement
+        from handpick.serving.schema import compose_statement
         from handpick.settings.load import load
 
         def read() -> dict[str, Any]:
@@ -22,9 +22,9 @@ def example_consumer():
             with connect(settings, reader=True) as connection:
                 schema = settings.serving.schema_name
                 query = "select version, logical_date from {schema}.current_version join {schema}.list_versions using (version)"
-                version, day = connection.execute(statement(query, schema=schema)).fetchone()
+                version, day = connection.execute(compose_statement(query, schema=schema)).fetchone()
                 query = "select source, count(distinct user_id) from {schema}.recommendations group by 1 order by 1"
-                users = dict(connection.execute(statement(query, schema=schema)).fetchall())
+                users = dict(connection.execute(compose_statement(query, schema=schema)).fetchall())
             return {"version": version, "logical_date": day.isoformat(), "users_by_source": users}
 
         return without_traceback(read)

@@ -20,14 +20,14 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
 
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
-    from handpick.stages.warehouse.nodes import reported_to
+    from handpick.stages.warehouse.node_outcomes import report_nodes_to
 
     settings = load()
     # One folder per try: the outcomes of an earlier try must not count for this one.
     folder = settings.path(settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
-    with reported_to(folder):
+    with report_nodes_to(folder):
         return ledger_lines(without_traceback(lambda: run_stage(WAREHOUSE, night)))
 
 

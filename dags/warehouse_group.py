@@ -13,8 +13,8 @@ from cosmos.constants import DbtResourceType, LoadMode
 from dbt_node_sensor import DbtNodeSensor
 from stage_task import SETTINGS
 
-from handpick.stages.warehouse.manifest import parsed_manifest
-from handpick.stages.warehouse.project import project_folder
+from handpick.stages.warehouse.manifest import parse_manifest
+from handpick.stages.warehouse.project import find_project_folder
 
 WATCH_TIMEOUT = timedelta(hours=12)
 """The longest wait of a task for its nodes."""
@@ -39,7 +39,7 @@ def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[Dbt
         watched = {"build_task_id": build_task_id, "nodes": nodes, "timeout": WATCH_TIMEOUT}
         return DbtNodeSensor(task_id=task_id, trigger_rule="one_success", **watched, **options)
 
-    manifest = parsed_manifest(SETTINGS)
+    manifest = parse_manifest(SETTINGS)
     tests_of, lone_tests = _group_tests(json.loads(manifest.read_text()))
 
     def watching(dag: Any, task_group: Any, task_id: str, node: Any, **_: Any) -> DbtNodeSensor:
@@ -50,12 +50,12 @@ def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[Dbt
     group = DbtTaskGroup(
         group_id=name,
         project_config=ProjectConfig(
-            manifest_path=manifest, project_name="handpick", dbt_project_path=project_folder()
+            manifest_path=manifest, project_name="handpick", dbt_project_path=find_project_folder()
         ),
         profile_config=ProfileConfig(
             profile_name="handpick",
             target_name=SETTINGS.warehouse.target,
-            profiles_yml_filepath=project_folder() / "profiles.yml",
+            profiles_yml_filepath=find_project_folder() / "profiles.yml",
         ),
         execution_config=ExecutionConfig(),
         render_config=RenderConfig(

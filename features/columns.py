@@ -6,7 +6,7 @@ WINDOWS = ("7d", "30d", "all")
 """Windows of whole days over which events are counted."""
 
 
-class Column(NamedTuple):
+class FeatureColumn(NamedTuple):
     """One feature.
 
     Args:
@@ -20,10 +20,10 @@ class Column(NamedTuple):
     description: str = ""
 
 
-def _counts(*events: str) -> tuple[Column, ...]:
+def _counts(*events: str) -> tuple[FeatureColumn, ...]:
     """Return a count of each event over each window."""
     return tuple(
-        Column(f"{event}_count_{window}", "Int64", f"{event} events, {window}")
+        FeatureColumn(f"{event}_count_{window}", "Int64", f"{event} events, {window}")
         for event in events
         for window in WINDOWS
     )
@@ -31,22 +31,22 @@ def _counts(*events: str) -> tuple[Column, ...]:
 
 USER_ACTIVITY = (
     *_counts("view", "cart", "purchase", "query"),
-    Column("mean_viewed_price_30d", "Float64", "Mean price of phones viewed, 30 days"),
-    Column("distinct_brand_count_30d", "Int64", "Brands viewed, carted or bought, 30 days"),
-    Column("owned_price", "Float64", "Price of the phone that the user owns"),
-    Column("last_active_at", "UnixTimestamp", "End of the last day with an event"),
+    FeatureColumn("mean_viewed_price_30d", "Float64", "Mean price of phones viewed, 30 days"),
+    FeatureColumn("distinct_brand_count_30d", "Int64", "Brands viewed, carted or bought, 30 days"),
+    FeatureColumn("owned_price", "Float64", "Price of the phone that the user owns"),
+    FeatureColumn("last_active_at", "UnixTimestamp", "End of the last day with an event"),
 )
 
 ITEM_STATISTICS = (
     *_counts("impression", "view", "cart", "purchase", "return"),
-    Column("rating_mean", "Float64", "Mean stars"),
-    Column("view_rate_30d", "Float64", "Views per impression, 30 days"),
-    Column("price_change_30d", "Float64", "Relative change of price, 30 days"),
+    FeatureColumn("rating_mean", "Float64", "Mean stars"),
+    FeatureColumn("view_rate_30d", "Float64", "Views per impression, 30 days"),
+    FeatureColumn("price_change_30d", "Float64", "Relative change of price, 30 days"),
 )
 
 AT_SCORING = (
-    Column("days_since_last_event", "Float64"),
-    Column("phone_age_days", "Float64"),
-    Column("price_gap_to_owned", "Float64"),
+    FeatureColumn("days_since_last_event", "Float64"),
+    FeatureColumn("phone_age_days", "Float64"),
+    FeatureColumn("price_gap_to_owned", "Float64"),
 )
 """Features computed on demand. They have no descriptions: Feast compares them with the columns that it infers, which have none."""

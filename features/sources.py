@@ -11,7 +11,7 @@ from feast.types import UnixTimestamp
 
 from features.entities import OWNER
 
-FOLDER = "features/sources"
+SOURCES_PREFIX = "features/sources"
 """Prefix of the lake tables that the feature store stage writes, one for each source."""
 
 EVENT_TIMESTAMP = "event_timestamp"
@@ -22,7 +22,7 @@ def _source(name: str, description: str) -> FileSource:
     """Return the source of one feature view."""
     return FileSource(
         name=f"{name}_source",
-        path=f"{FOLDER}/{name}/logical_date=*/*.parquet",
+        path=f"{SOURCES_PREFIX}/{name}/logical_date=*/*.parquet",
         file_format=ParquetFormat(),
         timestamp_field=EVENT_TIMESTAMP,
         description=description,

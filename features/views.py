@@ -9,11 +9,11 @@ from feast.on_demand_feature_view import on_demand_feature_view
 from feast.types import Array, Bool, Float32, Float64, UnixTimestamp
 
 from features import sources
-from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY, Column
+from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY, FeatureColumn
 from features.entities import OWNER, item, user
 
 
-def _fields(columns: tuple[Column, ...]) -> list[Field]:
+def _fields(columns: tuple[FeatureColumn, ...]) -> list[Field]:
     """Return columns as Feast fields."""
     return [
         Field(name=column.name, dtype=getattr(types, column.kind), description=column.description)

@@ -1,8 +1,8 @@
 """Handpick: nightly batch recommendations for phone retailers."""
 
-from handpick.runtime.openmp import share_the_machine
-from handpick.runtime.telemetry import switch_off_usage_statistics
+from handpick.runtime.openmp import limit_openmp_spinning
+from handpick.runtime.telemetry import disable_telemetry
 
 # Before any submodule is imported: libraries read these variables while they are loaded.
-switch_off_usage_statistics()
-share_the_machine()
+disable_telemetry()
+limit_openmp_spinning()

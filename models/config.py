@@ -230,7 +230,7 @@ class EaseConfig(MemberConfig):
         gt=0,
         description="Ridge penalty, in multiples of the mean of the co-occurrence matrix's diagonal.",
     )
-    most_items: int = Field(
+    max_items: int = Field(
         12_000,
         ge=1,
         description="Most liked phones; with more, the member is left out, as it needs about 24 bytes times their square.",
@@ -310,14 +310,14 @@ class StackedConfig(Config):
         description="What the trees learn: the order of a list (LambdaMART), or whether each phone is chosen.",
     )
     threads: int = Field(1, ge=1, description="CPU threads; the trees do not depend on it.")
-    least_rows: int = Field(40, ge=1, description="Fewest candidates in a leaf.")
+    min_leaf_rows: int = Field(40, ge=1, description="Fewest candidates in a leaf.")
     trees: int = Field(80, ge=1, description="Boosting rounds.")
     leaves: int = Field(15, ge=2, description="Most leaves of a tree.")
     learning_rate: float = Field(0.08, gt=0, description="Shrinkage of each tree.")
     candidates: int = Field(
         60, ge=1, description="Phones per user that it ranks, proposed by the weighted hybrid."
     )
-    most_users: int = Field(
+    max_users: int = Field(
         1500, ge=10, description="Most validation users that it is trained on; of more, a sample."
     )
 
@@ -373,7 +373,7 @@ class TrainingConfig(Config):
         ge=1,
         description="CPU threads. The last bits of a model depend on it, so it is not taken from the machine.",
     )
-    most_beside: int = Field(
+    max_parallel_interactions: int = Field(
         2_000_000,
         ge=0,
         description="Most interactions with which the fusion models for selection and for serving are trained in parallel on "
@@ -391,7 +391,7 @@ class TrainingConfig(Config):
         4, ge=1, description="Epochs without a better validation NDCG after which training stops."
     )
     batch: int = Field(128, ge=1, description="Most sequence windows per step.")
-    least_steps: int = Field(
+    min_epoch_steps: int = Field(
         24,
         ge=1,
         description="Fewest steps per epoch: the batches of a small shop are smaller, down to 8 sequence windows.",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import Arrays, Member, preferences
+from models.collaborative.base import Arrays, Member, build_preferences
 from models.config import ContentConfig
-from models.content_code import learned_code, told_code
+from models.content_code import encode_content, fit_content_code
 from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, Modality
 from models.interface import Factors
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 
-FEW_QUERIES = 50
+MIN_QUERIES = 50
 """Number of queries from which their mean is subtracted; with fewer, it would mostly describe who searched."""
 
 
-class Content(Member):
+class ContentBased(Member):
     """The cosine between an item's content and the user's profile, summed over modalities and a learned code of all.
 
     The profile is the time-decayed sum of the vectors of liked items and, where queries are encoded in the same space, of
@@ -31,17 +31,17 @@ class Content(Member):
         """Compute the mean vectors, and fit the code of the whole content."""
         learned: Arrays = {"none": np.zeros(1, np.float32)}  # the file format needs an array
         names = self._modalities(data)
-        learned |= learned_code(data, names, self.config.code, self.config.rows, seed)
+        learned |= fit_content_code(data, names, self.config.code, self.config.rows, seed)
         for name in names:
             learned[f"item_{name}"] = _mean(data.catalogue.modalities[name])
             queries = data.queries.modalities.get(name)
-            if queries is not None and queries.present.sum() >= FEW_QUERIES:
+            if queries is not None and queries.present.sum() >= MIN_QUERIES:
                 learned[f"query_{name}"] = _mean(queries)
         return learned
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return profiles and item vectors, the weighted modalities and the code concatenated."""
-        history = preferences(data, users, data.catalogue.item_ids, self.config.half_life_days)
+        history = build_preferences(data, users, data.catalogue.item_ids, self.config.half_life_days)
         profiles, items_by_part = [], []
         names = self._modalities(data)
         for name in names:
@@ -50,11 +50,11 @@ class Content(Member):
                 data, users, name, items.shape[1]
             )
             items_by_part.append(items)
-            profiles.append(unit_rows(profile) * np.float32(self.config.modality_weights[name]))
-        code = told_code(self.arrays, data, names)
+            profiles.append(normalise_rows(profile) * np.float32(self.config.modality_weights[name]))
+        code = encode_content(self.arrays, data, names)
         if code is not None:
             items_by_part.append(code)
-            profile = unit_rows(np.asarray(history @ code, np.float32))
+            profile = normalise_rows(np.asarray(history @ code, np.float32))
             profiles.append(profile * np.float32(self.config.code_weight))
         if not items_by_part:
             return Factors(
@@ -92,7 +92,7 @@ class Content(Member):
         # An encoder that changed since the fit has another width, and a mean of the old space means nothing.
         if mean in self.arrays and self.arrays[mean].shape == (values.shape[1],):
             values = values - self.array(mean)
-        return unit_rows(values) * modality.present[:, None]
+        return normalise_rows(values) * modality.present[:, None]
 
 
 def _width(data: Dataset, name: str) -> int:

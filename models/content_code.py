@@ -12,15 +12,15 @@ import numpy as np
 from models.collaborative.base import Arrays
 from models.config import CodeKind, RowsPretraining
 from models.data import BoolArray, Dataset, FloatArray
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 
-PHONES_A_NUMBER = 8
+ITEMS_PER_DIMENSION = 8
 """Items for each dimension of the code at least: of fewer items a wider code would fit noise."""
-LEAST_DIM = 4
+MIN_DIM = 4
 """Width below which no code is learned."""
 
 
-def learned_code(
+def fit_content_code(
     data: Dataset, names: list[str], kind: CodeKind, config: RowsPretraining, seed: int
 ) -> Arrays:
     """Fit the code: means, layers and whitening.
@@ -42,10 +42,10 @@ def learned_code(
         return {}
     values, seen = _content(data, names)
     known = seen.any(axis=1)
-    dim = min(config.dim, int(known.sum()) // PHONES_A_NUMBER)
-    if dim < LEAST_DIM:
+    dim = min(config.dim, int(known.sum()) // ITEMS_PER_DIMENSION)
+    if dim < MIN_DIM:
         return {}
-    from models.pretraining.autoencoder import codes, layers, whitening
+    from models.pretraining.autoencoder import compute_codes, export_encoder, fit_whitening
     from models.pretraining.rows import pretrain_rows
 
     # Items without a modality count neither in its mean nor in its deviation.
@@ -53,8 +53,8 @@ def learned_code(
     scale = 1 / np.maximum(values.std(axis=0, where=seen), 1e-3)
     rows = _standardised(values, seen, mean, scale)[known]
     module = pretrain_rows(kind, rows, config.model_copy(update={"dim": dim}), seed, is_counts=False)
-    middle, turn = whitening(codes(module, rows))
-    inner, inner_bias, outer, outer_bias = layers(module)
+    middle, turn = fit_whitening(compute_codes(module, rows))
+    inner, inner_bias, outer, outer_bias = export_encoder(module)
     # Whitening is linear, so it is multiplied into the last layer.
     return {
         "code_mean": mean,
@@ -66,7 +66,7 @@ def learned_code(
     }
 
 
-def told_code(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | None:
+def encode_content(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | None:
     """Compute the codes of a catalogue's items.
 
     Args:
@@ -84,9 +84,9 @@ def told_code(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArray | N
     values, seen = _content(data, names)
     if values.shape[1] != len(known["code_mean"]):
         return None
-    rows = unit_rows(_standardised(values, seen, known["code_mean"], known["code_scale"]))
+    rows = normalise_rows(_standardised(values, seen, known["code_mean"], known["code_scale"]))
     hidden = np.tanh(rows @ known["code_inner"] + known["code_inner_bias"])
-    codes = unit_rows(hidden @ known["code_outer"] + known["code_outer_bias"])
+    codes = normalise_rows(hidden @ known["code_outer"] + known["code_outer_bias"])
     return codes * np.asarray(seen.any(axis=1))[:, None]
 
 

@@ -19,7 +19,7 @@ EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 """Event types by code; `Interactions.event_type` holds indices into this tuple."""
 
 
-class Origin(Protocol):
+class ModalitySource(Protocol):
     """The contents and the encoder behind a modality's vectors, for models that train encoders; both are read lazily."""
 
     def content(self, key: str) -> Any:
@@ -47,7 +47,7 @@ class Modality:
     present: BoolArray
     fingerprint: str = ""
     keys: StringArray | None = None
-    origin: Origin | None = None
+    content_source: ModalitySource | None = None
 
     def take(self, rows: IntArray) -> Modality:
         """Select rows."""

@@ -15,10 +15,10 @@ from models.collaborative.mult_vae import MultVae
 from models.collaborative.popularity import Popularity
 from models.collaborative.user_neighbours import UserNeighbours
 from models.config import FamilyConfig
-from models.content import Content
+from models.content import ContentBased
 from models.hybrids.features_combined import FeaturesCombined
 
-CLASSES: dict[str, type[Member]] = {
+MEMBER_CLASSES: dict[str, type[Member]] = {
     "popularity": Popularity,
     "freshness": Freshness,
     "user_cosine": UserNeighbours,
@@ -31,19 +31,19 @@ CLASSES: dict[str, type[Member]] = {
     "ease": Ease,
     "graph_filter": GraphFilter,
     "mult_vae": MultVae,
-    "content": Content,
+    "content": ContentBased,
     "features_combined": FeaturesCombined,
 }
 """The class of each member; its settings are the attribute of the same name of `FamilyConfig`."""
 
 
-def make(name: str, config: FamilyConfig) -> Member:
+def make_member(name: str, config: FamilyConfig) -> Member:
     """Make an unfitted member with its settings."""
-    member = CLASSES[name](getattr(config, name))
+    member = MEMBER_CLASSES[name](getattr(config, name))
     member.name = name
     return member
 
 
-def load(name: str, folder: Path) -> Member:
+def load_member(name: str, folder: Path) -> Member:
     """Load a fitted member from its folder."""
-    return CLASSES[name].load(folder)
+    return MEMBER_CLASSES[name].load(folder)

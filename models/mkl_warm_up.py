@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-FUNCTIONS = (
+VECTOR_FUNCTIONS = (
     *(
         "acos",
         "asin",
@@ -31,5 +31,5 @@ FUNCTIONS = (
 """Functions of torch that MKL computes, or may compute."""
 
 for _kind in (torch.float32, torch.float64):
-    for _name in FUNCTIONS:
+    for _name in VECTOR_FUNCTIONS:
         getattr(torch, _name)(torch.full((1,), 0.5, dtype=_kind))

@@ -26,7 +26,7 @@ from airflow.triggers.base import (
 )
 from asgiref.sync import sync_to_async
 
-from handpick.stages.warehouse.nodes import Outcome, is_over, outcome
+from handpick.stages.warehouse.node_outcomes import NodeOutcome, is_build_over, read_outcome
 
 OUTCOMES_FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
@@ -88,7 +88,7 @@ class BuildState:
             state = states.get(self.run_id, {}).get(self.task_id)
             self.state = None if state is None else str(getattr(state, "value", state))
             folder = await self._find_folder() if self.state in {"running", *ENDED} else None
-            if self.state == "running" and folder != self.folder and folder and is_over(folder):
+            if self.state == "running" and folder != self.folder and folder and is_build_over(folder):
                 # A task that runs again keeps the XCom of its last try until its body begins: that folder is complete.
                 folder = None
             self.folder = folder
@@ -132,10 +132,10 @@ class DbtNodeTrigger(BaseTrigger):
         while left:
             await build.update()
             for node in list(left):
-                ended = outcome(build.folder, node) if build.folder else None
+                ended = read_outcome(build.folder, node) if build.folder else None
                 if ended is None and build.state in ENDED:
                     # The build has ended without the node: dbt had nothing to do for it, or did not reach it.
-                    ended = Outcome("success" if build.state == "success" else "skipped", "")
+                    ended = NodeOutcome("success" if build.state == "success" else "skipped", "")
                 if ended is not None:
                     self.log.info("dbt %s: %s %s", node, ended.status, ended.message)
                     left.remove(node)

@@ -19,9 +19,9 @@ def _is_scheduler(component: Any) -> bool:
 def on_starting(component: Any) -> None:
     """Preload if this is the scheduler; Airflow calls it in each of its components, and in every task."""
     if _is_scheduler(component):
-        from handpick.local_airflow.preload import preload
+        from handpick.local_airflow.preload import preload_shared_libraries
 
-        preload()
+        preload_shared_libraries()
 
 
 class Preloading(AirflowPlugin):

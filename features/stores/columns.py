@@ -45,7 +45,7 @@ class ColumnWriter(ABC):
         """
 
 
-def encode(
+def encode_column(
     column: pa.ChunkedArray | pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None = None
 ) -> list[bytes]:
     """Serialize each value of a column as Feast's `Value` message; null and NaN are `MISSING`.
@@ -83,7 +83,7 @@ def _by_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], byte
     return spread
 
 
-def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) -> list[bytes]:
+def encode_entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) -> list[bytes]:
     """Serialize each row's entity key in Feast's encoding.
 
     Args:
@@ -108,7 +108,7 @@ def entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: int) ->
     ]
 
 
-def moments(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list[Any]:
+def convert_timestamps(column: pa.ChunkedArray, convert: Callable[[datetime], Any]) -> list[Any]:
     """Convert each timestamp of a column; each distinct one, of which a night has few, is converted once.
 
     Args:

@@ -20,7 +20,7 @@ from feast.infra.offline_stores.ibis import (
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig
 
-NIGHT = "logical_date"
+NIGHT_COLUMN = "logical_date"
 
 
 class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
@@ -35,7 +35,7 @@ class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """The last logical date to read, so that an old night that is run again sees what it saw then; all by default."""
 
 
-def lake_root(config: RepoConfig) -> Path:
+def find_lake_root(config: RepoConfig) -> Path:
     """Return the lake's root as an absolute path."""
     return (Path(config.repo_path or ".") / config.offline_store.root).resolve()
 
@@ -96,7 +96,7 @@ def _access(config: RepoConfig) -> dict[str, Callable[..., Any]]:
 def _read(config: RepoConfig, data_source: DataSource, _repo_path: str) -> ibis.Table:
     """Read the rows of one source from the nights that may be read."""
     assert isinstance(data_source, FileSource)
-    table = ibis.read_parquet(str(lake_root(config) / data_source.path), hive_partitioning=True)
+    table = ibis.read_parquet(str(find_lake_root(config) / data_source.path), hive_partitioning=True)
     if config.offline_store.through is not None:
-        table = table.filter(table[NIGHT].cast("date") <= config.offline_store.through)
-    return table.drop(NIGHT)
+        table = table.filter(table[NIGHT_COLUMN].cast("date") <= config.offline_store.through)
+    return table.drop(NIGHT_COLUMN)

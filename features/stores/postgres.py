@@ -28,10 +28,10 @@ from feast.repo_config import RepoConfig
 from feast.utils import make_tzaware
 from psycopg import Connection, Cursor, sql
 
-from features.stores.columns import ColumnWriter, encode, entity_keys, moments
+from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
 
 Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
-FIXED = ("entity_key", "event_ts", "created_ts")
+FIXED_COLUMNS = ("entity_key", "event_ts", "created_ts")
 """Columns of every table before those of its features."""
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -61,10 +61,10 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
         created = source.created_timestamp_column
         fields = [
-            map(_field, entity_keys(columns, config.entity_key_serialization_version)),
-            moments(rows.column(source.timestamp_field), _timestamp_field),
-            moments(rows.column(created), _timestamp_field) if created else [NULL] * rows.num_rows,
-            *(encode(rows.column(f.name), f.dtype.to_value_type(), _field) for f in view.features),
+            map(_field, encode_entity_keys(columns, config.entity_key_serialization_version)),
+            convert_timestamps(rows.column(source.timestamp_field), _timestamp_field),
+            convert_timestamps(rows.column(created), _timestamp_field) if created else [NULL] * rows.num_rows,
+            *(encode_column(rows.column(f.name), f.dtype.to_value_type(), _field) for f in view.features),
         ]
         self._upsert(config, view, [feature.name for feature in view.features], zip(*fields, strict=True))
 
@@ -138,9 +138,10 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
     ) -> None:
         """COPY rows of binary fields into a temporary table, then upsert them from there."""
         wide = sql.Identifier(_wide(_name(config, view)))
-        columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED, *names)))
+        columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED_COLUMNS, *names)))
         changes = sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in (*FIXED[1:], *names)
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
+            for name in (*FIXED_COLUMNS[1:], *names)
         )
         with self._get_conn(config) as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.execute(
@@ -151,7 +152,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
             with cursor.copy(
                 sql.SQL("COPY arriving ({}) FROM STDIN (FORMAT BINARY)").format(columns)
             ) as copy:
-                for chunk in _packed(rows, len(FIXED) + len(names)):
+                for chunk in _packed(rows, len(FIXED_COLUMNS) + len(names)):
                     copy.write(chunk)
             cursor.execute(
                 sql.SQL(

@@ -21,12 +21,14 @@ from feast.repo_config import RepoConfig
 from feast.utils import _convert_arrow_to_proto
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from features.stores.columns import ColumnWriter, encode, entity_keys, moments
+from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
 
-STORED = b"local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, ARGV[1]) end return r"
+STORED_FIELD_SCRIPT = (
+    b"local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, ARGV[1]) end return r"
+)
 """Lua script that returns one field of many hashes in one answer."""
 
-COMMANDS = 2_000
+COMMANDS_PER_BATCH = 2_000
 """Commands sent before their answers are read; bounds what both sides hold in memory."""
 
 
@@ -53,17 +55,17 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         keys = self._keys(config, view, rows)
         times = rows.column(source.timestamp_field)
         if not config.online_store.skip_dedup:
-            newer = self._newer(config, keys, stamp, moments(times, _serialize_time))
+            newer = self._newer(config, keys, stamp, convert_timestamps(times, _serialize_time))
             rows, keys = (
                 rows.filter(pa.array(newer, pa.bool_())),
                 [k for k, new in zip(keys, newer, strict=True) if new],
             )
             times = rows.column(source.timestamp_field)
-        columns = [moments(times, lambda time: _field(_bulk(stamp), _serialize_time(time)))]
+        columns = [convert_timestamps(times, lambda time: _field(_bulk(stamp), _serialize_time(time)))]
         for feature in view.features:
             field = _bulk(_mmh3(f"{name}:{feature.name}"))
             frame = partial(_field, field)
-            columns.append(encode(rows.column(feature.name), feature.dtype.to_value_type(), frame))
+            columns.append(encode_column(rows.column(feature.name), feature.dtype.to_value_type(), frame))
         head = b"*%d\r\n$4\r\nHSET\r\n" % (2 + 2 * len(columns))
         commands = [
             b"".join((head, _bulk(key), *fields)) for key, *fields in zip(keys, *columns, strict=True)
@@ -77,13 +79,15 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         """Return the key of each entity's hash."""
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
         project = config.project.encode()
-        return [key + project for key in entity_keys(columns, config.entity_key_serialization_version)]
+        return [key + project for key in encode_entity_keys(columns, config.entity_key_serialization_version)]
 
     def _newer(self, config: RepoConfig, keys: list[bytes], stamp: bytes, given: list[bytes]) -> list[bool]:
         """Return for each row whether it is newer than what is stored."""
-        starts = range(0, len(keys), COMMANDS)
-        chunks = (keys[start : start + COMMANDS] for start in starts)
-        requests = [_command(b"EVAL", STORED, b"%d" % len(chunk), *chunk, stamp) for chunk in chunks]
+        starts = range(0, len(keys), COMMANDS_PER_BATCH)
+        chunks = (keys[start : start + COMMANDS_PER_BATCH] for start in starts)
+        requests = [
+            _command(b"EVAL", STORED_FIELD_SCRIPT, b"%d" % len(chunk), *chunk, stamp) for chunk in chunks
+        ]
         stored = chain.from_iterable(self._send(config, requests))
         return [
             old is None or (old != new and _nanoseconds(old) < _nanoseconds(new))
@@ -100,8 +104,8 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         connection = pool.get_connection()
         answers = []
         try:
-            for start in range(0, len(commands), COMMANDS):
-                batch = commands[start : start + COMMANDS]
+            for start in range(0, len(commands), COMMANDS_PER_BATCH):
+                batch = commands[start : start + COMMANDS_PER_BATCH]
                 connection.send_packed_command([b"".join(batch)])
                 answers += [connection.read_response(disable_decoding=True) for _ in batch]
         except BaseException:

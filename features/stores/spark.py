@@ -17,7 +17,7 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.repo_config import RepoConfig
 
-from features.stores.offline import NIGHT, lake_root
+from features.stores.offline import NIGHT_COLUMN, find_lake_root
 
 
 class LakeSparkOfflineStoreConfig(SparkOfflineStoreConfig):
@@ -73,9 +73,9 @@ class LakeSparkOfflineStore(SparkOfflineStore):
 def _source(config: RepoConfig, source: DataSource) -> SparkSource:
     """Return a file source as a Spark query over the nights that may be read."""
     assert isinstance(source, FileSource)
-    folder = lake_root(config) / source.path.partition(f"/{NIGHT}=")[0]
+    folder = find_lake_root(config) / source.path.partition(f"/{NIGHT_COLUMN}=")[0]
     through = config.offline_store.through
-    nights = f" WHERE {NIGHT} <= '{through}'" if through else ""
+    nights = f" WHERE {NIGHT_COLUMN} <= '{through}'" if through else ""
     return SparkSource(
         name=source.name,
         query=f"SELECT * FROM parquet.`{folder}`{nights}",

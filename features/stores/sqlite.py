@@ -24,7 +24,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
 from feast.utils import to_naive_utc
 
-from features.stores.columns import ColumnWriter, encode, entity_keys, moments
+from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
 
 Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 
@@ -45,15 +45,18 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         source = view.batch_source
         assert source is not None
         names = [feature.name for feature in view.features]
-        keys = entity_keys(
+        keys = encode_entity_keys(
             [(column.name, rows.column(column.name)) for column in view.entity_columns],
             config.entity_key_serialization_version,
         )
-        event_times = moments(rows.column(source.timestamp_field), _to_stored_time)
+        event_times = convert_timestamps(rows.column(source.timestamp_field), _to_stored_time)
         created = source.created_timestamp_column
-        created_times = moments(rows.column(created), _to_stored_time) if created else [None] * rows.num_rows
+        created_times = (
+            convert_timestamps(rows.column(created), _to_stored_time) if created else [None] * rows.num_rows
+        )
         values = [
-            encode(rows.column(feature.name), feature.dtype.to_value_type()) for feature in view.features
+            encode_column(rows.column(feature.name), feature.dtype.to_value_type())
+            for feature in view.features
         ]
         self._upsert(config, view, names, zip(keys, event_times, created_times, *values, strict=True))
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from handpick.cli.options import LogicalDate
 
 if TYPE_CHECKING:
-    from handpick.stages.train.ablation import Part
+    from handpick.stages.train.ablation import AblationRow
 
 
 def register(app: typer.Typer) -> None:
@@ -44,19 +44,21 @@ def ablate(
     from handpick.dataset.load import load_dataset
     from handpick.night import Night
     from handpick.settings.load import load
-    from handpick.stages.train.ablation import ablate as run
-    from handpick.stages.train.ablation import as_json
+    from handpick.stages.train.ablation import ablation_to_json
+    from handpick.stages.train.ablation import run_ablation as run
 
     night = Night(load(), date.date())
-    parts: list[Part] = []
+    parts: list[AblationRow] = []
     for part in run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()):
         parts.append(part)
         if out is not None:  # after each variant, as all of them can take hours
-            out.write_text(json.dumps(as_json(parts), indent=1, sort_keys=True) + "\n")
-    Console().print(table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)"))
+            out.write_text(json.dumps(ablation_to_json(parts), indent=1, sort_keys=True) + "\n")
+    Console().print(
+        build_ablation_table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)")
+    )
 
 
-def table(parts: Sequence[Part], title: str) -> Table:
+def build_ablation_table(parts: Sequence[AblationRow], title: str) -> Table:
     """Build a table for 80 columns: NDCG@20, change and its 95 % interval, NDCG of each slice, seconds per training."""
     names = [name for name in parts[0].slices if name != "all"]
     drawn = Table(

@@ -20,15 +20,15 @@ def register(app: typer.Typer) -> None:
 def backfill(first: First, last: Last, through: Through = "report") -> None:
     """Run a range of nights, oldest first, for the first time or again. If a later night is published, its lists stay current."""
     from handpick.night import Night
-    from handpick.pipeline.backfill import days, run_nights
-    from handpick.runtime.log import say
+    from handpick.pipeline.backfill import iterate_dates, run_nights
+    from handpick.runtime.log import log_progress
     from handpick.settings.load import load
 
-    nights = [Night(load(), day) for day in days(first.date(), last.date())]
+    nights = [Night(load(), day) for day in iterate_dates(first.date(), last.date())]
     run_nights(nights, through)
-    later = [day for day in nights[-1].lake.dates("raw/events") if day > last.date()]
+    later = [day for day in nights[-1].lake.list_dates("raw/events") if day > last.date()]
     if later:
-        say(
+        log_progress(
             f"Later nights, up to {later[-1]}, were built before these and have not been run again. To build them on the new "
             f"results: handpick backfill --from {later[0]} --to {later[-1]}"
         )

@@ -50,12 +50,12 @@ def demo(
 ) -> None:
     """Make a simulated phone shop (landing files, media and its hidden truth), or simulate one more day of it."""
     from handpick.demo import shop
-    from handpick.demo.catalogue import planned
-    from handpick.demo.landing import Folders
+    from handpick.demo.catalogue import plan_catalogue_shop
+    from handpick.demo.landing import DemoFolders
     from handpick.demo.parameters import DEFAULT_END, Plan
     from handpick.settings.load import load
 
-    folders = Folders.configured(load()) if out is None else Folders.under(out)
+    folders = DemoFolders.configured(load()) if out is None else DemoFolders.under(out)
     if add_day:
         shop.add_day(folders)
         return
@@ -67,6 +67,6 @@ def demo(
     if catalog is None:
         plan, phones = plan_of(end or DEFAULT_END), None
     else:
-        plan, phones = planned(catalog, folders.landing, plan_of, end)
-    world = shop.generate(plan, folders, overwrite, phones)
-    typer.echo(shop.summary(world, folders))
+        plan, phones = plan_catalogue_shop(catalog, folders.landing, plan_of, end)
+    world = shop.generate_shop(plan, folders, overwrite, phones)
+    typer.echo(shop.format_summary(world, folders))

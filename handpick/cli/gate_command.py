@@ -23,7 +23,7 @@ def override(
     """Promote a night's model against the gate, or reject it with --refuse. Then run score, publish and report."""
     from handpick.night import Night
     from handpick.settings.load import load
-    from handpick.stages.gate.decision import override as record
+    from handpick.stages.gate.decision import record_override as record
 
     decision = record(Night(load(), date.date()), to="refuse" if refuse else "promote", who=who, why=why)
     typer.echo(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")

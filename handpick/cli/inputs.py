@@ -38,17 +38,17 @@ def init(
     is_forced: Annotated[bool, typer.Option("--force", help="Overwrite an existing settings file.")] = False,
 ) -> None:
     """Inspect your files or database, propose a mapping onto the four sources, and write handpick.toml."""
-    from handpick.stages.land.proposed_settings import settings_text
-    from handpick.stages.land.source_discovery import discover
+    from handpick.stages.land.proposed_settings import render_settings
+    from handpick.stages.land.source_discovery import discover_sources
 
-    found, rest = discover(place)
+    found, rest = discover_sources(place)
     if not found:
         columns = "; ".join(f"{each.where}: {', '.join(each.columns)}" for each in rest)
         raise InputError(
             f"nothing in {place} looks like phones, customers, events or queries, and no {out} was written. Columns there: "
             f"{columns}. See docs/inputs.md for writing the mapping by hand."
         )
-    text = settings_text(found, place, rest)
+    text = render_settings(found, place, rest)
     console = Console()
     for proposal in found:
         console.print(_proposal_table(proposal))
@@ -65,22 +65,22 @@ def init(
 
 def _proposal_table(proposal: object) -> Table:
     """Build the table of one source's proposed mapping; a required column without a match is red."""
-    from handpick.stages.land.source_discovery import Proposal
+    from handpick.stages.land.source_discovery import SourceProposal
 
-    assert isinstance(proposal, Proposal)
+    assert isinstance(proposal, SourceProposal)
     table = Table(
         title=f"{proposal.source}: {proposal.where} ({proposal.rows:,} rows inspected)", title_justify="left"
     )
     for name in ("column", "from", "confidence", "samples"):
         table.add_column(name, overflow="fold")
     for match in proposal.matches:
-        inferred = proposal.completion.told(match.column)
+        inferred = proposal.mapping.describe_origin(match.column)
         table.add_row(
             match.column,
-            match.theirs or inferred or ("(missing)" if match.is_required else "-"),
-            f"{match.confidence:.0%}" if match.theirs else "",
+            match.owner_column or inferred or ("(missing)" if match.is_required else "-"),
+            f"{match.confidence:.0%}" if match.owner_column else "",
             ", ".join(match.samples),
-            style="red" if match.is_required and not match.theirs and not inferred else "",
+            style="red" if match.is_required and not match.owner_column and not inferred else "",
         )
     return table
 
@@ -89,7 +89,7 @@ def check(date: LogicalDate) -> None:
     """Check the input that has arrived for a night without running it, and explain what is wrong."""
     from handpick.night import Night
     from handpick.settings.load import load
-    from handpick.stages.validate.check import check_inputs
+    from handpick.stages.validate.dry_run import check_inputs
 
     findings = check_inputs(Night(load(), date.date()))
     console = Console(highlight=False)
@@ -107,28 +107,28 @@ def contracts(
 ) -> None:
     """Print the contracts of the sources, or write the files that are derived from them."""
     from handpick.contracts import CONTRACTS
-    from handpick.contracts.dbt_sources import dbt_sources
-    from handpick.contracts.page import contracts_page
+    from handpick.contracts.dbt_sources import render_dbt_sources
+    from handpick.contracts.page import render_contracts_page
 
     if dbt is not None:
-        dbt.write_text(dbt_sources(CONTRACTS), encoding="utf-8")
+        dbt.write_text(render_dbt_sources(CONTRACTS), encoding="utf-8")
         typer.echo(f"Wrote {dbt}")
     if is_written:
         page = Path("docs/contracts.md")
-        page.write_text(contracts_page(CONTRACTS), encoding="utf-8")
+        page.write_text(render_contracts_page(CONTRACTS), encoding="utf-8")
         typer.echo(f"Wrote {page}")
     elif dbt is None:
-        typer.echo(contracts_page(CONTRACTS))
+        typer.echo(render_contracts_page(CONTRACTS))
 
 
 @quarantine.command("list")
 def list_reasons(date: LogicalDate, source: Source = "") -> None:
     """Show the number of quarantined rows, by source and rule."""
     from handpick.night import Night
-    from handpick.quarantine import counts
+    from handpick.quarantine import count_reasons
     from handpick.settings.load import load
 
-    found = counts(Night(load(), date.date()).lake, date.date(), source)
+    found = count_reasons(Night(load(), date.date()).lake, date.date(), source)
     if not found:
         typer.echo("No rows are in quarantine.")
         return
@@ -158,18 +158,18 @@ def show(
 ) -> None:
     """Show quarantined rows with their file and line and every rule that they break."""
     from handpick.night import Night
-    from handpick.quarantine import Selection, select
-    from handpick.quarantine.release import exported
+    from handpick.quarantine import Selection, select_rows
+    from handpick.quarantine.release import export_rows
     from handpick.settings.load import load
 
     night, chosen = Night(load(), date.date()), Selection(source, rule, file, line)
     if out is not None:
-        out.write_text(exported(night, chosen), encoding="utf-8")
+        out.write_text(export_rows(night, chosen), encoding="utf-8")
         typer.echo(
             f"Wrote {out}. Correct it, then run: handpick quarantine release --date {date.date()} --source {source} --mended {out}"
         )
         return
-    rows = select(night.lake, date.date(), chosen)
+    rows = select_rows(night.lake, date.date(), chosen)
     console = Console(highlight=False)
     for row in rows.slice(0, limit).to_pylist():
         console.print(
@@ -202,12 +202,12 @@ def release_rows(
 ) -> None:
     """Release rows into a later night, unchanged or corrected; it validates them again."""
     from handpick.night import Night
-    from handpick.quarantine import Selection, release
+    from handpick.quarantine import Selection, release_selection
     from handpick.settings.load import load
 
     target = into.date() if into else date.date() + timedelta(days=1)
     night = Night(load(), date.date())
-    place, count = release(night, Selection(source, rule, file, line), target, mended)
+    place, count = release_selection(night, Selection(source, rule, file, line), target, mended)
     typer.echo(
         "No rows match; nothing was released."
         if place is None

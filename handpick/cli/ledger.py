@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def ledger(date: LogicalDate) -> None:
     """Show rows in, out and dropped by reason, per stage and source of a night. Exit status 1 if they do not balance."""
     from handpick.errors import MissingPartition
-    from handpick.ledger.reconcile import imbalances, write_ledger
+    from handpick.ledger.reconcile import find_imbalances, write_ledger
     from handpick.night import Night
     from handpick.settings.load import load
 
@@ -47,7 +47,7 @@ def ledger(date: LogicalDate) -> None:
     console = Console()
     console.print(table)
     write_ledger(results, night.lake, night.logical_date)
-    problems = imbalances(results, night.lake, night.logical_date)
+    problems = find_imbalances(results, night.lake, night.logical_date)
     for problem in problems:
         console.print(problem, style="red", markup=False)
     if problems:

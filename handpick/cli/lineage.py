@@ -14,15 +14,15 @@ def lineage(
     column: Annotated[str, typer.Argument(help="`table.column`, such as serving.recommendations.score.")],
 ) -> None:
     """Print the columns that a column is computed from, back to the landing files."""
-    from handpick.lineage.dbt_columns import Models
-    from handpick.lineage.trace import Column, Graph, check_served
+    from handpick.lineage.dbt_columns import DbtModels
+    from handpick.lineage.trace import ColumnRef, LineageGraph, check_serving_column
     from handpick.settings.load import load
 
-    start = Column.parse(column)
-    check_served(start.table, start.name)
+    start = ColumnRef.parse(column)
+    check_serving_column(start.table, start.name)
     settings = load()
     manifest = settings.path(settings.lineage.manifest)
-    for step in Graph(Models(manifest)).walk(start):
+    for step in LineageGraph(DbtModels(manifest)).walk(start):
         made = f"  [{step.stage}]" if step.stage else ""
         typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
     if not manifest.is_file():

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from handpick.serving.diff import Difference
+    from handpick.serving.diff import VersionDiff
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +62,7 @@ def lists(
 
 def versions() -> None:
     """List the versions that are kept, newest first, and mark the current one."""
-    from handpick.serving.versions import versions as kept
+    from handpick.serving.versions import list_versions as kept
     from handpick.settings.load import load
 
     table = _table(
@@ -103,10 +103,10 @@ def diff(
     user: Annotated[str | None, typer.Option(help="Also compare the two lists of this user.")] = None,
 ) -> None:
     """Show what changed from version A to version B: for which users, which phones, and why."""
-    from handpick.serving.diff import difference
+    from handpick.serving.diff import compare_versions
     from handpick.settings.load import load
 
-    found = difference(load(), before, after, user)
+    found = compare_versions(load(), before, after, user)
     _show(found)
     if user is not None:
         table = _table(
@@ -114,22 +114,22 @@ def diff(
             ("before", "after", "phone", "what happened", "reason", "source"),
             right=("before", "after"),
         )
-        for row in found.user:
+        for row in found.user_rows:
             cells = (row["title"], row["happened"], row["reason_code"], row["source"])
             table.add_row(_rank(row["old_rank"]), _rank(row["new_rank"]), *cells)
         _print(table)
 
 
-def _show(found: Difference) -> None:
+def _show(found: VersionDiff) -> None:
     """Print a difference of two versions: users by what happened to their list, rows by reason, phones."""
     typer.echo(
-        f"Version {found.before.version} to {found.after.version}: {'; '.join(found.causes) or 'same night and model'}"
+        f"Version {found.before.version} to {found.after.version}: {'; '.join(found.overall_causes) or 'same night and model'}"
     )
     table = _table("For whom", ("users", "their list"), right=("users",))
-    for name, count in found.people.items():
+    for name, count in found.user_counts.items():
         table.add_row(f"{count:,}", name.replace("_", " "))
     _print(table)
-    for title, rows in (("Came on lists", found.came), ("Went off lists", found.went)):
+    for title, rows in (("Came on lists", found.added), ("Went off lists", found.removed)):
         table = _table(title, ("rows", "users", "why"), right=("rows", "users"))
         for row in rows:
             table.add_row(f"{row['rows']:,}", f"{row['users']:,}", row["why"])

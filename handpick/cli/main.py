@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-COMMANDS = (
+COMMAND_MODULES = (
     "demo",
     "imports",
     "inputs",
@@ -41,7 +41,7 @@ COMMANDS = (
 """Modules of `handpick.cli` that have `register(app)`, in the order of the help text."""
 
 
-def stage_command(stage: Stage) -> Callable[[datetime], None]:
+def build_stage_command(stage: Stage) -> Callable[[datetime], None]:
     """Return the command that runs one stage alone."""
 
     def command(date: LogicalDate) -> None:
@@ -54,7 +54,7 @@ def stage_command(stage: Stage) -> Callable[[datetime], None]:
     return command
 
 
-def renamed_command(stage: Stage) -> Callable[[], None]:
+def build_renamed_command(stage: Stage) -> Callable[[], None]:
     """Return the command of a stage's former name, which names the new one and runs nothing."""
 
     def command() -> None:
@@ -67,7 +67,7 @@ def renamed_command(stage: Stage) -> Callable[[], None]:
 
 
 for _stage in nightly_stages():
-    app.command(_stage.command, help=_stage.title, rich_help_panel="Stages")(stage_command(_stage))
+    app.command(_stage.command, help=_stage.title, rich_help_panel="Stages")(build_stage_command(_stage))
     if _stage.former_name:
         app.command(
             _stage.former_name,
@@ -75,9 +75,9 @@ for _stage in nightly_stages():
             add_help_option=False,
             # Whatever options are given, the answer is the new name and not a complaint about the options.
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-        )(renamed_command(_stage))
+        )(build_renamed_command(_stage))
 
-for _module in COMMANDS:
+for _module in COMMAND_MODULES:
     importlib.import_module(f"handpick.cli.{_module}").register(app)
 
 

@@ -39,18 +39,18 @@ def register(app: typer.Typer) -> None:
 
 def run(date: OptionalDate = None, rung: Rung = "S") -> None:
     """Run the next night through Airflow and show its summary. The first run makes a demo shop if there is no input."""
-    from handpick.cli.night_summary import show_night
-    from handpick.local_airflow.dag_run import house, run_night
+    from handpick.cli.night_summary import print_night_summary
+    from handpick.local_airflow.dag_run import run_night, running_airflow
     from handpick.night import Night
     from handpick.settings.load import load
 
     settings = load()
     logical_date = prepare_input(settings, rung, date.date() if date else None)
-    with house(settings):
+    with running_airflow(settings):
         finished = run_night(settings, logical_date)
     out = Console()
     out.print()
-    show_night(Night(settings, logical_date), out, finished.seconds)
+    print_night_summary(Night(settings, logical_date), out, finished.seconds)
     out.print("Next: `make up` opens Airflow on these nights, `make run` runs the next one.")
 
 
@@ -86,7 +86,7 @@ def prepare_input(settings: Settings, rung: str, logical_date: date | None) -> d
 
 def night(date: LogicalDate) -> None:
     """Run all stages of a night one after the other in this process, without Airflow, and show its summary."""
-    from handpick.cli.night_summary import show_night
+    from handpick.cli.night_summary import print_night_summary
     from handpick.night import Night
     from handpick.pipeline.registry import nightly_names
     from handpick.pipeline.runner import run_stage
@@ -96,38 +96,38 @@ def night(date: LogicalDate) -> None:
     began = time.perf_counter()
     for stage in nightly_names():
         run_stage(stage, tonight)
-    show_night(tonight, Console(), time.perf_counter() - began)
+    print_night_summary(tonight, Console(), time.perf_counter() - began)
 
 
 def show(date: LogicalDate) -> None:
     """Show the summary of a finished night: ledger, evaluation, five example lists."""
-    from handpick.cli.night_summary import show_night
+    from handpick.cli.night_summary import print_night_summary
     from handpick.night import Night
     from handpick.settings.load import load
 
-    show_night(Night(load(), date.date()), Console())
+    print_night_summary(Night(load(), date.date()), Console())
 
 
 def up() -> None:
     """Start Airflow with its web UI on 127.0.0.1 and print how to sign in."""
-    from handpick.local_airflow.dag_run import show_login
-    from handpick.local_airflow.processes import start
+    from handpick.local_airflow.dag_run import print_login
+    from handpick.local_airflow.processes import start_airflow
     from handpick.settings.load import load
 
     settings = load()
-    if not start(settings):
+    if not start_airflow(settings):
         typer.echo("Airflow is already running.")
-    show_login(settings, Console())
+    print_login(settings, Console())
 
 
 def down() -> None:
     """Stop the Airflow and the database that `up` or `run` started here, and nothing else."""
-    from handpick.local_airflow.processes import stop
+    from handpick.local_airflow.processes import stop_airflow
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load
 
     settings = load()
-    stopped = stop(settings)
+    stopped = stop_airflow(settings)
     if stop_embedded(settings):
         stopped.append("postgresql")
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

@@ -13,14 +13,18 @@ from rich.table import Table
 
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
-from handpick.stages.report.example_users import chosen_users, launched_on, list_rows
+from handpick.stages.report.example_users import (
+    choose_example_users,
+    find_launched_items,
+    join_list_with_items,
+)
 
 METRIC, K = "ndcg", 20
 SHOWN_ROWS = 5
 """Rows shown of each example list."""
 
 
-def stage_table(results: list[StageResult], wall_seconds: float | None = None) -> Table:
+def build_ledger_table(results: list[StageResult], wall_seconds: float | None = None) -> Table:
     """Build the table of a night's ledger, one row per stage and source.
 
     Args:
@@ -58,7 +62,7 @@ def stage_table(results: list[StageResult], wall_seconds: float | None = None) -
     return table
 
 
-def dropped(results: list[StageResult]) -> list[str]:
+def describe_dropped_rows(results: list[StageResult]) -> list[str]:
     """Return a line for each stage and source that dropped rows: how many, and the count of each reason."""
     return [
         f"{result.stage}, {flow.source}: {flow.rows_dropped:,} dropped: "
@@ -69,7 +73,7 @@ def dropped(results: list[StageResult]) -> list[str]:
     ]
 
 
-def evaluation_table(metrics: pa.Table) -> Table:
+def build_evaluation_table(metrics: pa.Table) -> Table:
     """Build the table of NDCG@20 by member and slice, best member on all users first; the best of a slice is green."""
     rows = metrics.filter(pc.and_(pc.equal(metrics["metric"], METRIC), pc.equal(metrics["k"], K))).to_pylist()
     slices = list(dict.fromkeys(row["slice"] for row in rows))
@@ -122,7 +126,7 @@ def _figure(row: dict[str, Any] | None, has_interval: bool) -> str:
     return f"{row['value']:.3f}{spread}"
 
 
-def list_table(user_id: str, about: str, rows: list[dict[str, Any]], currency: str) -> Table:
+def build_list_table(user_id: str, about: str, rows: list[dict[str, Any]], currency: str) -> Table:
     """Build the table of one user's list: titles, prices in `currency`, scores and reasons."""
     table = Table(title=f"{user_id}: {about}", title_justify="left", header_style="bold")
     table.add_column("#", justify="right")
@@ -136,31 +140,31 @@ def list_table(user_id: str, about: str, rows: list[dict[str, Any]], currency: s
     return table
 
 
-def show_night(night: Night, console: Console, wall_seconds: float | None = None) -> None:
+def print_night_summary(night: Night, console: Console, wall_seconds: float | None = None) -> None:
     """Print a finished night: ledger, evaluation, five example lists and the path of the report.
 
     Raises:
         MissingPartition: If a stage whose output is shown has not run.
     """
     results = night.results()
-    console.print(stage_table(results, wall_seconds))
-    for line in dropped(results):
+    console.print(build_ledger_table(results, wall_seconds))
+    for line in describe_dropped_rows(results):
         console.print(line, highlight=False, markup=False)
     console.print()
     console.print(
-        evaluation_table(
+        build_evaluation_table(
             pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
         )
     )
     lists = night.lake.read("lists/recommendations", night.logical_date)
     items = night.lake.read("marts/dim_item", night.logical_date)
     users = night.lake.read("marts/dim_user", night.logical_date)
-    launched = launched_on(items, night.logical_date)
-    for user_id, about in chosen_users(lists, users, launched):
-        rows = list_rows(lists, items, user_id, SHOWN_ROWS)
+    launched = find_launched_items(items, night.logical_date)
+    for user_id, about in choose_example_users(lists, users, launched):
+        rows = join_list_with_items(lists, items, user_id, SHOWN_ROWS)
         for row in rows:
             row["title"] += "  (new today)" if row["item_id"] in launched else ""
         console.print()
-        console.print(list_table(user_id, about, rows, night.settings.shop.currency))
+        console.print(build_list_table(user_id, about, rows, night.settings.shop.currency))
     console.print()
     console.print(f"The report: {night.result('report').where}")

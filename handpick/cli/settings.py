@@ -15,10 +15,10 @@ def register(app: typer.Typer) -> None:
 
 def settings() -> None:
     """Print every key of handpick.toml with its default and description, as in docs/configuration.md."""
-    typer.echo(page(), nl=False)
+    typer.echo(render_settings_page(), nl=False)
 
 
-def page() -> str:
+def render_settings_page() -> str:
     """Return the configuration page in Markdown, derived from the typed settings."""
     from handpick.settings.load import Settings
 

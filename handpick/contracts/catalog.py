@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from handpick.contracts.contract import Column, Contract, Freshness
-from handpick.contracts.patterns import ID, PATH
+from handpick.contracts.patterns import ID_PATTERN, PATH_PATTERN
 
 CATALOG = Contract(
     source="catalog",
     version="1",
-    about="A phone as sold; a later row for the same phone replaces the earlier one.",
+    description="A phone as sold; a later row for the same phone replaces the earlier one.",
     key=("item_id", "updated_at"),
     freshness=Freshness("updated_at", warn_hours=24 * 30, stop_hours=24 * 3650),
     columns=(
-        Column("item_id", "string", "The shop's identifier of the phone.", is_required=True, pattern=ID),
+        Column(
+            "item_id", "string", "The shop's identifier of the phone.", is_required=True, pattern=ID_PATTERN
+        ),
         Column("title", "string", "Name on the shelf.", is_required=True),
         Column("brand", "string", "Maker."),
         Column("description", "string", "Sales text, any language."),
@@ -21,8 +23,8 @@ CATALOG = Contract(
             "price",
             "number",
             "Price in `currency`; empty where unknown.",
-            at_least=0.01,
-            at_most=100_000_000,
+            min_value=0.01,
+            max_value=100_000_000,
         ),
         Column(
             "currency", "string", "ISO 4217 code of the price.", pattern=r"[A-Za-z]{3}", severity="warning"
@@ -33,7 +35,7 @@ CATALOG = Contract(
             "image_path",
             "string",
             "Picture, relative to the media root.",
-            pattern=PATH,
+            pattern=PATH_PATTERN,
             severity="warning",
         ),
         Column(

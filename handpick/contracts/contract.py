@@ -48,11 +48,11 @@ class Column:
 
     name: str
     type: ColumnType
-    about: str
+    description: str
     is_required: bool = False
-    at_least: float | None = None
-    at_most: float | None = None
-    one_of: tuple[str, ...] = ()
+    min_value: float | None = None
+    max_value: float | None = None
+    allowed_values: tuple[str, ...] = ()
     pattern: str | None = None
     is_past: bool = False
     severity: Severity = "critical"
@@ -91,8 +91,8 @@ class Freshness:
 class Volume:
     """The allowed row count of a night, as a ratio to the median of the last nights; outside it the night stops."""
 
-    at_least: float
-    at_most: float
+    min_ratio: float
+    max_ratio: float
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Contract:
 
     source: str
     version: str
-    about: str
+    description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     references: tuple[Reference, ...] = ()
@@ -123,15 +123,15 @@ class Contract:
     is_log: bool = False
     freshness: Freshness | None = None
     volume: Volume | None = None
-    late_days: int | None = None
+    max_days_late: int | None = None
 
     @property
-    def names(self) -> list[str]:
+    def column_names(self) -> list[str]:
         """The column names, in order."""
         return [column.name for column in self.columns]
 
     @property
-    def required(self) -> list[str]:
+    def required_columns(self) -> list[str]:
         """The columns that every landing file must have."""
         return [column.name for column in self.columns if column.is_required]
 
@@ -152,7 +152,9 @@ class Contract:
 
     def raw_schema(self) -> pa.Schema:
         """Return the schema of the raw rows, in which every value is text as it arrived."""
-        fields = [pa.field(name, pa.string()) for name in [*self.names, "_extra", "_raw", "_source_file"]]
+        fields = [
+            pa.field(name, pa.string()) for name in [*self.column_names, "_extra", "_raw", "_source_file"]
+        ]
         return pa.schema([*fields, pa.field("_source_line", pa.int64())])
 
     def quarantine_schema(self) -> pa.Schema:

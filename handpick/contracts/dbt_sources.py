@@ -19,7 +19,7 @@ WAREHOUSE_TYPES = {
 }
 
 
-def dbt_sources(contracts: dict[str, Contract]) -> str:
+def render_dbt_sources(contracts: dict[str, Contract]) -> str:
     """Render the YAML of the dbt source `valid`, with one table per contract."""
     tables = [_build_table(contract) for contract in contracts.values()]
     about = "Rows that keep their contract, as the validate stage wrote them."
@@ -29,7 +29,7 @@ def dbt_sources(contracts: dict[str, Contract]) -> str:
 
 def _build_table(contract: Contract) -> dict[str, Any]:
     """Return the entry of one table: description, freshness limits and columns."""
-    table: dict[str, Any] = {"name": contract.source, "description": contract.about}
+    table: dict[str, Any] = {"name": contract.source, "description": contract.description}
     if contract.freshness:
         limits = {
             "warn_after": {"count": int(contract.freshness.warn_hours), "period": "hour"},
@@ -46,11 +46,11 @@ def _build_column(column: Column, contract: Contract) -> dict[str, Any]:
     # Only log keys are unique over all partitions: other sources repeat a key whenever its row changes.
     if contract.key == (column.name,) and contract.is_log:
         tests.append("unique")
-    if column.one_of:
-        tests.append({"accepted_values": {"arguments": {"values": list(column.one_of)}}})
+    if column.allowed_values:
+        tests.append({"accepted_values": {"arguments": {"values": list(column.allowed_values)}}})
     entry: dict[str, Any] = {
         "name": column.name,
-        "description": column.about,
+        "description": column.description,
         "data_type": WAREHOUSE_TYPES[column.type],
     }
     return {**entry, "data_tests": tests} if tests else entry

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from handpick.contracts.contract import Column, Contract, Freshness, Reference, Volume
-from handpick.contracts.patterns import EVENT_TYPES, ID
+from handpick.contracts.patterns import EVENT_TYPES, ID_PATTERN
 
 EVENTS = Contract(
     source="events",
     version="1",
-    about="Something a customer did.",
+    description="Something a customer did.",
     key=("event_id",),
     is_log=True,
     references=(Reference("user_id", "users", "user_id"), Reference("item_id", "catalog", "item_id")),
     freshness=Freshness("occurred_at", warn_hours=24, stop_hours=24 * 60),
-    volume=Volume(at_least=0.1, at_most=20),
-    late_days=30,
+    volume=Volume(min_ratio=0.1, max_ratio=20),
+    max_days_late=30,
     columns=(
-        Column("event_id", "string", "Unique for ever.", is_required=True, pattern=ID),
-        Column("user_id", "string", "Who.", is_required=True, pattern=ID),
-        Column("item_id", "string", "Which phone.", is_required=True, pattern=ID),
-        Column("event_type", "string", "What happened.", is_required=True, one_of=EVENT_TYPES),
+        Column("event_id", "string", "Unique for ever.", is_required=True, pattern=ID_PATTERN),
+        Column("user_id", "string", "Who.", is_required=True, pattern=ID_PATTERN),
+        Column("item_id", "string", "Which phone.", is_required=True, pattern=ID_PATTERN),
+        Column("event_type", "string", "What happened.", is_required=True, allowed_values=EVENT_TYPES),
         Column(
             "value",
             "number",
             "Position of an impression from 1, stars of a rating from 1 to 5, price paid of a purchase.",
-            at_least=0,
-            at_most=100_000_000,
+            min_value=0,
+            max_value=100_000_000,
         ),
         Column("occurred_at", "timestamp", "When, UTC.", is_required=True, is_past=True),
         Column("session_id", "string", "The visit, where the shop knows it."),

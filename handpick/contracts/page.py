@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handpick.contracts.contract import Column, Contract
-from handpick.contracts.rules import HARMLESS, reasons_of
+from handpick.contracts.rules import HARMLESS_REASONS, list_quarantine_reasons
 
 HEAD = """<!-- Written by `handpick contracts --write` from handpick/contracts; change it there. -->
 # The contracts
@@ -15,7 +15,7 @@ as true/false, yes/no, t/f, y/n or 1/0. How to map your own columns onto these: 
 """
 
 
-def contracts_page(contracts: dict[str, Contract]) -> str:
+def render_contracts_page(contracts: dict[str, Contract]) -> str:
     """Render the page as Markdown, one section per contract."""
     return HEAD + "".join(_render_section(contract) for contract in contracts.values())
 
@@ -26,14 +26,14 @@ def _render_section(contract: Contract) -> str:
         "",
         f"## `{contract.source}`",
         "",
-        f"{contract.about} Contract version {contract.version}.",
+        f"{contract.description} Contract version {contract.version}.",
         "",
         "| column | type | needed | bounds | a bad value | what it is |",
         "|---|---|---|---|---|---|",
         *[_render_row(column) for column in contract.columns],
         "",
         *[f"- {rule}" for rule in _list_rules(contract)],
-        f"- Reasons, in the order in which the ledger names the first: {', '.join(reasons_of(contract))}.",
+        f"- Reasons, in the order in which the ledger names the first: {', '.join(list_quarantine_reasons(contract))}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -42,20 +42,18 @@ def _render_row(column: Column) -> str:
     """Render the table row of one column."""
     needed = "yes" if column.is_required else ""
     treatment = "row set aside" if column.severity == "critical" else "emptied"
-    return (
-        f"| `{column.name}` | {column.type} | {needed} | {bounds_of(column)} | {treatment} | {column.about} |"
-    )
+    return f"| `{column.name}` | {column.type} | {needed} | {describe_bounds(column)} | {treatment} | {column.description} |"
 
 
-def bounds_of(column: Column) -> str:
+def describe_bounds(column: Column) -> str:
     """Describe the bounds of a column in words, empty where it has none."""
     parts = []
-    if column.at_least is not None:
-        parts.append(f"at least {column.at_least:g}")
-    if column.at_most is not None:
-        parts.append(f"at most {column.at_most:,.0f}")
-    if column.one_of:
-        parts.append(", ".join(f"`{choice}`" for choice in column.one_of))
+    if column.min_value is not None:
+        parts.append(f"at least {column.min_value:g}")
+    if column.max_value is not None:
+        parts.append(f"at most {column.max_value:,.0f}")
+    if column.allowed_values:
+        parts.append(", ".join(f"`{choice}`" for choice in column.allowed_values))
     if column.pattern:
         parts.append(f"`{column.pattern}`".replace("|", "\\|"))
     if column.is_past:
@@ -66,7 +64,9 @@ def bounds_of(column: Column) -> str:
 def _list_rules(contract: Contract) -> list[str]:
     """List the rules of a contract that concern more than one column or row."""
     key = " and ".join(f"`{name}`" for name in contract.key)
-    rules = [f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS)})."]
+    rules = [
+        f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS_REASONS)})."
+    ]
     rules += [
         f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier night's."
         for reference in contract.references
@@ -81,9 +81,11 @@ def _list_rules(contract: Contract) -> list[str]:
         )
     if contract.volume:
         rules.append(
-            f"A night outside {contract.volume.at_least:g} to {contract.volume.at_most:g} times the last nights' median "
+            f"A night outside {contract.volume.min_ratio:g} to {contract.volume.max_ratio:g} times the last nights' median "
             "stops."
         )
-    if contract.late_days:
-        rules.append(f"After the first night, rows more than {contract.late_days} days late are set aside.")
+    if contract.max_days_late:
+        rules.append(
+            f"After the first night, rows more than {contract.max_days_late} days late are set aside."
+        )
     return rules

@@ -1,12 +1,12 @@
 """Regular expressions and value sets that several contracts share."""
 
-ID = r"[^\x00-\x20\x7f\u00a0\ufffd]{1,128}"
+ID_PATTERN = r"[^\x00-\x20\x7f\u00a0\ufffd]{1,128}"
 """Visible characters without white space. U+FFFD replaces undecodable bytes, so an id with it identifies nothing."""
 
-PATH = r"[^\x00-\x1f\x7f]{1,1000}"
+PATH_PATTERN = r"[^\x00-\x1f\x7f]{1,1000}"
 """A relative path without control characters; the media check decides whether the file exists."""
 
 EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 
-IN_JAVA = {ID: rf"[!-~]{{1,128}}|{ID}"}
+JAVA_PATTERNS = {ID_PATTERN: rf"[!-~]{{1,128}}|{ID_PATTERN}"}
 """Equivalent patterns that Java matches several times faster, as they try plain ASCII first."""

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from handpick.contracts.contract import Column, Contract, Freshness, Reference, Volume
-from handpick.contracts.patterns import ID, PATH
+from handpick.contracts.patterns import ID_PATTERN, PATH_PATTERN
 
 QUERIES = Contract(
     source="queries",
     version="1",
-    about="Something a customer asked, in words, with a picture or by voice.",
+    description="Something a customer asked, in words, with a picture or by voice.",
     key=("query_id",),
     is_log=True,
     any_of=("text", "image_path", "audio_path"),
     references=(Reference("user_id", "users", "user_id"),),
     freshness=Freshness("occurred_at", warn_hours=24 * 7, stop_hours=24 * 3650),
-    volume=Volume(at_least=0.02, at_most=50),
-    late_days=30,
+    volume=Volume(min_ratio=0.02, max_ratio=50),
+    max_days_late=30,
     columns=(
-        Column("query_id", "string", "Unique for ever.", is_required=True, pattern=ID),
-        Column("user_id", "string", "Who.", is_required=True, pattern=ID),
+        Column("query_id", "string", "Unique for ever.", is_required=True, pattern=ID_PATTERN),
+        Column("user_id", "string", "Who.", is_required=True, pattern=ID_PATTERN),
         Column("text", "string", "Typed words, any language."),
         Column(
             "image_path",
             "string",
             "Picture, relative to the media root.",
-            pattern=PATH,
+            pattern=PATH_PATTERN,
             severity="warning",
         ),
         Column(
-            "audio_path", "string", "Voice, relative to the media root.", pattern=PATH, severity="warning"
+            "audio_path",
+            "string",
+            "Voice, relative to the media root.",
+            pattern=PATH_PATTERN,
+            severity="warning",
         ),
         Column("occurred_at", "timestamp", "When, UTC.", is_required=True, is_past=True),
     ),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from handpick.contracts.contract import EARLIEST_DATE, LATEST_DATE, Column, Contract, Severity
-from handpick.contracts.patterns import IN_JAVA
+from handpick.contracts.patterns import JAVA_PATTERNS
 
-REPEATED = "repeated in this night"
-CHANGED = "same key, different content"
-KNOWN = "landed on an earlier night"
-HARMLESS = (REPEATED, KNOWN)
+REPEATED_TONIGHT = "repeated in this night"
+CHANGED_CONTENT = "same key, different content"
+ALREADY_LANDED = "landed on an earlier night"
+HARMLESS_REASONS = (REPEATED_TONIGHT, ALREADY_LANDED)
 """Reasons that lose no data, as the same row is in the lake already; the share that stops a night excludes them."""
 
 DATE_PREFIX = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
@@ -36,34 +36,36 @@ class Rule:
 
     reason: str
     column: str | None
-    broken: str
+    violation: str
     severity: Severity = "critical"
 
 
-def quote(literal: str) -> str:
+def quote_literal(literal: str) -> str:
     """Return a Spark SQL string literal of exactly this text."""
     return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def text(name: str) -> str:
+def quote_text_column(name: str) -> str:
     """Return the quoted name of the shared column that holds the trimmed text of a column."""
     return f"`_text_{name}`"
 
 
-def typed(name: str) -> str:
+def quote_typed_column(name: str) -> str:
     """Return the quoted name of the shared column that holds the typed value of a column."""
     return f"`_typed_{name}`"
 
 
-def shared(contract: Contract) -> tuple[list[str], list[str]]:
+def build_shared_columns(contract: Contract) -> tuple[list[str], list[str]]:
     """Return the select expressions of the shared columns: first the trimmed texts, then the typed values of these."""
-    texts = [f"nullif(trim(`{name}`), '') as {text(name)}" for name in contract.names]
-    return texts, [f"{_cast_text(column)} as {typed(column.name)}" for column in contract.columns]
+    texts = [f"nullif(trim(`{name}`), '') as {quote_text_column(name)}" for name in contract.column_names]
+    return texts, [
+        f"{_cast_text(column)} as {quote_typed_column(column.name)}" for column in contract.columns
+    ]
 
 
 def _cast_text(column: Column) -> str:
     """Return the SQL that casts the shared text of a column; null where the cast fails."""
-    value = text(column.name)
+    value = quote_text_column(column.name)
     if column.type == "number":
         return f"try_cast({value} as double)"
     if column.type in ("timestamp", "date"):
@@ -71,21 +73,21 @@ def _cast_text(column: Column) -> str:
     if column.type == "boolean":
         yes, no = "('true', 't', '1', 'yes', 'y', '1.0')", "('false', 'f', '0', 'no', 'n', '0.0')"
         return f"case when lower({value}) in {yes} then true when lower({value}) in {no} then false end"
-    if column.one_of:
+    if column.allowed_values:
         return f"lower({value})"
     return value
 
 
-def valid_value(column: Column) -> str:
+def build_valid_value(column: Column) -> str:
     """Return the SQL of a typed value in the valid rows; a value that breaks a `warning` rule becomes null."""
-    value = typed(column.name)
+    value = quote_typed_column(column.name)
     if column.severity == "critical":
         return value
-    broken = " or ".join(f"({rule.broken})" for rule in _build_value_rules(column))
+    broken = " or ".join(f"({rule.violation})" for rule in _build_value_rules(column))
     return f"case when not coalesce({broken or 'false'}, false) then {value} end"
 
 
-def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
+def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
     """Return all row rules of a contract, in order of precedence: the ledger counts a row under the first it breaks.
 
     Args:
@@ -98,7 +100,7 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
     readable = "`_raw` is null and "
     missing = [column for column in contract.columns if column.is_required]
     rules += [
-        Rule(f"missing {column.name}", column.name, f"{readable}{text(column.name)} is null")
+        Rule(f"missing {column.name}", column.name, f"{readable}{quote_text_column(column.name)} is null")
         for column in missing
     ]
     for column in contract.columns:
@@ -106,32 +108,42 @@ def rules_of(contract: Contract, as_of: datetime, is_first_night: bool = True) -
         if column.is_past:
             moment = _quote_timestamp(as_of)
             rules.append(
-                Rule(f"{column.name} in the future", column.name, f"{typed(column.name)} >= {moment}")
+                Rule(
+                    f"{column.name} in the future",
+                    column.name,
+                    f"{quote_typed_column(column.name)} >= {moment}",
+                )
             )
-    if contract.late_days is not None and contract.freshness and not is_first_night:
+    if contract.max_days_late is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
-        oldest = _quote_timestamp(as_of - timedelta(days=contract.late_days))
-        reason = f"{column.name} more than {contract.late_days} days late"
-        rules.append(Rule(reason, column.name, f"{typed(column.name)} < {oldest}"))
+        oldest = _quote_timestamp(as_of - timedelta(days=contract.max_days_late))
+        reason = f"{column.name} more than {contract.max_days_late} days late"
+        rules.append(Rule(reason, column.name, f"{quote_typed_column(column.name)} < {oldest}"))
     if contract.any_of:
-        anything = ", ".join(text(name) for name in contract.any_of)
+        anything = ", ".join(quote_text_column(name) for name in contract.any_of)
         rules.append(
             Rule(f"none of {', '.join(contract.any_of)}", None, f"{readable}coalesce({anything}) is null")
         )
     return rules
 
 
-def stranger_reason(column: str, source: str) -> str:
+def format_orphan_reason(column: str, source: str) -> str:
     """Return the reason of a row whose foreign key is unknown."""
     return f"{column} unknown in {source}"
 
 
-def reasons_of(contract: Contract) -> list[str]:
+def list_quarantine_reasons(contract: Contract) -> list[str]:
     """Return every reason for which a row of a source can be quarantined, in the order of the ledger."""
-    rules = rules_of(contract, datetime.max - timedelta(days=1), is_first_night=False)
-    orphans = [stranger_reason(reference.column, reference.source) for reference in contract.references]
+    rules = build_rules(contract, datetime.max - timedelta(days=1), is_first_night=False)
+    orphans = [format_orphan_reason(reference.column, reference.source) for reference in contract.references]
     rows = [rule.reason for rule in rules if rule.severity == "critical"]
-    return [*rows, REPEATED, CHANGED, *([KNOWN] if contract.is_log else []), *orphans]
+    return [
+        *rows,
+        REPEATED_TONIGHT,
+        CHANGED_CONTENT,
+        *([ALREADY_LANDED] if contract.is_log else []),
+        *orphans,
+    ]
 
 
 def _quote_timestamp(moment: datetime) -> str:
@@ -141,7 +153,7 @@ def _quote_timestamp(moment: datetime) -> str:
 
 def _build_value_rules(column: Column) -> list[Rule]:
     """Return the rules on one value that do not depend on the date of the night."""
-    name, raw, value = column.name, text(column.name), typed(column.name)
+    name, raw, value = column.name, quote_text_column(column.name), quote_typed_column(column.name)
     is_given = f"{raw} is not null"
     found: list[tuple[str, str]] = []
     if column.type in ("number", "timestamp", "date", "boolean"):
@@ -153,7 +165,7 @@ def _build_value_rules(column: Column) -> list[Rule]:
         found.append(
             (f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))")
         )
-    if column.type == "string" and not column.pattern and not column.one_of:
+    if column.type == "string" and not column.pattern and not column.allowed_values:
         # PostgreSQL cannot store NUL characters in text.
         found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
     if column.type == "json":
@@ -162,18 +174,18 @@ def _build_value_rules(column: Column) -> list[Rule]:
         found.append((f"{name} is not a JSON object", broken))
     # NaN compares greater than every number in Spark, so that bounds would report it a second time.
     finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
-    if column.at_least is not None:
+    if column.min_value is not None:
         # The suffix d makes the literal a double; Spark would read a decimal.
-        bound = f"{value} < {column.at_least!r}d and {finite}"
-        found.append((f"{name} below {column.at_least:g}", bound))
-    if column.at_most is not None:
-        bound = f"{value} > {column.at_most!r}d and {finite}"
-        found.append((f"{name} above {column.at_most:,.0f}", bound))
-    if column.one_of:
-        allowed = ", ".join(quote(choice) for choice in column.one_of)
+        bound = f"{value} < {column.min_value!r}d and {finite}"
+        found.append((f"{name} below {column.min_value:g}", bound))
+    if column.max_value is not None:
+        bound = f"{value} > {column.max_value!r}d and {finite}"
+        found.append((f"{name} above {column.max_value:,.0f}", bound))
+    if column.allowed_values:
+        allowed = ", ".join(quote_literal(choice) for choice in column.allowed_values)
         found.append((f"unknown {name}", f"{is_given} and lower({raw}) not in ({allowed})"))
     if column.pattern:
         # Java's \z, unlike $, does not match before a line break at the end.
-        whole = quote(rf"\A(?:{IN_JAVA.get(column.pattern, column.pattern)})\z")
+        whole = quote_literal(rf"\A(?:{JAVA_PATTERNS.get(column.pattern, column.pattern)})\z")
         found.append((f"malformed {name}", f"{is_given} and not {raw} rlike {whole}"))
     return [Rule(reason, name, broken, column.severity) for reason, broken in found]

@@ -12,7 +12,7 @@ CONTRACTS: dict[str, Contract] = {contract.source: contract for contract in (CAT
 """Contracts by source; a source comes after those that its foreign keys refer to."""
 
 
-def waves(contracts: Mapping[str, Contract]) -> list[list[Contract]]:
+def group_by_dependency(contracts: Mapping[str, Contract]) -> list[list[Contract]]:
     """Group contracts into batches that can be validated in parallel: each refers only to sources of earlier batches.
 
     Raises:

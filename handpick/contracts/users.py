@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from handpick.contracts.contract import Column, Contract
-from handpick.contracts.patterns import ID
+from handpick.contracts.patterns import ID_PATTERN
 
 USERS = Contract(
     source="users",
     version="1",
-    about="A customer; a later row for the same customer replaces the earlier one.",
+    description="A customer; a later row for the same customer replaces the earlier one.",
     key=("user_id",),
     columns=(
-        Column("user_id", "string", "The shop's identifier of the customer.", is_required=True, pattern=ID),
+        Column(
+            "user_id",
+            "string",
+            "The shop's identifier of the customer.",
+            is_required=True,
+            pattern=ID_PATTERN,
+        ),
         Column("signed_up_at", "timestamp", "When the account was made.", is_required=True, is_past=True),
         Column(
             "country", "string", "ISO 3166 code, two letters.", pattern=r"[A-Za-z]{2}", severity="warning"
@@ -27,7 +33,7 @@ USERS = Contract(
             "owned_item_id",
             "string",
             "The phone that the customer has now.",
-            pattern=ID,
+            pattern=ID_PATTERN,
             severity="warning",
         ),
         Column("consent", "boolean", "Whether lists may be made for this customer.", is_required=True),

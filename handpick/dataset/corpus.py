@@ -39,7 +39,7 @@ def find_newest_marts(lake: Lake) -> date:
     Raises:
         MissingPartition: If no marts are built yet.
     """
-    dates = lake.dates("marts/dim_item")
+    dates = lake.list_dates("marts/dim_item")
     if not dates:
         raise MissingPartition(
             "There are no marts to learn from yet: run a night first, with `handpick run`."

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-PREFIX = "from="
+SET_PREFIX = "from="
 
 
 class EncoderRegistry:
@@ -39,8 +39,8 @@ class EncoderRegistry:
             return self._draft
         found = [
             file
-            for file in self.root.glob(f"{PREFIX}*.json")
-            if date.fromisoformat(file.stem.removeprefix(PREFIX)) <= logical_date
+            for file in self.root.glob(f"{SET_PREFIX}*.json")
+            if date.fromisoformat(file.stem.removeprefix(SET_PREFIX)) <= logical_date
         ]
         if not found:
             return {}
@@ -49,7 +49,7 @@ class EncoderRegistry:
         return members
 
     @contextmanager
-    def writing(self, name: str, first_night: date) -> Iterator[Path]:
+    def write_version(self, name: str, first_night: date) -> Iterator[Path]:
         """Yield an empty folder for a new version; on success register it in the set that serves from `first_night`.
 
         On failure, and after a kill, the registry is as before. Files with the same bytes are the same version.
@@ -115,11 +115,11 @@ class EncoderRegistry:
 
     def _staging(self, name: str, first_night: date) -> Path:
         """Return the folder in which a version is written before it has a digest."""
-        return self.root / name / f".tmp-{PREFIX}{first_night.isoformat()}"
+        return self.root / name / f".tmp-{SET_PREFIX}{first_night.isoformat()}"
 
     def _write_set(self, members: dict[str, str], first_night: date) -> None:
         """Write a set beside its place and move it there, so that readers see the old one or the new one."""
-        file = self.root / f"{PREFIX}{first_night.isoformat()}.json"
+        file = self.root / f"{SET_PREFIX}{first_night.isoformat()}.json"
         staged = file.with_name(f".tmp-{file.name}")
         staged.write_text(json.dumps(members, indent=1, sort_keys=True) + "\n")
         staged.replace(file)

@@ -61,9 +61,9 @@ def load_text_part(settings: EmbedSettings, name: str, folder: Path | None = Non
 
 def join_text_parts(parts: Sequence[Encoder[str]]) -> Encoder[str]:
     """Return the only text encoder, or one that concatenates the vectors of several."""
-    from models.encoders.text import SideBySide
+    from models.encoders.text import ConcatenatedTextEncoder
 
-    return parts[0] if len(parts) == 1 else SideBySide(parts)
+    return parts[0] if len(parts) == 1 else ConcatenatedTextEncoder(parts)
 
 
 def load_image_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[Any] | None:

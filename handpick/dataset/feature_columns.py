@@ -6,20 +6,24 @@ import pyarrow as pa
 
 from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY
 
-MOMENT = "last_active_at"
+LAST_ACTIVE_COLUMN = "last_active_at"
 """Stored instead of days since the last event, which would change every night for every user; the days are computed."""
 
-ARROW = {"Int64": pa.int64(), "Float64": pa.float64()}
+FEATURE_ARROW_TYPES = {"Int64": pa.int64(), "Float64": pa.float64()}
 """Arrow types by the names of the feature repository's types."""
 
 USER_COLUMNS: dict[str, pa.DataType] = {
-    **{column.name: ARROW[column.kind] for column in USER_ACTIVITY if column.name != MOMENT},
+    **{
+        column.name: FEATURE_ARROW_TYPES[column.kind]
+        for column in USER_ACTIVITY
+        if column.name != LAST_ACTIVE_COLUMN
+    },
     "days_since_last_event": pa.int64(),
 }
 """Columns of `features/users` after `user_id`, and of `features/training` after its keys."""
 
 ITEM_COLUMNS: dict[str, pa.DataType] = {
-    **{column.name: ARROW[column.kind] for column in ITEM_STATISTICS},
+    **{column.name: FEATURE_ARROW_TYPES[column.kind] for column in ITEM_STATISTICS},
     "days_on_sale": pa.int64(),
 }
 """Columns of `features/items` after `item_id`."""
@@ -29,7 +33,7 @@ PAIR_COLUMNS: dict[str, pa.DataType] = {
 }
 """Columns of `features/training` that depend on user and item."""
 
-COUNTS = tuple(name for name in USER_COLUMNS if "_count_" in name)
+COUNT_COLUMNS = tuple(name for name in USER_COLUMNS if "_count_" in name)
 """User columns that are 0 instead of null for a user without events."""
 
 TRAINING_SCHEMA = pa.schema(

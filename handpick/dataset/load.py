@@ -29,7 +29,7 @@ from models.data import (
 
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")
-KEYS = {"items": "item_id", "queries": "query_id"}
+ID_COLUMNS = {"items": "item_id", "queries": "query_id"}
 
 
 def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None) -> Dataset:
@@ -45,7 +45,7 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
     lake = night.lake
     sources = ContentSources(night)
     if embeddings is None:
-        embeddings = {name: lake.read(f"embeddings/{name}", night.logical_date) for name in KEYS}
+        embeddings = {name: lake.read(f"embeddings/{name}", night.logical_date) for name in ID_COLUMNS}
     catalogue = _load_catalogue(night, embeddings["items"], sources)
     users = _load_users(night, catalogue.item_ids)
     facts = _read_interactions(night, users.user_ids, catalogue.item_ids)
@@ -96,7 +96,7 @@ def _load_users(night: Night, item_ids: StringArray) -> Users:
         feature_names=tuple(USER_COLUMNS),
         country=_to_strings(people["country"]),
         locale=_to_strings(people["locale"]),
-        owned_item=places(people["owned_item_id"], item_ids),
+        owned_item=index_ids(people["owned_item_id"], item_ids),
         signed_up_at=_to_seconds(people["signed_up_at"]),
         is_consented=_to_flags(people["is_consented"]),
     )
@@ -109,8 +109,8 @@ def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArra
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
     rows = pa.table(
         {
-            "user": places(facts["user_id"], user_ids),
-            "item": places(facts["item_id"], item_ids),
+            "user": index_ids(facts["user_id"], user_ids),
+            "item": index_ids(facts["item_id"], item_ids),
             "event_type": kinds,
             "weight": facts["weight"],
             "occurred_at": facts["occurred_at"],
@@ -136,7 +136,7 @@ def _load_queries(night: Night, encoded: pa.Table, user_ids: StringArray, source
     """Return the queries of known users, sorted by user, then time, then query id, with their vectors."""
     columns = ["query_id", "user_id", "occurred_at", "text"]
     queries = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
-    queries = queries.append_column("user", pa.array(places(queries["user_id"], user_ids)))
+    queries = queries.append_column("user", pa.array(index_ids(queries["user_id"], user_ids)))
     queries = queries.filter(pc.greater_equal(queries["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )
@@ -162,7 +162,7 @@ def _load_modalities(
         names: Modalities to look for.
         sources: Of the content that the vectors were made of.
     """
-    known = encoded[KEYS[whose]].cast(pa.string()).combine_chunks()
+    known = encoded[ID_COLUMNS[whose]].cast(pa.string()).combine_chunks()
     rows = pc.index_in(ids, known).combine_chunks()
     metadata = encoded.schema.metadata or {}
     fingerprints = {name.decode(): value.decode() for name, value in metadata.items()}
@@ -210,7 +210,7 @@ def _align_rows(table: pa.Table, key: str, ids: pa.ChunkedArray, columns: tuple[
     return matrix
 
 
-def places(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
+def index_ids(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
     """Return `(ids,) int64`: the index of each id among the known ids, -1 where it is not among them.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from handpick.lake.media import problem, resolve
+from handpick.lake.media import find_media_problem, resolve_media_path
 from handpick.night import Night
 from models.encoders.interface import UnreadableMedia
 
@@ -59,7 +59,7 @@ class MediaFiles:
 
     def read_bytes(self, path: str) -> bytes:
         """Return a file's bytes; empty where the file has vanished since it was checked."""
-        file = resolve(self.root, path)
+        file = resolve_media_path(self.root, path)
         try:
             return b"" if file is None else file.read_bytes()
         except OSError:
@@ -90,8 +90,8 @@ class MediaFiles:
 
         content = self.read_bytes(path)
         if kind == "image":
-            return image.prepare(content, self.limits.max_image_pixels)
-        return audio.prepare(content, self.embed.audio_seconds)
+            return image.decode_image(content, self.limits.max_image_pixels)
+        return audio.decode_audio(content, self.embed.max_audio_seconds)
 
     def save_cache(self) -> None:
         """Write the digests that were computed tonight to the cache, in one move."""
@@ -104,14 +104,14 @@ class MediaFiles:
 
     def _check(self, path: str, kind: str) -> tuple[str | None, str | None]:
         """Return the digest of a file, or the reason why it cannot be used."""
-        file = resolve(self.root, path)
+        file = resolve_media_path(self.root, path)
         try:
             stat = None if file is None else file.stat()
         except (OSError, ValueError):
             stat = None
         stamp = f"{file}|{kind}|{stat.st_size}|{stat.st_mtime_ns}" if stat else ""
         if stamp not in self._digests:
-            reason = problem(self.root, path, kind, self.limits)
+            reason = find_media_problem(self.root, path, kind, self.limits)
             if reason is not None or file is None:
                 return None, reason
             self._digests[stamp] = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from handpick.dataset.time_split import Windows
+from handpick.dataset.time_split import TimeSplit
 from handpick.errors import MissingPartition, NightStopped
 from handpick.night import Night
-from handpick.runtime.log import say, track
+from handpick.runtime.log import log_progress, track_progress
 from models.config import FamilyConfig
 from models.data import Dataset
 from models.interface import Recommender
 
-WHICH = ("selection", "serving")
+PURPOSES = ("selection", "serving")
 """`selection` models are fitted on events before the validation window and are evaluated; `serving` models on all events."""
 
 
-def fit(
-    night: Night, dataset: Dataset, time_split: Windows, folder: Path, purposes: Sequence[str] = WHICH
+def fit_family(
+    night: Night, dataset: Dataset, time_split: TimeSplit, folder: Path, purposes: Sequence[str] = PURPOSES
 ) -> None:
     """Fit every configured member of the family and save it under `folder/{selection,serving}/<member>/`.
 
@@ -35,7 +35,7 @@ def fit(
     Raises:
         NightStopped: If there is no event before the validation window.
     """
-    from models.family import make
+    from models.family import make_member
 
     history = dataset.until(time_split.train_end)
     if not len(history.interactions.positive()):
@@ -45,16 +45,16 @@ def fit(
         )
     config = night.settings.family
     # Checked with the larger dataset for both purposes: a model that serves must have been evaluated.
-    too_large = {name: make(name, config).too_large(dataset) for name in config.members}
+    too_large = {name: make_member(name, config).describe_size_limit(dataset) for name in config.members}
     for name, reason in too_large.items():
-        if reason and purposes[0] == WHICH[0]:
-            say(f"  family: {name} is left out: {reason}")
+        if reason and purposes[0] == PURPOSES[0]:
+            log_progress(f"  family: {name} is left out: {reason}")
     chosen = [name for name in config.members if not too_large[name]]
     for which in purposes:
         data = history if which == "selection" else dataset
-        for name in track(chosen, f"fit the family for {which}"):
-            make(name, config).fit(data, night.seed).save(folder / which / name)
-    say(f"  family: {len(chosen)} members fitted for {' and for '.join(purposes)}")
+        for name in track_progress(chosen, f"fit the family for {which}"):
+            make_member(name, config).fit(data, night.seed).save(folder / which / name)
+    log_progress(f"  family: {len(chosen)} members fitted for {' and for '.join(purposes)}")
 
 
 def load_members(night: Night, logical_date: date, which: str) -> dict[str, Recommender]:
@@ -69,7 +69,7 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         MissingPartition: If that night has not trained.
         NightStopped: If the fusion model's file is damaged or of an incompatible version.
     """
-    from models.family import CLASSES, load
+    from models.family import MEMBER_CLASSES, load_member
 
     folder = night.lake.partition("models", logical_date)
     if not folder.is_dir():
@@ -78,27 +78,27 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         )
     members: dict[str, Recommender] = {}
     if (folder / "fusion" / which).is_dir():
-        from models.network.data_signature import Mismatch
-        from models.recommender.factory import load as load_fusion
+        from models.network.data_signature import ModelMismatch
+        from models.recommender.factory import load_fusion_recommender as load_fusion
 
         try:
             members["fusion"] = load_fusion(folder / "fusion" / which)
-        except Mismatch as error:
+        except ModelMismatch as error:
             raise NightStopped(
                 f"{error}: `handpick train --date {logical_date}`. Nothing was published."
             ) from None
     for member in sorted((folder / "family" / which).glob("*/")):
-        if member.name in CLASSES:  # members that this release does not know are skipped
-            members[member.name] = load(member.name, member)
+        if member.name in MEMBER_CLASSES:  # members that this release does not know are skipped
+            members[member.name] = load_member(member.name, member)
     return members
 
 
-def fresh_popularity(config: FamilyConfig) -> Recommender:
+def create_popularity(config: FamilyConfig) -> Recommender:
     """Return the popularity baseline, which is not fitted beforehand.
 
     Args:
         config: `[family]`.
     """
-    from models.family import make
+    from models.family import make_member
 
-    return make("popularity", config)
+    return make_member("popularity", config)

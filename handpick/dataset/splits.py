@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from handpick.dataset.time_split import windows
+from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.night import Night
 from models.data import Dataset
-from models.evaluation.split import Exam, exam
+from models.evaluation.split import EvaluationSplit, make_evaluation_split
 
-FEW = 20
+MIN_USERS = 20
 """Users that a window needs at least; metrics over fewer do not tell models apart."""
 
 
-def validation_exam(night: Night, data: Dataset) -> Exam:
+def build_validation_split(night: Night, data: Dataset) -> EvaluationSplit:
     """Return the evaluation split of the validation window; models fitted for selection have seen no event of it.
 
     Args:
@@ -22,23 +22,23 @@ def validation_exam(night: Night, data: Dataset) -> Exam:
     Raises:
         NightStopped: If too few users have events in the window.
     """
-    cut = windows(night)
+    cut = compute_time_split(night)
     return _require_users(
         night,
-        exam(
+        make_evaluation_split(
             data.until(cut.validation_end),
             cut.train_end,
             cut.validation_end,
             trained_until=cut.train_end,
             launch_days=night.settings.evaluate.launch_days,
-            most_users=night.settings.evaluate.most_users,
+            max_users=night.settings.evaluate.max_users,
             seed=night.seed,
         ),
         "validation",
     )
 
 
-def test_exam(night: Night, data: Dataset) -> Exam:
+def build_test_split(night: Night, data: Dataset) -> EvaluationSplit:
     """Return the evaluation split of the test window; its users are the same in every stage of a night.
 
     Args:
@@ -48,27 +48,27 @@ def test_exam(night: Night, data: Dataset) -> Exam:
     Raises:
         NightStopped: If too few users have events in the window.
     """
-    cut = windows(night)
+    cut = compute_time_split(night)
     return _require_users(
         night,
-        exam(
+        make_evaluation_split(
             data,
             cut.validation_end,
             cut.test_end,
             trained_until=cut.train_end,
             launch_days=night.settings.evaluate.launch_days,
-            most_users=night.settings.evaluate.most_users,
+            max_users=night.settings.evaluate.max_users,
             seed=night.seed,
         ),
         "test",
     )
 
 
-def _require_users(night: Night, found: Exam, window: str) -> Exam:
+def _require_users(night: Night, found: EvaluationSplit, window: str) -> EvaluationSplit:
     """Return the split, or stop the night where it has too few users."""
-    if len(found.users) < FEW:
+    if len(found.users) < MIN_USERS:
         raise NightStopped(
             f"Only {len(found.users)} users did something in the {window} window of {night.logical_date}; at least "
-            f"{FEW} are needed to tell models apart. The lists published last stay; widen [evaluate] {window}_days."
+            f"{MIN_USERS} are needed to tell models apart. The lists published last stay; widen [evaluate] {window}_days."
         )
     return found

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from handpick.night import Night
 
-DAY = 86_400
+SECONDS_PER_DAY = 86_400
 """Seconds."""
 
 
 @dataclass(frozen=True)
-class Windows:
+class TimeSplit:
     """The ends of the three windows, in seconds since 1970 UTC.
 
     Args:
@@ -25,12 +25,14 @@ class Windows:
     test_end: int
 
 
-def windows(night: Night) -> Windows:
+def compute_time_split(night: Night) -> TimeSplit:
     """Return the night's time split, counted back from the end of the logical date in the days of `[evaluate]`.
 
     Args:
         night: Gives the settings and the logical date.
     """
     test_end = int(night.as_of.timestamp())
-    validation_end = test_end - night.settings.evaluate.test_days * DAY
-    return Windows(validation_end - night.settings.evaluate.validation_days * DAY, validation_end, test_end)
+    validation_end = test_end - night.settings.evaluate.test_days * SECONDS_PER_DAY
+    return TimeSplit(
+        validation_end - night.settings.evaluate.validation_days * SECONDS_PER_DAY, validation_end, test_end
+    )

@@ -21,15 +21,15 @@ import numpy as np
 from handpick.demo.arrays import Bools, Doubles, Ints
 from handpick.demo.corruption import Row
 from handpick.demo.parameters import Plan
-from handpick.demo.phones import CURRENCIES, EUROS, HIDDEN, Phones
+from handpick.demo.phones import CURRENCIES, EUR_RATES, HIDDEN, Phones
 from handpick.demo.phrases import PERSONAS
 from handpick.errors import InputError
 
 SPEC_FIGURES = ("battery_mah", "main_camera_mp", "display_inches", "ram_gb")
-LONG_AGO = -10_000
+UNKNOWN_LAUNCH_DAY = -10_000
 """Launch day of phones without a release date."""
 
-PRICE_OF_THE_UNPRICED = 5.5
+DEFAULT_LOG_PRICE = 5.5
 """Natural logarithm of the EUR that customers assume where a row has no price; the row itself keeps none."""
 
 
@@ -45,18 +45,18 @@ class Catalogue:
         """The item ids, in the order of launch."""
         return [str(row["item_id"]) for row in self.rows]
 
-    def gone(self, rows: slice) -> Bools:
+    def find_out_of_stock(self, rows: slice) -> Bools:
         """Return, for a slice of the phones, `(phones,)` whether each is out of stock in the owner's catalogue."""
         return np.array([not _is_true(row.get("in_stock")) for row in self.rows[rows]], np.bool_)
 
-    def launched(self, first: int, day: int) -> Phones:
+    def select_launched(self, first: int, day: int) -> Phones:
         """Return the phones from position `first` on that are launched up to and including a day."""
         last = int(np.searchsorted(self.phones.launch_day, day, side="right"))
         rows = slice(first, max(first, last))
         return Phones(*(getattr(self.phones, f.name)[rows] for f in fields(Phones)))
 
 
-def read_rows(file: Path) -> list[Row]:
+def read_catalogue_rows(file: Path) -> list[Row]:
     """Read the rows of a catalogue file with the columns of the source `catalog`, as JSON Lines, CSV or Parquet.
 
     Raises:
@@ -79,7 +79,7 @@ def read_rows(file: Path) -> list[Row]:
     return list(by_id.values())
 
 
-def planned(
+def plan_catalogue_shop(
     file: Path, landing: Path, plan_of: Callable[[date, str], Plan], end: date | None
 ) -> tuple[Plan, Catalogue]:
     """Plan a shop that sells the phones of a catalogue file.
@@ -101,21 +101,21 @@ def planned(
             f"{file} is in the landing folder that the demo shop will fill; nothing was written. Move it, or import "
             "into another folder with `handpick import ... --out`."
         )
-    rows = read_rows(file)
-    last = end or newest_day(rows)
+    rows = read_catalogue_rows(file)
+    last = end or find_newest_row_day(rows)
     if last is None:
         raise InputError(f"{file} has no day in updated_at; nothing was written. Say --end-date YYYY-MM-DD.")
     plan = plan_of(last, hashlib.sha256(file.read_bytes()).hexdigest())
-    return plan, open_catalogue(plan, rows)
+    return plan, build_catalogue(plan, rows)
 
 
-def newest_day(rows: list[Row]) -> date | None:
+def find_newest_row_day(rows: list[Row]) -> date | None:
     """Return the newest day of `updated_at`, or None if no row has one."""
     days = [_parse_day(row.get("updated_at")) for row in rows]
     return max((day for day in days if day), default=None)
 
 
-def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
+def build_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
     """Build the phones of a catalogue in the order of launch, with all traits that utility depends on.
 
     Args:
@@ -155,7 +155,7 @@ def open_catalogue(plan: Plan, rows: list[Row]) -> Catalogue:
     return Catalogue(rows, phones)
 
 
-def row_on(catalogue: Catalogue, row: int, euros: float) -> Row:
+def build_row_at_price(catalogue: Catalogue, row: int, euros: float) -> Row:
     """Return the owner's row of a phone, with the inventory's price where that has changed since the launch.
 
     Args:
@@ -167,13 +167,15 @@ def row_on(catalogue: Catalogue, row: int, euros: float) -> Row:
     if not own.get("price") or np.isclose(euros, np.exp(catalogue.phones.log_price[row])):
         return dict(own)
     currency = CURRENCIES[int(catalogue.phones.currency[row])]
-    return {**own, "price": round(euros / EUROS[currency], 2)}
+    return {**own, "price": round(euros / EUR_RATES[currency], 2)}
 
 
 def _parse_launch_day(plan: Plan, row: Row) -> int:
     """Return the launch day counted from the plan's first date, or `LONG_AGO` without a release date."""
     launched = _parse_day(row.get("release_date"))
-    return LONG_AGO if launched is None else max(LONG_AGO, (launched - plan.first_date).days)
+    return (
+        UNKNOWN_LAUNCH_DAY if launched is None else max(UNKNOWN_LAUNCH_DAY, (launched - plan.first_date).days)
+    )
 
 
 def _parse_day(text: Any) -> date | None:
@@ -191,12 +193,12 @@ def _is_true(value: Any) -> bool:
 
 def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
     """Return `(rows,)` natural logarithms of EUR and currency indices; an unknown currency counts as no price."""
-    log_price = np.full(len(rows), PRICE_OF_THE_UNPRICED)
+    log_price = np.full(len(rows), DEFAULT_LOG_PRICE)
     currency = np.zeros(len(rows), np.int64)
     for place, row in enumerate(rows):
         code = str(row.get("currency") or "EUR").upper()
         try:
-            amount = float(row.get("price") or 0) * EUROS.get(code, 0.0)
+            amount = float(row.get("price") or 0) * EUR_RATES.get(code, 0.0)
         except ValueError:
             continue
         if amount > 0:
@@ -212,18 +214,18 @@ def _standardize_specs(rows: list[Row]) -> Doubles:
     They are logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16, relative to the mean and spread of the
     phones in stock, and clipped at three standard deviations.
     """
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.settings.load import load
-    from handpick.stages.transform.catalog import with_specs
-    from handpick.stages.transform.specs import normalized_keys
+    from handpick.stages.transform.catalog import add_specs
+    from handpick.stages.transform.specs import normalize_keys
 
     sheets = [(place, _parse_sheet(row.get("specs"))) for place, row in enumerate(rows)]
     with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:
-        spark = session(load(home=Path(folder)), rows=0)
+        spark = get_spark_session(load(home=Path(folder)), rows=0)
         items = spark.createDataFrame(sheets, "place int, specs map<string,string>")
         # The transform stage's own parsers, so that tastes depend on the values that models will see.
-        keyed = items.withColumn("specs", normalized_keys(items.specs))
-        read = with_specs(keyed).select("place", *SPEC_FIGURES).orderBy("place").toPandas()
+        keyed = items.withColumn("specs", normalize_keys(items.specs))
+        read = add_specs(keyed).select("place", *SPEC_FIGURES).orderBy("place").toPandas()
     logs = np.log(read[list(SPEC_FIGURES)].to_numpy(np.float64))
     known = ~np.isnan(logs)
     sold = np.array([_is_true(row.get("in_stock")) for row in rows])

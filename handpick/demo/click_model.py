@@ -23,11 +23,11 @@ from handpick.dataset.oracle.click_model import (
 )
 from handpick.demo.arrays import Doubles, Floats, Ints
 
-MOST_SEARCHES = 4
+MAX_SEARCHES = 4
 
 
 @dataclass(frozen=True)
-class Draws:
+class SessionDraws:
     """What sessions showed and what was opened in them.
 
     Args:
@@ -45,7 +45,7 @@ class Draws:
     found_utility: Floats
 
 
-def pick(weights: Floats, uniform: Doubles) -> Ints:
+def sample_columns(weights: Floats, uniform: Doubles) -> Ints:
     """Sample columns in proportion to the weights of each row, with replacement.
 
     Args:
@@ -65,7 +65,9 @@ def pick(weights: Floats, uniform: Doubles) -> Ints:
     return np.clip(found - np.arange(rows)[:, None] * columns, 0, columns - 1).astype(np.int64)
 
 
-def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Generator) -> Draws:
+def simulate_choices(
+    side: Floats, constant: Floats, phones: Floats, random: np.random.Generator
+) -> SessionDraws:
     """Simulate sessions of customers who choose among the same phones.
 
     Args:
@@ -77,21 +79,21 @@ def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Gen
     sessions = len(side)
     slots = random.random((sessions, SLOTS))
     attention = random.random((sessions, SLOTS))
-    search = random.random((sessions, MOST_SEARCHES))
+    search = random.random((sessions, MAX_SEARCHES))
     search_counts = random.poisson(SEARCHES, sessions)
     shown = np.empty((sessions, SLOTS), np.int64)
-    found = np.empty((sessions, MOST_SEARCHES), np.int64)
+    found = np.empty((sessions, MAX_SEARCHES), np.int64)
     shown_utility = np.empty((sessions, SLOTS), np.float32)
-    found_utility = np.empty((sessions, MOST_SEARCHES), np.float32)
+    found_utility = np.empty((sessions, MAX_SEARCHES), np.float32)
 
     def simulate(part: slice) -> None:
         """Sample one block of sessions; the constant of a customer cancels out in the softmax."""
         utility = side[part] @ phones.T
         weights = np.exp(utility - utility.max(axis=1, keepdims=True))
-        found[part] = pick(weights, search[part])
+        found[part] = sample_columns(weights, search[part])
         # Search samples from the softmax of utility, the slate from the flatter, tilted distribution.
         np.power(weights, TILT, out=weights)
-        shown[part] = pick(weights, slots[part])
+        shown[part] = sample_columns(weights, slots[part])
         shown_utility[part] = np.take_along_axis(utility, shown[part], 1) + constant[part, None]
         found_utility[part] = np.take_along_axis(utility, found[part], 1) + constant[part, None]
 
@@ -101,8 +103,8 @@ def choose(side: Floats, constant: Floats, phones: Floats, random: np.random.Gen
     # Slots are drawn with replacement: a phone that an earlier slot shows is not shown again.
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
-    found[np.arange(MOST_SEARCHES)[None, :] >= search_counts[:, None]] = -1
+    found[np.arange(MAX_SEARCHES)[None, :] >= search_counts[:, None]] = -1
     clicked = (attention < open_probability(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (
         shown >= 0
     )
-    return Draws(shown, clicked, found, shown_utility, found_utility)
+    return SessionDraws(shown, clicked, found, shown_utility, found_utility)

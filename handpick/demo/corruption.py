@@ -28,7 +28,7 @@ CorruptRow = Callable[[Row], None]
 
 
 @dataclass
-class Dirt:
+class CorruptionCounts:
     """Counts of the bad rows that were written on one day, by source and kind."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Dirt:
         return {source: dict(sorted(kinds.items())) for source, kinds in sorted(self.counts.items())}
 
 
-def how_many(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, day: int) -> list[str]:
+def draw_flaw_kinds(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, day: int) -> list[str]:
     """Draw the kinds of the bad rows of a file, one entry per bad row.
 
     Args:
@@ -90,8 +90,8 @@ ROW_FLAWS: dict[str, dict[str, CorruptRow]] = {
 BROKEN_JSON = "broken JSON"
 
 
-def spoil_rows(
-    plan: Plan, source: str, rows: list[Row], key: str, day: int, corruption: Dirt
+def corrupt_rows(
+    plan: Plan, source: str, rows: list[Row], key: str, day: int, corruption: CorruptionCounts
 ) -> list[Row | str]:
     """Insert bad copies of rows at random positions.
 
@@ -111,7 +111,7 @@ def spoil_rows(
     kinds = (*flaws, BROKEN_JSON) if source != "users" else tuple(flaws)
     random = plan.stream(f"dirt-rows-{source}", day)
     out: list[Row | str] = list(rows)
-    for number, kind in enumerate(how_many(plan, source, kinds, len(rows), day) if rows else []):
+    for number, kind in enumerate(draw_flaw_kinds(plan, source, kinds, len(rows), day) if rows else []):
         # A bad copy is added and the row itself kept: the good rows do not depend on the corruption.
         copy = dict(rows[int(random.integers(len(rows)))])
         copy[key] = f"{copy[key][0]}X{day:03d}{number:03d}"
@@ -140,9 +140,9 @@ FAR_AHEAD = timedelta(days=400)
 """Shift of events in the future: beyond any night that the demo shop runs."""
 
 
-def spoil_events(plan: Plan, events: pa.Table, day: int, corruption: Dirt) -> pa.Table:
+def corrupt_events(plan: Plan, events: pa.Table, day: int, corruption: CorruptionCounts) -> pa.Table:
     """Append bad copies to the events of a day, and count them in `corruption`."""
-    kinds = how_many(plan, "events", EVENT_KINDS, len(events), day) if len(events) else []
+    kinds = draw_flaw_kinds(plan, "events", EVENT_KINDS, len(events), day) if len(events) else []
     if not kinds:
         return events
     random = plan.stream("dirt-rows-events", day)

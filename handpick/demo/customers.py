@@ -19,7 +19,7 @@ WEALTH = (0.15, 0.1, 0.1, 0.2, -0.05, -0.1, 0.05, -0.45)
 MEAN_BUDGET, BUDGET_SPREAD = 5.75, 0.45
 """Natural logarithm of the EUR that customers like to spend: mean, and standard deviation within a country."""
 
-ACTIVE, ASKING, SILENT = range(3)
+ACTIVE, QUERYING, SILENT = range(3)
 """Habits: acts from sign-up on; only sends queries until the first day of action; does neither until then."""
 
 NEVER = 100_000
@@ -31,7 +31,7 @@ SPEC_TASTES = 6
 
 
 @dataclass(frozen=True)
-class People:
+class Customers:
     """All customers who ever signed up; rows are in the order of sign-up.
 
     Args:
@@ -71,9 +71,11 @@ class People:
     def __len__(self) -> int:
         return len(self.budget)
 
-    def joined(self, more: People) -> People:
+    def concat(self, more: Customers) -> Customers:
         """Return these customers followed by more of them."""
-        return People(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
+        return Customers(
+            *(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self))
+        )
 
     def ids(self) -> list[str]:
         """Return the user ids: `U` and the number in the order of sign-up."""
@@ -109,7 +111,7 @@ def draw_archetypes(plan: Plan) -> Archetypes:
     return Archetypes(specs, style, persona, hidden)
 
 
-def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: int) -> People:
+def draw_customers(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: int) -> Customers:
     """Draw customers who sign up on a day of the window, or, for day -1, during the three years before it.
 
     Args:
@@ -121,8 +123,8 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
     """
     random = plan.stream(purpose, max(day, 0))
     # Square roots, as the share is one of variance.
-    own = np.sqrt(1 - plan.dials.shared_taste)
-    shared = np.sqrt(plan.dials.shared_taste)
+    own = np.sqrt(1 - plan.difficulty_parameters.shared_taste)
+    shared = np.sqrt(plan.difficulty_parameters.shared_taste)
 
     def taste(table: Doubles) -> Doubles:
         """Draw tastes around a table of archetypes: a shared part, and a part of each customer's own."""
@@ -143,7 +145,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
     wait = np.where(random.random(count) < 0.15, NEVER, wait)
     first_day = np.where(habit == ACTIVE, signup, np.maximum(signup, 0) + wait)
     asks = np.array([0.012, 0.05, 0.0])[habit]
-    return People(
+    return Customers(
         specs=taste(kinds.specs),
         style=taste(kinds.style),
         persona=taste(kinds.persona),
@@ -151,7 +153,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
         budget=budget,
         thrift=random.uniform(0.5, 1.5, count),
         fashion=random.uniform(0, 1, count),
-        rate=random.gamma(1.6, 1 / 1.6, count) * mean_sessions(plan),
+        rate=random.gamma(1.6, 1 / 1.6, count) * compute_mean_sessions(plan),
         ask_rate=asks * random.uniform(0.5, 1.5, count),
         habit=habit.astype(np.int64),
         signup_day=signup,
@@ -162,7 +164,7 @@ def draw_people(plan: Plan, kinds: Archetypes, count: int, purpose: str, day: in
     )
 
 
-def mean_sessions(plan: Plan) -> float:
+def compute_mean_sessions(plan: Plan) -> float:
     """Return the expected sessions per day of an active customer that give the number of events of the rung."""
     # By the shares of habits, about two thirds of the mean number of customers have begun to act.
     acting = 0.66 * (plan.size.first_users + plan.size.users) / 2

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 
 from handpick.demo.arrays import Ints
-from handpick.demo.catalogue import LONG_AGO, row_on
-from handpick.demo.corruption import Dirt
-from handpick.demo.ground_truth import World
-from handpick.demo.inventory import stock_up
-from handpick.demo.landing import Folders, instant, write_catalog, write_picture
+from handpick.demo.catalogue import UNKNOWN_LAUNCH_DAY, build_row_at_price
+from handpick.demo.corruption import CorruptionCounts
+from handpick.demo.ground_truth import ShopState
+from handpick.demo.inventory import advance_inventory
+from handpick.demo.landing import DemoFolders, format_instant, write_catalog, write_picture
 from handpick.demo.phones import Phones, draw_lines, draw_phones
-from handpick.demo.pictures import draw, look_of
-from handpick.demo.spec_sheets import description_of, shelf_price, specs_of, title_of
+from handpick.demo.pictures import build_look, draw_picture
+from handpick.demo.spec_sheets import build_description, build_raw_specs, build_title, convert_price
 
 
-def deliver(world: World, folders: Folders, day: int, corruption: Dirt) -> Ints:
+def deliver_phones(world: ShopState, folders: DemoFolders, day: int, corruption: CorruptionCounts) -> Ints:
     """Launch phones, change prices and stock, and write the catalog rows that are new or changed.
 
     Args:
@@ -30,61 +30,65 @@ def deliver(world: World, folders: Folders, day: int, corruption: Dirt) -> Ints:
         `(changed,)` rows of the phones that are new or changed.
     """
     plan = world.plan
-    world.phones = world.phones.joined(_select_launched(world, day))
-    world.item_ids = item_ids(world)
-    gone = world.catalogue.gone(slice(len(world.shelf.euros), len(world.phones))) if world.catalogue else None
-    rows = stock_up(world.shelf, plan, world.phones, day, gone)
-    in_stock = world.shelf.in_stock(day)
+    world.phones = world.phones.concat(_select_launched(world, day))
+    world.item_ids = list_item_ids(world)
+    gone = (
+        world.catalogue.find_out_of_stock(slice(len(world.inventory.euros), len(world.phones)))
+        if world.catalogue
+        else None
+    )
+    rows = advance_inventory(world.inventory, plan, world.phones, day, gone)
+    in_stock = world.inventory.in_stock(day)
     table = [_build_catalog_row(world, row, bool(in_stock[row]), day) for row in rows.tolist()]
     if plan.has_media and world.catalogue is None:
-        for row in rows[world.phones.launch_day[rows] >= (day if day else LONG_AGO)].tolist():
+        for row in rows[world.phones.launch_day[rows] >= (day if day else UNKNOWN_LAUNCH_DAY)].tolist():
             _draw_phone(world, folders, row, corruption)
     write_catalog(plan, folders, table, day, corruption)
     return rows
 
 
-def item_ids(world: World) -> list[str]:
+def list_item_ids(world: ShopState) -> list[str]:
     """Return the ids of all phones launched so far, in the order of launch."""
     if world.catalogue is None:
         return world.phones.ids()
     return world.catalogue.ids[: len(world.phones)]
 
 
-def _select_launched(world: World, day: int) -> Phones:
+def _select_launched(world: ShopState, day: int) -> Phones:
     """Return the phones that go on sale on a day."""
     if world.catalogue is not None:
-        return world.catalogue.launched(len(world.phones), day)
+        return world.catalogue.select_launched(len(world.phones), day)
     lines, random = draw_lines(world.plan), world.plan.stream("launches", day)
     count = 1 + int(random.poisson(world.plan.size.launches_per_day - 1))
     sold = np.bincount(world.phones.line, minlength=len(lines.brand))
     return draw_phones(lines, count, random, sold, day)
 
 
-def _build_catalog_row(world: World, row: int, in_stock: bool, day: int) -> dict[str, Any]:
+def _build_catalog_row(world: ShopState, row: int, in_stock: bool, day: int) -> dict[str, Any]:
     """Build the catalog row of a phone as of a day."""
     plan, catalogue = world.plan, world.catalogue
     moment = plan.micros_of(day) + int(plan.stream("updates", day).integers(3600)) * 1_000_000
     content = (
         _describe_phone(world, row)
         if catalogue is None
-        else row_on(catalogue, row, float(world.shelf.euros[row]))
+        else build_row_at_price(catalogue, row, float(world.inventory.euros[row]))
     )
-    return {**content, "in_stock": in_stock, "updated_at": instant(moment)}
+    return {**content, "in_stock": in_stock, "updated_at": format_instant(moment)}
 
 
-def _describe_phone(world: World, row: int) -> dict[str, Any]:
+def _describe_phone(world: ShopState, row: int) -> dict[str, Any]:
     """Build the part of a catalog row that describes a made-up phone."""
     plan, phones = world.plan, world.phones
     # A stream per phone: its texts stay the same whenever its row is written again.
     random, lines = plan.stream("sheet", row), draw_lines(plan)
-    brand, title = title_of(lines, phones, row, random)
-    price, currency = shelf_price(phones, row, float(world.shelf.euros[row]))
+    brand, title = build_title(lines, phones, row, random)
+    price, currency = convert_price(phones, row, float(world.inventory.euros[row]))
     return {
         "item_id": world.item_ids[row],
         "title": title,
         "brand": brand,
-        "description": description_of(phones.persona[row], random),
-        "specs": specs_of(plan, phones, row, random),
+        "description": build_description(phones.persona[row], random),
+        "specs": build_raw_specs(plan, phones, row, random),
         "price": price,
         "currency": currency,
         "release_date": plan.date_of(int(phones.launch_day[row])).isoformat(),
@@ -92,11 +96,11 @@ def _describe_phone(world: World, row: int) -> dict[str, Any]:
     }
 
 
-def _draw_phone(world: World, folders: Folders, row: int, corruption: Dirt) -> None:
+def _draw_phone(world: ShopState, folders: DemoFolders, row: int, corruption: CorruptionCounts) -> None:
     """Draw and write the picture of a phone."""
     plan, phones = world.plan, world.phones
-    look = look_of(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
+    look = build_look(phones.hue[row], phones.roundness[row], phones.layout[row], phones.finish[row])
     random = plan.stream("picture", row)
     fate = float(random.random())
     name = f"images/{world.item_ids[row]}.jpg"
-    write_picture(folders, name, lambda: draw(look, plan.size.pixels, random), fate, corruption)
+    write_picture(folders, name, lambda: draw_picture(look, plan.size.pixels, random), fate, corruption)

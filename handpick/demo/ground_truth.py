@@ -23,9 +23,9 @@ from handpick.dataset.oracle.truth_files import (
     utility_json,
 )
 from handpick.demo.arrays import Ints
-from handpick.demo.catalogue import Catalogue, open_catalogue
-from handpick.demo.customers import People
-from handpick.demo.inventory import Shelf
+from handpick.demo.catalogue import Catalogue, build_catalogue
+from handpick.demo.customers import Customers
+from handpick.demo.inventory import Inventory
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones
 from handpick.demo.sessions import Events
@@ -37,7 +37,7 @@ LOG_COLUMNS = ("log_item", "log_day", "log_euros", "log_stock")
 
 
 @dataclass
-class World:
+class ShopState:
     """The state of a demo shop at the end of a day.
 
     Args:
@@ -55,30 +55,30 @@ class World:
     plan: Plan
     item_ids: list[str]
     phones: Phones
-    people: People
-    shelf: Shelf
-    pending: Events
-    owned: Ints
-    dirt: dict[str, dict[str, dict[str, int]]]
+    customers: Customers
+    inventory: Inventory
+    pending_events: Events
+    owned_pairs: Ints
+    corruption_counts: dict[str, dict[str, dict[str, int]]]
     catalogue: Catalogue | None = None
 
 
-def save(world: World, folder: Path) -> None:
+def save(world: ShopState, folder: Path) -> None:
     """Write the ground truth to a folder; it replaces the old one only when it is complete."""
     staging = folder.with_name(f".tmp-{folder.name}")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    inventory = world.shelf
+    inventory = world.inventory
     now = {"euros": pa.array(inventory.euros), "back_day": pa.array(inventory.back_day)}
     items = {"item_id": pa.array(world.item_ids), **_build_columns(world.phones), **now}
     write_parquet(pa.table(items), staging / ITEMS_FILE)
-    users = {"user_id": pa.array(world.people.ids()), **_build_columns(world.people)}
+    users = {"user_id": pa.array(world.customers.ids()), **_build_columns(world.customers)}
     write_parquet(pa.table(users), staging / USERS_FILE)
     changes = {name.removeprefix("log_"): pa.array(getattr(inventory, name)) for name in LOG_COLUMNS}
     write_parquet(pa.table(changes), staging / CHANGES_FILE)
-    write_parquet(pa.table(_build_columns(world.pending)), staging / "pending.parquet")
-    write_parquet(pa.table({"key": pa.array(world.owned)}), staging / "owned.parquet")
-    _write_json(staging / "dirt.json", world.dirt)
+    write_parquet(pa.table(_build_columns(world.pending_events)), staging / "pending.parquet")
+    write_parquet(pa.table({"key": pa.array(world.owned_pairs)}), staging / "owned.parquet")
+    _write_json(staging / "dirt.json", world.corruption_counts)
     if world.catalogue is not None:
         rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in world.catalogue.rows)
         (staging / CATALOGUE_FILE).write_text("".join(rows), encoding="utf-8")
@@ -103,7 +103,7 @@ def read_plan(folder: Path) -> Plan:
     return Plan.from_json(read_json(folder, PLAN_FILE))
 
 
-def load(folder: Path) -> World:
+def load(folder: Path) -> ShopState:
     """Load the ground truth from a folder, without the catalogue of real phones.
 
     Raises:
@@ -113,17 +113,17 @@ def load(folder: Path) -> World:
     items, users = pq.read_table(folder / ITEMS_FILE), pq.read_table(folder / USERS_FILE)
     changes = pq.read_table(folder / CHANGES_FILE)
     log = {f"log_{name}": column_to_array(changes[name]) for name in changes.column_names}
-    return World(
+    return ShopState(
         plan=plan,
         item_ids=items["item_id"].to_pylist(),
         phones=record_from_columns(Phones, items),
-        people=record_from_columns(People, users),
-        shelf=Shelf(
+        customers=record_from_columns(Customers, users),
+        inventory=Inventory(
             euros=column_to_array(items["euros"]), back_day=column_to_array(items["back_day"]), **log
         ),
-        pending=record_from_columns(Events, pq.read_table(folder / "pending.parquet")),
-        owned=column_to_array(pq.read_table(folder / "owned.parquet")["key"]),
-        dirt=json.loads((folder / "dirt.json").read_text()),
+        pending_events=record_from_columns(Events, pq.read_table(folder / "pending.parquet")),
+        owned_pairs=column_to_array(pq.read_table(folder / "owned.parquet")["key"]),
+        corruption_counts=json.loads((folder / "dirt.json").read_text()),
     )
 
 
@@ -136,10 +136,10 @@ def load_catalogue(folder: Path, plan: Plan) -> Catalogue | None:
     if not file.is_file():
         return None
     lines = file.read_text(encoding="utf-8").splitlines()
-    return open_catalogue(plan, [json.loads(line) for line in lines])
+    return build_catalogue(plan, [json.loads(line) for line in lines])
 
 
-def _build_columns(record: Phones | People | Events) -> dict[str, pa.Array]:
+def _build_columns(record: Phones | Customers | Events) -> dict[str, pa.Array]:
     """Convert the arrays of a record to Arrow columns; two-dimensional ones become fixed-size lists."""
     columns: dict[str, pa.Array] = {}
     for column in fields(record):

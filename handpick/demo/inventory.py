@@ -15,12 +15,12 @@ PRICE_CHANGE = 0.02
 STOCK_OUT = 0.006
 RETIREMENT = 0.003
 RETIRES_AFTER_DAYS = 400
-GONE = 1_000_000
+RETIRED = 1_000_000
 """Day of return of phones that never come back."""
 
 
 @dataclass
-class Shelf:
+class Inventory:
     """Prices and stock of all phones at the end of a day, and the log of all changes so far.
 
     Args:
@@ -40,7 +40,7 @@ class Shelf:
     log_stock: Bools
 
     @classmethod
-    def empty(cls) -> Shelf:
+    def empty(cls) -> Inventory:
         """Return the inventory before the first day."""
         none = np.zeros(0, np.int64)
         return cls(np.zeros(0), none, none, none, np.zeros(0), np.zeros(0, np.bool_))
@@ -58,7 +58,9 @@ class Shelf:
         return prices_and_stock(changes, day, phones)
 
 
-def stock_up(inventory: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools | None = None) -> Ints:
+def advance_inventory(
+    inventory: Inventory, plan: Plan, phones: Phones, day: int, gone: Bools | None = None
+) -> Ints:
     """Advance the inventory from the day before to a day.
 
     Args:
@@ -83,11 +85,11 @@ def stock_up(inventory: Shelf, plan: Plan, phones: Phones, day: int, gone: Bools
     # One uniform number decides both: the lowest values retire a phone, the highest empty its stock.
     retired = was_in & (fate < RETIREMENT) & (day - phones.launch_day[:old] > RETIRES_AFTER_DAYS)
     runs_out = was_in & ~retired & (fate > 1 - STOCK_OUT)
-    inventory.back_day = np.where(retired, GONE, np.where(runs_out, day + absence, inventory.back_day))
+    inventory.back_day = np.where(retired, RETIRED, np.where(runs_out, day + absence, inventory.back_day))
     is_in = inventory.back_day <= day
     fresh = np.exp(phones.log_price[old:])
     inventory.euros = np.concatenate([inventory.euros, fresh])
-    back_day = np.zeros(len(fresh), np.int64) if gone is None else np.where(gone, GONE, 0)
+    back_day = np.zeros(len(fresh), np.int64) if gone is None else np.where(gone, RETIRED, 0)
     inventory.back_day = np.concatenate([inventory.back_day, back_day])
     rows = np.concatenate([np.flatnonzero(changed_price | (is_in != was_in)), np.arange(old, len(phones))])
     inventory.log_item = np.concatenate([inventory.log_item, rows])

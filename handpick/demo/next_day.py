@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 from handpick.dataset.oracle.truth_files import PLAN_FILE
 from handpick.demo import ground_truth, shop
-from handpick.demo.landing import Folders
+from handpick.demo.landing import DemoFolders
 from handpick.demo.parameters import Plan
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.settings.load import Settings
 
 HISTORY_DAYS = 60
@@ -17,12 +17,12 @@ HISTORY_DAYS = 60
 
 def has_demo_shop(settings: Settings) -> bool:
     """Return whether the configured folders hold a finished demo shop."""
-    return (Folders.configured(settings).truth / PLAN_FILE).is_file()
+    return (DemoFolders.configured(settings).truth / PLAN_FILE).is_file()
 
 
 def has_unfinished_shop(settings: Settings) -> bool:
     """Return whether making a demo shop in the configured folders was interrupted."""
-    return shop.is_unfinished(Folders.configured(settings))
+    return shop.is_unfinished(DemoFolders.configured(settings))
 
 
 def make_first_shop(settings: Settings, rung: str, last_day: date) -> None:
@@ -33,21 +33,25 @@ def make_first_shop(settings: Settings, rung: str, last_day: date) -> None:
         rung: Size of the shop: XS, S, M or L.
         last_day: Last day of its history.
     """
-    folders = Folders.configured(settings)
-    say(f"No input yet in {folders.landing}: making the demo shop {rung}, {HISTORY_DAYS} days to {last_day}")
+    folders = DemoFolders.configured(settings)
+    log_progress(
+        f"No input yet in {folders.landing}: making the demo shop {rung}, {HISTORY_DAYS} days to {last_day}"
+    )
     plan = Plan.ending(rung, settings.seed, HISTORY_DAYS, last_day, "default", has_media=True)
-    say(shop.summary(shop.generate(plan, folders, overwrite=shop.is_unfinished(folders)), folders))
+    log_progress(
+        shop.format_summary(shop.generate_shop(plan, folders, overwrite=shop.is_unfinished(folders)), folders)
+    )
 
 
 def last_shop_day(settings: Settings) -> date:
     """Return the last day that was simulated."""
-    plan = ground_truth.read_plan(Folders.configured(settings).truth)
+    plan = ground_truth.read_plan(DemoFolders.configured(settings).truth)
     return plan.date_of(plan.days - 1)
 
 
 def add_shop_day(settings: Settings) -> date:
     """Simulate one more day of the demo shop and return its date."""
     last_day = last_shop_day(settings)
-    say(f"The night of {last_day} is done: simulating one more day of the demo shop")
-    shop.add_day(Folders.configured(settings))
+    log_progress(f"The night of {last_day} is done: simulating one more day of the demo shop")
+    shop.add_day(DemoFolders.configured(settings))
     return last_day + timedelta(days=1)

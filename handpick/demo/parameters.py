@@ -38,7 +38,7 @@ class Rung:
     brands: int
     lines_per_brand: int
     pixels: int = 112
-    shelf: int = 6000
+    phones_per_group: int = 6000
     events_per_session: float = 9.15
 
     @property
@@ -166,7 +166,7 @@ class Plan:
         return RUNGS[self.rung]
 
     @property
-    def dials(self) -> Difficulty:
+    def difficulty_parameters(self) -> Difficulty:
         """The parameters of the difficulty."""
         return DIFFICULTIES[self.difficulty]
 

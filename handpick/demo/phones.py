@@ -16,12 +16,12 @@ LAYOUTS = ("column", "square", "circle", "bar")
 FINISHES = ("plain", "gradient", "stripes")
 HIDDEN = 3
 CURRENCIES = ("EUR", "USD", "GBP", "CNY", "INR")
-EUROS = {"EUR": 1.0, "USD": 0.92, "GBP": 1.17, "CNY": 0.128, "INR": 0.011}
+EUR_RATES = {"EUR": 1.0, "USD": 0.92, "GBP": 1.17, "CNY": 0.128, "INR": 0.011}
 """Fixed exchange rates to EUR; utility depends on the price in EUR, whatever the currency in the catalog."""
 
 
 @dataclass(frozen=True)
-class Lines:
+class ProductLines:
     """Traits that the generations of a model line share, drawn once per shop; rows are lines."""
 
     brand: Ints
@@ -39,7 +39,7 @@ class Lines:
 
 
 @lru_cache(maxsize=4)
-def draw_lines(plan: Plan) -> Lines:
+def draw_lines(plan: Plan) -> ProductLines:
     """Draw brands and model lines with made-up names; the lines of a brand share hidden traits and a price premium."""
     random = plan.stream("lines")
     brands, per_brand = plan.size.brands, plan.size.lines_per_brand
@@ -50,7 +50,7 @@ def draw_lines(plan: Plan) -> Lines:
     brand_name = [every_brand[i] for i in random.permutation(len(every_brand))[:brands]]
     name = [every_line[i] for _ in range(brands) for i in random.permutation(len(every_line))[:per_brand]]
     popularity = random.exponential(1.0, count) + 0.3
-    return Lines(
+    return ProductLines(
         brand=brand,
         brand_name=brand_name,
         name=name,
@@ -103,7 +103,7 @@ class Phones:
     def __len__(self) -> int:
         return len(self.line)
 
-    def joined(self, more: Phones) -> Phones:
+    def concat(self, more: Phones) -> Phones:
         """Return these phones followed by more of them."""
         return Phones(*(np.concatenate([getattr(self, f.name), getattr(more, f.name)]) for f in fields(self)))
 
@@ -117,7 +117,7 @@ class Phones:
 
 
 def draw_phones(
-    lines: Lines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None
+    lines: ProductLines, count: int, random: np.random.Generator, sold: Ints, launch_day: int | None
 ) -> Phones:
     """Draw phones of the model lines.
 

@@ -113,7 +113,7 @@ FILLERS = {
     "zh": ("附带充电器与数据线。", "两年质保，三十天无理由退货。", "每月安全更新。", "环保包装。"),
 }
 
-WISHES: dict[str, dict[str, tuple[str, ...]]] = {
+QUERY_PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     "gaming": {
         "en": (
             "a phone to play games all night",

@@ -18,7 +18,7 @@ Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Look:
+class PhoneLook:
     """The looks of a phone: hue in radians, roundness from -1.3 (sharp) to 1.3 (round), layout and finish by name."""
 
     hue: float
@@ -27,12 +27,12 @@ class Look:
     finish: str
 
 
-def look_of(hue: float, roundness: float, layout: int, finish: int) -> Look:
+def build_look(hue: float, roundness: float, layout: int, finish: int) -> PhoneLook:
     """Return the looks of a phone, given its values in `Phones`."""
-    return Look(float(hue), float(roundness), LAYOUTS[int(layout)], FINISHES[int(finish)])
+    return PhoneLook(float(hue), float(roundness), LAYOUTS[int(layout)], FINISHES[int(finish)])
 
 
-def draw(look: Look, side: int, random: np.random.Generator, is_photo: bool = False) -> bytes:
+def draw_picture(look: PhoneLook, side: int, random: np.random.Generator, is_photo: bool = False) -> bytes:
     """Draw the back of a phone as a square JPEG.
 
     Args:
@@ -77,7 +77,7 @@ def _convert_color(hue: float, saturation: float, lightness: float) -> Color:
 
 def _draw_finish(
     picture: Image.Image,
-    look: Look,
+    look: PhoneLook,
     box: tuple[float, float, float, float],
     corner: float,
     saturation: float,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpick.demo.arrays import Ints
-from handpick.demo.customers import LOCALES, People
+from handpick.demo.customers import LOCALES, Customers
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import FINISHES, LAYOUTS
-from handpick.demo.phrases import BUDGETS, OPENINGS, PERSONAS, SPECS, WISHES
-from handpick.demo.pictures import Look, draw
+from handpick.demo.phrases import BUDGETS, OPENINGS, PERSONAS, QUERY_PHRASES, SPECS
+from handpick.demo.pictures import PhoneLook, draw_picture
 from handpick.demo.sessions import SECOND
-from handpick.runtime.speech_synthesis import VOICES, speak
+from handpick.runtime.speech_synthesis import VOICES, synthesize_speech
 
 HUES, HUE_NOISE = 16, 0.15
 PERSONA_SHARPNESS, SPEC_SHARPNESS = 2.0, 2.5
@@ -48,7 +48,7 @@ class Query:
     audio: tuple[str, Callable[[], bytes]] | None
 
 
-def askers(plan: Plan, customers: People, day: int) -> Ints:
+def draw_query_authors(plan: Plan, customers: Customers, day: int) -> Ints:
     """Draw the customers who send queries on a day; return their rows, once per query."""
     random = plan.stream("askers", day)
     may_ask = (customers.signup_day <= day) & (customers.ask_rate > 0)
@@ -57,7 +57,7 @@ def askers(plan: Plan, customers: People, day: int) -> Ints:
     return np.repeat(np.arange(len(customers)), np.maximum(asks, asks_at_signup))
 
 
-def ask(plan: Plan, customers: People, authors: Ints, day: int) -> list[Query]:
+def simulate_queries(plan: Plan, customers: Customers, authors: Ints, day: int) -> list[Query]:
     """Simulate the queries of a day, in order of time.
 
     Args:
@@ -74,7 +74,9 @@ def ask(plan: Plan, customers: People, authors: Ints, day: int) -> list[Query]:
     ]
 
 
-def _simulate_query(plan: Plan, customers: People, user: int, at: int, random: np.random.Generator) -> Query:
+def _simulate_query(
+    plan: Plan, customers: Customers, user: int, at: int, random: np.random.Generator
+) -> Query:
     """Simulate one query: draw its modalities, and divide persona, spec and budget wishes among them."""
     uses = {kind: bool(random.random() < share) for kind, share in ASKS_IN.items()}
     uses["image"] &= plan.catalog_digest is None  # real phones have no looks to ask for
@@ -100,7 +102,7 @@ def _simulate_query(plan: Plan, customers: People, user: int, at: int, random: n
 
 
 def _draw_wishes(
-    plan: Plan, customers: People, user: int, random: np.random.Generator
+    plan: Plan, customers: Customers, user: int, random: np.random.Generator
 ) -> tuple[str, str, str]:
     """Draw a persona, a spec and a budget wish of a customer; each is random with the probability `query_noise`."""
     tastes = customers.persona[user]
@@ -108,7 +110,7 @@ def _draw_wishes(
     dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(customers.specs[user]))))
     sign = "+" if customers.specs[user, dimension] > 0 else "-"
     level = int(np.searchsorted(BUDGET_LEVELS, customers.budget[user]))
-    noisy = random.random(3) < plan.dials.query_noise
+    noisy = random.random(3) < plan.difficulty_parameters.query_noise
     if noisy[0]:
         persona = PERSONAS[int(random.integers(len(PERSONAS)))]
     if noisy[1]:
@@ -129,12 +131,12 @@ def _softmax(
 
 def _draw_phrase(wish: str, language: str, random: np.random.Generator) -> str:
     """Draw a phrase for a wish."""
-    ways = WISHES[wish][language]
+    ways = QUERY_PHRASES[wish][language]
     return ways[int(random.integers(len(ways)))]
 
 
 def _build_photo(
-    plan: Plan, customers: People, user: int, random: np.random.Generator
+    plan: Plan, customers: Customers, user: int, random: np.random.Generator
 ) -> tuple[str, Callable[[], bytes]]:
     """Return path and drawing function of a photo of the looks that a customer likes best, its hue one of `HUES`."""
     taste = customers.style[user]
@@ -144,14 +146,16 @@ def _build_photo(
     is_round = bool(taste[2] > 0)
     layout = int(np.argmax(taste[3 : 3 + len(LAYOUTS)]))
     finish = int(np.argmax(taste[3 + len(LAYOUTS) :]))
-    if random.random() < plan.dials.query_noise:
+    if random.random() < plan.difficulty_parameters.query_noise:
         level = int(random.integers(HUES))
     take = int(random.integers(PHOTOS))
     name = f"images/photo-{level:02d}-{'round' if is_round else 'sharp'}-{LAYOUTS[layout]}-{FINISHES[finish]}-{take}.jpg"
-    look = Look(level * 2 * np.pi / HUES, 0.9 if is_round else -0.9, LAYOUTS[layout], FINISHES[finish])
+    look = PhoneLook(level * 2 * np.pi / HUES, 0.9 if is_round else -0.9, LAYOUTS[layout], FINISHES[finish])
     # A stream per combination of looks and take: every customer sends the same bytes.
     number = ((level * 2 + is_round) * len(LAYOUTS) + layout) * len(FINISHES) + finish
-    return name, lambda: draw(look, plan.size.pixels, plan.stream(f"photo-{number}", take), is_photo=True)
+    return name, lambda: draw_picture(
+        look, plan.size.pixels, plan.stream(f"photo-{number}", take), is_photo=True
+    )
 
 
 def _build_speech(
@@ -162,9 +166,9 @@ def _build_speech(
     name = "_".join(
         wish.replace("+", "-high") if "+" in wish else wish.replace("-", "-low") for wish in wishes
     )
-    words = [WISHES[wish][language] for wish in wishes]
+    words = [QUERY_PHRASES[wish][language] for wish in wishes]
     phrase = ("，" if language == "zh" else ", ").join(
         way[(wording * 2 + place) % len(way)] for place, way in enumerate(words)
     )
     voice = VOICES[language][speaker]
-    return f"audio/{name}-{language}-{wording}-{speaker}.wav", lambda: speak(phrase, voice)
+    return f"audio/{name}-{language}-{wording}-{speaker}.wav", lambda: synthesize_speech(phrase, voice)

@@ -8,8 +8,8 @@ import numpy as np
 
 from handpick.dataset.oracle.click_model import SLOTS
 from handpick.demo.arrays import Bools, Doubles, Floats, Ints
-from handpick.demo.click_model import MOST_SEARCHES, choose
-from handpick.demo.customers import People
+from handpick.demo.click_model import MAX_SEARCHES, simulate_choices
+from handpick.demo.customers import Customers
 from handpick.demo.parameters import Plan
 
 IMPRESSION, VIEW, CART, PURCHASE, RETURN, RATING = range(6)
@@ -49,12 +49,12 @@ class Events:
     def __len__(self) -> int:
         return len(self.user)
 
-    def where(self, keep: Bools | Ints) -> Events:
+    def select(self, keep: Bools | Ints) -> Events:
         """Return the events that a mask or row numbers select."""
         return Events(*(getattr(self, f.name)[keep] for f in fields(self)))
 
     @classmethod
-    def joined(cls, parts: list[Events]) -> Events:
+    def concat(cls, parts: list[Events]) -> Events:
         """Concatenate events."""
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
@@ -65,7 +65,7 @@ class Events:
         return cls(none, none, none, np.zeros(0), none, none)
 
 
-def visitors(plan: Plan, customers: People, day: int) -> Ints:
+def draw_visitors(plan: Plan, customers: Customers, day: int) -> Ints:
     """Draw the customers who visit on a day; return their rows, once per session."""
     random = plan.stream("visits", day)
     acts = customers.first_day <= day
@@ -75,7 +75,7 @@ def visitors(plan: Plan, customers: People, day: int) -> Ints:
 
 def simulate_day(
     plan: Plan,
-    customers: People,
+    customers: Customers,
     sides: tuple[Floats, Floats],
     visitor_rows: Ints,
     on_sale_rows: Ints,
@@ -106,9 +106,9 @@ def simulate_day(
         + random.integers(0, 3600 * SECOND, len(visitor_rows))
     )
     parts: list[Events] = []
-    for group in _group_sessions(len(visitor_rows), len(on_sale_rows), plan.size.shelf, random):
+    for group in _group_sessions(len(visitor_rows), len(on_sale_rows), plan.size.phones_per_group, random):
         sessions, columns = group
-        draws = choose(sides[0][sessions], sides[1][sessions], on_sale_factors[columns], random)
+        draws = simulate_choices(sides[0][sessions], sides[1][sessions], on_sale_factors[columns], random)
         parts += _build_views(
             draws.shown,
             draws.clicked,
@@ -126,19 +126,19 @@ def simulate_day(
         parts += _simulate_purchases(
             utility, opened, items, prices, sessions, visitor_rows, start, owned, random
         )
-    events = Events.joined([*parts, _simulate_bots(plan, customers, on_sale_rows, day, random)])
+    events = Events.concat([*parts, _simulate_bots(plan, customers, on_sale_rows, day, random)])
     # Draws are made over all phones on sale; owned ones are removed afterwards.
-    events = events.where(~among(pair_keys(events.user, events.item), owned))
+    events = events.select(~find_known_keys(encode_pairs(events.user, events.item), owned))
     later_events = _simulate_later_events(plan, events, day, random)
     return events, later_events
 
 
-def pair_keys(user: Ints, item: Ints) -> Ints:
+def encode_pairs(user: Ints, item: Ints) -> Ints:
     """Encode each pair of a customer and a phone as one number: the phone in the lower 24 bits."""
     return user * np.int64(1 << 24) + item
 
 
-def among(keys: Ints, known: Ints) -> Bools:
+def find_known_keys(keys: Ints, known: Ints) -> Bools:
     """Return whether each key is among the known ones, which must be sorted."""
     if not len(known):
         return np.zeros(keys.shape, np.bool_)
@@ -173,7 +173,7 @@ def _build_views(
     at_slate = np.broadcast_to(start[sessions][:, None], shown.shape)
     at_view = at_slate + SECOND * (5 + 25 * np.arange(SLOTS)[None, :] + random.integers(0, 20, shown.shape))
     at_search = start[sessions][:, None] + SECOND * (
-        260 + 70 * np.arange(MOST_SEARCHES)[None, :] + random.integers(0, 60, found.shape)
+        260 + 70 * np.arange(MAX_SEARCHES)[None, :] + random.integers(0, 60, found.shape)
     )
     # Positions count the phones that are shown, without the repeated draws.
     position = np.cumsum(shown >= 0, axis=1)
@@ -211,7 +211,9 @@ def _simulate_purchases(
     """Simulate carts and at most one purchase per session of opened phones, with probabilities rising with utility."""
     chance = CART_CHANCE / (1 + np.exp(CART_RESERVE - utility))
     carted = opened & (random.random(opened.shape) < chance)
-    carted &= ~among(pair_keys(np.broadcast_to(visitor_rows[sessions][:, None], items.shape), items), owned)
+    carted &= ~find_known_keys(
+        encode_pairs(np.broadcast_to(visitor_rows[sessions][:, None], items.shape), items), owned
+    )
     session, slot = np.nonzero(carted)
     pays = random.random(len(session)) < 0.4
     at = start[sessions[session]] + SECOND * (700 + 40 * slot)
@@ -240,7 +242,7 @@ def _simulate_purchases(
 
 def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.random.Generator) -> Events:
     """Simulate what follows purchases within two weeks: 7 % are returned, 43 % are rated."""
-    bought = events.where(events.kind == PURCHASE)
+    bought = events.select(events.kind == PURCHASE)
     fate = random.random(len(bought))
     days = random.integers(2, 15, len(bought))
     at = (
@@ -252,11 +254,11 @@ def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.rand
     kind = np.where(fate < 0.07, RETURN, RATING)
     value = np.where(kind == RATING, stars, np.nan)
     session = np.full(len(bought), -1, np.int64)
-    return Events(bought.user, bought.item, kind, value, at, session).where(fate < 0.5)
+    return Events(bought.user, bought.item, kind, value, at, session).select(fate < 0.5)
 
 
 def _simulate_bots(
-    plan: Plan, customers: People, on_sale_rows: Ints, day: int, random: np.random.Generator
+    plan: Plan, customers: Customers, on_sale_rows: Ints, day: int, random: np.random.Generator
 ) -> Events:
     """Simulate bots: under an active customer's name, each opens `BOT_VIEWS` phones at three a second."""
     # 60: the nominal days of a rung.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from handpick.demo.parameters import Plan
-from handpick.demo.phones import CURRENCIES, EUROS, Lines, Phones
+from handpick.demo.phones import CURRENCIES, EUR_RATES, Phones, ProductLines
 from handpick.demo.phrases import COLOR_NAMES, DESCRIPTIONS, FILLERS, PERSONAS
 
 MONTHS = [
@@ -33,13 +33,15 @@ MISSING_SHARE = 0.07
 """Share of the cells of a spec sheet that are missing."""
 
 
-def step(value: float, choices: tuple[int, ...]) -> int:
+def pick_by_quantile(value: float, choices: tuple[int, ...]) -> int:
     """Return the choice at the quantile of a standard-normal value, with the logistic approximation of its CDF."""
     share = 1 / (1 + np.exp(-1.7 * value))
     return choices[min(int(share * len(choices)), len(choices) - 1)]
 
 
-def title_of(lines: Lines, phones: Phones, row: int, random: np.random.Generator) -> tuple[str, str]:
+def build_title(
+    lines: ProductLines, phones: Phones, row: int, random: np.random.Generator
+) -> tuple[str, str]:
     """Return brand and title of a phone; the title is brand, line, generation and sometimes the storage."""
     line = int(phones.line[row])
     brand = lines.brand_name[int(lines.brand[line])]
@@ -47,7 +49,7 @@ def title_of(lines: Lines, phones: Phones, row: int, random: np.random.Generator
     return brand, f"{brand} {lines.name[line]} {phones.generation[row]}{storage}"
 
 
-def description_of(
+def build_description(
     persona: np.ndarray[tuple[int, ...], np.dtype[np.float64]], random: np.random.Generator
 ) -> str:
     """Build a description in English, Chinese or both, which reveals the persona of a phone and nothing else."""
@@ -64,15 +66,15 @@ def description_of(
     return " ".join(sentences)
 
 
-def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) -> dict[str, str]:
+def build_raw_specs(plan: Plan, phones: Phones, row: int, random: np.random.Generator) -> dict[str, str]:
     """Build a raw spec sheet with the keys of gsmarena.com: units and word order vary, and cells are missing."""
     battery, camera, screen, speed = (float(x) for x in phones.specs[row])
     milliamps = int(np.clip(round((3600 + 850 * battery) / 50) * 50, 800, 8000))
     inches = float(np.clip(5.9 + 0.55 * screen, 2.4, 7.9))
     grams = 95 + 13 * (inches - 2) + milliamps * 0.013 + float(random.normal(0, 5))
-    main, second = step(camera, CAMERAS), int(random.choice([2, 5, 8, 12]))
-    selfie = step(camera + float(random.normal(0, 0.7)), CAMERAS[:8])
-    ram = step(speed, RAMS)
+    main, second = pick_by_quantile(camera, CAMERAS), int(random.choice([2, 5, 8, 12]))
+    selfie = pick_by_quantile(camera + float(random.normal(0, 0.7)), CAMERAS[:8])
+    ram = pick_by_quantile(speed, RAMS)
     storage = int(random.choice([16, 32, 64, 128, 256]))
     charge = int(random.choice([10, 18, 25, 33, 45, 67]))
     thick = 6.6 + milliamps / 2600 + float(random.normal(0, 0.3))
@@ -104,8 +106,8 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
         "selfie-camera": one(f"Single~.~{selfie} MP, f/2.0", f"{selfie} MP", f"{selfie}MP", f"Single~.~{selfie} MP"),
         "internal": one(f"{storage}GB {ram}GB RAM", f"{ram}GB RAM {storage}GB", f"{storage} GB, {ram} GB RAM",
                         f"{storage}GB {ram}GB RAM, {storage * 2}GB {ram}GB RAM", f"{ram}GB RAM, {storage * 1024}MB ROM"),
-        "chipset": CHIPS[step(speed + float(random.normal(0, 0.4)), tuple(range(len(CHIPS))))],
-        "display-type": PANELS[step(0.6 * speed + 0.4 * screen + float(random.normal(0, 0.5)), tuple(range(len(PANELS))))],
+        "chipset": CHIPS[pick_by_quantile(speed + float(random.normal(0, 0.4)), tuple(range(len(CHIPS))))],
+        "display-type": PANELS[pick_by_quantile(0.6 * speed + 0.4 * screen + float(random.normal(0, 0.5)), tuple(range(len(PANELS))))],
         "resolution": one(f"{pixels[0]} x {pixels[1]} pixels, 20:9 ratio (~{density} ppi density)", f"{pixels[0]}x{pixels[1]} px"),
         "os": one("Android 13", "Android 14", "Android 12, upgradable to Android 13", "HarmonyOS 3.0", "android 14 (Go edition)"),
         "technology": one("GSM / HSPA / LTE", "GSM / HSPA / LTE / 5G", "GSM / CDMA / HSPA / EVDO / LTE / 5G"),
@@ -124,7 +126,7 @@ def specs_of(plan: Plan, phones: Phones, row: int, random: np.random.Generator) 
     }
 
 
-def shelf_price(phones: Phones, row: int, euros: float) -> tuple[float, str]:
+def convert_price(phones: Phones, row: int, euros: float) -> tuple[float, str]:
     """Convert a price in EUR to the currency of a phone; return the price and the ISO 4217 code."""
     currency = CURRENCIES[int(phones.currency[row])]
-    return round(euros / EUROS[currency], 2), currency
+    return round(euros / EUR_RATES[currency], 2), currency

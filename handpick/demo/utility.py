@@ -8,7 +8,7 @@ import numpy as np
 
 from handpick.dataset.oracle.utility import FASHION_WEIGHT, UtilityScales, phone_factors
 from handpick.demo.arrays import Doubles, Floats
-from handpick.demo.customers import draw_archetypes, draw_people
+from handpick.demo.customers import draw_archetypes, draw_customers
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones, draw_lines, draw_phones
 
@@ -21,7 +21,7 @@ def measure_scales(plan: Plan) -> UtilityScales:
     """Measure the blocks' scales on 800 users and 800 phones of a parallel shop with the same seed."""
     lines = draw_lines(plan)
     phones = draw_phones(lines, 800, plan.stream("reference"), np.zeros(len(lines.brand), np.int64), 0)
-    customers = draw_people(plan, draw_archetypes(plan), 800, "reference-people", 0)
+    customers = draw_customers(plan, draw_archetypes(plan), 800, "reference-people", 0)
 
     # Phones of a real catalogue have no simulated looks.
     has_looks = plan.catalog_digest is None
@@ -34,8 +34,8 @@ def measure_scales(plan: Plan) -> UtilityScales:
         specs=scale(customers.specs, phones.specs, WEIGHTS["specs"]),
         image=scale(customers.style, phones.style(), WEIGHTS["image"]) * has_looks,
         text=scale(customers.persona, phones.persona, WEIGHTS["text"]),
-        hidden=scale(customers.hidden, phones.hidden, plan.dials.hidden_weight),
-        sharpness=plan.dials.sharpness,
+        hidden=scale(customers.hidden, phones.hidden, plan.difficulty_parameters.hidden_weight),
+        sharpness=plan.difficulty_parameters.sharpness,
         fashion=FASHION_WEIGHT * has_looks,
     )
 
@@ -45,7 +45,7 @@ def draw_fashion_phases(plan: Plan) -> Doubles:
     return plan.stream("fashion").uniform(0, 2 * np.pi, 10)
 
 
-def phone_side(plan: Plan, phones: Phones, log_price: Doubles, day: int) -> Floats:
+def compute_shop_phone_factors(plan: Plan, phones: Phones, log_price: Doubles, day: int) -> Floats:
     """Return `phone_factors` of a plan's phones: `(phones, d) float32` as of a day.
 
     Args:

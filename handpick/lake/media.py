@@ -17,12 +17,12 @@ MEDIA_COLUMNS = {"image_path": "image", "audio_path": "audio"}
 CACHE_FILE = "media_verdicts.json"
 
 
-def media_columns(names: Iterable[str]) -> list[str]:
+def find_media_columns(names: Iterable[str]) -> list[str]:
     """Return those of some column names that name media files, in order."""
     return [name for name in names if name in MEDIA_COLUMNS]
 
 
-def resolve(root: Path, relative: str) -> Path | None:
+def resolve_media_path(root: Path, relative: str) -> Path | None:
     """Return the file below the root that a path names.
 
     Args:
@@ -42,7 +42,7 @@ def resolve(root: Path, relative: str) -> Path | None:
     return path if path.is_relative_to(real_root) else None
 
 
-def problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> str | None:
+def find_media_problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> str | None:
     """Return why a media file cannot be used, or None if it can.
 
     Only headers are read, so a decompression bomb is never unpacked. Whether every pixel and every sample decodes is
@@ -54,7 +54,7 @@ def problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> s
         kind: `image` or `audio`.
         limits: The largest files, pictures (pixels) and recordings (seconds) that are used.
     """
-    path = resolve(root, relative)
+    path = resolve_media_path(root, relative)
     if path is None:
         return f"{kind} outside the media root"
     try:
@@ -103,7 +103,7 @@ def _find_audio_problem(path: Path, limits: ValidateSettings) -> str | None:
     return "too long audio" if header.duration > limits.max_audio_seconds else None
 
 
-def without_unusable(
+def blank_unusable_media(
     lake: Lake, media_root: Path, limits: ValidateSettings, rows: pa.Table
 ) -> tuple[pa.Table, dict[str, int]]:
     """Blank the paths of unusable media files; every row stays.
@@ -124,7 +124,7 @@ def without_unusable(
     file = lake.root / ".cache" / CACHE_FILE
     cache = _read_cache(file)
     known_count = len(cache)
-    for name in media_columns(rows.column_names):
+    for name in find_media_columns(rows.column_names):
         kind, paths = MEDIA_COLUMNS[name], rows.column(name).to_pylist()
         reasons = {
             path: _look_up_problem(media_root, path, kind, limits, cache)
@@ -148,13 +148,13 @@ def _look_up_problem(
     root: Path, relative: str, kind: str, limits: ValidateSettings, cache: dict[str, str]
 ) -> str | None:
     """Return why a file cannot be used, from the cache where the file has not changed; add it there otherwise."""
-    path = resolve(root, relative)
+    path = resolve_media_path(root, relative)
     try:
         status = path.stat() if path is not None else None
     except (OSError, ValueError):
         status = None
     if status is None:  # not cached: the file may appear before the next night
-        return problem(root, relative, kind, limits)
+        return find_media_problem(root, relative, kind, limits)
     bounds = (
         (limits.max_image_bytes, limits.max_image_pixels)
         if kind == "image"
@@ -162,7 +162,7 @@ def _look_up_problem(
     )
     key = f"{path}|{kind}|{status.st_size}|{status.st_mtime_ns}|{bounds}"
     if key not in cache:
-        cache[key] = problem(root, relative, kind, limits) or ""
+        cache[key] = find_media_problem(root, relative, kind, limits) or ""
     return cache[key] or None
 
 

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from handpick.errors import MissingPartition
 from handpick.pipeline.registry import writer_of
 
-PREFIX = "logical_date="
-WIDE_ROWS = 8192
+PARTITION_PREFIX = "logical_date="
+VECTOR_ROW_GROUP_SIZE = 8192
 """Rows of a row group in tables with vectors: 12 MiB of 384 float32 values each, so that several cores read one file."""
 
 
@@ -37,28 +37,28 @@ class Lake:
 
     def partition(self, table: str, logical_date: date) -> Path:
         """Return the folder of one partition, whether or not it exists."""
-        return self.root / table / f"{PREFIX}{logical_date.isoformat()}"
+        return self.root / table / f"{PARTITION_PREFIX}{logical_date.isoformat()}"
 
     def has(self, table: str, logical_date: date) -> bool:
         """Return whether the partition was written."""
         return self.partition(table, logical_date).is_dir()
 
-    def dates(self, table: str, through: date | None = None) -> list[date]:
+    def list_dates(self, table: str, through: date | None = None) -> list[date]:
         """Return the logical dates written for a table, oldest first, up to and including `through`."""
         found = (
-            date.fromisoformat(folder.name.removeprefix(PREFIX))
-            for folder in (self.root / table).glob(f"{PREFIX}*")
+            date.fromisoformat(folder.name.removeprefix(PARTITION_PREFIX))
+            for folder in (self.root / table).glob(f"{PARTITION_PREFIX}*")
             if folder.is_dir()
         )
         return sorted(day for day in found if through is None or day <= through)
 
-    def before(self, table: str, logical_date: date) -> date | None:
+    def latest_date_before(self, table: str, logical_date: date) -> date | None:
         """Return the newest logical date written before this one, or None on a first night."""
-        earlier = [day for day in self.dates(table) if day < logical_date]
+        earlier = [day for day in self.list_dates(table) if day < logical_date]
         return earlier[-1] if earlier else None
 
     @contextmanager
-    def writing(self, table: str, logical_date: date) -> Iterator[Path]:
+    def replace_partition(self, table: str, logical_date: date) -> Iterator[Path]:
         """Yield an empty folder that replaces the partition on success and is removed on failure."""
         target = self.partition(table, logical_date)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class Lake:
 
     def write(self, table: str, logical_date: date, rows: pa.Table) -> Path:
         """Write one Arrow table as the whole partition and return the partition's folder."""
-        with self.writing(table, logical_date) as folder:
+        with self.replace_partition(table, logical_date) as folder:
             write_parquet(rows, folder / "part-00000.parquet")
         return self.partition(table, logical_date)
 
@@ -132,7 +132,7 @@ class Lake:
         Raises:
             MissingPartition: If there is no such partition.
         """
-        days = [day for day in self.dates(table, logical_date) if since is None or day >= since]
+        days = [day for day in self.list_dates(table, logical_date) if since is None or day >= since]
         if not days:
             raise MissingPartition(
                 f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
@@ -151,7 +151,7 @@ def _how_to_write(table: str, logical_date: date) -> str:
     return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 
 
-def rows_of(*partitions: Path) -> int:
+def count_rows(*partitions: Path) -> int:
     """Count the rows of partitions together, from their files' footers; a missing partition has none."""
     return sum(pq.read_metadata(file).num_rows for folder in partitions for file in folder.glob("*.parquet"))
 
@@ -168,7 +168,7 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
         # Spark reads nanoseconds as plain integers, so every timestamp is stored in microseconds.
         coerce_timestamps="us",
         allow_truncated_timestamps=True,
-        row_group_size=WIDE_ROWS if is_wide else None,
+        row_group_size=VECTOR_ROW_GROUP_SIZE if is_wide else None,
         use_dictionary=plain,
         write_statistics=plain,
     )
@@ -184,7 +184,7 @@ def _leaf_name(field: pa.Field) -> str:
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
-def digest_of(path: Path) -> str:
+def digest_files(path: Path) -> str:
     """Return the SHA-256 over the names and bytes of a file, or of every file below a folder, in name order."""
     total = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
@@ -202,5 +202,5 @@ def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> 
     """
     total = hashlib.sha256()
     for table in tables:
-        total.update(digest_of(lake.partition(table, logical_date)).encode())
+        total.update(digest_files(lake.partition(table, logical_date)).encode())
     return total.hexdigest()

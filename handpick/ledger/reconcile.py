@@ -8,13 +8,13 @@ from datetime import date
 import pyarrow as pa
 
 from handpick.errors import LedgerImbalance
-from handpick.lake.partitions import Lake, rows_of
+from handpick.lake.partitions import Lake, count_rows
 from handpick.ledger.flows import Flow, StageResult
 from handpick.pipeline.registry import nightly_names, stage_named
 
-TABLE = "ledger_flows"
+LEDGER_TABLE = "ledger_flows"
 """The lake table that holds the ledger."""
-SCHEMA = pa.schema(
+LEDGER_SCHEMA = pa.schema(
     [
         ("logical_date", pa.date32()),
         ("stage", pa.string()),
@@ -27,11 +27,11 @@ SCHEMA = pa.schema(
     ]
 )
 
-Line = tuple[str, str]
+LedgerLine = tuple[str, str]
 """A ledger line's stage and source."""
 
 
-def ledger_table(results: Iterable[StageResult]) -> pa.Table:
+def build_ledger_table(results: Iterable[StageResult]) -> pa.Table:
     """Build a row per stage, source and reason, in the columns of `LEDGER_SCHEMA`; a flow without drops has one row without reason."""
     rows = []
     for result in results:
@@ -46,15 +46,15 @@ def ledger_table(results: Iterable[StageResult]) -> pa.Table:
             }
             reasons = [{"reason": reason, "reason_rows": count} for reason, count in flow.dropped.items()]
             rows += [{**line, **reason} for reason in reasons or [{"reason_rows": 0}]]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
 
 
 def write_ledger(results: Iterable[StageResult], lake: Lake, logical_date: date) -> None:
     """Write a night's ledger as the lake table `ledger_flows`."""
-    lake.write(TABLE, logical_date, ledger_table(results))
+    lake.write(LEDGER_TABLE, logical_date, build_ledger_table(results))
 
 
-def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage: str) -> None:
+def reconcile_ledger(results: Sequence[StageResult], lake: Lake, logical_date: date, stage: str) -> None:
     """Write the ledger as it stands after a stage, and check it against the lake.
 
     Args:
@@ -67,7 +67,7 @@ def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage
         LedgerImbalance: If rows are missing or too many at any stage up to this one; the night stops.
     """
     write_ledger(results, lake, logical_date)
-    found = imbalances(results, lake, logical_date, stage)
+    found = find_imbalances(results, lake, logical_date, stage)
     if found:
         raise LedgerImbalance(
             f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. The lists published "
@@ -76,7 +76,7 @@ def settle(results: Sequence[StageResult], lake: Lake, logical_date: date, stage
         )
 
 
-def imbalances(
+def find_imbalances(
     results: Iterable[StageResult], lake: Lake, logical_date: date, through: str | None = None
 ) -> list[str]:
     """Return every difference between ledger lines and the lake, or between consecutive stages, as text.
@@ -104,7 +104,7 @@ def imbalances(
 
 
 def _problems(
-    lake: Lake, logical_date: date, line: Line, flow: Flow, lines: Mapping[Line, Flow]
+    lake: Lake, logical_date: date, line: LedgerLine, flow: Flow, lines: Mapping[LedgerLine, Flow]
 ) -> Iterator[str]:
     """Yield how one ledger line differs from the line that it continues and from the lake."""
     stage, source = line
@@ -116,5 +116,5 @@ def _problems(
         earlier_stage, earlier_source = check.continues
         yield f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, {stage} read {flow.rows_in:,}"
     for table, rows in ((check.written, flow.rows_out), (check.dropped, flow.rows_dropped)):
-        if table is not None and (found := rows_of(lake.partition(table, logical_date))) != rows:
+        if table is not None and (found := count_rows(lake.partition(table, logical_date))) != rows:
             yield f"{stage} reported {rows:,} rows in {table}, but the partition has {found:,}"

@@ -12,13 +12,13 @@ from typing import Any
 
 Trace = dict[str, list[tuple[str, str]]]
 """For each column of a query, the tables and columns that it is derived from."""
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 """Left out of cache keys: compiled queries contain the night's date, which does not change their lineage."""
 FORMAT_VERSION = 1
 """Raise it when queries are traced differently: cached results of other versions are then ignored."""
 
 
-class Traces:
+class TraceCache:
     """Traces of this build's queries, taken from the file of the last build where they have not changed.
 
     Args:
@@ -30,7 +30,7 @@ class Traces:
         self._last: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
         self._used: dict[str, Trace] = {}
 
-    def of(self, query: str, parents: list[Any], trace: Callable[[], Trace]) -> Trace:
+    def get_or_compute(self, query: str, parents: list[Any], trace: Callable[[], Trace]) -> Trace:
         """Return the trace of one query; computed only if the last build had another query or other parents.
 
         Args:
@@ -38,7 +38,7 @@ class Traces:
             parents: Names and columns of the tables that it reads, as JSON types.
             trace: Computes the trace.
         """
-        known = json.dumps([FORMAT_VERSION, version("sqlglot"), DATE.sub("", query), parents])
+        known = json.dumps([FORMAT_VERSION, version("sqlglot"), DATE_PATTERN.sub("", query), parents])
         key = hashlib.sha256(known.encode()).hexdigest()
         if key in self._last:
             pairs: dict[str, list[list[str]]] = self._last[key]
@@ -49,7 +49,7 @@ class Traces:
             self._used[key] = trace()
         return self._used[key]
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write the traces used by this build to the file, and drop others."""
         if self._used.keys() != self._last.keys():
             staged = self._file.with_suffix(".tmp")

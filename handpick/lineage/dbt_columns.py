@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from handpick.lineage.column_cache import Trace, Traces
+from handpick.lineage.column_cache import Trace, TraceCache
 
-WHOLE = "="
+WHOLE_TABLE = "="
 """Stands for a table as a whole in place of a column."""
-LAKE_TABLE = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
+LAKE_TABLE_PATTERN = re.compile(r"(clean|embeddings|valid)/[a-z_]+")
 
 
-class Models:
+class DbtModels:
     """The models, snapshots, seeds and sources of one manifest; none if the file does not exist.
 
     Args:
@@ -30,7 +30,7 @@ class Models:
             if node["resource_type"] in ("model", "snapshot", "seed", "source")
         }
         self._traces: dict[str, Trace] = {}
-        self._cache = Traces(file.with_name("column_lineage.json"))
+        self._cache = TraceCache(file.with_name("column_lineage.json"))
         self._by_name = {
             node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
         }
@@ -39,24 +39,24 @@ class Models:
         """Return whether a table is a dbt model."""
         return self._key(table) is not None
 
-    def tables(self) -> dict[str, list[str]]:
+    def list_marts(self) -> dict[str, list[str]]:
         """Return the documented columns of each mart, by its table in the lake."""
         nodes = (self._nodes[key] for key in self._by_name.values())
         return {
-            table_of(node): list(node.get("columns", {}))
+            get_table_name(node): list(node.get("columns", {}))
             for node in nodes
-            if table_of(node).startswith("marts/")
+            if get_table_name(node).startswith("marts/")
         }
 
     def __getitem__(self, unique_id: str) -> dict[str, Any]:
         """Return the manifest's entry of a model, snapshot, seed or source by its unique id."""
         return self._nodes[unique_id]
 
-    def parents(self, node: dict[str, Any]) -> list[str]:
+    def list_parents(self, node: dict[str, Any]) -> list[str]:
         """Return the tables that a model reads."""
-        return [table_of(parent) for parent in self._parents(node)]
+        return [get_table_name(parent) for parent in self._parents(node)]
 
-    def inputs(self, table: str, column: str) -> list[tuple[str, str]]:
+    def find_inputs(self, table: str, column: str) -> list[tuple[str, str]]:
         """Return the tables and columns that one column of a model is derived from.
 
         Args:
@@ -68,23 +68,23 @@ class Models:
         """
         node = self._nodes[self._key(table) or ""]
         parents = self._parents(node)
-        whole = [(table_of(parent), WHOLE) for parent in parents]
-        if column == WHOLE or not node.get("compiled_code"):
+        whole = [(get_table_name(parent), WHOLE_TABLE) for parent in parents]
+        if column == WHOLE_TABLE or not node.get("compiled_code"):
             return whole
         if node["unique_id"] not in self._traces:
             query = node["compiled_code"]
             described = [
-                [_relation(one), table_of(one), one.get("alias"), list(one.get("columns", {}))]
+                [_relation(one), get_table_name(one), one.get("alias"), list(one.get("columns", {}))]
                 for one in parents
             ]
-            self._traces[node["unique_id"]] = self._cache.of(
+            self._traces[node["unique_id"]] = self._cache.get_or_compute(
                 query, described, lambda: _trace_query(query, parents)
             )
         return self._traces[node["unique_id"]].get(column) or whole
 
-    def keep(self) -> None:
+    def save_cache(self) -> None:
         """Save the traces of queries for the next build."""
-        self._cache.keep()
+        self._cache.save()
 
     def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the manifest's entries of the nodes that a node reads."""
@@ -121,7 +121,7 @@ def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
     return {
         column: sorted(
             {
-                (table_of(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"'))
+                (get_table_name(by_relation[leaf.source.name]), leaf.name.rpartition(".")[2].strip('"'))
                 for leaf in root.walk()
                 if not leaf.downstream
                 and isinstance(leaf.source, exp.Table)
@@ -132,7 +132,7 @@ def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
     }
 
 
-def table_of(node: dict[str, Any]) -> str:
+def get_table_name(node: dict[str, Any]) -> str:
     """Return the lineage name of a dbt node: its table in the lake, or `dbt.<model>` for what stays in the warehouse.
 
     Args:
@@ -141,7 +141,7 @@ def table_of(node: dict[str, Any]) -> str:
     if node["resource_type"] == "source":
         # With dbt-duckdb the relation is the files that are read; with other adapters the location is in the configuration.
         places = (str(node.get(key)) for key in ("relation_name", "config", "meta", "external"))
-        found = LAKE_TABLE.search(" ".join(places).replace("{name}", node["name"]))
+        found = LAKE_TABLE_PATTERN.search(" ".join(places).replace("{name}", node["name"]))
         return found.group() if found else f"{node['source_name']}/{node['name']}"
     return ("marts/" if "marts" in node.get("fqn", []) else "dbt.") + str(node["name"])
 
@@ -158,4 +158,4 @@ def _refers_to(table: Any, node: dict[str, Any]) -> bool:
     """
     if table.db and table.name == str(node.get("alias") or node.get("identifier") or node["name"]):
         return True
-    return node["resource_type"] == "source" and f"{table_of(node)}/" in table.sql("duckdb")
+    return node["resource_type"] == "source" and f"{get_table_name(node)}/" in table.sql("duckdb")

@@ -7,20 +7,20 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from handpick.lineage.dbt_columns import Models, table_of
-from handpick.lineage.events import PRODUCER, client, output
-from handpick.lineage.trace import Graph
-from handpick.runtime.log import say
+from handpick.lineage.dbt_columns import DbtModels, get_table_name
+from handpick.lineage.events import PRODUCER, build_output_dataset, open_client
+from handpick.lineage.trace import LineageGraph
+from handpick.runtime.log import log_progress
 from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
 
-BUILT = ("model", "snapshot")
-FAILED = ("error", "skipped")
+EMITTED_RESOURCE_TYPES = ("model", "snapshot")
+FAILED_STATUSES = ("error", "skipped")
 
 
-def tell(results: Iterable[Any], settings: Settings) -> None:
+def emit_dbt_events(results: Iterable[Any], settings: Settings) -> None:
     """Send the events of a dbt build; an endpoint that rejects them does not stop the night.
 
     Args:
@@ -28,20 +28,20 @@ def tell(results: Iterable[Any], settings: Settings) -> None:
         settings: All settings; `[lineage]` names the endpoint and the manifest.
     """
     try:
-        models = Models(settings.path(settings.lineage.manifest))
-        sender = client(settings.lineage, settings.home)
+        models = DbtModels(settings.path(settings.lineage.manifest))
+        sender = open_client(settings.lineage, settings.home)
         for result in results:
-            if result.node.resource_type in BUILT:
-                sender.emit(event(result, settings.lineage.namespace, models))
-        models.keep()
+            if result.node.resource_type in EMITTED_RESOURCE_TYPES:
+                sender.emit(build_dbt_event(result, settings.lineage.namespace, models))
+        models.save_cache()
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
-        say(
+        log_progress(
             f"  lineage: the events of dbt were rejected ({reason}); check [lineage]. Continuing without them."
         )
 
 
-def event(result: Any, namespace: str, models: Models) -> RunEvent:
+def build_dbt_event(result: Any, namespace: str, models: DbtModels) -> RunEvent:
     """Build the event of one node: what it read, its schema, and what each of its columns is derived from.
 
     Args:
@@ -61,11 +61,15 @@ def event(result: Any, namespace: str, models: Models) -> RunEvent:
     ends = [part.completed_at.replace(tzinfo=UTC) for part in result.timing if part.completed_at]
     at = max(ends, default=datetime.now(UTC))
     return RunEvent(
-        eventType=RunState.FAIL if str(result.status) in FAILED else RunState.COMPLETE,
+        eventType=RunState.FAIL if str(result.status) in FAILED_STATUSES else RunState.COMPLETE,
         eventTime=at.isoformat(),
         run=Run(runId=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{node['unique_id']}/{at.isoformat()}"))),
         job=Job(namespace=namespace, name=f"dbt.{node['name']}"),
-        inputs=[InputDataset(namespace=namespace, name=table) for table in models.parents(node)],
-        outputs=[output(namespace, table_of(node), node["columns"], Graph(models), schema=schema)],
+        inputs=[InputDataset(namespace=namespace, name=table) for table in models.list_parents(node)],
+        outputs=[
+            build_output_dataset(
+                namespace, get_table_name(node), node["columns"], LineageGraph(models), schema=schema
+            )
+        ],
         producer=PRODUCER,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from handpick.lineage.dbt_columns import WHOLE
+from handpick.lineage.dbt_columns import WHOLE_TABLE
 from handpick.pipeline.registry import Stage, writer_of
 from handpick.serving.relations import RELATIONS
 
@@ -59,9 +59,7 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
         "first_seen_date": ("valid/catalog.updated_at",),
         "is_in_stock": ("valid/catalog.in_stock",),
         "image_path": ("valid/catalog.image_path",),
-        "content_hash": tuple(
-            f"valid/catalog.{name}" for name in ("title", "brand", "description", "specs")
-        ),
+        "content_hash": tuple(f"valid/catalog.{name}" for name in ("title", "brand", "description", "specs")),
     },
     "clean/item_price_history": {
         "item_id": ("valid/catalog.item_id",),
@@ -103,9 +101,7 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
     "embeddings/items": {
         "item_id": ("marts/dim_item.item_id",),
         "content_hash": ("marts/dim_item.content_hash",),
-        "text": tuple(
-            f"marts/dim_item.{name}" for name in ("title", "brand", "description", "specs_raw")
-        ),
+        "text": tuple(f"marts/dim_item.{name}" for name in ("title", "brand", "description", "specs_raw")),
         "image": ("marts/dim_item.image_path", "landing/media.="),
     },
     "embeddings/queries": {
@@ -149,7 +145,7 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
         "*": ("marts/fct_interactions.weight", "marts/dim_user.country"),
         "item_id": ("marts/dim_item.item_id",),
     },
-    **{f"serving.{relation.name}": {"*": (f"{relation.lake}.*",)} for relation in RELATIONS},
+    **{f"serving.{relation.name}": {"*": (f"{relation.lake_table}.*",)} for relation in RELATIONS},
 }
 
 
@@ -162,7 +158,7 @@ def declared_tables(stage: Stage) -> dict[str, Mapping[str, Inputs]]:
     for written in stage.writes:
         if written != DBT_TABLES and not _tables_below(written, tables):
             inputs = [table for read in stage.reads for table in _tables_below(read, COLUMN_INPUTS) or [read]]
-            tables[written] = {"*": tuple(f"{table}.{WHOLE}" for table in inputs)}
+            tables[written] = {"*": tuple(f"{table}.{WHOLE_TABLE}" for table in inputs)}
     return tables
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from handpick.ledger.flows import StageResult
-from handpick.lineage.dbt_columns import WHOLE, Models
+from handpick.lineage.dbt_columns import WHOLE_TABLE, DbtModels
 from handpick.lineage.declared import declared_tables
-from handpick.lineage.trace import Column, Graph
+from handpick.lineage.trace import ColumnRef, LineageGraph
 from handpick.pipeline.registry import stage_named
 from handpick.settings.lineage import LineageSettings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PRODUCER = "urn:handpick"
 
 
-def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetime) -> None:
+def emit_stage_event(result: StageResult, settings: LineageSettings, home: Path, at: datetime) -> None:
     """Send the event of a stage that has finished.
 
     Args:
@@ -32,11 +32,11 @@ def emit(result: StageResult, settings: LineageSettings, home: Path, at: datetim
         home: The folder that configured paths are relative to.
         at: When it finished, UTC.
     """
-    models = Models(home / settings.manifest)
-    client(settings, home).emit(event(result, settings.namespace, models, at))
+    models = DbtModels(home / settings.manifest)
+    open_client(settings, home).emit(build_stage_event(result, settings.namespace, models, at))
 
 
-def client(settings: LineageSettings, home: Path) -> OpenLineageClient:
+def open_client(settings: LineageSettings, home: Path) -> OpenLineageClient:
     """Return a client that sends events to the configured endpoint, or appends them to the configured file.
 
     Args:
@@ -63,7 +63,7 @@ def client(settings: LineageSettings, home: Path) -> OpenLineageClient:
     return OpenLineageClient(transport=transport)
 
 
-def event(result: StageResult, namespace: str, models: Models, at: datetime) -> RunEvent:
+def build_stage_event(result: StageResult, namespace: str, models: DbtModels, at: datetime) -> RunEvent:
     """Build the event of a stage: its input and output tables, and what each output column is derived from.
 
     Args:
@@ -74,9 +74,9 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
     """
     from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
 
-    graph = Graph(models)
+    graph = LineageGraph(models)
     outputs = [
-        output(namespace, table, columns, graph)
+        build_output_dataset(namespace, table, columns, graph)
         for table, columns in declared_tables(stage_named(result.stage)).items()
     ]
     read = sorted({field.name for out in outputs for field in _input_fields(out)})
@@ -94,7 +94,9 @@ def event(result: StageResult, namespace: str, models: Models, at: datetime) -> 
     )
 
 
-def output(namespace: str, table: str, columns: Iterable[str], graph: Graph, **facets: Any) -> OutputDataset:
+def build_output_dataset(
+    namespace: str, table: str, columns: Iterable[str], graph: LineageGraph, **facets: Any
+) -> OutputDataset:
     """Build an output dataset with its column lineage.
 
     Args:
@@ -109,10 +111,10 @@ def output(namespace: str, table: str, columns: Iterable[str], graph: Graph, **f
 
     fields, whole = {}, []
     for name in columns:
-        sources = graph.inputs(Column(table, name))
+        sources = graph.find_inputs(ColumnRef(table, name))
         # OpenLineage has no wildcards: what is declared for `*` or for whole tables becomes the dataset's lineage.
         made = [facet.InputField(namespace, source.table, source.name) for source in sources]
-        if name == "*" or any(source.name in ("*", WHOLE) for source in sources):
+        if name == "*" or any(source.name in ("*", WHOLE_TABLE) for source in sources):
             whole += made
         else:
             fields[name] = facet.Fields(inputFields=made)

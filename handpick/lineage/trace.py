@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from handpick.errors import HandpickError
-from handpick.lineage.dbt_columns import WHOLE, Models
+from handpick.lineage.dbt_columns import WHOLE_TABLE, DbtModels
 from handpick.lineage.declared import DBT_TABLES, declared_tables
 from handpick.pipeline.registry import STAGES, writer_of
 from handpick.serving.relations import RELATIONS
@@ -19,7 +19,7 @@ class UnknownColumn(HandpickError):
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnRef:
     """One column of one table.
 
     Args:
@@ -31,17 +31,17 @@ class Column:
     name: str
 
     @classmethod
-    def parse(cls, text: str) -> Column:
+    def parse(cls, text: str) -> ColumnRef:
         """Parse `table.column`, where the table may contain dots and slashes."""
         table, _, name = text.rpartition(".")
         return cls(table, name)
 
     def __str__(self) -> str:
-        return self.table if self.name == WHOLE else f"{self.table}.{self.name}"
+        return self.table if self.name == WHOLE_TABLE else f"{self.table}.{self.name}"
 
 
 @dataclass(frozen=True)
-class Step:
+class WalkStep:
     """One column of a walk.
 
     Args:
@@ -52,19 +52,19 @@ class Step:
     """
 
     depth: int
-    column: Column
+    column: ColumnRef
     stage: str
     is_repeated: bool
 
 
-class Graph:
+class LineageGraph:
     """Column lineage over all tables: what the stages declare, and the dbt models of a manifest.
 
     Args:
         models: dbt's models.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: DbtModels) -> None:
         self._models = models
         self._tables = {
             table: (stage.name, columns)
@@ -72,14 +72,14 @@ class Graph:
             for table, columns in declared_tables(stage).items()
         }
 
-    def maker(self, column: Column) -> str:
+    def find_writer(self, column: ColumnRef) -> str:
         """Return the stage that writes a column; empty for a landing file, and for a mart that dbt has not built."""
         if column.table in self._tables:
             return self._tables[column.table][0]
         writer = writer_of(DBT_TABLES)
         return writer.name if writer and column.table in self._models else ""
 
-    def inputs(self, column: Column) -> tuple[Column, ...]:
+    def find_inputs(self, column: ColumnRef) -> tuple[ColumnRef, ...]:
         """Return the columns that a column is derived from, in declared order; for a whole table those of all its columns.
 
         Raises:
@@ -88,7 +88,7 @@ class Graph:
         if column.table in self._tables:
             return tuple(dict.fromkeys(_resolve(self._tables[column.table][1], column.name)))
         if column.table in self._models:
-            return tuple(Column(*pair) for pair in self._models.inputs(column.table, column.name))
+            return tuple(ColumnRef(*pair) for pair in self._models.find_inputs(column.table, column.name))
         # Landing files have no inputs here, nor have marts that dbt has not built and tables named as a whole.
         if column.table.startswith(("landing/", f"{DBT_TABLES}/")) or column.table in _READ_AS_A_WHOLE:
             return ()
@@ -97,39 +97,41 @@ class Graph:
             f"no stage writes {column}; start from a column of {known} or of any table of the lake."
         )
 
-    def walk(self, start: Column) -> Iterator[Step]:
+    def walk(self, start: ColumnRef) -> Iterator[WalkStep]:
         """Yield the column and, depth first, what it is derived from; inputs of a repeated column are listed once."""
-        seen: set[Column] = set()
+        seen: set[ColumnRef] = set()
 
-        def descend(column: Column, depth: int) -> Iterator[Step]:
+        def descend(column: ColumnRef, depth: int) -> Iterator[WalkStep]:
             repeated = column in seen
             seen.add(column)
-            inputs = () if repeated else self.inputs(column)
-            yield Step(depth, column, self.maker(column), repeated and bool(self.inputs(column)))
+            inputs = () if repeated else self.find_inputs(column)
+            yield WalkStep(
+                depth, column, self.find_writer(column), repeated and bool(self.find_inputs(column))
+            )
             for source in inputs:
                 yield from descend(source, depth + 1)
 
         return descend(start, 0)
 
 
-def check_served(table: str, column: str) -> None:
+def check_serving_column(table: str, column: str) -> None:
     """Check that a serving table has a column; other tables are not checked.
 
     Raises:
         UnknownColumn: If the table is a serving table without such a column.
     """
     relation = next((one for one in RELATIONS if f"serving.{one.name}" == table), None)
-    if relation and column not in (*relation.column_names, WHOLE):
+    if relation and column not in (*relation.column_names, WHOLE_TABLE):
         raise UnknownColumn(f"{table} has no column {column!r}; it has {', '.join(relation.column_names)}.")
 
 
-def _resolve(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[Column]:
+def _resolve(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[ColumnRef]:
     """Yield the declared inputs of a column of one table; an input `table.*` means the column of the same name."""
     declared = (
         [source for inputs in columns.values() for source in inputs]
-        if name == WHOLE
+        if name == WHOLE_TABLE
         else columns.get(name, columns.get("*", ()))
     )
     for text in declared:
-        source = Column.parse(text)
-        yield Column(source.table, name) if source.name == "*" else source
+        source = ColumnRef.parse(text)
+        yield ColumnRef(source.table, name) if source.name == "*" else source

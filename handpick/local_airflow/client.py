@@ -12,18 +12,18 @@ import httpx
 from tenacity import Retrying, retry, retry_if_exception_type, stop_after_delay, wait_exponential, wait_fixed
 
 from handpick.errors import HandpickError
-from handpick.local_airflow.environment import USER, base_url, password
+from handpick.local_airflow.environment import ADMIN_USER, build_base_url, read_password
 from handpick.settings.load import Settings
 
-NIGHTLY = "nightly_recommendations"
+NIGHTLY_DAG_ID = "nightly_recommendations"
 """Id of the DAG that runs a night."""
-UNEXPECTED = "UNEXPECTED:"
+UNEXPECTED_MARK = "UNEXPECTED:"
 """Prefix of the line that `_lines` makes of the exception that ended a task."""
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 """How long a read request is retried while Airflow is too busy to answer it."""
 
 
-class NoAnswer(HandpickError):
+class AirflowNotAnswering(HandpickError):
     """Airflow did not answer a request: its database was busy, or it took too long."""
 
 
@@ -46,13 +46,13 @@ class AirflowClient:
             first one may have been carried out although its answer was lost.
     """
 
-    def __init__(self, http: httpx.Client, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, http: httpx.Client, patience_seconds: float = RETRY_SECONDS) -> None:
         self._http, self._patience = http, patience_seconds
 
     def _get(self, path: str, **arguments: Any) -> dict[str, Any]:
         """Return the JSON answer to a GET request, retried while Airflow is too busy to answer."""
         for attempt in Retrying(
-            retry=retry_if_exception_type(NoAnswer),
+            retry=retry_if_exception_type(AirflowNotAnswering),
             stop=stop_after_delay(self._patience),
             wait=wait_exponential(0.5, max=5),
             reraise=True,
@@ -72,9 +72,11 @@ class AirflowClient:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
-            raise NoAnswer(f"Airflow did not answer {method} {path}: {reason}; see api-server.log") from None
+            raise AirflowNotAnswering(
+                f"Airflow did not answer {method} {path}: {reason}; see api-server.log"
+            ) from None
         if response.is_error:
-            kind = NoAnswer if response.is_server_error else HandpickError
+            kind = AirflowNotAnswering if response.is_server_error else HandpickError
             raise kind(
                 f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}"
             )
@@ -121,11 +123,11 @@ class AirflowClient:
         body = {"logical_date": moment, "dag_run_id": f"handpick__{logical_date.isoformat()}"}
         return str(self._json("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
-    def run_state(self, dag_id: str, run_id: str) -> str:
+    def get_run_state(self, dag_id: str, run_id: str) -> str:
         """Return `queued`, `running`, `success` or `failed`."""
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+    def list_tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the states of all tasks of a run, in no particular order."""
         found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 500})
         return [
@@ -133,7 +135,7 @@ class AirflowClient:
             for task in found["task_instances"]
         ]
 
-    def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
+    def read_task_log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
         """Return the lines that a task's last try logged."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         content = self._get(path, headers={"accept": "application/json"})["content"]
@@ -145,26 +147,29 @@ def _lines(entry: Any) -> list[str]:
     if not isinstance(entry, dict):
         return [str(entry)]
     raised = [
-        f"{UNEXPECTED} {error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []
+        f"{UNEXPECTED_MARK} {error['exc_type']}: {error['exc_value']}"
+        for error in entry.get("error_detail") or []
     ]
     return [str(entry.get("event", entry)), *raised]
 
 
 @contextmanager
-def signed_in(settings: Settings) -> Iterator[AirflowClient]:
+def sign_in(settings: Settings) -> Iterator[AirflowClient]:
     """Yield a client that is signed in as the admin.
 
     Raises:
         HandpickError: If Airflow does not answer or rejects the password.
     """
     # Without trust_env=False a proxy of the environment would be asked for an address on this machine.
-    with httpx.Client(base_url=base_url(settings), timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=build_base_url(settings), timeout=30, trust_env=False) as http:
         try:
-            answer = http.post("/auth/token", json={"username": USER, "password": password(settings)})
+            answer = http.post(
+                "/auth/token", json={"username": ADMIN_USER, "password": read_password(settings)}
+            )
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise HandpickError(
-                f"Airflow at {base_url(settings)} rejected the admin's sign-in or does not answer: {error}"
+                f"Airflow at {build_base_url(settings)} rejected the admin's sign-in or does not answer: {error}"
             ) from None
         http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         yield AirflowClient(http)

@@ -14,21 +14,21 @@ from rich.live import Live
 from rich.table import Table
 
 from handpick.errors import HandpickError
-from handpick.local_airflow.client import NIGHTLY, UNEXPECTED, AirflowClient, TaskState, signed_in
-from handpick.local_airflow.environment import dags_changed
-from handpick.local_airflow.processes import start, stop
+from handpick.local_airflow.client import NIGHTLY_DAG_ID, UNEXPECTED_MARK, AirflowClient, TaskState, sign_in
+from handpick.local_airflow.environment import find_dags_change_time
+from handpick.local_airflow.processes import start_airflow, stop_airflow
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names, nightly_stages
-from handpick.runtime.log import console, say
+from handpick.runtime.log import console, log_progress
 from handpick.settings.load import Settings
 
-ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
+FINAL_STATES = {"success", "failed", "upstream_failed", "skipped", "removed"}
 """States in which a task or a run stays."""
 POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Run:
+class DagRun:
     """A finished DAG run: id, state and wall time in seconds."""
 
     run_id: str
@@ -37,26 +37,26 @@ class Run:
 
 
 @contextmanager
-def house(settings: Settings) -> Iterator[None]:
+def running_airflow(settings: Settings) -> Iterator[None]:
     """Keep Airflow running inside the block; one that was running before stays running afterwards."""
-    started = start(settings)
+    started = start_airflow(settings)
     try:
         yield
     finally:
         if started:
-            stop(settings)
+            stop_airflow(settings)
 
 
-def run_night(settings: Settings, logical_date: date) -> Run:
+def run_night(settings: Settings, logical_date: date) -> DagRun:
     """Run the nightly DAG for one logical date and wait until it has ended.
 
     Raises:
         HandpickError: If a task failed; names the task and the last line of its log that says why.
     """
-    with signed_in(settings) as client:
-        client.wait_for_dag(NIGHTLY, dags_changed())
+    with sign_in(settings) as client:
+        client.wait_for_dag(NIGHTLY_DAG_ID, find_dags_change_time())
         began = time.perf_counter()
-        run_id = client.trigger(NIGHTLY, logical_date)
+        run_id = client.trigger(NIGHTLY_DAG_ID, logical_date)
         state = _watch(client, run_id, logical_date)
         seconds = time.perf_counter() - began
         if state != "success":
@@ -68,8 +68,8 @@ def run_night(settings: Settings, logical_date: date) -> Run:
             f"Airflow ended the night of {logical_date} without running {', '.join(left)}; look at {run_id} in the web UI "
             "(`make up`)."
         )
-    say(f"The night of {logical_date} took {seconds:.0f} s")
-    return Run(run_id, state, seconds)
+    log_progress(f"The night of {logical_date} took {seconds:.0f} s")
+    return DagRun(run_id, state, seconds)
 
 
 def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
@@ -78,22 +78,22 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
     if not sys.stderr.isatty():
         reported: set[str] = set()
         while True:
-            state = client.run_state(NIGHTLY, run_id)
-            for stage, (stage_state, seconds) in _by_stage(client.tasks(NIGHTLY, run_id)).items():
-                if stage_state in ENDED - {"upstream_failed"} and stage not in reported:
+            state = client.get_run_state(NIGHTLY_DAG_ID, run_id)
+            for stage, (stage_state, seconds) in _by_stage(client.list_tasks(NIGHTLY_DAG_ID, run_id)).items():
+                if stage_state in FINAL_STATES - {"upstream_failed"} and stage not in reported:
                     reported.add(stage)
-                    say(
+                    log_progress(
                         f"  {time.perf_counter() - began:6.0f} s  {stage:<13} {stage_state} in {seconds:.0f} s"
                     )
-            if state in ENDED:
+            if state in FINAL_STATES:
                 return state
             time.sleep(POLL_SECONDS)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
-            state = client.run_state(NIGHTLY, run_id)
-            stages = _by_stage(client.tasks(NIGHTLY, run_id))
+            state = client.get_run_state(NIGHTLY_DAG_ID, run_id)
+            stages = _by_stage(client.list_tasks(NIGHTLY_DAG_ID, run_id))
             live.update(_progress(stages, logical_date, time.perf_counter() - began))
-            if state in ENDED:
+            if state in FINAL_STATES:
                 return state
             time.sleep(POLL_SECONDS)
 
@@ -124,43 +124,45 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
     marks = {"success": "[green]done[/]", "failed": "[red]failed[/]", "running": "[cyan]running[/]"}
     titles = {stage.name: stage.title for stage in nightly_stages()}
     for stage, (state, seconds) in stages.items():
-        duration = f"{seconds:.0f} s" if state in ENDED else ""
+        duration = f"{seconds:.0f} s" if state in FINAL_STATES else ""
         table.add_row(stage, marks.get(state, "[dim]waiting[/]"), duration, f"[dim]{titles[stage]}[/]")
     return table
 
 
 def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> str:
     """Return what made a run fail, what that means for the lists, and what to do, from the logs of its failed tasks."""
-    failed = [task for task in client.tasks(NIGHTLY, run_id) if task.state == "failed"]
+    failed = [task for task in client.list_tasks(NIGHTLY_DAG_ID, run_id) if task.state == "failed"]
     if not failed:
         return (
             f"the night of {logical_date} failed, but none of its tasks did; the lists published before stay current. See the "
             "run in the web UI (`make up`)."
         )
     logs = {
-        task: [line.strip() for line in client.log(NIGHTLY, run_id, task) if line.strip()] for task in failed
+        task: [line.strip() for line in client.read_task_log(NIGHTLY_DAG_ID, run_id, task) if line.strip()]
+        for task in failed
     }
     # A failed dbt test fails a task of its own too, whose log only says so; the task that ran dbt says why and what to do.
     task = next((one for one in failed if any("HANDPICK:" in line for line in logs[one])), failed[0])
     lines = logs[task]
     explained = [line for line in lines if "HANDPICK:" in line]
-    unexpected = [line for line in lines if line.startswith(UNEXPECTED)]
+    unexpected = [line for line in lines if line.startswith(UNEXPECTED_MARK)]
     if explained:
         reason = explained[-1].split("HANDPICK:", 1)[1].strip()
     elif unexpected:
-        reason = f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED).strip()}"
+        reason = f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED_MARK).strip()}"
     else:
         reason = "\n".join(lines[-8:])
     return (
         f"the night of {logical_date} stopped at {task.task_id}; the lists published before stay current.\n{reason}\n"
-        f"Fix the cause and run again; finished stages keep their results. Full log: `make up`, then {NIGHTLY} › {run_id}."
+        f"Fix the cause and run again; finished stages keep their results. Full log: `make up`, then {NIGHTLY_DAG_ID} › {run_id}."
     )
 
 
-def show_login(settings: Settings, out: Console) -> None:
+def print_login(settings: Settings, out: Console) -> None:
     """Print the web UI's address, the admin's name and password."""
-    from handpick.local_airflow.environment import USER, base_url, password
+    from handpick.local_airflow.environment import ADMIN_USER, build_base_url, read_password
 
     out.print(
-        f"Airflow: {base_url(settings)}   user: {USER}   password: {password(settings)}", soft_wrap=True
+        f"Airflow: {build_base_url(settings)}   user: {ADMIN_USER}   password: {read_password(settings)}",
+        soft_wrap=True,
     )

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from handpick.errors import HandpickError
-from handpick.serving.embedded import database_uri
+from handpick.serving.embedded import get_database_url
 from handpick.settings.load import Settings
 
 
-def migrate(settings: Settings, environment: dict[str, str], log: Path) -> bool:
+def migrate_database(settings: Settings, environment: dict[str, str], log: Path) -> bool:
     """Run `airflow db migrate` unless this version of Airflow has done so and the database still is as it left it.
 
     Args:
@@ -44,7 +44,7 @@ def _state(settings: Settings) -> str:
     """Return Airflow's version and the schema revisions recorded in its database, as one line."""
     import psycopg
 
-    with psycopg.connect(database_uri(settings, settings.airflow.database)) as connection:
+    with psycopg.connect(get_database_url(settings, settings.airflow.database)) as connection:
         found = connection.execute("select 1 from pg_tables where tablename = 'alembic_version'").fetchone()
         rows = connection.execute("select version_num from alembic_version").fetchall() if found else []
     return " ".join([version("apache-airflow-core"), *sorted(revision for (revision,) in rows)])

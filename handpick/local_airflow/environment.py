@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handpick.runtime.telemetry import OPT_OUTS
-from handpick.serving.embedded import embedded_dsn
-from handpick.settings.load import FILE_VARIABLE, Settings, configuration_file
+from handpick.serving.embedded import get_sqlalchemy_url
+from handpick.settings.load import FILE_VARIABLE, Settings, find_configuration_file
 
-USER = "admin"
+ADMIN_USER = "admin"
 """The only user of the local Airflow."""
 DAG_FILES = (
     "dags/*.py",
@@ -23,31 +23,31 @@ DAG_FILES = (
 """Files that the DAGs are made of, relative to the project's folder; the warehouse's tasks come from the dbt project."""
 
 
-def tree() -> Path:
+def find_project_root() -> Path:
     """Return the project's folder, which holds `dags/`, `plugins/` and `dbt/`."""
     return Path(__file__).resolve().parents[2]
 
 
-def dags_changed() -> datetime:
+def find_dags_change_time() -> datetime:
     """Return when the newest of the files that the DAGs are made of was written: `DAG_FILES` and the settings file."""
-    files = [file for part in DAG_FILES for file in tree().glob(part)]
-    written = [file.stat().st_mtime for file in (*files, configuration_file()) if file.is_file()]
+    files = [file for part in DAG_FILES for file in find_project_root().glob(part)]
+    written = [file.stat().st_mtime for file in (*files, find_configuration_file()) if file.is_file()]
     return datetime.fromtimestamp(max(written), UTC)
 
 
-def base_url(settings: Settings) -> str:
+def build_base_url(settings: Settings) -> str:
     """Return the address of the web UI and the API, without a trailing slash."""
     return f"http://127.0.0.1:{settings.airflow.port}"
 
 
-def password(settings: Settings) -> str:
+def read_password(settings: Settings) -> str:
     """Return the admin's password, which is made on first use and kept in a file that only its owner can read."""
     file = _password_file(settings)
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-        file.write_text(json.dumps({USER: secrets.token_urlsafe(12)}))
-    return str(json.loads(file.read_text())[USER])
+        file.write_text(json.dumps({ADMIN_USER: secrets.token_urlsafe(12)}))
+    return str(json.loads(file.read_text())[ADMIN_USER])
 
 
 def _password_file(settings: Settings) -> Path:
@@ -79,21 +79,21 @@ def _lineage(settings: Settings) -> str:
     return json.dumps({"type": "http", "url": lineage.url, **({"auth": key} if key else {})})
 
 
-def airflow_environment(settings: Settings) -> dict[str, str]:
+def build_airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, no telemetry."""
     home = settings.path(settings.airflow.home)
-    password(settings)
-    database = embedded_dsn(settings, settings.airflow.database)
+    read_password(settings)
+    database = get_sqlalchemy_url(settings, settings.airflow.database)
     options = {
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
-        "CORE__DAGS_FOLDER": str(tree() / "dags"),
-        "CORE__PLUGINS_FOLDER": str(tree() / "plugins"),
+        "CORE__DAGS_FOLDER": str(find_project_root() / "dags"),
+        "CORE__PLUGINS_FOLDER": str(find_project_root() / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN_USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
-        "CORE__EXECUTION_API_SERVER_URL": f"{base_url(settings)}/execution/",
+        "CORE__EXECUTION_API_SERVER_URL": f"{build_base_url(settings)}/execution/",
         # The first import parses the dbt project, which takes longer than the default of 30 s on a busy machine.
         "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "DATABASE__SQL_ALCHEMY_CONN": database,
@@ -101,7 +101,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "API__HOST": "127.0.0.1",
         # The port alone is not enough: workers learn where the API is from `[api] base_url`.
         "API__PORT": str(settings.airflow.port),
-        "API__BASE_URL": base_url(settings),
+        "API__BASE_URL": build_base_url(settings),
         "API__WORKERS": "1",
         "API__SECRET_KEY": _secret(settings, "api"),
         "API_AUTH__JWT_SECRET": _secret(settings, "jwt"),
@@ -126,8 +126,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONPATH": str(tree()),
-        FILE_VARIABLE: str(configuration_file().resolve()),
+        "PYTHONPATH": str(find_project_root()),
+        FILE_VARIABLE: str(find_configuration_file().resolve()),
         "PYTHONWARNINGS": "ignore",
         "NO_PROXY": "127.0.0.1,localhost",
     }

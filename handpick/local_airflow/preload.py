@@ -20,7 +20,7 @@ PLATFORM_WITHOUT_FORK = "darwin"
 OWN_PACKAGES = ("handpick", "models")
 
 
-def shared_libraries() -> list[str]:
+def list_shared_libraries() -> list[str]:
     """Return the libraries that more than one nightly stage imports, from the stages' `preload` in the registry."""
     from handpick.pipeline.registry import nightly_stages
 
@@ -28,15 +28,15 @@ def shared_libraries() -> list[str]:
     return [*ALL_STAGES, *(library for library, stages in counts.items() if stages > 1)]
 
 
-def preload() -> None:
+def preload_shared_libraries() -> None:
     """Import the shared libraries; one that cannot be imported is left to the stage that needs it, which reports it."""
     if sys.platform == PLATFORM_WITHOUT_FORK:
         return
     before = set(sys.modules)
-    from handpick.runtime.telemetry import switch_off_usage_statistics
+    from handpick.runtime.telemetry import disable_telemetry
 
-    switch_off_usage_statistics()
-    for library in shared_libraries():
+    disable_telemetry()
+    for library in list_shared_libraries():
         with contextlib.suppress(ImportError):
             importlib.import_module(library)
     # Some of the libraries, such as `handpick.stages.feature_store.feast_loading`, are modules of our own that import others.

@@ -15,19 +15,19 @@ from pathlib import Path
 import httpx
 
 from handpick.errors import HandpickError
-from handpick.local_airflow.database import migrate
-from handpick.local_airflow.environment import airflow_environment, base_url
-from handpick.runtime.log import say
-from handpick.serving.embedded import embedded
+from handpick.local_airflow.database import migrate_database
+from handpick.local_airflow.environment import build_airflow_environment, build_base_url
+from handpick.runtime.log import log_progress
+from handpick.serving.embedded import start_embedded
 from handpick.settings.load import Settings
 
 ZOMBIE = "Z"
 """State in `/proc/<pid>/stat` of a process that has ended but was not reaped by its parent."""
-API = "api-server"
-COMPONENTS = (API, "scheduler", "dag-processor", "triggerer")
-WAVES = ((API, "scheduler"), ("triggerer", "dag-processor"))
+API_SERVER = "api-server"
+COMPONENTS = (API_SERVER, "scheduler", "dag-processor", "triggerer")
+START_WAVES = ((API_SERVER, "scheduler"), ("triggerer", "dag-processor"))
 """The components in the order of their start. Each keeps a core busy for seconds, so those that others wait for go first."""
-AWAITED = ("scheduler", "triggerer")
+AWAITED_COMPONENTS = ("scheduler", "triggerer")
 """Components that must be healthy before Airflow counts as up. The DAG processor is none of them: a DAG's first run waits for
 it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
 START_TIMEOUT_SECONDS = 120
@@ -39,7 +39,7 @@ def _pid_file(settings: Settings, component: str) -> Path:
     return settings.path(settings.airflow.home) / f"{component}.pid"
 
 
-def log_file(settings: Settings, component: str) -> Path:
+def find_log_file(settings: Settings, component: str) -> Path:
     """Return the file that a component's output goes to."""
     return settings.path(settings.airflow.home) / "logs" / f"{component}.log"
 
@@ -62,7 +62,7 @@ def _started_at(pid: int) -> str | None:
         return None if state.startswith(ZOMBIE) else began.strip() or None
 
 
-def running(settings: Settings) -> dict[str, int]:
+def find_running_components(settings: Settings) -> dict[str, int]:
     """Return the process ids of the components that were started here and are alive; files of ended ones are removed."""
     alive = {}
     for component in COMPONENTS:
@@ -96,7 +96,7 @@ def _check_port(port: int) -> None:
             ) from None
 
 
-def start(settings: Settings) -> bool:
+def start_airflow(settings: Settings) -> bool:
     """Start Airflow unless all of its components are running, and wait until it is healthy.
 
     Returns:
@@ -105,36 +105,38 @@ def start(settings: Settings) -> bool:
     Raises:
         HandpickError: If the port is taken, or a component ends or does not become healthy; names its log.
     """
-    alive = running(settings)
+    alive = find_running_components(settings)
     if len(alive) == len(COMPONENTS):
-        embedded(settings)  # restarts the database if it has ended meanwhile; Airflow reconnects by itself
+        start_embedded(
+            settings
+        )  # restarts the database if it has ended meanwhile; Airflow reconnects by itself
         return False
     if alive:
-        stop(settings)
+        stop_airflow(settings)
     _check_port(settings.airflow.port)
     began = time.perf_counter()
-    environment = airflow_environment(settings)
-    log = log_file(settings, "migrate")
+    environment = build_airflow_environment(settings)
+    log = find_log_file(settings, "migrate")
     log.parent.mkdir(parents=True, exist_ok=True)
-    migrate(settings, environment, log)
+    migrate_database(settings, environment, log)
     started: set[str] = set()
-    for wave in WAVES:
+    for wave in START_WAVES:
         for component in wave:
             _spawn(settings, component, environment)
         started |= set(wave)
         _wait(settings, started, ())
     # The API server builds the part that tasks use at its first request, which takes seconds: do it while the others load.
     with suppress(httpx.HTTPError):
-        httpx.get(f"{base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
-    _wait(settings, started, AWAITED)
-    say(f"Airflow is up after {time.perf_counter() - began:.0f} s: {base_url(settings)}")
+        httpx.get(f"{build_base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
+    _wait(settings, started, AWAITED_COMPONENTS)
+    log_progress(f"Airflow is up after {time.perf_counter() - began:.0f} s: {build_base_url(settings)}")
     return True
 
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
     """Start a component in a process group of its own and note its process id and start time."""
     command = [sys.executable, "-m", "airflow", component]
-    with log_file(settings, component).open("ab") as output:
+    with find_log_file(settings, component).open("ab") as output:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -161,40 +163,40 @@ def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     unhealthy = ["api server"]
     while time.monotonic() < deadline:
-        dead = started - set(running(settings))
+        dead = started - set(find_running_components(settings))
         if dead:
             component = sorted(dead)[0]
-            stop(settings)
+            stop_airflow(settings)
             raise HandpickError(
-                f"Airflow's {component} ended while starting; see {log_file(settings, component)}"
+                f"Airflow's {component} ended while starting; see {find_log_file(settings, component)}"
             )
         try:
-            health = httpx.get(f"{base_url(settings)}/api/v2/monitor/health", timeout=5).json()
+            health = httpx.get(f"{build_base_url(settings)}/api/v2/monitor/health", timeout=5).json()
             unhealthy = [part for part in awaited if (health.get(part) or {}).get("status") != "healthy"]
             if not unhealthy:
                 return
         except (httpx.HTTPError, ValueError):
             pass
         time.sleep(0.1)
-    stop(settings)
+    stop_airflow(settings)
     raise HandpickError(
         f"Airflow did not become healthy in {START_TIMEOUT_SECONDS} s ({', '.join(unhealthy)}); "
-        f"see {log_file(settings, 'scheduler').parent}"
+        f"see {find_log_file(settings, 'scheduler').parent}"
     )
 
 
-def stop(settings: Settings) -> list[str]:
+def stop_airflow(settings: Settings) -> list[str]:
     """Stop the components that were started here, by SIGTERM and then by SIGKILL, and return their names."""
-    alive = running(settings)
+    alive = find_running_components(settings)
     for pid in alive.values():
         _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while (left := running(settings)) and time.monotonic() < deadline:
+    while (left := find_running_components(settings)) and time.monotonic() < deadline:
         # Without its socket the API server has finished its requests, but would go on clearing up for seconds.
-        if API in left and not _accepts(settings.airflow.port):
-            _signal_group(left[API], signal.SIGKILL)
+        if API_SERVER in left and not _accepts(settings.airflow.port):
+            _signal_group(left[API_SERVER], signal.SIGKILL)
         time.sleep(0.1)
-    for pid in running(settings).values():
+    for pid in find_running_components(settings).values():
         _signal_group(pid, signal.SIGKILL)
     for component in COMPONENTS:
         _pid_file(settings, component).unlink(missing_ok=True)

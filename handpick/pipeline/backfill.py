@@ -9,10 +9,10 @@ from handpick.errors import HandpickError, InputError
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 from handpick.pipeline.runner import run_stage
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 
 
-def days(first: date, last: date) -> Iterator[date]:
+def iterate_dates(first: date, last: date) -> Iterator[date]:
     """Yield the logical dates of a range, both ends included, oldest first.
 
     Raises:
@@ -53,4 +53,4 @@ def run_nights(nights: list[Night], through: str = "report") -> None:
                 f"the backfill stopped at {night.logical_date}, {done}: {error} Then continue with: handpick backfill "
                 f"--from {night.logical_date} --to {nights[-1].logical_date}"
             ) from None
-        say(f"{night.logical_date} is done, {number + 1} of {len(nights)} nights")
+        log_progress(f"{night.logical_date} is done, {number + 1} of {len(nights)} nights")

@@ -9,8 +9,8 @@ from handpick.errors import InputError
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 from handpick.settings.load import Settings
-from handpick.stages.land.pending_files import newest_day, source_folder
-from handpick.stages.land.remote import is_remote
+from handpick.stages.land.pending_files import find_newest_file_day, get_source_folder
+from handpick.stages.land.remote import is_remote_url
 
 
 def choose_night(settings: Settings) -> date:
@@ -44,13 +44,17 @@ def has_configured_sources(settings: Settings) -> bool:
 
 def has_landing_files(settings: Settings) -> bool:
     """Return whether any source has a file to land."""
-    return any(newest_day(settings, source) is not None for source in CONTRACTS)
+    return any(find_newest_file_day(settings, source) is not None for source in CONTRACTS)
 
 
 def _newest_input_day(settings: Settings) -> date:
     """Return the newest day of any source's files; a database is taken to be complete up to yesterday (UTC)."""
     urls = [settings.sources.of(source).url for source in CONTRACTS]
-    days = [newest_day(settings, source) for source, url in zip(CONTRACTS, urls, strict=True) if url is None]
+    days = [
+        find_newest_file_day(settings, source)
+        for source, url in zip(CONTRACTS, urls, strict=True)
+        if url is None
+    ]
     found = [day for day in days if day is not None]
     if any(url is not None for url in urls):
         found.append(datetime.now(UTC).date() - timedelta(days=1))
@@ -69,8 +73,8 @@ def _describe_places(settings: Settings) -> str:
         configured = settings.sources.of(source)
         if configured.url is not None:
             places.add("a database")
-        elif is_remote(configured.path):
+        elif is_remote_url(configured.path):
             places.add(configured.path)
         else:
-            places.add(str(source_folder(settings, source)))
+            places.add(str(get_source_folder(settings, source)))
     return ", ".join(sorted(places))

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handpick.ledger.flows import StageResult
-from handpick.ledger.reconcile import settle
+from handpick.ledger.reconcile import reconcile_ledger
 from handpick.night import Night
 from handpick.pipeline.registry import stage_named
-from handpick.runtime.disk_errors import room_for
-from handpick.runtime.log import say
+from handpick.runtime.disk_errors import report_disk_full
+from handpick.runtime.log import log_progress
 
 
 def run_stage(name: str, night: Night) -> StageResult:
@@ -26,28 +26,30 @@ def run_stage(name: str, night: Night) -> StageResult:
         HandpickError: Whatever the stage raises for a person to fix.
     """
     stage = stage_named(name)
-    say(f"{name} {night.logical_date}: {stage.title}")
+    log_progress(f"{name} {night.logical_date}: {stage.title}")
     started = time.perf_counter()
     for library in stage.preload:
         importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
     loaded = time.perf_counter()
-    with room_for(f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"):
+    with report_disk_full(
+        f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"
+    ):
         result = body(night)
         measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
         seconds = round(time.perf_counter() - loaded, 3)
         result = replace(result, seconds=seconds, notes={**result.notes, **measured})
         _keep(result, night.result_file(name))
     if stage.is_nightly:
-        settle(night.results(), night.lake, night.logical_date, name)
+        reconcile_ledger(night.results(), night.lake, night.logical_date, name)
     _emit_lineage(result, night)
     for flow in result.flows:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
-        say(
+        log_progress(
             f"  {flow.source}: {flow.rows_in:,} in, {flow.rows_out:,} out"
             + (f", dropped {reasons}" if reasons else "")
         )
-    say(f"{name} done in {result.seconds:.1f} s: {result.where}")
+    log_progress(f"{name} done in {result.seconds:.1f} s: {result.where}")
     return result
 
 
@@ -61,14 +63,16 @@ def peak_mib() -> int:
 
 def _emit_lineage(result: StageResult, night: Night) -> None:
     """Send the stage's OpenLineage event; an endpoint that rejects it is no reason to stop a night."""
-    from handpick.lineage.events import emit
+    from handpick.lineage.events import emit_stage_event
 
     settings = night.settings
     try:
-        emit(result, settings.lineage, settings.home, datetime.now(UTC))
+        emit_stage_event(result, settings.lineage, settings.home, datetime.now(UTC))
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
-        say(f"  lineage: the event of {result.stage} was rejected ({reason}); see [lineage]. Continuing.")
+        log_progress(
+            f"  lineage: the event of {result.stage} was rejected ({reason}); see [lineage]. Continuing."
+        )
 
 
 def _keep(result: StageResult, file: Path) -> None:

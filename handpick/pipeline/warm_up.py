@@ -11,11 +11,11 @@ import pyarrow as pa
 from scipy import sparse
 
 from handpick.serving.relations import RELATIONS
-from handpick.stages.publish.fingerprint import fingerprint
-from handpick.stages.publish.pg_copy import TYPES, encoded
-from models.hybrids.blend_weights import Answers
+from handpick.stages.publish.fingerprint import compute_fingerprint
+from handpick.stages.publish.pg_copy import COPY_TYPES, encode_batches
+from models.hybrids.blend_weights import ValidationScores
 from models.interface import Factors
-from models.topn.exact import exact_scores, top_n
+from models.topn.exact import compute_exact_scores, find_top_n
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
 """A value of each SQL type, as Arrow holds it."""
@@ -26,17 +26,18 @@ def main() -> None:
     # Numba compiles a kernel once per signature, so shapes do not matter, but types and layouts are those of a night.
     random = np.random.default_rng(0)
     factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
-    top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))
-    exact_scores(*factors, np.arange(64), np.arange(64))
-    Answers(np.ones((1, 2, 3), np.float32), sparse.csr_matrix(np.eye(2, 3)), 1).ndcg(
+    find_top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))
+    compute_exact_scores(*factors, np.arange(64), np.arange(64))
+    ValidationScores(np.ones((1, 2, 3), np.float32), sparse.csr_matrix(np.eye(2, 3)), 1).ndcg(
         np.ones((2, 3), np.float32)
     )
     for relation in RELATIONS:
         row = {
-            column.name: pa.array([SAMPLES[column.sql]], TYPES[column.sql][0]) for column in relation.columns
+            column.name: pa.array([SAMPLES[column.sql_type]], COPY_TYPES[column.sql_type][0])
+            for column in relation.columns
         }
-        for batch in encoded(pa.table(row), relation):
-            fingerprint(batch, relation)
+        for batch in encode_batches(pa.table(row), relation):
+            compute_fingerprint(batch, relation)
 
 
 if __name__ == "__main__":

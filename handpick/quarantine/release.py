@@ -10,16 +10,16 @@ from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
 from handpick.night import Night
 from handpick.quarantine.released_files import get_released_folder, name_released_file
-from handpick.quarantine.rows import Selection, select
+from handpick.quarantine.rows import Selection, select_rows
 
 
-def exported(night: Night, chosen: Selection) -> str:
+def export_rows(night: Night, chosen: Selection) -> str:
     """Return the selected rows as JSON lines in the contract's columns, to be mended in an editor.
 
     The fields `_rules`, `_raw`, `_source_file` and `_source_line` are for the reader; releasing ignores them.
     """
-    rows = select(night.lake, night.logical_date, chosen).to_pylist()
-    names = CONTRACTS[chosen.source].names
+    rows = select_rows(night.lake, night.logical_date, chosen).to_pylist()
+    names = CONTRACTS[chosen.source].column_names
     exported_rows = [
         {
             **{name: row[name] for name in names},
@@ -30,7 +30,7 @@ def exported(night: Night, chosen: Selection) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in exported_rows)
 
 
-def release(
+def release_selection(
     night: Night, chosen: Selection, into: date, mended: Path | None = None
 ) -> tuple[Path | None, int]:
     """Write rows to where the land stage of a later night reads them; that night validates them again.
@@ -52,7 +52,7 @@ def release(
         raise InputError(f"{into} is not after {night.logical_date}: released rows go into a later night.")
     if night.lake.has(f"raw/{chosen.source}", into):
         raise InputError(f"{into} has landed already; release into a night that has not, with --into.")
-    text = exported(night, chosen) if mended is None else _read_text(mended)
+    text = export_rows(night, chosen) if mended is None else _read_text(mended)
     lines = [_parse_line(line, chosen.source, mended) for line in text.splitlines() if line.strip()]
     if not lines:
         return None, 0
@@ -83,4 +83,4 @@ def _parse_line(line: str, source: str, file: Path | None) -> dict[str, str | No
         row = None
     if not isinstance(row, dict):
         raise InputError(f"{file}: {line[:60]!r} is not a JSON object. Nothing was released.")
-    return {name: row.get(name) for name in CONTRACTS[source].names}
+    return {name: row.get(name) for name in CONTRACTS[source].column_names}

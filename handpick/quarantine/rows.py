@@ -30,7 +30,7 @@ class Selection:
     line: int | None = None
 
 
-def counts(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, str, int]]:
+def count_reasons(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, str, int]]:
     """Count quarantined rows by source and reason, most first; a row counts once under each rule that it breaks.
 
     Args:
@@ -54,7 +54,7 @@ def counts(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, 
     return sorted(found, key=lambda entry: (-entry[2], entry[0], entry[1]))
 
 
-def select(lake: Lake, logical_date: date, chosen: Selection) -> pa.Table:
+def select_rows(lake: Lake, logical_date: date, chosen: Selection) -> pa.Table:
     """Return the selected rows as they are stored in quarantine.
 
     Raises:

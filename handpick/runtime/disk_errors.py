@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from handpick.errors import HandpickError
 
-FULL = {
+DISK_FULL_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     # What the system answers beyond `ulimit -f`, which batch schedulers set.
@@ -17,12 +17,12 @@ FULL = {
 """Meanings of the system's error numbers for a full disk."""
 
 
-class NoRoom(HandpickError):
+class DiskFull(HandpickError):
     """A file could not be written completely; the file that it was to replace is unchanged."""
 
 
 @contextmanager
-def room_for(content: str, command: str) -> Iterator[None]:
+def report_disk_full(content: str, command: str) -> Iterator[None]:
     """Turn an OSError about a full disk inside the block into an error of one line; other errors pass.
 
     Args:
@@ -35,11 +35,11 @@ def room_for(content: str, command: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in DISK_FULL_ERRORS:
             raise
         # Errors of a stream, such as a pipe to another program, name no file.
         where = f" ({error.filename})" if error.filename else ""
-        raise NoRoom(
-            f"{FULL[error.errno]}: {content} could not be written{where}. Nothing half-written is left, and what was there "
+        raise DiskFull(
+            f"{DISK_FULL_ERRORS[error.errno]}: {content} could not be written{where}. Nothing half-written is left, and what was there "
             f"before stays. Free some space, then run `{command}`."
         ) from None

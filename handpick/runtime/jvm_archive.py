@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run a job that loads the classes of a night's jobs, and archive them when its JVM ends."""
-    draft = spark.ARCHIVE.with_suffix(".draft")
+    draft = spark.CLASS_ARCHIVE.with_suffix(".draft")
     draft.parent.mkdir(parents=True, exist_ok=True)
-    for old in (draft, spark.ARCHIVE):
+    for old in (draft, spark.CLASS_ARCHIVE):
         old.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="handpick-spark-") as folder:
         settings = load(home=Path(folder))
@@ -36,7 +36,7 @@ def main() -> None:
         chosen = settings.spark.model_copy(
             update={"master": "local[*]", "options": {"spark.driver.extraJavaOptions": options}}
         )
-        running = spark.session(settings.model_copy(update={"spark": chosen}), rows=0)
+        running = spark.get_spark_session(settings.model_copy(update={"spark": chosen}), rows=0)
         _run_job(running, Path(folder))
         # The archive is written when the JVM exits. Closing its standard input ends it; PySpark alone would leave it
         # running until this process ends.
@@ -46,7 +46,7 @@ def main() -> None:
         gateway.proc.stdin.close()
         gateway.proc.wait(timeout=120)
     if draft.is_file():
-        draft.replace(spark.ARCHIVE)
+        draft.replace(spark.CLASS_ARCHIVE)
 
 
 def _run_job(running: SparkSession, folder: Path) -> None:

@@ -15,13 +15,13 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 """The console of everything that is not a command's result. Lines are not wrapped, so that logs can be searched."""
 
 
-def say(line: str) -> None:
+def log_progress(line: str) -> None:
     """Print one line of progress to standard error."""
     # Messages may hold brackets, such as `[train]`, which rich would take for markup.
     console.print(line, markup=False)
 
 
-def track(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+def track_progress(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Yield the things and show how many are done: by a bar on a terminal, by a line at every tenth in a log.
 
     Args:
@@ -40,4 +40,4 @@ def track(things: Iterable[T], what: str, total: int | None = None) -> Iterator[
     for number, thing in enumerate(things, 1):
         yield thing
         if total and total >= 100 and number % step == 0:
-            say(f"  {what}: {number:,} of {total:,}")
+            log_progress(f"  {what}: {number:,} of {total:,}")

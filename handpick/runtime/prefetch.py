@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def loading(library: str) -> Iterator[None]:
+def prefetch_library(library: str) -> Iterator[None]:
     """Import a library in a thread while the block runs; after the block it is imported.
 
     It pays where the block reads files or waits: importing is file reading and C code that leaves the interpreter's lock

@@ -13,14 +13,17 @@ from handpick.settings.load import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-CONF = Path(__file__).parent / "spark_conf"
-MISSING_CONF_FOLDER = CONF / "none"
+CONF_FOLDER = Path(__file__).parent / "spark_conf"
+MISSING_CONF_FOLDER = CONF_FOLDER / "none"
 """Absent on purpose: Spark puts its configuration folder on the class path, and a JVM whose class path holds a folder
 with files does not use the archive."""
-ARCHIVE = Path(sys.prefix) / "share" / "handpick" / "spark.jsa"
+CLASS_ARCHIVE = Path(sys.prefix) / "share" / "handpick" / "spark.jsa"
 """Class-data-sharing archive of Spark's classes, made by `handpick.runtime.jvm_archive` when the environment is installed."""
 
-JVM_OPTIONS = ("-XX:+UseParallelGC", f"-Dlog4j2.configurationFile={(CONF / 'log4j2.properties').as_uri()}")
+JVM_OPTIONS = (
+    "-XX:+UseParallelGC",
+    f"-Dlog4j2.configurationFile={(CONF_FOLDER / 'log4j2.properties').as_uri()}",
+)
 LONG_RUN_OPTIONS = (
     "-XX:Tier4InvocationThreshold=60000",
     "-XX:Tier4MinInvocationThreshold=30000",
@@ -39,7 +42,7 @@ TINY_ROWS = 50_000
 """With fewer rows even compiling the Java code that Spark generates for each query takes longer than interpreting it."""
 
 
-def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
+def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
     """Return the running session, or start one: UTC, microsecond timestamps, loopback only, no web UI.
 
     Args:
@@ -87,5 +90,5 @@ def session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
 def _jvm_options(rows: int) -> tuple[str, ...]:
     """Return the JVM's options for a session that reads about so many rows."""
     # -Xlog:disable: a JVM that cannot use the archive would print a warning into the night's output.
-    archive = (f"-XX:SharedArchiveFile={ARCHIVE}", "-Xlog:disable") if ARCHIVE.is_file() else ()
+    archive = (f"-XX:SharedArchiveFile={CLASS_ARCHIVE}", "-Xlog:disable") if CLASS_ARCHIVE.is_file() else ()
     return (*JVM_OPTIONS, *(SHORT_RUN_OPTIONS if rows < SHORT_ROWS else LONG_RUN_OPTIONS), *archive)

@@ -14,7 +14,7 @@ from typing import IO
 
 import numpy as np
 
-RATE = 16_000
+SAMPLE_RATE = 16_000
 """Sample rate of the WAV files, in Hz."""
 
 
@@ -48,13 +48,13 @@ def _synthesizer() -> tuple[IO[bytes], IO[bytes], int]:
     return process.stdin, process.stdout, int(process.stdout.readline())
 
 
-def speak(phrase: str, voice: Voice) -> bytes:
+def synthesize_speech(phrase: str, voice: Voice) -> bytes:
     """Synthesize a phrase and return the bytes of a WAV file (16 kHz, mono, 16 bit)."""
     requests, answers, rate = _synthesizer()
     requests.write(json.dumps({"phrase": phrase, **asdict(voice)}).encode() + b"\n")
     requests.flush()
     samples = np.frombuffer(answers.read(int(answers.readline())), np.int16).astype(np.float64)
-    times = np.arange(0, len(samples) / rate, 1 / RATE)  # seconds
+    times = np.arange(0, len(samples) / rate, 1 / SAMPLE_RATE)  # seconds
     # A mean of two neighbours damps what the lower rate cannot hold and would fold back as noise.
     smooth = np.convolve(samples, np.ones(2) / 2, mode="same")
     resampled = np.interp(times, np.arange(len(samples)) / rate, smooth)
@@ -62,6 +62,6 @@ def speak(phrase: str, voice: Voice) -> bytes:
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(RATE)
+        file.setframerate(SAMPLE_RATE)
         file.writeframes(np.round(resampled).astype("<i2").tobytes())
     return out.getvalue()

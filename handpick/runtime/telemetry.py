@@ -18,7 +18,7 @@ OPT_OUTS = {
 """Environment variables that switch usage statistics off, and their values."""
 
 
-def switch_off_usage_statistics() -> None:
+def disable_telemetry() -> None:
     """Set every opt-out that is not already set; child processes inherit them.
 
     Libraries read them while they are imported, so `handpick/__init__.py` calls this before anything else is.

@@ -23,21 +23,21 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from handpick.errors import HandpickError
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 
-LENGTH = struct.Struct("<Q")
+LENGTH_HEAD = struct.Struct("<Q")
 """Head of every message: the number of bytes of pickle that follow."""
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables from which numerical libraries take their number of threads when they are loaded."""
-GIVEN, FAILED, DONE = range(3)
+YIELDED, FAILED, DONE = range(3)
 """Kinds of messages of the worker: a yielded value, the exception that ended it, the end of its pipe."""
 
 
-class Lost(HandpickError):
+class WorkerDied(HandpickError):
     """The worker process ended before its function did."""
 
 
-class Beside:
+class WorkerProcess:
     """A running worker process, as its starter sees it.
 
     Args:
@@ -57,12 +57,12 @@ class Beside:
         for thread in self._threads:
             thread.start()
 
-    def tell(self, message: Any) -> None:
+    def send(self, message: Any) -> None:
         """Put a message into the worker's inbox; nothing happens if the worker has ended."""
         with suppress(BrokenPipeError):
             _send(self._inbox, message)
 
-    def next(self) -> Any:
+    def receive(self) -> Any:
         """Wait for the next value that the function yields, and return it.
 
         Raises:
@@ -70,7 +70,7 @@ class Beside:
             Exception: Whatever the function raised.
         """
         kind, content = self._answers.get()
-        if kind == GIVEN:
+        if kind == YIELDED:
             return content
         self._answers.put(
             (kind, content)
@@ -79,7 +79,7 @@ class Beside:
             raise content
         code = self._process.wait()
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        raise Lost(
+        raise WorkerDied(
             f"The worker process that was to {self._what} ended {how}; its results were discarded. Run the stage again; if "
             "memory was short, give the machine more."
         )
@@ -102,9 +102,9 @@ class Beside:
 
 
 @contextmanager
-def beside(
-    function: Callable[..., Iterator[Any]], *arguments: Any, what: str, threads: int = 1
-) -> Iterator[Beside]:
+def run_in_worker_process(
+    function: Callable[..., Iterator[Any]], *arguments: Any, purpose: str, threads: int = 1
+) -> Iterator[WorkerProcess]:
     """Run a generator function in a worker process, which is killed at the end of the block.
 
     Args:
@@ -125,9 +125,9 @@ def beside(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, **limits, "PYTHONPATH": paths},
     )  # fmt: skip
-    worker = Beside(process, what)
+    worker = WorkerProcess(process, purpose)
     try:
-        worker.tell((function, arguments))
+        worker.send((function, arguments))
         yield worker
     finally:
         worker._end()
@@ -136,23 +136,23 @@ def beside(
 def _repeat_lines(pipe: IO[bytes]) -> None:
     """Print the worker's standard error here, line by line, as it comes."""
     for line in pipe:
-        say(line.decode(errors="replace").rstrip("\n"))
+        log_progress(line.decode(errors="replace").rstrip("\n"))
 
 
 def _send(pipe: IO[bytes], message: Any) -> None:
     """Write a message: its length and its pickle."""
     content = pickle.dumps(message, protocol=5)
-    pipe.write(LENGTH.pack(len(content)))
+    pipe.write(LENGTH_HEAD.pack(len(content)))
     pipe.write(content)
     pipe.flush()
 
 
 def _receive(pipe: IO[bytes]) -> Any:
     """Read the next message; None if the pipe has ended, also in the middle of a message."""
-    head = pipe.read(LENGTH.size)
-    if len(head) < LENGTH.size:
+    head = pipe.read(LENGTH_HEAD.size)
+    if len(head) < LENGTH_HEAD.size:
         return None
-    (count,) = LENGTH.unpack(head)
+    (count,) = LENGTH_HEAD.unpack(head)
     content = pipe.read(count)
     return pickle.loads(content) if len(content) == count else None
 
@@ -172,7 +172,7 @@ def main() -> None:
     function, arguments = work
     try:
         for content in function(inbox, *arguments):
-            _send(answer_pipe, (GIVEN, content))
+            _send(answer_pipe, (YIELDED, content))
     except Exception as error:  # whatever it is, the parent raises it
         _send(answer_pipe, (FAILED, _make_picklable(error)))
     sys.stderr.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handpick.errors import ServingError
-from handpick.serving.embedded import SUPERUSER, database_uri
+from handpick.serving.embedded import SUPERUSER, get_database_url
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,7 +37,7 @@ def connect(
     serving = settings.serving
     limit = serving.statement_timeout_s if timeout_s is None else timeout_s
     # The embedded server trusts local roles, so there the reader connects as itself.
-    dsn = dsn_of(settings, role=serving.reader_role if reader else SUPERUSER)
+    dsn = get_dsn(settings, role=serving.reader_role if reader else SUPERUSER)
     options: dict[str, Any] = {
         "connect_timeout": serving.connect_timeout_s,
         "options": f"-c statement_timeout={limit * 1000} -c timezone=UTC",
@@ -65,9 +65,9 @@ def connect(
     return connection
 
 
-def dsn_of(settings: Settings, role: str = SUPERUSER) -> str:
+def get_dsn(settings: Settings, role: str = SUPERUSER) -> str:
     """Return the configured DSN or that of the embedded server, which is started, in libpq's form."""
     serving = settings.serving
     if serving.dsn is not None:
         return serving.dsn.get_secret_value()
-    return database_uri(settings, serving.database, role)
+    return get_database_url(settings, serving.database, role)

@@ -9,9 +9,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
-from handpick.serving.read import reading
-from handpick.serving.schema import statement
-from handpick.serving.versions import Version, read_versions
+from handpick.serving.read import connect_for_reading
+from handpick.serving.schema import compose_statement
+from handpick.serving.versions import ListVersion, query_versions
 from handpick.settings.load import Settings
 
 TOP_PHONES = 10
@@ -74,7 +74,7 @@ from pairs left join phones using (item_id) where user_id = %s order by new_rank
 
 
 @dataclass(frozen=True)
-class Difference:
+class VersionDiff:
     """The differences from one version to another.
 
     Args:
@@ -87,16 +87,16 @@ class Difference:
         user_rows: Rows of the one user that was asked for, by new rank.
     """
 
-    before: Version
-    after: Version
-    people: dict[str, int]
-    came: list[dict[str, Any]]
-    went: list[dict[str, Any]]
+    before: ListVersion
+    after: ListVersion
+    user_counts: dict[str, int]
+    added: list[dict[str, Any]]
+    removed: list[dict[str, Any]]
     phones: list[dict[str, Any]]
-    user: list[dict[str, Any]]
+    user_rows: list[dict[str, Any]]
 
     @property
-    def causes(self) -> list[str]:
+    def overall_causes(self) -> list[str]:
         """The differences that concern all lists: night, model, or none at all."""
         found = []
         if self.before.logical_date != self.after.logical_date:
@@ -110,7 +110,7 @@ class Difference:
         return found
 
 
-def difference(settings: Settings, before: str, after: str, user: str | None = None) -> Difference:
+def compare_versions(settings: Settings, before: str, after: str, user: str | None = None) -> VersionDiff:
     """Compare two kept versions.
 
     Args:
@@ -123,23 +123,23 @@ def difference(settings: Settings, before: str, after: str, user: str | None = N
         ServingError: If the database does not answer, does not keep one of the versions, or has no list of the user.
     """
     schema = settings.serving.schema_name
-    with reading(settings) as connection:
-        kept = {one.version: one for one in read_versions(connection, schema)}
+    with connect_for_reading(settings) as connection:
+        kept = {one.version: one for one in query_versions(connection, schema)}
         a, b = (_find_version(kept, name) for name in (before, after))
         _create_temporary_tables(connection, schema, a.version, b.version)
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(USER_ROWS_QUERY, [user]).fetchall() if user is not None else []
             if user is not None and not rows:
                 raise ServingError(f"the user {user!r} has no list in version {a.version} or {b.version}.")
-            shown = statement(PHONES_QUERY.replace("{shown}", str(TOP_PHONES)))
-            return Difference(
+            shown = compose_statement(PHONES_QUERY.replace("{shown}", str(TOP_PHONES)))
+            return VersionDiff(
                 before=a,
                 after=b,
-                people=cursor.execute(USER_COUNTS_QUERY).fetchone() or {},
-                came=cursor.execute(ADDED_QUERY).fetchall(),
-                went=cursor.execute(REMOVED_QUERY).fetchall(),
+                user_counts=cursor.execute(USER_COUNTS_QUERY).fetchone() or {},
+                added=cursor.execute(ADDED_QUERY).fetchall(),
+                removed=cursor.execute(REMOVED_QUERY).fetchall(),
                 phones=cursor.execute(shown).fetchall(),
-                user=rows,
+                user_rows=rows,
             )
 
 
@@ -148,10 +148,10 @@ def _create_temporary_tables(connection: psycopg.Connection[Any], schema: str, a
     # One statement at a time, and numbers put into the text: `create table as` takes no parameters.
     for text in PAIRS_DDL.split(";"):
         numbered = text.replace("{a}", str(a)).replace("{b}", str(b))
-        connection.execute(statement(numbered, schema=schema))
+        connection.execute(compose_statement(numbered, schema=schema))
 
 
-def _find_version(kept: dict[int, Version], name: str) -> Version:
+def _find_version(kept: dict[int, ListVersion], name: str) -> ListVersion:
     """Return the kept version of a number such as `12` or `v12`."""
     number = name.removeprefix("v")
     if not number.isdecimal() or int(number) not in kept:

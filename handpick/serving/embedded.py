@@ -39,7 +39,7 @@ log_timezone = 'UTC'
 """
 
 
-def embedded(settings: Settings) -> str:
+def start_embedded(settings: Settings) -> str:
     """Start the embedded server unless it runs, and return the DSN of its own database `postgres`.
 
     The server outlives this process, so that readers keep reading after a publish; `stop_embedded` ends it.
@@ -50,15 +50,17 @@ def embedded(settings: Settings) -> str:
     return _uri("postgresql", _socket_folder(settings), "postgres", SUPERUSER)
 
 
-def embedded_dsn(settings: Settings, database: str) -> str:
+def get_sqlalchemy_url(settings: Settings, database: str) -> str:
     """Return the SQLAlchemy URL of a database on the embedded server; both are made available first.
 
     The driver is psycopg 3, which serves both `create_engine` and `create_async_engine`.
     """
-    return database_uri(settings, database, scheme="postgresql+psycopg")
+    return get_database_url(settings, database, scheme="postgresql+psycopg")
 
 
-def database_uri(settings: Settings, database: str, role: str = SUPERUSER, scheme: str = "postgresql") -> str:
+def get_database_url(
+    settings: Settings, database: str, role: str = SUPERUSER, scheme: str = "postgresql"
+) -> str:
     """Return the URL of a database on the embedded server; starts the server and creates the database as needed.
 
     Args:
@@ -76,7 +78,7 @@ def ensure_database(settings: Settings, name: str) -> None:
     import psycopg
     from psycopg import sql
 
-    with psycopg.connect(embedded(settings), autocommit=True) as connection:
+    with psycopg.connect(start_embedded(settings), autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
         if found is None:
             try:

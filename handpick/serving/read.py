@@ -9,10 +9,10 @@ from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
 from handpick.serving.connection import connect
-from handpick.serving.schema import statement
+from handpick.serving.schema import compose_statement
 from handpick.settings.load import Settings
 
-LISTS: dict[str, LiteralString] = {
+LIST_QUERIES: dict[str, LiteralString] = {
     "user": "select r.*, i.title, i.price from {schema}.recommendations r "
     "left join {schema}.items i using (item_id) where user_id = %s order by rank",
     "segment": "select r.*, i.title, i.price, 'popular_items' as source, '' as reason "
@@ -41,11 +41,11 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
         ServingError: If the database does not answer, nothing is published, or there is no such list.
     """
     schema = settings.serving.schema_name
-    with reading(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(statement(LISTS[kind], schema=schema), [name]).fetchall()
+    with connect_for_reading(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(compose_statement(LIST_QUERIES[kind], schema=schema), [name]).fetchall()
         if not rows:
             current = cursor.execute(
-                statement("select version from {schema}.current_version", schema=schema)
+                compose_statement("select version from {schema}.current_version", schema=schema)
             ).fetchone()
             if current is None:
                 raise ServingError(_nothing_published(settings))
@@ -55,7 +55,7 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def reading(settings: Settings) -> psycopg.Connection[Any]:
+def connect_for_reading(settings: Settings) -> psycopg.Connection[Any]:
     """Open a connection for reading; it neither starts a server for the first time nor creates anything.
 
     Raises:

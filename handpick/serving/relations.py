@@ -17,8 +17,8 @@ class Column:
     """
 
     name: str
-    sql: str
-    about: str
+    sql_type: str
+    description: str
     is_nullable: bool = False
 
 
@@ -35,10 +35,10 @@ class Relation:
     """
 
     name: str
-    lake: str
+    lake_table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    about: str
+    description: str
 
     @property
     def column_names(self) -> list[str]:
@@ -46,19 +46,19 @@ class Relation:
         return [column.name for column in self.columns]
 
     @property
-    def whole(self) -> str:
+    def partitioned_table(self) -> str:
         """Name of the partitioned table."""
         return f"{self.name}_all"
 
-    def partition(self, version: int) -> str:
+    def version_table(self, version: int) -> str:
         """Return the name of one version's table."""
         return f"{self.name}_v{version}"
 
 
 RECOMMENDATIONS = Relation(
     name="recommendations",
-    lake="lists/recommendations",
-    about="One row is one phone on one user's list.",
+    lake_table="lists/recommendations",
+    description="One row is one phone on one user's list.",
     key=("user_id", "rank"),
     columns=(
         Column("user_id", "text", "Whose list."),
@@ -74,8 +74,8 @@ RECOMMENDATIONS = Relation(
 )
 SIMILAR_ITEMS = Relation(
     name="similar_items",
-    lake="lists/similar_items",
-    about="One row is one phone like another phone.",
+    lake_table="lists/similar_items",
+    description="One row is one phone like another phone.",
     key=("item_id", "rank"),
     columns=(
         Column("item_id", "text", "The phone looked at."),
@@ -87,8 +87,8 @@ SIMILAR_ITEMS = Relation(
 )
 POPULAR_ITEMS = Relation(
     name="popular_items",
-    lake="lists/popular_items",
-    about="One row is one popular phone in one segment; for people without an identity.",
+    lake_table="lists/popular_items",
+    description="One row is one popular phone in one segment; for people without an identity.",
     key=("segment", "rank"),
     columns=(
         Column("segment", "text", "`all`, or a country."),
@@ -99,8 +99,8 @@ POPULAR_ITEMS = Relation(
 )
 ITEMS = Relation(
     name="items",
-    lake="marts/dim_item",
-    about="One row is one phone as it was when the lists were made.",
+    lake_table="marts/dim_item",
+    description="One row is one phone as it was when the lists were made.",
     key=("item_id",),
     columns=(
         Column("item_id", "text", "The phone."),

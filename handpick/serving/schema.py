@@ -52,7 +52,7 @@ READABLE_TABLES = ("list_versions", "current_version", "ledger")
 """Tables that consumers may read in addition to the views."""
 
 
-def statement(text: LiteralString, **names: str) -> sql.Composed:
+def compose_statement(text: LiteralString, **names: str) -> sql.Composed:
     """Compose SQL: names in braces are replaced by quoted identifiers."""
     return sql.SQL(text).format(**{key: sql.Identifier(name) for key, name in names.items()})
 
@@ -78,8 +78,8 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         with connection.transaction():
             # Two first publishes at once would both create the schema.
             connection.execute("select pg_advisory_xact_lock(hashtext('handpick schema'))")
-            connection.execute(statement("create schema if not exists {schema}", schema=schema))
-            connection.execute(statement(CONTROL_TABLES, schema=schema))
+            connection.execute(compose_statement("create schema if not exists {schema}", schema=schema))
+            connection.execute(compose_statement(CONTROL_TABLES, schema=schema))
             for relation in RELATIONS:
                 connection.execute(_create_table(schema, relation))
                 connection.execute(_create_view(schema, relation))
@@ -96,16 +96,16 @@ def _create_table(schema: str, relation: Relation) -> sql.Composed:
     """Compose the DDL of a relation's partitioned table."""
     return sql.SQL(
         "create table if not exists {}.{} (list_version integer not null, {}) partition by list (list_version)"
-    ).format(sql.Identifier(schema), sql.Identifier(relation.whole), column_definitions(relation))
+    ).format(sql.Identifier(schema), sql.Identifier(relation.partitioned_table), compose_columns(relation))
 
 
-def column_definitions(relation: Relation) -> sql.Composed:
+def compose_columns(relation: Relation) -> sql.Composed:
     """Compose the column definitions; text collates by bytes, in which order the lake's rows are sorted."""
     return sql.SQL(", ").join(
         sql.SQL("{} {}{}{}").format(
             sql.Identifier(column.name),
-            sql.SQL(column.sql),
-            sql.SQL(' collate "C"' if column.sql == "text" else ""),
+            sql.SQL(column.sql_type),
+            sql.SQL(' collate "C"' if column.sql_type == "text" else ""),
             sql.SQL("" if column.is_nullable else " not null"),
         )
         for column in relation.columns
@@ -121,7 +121,7 @@ def _create_view(schema: str, relation: Relation) -> sql.Composed:
     ).format(
         schema=sql.Identifier(schema),
         view=sql.Identifier(relation.name),
-        whole=sql.Identifier(relation.whole),
+        whole=sql.Identifier(relation.partitioned_table),
         columns=sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names),
     )
 
@@ -130,12 +130,18 @@ def _grant(connection: psycopg.Connection[Any], schema: str, role: str, *, may_l
     """Create the reader role and let it select from the views and the control tables, and do nothing else."""
     if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
         connection.execute(
-            statement("create role {role} login" if may_log_in else "create role {role}", role=role)
+            compose_statement("create role {role} login" if may_log_in else "create role {role}", role=role)
         )
-    connection.execute(statement("alter role {role} set default_transaction_read_only = on", role=role))
-    connection.execute(statement("revoke all on schema {schema} from public", schema=schema))
-    connection.execute(statement("grant usage on schema {schema} to {role}", schema=schema, role=role))
+    connection.execute(
+        compose_statement("alter role {role} set default_transaction_read_only = on", role=role)
+    )
+    connection.execute(compose_statement("revoke all on schema {schema} from public", schema=schema))
+    connection.execute(
+        compose_statement("grant usage on schema {schema} to {role}", schema=schema, role=role)
+    )
     for name in (*(relation.name for relation in RELATIONS), *READABLE_TABLES):
         connection.execute(
-            statement("grant select on {schema}.{name} to {role}", schema=schema, name=name, role=role)
+            compose_statement(
+                "grant select on {schema}.{name} to {role}", schema=schema, name=name, role=role
+            )
         )

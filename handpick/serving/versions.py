@@ -14,9 +14,9 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from handpick.errors import ServingError
-from handpick.serving.read import reading
+from handpick.serving.read import connect_for_reading
 from handpick.serving.relations import RELATIONS
-from handpick.serving.schema import statement
+from handpick.serving.schema import compose_statement
 from handpick.settings.load import Settings
 
 LOCK_SECONDS = 600
@@ -26,7 +26,7 @@ DRAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Version:
+class ListVersion:
     """One published version of the lists."""
 
     version: int
@@ -42,26 +42,26 @@ class Version:
     published_at: datetime
 
 
-def versions(settings: Settings) -> list[Version]:
+def list_versions(settings: Settings) -> list[ListVersion]:
     """Return the versions that can be read or rolled back to, newest first.
 
     Raises:
         ServingError: If the database does not answer, or nothing was ever published to it.
     """
-    with reading(settings) as connection:
-        return read_versions(connection, settings.serving.schema_name)
+    with connect_for_reading(settings) as connection:
+        return query_versions(connection, settings.serving.schema_name)
 
 
-def read_versions(connection: psycopg.Connection[Any], schema: str) -> list[Version]:
+def query_versions(connection: psycopg.Connection[Any], schema: str) -> list[ListVersion]:
     """Query the published versions, newest first."""
-    query = statement(
+    query = compose_statement(
         "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, user_count, "
         "similar_item_count, popular_item_count, digest, model, metrics, published_at "
         "from {schema}.list_versions v left join {schema}.current_version c on true "
         "where status = 'published' order by v.version desc",
         schema=schema,
     )
-    with connection.cursor(row_factory=class_row(Version)) as cursor:
+    with connection.cursor(row_factory=class_row(ListVersion)) as cursor:
         return cursor.execute(query).fetchall()
 
 
@@ -78,20 +78,20 @@ def rollback(settings: Settings, version: int | str | None = None) -> int:
     Raises:
         ServingError: If there is no such version; the pointer is not moved.
     """
-    with reading(settings) as connection:
+    with connect_for_reading(settings) as connection:
         connection.commit()
         # Without autocommit, reading the versions would open a transaction, and `publishing` would roll the move back
         # with it.
         connection.autocommit = True
-        with publishing(connection, settings.serving.schema_name):
-            kept = read_versions(connection, settings.serving.schema_name)
+        with hold_publish_lock(connection, settings.serving.schema_name):
+            kept = query_versions(connection, settings.serving.schema_name)
             target = _resolve_target(kept, version)
             with connection.transaction():
                 move_pointer(connection, settings.serving.schema_name, target)
     return target
 
 
-def _resolve_target(kept: list[Version], version: int | str | None) -> int:
+def _resolve_target(kept: list[ListVersion], version: int | str | None) -> int:
     """Return the version to move to.
 
     Raises:
@@ -117,7 +117,7 @@ def _resolve_target(kept: list[Version], version: int | str | None) -> int:
 def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int) -> None:
     """Make a version current, within the caller's transaction."""
     connection.execute(
-        statement(
+        compose_statement(
             "insert into {schema}.current_version as c (version, generated_at) "
             "select version, published_at from {schema}.list_versions where version = %s and status = 'published' "
             "on conflict (is_the_one) do update set version = excluded.version, "
@@ -129,7 +129,7 @@ def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int)
 
 
 @contextmanager
-def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
+def hold_publish_lock(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
     """Hold the publish lock of a schema; the server releases it when the connection ends, in whatever way.
 
     Raises:
@@ -157,14 +157,14 @@ def publishing(connection: psycopg.Connection[Any], schema: str) -> Iterator[Non
             connection.commit()
 
 
-def wait_for_plans(connection: psycopg.Connection[Any], schema: str) -> None:
+def wait_for_planned_statements(connection: psycopg.Connection[Any], schema: str) -> None:
     """Wait until no statement that was planned before now has yet to start.
 
     A statement that was planned before a partition was attached, and starts after the pointer has moved to it, would
     see no rows. Such a statement has held a lock on the partitioned table since before its planning, so the
     transactions that hold one now are waited for, up to `DRAIN_SECONDS`.
     """
-    names = [f"{schema}.{relation.whole}" for relation in RELATIONS]
+    names = [f"{schema}.{relation.partitioned_table}" for relation in RELATIONS]
     holders = """
         select distinct virtualtransaction from pg_locks
         where locktype = 'relation' and relation = any(%s::regclass[]::oid[]) and pid <> pg_backend_pid()
@@ -178,7 +178,9 @@ def wait_for_plans(connection: psycopg.Connection[Any], schema: str) -> None:
     connection.commit()
 
 
-def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_date: date) -> list[int]:
+def drop_old_versions(
+    connection: psycopg.Connection[Any], settings: Settings, logical_date: date
+) -> list[int]:
     """Drop versions beyond the configured count or age.
 
     The current version and the newest one before it always stay.
@@ -192,7 +194,7 @@ def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_da
         The dropped versions.
     """
     serving = settings.serving
-    kept = read_versions(connection, serving.schema_name)
+    kept = query_versions(connection, serving.schema_name)
     current = next((one.version for one in kept if one.is_current), 0)
     older = [one for one in kept if one.version < current]
     oldest = logical_date - timedelta(days=serving.keep_days)
@@ -203,7 +205,7 @@ def drop_old(connection: psycopg.Connection[Any], settings: Settings, logical_da
     ]
     for version in dropped:
         connection.execute(
-            statement(
+            compose_statement(
                 "update {schema}.list_versions set status = 'dropped' where version = %s",
                 schema=serving.schema_name,
             ),
@@ -221,7 +223,9 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
         schema: The serving schema.
     """
     rows = connection.execute(
-        statement("select version from {schema}.list_versions where status <> 'published'", schema=schema)
+        compose_statement(
+            "select version from {schema}.list_versions where status <> 'published'", schema=schema
+        )
     ).fetchall()
     gone = {int(row[0]) for row in rows}
     tables = {
@@ -234,17 +238,17 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     }
     for relation in RELATIONS:
         for version in sorted(gone):
-            table = relation.partition(version)
+            table = relation.version_table(version)
             if table in tables:
-                _detach(connection, schema, relation.whole, table)
+                _detach(connection, schema, relation.partitioned_table, table)
             # Its parts are dropped with it; if loading was killed before they were joined, they are separate tables.
             parts = sorted(name for name in tables if name.startswith(f"{table}_"))
             for name in (table, *parts):
                 connection.execute(
-                    statement("drop table if exists {schema}.{table}", schema=schema, table=name)
+                    compose_statement("drop table if exists {schema}.{table}", schema=schema, table=name)
                 )
     connection.execute(
-        statement("delete from {schema}.list_versions where status = 'loading'", schema=schema)
+        compose_statement("delete from {schema}.list_versions where status = 'loading'", schema=schema)
     )
 
 

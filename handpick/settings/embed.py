@@ -34,7 +34,7 @@ class EmbedSettings(Section):
         Path("var/encoders"), description="Folder of the encoders that are trained here, by version."
     )
     max_tokens: int = Field(128, ge=8, description="Tokens of a text that are read; longer texts are cut.")
-    audio_seconds: float = Field(
+    max_audio_seconds: float = Field(
         30.0, gt=0, description="Seconds of a recording that are read; longer ones are cut."
     )
     allow_download: bool = Field(

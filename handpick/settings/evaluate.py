@@ -31,6 +31,6 @@ class EvaluateSettings(Section):
         min_length=1,
         description="Lower bounds of the activity segments, in positive events before the window.",
     )
-    most_users: int = Field(
+    max_users: int = Field(
         50_000, ge=100, description="Most users that are measured; of more, a seeded sample."
     )

@@ -30,23 +30,25 @@ class GateSettings(Section):
         ("warm", "cold_item", "cold_user", "query_only", "launch_week"),
         description="Slices that are tested in addition to all users.",
     )
-    slice_users: int = Field(200, ge=20, description="Slices with fewer users are reported but not tested.")
-    most_alike: float = Field(
+    min_slice_users: int = Field(
+        200, ge=20, description="Slices with fewer users are reported but not tested."
+    )
+    max_identical_lists: float = Field(
         0.5,
         gt=0,
         le=1,
         description="Largest share of warm users who may get the very same list; above it the lists count as constant.",
     )
-    most_popular: float = Field(
+    max_popularity_overlap: float = Field(
         0.9,
         gt=0,
         le=1,
         description="Largest mean overlap with the lists of `popularity`; above it the model counts as a copy of popularity.",
     )
-    least_coverage: float = Field(
+    min_coverage: float = Field(
         0.03, ge=0, le=1, description="Smallest share of the phones on sale that must be on some list."
     )
-    coverage_drop: float = Field(
+    min_relative_coverage: float = Field(
         0.5, gt=0, le=1, description="Smallest coverage, as a share of the champion's."
     )
     implausible_gain: float = Field(
@@ -59,7 +61,7 @@ class GateSettings(Section):
         gt=1,
         description="Multiple of the best family member's NDCG above which, without a champion, leaked test data is suspected.",
     )
-    least_users: float = Field(
+    min_relative_users: float = Field(
         0.5,
         gt=0,
         le=1,

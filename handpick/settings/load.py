@@ -86,12 +86,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources by precedence: arguments, then the environment, then the file."""
-        file = configuration_file()
+        file = find_configuration_file()
         toml = TomlConfigSettingsSource(settings_cls, toml_file=file if file.is_file() else None)
         return init_settings, env_settings, toml
 
 
-def configuration_file() -> Path:
+def find_configuration_file() -> Path:
     """Return `$HANDPICK_CONFIG`, or else `handpick.toml` of the working folder or of the nearest folder above it."""
     if FILE_VARIABLE in os.environ:
         return Path(os.environ[FILE_VARIABLE])
@@ -111,7 +111,7 @@ def load(**overrides: Any) -> Settings:
     Raises:
         ConfigurationError: If a key is unknown, has another name now, or has an unusable value; names each of them.
     """
-    file = configuration_file()
+    file = find_configuration_file()
     try:
         return Settings(**{"home": file.resolve().parent, **overrides})
     except ValidationError as error:

@@ -20,8 +20,8 @@ class PretrainingSettings(Section):
     image: ImagePretraining = ImagePretraining()
     audio: AudioPretraining = AudioPretraining()
     rows: RowsPretraining = RowsPretraining()
-    most_texts: int = Field(50_000, ge=1, description="Most texts to train on; of more, an even sample.")
-    most_pictures: int = Field(4000, ge=1, description="Most images to train on; of more, an even sample.")
+    max_texts: int = Field(50_000, ge=1, description="Most texts to train on; of more, an even sample.")
+    max_images: int = Field(4000, ge=1, description="Most images to train on; of more, an even sample.")
     window_days: int = Field(
         14,
         ge=1,

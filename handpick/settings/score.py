@@ -11,7 +11,7 @@ class ScoreSettings(Section):
     """Length, diversity, launch bonus, exploration and reasons of the lists."""
 
     n: int = Field(20, ge=1, le=1000, description="Phones on each user's list.")
-    pool: int = Field(
+    candidates: int = Field(
         100,
         ge=1,
         description="Candidates per user: the phones with the highest scores, from which re-ranking makes the list.",
@@ -27,13 +27,13 @@ class ScoreSettings(Section):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="`auto` uses a GPU if there is one, else the CPU; the lists are the same.",
     )
-    users_at_once: int = Field(
+    scoring_batch_users: int = Field(
         131_072,
         ge=1,
         description="Users whose factors are in memory at a time. Each batch reads the night's events again. The lists do not "
         "depend on it; scores are equal to the last bit for multiples of 2048, the fusion model's own batch.",
     )
-    block_users: int = Field(
+    rerank_batch_users: int = Field(
         4096, ge=1, description="Users who are re-ranked at a time; bounds memory, and changes nothing else."
     )
     diversity: float = Field(
@@ -55,7 +55,9 @@ class ScoreSettings(Section):
         le=1,
         description="Guard: new phones with a relevance below this share of that range get no bonus.",
     )
-    launch_most: int = Field(3, ge=0, description="Guard: most new phones that get the bonus in one list.")
+    max_launch_items: int = Field(
+        3, ge=0, description="Guard: most new phones that get the bonus in one list."
+    )
     explore_share: float = Field(
         0.05, ge=0, lt=1, description="Probability that a rank shows a random candidate instead."
     )

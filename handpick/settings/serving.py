@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 
 from handpick.settings import Section
 
-NAME = "^[a-z_][a-z0-9_]*$"
+SQL_NAME = "^[a-z_][a-z0-9_]*$"
 
 
 class ServingSettings(Section):
@@ -18,10 +18,14 @@ class ServingSettings(Section):
     )
     embedded_path: Path = Field(Path("var/postgres"), description="Data folder of the embedded server.")
     database: str = Field(
-        "handpick", pattern=NAME, description="Database on the embedded server; a DSN names its own database."
+        "handpick",
+        pattern=SQL_NAME,
+        description="Database on the embedded server; a DSN names its own database.",
     )
-    schema_name: str = Field("serving", pattern=NAME, description="Schema of the published relations.")
-    reader_role: str = Field("handpick_reader", pattern=NAME, description="Read-only role of the consumers.")
+    schema_name: str = Field("serving", pattern=SQL_NAME, description="Schema of the published relations.")
+    reader_role: str = Field(
+        "handpick_reader", pattern=SQL_NAME, description="Read-only role of the consumers."
+    )
     connect_timeout_s: int = Field(10, ge=1, description="Seconds to wait for the server to answer.")
     statement_timeout_s: int = Field(
         60, ge=0, description="Seconds that one statement of a command may take; 0 for no limit."

@@ -14,7 +14,7 @@ class ValidateSettings(Section):
         le=1,
         description="A larger share of quarantined rows stops the night; rows that an earlier night has already do not count.",
     )
-    stop_least_rows: int = Field(
+    stop_min_rows: int = Field(
         3,
         ge=1,
         description="Fewer quarantined rows than this do not stop the night whatever their share, unless all rows are quarantined.",

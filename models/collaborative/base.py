@@ -18,13 +18,13 @@ from models.interface import Factors
 
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
 """Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest singular vectors."""
-LANCZOS = 128
+MAX_LANCZOS_VECTORS = 128
 """Largest number of singular vectors that are found by Lanczos iteration; more are found as a subspace, which is faster."""
 Arrays = dict[str, NDArray[np.generic]]
 """Learned arrays by the name under which they are saved."""
 
 
-def positions(known: StringArray, wanted: StringArray) -> IntArray:
+def find_positions(known: StringArray, wanted: StringArray) -> IntArray:
     """Find the index of each wanted id among the known ones.
 
     Args:
@@ -40,7 +40,7 @@ def positions(known: StringArray, wanted: StringArray) -> IntArray:
     return np.where(known[found] == wanted, found, -1).astype(np.int64)
 
 
-def preferences(
+def build_preferences(
     data: Dataset, users: IntArray, item_ids: StringArray, half_life_days: float | None
 ) -> sparse.csr_matrix:
     """Build the matrix of how strongly users prefer items, from their events.
@@ -59,7 +59,7 @@ def preferences(
     """
     row_of = np.full(len(data.users), -1, np.int64)
     row_of[users] = np.arange(len(users))
-    column_of = positions(item_ids, data.catalogue.item_ids)
+    column_of = find_positions(item_ids, data.catalogue.item_ids)
     events = data.interactions
     rows, columns = row_of[events.user], column_of[events.item]
     keep = (rows >= 0) & (columns >= 0) & (events.weight > 0)
@@ -72,13 +72,13 @@ def preferences(
     return matrix.astype(np.float32)
 
 
-def normalised(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+def normalise_sparse_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """Scale the rows to length 1; empty rows stay empty."""
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return (sparse.diags(1 / np.maximum(length, 1e-12)) @ matrix).tocsr().astype(np.float32)
 
 
-def low_rank(
+def approximate_low_rank(
     matrix: FloatArray | sparse.csr_matrix | LinearOperator, rank: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Approximate a matrix by the product of two thin ones, close to the best of that rank.
@@ -113,13 +113,13 @@ def low_rank(
     return left.astype(np.float32), (right * signs).astype(np.float32)
 
 
-def leading_directions(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
+def compute_leading_directions(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
     """Compute the first right singular vectors of a matrix; above `LANCZOS` of them, approximately.
 
     Returns:
         `(columns, rank) float32`, by falling singular value.
     """
-    if rank > LANCZOS:
+    if rank > MAX_LANCZOS_VECTORS:
         return _subspace(matrix.astype(np.float32), rank, seed)
     # svds would draw its start from numpy's global state.
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
@@ -156,7 +156,7 @@ class Member:
         self.item_ids: StringArray = np.empty(0, dtype="U1")
         self.arrays: Arrays = {}
 
-    def too_large(self, data: Dataset) -> str:  # noqa: ARG002
+    def describe_size_limit(self, data: Dataset) -> str:  # noqa: ARG002
         """Say why this member cannot learn from that much data; empty where it can."""
         return ""
 
@@ -182,7 +182,7 @@ class Member:
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return factors for the data's whole catalogue; items that were not known at fitting score 0."""
         known = self.known_factors(data, users)
-        place = positions(self.item_ids, data.catalogue.item_ids)
+        place = find_positions(self.item_ids, data.catalogue.item_ids)
         items = np.where((place >= 0)[:, None], known.items[np.maximum(place, 0)], np.float32(0))
         return Factors(np.ascontiguousarray(known.users, np.float32), np.ascontiguousarray(items, np.float32))
 
@@ -202,11 +202,11 @@ class Member:
 
     def item_vectors(self, data: Dataset) -> FloatArray:
         """Return `(items, d)` those vectors for the data's catalogue, 0 for items that are not known."""
-        place = positions(self.item_ids, data.catalogue.item_ids)
+        place = find_positions(self.item_ids, data.catalogue.item_ids)
         known = self.known_item_vectors()
         return np.where((place >= 0)[:, None], known[np.maximum(place, 0)], np.float32(0))
 
-    def spread(self, known: FloatArray, data: Dataset) -> FloatArray:
+    def expand_to_catalogue(self, known: FloatArray, data: Dataset) -> FloatArray:
         """Rearrange scores of `self.item_ids` to the data's catalogue.
 
         Args:
@@ -216,14 +216,14 @@ class Member:
         Returns:
             `(users, items)`, 0 for items that are not known.
         """
-        place = positions(self.item_ids, data.catalogue.item_ids)
+        place = find_positions(self.item_ids, data.catalogue.item_ids)
         if np.array_equal(place, np.arange(known.shape[1])):
             return known
         return np.where(place >= 0, known[:, np.maximum(place, 0)], np.float32(0))
 
     def history(self, data: Dataset, users: IntArray) -> sparse.csr_matrix:
         """Return these users' preferences for the known items, with the member's own time decay."""
-        return preferences(data, users, self.item_ids, self.config.half_life_days)
+        return build_preferences(data, users, self.item_ids, self.config.half_life_days)
 
     def save(self, folder: Path) -> None:
         """Write `arrays.safetensors` and `member.json`."""

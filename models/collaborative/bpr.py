@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.collaborative.base import Arrays, Member, positions
+from models.collaborative.base import Arrays, Member, find_positions
 from models.config import BprConfig
 from models.data import Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
@@ -39,13 +39,13 @@ class Bpr(Member):
         return {
             "items": np.asarray(model.item_factors, np.float32),
             "users": np.asarray(model.user_factors, np.float32)[known],
-            "user_ids": as_bytes(data.users.user_ids[known]),
+            "user_ids": encode_ids(data.users.user_ids[known]),
         }
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return the learned vectors of known users, and means over the history for others."""
         items, learned = self.array("items"), self.array("users")
-        place = positions(from_bytes(self.arrays["user_ids"]), data.users.user_ids[users])
+        place = find_positions(decode_ids(self.arrays["user_ids"]), data.users.user_ids[users])
         history = self.history(data, users)
         vectors: FloatArray = np.asarray(history @ items, np.float32)
         total = np.maximum(np.asarray(history.sum(axis=1)), 1e-12).astype(np.float32)
@@ -56,13 +56,13 @@ class Bpr(Member):
         return Factors(vectors, items)
 
 
-def as_bytes(ids: StringArray) -> NDArray[np.uint32]:
+def encode_ids(ids: StringArray) -> NDArray[np.uint32]:
     """Encode ids as `(n, width) uint32` code points, which safetensors can store, unlike strings."""
     width = max(1, ids.dtype.itemsize // 4)
     return np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), width)
 
 
-def from_bytes(codes: NDArray[np.generic]) -> StringArray:
+def decode_ids(codes: NDArray[np.generic]) -> StringArray:
     """Decode the ids that `encode_ids` encoded."""
     if not len(codes):
         return np.empty(0, dtype="U1")

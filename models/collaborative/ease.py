@@ -18,14 +18,14 @@ class Ease(ItemItem):
     settings_class = EaseConfig
     config: EaseConfig
 
-    def too_large(self, data: Dataset) -> str:
+    def describe_size_limit(self, data: Dataset) -> str:
         """Say that more items were liked than the inverse may have rows; empty where it may."""
         items = len(np.unique(data.interactions.positive().item))
-        if items <= self.config.most_items:
+        if items <= self.config.max_items:
             return ""
         return (
             f"{items:,} items were liked, so its inverse has {items:,} x {items:,} numbers; it may have "
-            f"{self.config.most_items:,} rows (most_items)"
+            f"{self.config.max_items:,} rows (max_items)"
         )
 
     def weights(self, data: Dataset, seed: int) -> FloatArray:  # noqa: ARG002

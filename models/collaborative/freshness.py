@@ -9,7 +9,7 @@ from models.config import FreshnessConfig
 from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
 from models.interface import Factors
 
-AGES = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
+AGE_BOUNDS_DAYS = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
 """Lower ends of the age groups, days since release."""
 
 
@@ -24,17 +24,20 @@ class Freshness(Member):
         events = data.interactions.positive()
         released = data.catalogue.released_at
         if not len(events):
-            return {"rates": np.zeros(len(AGES), np.float32)}
+            return {"rates": np.zeros(len(AGE_BOUNDS_DAYS), np.float32)}
         # The divisor counts items on sale by age on each day: new items are few, so they have few events even if liked.
         days = np.arange(events.at.min() // DAY_SECONDS, data.as_of // DAY_SECONDS)
         counted = np.bincount(
-            age_group(events.at, released[events.item]), weights=events.weight, minlength=len(AGES)
+            find_age_groups(events.at, released[events.item]),
+            weights=events.weight,
+            minlength=len(AGE_BOUNDS_DAYS),
         )
-        on_sale = np.zeros(len(AGES))
+        on_sale = np.zeros(len(AGE_BOUNDS_DAYS))
         for day in days:
             present = released[released < (day + 1) * DAY_SECONDS]
             on_sale += np.bincount(
-                age_group(np.full(len(present), day * DAY_SECONDS), present), minlength=len(AGES)
+                find_age_groups(np.full(len(present), day * DAY_SECONDS), present),
+                minlength=len(AGE_BOUNDS_DAYS),
             )
         mean = counted.sum() / max(on_sale.sum(), 1)
         prior = self.config.prior_events
@@ -44,11 +47,11 @@ class Freshness(Member):
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return the rate of each item's age at `data.as_of`, the same for every user."""
         now = np.full(len(data.catalogue), data.as_of)
-        rates: FloatArray = self.array("rates")[age_group(now, data.catalogue.released_at)]
+        rates: FloatArray = self.array("rates")[find_age_groups(now, data.catalogue.released_at)]
         return Factors(np.ones((len(users), 1), np.float32), rates[:, None])
 
 
-def age_group(at: IntArray, released_at: IntArray) -> IntArray:
+def find_age_groups(at: IntArray, released_at: IntArray) -> IntArray:
     """Return indices into `AGE_BOUNDS_DAYS`; items that are not released yet count as released now.
 
     Args:
@@ -56,4 +59,4 @@ def age_group(at: IntArray, released_at: IntArray) -> IntArray:
         released_at: Seconds since 1970 UTC.
     """
     days = np.maximum(at - released_at, 0) // DAY_SECONDS
-    return np.searchsorted(AGES, days, side="right").astype(np.int64) - 1
+    return np.searchsorted(AGE_BOUNDS_DAYS, days, side="right").astype(np.int64) - 1

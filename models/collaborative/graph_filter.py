@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from models.collaborative.base import Arrays, leading_directions
+from models.collaborative.base import Arrays, compute_leading_directions
 from models.collaborative.item_item import ItemItem
 from models.config import GraphFilterConfig
 from models.data import Dataset, FloatArray, IntArray
@@ -20,7 +20,7 @@ BLOCK = 16_384
 """Users whose neighbours are summed at a time, which bounds memory."""
 
 
-class Parts(NamedTuple):
+class FilterFactors(NamedTuple):
     """The factors of the filter `towards' @ onwards + left @ right'`.
 
     Args:
@@ -63,7 +63,7 @@ class GraphFilter(ItemItem):
     def weights(self, data: Dataset, seed: int) -> LinearOperator:
         """Return `W` without its diagonal, as an operator to multiply with."""
         history = self.history(data, np.arange(len(data.users))).astype(np.float64)
-        return Filter(Parts(*self._neighbours(history), *self._low_pass(history, seed)))
+        return FilterOperator(FilterFactors(*self._neighbours(history), *self._low_pass(history, seed)))
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
         """Return `(len(users), items) float32` scores; exact where the filter's factors were kept."""
@@ -78,19 +78,19 @@ class GraphFilter(ItemItem):
             known += np.asarray(history @ parts.left, np.float32) @ parts.right.T
         # An item must not be scored by its own presence in the history.
         known -= (history @ sparse.diags(diagonal)).toarray()
-        return self.spread(known, data)
+        return self.expand_to_catalogue(known, data)
 
     def known_item_vectors(self) -> FloatArray:
         """Return the items in the directions that pass; only where the filter's factors were kept."""
         return self.array("low_right")
 
     @cached_property
-    def _kept(self) -> tuple[Parts, FloatArray]:
+    def _kept(self) -> tuple[FilterFactors, FloatArray]:
         """The filter's factors from the learned arrays, and its diagonal."""
         indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
         shape = (len(indptr) - 1, len(self.item_ids))
         history: sparse.csr_matrix = sparse.csr_matrix((self.array("data"), indices, indptr), shape=shape)
-        parts = Parts(*self._neighbours(history), self.array("low_left"), self.array("low_right"))
+        parts = FilterFactors(*self._neighbours(history), self.array("low_left"), self.array("low_right"))
         return parts, _diagonal(parts).astype(np.float32)
 
     def _neighbours(self, history: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -108,15 +108,15 @@ class GraphFilter(ItemItem):
         if not self.config.low_pass:
             return np.zeros((len(item_degree), 0)), np.zeros((len(item_degree), 0))
         adjacency = (sparse.diags(user_degree**-power) @ history @ sparse.diags(item_degree**-power)).tocsr()
-        passed = leading_directions(adjacency.astype(history.dtype), self.config.frequencies, seed)
+        passed = compute_leading_directions(adjacency.astype(history.dtype), self.config.frequencies, seed)
         left = self.config.low_pass * passed * (item_degree**-power)[:, None]
         return left, passed * (item_degree**power)[:, None]
 
 
-class Filter(LinearOperator):
+class FilterOperator(LinearOperator):
     """The filter without its diagonal as an operator; a product needs `8 * BLOCK` bytes for each column of its operand."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: FilterFactors) -> None:
         items = parts.left.shape[0]
         super().__init__(np.dtype(np.float64), (items, items))  # type: ignore[call-arg]
         self.parts, self.diagonal = parts, _diagonal(parts)
@@ -138,7 +138,7 @@ def _degrees(history: sparse.csr_matrix) -> tuple[Doubles, Doubles]:
     return np.maximum(users, 1e-6), np.maximum(items, 1e-6)
 
 
-def _diagonal(parts: Parts) -> Doubles:
+def _diagonal(parts: FilterFactors) -> Doubles:
     """Return the filter's diagonal without making the filter."""
     products = np.asarray(parts.towards.multiply(parts.onwards).sum(axis=0), np.float64).ravel()
     return np.asarray(products + (parts.left * parts.right).sum(axis=1))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from models.collaborative.base import Arrays, Member, low_rank
+from models.collaborative.base import Arrays, Member, approximate_low_rank
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
@@ -28,8 +28,8 @@ class ItemItem(Member):
         """Compute the item-item matrix, as it is or as two thin ones."""
         weights = self.weights(data, seed)
         if weights.shape[0] <= self.config.rank:
-            return {"weights": whole(weights)}
-        left, right = low_rank(weights, self.config.rank, seed)
+            return {"weights": make_dense(weights)}
+        left, right = approximate_low_rank(weights, self.config.rank, seed)
         return {"left": left, "right": right}
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
@@ -40,7 +40,7 @@ class ItemItem(Member):
         return Factors(np.asarray(history @ self.array("left"), np.float32), self.array("right"))
 
 
-def whole(matrix: Matrix) -> FloatArray:
+def make_dense(matrix: Matrix) -> FloatArray:
     """Return the matrix as a dense float32 array."""
     if isinstance(matrix, LinearOperator):
         return np.asarray(matrix @ np.eye(matrix.shape[1]), np.float32)

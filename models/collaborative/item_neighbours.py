@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import normalised
+from models.collaborative.base import normalise_sparse_rows
 from models.collaborative.item_item import ItemItem
 from models.config import ItemNeighboursConfig
 from models.data import Dataset, FloatArray
 
-BLOCK = 512
+BLOCK_ITEMS = 512
 """Items whose similarities to all others are in memory at once."""
 
 
@@ -28,11 +28,11 @@ class ItemNeighbours(ItemItem):
     def weights(self, data: Dataset, seed: int) -> sparse.csr_matrix:  # noqa: ARG002
         """Compute the similarities, of which each column keeps its largest; without the diagonal."""
         columns = self.history(data, np.arange(len(data.users))).T.tocsr()
-        vectors = normalised(WEIGHTINGS[self.config.weighting](columns))
-        return nearest(vectors, self.config.neighbours).T.tocsr()
+        vectors = normalise_sparse_rows(WEIGHTINGS[self.config.weighting](columns))
+        return find_nearest_items(vectors, self.config.neighbours).T.tocsr()
 
 
-def nearest(vectors: sparse.csr_matrix, count: int, block: int = BLOCK) -> sparse.csr_matrix:
+def find_nearest_items(vectors: sparse.csr_matrix, count: int, block: int = BLOCK_ITEMS) -> sparse.csr_matrix:
     """Compute each row's inner products with its `count` most similar other rows; of equal ones, the first.
 
     A block of rows at a time is dense: at most `24 * block * n` bytes, and `16 * n * count` for the result.
@@ -50,11 +50,11 @@ def nearest(vectors: sparse.csr_matrix, count: int, block: int = BLOCK) -> spars
     for start in range(0, vectors.shape[0], block):
         similar = (vectors[start : start + block] @ others).toarray()
         similar[np.arange(len(similar)), np.arange(start, start + len(similar))] = 0
-        blocks.append(sparse.csr_matrix(strongest(similar, count)))
+        blocks.append(sparse.csr_matrix(keep_largest(similar, count)))
     return sparse.vstack(blocks, format="csr", dtype=np.float32)
 
 
-def strongest(similarity: FloatArray, count: int) -> FloatArray:
+def keep_largest(similarity: FloatArray, count: int) -> FloatArray:
     """Keep the `count` largest entries of each row and set the others to 0; of equal ones, the first are kept."""
     if count >= similarity.shape[1]:
         return similarity

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import Arrays, Member, low_rank, normalised
+from models.collaborative.base import Arrays, Member, approximate_low_rank, normalise_sparse_rows
 from models.config import UserNeighboursConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
-LARGEST_BLOCK, BLOCK_FLOATS = 1024, 2**25
+MAX_BLOCK_USERS, BLOCK_FLOATS = 1024, 2**25
 """Users scored at once: the first number, or fewer where their similarities to the pool would be more than the second."""
 
 Similarity = Callable[[sparse.csr_matrix], FloatArray]
@@ -42,7 +42,7 @@ class UserNeighbours(Member):
         history = history[active]
         kept: Arrays = {"data": history.data, "indices": history.indices, "indptr": history.indptr}
         if history.shape[1] > self.config.rank:
-            kept["directions"] = low_rank(history, self.config.rank, seed)[1]
+            kept["directions"] = approximate_low_rank(history, self.config.rank, seed)[1]
         return kept
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
@@ -60,9 +60,11 @@ class UserNeighbours(Member):
         rows = np.zeros((len(users), side.shape[1]), np.float32)
         if pool.shape[0]:
             similarity = (
-                cosine(pool) if self.config.similarity == "cosine" else pearson(pool, self.config.shrinkage)
+                make_cosine_similarity(pool)
+                if self.config.similarity == "cosine"
+                else make_pearson_similarity(pool, self.config.shrinkage)
             )
-            block = max(1, min(LARGEST_BLOCK, BLOCK_FLOATS // pool.shape[0]))
+            block = max(1, min(MAX_BLOCK_USERS, BLOCK_FLOATS // pool.shape[0]))
             for start in range(0, len(users), block):
                 near = self._nearest(similarity(history[start : start + block]))
                 rows[start : start + block] = (near @ pool) @ side
@@ -82,13 +84,13 @@ class UserNeighbours(Member):
         return sparse.csr_matrix(similar)
 
 
-def cosine(pool: sparse.csr_matrix) -> Similarity:
+def make_cosine_similarity(pool: sparse.csr_matrix) -> Similarity:
     """Return a function that computes cosines with the pool's rows."""
-    others = normalised(pool).T.tocsr()
-    return lambda rows: (normalised(rows) @ others).toarray()
+    others = normalise_sparse_rows(pool).T.tocsr()
+    return lambda rows: (normalise_sparse_rows(rows) @ others).toarray()
 
 
-def pearson(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
+def make_pearson_similarity(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
     """Return a function that computes shrunk correlations with the pool's rows over the columns that both rows have."""
     seen, centred = (_centred(pool, keep_ones=ones).T.tocsr() for ones in (True, False))
     squared = centred.multiply(centred).tocsr()

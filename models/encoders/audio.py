@@ -17,15 +17,15 @@ import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
-from models.encoders.weights import chosen_device, digest_of_folder, find
+from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
 
-RATE = 16_000
+SAMPLE_RATE = 16_000
 """Samples a second."""
 WINDOW, HOP, BANDS = 400, 160, 40
 """Samples of a window (25 ms) and of the step between windows (10 ms), and mel bands."""
 
 
-def prepare(content: bytes, max_seconds: float = 30.0) -> FloatArray:
+def decode_audio(content: bytes, max_seconds: float = 30.0) -> FloatArray:
     """Decode a sound, mix it to mono and resample it to 16 kHz.
 
     Args:
@@ -54,7 +54,7 @@ def prepare(content: bytes, max_seconds: float = 30.0) -> FloatArray:
     return resample(mono, rate)
 
 
-def resample(mono: FloatArray, rate: int, target_rate: int = RATE) -> FloatArray:
+def resample(mono: FloatArray, rate: int, target_rate: int = SAMPLE_RATE) -> FloatArray:
     """Return a sound at another rate, with a polyphase low-pass filter.
 
     Args:
@@ -71,7 +71,7 @@ def resample(mono: FloatArray, rate: int, target_rate: int = RATE) -> FloatArray
 
 
 @functools.cache
-def mel_filters(bands: int = BANDS, rate: int = RATE, window: int = WINDOW) -> Tensor:
+def build_mel_filters(bands: int = BANDS, rate: int = SAMPLE_RATE, window: int = WINDOW) -> Tensor:
     """Return triangular filters `(window // 2 + 1, bands)`, evenly spaced on the mel scale `2595 log10(1 + hertz / 700)`.
 
     Args:
@@ -87,7 +87,7 @@ def mel_filters(bands: int = BANDS, rate: int = RATE, window: int = WINDOW) -> T
     return torch.from_numpy(np.maximum(0, np.minimum(rising, falling))).float()
 
 
-def log_mel(sound: FloatArray) -> Tensor:
+def compute_log_mel(sound: FloatArray) -> Tensor:
     """Return the log-mel energies of a sound, each band with mean 0 and deviation 1 over the sound.
 
     Subtracting each band's mean removes the frequency response of the microphone and the loudness of the speaker.
@@ -104,7 +104,7 @@ def log_mel(sound: FloatArray) -> Tensor:
     spectrum = torch.stft(
         wave, WINDOW, HOP, window=torch.hann_window(WINDOW), center=False, return_complex=True
     )
-    energies = spectrum.abs().square().T @ mel_filters()  # (frames, bands)
+    energies = spectrum.abs().square().T @ build_mel_filters()  # (frames, bands)
     logs = torch.log(energies + 1e-6)  # silence has a finite logarithm
     return (logs - logs.mean(0)) / (logs.std(0, correction=0) + 1e-3)
 
@@ -122,17 +122,17 @@ class HuggingFaceAudio:
     """
 
     def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
-        folder = find(name_or_path, allow_download)
+        folder = find_model_folder(name_or_path, allow_download)
         model: Any = load_model(folder, name_or_path, "audio")
         self.is_whisper = model.config.model_type == "whisper"
         if not self.is_whisper and model.main_input_name != "input_values":
             raise EncoderError(f"{name_or_path}: a {model.config.model_type} model takes no audio")
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         self.model = (model.get_encoder() if self.is_whisper else model).to(self.device).eval()
         self.features = _whisper_features(model.config) if self.is_whisper else None
         self.dim = int(model.config.d_model if self.is_whisper else model.config.hidden_size)
         self.name = Path(name_or_path).name
-        self.fingerprint = f"{self.name}:{digest_of_folder(folder, RATE)}"
+        self.fingerprint = f"{self.name}:{digest_model_folder(folder, SAMPLE_RATE)}"
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
@@ -157,7 +157,7 @@ class HuggingFaceAudio:
     def _whisper(self, sound: FloatArray) -> Tensor:
         """Return the states of Whisper's encoder without those of padding, `(time, dim)`."""
         assert self.features is not None
-        bands = self.features(sound, sampling_rate=RATE, return_tensors="pt").input_features
+        bands = self.features(sound, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
         states: Tensor = self.model(bands.to(self.device)).last_hidden_state
         # Whisper pads to its window with silence; two frames become one state.
         spoken = min(states.shape[1], max(1, len(sound) // (2 * HOP)))
@@ -168,5 +168,5 @@ def _whisper_features(config: Any) -> Any:
     """Return the feature extractor of a Whisper model, built from its shape, as the file of the original may be missing."""
     from transformers import WhisperFeatureExtractor
 
-    seconds = config.max_source_positions * 2 * HOP // RATE
+    seconds = config.max_source_positions * 2 * HOP // SAMPLE_RATE
     return WhisperFeatureExtractor(feature_size=config.num_mel_bins, chunk_length=max(1, seconds))

@@ -12,13 +12,19 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
-from models.encoders.audio import BANDS, log_mel
-from models.encoders.text import batches_of_like_length, mean_over_tokens
-from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
+from models.encoders.audio import BANDS, compute_log_mel
+from models.encoders.text import average_over_tokens, batch_by_length
+from models.encoders.weights import (
+    choose_device,
+    digest_model_folder,
+    fill_module,
+    load_weights,
+    save_weights,
+)
 
-STACKED = 8
+STACKED_FRAMES = 8
 """Frames that one LSTM step reads: 80 ms, about a phoneme. The LSTM's cost is proportional to its steps."""
-PADDED_FRAMES = 8192
+BATCH_STEPS = 8192
 """Steps of one batch, padding included."""
 
 
@@ -34,7 +40,7 @@ class BiLstm(nn.Module):
     def __init__(self, dim: int, hidden: int = 96, layers: int = 1) -> None:
         super().__init__()
         self.dim, self.hidden, self.layers = dim, hidden, layers
-        self.enter = nn.Sequential(nn.Linear(BANDS * STACKED, hidden), nn.GELU())
+        self.enter = nn.Sequential(nn.Linear(BANDS * STACKED_FRAMES, hidden), nn.GELU())
         self.lstm = nn.LSTM(hidden, hidden, layers, batch_first=True, bidirectional=True)
         self.attention = nn.Linear(2 * hidden, 1)
         self.leave = nn.Linear(4 * hidden, dim)
@@ -51,7 +57,7 @@ class BiLstm(nn.Module):
         mask = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
         scores = self.attention(states).squeeze(-1).masked_fill(~mask, -torch.inf)
         attended = (scores.softmax(1).unsqueeze(-1) * states).sum(1)  # (b, 2h)
-        both = torch.cat([attended, mean_over_tokens(states, mask)], dim=1)  # (b, 4h)
+        both = torch.cat([attended, average_over_tokens(states, mask)], dim=1)  # (b, 4h)
         return nn.functional.normalize(self.leave(both), dim=1)
 
     def _run_lstm(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -87,18 +93,18 @@ def _gather_steps(x: Tensor, places: Tensor) -> Tensor:
     return x.gather(1, places.unsqueeze(2).expand_as(x))
 
 
-def steps_of(bands: Tensor) -> Tensor:
+def stack_frames(bands: Tensor) -> Tensor:
     """Return `(time, 320)` from `(frames, 40)`: eight frames side by side, the last ones padded with zeros."""
-    missing = -len(bands) % STACKED
-    return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED)
+    missing = -len(bands) % STACKED_FRAMES
+    return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED_FRAMES)
 
 
-def bands_of(sound: FloatArray) -> Tensor:
+def compute_stacked_bands(sound: FloatArray) -> Tensor:
     """Return the network's input `(time, 320) float32` of a sound `(samples,) float32` at 16 kHz."""
-    return steps_of(log_mel(sound))
+    return stack_frames(compute_log_mel(sound))
 
 
-def padded(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def pad_sounds(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return the sounds `(time, 320)` as one batch: `(b, longest, 320)`, and their lengths `(b,) int64`."""
     lengths = torch.tensor([len(sound) for sound in sounds])
     return nn.utils.rnn.pad_sequence(list(sounds), batch_first=True), lengths
@@ -116,15 +122,15 @@ class BiLstmAudio:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        tensors, config = load(folder)
+        tensors, config = load_weights(folder)
         self.module = BiLstm(**config["module"])
-        fill(self.module, tensors, folder)
-        self.device = chosen_device(device)
+        fill_module(self.module, tensors, folder)
+        self.device = choose_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "bilstm", self.module.dim
         self.learned, self.settings = (0, self.dim), dict[str, Any]()
         self.about: dict[str, Any] = config.get("about", {})
-        self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
+        self.fingerprint = f"{self.name}:{digest_model_folder(folder)}"
 
     def encode(self, batch: Sequence[FloatArray]) -> FloatArray:
         """Return `(len(batch), dim) float32` of length 1, from sounds `(samples,) float32` at 16 kHz."""
@@ -132,11 +138,11 @@ class BiLstmAudio:
 
     def prepare(self, content: FloatArray) -> Tensor:
         """Return the network's input `(time, 320) float16`; half precision halves the memory of prepared sounds."""
-        return bands_of(content).half()
+        return compute_stacked_bands(content).half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return `(len(prepared), dim)` of length 1, with gradients."""
-        frames, lengths = padded(prepared)
+        frames, lengths = pad_sounds(prepared)
         vectors: Tensor = self.module(frames.to(next(self.module.parameters()).device).float(), lengths)
         return vectors
 
@@ -157,9 +163,9 @@ def encode_sounds(
         device: Of the module.
     """
     vectors = np.zeros((len(batch), module.dim), np.float32)
-    sounds = [bands_of(sound) for sound in batch]
-    for rows in batches_of_like_length([len(sound) for sound in sounds], PADDED_FRAMES):
-        frames, lengths = padded([sounds[row] for row in rows])
+    sounds = [compute_stacked_bands(sound) for sound in batch]
+    for rows in batch_by_length([len(sound) for sound in sounds], BATCH_STEPS):
+        frames, lengths = pad_sounds([sounds[row] for row in rows])
         vectors[rows] = module(frames.to(device), lengths).cpu().numpy()
     return vectors
 
@@ -173,4 +179,4 @@ def save_bilstm(module: BiLstm, folder: Path, about: dict[str, Any]) -> None:
         about: How it was trained; stored with the weights.
     """
     shape = {"dim": module.dim, "hidden": module.hidden, "layers": module.layers}
-    save(folder, module.state_dict(), {"module": shape, "about": about})
+    save_weights(folder, module.state_dict(), {"module": shape, "about": about})

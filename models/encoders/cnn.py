@@ -13,10 +13,16 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.image import IMAGENET_MEAN, IMAGENET_STD, Picture
-from models.encoders.image_features import WIDTHS, looks
-from models.encoders.weights import chosen_device, digest_of_folder, fill, load, save
+from models.encoders.image_features import FEATURE_WIDTHS, compute_image_features
+from models.encoders.weights import (
+    choose_device,
+    digest_model_folder,
+    fill_module,
+    load_weights,
+    save_weights,
+)
 
-SIDE = 64
+INPUT_SIDE = 64
 """Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of 224."""
 BATCH = 128
 """Pictures that are encoded together."""
@@ -71,7 +77,7 @@ class Cnn(nn.Module):
         return nn.functional.normalize(self.leave(maps.flatten(1)), dim=1)
 
 
-class ShopImage(nn.Module):
+class ShopImageNetwork(nn.Module):
     """Fixed features, reduced to their principal axes, concatenated with the network's vector, with equal weight.
 
     Args:
@@ -89,12 +95,12 @@ class ShopImage(nn.Module):
         self.axes = axes
         self.cnn = Cnn(dim, width)
         self.dim = axes + dim
-        total = sum(WIDTHS.values())
+        total = sum(FEATURE_WIDTHS.values())
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("scale", torch.ones(total))
         self.register_buffer("rotation", torch.eye(total, axes))
 
-    def fit_looks(self, groups: dict[str, Tensor]) -> None:
+    def fit_fixed_features(self, groups: dict[str, Tensor]) -> None:
         """Fit means, scales and principal axes of the fixed features.
 
         Each group of features is scaled as a whole to the same total variance, so that no group decides the axes alone.
@@ -118,22 +124,22 @@ class ShopImage(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return `(n, axes + dim)` of length 1 from `(n, 3, 224, 224) float32` in [0, 1]."""
-        features = torch.cat(list(looks(pixels).values()), 1)
+        features = torch.cat(list(compute_image_features(pixels).values()), 1)
         fixed = nn.functional.normalize(((features - self.mean) / self.scale) @ self.rotation, dim=1)
-        learned = self.cnn(small(pixels))
+        learned = self.cnn(shrink_pixels(pixels))
         return torch.cat([fixed, learned], 1) / 2**0.5  # both halves have length 1
 
 
-def small(pixels: Tensor) -> Tensor:
+def shrink_pixels(pixels: Tensor) -> Tensor:
     """Return the network's input `(n, 3, 64, 64)`, normalized as ImageNet, from `(n, 3, 224, 224)` in [0, 1]."""
-    shrunk = nn.functional.interpolate(pixels, SIDE, mode="area")
+    shrunk = nn.functional.interpolate(pixels, INPUT_SIDE, mode="area")
     mean, std = (
         torch.tensor(values, device=pixels.device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD)
     )
     return (shrunk - mean) / std
 
 
-def pixels_of(batch: Sequence[Picture]) -> Tensor:
+def stack_pixels(batch: Sequence[Picture]) -> Tensor:
     """Return pictures as one batch `(n, 3, 224, 224) float32` in [0, 1]."""
     return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
 
@@ -150,15 +156,15 @@ class ShopCnn:
     """
 
     def __init__(self, folder: Path, device: str = "auto") -> None:
-        tensors, config = load(folder)
-        self.module = ShopImage(**config["module"])
-        fill(self.module, tensors, folder)
-        self.device = chosen_device(device)
+        tensors, config = load_weights(folder)
+        self.module = ShopImageNetwork(**config["module"])
+        fill_module(self.module, tensors, folder)
+        self.device = choose_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "cnn", self.module.dim
         self.learned, self.settings = (self.module.axes, self.dim), dict[str, Any]()
         self.about: dict[str, Any] = config.get("about", {})
-        self.fingerprint = f"{self.name}:{digest_of_folder(folder)}"
+        self.fingerprint = f"{self.name}:{digest_model_folder(folder)}"
 
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
         """Return `(len(batch), dim) float32` of length 1."""
@@ -166,7 +172,7 @@ class ShopCnn:
 
     def prepare(self, content: Picture) -> Tensor:
         """Return the network's input `(3, 64, 64) float16`; the fixed features have no weights to train."""
-        return small(pixels_of([content]))[0].half()
+        return shrink_pixels(stack_pixels([content]))[0].half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return the learned columns alone, `(len(prepared), dim of the network)`, with gradients."""
@@ -181,7 +187,7 @@ class ShopCnn:
 
 @torch.inference_mode()
 def encode_pictures(
-    module: ShopImage, pictures: Sequence[Picture], device: torch.device | None = None
+    module: ShopImageNetwork, pictures: Sequence[Picture], device: torch.device | None = None
 ) -> FloatArray:
     """Return vectors `(pictures, dim) float32` of length 1.
 
@@ -192,12 +198,12 @@ def encode_pictures(
     """
     vectors = np.zeros((len(pictures), module.dim), np.float32)
     for start in range(0, len(pictures), BATCH):
-        part = pixels_of(pictures[start : start + BATCH]).to(device)
+        part = stack_pixels(pictures[start : start + BATCH]).to(device)
         vectors[start : start + BATCH] = module(part).cpu().numpy()
     return vectors
 
 
-def save_shop_image(module: ShopImage, folder: Path, about: dict[str, Any]) -> None:
+def save_shop_image(module: ShopImageNetwork, folder: Path, about: dict[str, Any]) -> None:
     """Write the encoder so that `ShopCnn` loads it from the folder.
 
     Args:
@@ -206,4 +212,4 @@ def save_shop_image(module: ShopImage, folder: Path, about: dict[str, Any]) -> N
         about: How it was trained; stored with the weights.
     """
     shape = {"dim": module.cnn.dim, "width": module.cnn.width, "axes": module.axes}
-    save(folder, module.state_dict(), {"module": shape, "about": about})
+    save_weights(folder, module.state_dict(), {"module": shape, "about": about})

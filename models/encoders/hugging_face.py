@@ -7,7 +7,7 @@ from typing import Any
 
 from models.encoders.interface import EncoderError
 
-UNUSED = ("pooler", "masked_spec_embed", "position_ids")
+UNUSED_WEIGHTS = ("pooler", "masked_spec_embed", "position_ids")
 """Parts of the names of weights that encoding does not need; files often lack them."""
 
 
@@ -27,15 +27,15 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModel
 
-    be_quiet()
+    silence_transformers()
     try:
         model, report = AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise unusable(called, kind, error) from None
+        raise build_load_error(called, kind, error) from None
     lacking = sorted(str(name) for name in report["missing_keys"])
-    needed = [name for name in lacking if not any(part in name for part in UNUSED)]
+    needed = [name for name in lacking if not any(part in name for part in UNUSED_WEIGHTS)]
     if needed:
         raise EncoderError(
             f"{called}: its weights lack {needed[0]} and {len(needed) - 1} more; they would be random. Save it again."
@@ -45,7 +45,7 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
     return model.eval()
 
 
-def unusable(called: str, kind: str, error: Exception) -> EncoderError:
+def build_load_error(called: str, kind: str, error: Exception) -> EncoderError:
     """Return the error for a folder that transformers cannot load, in one line.
 
     Args:
@@ -58,7 +58,7 @@ def unusable(called: str, kind: str, error: Exception) -> EncoderError:
     return EncoderError(f"{called}: not {article} {kind} encoder that transformers can load ({why})")
 
 
-def be_quiet() -> None:
+def silence_transformers() -> None:
     """Turn off the progress bars and loading reports of transformers; callers show their own progress."""
     from transformers.utils import logging
 

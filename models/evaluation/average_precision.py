@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lists import Judged
+from models.evaluation.hits import Hits
 
 
-def average_precision(hits: Judged, k: int) -> NDArray[np.float64]:
+def average_precision_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Compute average precision at k: the sum over hits of the precision at their place, over the relevant items.
 
     The divisor is the number of all relevant items, also where it is above k.
@@ -20,4 +20,6 @@ def average_precision(hits: Judged, k: int) -> NDArray[np.float64]:
     user, rank = hits.user[near], hits.rank[near]
     first = np.searchsorted(user, user)  # position of each user's first hit
     precision = (np.arange(len(user)) - first + 1) / (rank + 1)
-    return np.bincount(user, weights=precision, minlength=len(hits.relevant)) / np.maximum(hits.relevant, 1)
+    return np.bincount(user, weights=precision, minlength=len(hits.relevant_counts)) / np.maximum(
+        hits.relevant_counts, 1
+    )

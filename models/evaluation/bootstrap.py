@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
+def bootstrap_means(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
     """Compute column means over users drawn with replacement, the same draw for all columns.
 
     Args:
@@ -47,7 +47,7 @@ def resampled_means(values: NDArray[np.float64], resamples: int, seed: int) -> N
     return means
 
 
-def intervals(
+def bootstrap_intervals(
     values: NDArray[np.float64], resamples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> list[Interval]:
     """Compute a percentile interval of the mean of each column (Efron and Tibshirani 1993, chapter 13).
@@ -63,7 +63,7 @@ def intervals(
     """
     if not len(values):
         return [Interval(np.nan, np.nan, np.nan)] * values.shape[1]
-    means = resampled_means(values, resamples, seed)
+    means = bootstrap_means(values, resamples, seed)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return [
@@ -71,7 +71,7 @@ def intervals(
     ]
 
 
-def paired(
+def bootstrap_difference(
     left: NDArray[np.float64],
     right: NDArray[np.float64],
     resamples: int = 1000,
@@ -79,4 +79,4 @@ def paired(
     confidence: float = 0.95,
 ) -> Interval:
     """Compute the interval of `mean(left - right)`, both `(users,)` on the same users."""
-    return intervals((left - right)[:, None], resamples, seed, confidence)[0]
+    return bootstrap_intervals((left - right)[:, None], resamples, seed, confidence)[0]

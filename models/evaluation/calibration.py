@@ -12,7 +12,7 @@ from models.data import BoolArray
 Doubles = NDArray[np.float64]
 
 
-class Logistic(NamedTuple):
+class LogisticCurve(NamedTuple):
     """The curve `probability = 1 / (1 + exp(-(slope * score + shift)))`."""
 
     slope: float
@@ -23,7 +23,7 @@ class Logistic(NamedTuple):
         return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * scores + self.shift, -30, 30))))
 
 
-def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logistic:
+def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> LogisticCurve:
     """Fit slope and shift by maximum likelihood (Platt, "Probabilistic outputs for support vector machines", 1999).
 
     Newton's method with a ridge of 1e-6, so that outcomes that the scores separate perfectly have a solution, too.
@@ -38,13 +38,13 @@ def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logis
     # Start from the constant prediction of the mean outcome, from which Newton's method converges.
     at = np.array([0.0, np.log(rate / (1 - rate))])
     for _ in range(steps):
-        expected = Logistic(*at)(scores)
+        expected = LogisticCurve(*at)(scores)
         curvature = (design * (expected * (1 - expected))[:, None]).T @ design + 1e-6 * np.eye(2)
         at = at + np.linalg.solve(curvature, design.T @ (outcomes - expected) - 1e-6 * at)
-    return Logistic(float(at[0]), float(at[1]))
+    return LogisticCurve(float(at[0]), float(at[1]))
 
 
-def calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
+def compute_calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
     """Compute the expected calibration error: the mean gap between predicted and observed rate over bins of equal size.
 
     Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.

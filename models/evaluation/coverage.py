@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from models.data import BoolArray
 
 
-def exposure(lists: NDArray[np.int32], items: int) -> NDArray[np.int64]:
+def count_exposure(lists: NDArray[np.int32], items: int) -> NDArray[np.int64]:
     """Count the lists that show each item: `(items,)`."""
     return np.bincount(lists[lists >= 0], minlength=items)
 
 
-def coverage(lists: NDArray[np.int32], candidates: BoolArray) -> float:
+def compute_coverage(lists: NDArray[np.int32], candidates: BoolArray) -> float:
     """Compute the share of the candidates that are on at least one list."""
-    shown = exposure(lists, len(candidates))[candidates]
+    shown = count_exposure(lists, len(candidates))[candidates]
     return float((shown > 0).mean()) if len(shown) else 0.0
 
 
-def gini(lists: NDArray[np.int32], candidates: BoolArray) -> float:
+def compute_gini_index(lists: NDArray[np.int32], candidates: BoolArray) -> float:
     """Compute the Gini index of the candidates' exposure: 0 where all are shown equally often, near 1 where one item is shown to all."""
-    shown = np.sort(exposure(lists, len(candidates))[candidates])
+    shown = np.sort(count_exposure(lists, len(candidates))[candidates])
     if not shown.sum():
         return 0.0
     # The mean absolute difference of all pairs, from sorted counts instead of pairs.

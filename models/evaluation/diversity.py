@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 
 
-def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float64]:
+def compute_diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float64]:
     """Compute one minus the mean cosine over all pairs of a list.
 
     Args:
@@ -20,7 +20,7 @@ def diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float
     Returns:
         `(users,)`; 0 for lists of fewer than two items.
     """
-    unit = unit_rows(vectors)
+    unit = normalise_rows(vectors)
     row, place = np.nonzero(lists >= 0)
     item = lists[row, place]
     shown = sparse.csr_matrix((np.ones(len(item), unit.dtype), (row, item)), shape=(len(lists), len(unit)))

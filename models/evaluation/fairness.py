@@ -9,19 +9,19 @@ from scipy import sparse
 from models.data import FloatArray, IntArray, StringArray
 
 
-def price_bands(price: FloatArray, bands: int = 4) -> IntArray:
+def assign_price_bands(price: FloatArray, bands: int = 4) -> IntArray:
     """Return `(items,)` the quantile band of each price, and `bands` for an unknown one."""
     known = np.isfinite(price)
     edges = np.quantile(price[known], np.arange(1, bands) / bands) if known.any() else np.zeros(bands - 1)
     return np.where(known, np.searchsorted(edges, price, side="right"), bands).astype(np.int64)
 
 
-def groups_of(names: StringArray) -> IntArray:
+def number_groups(names: StringArray) -> IntArray:
     """Return `(items,)` a number from 0 for each distinct name."""
     return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
-def disparity(lists: NDArray[np.int32], groups: IntArray, relevant: sparse.csr_matrix) -> float:
+def compute_disparity(lists: NDArray[np.int32], groups: IntArray, relevant: sparse.csr_matrix) -> float:
     """Compute the Jensen-Shannon divergence between the groups' shares of list places and of users' choices.
 
     Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 1991, eq. 3.4.

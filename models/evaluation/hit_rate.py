@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lists import Judged
+from models.evaluation.hits import Hits
 
 
-def hit_rate(hits: Judged, k: int) -> NDArray[np.float64]:
+def hit_rate_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Return `(users,)` 1 with at least one hit among the first k places, else 0."""
-    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant))
+    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant_counts))
     return (counts > 0).astype(np.float64)

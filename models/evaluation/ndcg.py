@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lists import Judged
+from models.evaluation.hits import Hits
 
 
-def ndcg(hits: Judged, k: int) -> NDArray[np.float64]:
+def ndcg_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Compute the sum of `1 / log2(place + 1)` over hits, divided by that of a list with all relevant items on top.
 
     Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002, with binary gains.
@@ -18,9 +18,9 @@ def ndcg(hits: Judged, k: int) -> NDArray[np.float64]:
     """
     near = hits.rank < k
     gains = np.bincount(
-        hits.user[near], weights=1 / np.log2(hits.rank[near] + 2), minlength=len(hits.relevant)
+        hits.user[near], weights=1 / np.log2(hits.rank[near] + 2), minlength=len(hits.relevant_counts)
     )
     ideal = np.concatenate(
         [[1.0], np.cumsum(1 / np.log2(np.arange(k) + 2))]
     )  # 1 for users without relevant items: 0 / 1 = 0
-    return gains / ideal[np.minimum(hits.relevant, k)]
+    return gains / ideal[np.minimum(hits.relevant_counts, k)]

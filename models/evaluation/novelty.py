@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import IntArray
-from models.evaluation.lists import judge
+from models.evaluation.hits import find_hits
 
 
-def novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -> NDArray[np.float64]:
+def compute_novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -> NDArray[np.float64]:
     """Compute the mean self-information of each list's items, `-log2(share of users who interacted with the item)`.
 
     Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
@@ -28,7 +28,7 @@ def novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -
     return np.where(shown, bits[np.maximum(lists, 0)], 0).sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
 
 
-def serendipity(
+def compute_serendipity(
     lists: NDArray[np.int32], expected: NDArray[np.int32], relevant: sparse.csr_matrix
 ) -> NDArray[np.float64]:
     """Compute the share of a list's places whose items are relevant and not on the expected list.
@@ -43,7 +43,7 @@ def serendipity(
     Returns:
         `(users,)`.
     """
-    hits = judge(lists, relevant)
+    hits = find_hits(lists, relevant)
     item = lists[hits.user, hits.rank]
     surprising = ~(expected[hits.user] == item[:, None]).any(axis=1)
     return np.bincount(hits.user[surprising], minlength=len(lists)) / lists.shape[1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lists import Judged
+from models.evaluation.hits import Hits
 
 
-def precision(hits: Judged, k: int) -> NDArray[np.float64]:
+def precision_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Return `(users,)` hits among the first k places over k."""
-    return np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant)) / k
+    return np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant_counts)) / k

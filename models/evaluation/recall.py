@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lists import Judged
+from models.evaluation.hits import Hits
 
 
-def recall(hits: Judged, k: int) -> NDArray[np.float64]:
+def recall_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Return `(users,)` hits among the first k places over relevant items; 0 for users with none."""
-    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant))
-    return counts / np.maximum(hits.relevant, 1)
+    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant_counts))
+    return counts / np.maximum(hits.relevant_counts, 1)

@@ -15,7 +15,7 @@ SLICES = ("all", "warm", "cold_item", "cold_user", "query_only", "launch_week")
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvaluationSplit:
     """One window of time to evaluate models on: its users, what they chose, and what could be recommended.
 
     Args:
@@ -34,9 +34,9 @@ class Exam:
     exclude: sparse.csr_matrix
     slices: dict[str, sparse.csr_matrix]
 
-    def part(self, rows: IntArray) -> Exam:
+    def select_users(self, rows: IntArray) -> EvaluationSplit:
         """Select some of the users by their rows."""
-        return Exam(
+        return EvaluationSplit(
             self.past,
             self.users[rows],
             self.relevant[rows],
@@ -46,16 +46,16 @@ class Exam:
         )
 
 
-def exam(
+def make_evaluation_split(
     data: Dataset,
     start: int,
     end: int,
     *,
     trained_until: int,
     launch_days: int = 7,
-    most_users: int | None = None,
+    max_users: int | None = None,
     seed: int = 0,
-) -> Exam:
+) -> EvaluationSplit:
     """Make the evaluation split of the window `[start, end)`.
 
     Args:
@@ -78,11 +78,11 @@ def exam(
     # What a user owned or what was not on offer cannot be recommended, so no model should be judged by it.
     chosen = _columns(_without(chosen, owned), candidates)
     users = np.flatnonzero(np.diff(chosen.indptr))
-    if most_users is not None and len(users) > most_users:
-        users = np.sort(np.random.default_rng(seed).choice(users, most_users, replace=False))
+    if max_users is not None and len(users) > max_users:
+        users = np.sort(np.random.default_rng(seed).choice(users, max_users, replace=False))
     relevant = chosen[users].tocsr()
     relevant.sort_indices()
-    return Exam(
+    return EvaluationSplit(
         past,
         users,
         relevant,

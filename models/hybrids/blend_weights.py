@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray, IntArray, StringArray
-from models.evaluation.bootstrap import paired
-from models.evaluation.ranks import rank_items
+from models.evaluation.bootstrap import bootstrap_difference
+from models.evaluation.item_ranks import rank_items
 
-GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+WEIGHT_GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Weights that are tried for a member, relative to the others."""
-LEAST_GAIN = 2e-4
+MIN_GAIN = 2e-4
 """Gain in NDCG below which a weight is not changed: smaller ones are noise of a few thousand users."""
-SWEEPS = 3
+MAX_SWEEPS = 3
 """Rounds over the members at most."""
-TOGETHER = 2
+PARALLEL_TRIALS = 2
 """Weights of a member that are tried in parallel; more would hold more scores in memory."""
-FEW_USERS = 60
+MIN_SEGMENT_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
 ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
 """Popularity always has a little weight, so that a user whom no weighted member knows gets popular items instead of
 arbitrary ones."""
 
 
-class Learned(NamedTuple):
+class LearnedWeights(NamedTuple):
     """Weights, and their quality on the validation window.
 
     Args:
@@ -41,10 +41,10 @@ class Learned(NamedTuple):
 
     weights: dict[str, dict[str, float]]
     ndcg: dict[str, float]
-    own: list[str]
+    own_segments: list[str]
 
 
-class Answers(NamedTuple):
+class ValidationScores(NamedTuple):
     """Standardised scores of the validation users, and what they chose.
 
     Args:
@@ -57,11 +57,11 @@ class Answers(NamedTuple):
     relevant: sparse.csr_matrix
     k: int
 
-    def part(self, rows: IntArray) -> Answers:
+    def select_users(self, rows: IntArray) -> ValidationScores:
         """Select some of the users by their rows."""
-        return Answers(self.scores[:, rows], self.relevant[rows], self.k)
+        return ValidationScores(self.scores[:, rows], self.relevant[rows], self.k)
 
-    def blended(self, weights: NDArray[np.float64]) -> FloatArray:
+    def blend(self, weights: NDArray[np.float64]) -> FloatArray:
         """Return `(users, items)` the weighted sum of the members' scores; exclusions stay minus infinity."""
         total = np.zeros(self.scores.shape[1:], np.float32)
         for weight, scores in zip(weights, self.scores, strict=True):
@@ -96,8 +96,8 @@ class Answers(NamedTuple):
 
 
 def learn_weights(
-    answers: Answers, names: list[str], segment: StringArray, all_segments: list[str]
-) -> Learned:
+    validation: ValidationScores, names: list[str], segment: StringArray, all_segments: list[str]
+) -> LearnedWeights:
     """Learn weights of all users, and of each segment whose own weights hold on users they were not learned on.
 
     Args:
@@ -106,23 +106,25 @@ def learn_weights(
         segment: `(users,)` each user's segment.
         all_segments: All segments that can occur; each gets weights.
     """
-    common = search(answers)
+    common = search_weights(validation)
     weights, own = {}, []
-    measured = {"all": float(answers.ndcg(answers.blended(common)).mean())}
+    measured = {"all": float(validation.ndcg(validation.blend(common)).mean())}
     for name in all_segments:
         rows = np.flatnonzero(segment == name)
         chosen = common
-        if len(rows) >= FEW_USERS:
-            part = answers.part(rows)
+        if len(rows) >= MIN_SEGMENT_USERS:
+            part = validation.select_users(rows)
             if _holds(part, common):
-                chosen = search(part, common)
+                chosen = search_weights(part, common)
                 own.append(name)
-            measured[name] = float(part.ndcg(part.blended(chosen)).mean())
+            measured[name] = float(part.ndcg(part.blend(chosen)).mean())
         weights[name] = _named(chosen, names)
-    return Learned(weights, measured, own)
+    return LearnedWeights(weights, measured, own)
 
 
-def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+def search_weights(
+    validation: ValidationScores, start: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
     """Search for weights by coordinate ascent: one weight at a time, while mean NDCG@k grows.
 
     Args:
@@ -132,48 +134,50 @@ def search(answers: Answers, start: NDArray[np.float64] | None = None) -> NDArra
     Returns:
         `(members,)`.
     """
-    members = len(answers.scores)
-    alone = np.array([answers.ndcg(scores).mean() for scores in answers.scores])
+    members = len(validation.scores)
+    alone = np.array([validation.ndcg(scores).mean() for scores in validation.scores])
     weights = np.eye(members)[int(alone.argmax())] if start is None else start.copy()
-    best = max(float(answers.ndcg(answers.blended(weights)).mean()), 0.0)
-    with ThreadPoolExecutor(TOGETHER) as pool:
-        for _ in range(SWEEPS):
+    best = max(float(validation.ndcg(validation.blend(weights)).mean()), 0.0)
+    with ThreadPoolExecutor(PARALLEL_TRIALS) as pool:
+        for _ in range(MAX_SWEEPS):
             before = best
             # The best members first, so that later ones are weighed against a good blend.
             for member in np.argsort(-alone, kind="stable"):
                 others = weights.copy()
                 others[member] = 0
-                tried = [weight for weight in GRID if weight != weights[member] and (weight or others.any())]
-                values = pool.map(partial(_value, answers, answers.blended(others), member), tried)
+                tried = [
+                    weight for weight in WEIGHT_GRID if weight != weights[member] and (weight or others.any())
+                ]
+                values = pool.map(partial(_value, validation, validation.blend(others), member), tried)
                 for weight, value in zip(tried, values, strict=True):
                     # A weight of zero needs no minimum gain: fewer members make faster scoring and simpler reasons.
-                    if value > best + (LEAST_GAIN if weight else 0):
+                    if value > best + (MIN_GAIN if weight else 0):
                         best, weights[member] = value, weight
-            if best - before < LEAST_GAIN:
+            if best - before < MIN_GAIN:
                 break
     return weights
 
 
-def _value(answers: Answers, rest: FloatArray, member: int, weight: float) -> float:
+def _value(answers: ValidationScores, rest: FloatArray, member: int, weight: float) -> float:
     """Return mean NDCG@k of a blend of the other members plus one member with a weight."""
     return float(answers.ndcg(rest, weight, answers.scores[member]).mean())
 
 
-def _holds(part: Answers, common: NDArray[np.float64]) -> bool:
+def _holds(part: ValidationScores, common: NDArray[np.float64]) -> bool:
     """Whether weights learned on each half of a segment's users beat the common ones on the other half.
 
     They do if the lower end of an 80 % bootstrap interval of the gain is above 0.
     """
     order = np.arange(part.scores.shape[1])
     gains = np.zeros(len(order))
-    baseline = part.ndcg(part.blended(common))
+    baseline = part.ndcg(part.blend(common))
     # Two-fold cross-validation: every user's gain comes from weights that were learned without them.
     for half in (order % 2 == 0, order % 2 == 1):
-        learned = search(part.part(np.flatnonzero(half)), common)
+        learned = search_weights(part.select_users(np.flatnonzero(half)), common)
         other = np.flatnonzero(~half)
-        tested = part.part(other)
-        gains[other] = tested.ndcg(tested.blended(learned)) - baseline[other]
-    return paired(gains, np.zeros_like(gains), resamples=400, confidence=0.8).low > 0
+        tested = part.select_users(other)
+        gains[other] = tested.ndcg(tested.blend(learned)) - baseline[other]
+    return bootstrap_difference(gains, np.zeros_like(gains), resamples=400, confidence=0.8).low > 0
 
 
 def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
@@ -186,7 +190,7 @@ def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
     return {name: round(weight / total, 4) for name, weight in sorted(kept.items())}
 
 
-def explained(weights: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+def describe_weights(weights: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Describe each segment's weights in one line: `fusion 0.53, item_cosine 0.27 ...`."""
     return {
         segment: ", ".join(

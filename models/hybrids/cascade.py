@@ -25,14 +25,14 @@ class Cascade:
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
         """Score by place: `(len(users), items) float32`, the best item highest."""
-        return cascaded(self.first.score(data, users), self.second.score(data, users), self.candidates)
+        return combine_cascade(self.first.score(data, users), self.second.score(data, users), self.candidates)
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return the scores and the identity, whose product they are."""
         return Factors(self.score(data, users), np.eye(len(data.catalogue), dtype=np.float32))
 
 
-def cascaded(first: FloatArray, second: FloatArray, candidates: int) -> FloatArray:
+def combine_cascade(first: FloatArray, second: FloatArray, candidates: int) -> FloatArray:
     """Combine two members' scores into a cascade's.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from models.collaborative.als import Als
-from models.collaborative.base import Arrays, Member, positions
+from models.collaborative.base import Arrays, Member, find_positions
 from models.config import AlsConfig, ConcatConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 
 TRUST_EVENTS = 10.0
 """Users of an item at which its own factors count as much as those predicted from its content."""
@@ -32,7 +32,7 @@ class FeaturesCombined(Member):
         factors = self._als().fit(data, seed).array("items")
         history = self.history(data, np.arange(len(data.users)))
         counts = np.bincount(history.indices, minlength=history.shape[1]).astype(np.float32)
-        content = content_matrix(data)[positions(data.catalogue.item_ids, self.item_ids)]
+        content = build_content_matrix(data)[find_positions(data.catalogue.item_ids, self.item_ids)]
         warm = counts > 0
         # Weighted least squares: rows times the square roots of their weights.
         weighted = content[warm] * np.sqrt(counts[warm])[:, None]
@@ -49,10 +49,10 @@ class FeaturesCombined(Member):
         """Return users' ALS vectors, and items' means of learned and predicted vectors, weighted by trust."""
         als = self._als()
         als.item_ids, als.arrays = self.item_ids, {"items": self.array("items")}
-        place = positions(self.item_ids, data.catalogue.item_ids)
+        place = find_positions(self.item_ids, data.catalogue.item_ids)
         known = np.maximum(place, 0)
         trust = np.where(place >= 0, self.array("trust")[known], np.float32(0))[:, None]
-        content = content_matrix(data)
+        content = build_content_matrix(data)
         mapping = self.array("mapping")
         # The encoders changed since the fit, so the regression does not fit the content: only learned factors count.
         if content.shape[1] != len(mapping):
@@ -65,10 +65,10 @@ class FeaturesCombined(Member):
         return Als(AlsConfig(dim=self.config.dim, half_life_days=self.config.half_life_days))
 
 
-def content_matrix(data: Dataset) -> FloatArray:
+def build_content_matrix(data: Dataset) -> FloatArray:
     """Return `(items, d)`: a column of ones for the intercept, then all modalities, each row of each of length 1."""
     parts = [np.ones((len(data.catalogue), 1), np.float32)]
     for name in sorted(data.catalogue.modalities):
         modality = data.catalogue.modalities[name]
-        parts.append(unit_rows(modality.values) * modality.present[:, None])
+        parts.append(normalise_rows(modality.values) * modality.present[:, None])
     return np.hstack(parts)

@@ -8,11 +8,11 @@ import numpy as np
 
 from models.data import Dataset, IntArray, StringArray
 
-ASKED = "query_only"
+QUERY_ONLY = "query_only"
 """The segment of users who searched but have no positive event."""
 
 
-def segments(data: Dataset, users: IntArray, bounds: Sequence[int]) -> StringArray:
+def assign_segments(data: Dataset, users: IntArray, bounds: Sequence[int]) -> StringArray:
     """Assign users to segments: `query_only`, else `events_1_4`, `events_5_up` ... by their positive events.
 
     Args:
@@ -24,15 +24,15 @@ def segments(data: Dataset, users: IntArray, bounds: Sequence[int]) -> StringArr
         `(users,)` names.
     """
     counts = np.bincount(data.interactions.positive().user, minlength=len(data.users))[users]
-    names = np.array(segment_names(bounds))
+    names = np.array(list_segments(bounds))
     found = np.searchsorted(np.asarray(bounds), counts, side="right") - 1
     is_query_only = (counts == 0) & np.isin(users, data.queries.user)
-    return np.where(is_query_only, ASKED, names[1:][found])
+    return np.where(is_query_only, QUERY_ONLY, names[1:][found])
 
 
-def segment_names(bounds: Sequence[int]) -> list[str]:
+def list_segments(bounds: Sequence[int]) -> list[str]:
     """List the names of all segments, `query_only` first, then by number of events."""
-    names = [ASKED]
+    names = [QUERY_ONLY]
     for low, above in zip(bounds, [*bounds[1:], None], strict=True):
         if above is None:
             names.append(f"events_{low}_up")

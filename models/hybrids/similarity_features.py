@@ -7,14 +7,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.data import FloatArray
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 
-NEAREST = 3
+NEAREST_COUNT = 3
 """Items of the history in the second feature."""
-NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
+FEATURE_NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
 
 
-def likeness(lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: FloatArray) -> FloatArray:
+def compute_similarity_features(
+    lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: FloatArray
+) -> FloatArray:
     """Compute the largest cosine with the history, the mean of the three largest, and the mean of the positive ones.
 
     A sum over the whole history, which is what members score by, cannot tell whether a candidate is close to one item or
@@ -28,14 +30,14 @@ def likeness(lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: Floa
     Returns:
         `(users, c, 3) float32`; 0 for users without history.
     """
-    unit = unit_rows(vectors)
-    found = np.zeros((*lists.shape, len(NAMES)), np.float32)
+    unit = normalise_rows(vectors)
+    found = np.zeros((*lists.shape, len(FEATURE_NAMES)), np.float32)
     for row in range(len(lists)):
         liked = history.indices[history.indptr[row] : history.indptr[row + 1]]
         if not len(liked):
             continue
         cosines = unit[np.maximum(lists[row], 0)] @ unit[liked].T
-        nearest = min(NEAREST, len(liked))
+        nearest = min(NEAREST_COUNT, len(liked))
         closest = np.partition(cosines, len(liked) - nearest, axis=1)[:, len(liked) - nearest :]
         found[row, :, 0] = closest.max(axis=1)
         found[row, :, 1] = closest.mean(axis=1)

@@ -10,14 +10,14 @@ from scipy import sparse
 
 from models.config import StackedConfig
 from models.data import FloatArray
-from models.evaluation.lists import judge
+from models.evaluation.hits import find_hits
 
-UNSCORED = -1
+NO_CANDIDATE = -1
 """Marks a place without a candidate."""
 Lists = NDArray[np.int32]
 
 
-class Stacked:
+class StackedRanker:
     """Gradient-boosted trees that re-rank candidate lists by every member's scores of them.
 
     Burges, "From RankNet to LambdaRank to LambdaMART", 2010; by LightGBM. Features of a candidate are the members'
@@ -40,10 +40,10 @@ class Stacked:
         import lightgbm
 
         labels = np.zeros(lists.shape, bool)
-        hits = judge(lists, relevant)
+        hits = find_hits(lists, relevant)
         labels[hits.user, hits.rank] = True
         # Lists without a chosen candidate have no pair to learn an order from.
-        useful = np.flatnonzero(labels.any(axis=1))[: self.config.most_users]
+        useful = np.flatnonzero(labels.any(axis=1))[: self.config.max_users]
         if not len(useful):
             return self
         rows = features[useful].reshape(-1, features.shape[2])
@@ -54,7 +54,7 @@ class Stacked:
             "objective": self.config.objective,
             "num_leaves": self.config.leaves,
             "learning_rate": self.config.learning_rate,
-            "min_data_in_leaf": self.config.least_rows,
+            "min_data_in_leaf": self.config.min_leaf_rows,
             "lambda_l2": 5.0,  # a few thousand users are few for trees
             "num_threads": self.config.threads,
             "deterministic": True,
@@ -75,11 +75,11 @@ class Stacked:
             features.reshape(-1, features.shape[2]), num_threads=self.config.threads
         ).reshape(lists.shape)
         # Empty places last; a stable sort keeps the candidates' order on ties.
-        order = np.argsort(np.where(lists == UNSCORED, np.inf, -scores), axis=1, kind="stable")
+        order = np.argsort(np.where(lists == NO_CANDIDATE, np.inf, -scores), axis=1, kind="stable")
         return np.take_along_axis(lists, order, axis=1)
 
 
-def candidate_features(
+def build_candidate_features(
     lists: Lists, scores: FloatArray, item_columns: FloatArray, user_columns: FloatArray
 ) -> FloatArray:
     """Build the features of each candidate: members' scores, item columns, user columns and its place.

@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.collaborative.base import Member, preferences
+from models.collaborative.base import Member, build_preferences
 from models.config import StackedConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.evaluation.holdout import hold_out
-from models.hybrids.scaling import standardised_scores
-from models.hybrids.similarity_features import likeness
-from models.hybrids.stacked import Stacked
-from models.topn.dense import top_of_scores
+from models.hybrids.scaling import standardise_scores
+from models.hybrids.similarity_features import compute_similarity_features
+from models.hybrids.stacked import StackedRanker
+from models.topn.dense import find_top_n_of_scores
 
 Lists = NDArray[np.int32]
 BLOCK_FLOATS = 1 << 25
 """Scores of one member that are in memory at once."""
 
 
-class Proposed(NamedTuple):
+class Candidates(NamedTuple):
     """Candidates and their features.
 
     Args:
@@ -63,21 +63,21 @@ class TwoStage:
         config: StackedConfig,
         held_out: float = 0.2,
     ) -> None:
-        self.patterns, self.weights, self.vectors = dict(members), dict(weights), tuple(vectors)
+        self.prototypes, self.weights, self.vectors = dict(members), dict(weights), tuple(vectors)
         self.config, self.held_out = config, held_out
         self.members: dict[str, Member] = {}
-        self.ranker: Stacked | None = None
+        self.ranker: StackedRanker | None = None
 
     def fit(self, data: Dataset, seed: int) -> Self:
         """Fit the members on a part and learn to rank the rest; then fit them on everything."""
         past, held_out = hold_out(data, self.held_out, seed)
         users = np.flatnonzero(np.diff(held_out.indptr))
-        if len(users) > self.config.most_users:
-            users = np.random.default_rng(seed).choice(users, self.config.most_users, replace=False)
+        if len(users) > self.config.max_users:
+            users = np.random.default_rng(seed).choice(users, self.config.max_users, replace=False)
             users.sort()
         self.members = self._fitted(past, seed)
         lists, features = self.propose(past, users)
-        self.ranker = Stacked(self.config, seed).fit(lists, features, held_out[users])
+        self.ranker = StackedRanker(self.config, seed).fit(lists, features, held_out[users])
         self.members = self._fitted(data, seed)
         return self
 
@@ -96,7 +96,7 @@ class TwoStage:
             raise ValueError(f"n is {n}, above the {self.config.candidates} candidates; raise `candidates`")
         return self.ranker.rerank(*self.propose(data, users))[:, :n]
 
-    def propose(self, data: Dataset, users: IntArray) -> Proposed:
+    def propose(self, data: Dataset, users: IntArray) -> Candidates:
         """Propose candidates for some users by the fitted members, with their features."""
         items = len(data.catalogue)
         step = max(1, BLOCK_FLOATS // max(items, 1))
@@ -107,32 +107,32 @@ class TwoStage:
             self._block(data, users[start : start + step], vectors, popularity)
             for start in range(0, len(users), step)
         ]
-        return Proposed(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+        return Candidates(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
     def _fitted(self, data: Dataset, seed: int) -> dict[str, Member]:
         """Fit a copy of every prototype."""
-        return {name: type(one)(one.config).fit(data, seed) for name, one in self.patterns.items()}
+        return {name: type(one)(one.config).fit(data, seed) for name, one in self.prototypes.items()}
 
     def _block(
         self, data: Dataset, users: IntArray, vectors: list[FloatArray], popularity: FloatArray
-    ) -> Proposed:
+    ) -> Candidates:
         """Propose candidates for one block of users."""
         history = _liked(data, users)
-        scores = {name: standardised_scores(one.score(data, users)) for name, one in self.members.items()}
+        scores = {name: standardise_scores(one.score(data, users)) for name, one in self.members.items()}
         total = np.zeros((len(users), len(popularity)), np.float32)
         for name, weight in self.weights.items():
             total += np.float32(weight) * scores[name]
-        lists = top_of_scores(total, self.config.candidates, history)
+        lists = find_top_n_of_scores(total, self.config.candidates, history)
         by_member = [
             np.take_along_axis(some, np.maximum(lists, 0), axis=1) for some in (*scores.values(), total)
         ]
-        similarity = [likeness(lists, history, some) for some in vectors]
-        return Proposed(lists, _build_features(lists, by_member, similarity, history, popularity))
+        similarity = [compute_similarity_features(lists, history, some) for some in vectors]
+        return Candidates(lists, _build_features(lists, by_member, similarity, history, popularity))
 
 
 def _liked(data: Dataset, users: IntArray) -> sparse.csr_matrix:
     """Return `(len(users), items)` with an entry for each item that a user showed a preference for."""
-    return preferences(data, users, data.catalogue.item_ids, None)
+    return build_preferences(data, users, data.catalogue.item_ids, None)
 
 
 def _build_features(

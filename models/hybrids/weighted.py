@@ -9,19 +9,19 @@ import numpy as np
 
 from models.collaborative.base import Member
 from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
-from models.hybrids.scaling import scores_of, standardised
-from models.hybrids.segments import segments
+from models.hybrids.scaling import multiply_factors, standardise_factors
+from models.hybrids.segments import assign_segments
 from models.interface import Factors, Recommender
 
 Weights = Mapping[str, float]
 
-COLD = "cold"
+COLD_TERM = "cold"
 """A term that weights may name instead of a member: 1 for each item that no behavioural member knows, else 0."""
-MARK = "|cold"
+COLD_SUFFIX = "|cold"
 """Suffix of a member's name in weights: the term is that member's scores of those items alone."""
 
 
-def cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
+def find_cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
     """Find the items of which no member that learns items by id has seen an event.
 
     Returns:
@@ -35,7 +35,7 @@ def cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolArray:
     return ~np.isin(data.catalogue.item_ids, np.unique(np.concatenate(known)))
 
 
-def part_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors:
+def make_cold_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors:
     """Return standardised factors over cold items alone; without a member, factors that score each of them 1."""
     if member is None:
         return Factors(np.ones((users, 1), np.float32), cold.astype(np.float32)[:, None])
@@ -63,9 +63,9 @@ class Blend:
     name: str = "weighted"
 
     @property
-    def used(self) -> list[str]:
+    def used_members(self) -> list[str]:
         """Names of the members with a weight in some segment, sorted."""
-        return sorted({name.removesuffix(MARK) for name in self._terms if name != COLD})
+        return sorted({name.removesuffix(COLD_SUFFIX) for name in self._terms if name != COLD_TERM})
 
     @property
     def _terms(self) -> list[str]:
@@ -74,9 +74,9 @@ class Blend:
 
     def segments(self, data: Dataset, users: IntArray) -> StringArray:
         """Return `(users,)` each user's segment."""
-        return segments(data, users, self.bounds)
+        return assign_segments(data, users, self.bounds)
 
-    def sources(self, data: Dataset, users: IntArray) -> StringArray:
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
         """Return `(users,)` the members behind each user's scores, largest weight first, as `fusion+item_cosine`."""
         names = {
             segment: "+".join(
@@ -93,13 +93,17 @@ class Blend:
             KeyError: If a weighted member is not among `members`.
         """
         found = self.segments(data, users)
-        cold = cold_items(self.members, data)
-        scaled = {name: standardised(self.members[name].factors(data, users)) for name in self.used}
+        cold = find_cold_items(self.members, data)
+        scaled = {
+            name: standardise_factors(self.members[name].factors(data, users)) for name in self.used_members
+        }
         parts = []
         for term in self._terms:
             # The users' side carries the weight, because it differs between segments.
             weight = np.array([self.weights[segment].get(term, 0.0) for segment in found], np.float32)
-            one = scaled.get(term) or part_factors(scaled.get(term.removesuffix(MARK)), cold, len(users))
+            one = scaled.get(term) or make_cold_factors(
+                scaled.get(term.removesuffix(COLD_SUFFIX)), cold, len(users)
+            )
             parts.append(Factors(one.users * weight[:, None], one.items))
         return Factors(
             np.ascontiguousarray(np.hstack([part.users for part in parts])),
@@ -108,4 +112,4 @@ class Blend:
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
         """Return `(len(users), items) float32` scores."""
-        return scores_of(self.factors(data, users))
+        return multiply_factors(self.factors(data, users))

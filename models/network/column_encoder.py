@@ -18,7 +18,7 @@ from models.encoders.bilstm import BiLstmAudio
 from models.encoders.cnn import ShopCnn
 from models.encoders.image import HuggingFaceImage
 from models.encoders.interface import Encoder, Learnable
-from models.encoders.text import HuggingFaceText, SideBySide
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
 
 TRAINABLE: dict[str, Any] = {
     "text": HuggingFaceText,
@@ -31,7 +31,7 @@ RECOMPUTED_TOGETHER = 16
 """Contents encoded at once where memory is saved by recomputing."""
 
 
-class Learner(nn.Module):
+class ColumnEncoder(nn.Module):
     """One encoder, and the columns of a modality's vectors that it computes.
 
     Args:
@@ -74,7 +74,7 @@ class Learner(nn.Module):
         }
 
     @classmethod
-    def load(cls, folder: Path, about: Mapping[str, Any]) -> Learner:
+    def load(cls, folder: Path, about: Mapping[str, Any]) -> ColumnEncoder:
         """Read back what `save` wrote and returned.
 
         Raises:
@@ -86,7 +86,7 @@ class Learner(nn.Module):
         return cls(made(where, device="cpu", **about["settings"]), about["first"], about["scale"])
 
 
-def learners_of(kind: str, encoder: Encoder[Any], frozen: Sequence[str]) -> list[Learner]:
+def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]) -> list[ColumnEncoder]:
     """Return the parts of an encoder that can be trained and are not frozen.
 
     Args:
@@ -96,11 +96,11 @@ def learners_of(kind: str, encoder: Encoder[Any], frozen: Sequence[str]) -> list
     """
     if kind in frozen:
         return []
-    parts = encoder.parts if isinstance(encoder, SideBySide) else [encoder]
+    parts = encoder.parts if isinstance(encoder, ConcatenatedTextEncoder) else [encoder]
     found, first = [], 0
     for part in parts:
         if type(part) in TRAINABLE.values() and part.name not in frozen and isinstance(part, Learnable):
             # the factor by which `SideBySide` gives the concatenation a length of 1
-            found.append(Learner(part, first, len(parts) ** -0.5))
+            found.append(ColumnEncoder(part, first, len(parts) ** -0.5))
         first += part.dim
     return found

@@ -17,7 +17,7 @@ ITEM_SPACE_OF_QUERY = {"text": "text", "image": "image", "audio": "text"}
 """The phones' modality whose vector space a query modality shares: speech is encoded into the space of the texts."""
 
 
-class Mismatch(ValueError):
+class ModelMismatch(ValueError):
     """A stored model is unusable or was trained on other encoders or features than the data has; one line."""
 
 
@@ -69,20 +69,22 @@ class DataSignature:
         Raises:
             Mismatch: Naming the first difference.
         """
-        here = signature_of(data)
+        here = build_signature(data)
         for side, trained, found in (
             ("phones", self.items, here.items),
             ("queries", self.queries, here.queries),
         ):
             for name in sorted(set(trained) & set(found)):
                 if trained[name] != found[name]:
-                    raise Mismatch(
+                    raise ModelMismatch(
                         f"the {name} vectors of {side} come from {describe_encoder(found[name])}, but the model was "
                         f"trained on {describe_encoder(trained[name])}; train it again"
                     )
         if self.feature_names != here.feature_names:
             odd = sorted(set(self.feature_names) ^ set(here.feature_names))
-            raise Mismatch(f"user features differ from those of training: {', '.join(odd) or 'their order'}")
+            raise ModelMismatch(
+                f"user features differ from those of training: {', '.join(odd) or 'their order'}"
+            )
 
 
 def describe_encoder(modality: tuple[int, str]) -> str:
@@ -91,7 +93,7 @@ def describe_encoder(modality: tuple[int, str]) -> str:
     return f"{fingerprint or 'an unnamed encoder'} (width {width})"
 
 
-def signature_of(data: Dataset) -> DataSignature:
+def build_signature(data: Dataset) -> DataSignature:
     """Return the signature of a network that is to be trained on this data; modalities without any vector are left out."""
     events = data.interactions.positive()
     chosen = np.unique(events.item)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import models.mkl_warm_up  # noqa: F401
-from models.collaborative.base import positions
+from models.collaborative.base import find_positions
 from models.data import Dataset, FloatArray, IntArray, Modality, StringArray
 from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
 
@@ -67,7 +67,7 @@ def build_item_inputs(data: Dataset, signature: DataSignature) -> ItemInputs:
         # a price of 0 has no logarithm and counts as unknown
         torch.from_numpy(np.where(np.isfinite(price), price, np.nan).astype(np.float32)),
         look_up_words(signature.brands, catalogue.brand),
-        torch.from_numpy(positions(np.array(signature.item_ids, dtype=str), catalogue.item_ids)),
+        torch.from_numpy(find_positions(np.array(signature.item_ids, dtype=str), catalogue.item_ids)),
     )
 
 
@@ -139,7 +139,7 @@ def build_user_profiles(
 
 def look_up_words(vocabulary: tuple[str, ...], values: StringArray) -> Tensor:
     """Return `(n,) int64` embedding rows: 1 + the place in the vocabulary, 0 for unknown words."""
-    return torch.from_numpy(positions(np.array(vocabulary, dtype=str), values) + 1)
+    return torch.from_numpy(find_positions(np.array(vocabulary, dtype=str), values) + 1)
 
 
 def shares_item_space(signature: DataSignature, name: str) -> bool:

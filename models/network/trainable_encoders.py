@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.config import EndToEndConfig, FusionConfig
 from models.data import Dataset, IntArray, Modality
-from models.network.column_encoder import Learner, learners_of
+from models.network.column_encoder import ColumnEncoder, find_column_encoders
 from models.network.data_signature import DataSignature
 from models.network.inputs import ItemInputs, QueryInputs
 
@@ -37,15 +37,15 @@ class ContentTable:
     vectors: Tensor | None = None
     is_readable: list[bool] = field(default_factory=list)
 
-    def find_rows(self, modality: Modality, encoders: Sequence[Learner]) -> IntArray:
+    def find_rows(self, modality: Modality, encoders: Sequence[ColumnEncoder]) -> IntArray:
         """Return `(n,)` the row of each content, -1 where there is none or it is gone; new contents are read and added."""
         found = np.full(len(modality.present), -1, np.int64)
-        if modality.keys is None or modality.origin is None:
+        if modality.keys is None or modality.content_source is None:
             return found
         for at in np.flatnonzero(modality.present).tolist():
             key = str(modality.keys[at])
             if key and key not in self.row_by_key:
-                content = modality.origin.content(key)
+                content = modality.content_source.content(key)
                 self.row_by_key[key] = len(self.prepared)
                 self.is_readable.append(content is not None)
                 self.prepared.append(
@@ -64,7 +64,7 @@ class TrainableEncoders(nn.Module):
         config: Of end-to-end training.
     """
 
-    def __init__(self, encoders: Mapping[str, Sequence[Learner]], config: EndToEndConfig) -> None:
+    def __init__(self, encoders: Mapping[str, Sequence[ColumnEncoder]], config: EndToEndConfig) -> None:
         super().__init__()
         self.config = config
         self.by_kind = nn.ModuleDict({kind: nn.ModuleList(ones) for kind, ones in encoders.items()})
@@ -83,11 +83,11 @@ class TrainableEncoders(nn.Module):
         """Kinds of content that are encoded here."""
         return tuple(self.by_kind)
 
-    def get_encoders(self, kind: str) -> list[Learner]:
+    def get_encoders(self, kind: str) -> list[ColumnEncoder]:
         """Return the encoders of a kind, typed."""
         ones = self.by_kind[kind]
         assert isinstance(ones, nn.ModuleList)
-        return [one for one in ones if isinstance(one, Learner)]
+        return [one for one in ones if isinstance(one, ColumnEncoder)]
 
     def get_columns(self, kind: str) -> Tensor:
         """Return `(trained,) int64` the columns of a modality's vectors that the encoders compute."""
@@ -162,7 +162,7 @@ class TrainableEncoders(nn.Module):
             EncoderError: If a file is missing or damaged.
         """
         encoders = {
-            kind: [Learner.load(folder / f"{kind}-{n}", one) for n, one in enumerate(ones)]
+            kind: [ColumnEncoder.load(folder / f"{kind}-{n}", one) for n, one in enumerate(ones)]
             for kind, ones in about.items()
         }
         return cls(encoders, config)
@@ -227,10 +227,10 @@ def build_trainable_encoders(
 
     They are the encoders that made the data's vectors, with the weights that they had then.
     """
-    encoders: dict[str, list[Learner]] = {}
+    encoders: dict[str, list[ColumnEncoder]] = {}
     for kind, modality in _find_modalities(data, signature, config).items():
-        assert modality.origin is not None
-        found = learners_of(kind, modality.origin.encoder(), config.end_to_end.frozen)
+        assert modality.content_source is not None
+        found = find_column_encoders(kind, modality.content_source.encoder(), config.end_to_end.frozen)
         if found:
             encoders[kind] = found
     return TrainableEncoders(encoders, config.end_to_end)
@@ -249,7 +249,7 @@ def _find_modalities(data: Dataset, signature: DataSignature, config: FusionConf
             if (
                 f"{prefix}{kind}" not in config.without
                 and modality is not None
-                and modality.origin is not None
+                and modality.content_source is not None
             ):
                 # phones come first: where both sides have a kind, both use the phones' encoder
                 found.setdefault(kind, modality)

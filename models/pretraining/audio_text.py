@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from models.data import FloatArray
 from models.encoders.audio import BANDS
-from models.encoders.bilstm import STACKED, BiLstm, padded
+from models.encoders.bilstm import STACKED_FRAMES, BiLstm, pad_sounds
 from models.pretraining.config import AudioPretraining
 from models.pretraining.info_nce import info_nce
-from models.pretraining.loop import Progress, seeded, silent, train
+from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
 
 
 def pretrain_audio(
@@ -20,7 +20,7 @@ def pretrain_audio(
     texts: FloatArray,
     config: AudioPretraining,
     seed: int,
-    progress: Progress = silent,
+    progress: StepProgress = show_nothing,
 ) -> tuple[BiLstm, list[float]]:
     """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one a step.
 
@@ -42,13 +42,13 @@ def pretrain_audio(
     # All texts of a shop have similar vectors; what distinguishes them is what remains without their mean.
     centre = written.mean(0)
     targets = nn.functional.normalize(written - centre, dim=1)
-    with seeded(seed) as generator:
+    with seeded_generator(seed) as generator:
         module = BiLstm(texts.shape[1], config.hidden, config.layers)
         batch = min(config.batch, len(sounds))
 
         def loss(step: int) -> Tensor:  # noqa: ARG001
             rows = torch.randperm(len(sounds), generator=generator)[:batch]
-            frames, lengths = padded([varied(sounds[row], generator) for row in rows.tolist()])
+            frames, lengths = pad_sounds([augment_sound(sounds[row], generator) for row in rows.tolist()])
             spoken = module(frames, lengths)  # (batch, d)
             # The contrast alone only orders the vectors; this term keeps them where texts are searched for.
             distance = (1 - (spoken * nn.functional.normalize(written[rows], dim=1)).sum(1)).mean()
@@ -58,11 +58,11 @@ def pretrain_audio(
             return contrast + distance
 
         steps = config.steps if batch > 1 else 0  # one recording has nothing to be contrasted with
-        losses = train([module], loss, steps, config.learning_rate, "pretrain audio", progress)
+        losses = minimize_loss([module], loss, steps, config.learning_rate, "pretrain audio", progress)
     return module.eval(), losses
 
 
-def varied(steps: Tensor, generator: torch.Generator) -> Tensor:
+def augment_sound(steps: Tensor, generator: torch.Generator) -> Tensor:
     """Return a recording with another pace, a masked moment, masked bands and noise (Park et al., SpecAugment, 2019).
 
     Args:
@@ -77,7 +77,7 @@ def varied(steps: Tensor, generator: torch.Generator) -> Tensor:
     said = nn.functional.interpolate(steps.T[None], wanted, mode="linear", align_corners=False)[0].T.clone()
     start = int(place * max(1, len(said) - 2))
     said[start : start + 2] = 0  # 160 ms
-    frames = said.reshape(len(said), STACKED, BANDS)
+    frames = said.reshape(len(said), STACKED_FRAMES, BANDS)
     first = int(band * (frames.shape[2] - 5))
     frames[:, :, first : first + 5] = 0  # 5 of the 40 mel bands; `frames` is a view of `said`
     return said + 0.2 * louder * torch.randn(said.shape, generator=generator)

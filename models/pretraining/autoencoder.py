@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.data import FloatArray
 from models.pretraining.config import RowsPretraining
-from models.pretraining.loop import Progress, seeded, silent, train
+from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
 
 Rows = FloatArray | sparse.csr_matrix
 """`(n, width)`: user histories (counts of items) or item content (measurements)."""
@@ -39,7 +39,7 @@ class Autoencoder(nn.Module):
 
 
 def pretrain_autoencoder(
-    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress = silent
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = show_nothing
 ) -> tuple[Autoencoder, list[float]]:
     """Train an autoencoder of the rows; return it with its losses, one a step.
 
@@ -53,19 +53,21 @@ def pretrain_autoencoder(
     Raises:
         NotFinite: If the loss does not stay finite.
     """
-    with seeded(seed) as generator:
+    with seeded_generator(seed) as generator:
         module = Autoencoder(rows.shape[1], config.hidden, config.dim)
 
         def loss(step: int) -> Tensor:  # noqa: ARG001
-            targets = drawn(rows, config.batch, generator)
-            inputs = corrupted(targets, config.corruption, generator)
-            return reconstruction(module.decode(module.encode(inputs)), targets, is_counts)
+            targets = draw_rows(rows, config.batch, generator)
+            inputs = drop_entries(targets, config.corruption, generator)
+            return reconstruction_loss(module.decode(module.encode(inputs)), targets, is_counts)
 
-        losses = train([module], loss, config.steps, config.learning_rate, "pretrain autoencoder", progress)
+        losses = minimize_loss(
+            [module], loss, config.steps, config.learning_rate, "pretrain autoencoder", progress
+        )
     return module.eval(), losses
 
 
-def drawn(rows: Rows, batch: int, generator: torch.Generator) -> Tensor:
+def draw_rows(rows: Rows, batch: int, generator: torch.Generator) -> Tensor:
     """Return `(batch, width) float32`: rows drawn without replacement."""
     chosen = torch.randperm(rows.shape[0], generator=generator)[:batch].numpy()
     part = rows[np.sort(chosen)]
@@ -74,12 +76,12 @@ def drawn(rows: Rows, batch: int, generator: torch.Generator) -> Tensor:
     )
 
 
-def corrupted(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def drop_entries(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Return the rows with a share of their entries set to 0."""
     return rows * (torch.rand(rows.shape, generator=generator) >= share)
 
 
-def reconstruction(outputs: Tensor, targets: Tensor, is_counts: bool) -> Tensor:
+def reconstruction_loss(outputs: Tensor, targets: Tensor, is_counts: bool) -> Tensor:
     """Return the mean over rows of the negative multinomial log likelihood, or of half the squared distance.
 
     Args:
@@ -93,7 +95,7 @@ def reconstruction(outputs: Tensor, targets: Tensor, is_counts: bool) -> Tensor:
 
 
 @torch.inference_mode()
-def completed(module: Autoencoder, rows: Rows) -> FloatArray:
+def reconstruct_rows(module: Autoencoder, rows: Rows) -> FloatArray:
     """Return `(n, width) float32`: the logits or values that the module reconstructs from each row."""
     dense = np.asarray(rows.toarray() if sparse.issparse(rows) else rows, np.float32)
     outputs: FloatArray = module.decode(module.encode(torch.from_numpy(dense))).numpy()
@@ -101,13 +103,13 @@ def completed(module: Autoencoder, rows: Rows) -> FloatArray:
 
 
 @torch.inference_mode()
-def codes(module: Autoencoder, rows: FloatArray) -> FloatArray:
+def compute_codes(module: Autoencoder, rows: FloatArray) -> FloatArray:
     """Return the code of each row, `(n, dim) float32`."""
     encoded: FloatArray = module.encode(torch.from_numpy(np.asarray(rows, np.float32))).numpy()
     return encoded
 
 
-def layers(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def export_encoder(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return the encoder for numpy: weights `(width, hidden)` and bias, then weights `(hidden, dim)` and bias.
 
     A code is `tanh(row of length 1 @ weights + bias) @ weights + bias`.
@@ -117,7 +119,7 @@ def layers(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatArray, Flo
     return inner, state["0.bias"], outer, state["2.bias"]
 
 
-def whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
+def fit_whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the whitening transform of codes: `(codes - mean) @ matrix` is uncorrelated, with unit variance in each column.
 
     The variance of codes is in a few directions, which alone would decide a cosine (Su et al., "Whitening sentence

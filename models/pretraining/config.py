@@ -10,20 +10,20 @@ from models.config import Config, RowsPretraining
 
 __all__ = ["AudioPretraining", "ImagePretraining", "RowsPretraining", "TextPretraining"]
 
-IMAGE = ("image_views", "text_image")
-AUDIO = ("audio_text",)
+IMAGE_OBJECTIVES = ("image_views", "text_image")
+AUDIO_OBJECTIVES = ("audio_text",)
 RowsObjective = Literal["autoencoder", "variational"]
-ROWS: tuple[RowsObjective, ...] = ("autoencoder", "variational")
+ROWS_OBJECTIVES: tuple[RowsObjective, ...] = ("autoencoder", "variational")
 
 TextObjective = Literal["masked_language", "next_sentence", "sentence_contrast"]
-TEXT: tuple[TextObjective, ...] = ("masked_language", "next_sentence", "sentence_contrast")
+TEXT_OBJECTIVES: tuple[TextObjective, ...] = ("masked_language", "next_sentence", "sentence_contrast")
 ImageObjective = Literal["image_views", "text_image"]
 
 
 class TextPretraining(Config):
     """The shop's BERT and its tokenizer, trained on the shop's own text."""
 
-    objectives: tuple[TextObjective, ...] = Field(TEXT, description="Losses that are summed.")
+    objectives: tuple[TextObjective, ...] = Field(TEXT_OBJECTIVES, description="Losses that are summed.")
     vocabulary: int = Field(3000, ge=64, description="Pieces of words that the tokenizer knows at most.")
     dim: int = Field(128, ge=8, description="Width of the states and of the vectors.")
     layers: int = Field(2, ge=1, description="Transformer layers.")

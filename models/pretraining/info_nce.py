@@ -29,7 +29,7 @@ def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | Non
     return (rows + columns) / 2
 
 
-def recall_at(left: Tensor, right: Tensor, k: int, same: Tensor | None = None) -> float:
+def measure_recall(left: Tensor, right: Tensor, k: int, same: Tensor | None = None) -> float:
     """Return the share of rows of `left` with a partner among their k nearest rows of `right`.
 
     Args:

@@ -12,37 +12,37 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
-Progress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
-"""Yields the steps and shows the progress under a name, like `handpick.runtime.log.track`."""
+StepProgress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
+"""Yields the steps and shows the progress under a name, like `handpick.runtime.log.track_progress`."""
 
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises."""
 
 
-class NotFinite(ArithmeticError):
+class NonFiniteLoss(ArithmeticError):
     """A loss became NaN or infinite; the weights of that training must not be used."""
 
 
-def silent(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG001
+def show_nothing(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG001
     """Yield the steps without showing anything."""
     return steps
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[torch.Generator]:
+def seeded_generator(seed: int) -> Iterator[torch.Generator]:
     """Yield a generator, and draw weights inside the block from the seed; the global random state is restored afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
 
 
-def train(
+def minimize_loss(
     modules: Iterable[nn.Module],
     loss_of: Callable[[int], Tensor],
     steps: int,
     learning_rate: float,
     what: str,
-    progress: Progress = silent,
+    progress: StepProgress = show_nothing,
 ) -> list[float]:
     """Minimize `loss_of(step)` over the modules' weights; return the losses, one a step.
 
@@ -66,7 +66,7 @@ def train(
         loss = loss_of(step)
         losses.append(float(loss.detach()))
         if not math.isfinite(losses[-1]):
-            raise NotFinite(
+            raise NonFiniteLoss(
                 f"{what}: the loss is {losses[-1]} at step {step}; a lower learning rate may help"
             )
         adam.zero_grad()

@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
-IGNORED = -100
+IGNORED_LABEL = -100
 """The label of tokens without a loss, as `cross_entropy` has it by default."""
 
 
-def hide(
+def mask_tokens(
     ids: Tensor, is_special: Tensor, share: float, mask_id: int, vocabulary: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return token ids with some tokens masked, and the labels to predict.
@@ -35,7 +35,7 @@ def hide(
     noise = torch.randint(vocabulary, ids.shape, generator=generator)
     hidden = torch.where(chosen & (fate < 0.8), mask_id, ids)
     hidden = torch.where(chosen & (fate >= 0.9), noise, hidden)
-    return hidden, torch.where(chosen, ids, IGNORED)
+    return hidden, torch.where(chosen, ids, IGNORED_LABEL)
 
 
 class MaskedLanguageHead(nn.Module):
@@ -67,7 +67,7 @@ def masked_language_loss(
         embeddings: `(vocabulary, dim)`.
         labels: `(b, tokens) int64`, -100 where nothing is to be predicted.
     """
-    is_chosen = labels != IGNORED
+    is_chosen = labels != IGNORED_LABEL
     if not is_chosen.any():
         return states.sum() * 0  # 0 with a gradient, which the mean of no tokens (NaN) would not have
     # Only the chosen tokens go through the head, as logits over the whole vocabulary are expensive.

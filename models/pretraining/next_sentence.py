@@ -14,19 +14,22 @@ import models.mkl_warm_up  # noqa: F401
 _END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """Return the sentences of a text, which end with English or Chinese stops or with a line."""
     return [part.strip() for part in _END.split(text) if part.strip()]
 
 
-def pairs_of(texts: Sequence[str]) -> list[tuple[str, str]]:
+def pair_sentences(texts: Sequence[str]) -> list[tuple[str, str]]:
     """Return each sentence with the one after it; texts of one sentence have none."""
     return [
-        (one, two) for text in texts for said in [sentences(text)] for one, two in itertools.pairwise(said)
+        (one, two)
+        for text in texts
+        for said in [split_sentences(text)]
+        for one, two in itertools.pairwise(said)
     ]
 
 
-def with_strangers(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def choose_second_sentences(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Choose the second sentence of each pair: its own for half of the pairs, another pair's for the others.
 
     Args:

@@ -10,14 +10,14 @@ import numpy as np
 from scipy import sparse
 
 from models.data import FloatArray
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.normalize import unit_rows
-from models.pretraining.autoencoder import codes, completed, whitening
-from models.pretraining.config import ROWS, RowsPretraining
-from models.pretraining.loop import Progress, silent
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.normalize import normalise_rows
+from models.pretraining.autoencoder import compute_codes, fit_whitening, reconstruct_rows
+from models.pretraining.config import ROWS_OBJECTIVES, RowsPretraining
+from models.pretraining.loop import StepProgress, show_nothing
 from models.pretraining.rows import pretrain_rows
-from models.topn.dense import top_of_scores
+from models.topn.dense import find_top_n_of_scores
 
 K = 20
 """Length of the ranked lists."""
@@ -25,7 +25,7 @@ Objective = TypeVar("Objective", bound=str)
 
 
 @dataclass(frozen=True)
-class Worth:
+class ObjectiveResult:
     """The result of one objective on one task.
 
     Args:
@@ -38,12 +38,12 @@ class Worth:
 
     objective: str
     task: str
-    cases: int
-    without: float
-    with_it: float
+    case_count: int
+    ndcg_without: float
+    ndcg_with: float
 
 
-def searched(queries: FloatArray, items: FloatArray, relevant: sparse.csr_matrix) -> float:
+def evaluate_search(queries: FloatArray, items: FloatArray, relevant: sparse.csr_matrix) -> float:
     """Return the mean NDCG@20 of the items nearest to each query.
 
     Args:
@@ -54,7 +54,7 @@ def searched(queries: FloatArray, items: FloatArray, relevant: sparse.csr_matrix
     return _mean_ndcg(queries @ items.T, None, relevant)
 
 
-def profiled(history: sparse.csr_matrix, vectors: FloatArray, relevant: sparse.csr_matrix) -> float:
+def evaluate_profiles(history: sparse.csr_matrix, vectors: FloatArray, relevant: sparse.csr_matrix) -> float:
     """Return the mean NDCG@20 of the items nearest to the mean vector of a user's items, which are excluded.
 
     Args:
@@ -62,23 +62,23 @@ def profiled(history: sparse.csr_matrix, vectors: FloatArray, relevant: sparse.c
         vectors: `(items, d) float32`; centred here, as their common part distinguishes no items.
         relevant: `(users, items)`, at least one entry a row.
     """
-    centred = unit_rows(vectors - vectors.mean(0))
+    centred = normalise_rows(vectors - vectors.mean(0))
     return _mean_ndcg(np.asarray(history @ centred @ centred.T, np.float32), history, relevant)
 
 
 def _mean_ndcg(scores: FloatArray, exclude: sparse.csr_matrix | None, relevant: sparse.csr_matrix) -> float:
     """Return the mean NDCG@20 of the lists with the highest scores."""
-    lists = top_of_scores(scores, K, exclude)
-    return float(ndcg(judge(lists, relevant), K).mean())
+    lists = find_top_n_of_scores(scores, K, exclude)
+    return float(ndcg_at_k(find_hits(lists, relevant), K).mean())
 
 
-def compared(
+def compare_objectives(
     task: str,
     cases: int,
     configured: Iterable[Objective],
     every: Sequence[Objective],
     measure: Callable[[tuple[Objective, ...]], float],
-) -> list[Worth]:
+) -> list[ObjectiveResult]:
     """Return the result of each objective: measured with and without it, next to the other configured ones.
 
     Args:
@@ -99,18 +99,19 @@ def compared(
 
     chosen = set(configured)
     return [
-        Worth(one, task, cases, measure_once(chosen - {one}), measure_once(chosen | {one})) for one in every
+        ObjectiveResult(one, task, cases, measure_once(chosen - {one}), measure_once(chosen | {one}))
+        for one in every
     ]
 
 
-def rows_worth(
+def compare_autoencoders(
     history: sparse.csr_matrix,
     content: FloatArray,
     relevant: sparse.csr_matrix,
     config: RowsPretraining,
     seed: int,
-    progress: Progress = silent,
-) -> list[Worth]:
+    progress: StepProgress = show_nothing,
+) -> list[ObjectiveResult]:
     """Return the results of both autoencoders on user histories and on item content.
 
     On histories the reconstruction is the ranking, and popularity the baseline. On content, items are ranked by likeness
@@ -130,25 +131,33 @@ def rows_worth(
     users = history.shape[0]
     popularity = np.tile(np.asarray(history.sum(0), np.float32), (users, 1))
     popular = _mean_ndcg(popularity, history, relevant)
-    content_alone = profiled(history, content, relevant)
+    content_alone = evaluate_profiles(history, content, relevant)
     results = []
-    for name in ROWS:
+    for name in ROWS_OBJECTIVES:
         module = pretrain_rows(name, history, config, seed, True, progress)
-        reconstructed = _mean_ndcg(completed(module, history), history, relevant)
-        results.append(Worth(name, "phones for users, told by interactions", users, popular, reconstructed))
-    for name in ROWS:
+        reconstructed = _mean_ndcg(reconstruct_rows(module, history), history, relevant)
+        results.append(
+            ObjectiveResult(name, "phones for users, told by interactions", users, popular, reconstructed)
+        )
+    for name in ROWS_OBJECTIVES:
         module = pretrain_rows(name, content, config, seed, False, progress)
-        with_codes = profiled(history, beside(content, codes(module, content)), relevant)
-        results.append(Worth(name, "phones for users, told by content", users, content_alone, with_codes))
+        with_codes = evaluate_profiles(
+            history, concatenate_codes(content, compute_codes(module, content)), relevant
+        )
+        results.append(
+            ObjectiveResult(name, "phones for users, told by content", users, content_alone, with_codes)
+        )
     return results
 
 
-def beside(content: FloatArray, encoded: FloatArray) -> FloatArray:
+def concatenate_codes(content: FloatArray, encoded: FloatArray) -> FloatArray:
     """Return content and whitened codes side by side, `(items, d + dim) float32`, with equal weight in a cosine.
 
     Args:
         content: `(items, d) float32`.
         encoded: `(items, dim) float32` codes of the content.
     """
-    mean, matrix = whitening(encoded)
-    return np.hstack([unit_rows(content), unit_rows(np.asarray((encoded - mean) @ matrix, np.float32))])
+    mean, matrix = fit_whitening(encoded)
+    return np.hstack(
+        [normalise_rows(content), normalise_rows(np.asarray((encoded - mean) @ matrix, np.float32))]
+    )

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.encoders.hugging_face import be_quiet
-from models.encoders.text import mean_over_tokens
+from models.encoders.hugging_face import silence_transformers
+from models.encoders.text import average_over_tokens
 from models.pretraining.config import TextPretraining
 from models.pretraining.info_nce import info_nce
-from models.pretraining.loop import Progress, seeded, silent, train
-from models.pretraining.masked_language import MaskedLanguageHead, hide, masked_language_loss
+from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
+from models.pretraining.masked_language import MaskedLanguageHead, mask_tokens, masked_language_loss
 from models.pretraining.next_sentence import (
     NextSentenceHead,
+    choose_second_sentences,
     next_sentence_loss,
-    pairs_of,
-    sentences,
-    with_strangers,
+    pair_sentences,
+    split_sentences,
 )
 from models.pretraining.tokenizer import train_tokenizer
 
@@ -42,14 +42,14 @@ class ShopBert:
 
     def save(self, folder: Path) -> None:
         """Write both so that `HuggingFaceText(folder)`, or transformers anywhere, reads them."""
-        be_quiet()
+        silence_transformers()
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
 def pretrain_bert(
-    texts: Sequence[str], config: TextPretraining, seed: int, progress: Progress = silent
+    texts: Sequence[str], config: TextPretraining, seed: int, progress: StepProgress = show_nothing
 ) -> ShopBert:
     """Train a tokenizer and a BERT on the texts with the configured objectives.
 
@@ -76,12 +76,14 @@ def pretrain_bert(
         max_position_embeddings=config.max_tokens,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with seeded(seed) as generator:
+    with seeded_generator(seed) as generator:
         model = BertModel(shape, add_pooling_layer=False)
         objective = _TextObjective(tokenizer, model, texts, config, generator)
         model.train()
         modules = (model, objective.masked_head, objective.next_head)
-        losses = train(modules, objective.loss, config.steps, config.learning_rate, "pretrain text", progress)
+        losses = minimize_loss(
+            modules, objective.loss, config.steps, config.learning_rate, "pretrain text", progress
+        )
         model.eval()
     return ShopBert(tokenizer, model, losses)
 
@@ -101,9 +103,9 @@ class _TextObjective:
         self.masked_head = MaskedLanguageHead(config.dim, len(tokenizer))
         self.next_head = NextSentenceHead(config.dim)
         texts = sorted(set(texts))
-        pairs = pairs_of(texts)
+        pairs = pair_sentences(texts)
         self.pair_count = len(pairs)
-        single = [(text, "") for text in texts if len(sentences(text)) < 2]
+        single = [(text, "") for text in texts if len(split_sentences(text)) < 2]
         self.pairs = pairs + single
         # Each sentence is tokenized once, not at every step.
         every = sorted({side for pair in self.pairs for side in pair})
@@ -129,10 +131,10 @@ class _TextObjective:
     def _bert_loss(self) -> Tensor:
         """Return the masked-language and next-sentence losses, which share one pass through the model."""
         drawn = self._draw(len(self.pairs))
-        shown, follows = with_strangers(len(drawn), self.generator)
+        shown, follows = choose_second_sentences(len(drawn), self.generator)
         ids, kinds, mask = self._batch([(drawn[i][0], drawn[j][1]) for i, j in enumerate(shown.tolist())])
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
-        hidden, labels = hide(
+        hidden, labels = mask_tokens(
             ids,
             special,
             self.config.masked_share,
@@ -168,7 +170,7 @@ class _TextObjective:
         """Return the mean state of each pair, `(pairs, dim)` of length 1."""
         ids, kinds, mask = self._batch(pairs)
         states = self.model(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state
-        return nn.functional.normalize(mean_over_tokens(states, mask.bool()), dim=1)
+        return nn.functional.normalize(average_over_tokens(states, mask.bool()), dim=1)
 
     def _batch(self, pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
         """Return token ids, sentence numbers and attention mask, `(b, tokens) int64` each."""

@@ -9,7 +9,7 @@ import models.mkl_warm_up  # noqa: F401
 from models.pretraining.info_nce import info_nce
 
 
-class Pairing(nn.Module):
+class TextImageContrast(nn.Module):
     """Projections of pictures and texts into one space; the text encoder is frozen, its vectors are given.
 
     Args:
@@ -28,11 +28,11 @@ class Pairing(nn.Module):
         self.register_buffer("same", torch.unique(texts, dim=0, return_inverse=True)[1])
         self.from_image, self.from_text = nn.Linear(dim, space), nn.Linear(texts.shape[1], space)
 
-    def image_side(self, images: Tensor) -> Tensor:
+    def project_images(self, images: Tensor) -> Tensor:
         """Return image vectors `(b, dim)` in the common space, `(b, space)` of length 1."""
         return nn.functional.normalize(self.from_image(images), dim=1)
 
-    def text_side(self, texts: Tensor) -> Tensor:
+    def project_texts(self, texts: Tensor) -> Tensor:
         """Return centred text vectors `(b, d)` in the common space, `(b, space)` of length 1."""
         return nn.functional.normalize(self.from_text(texts), dim=1)
 
@@ -45,5 +45,5 @@ class Pairing(nn.Module):
             temperature: Divides the cosines.
         """
         return info_nce(
-            self.image_side(images), self.text_side(self.texts[rows]), temperature, self.same[rows]
+            self.project_images(images), self.project_texts(self.texts[rows]), temperature, self.same[rows]
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-INSIDE = "##"
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+CONTINUATION_PREFIX = "##"
 """Begins a piece that does not begin a word."""
 
 
@@ -33,7 +33,9 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> A
     )
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=max_tokens, **dict(zip(names, SPECIAL, strict=True))
+        tokenizer_object=tokenizer,
+        model_max_length=max_tokens,
+        **dict(zip(names, SPECIAL_TOKENS, strict=True)),
     )
 
 
@@ -63,8 +65,8 @@ def _learn_vocabulary(untrained: Any, texts: Sequence[str], vocabulary: int) -> 
     )
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
-        special_tokens=[*SPECIAL, *(f"{INSIDE}{character}" for character in inside)],
-        continuing_subword_prefix=INSIDE,
+        special_tokens=[*SPECIAL_TOKENS, *(f"{CONTINUATION_PREFIX}{character}" for character in inside)],
+        continuing_subword_prefix=CONTINUATION_PREFIX,
         limit_alphabet=1 << 20,  # beyond the limit, characters would be dropped in the order of that table
         show_progress=False,
         min_frequency=2,

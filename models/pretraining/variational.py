@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.pretraining.autoencoder import Autoencoder, Rows, corrupted, drawn, reconstruction
+from models.pretraining.autoencoder import Autoencoder, Rows, draw_rows, drop_entries, reconstruction_loss
 from models.pretraining.config import RowsPretraining
-from models.pretraining.loop import Progress, seeded, silent, train
+from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -23,12 +23,12 @@ class VariationalAutoencoder(Autoencoder):
         return self.encode(rows), self.log_variance(nn.functional.normalize(rows, dim=1)).clamp(-8, 8)
 
 
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the mean over rows of KL(q || N(0, 1)), in nats, from means and log variances `(b, dim)`."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
 
 
-def beta_at(step: int, config: RowsPretraining) -> float:
+def compute_beta(step: int, config: RowsPretraining) -> float:
     """Return the weight of the divergence at a step: a linear rise from 0 to its final value.
 
     With the full weight from the start, codes would collapse to the prior (Bowman et al., 2016; Liang et al., 2018, section
@@ -39,7 +39,7 @@ def beta_at(step: int, config: RowsPretraining) -> float:
 
 
 def pretrain_variational(
-    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: Progress = silent
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = show_nothing
 ) -> tuple[VariationalAutoencoder, list[float]]:
     """Train a variational autoencoder of the rows; return it with its losses, one a step.
 
@@ -55,17 +55,19 @@ def pretrain_variational(
     Raises:
         NotFinite: If the loss does not stay finite.
     """
-    with seeded(seed) as generator:
+    with seeded_generator(seed) as generator:
         module = VariationalAutoencoder(rows.shape[1], config.hidden, config.dim)
 
         def loss(step: int) -> Tensor:
-            targets = drawn(rows, config.batch, generator)
-            mean, log_variance = module.distribution(corrupted(targets, config.corruption, generator))
+            targets = draw_rows(rows, config.batch, generator)
+            mean, log_variance = module.distribution(drop_entries(targets, config.corruption, generator))
             noise = torch.randn(mean.shape, generator=generator)
             outputs = module.decode(mean + noise * (0.5 * log_variance).exp())  # reparameterized sample
-            return reconstruction(outputs, targets, is_counts) + beta_at(step, config) * divergence(
-                mean, log_variance
-            )
+            return reconstruction_loss(outputs, targets, is_counts) + compute_beta(
+                step, config
+            ) * kl_divergence(mean, log_variance)
 
-        losses = train([module], loss, config.steps, config.learning_rate, "pretrain variational", progress)
+        losses = minimize_loss(
+            [module], loss, config.steps, config.learning_rate, "pretrain variational", progress
+        )
     return module.eval(), losses

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 
 from models.config import FusionConfig, TrainingConfig
-from models.network.data_signature import Mismatch
+from models.network.data_signature import ModelMismatch
 from models.recommender.late_fusion import LateFusion
 from models.recommender.recommender import ABOUT, FusionRecommender
 
 
-def make(config: FusionConfig, training: TrainingConfig) -> FusionRecommender | LateFusion:
+def make_fusion_recommender(config: FusionConfig, training: TrainingConfig) -> FusionRecommender | LateFusion:
     """Return an unfitted recommender: one network, or for late fusion one network for each modality."""
-    return LateFusion(config, training) if is_late(config) else FusionRecommender(config, training)
+    return LateFusion(config, training) if is_late_fusion(config) else FusionRecommender(config, training)
 
 
-def load(folder: Path) -> FusionRecommender | LateFusion:
+def load_fusion_recommender(folder: Path) -> FusionRecommender | LateFusion:
     """Load a recommender of either class from its folder.
 
     Raises:
@@ -26,10 +26,10 @@ def load(folder: Path) -> FusionRecommender | LateFusion:
         # only the description of late fusion has weights of its members
         is_several = "weights" in json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError) as error:
-        raise Mismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
+        raise ModelMismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
     return LateFusion.load(folder) if is_several else FusionRecommender.load(folder)
 
 
-def is_late(config: FusionConfig) -> bool:
+def is_late_fusion(config: FusionConfig) -> bool:
     """Return whether the configuration chooses late fusion."""
     return config.fusion.startswith("late_")

@@ -11,12 +11,12 @@ import numpy as np
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.network.data_signature import ITEM_MODALITIES, Mismatch
+from models.network.data_signature import ITEM_MODALITIES, ModelMismatch
 from models.network.item_tower import FACTS, IDENTITY
-from models.normalize import unit_rows
+from models.normalize import normalise_rows
 from models.recommender.recommender import ABOUT, FusionRecommender
 from models.training.errors import TrainingError
-from models.training.options import Plan, Standing, Watcher, ignore_progress
+from models.training.options import FitOptions, ProgressCallback, TrainState, ignore_progress
 
 RECIPROCAL_RANK_CONSTANT = 60.0
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
@@ -42,21 +42,21 @@ class LateFusion:
         self.weights: dict[str, float] = {}
 
     @property
-    def standing(self) -> Standing:
+    def train_state(self) -> TrainState:
         """Training state of the best recommender, with the curves of all."""
-        best = max(self.members.values(), key=lambda member: member.standing.best).standing
+        best = max(self.members.values(), key=lambda member: member.train_state.best).train_state
         curves = {
             f"{name}: {key}": values
             for name, member in self.members.items()
-            for key, values in member.standing.curves.items()
+            for key, values in member.train_state.curves.items()
         }
-        return Standing(**{**vars(best), "curves": curves})
+        return TrainState(**{**vars(best), "curves": curves})
 
     def fit(
         self,
         data: Dataset,
         seed: int,
-        options: Plan | None = None,
+        options: FitOptions | None = None,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
         """Fit a recommender for each modality that the data has; weights come from the validation in the options.
@@ -84,7 +84,7 @@ class LateFusion:
         self,
         data: Dataset,
         seed: int,
-        on_step: Watcher = ignore_progress,
+        on_step: ProgressCallback = ignore_progress,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
         """Return a new model with the same weights, its recommenders refitted to other data up to their best epochs.
@@ -126,7 +126,8 @@ class LateFusion:
     def item_vectors(self, data: Dataset) -> FloatArray:
         """Return `(items, d)` the recommenders' vectors concatenated, each of length 1 times its weight."""
         vectors = [
-            self.weights[name] * unit_rows(member.item_vectors(data)) for name, member in self.members.items()
+            self.weights[name] * normalise_rows(member.item_vectors(data))
+            for name, member in self.members.items()
         ]
         return np.hstack(vectors)
 
@@ -160,7 +161,7 @@ class LateFusion:
             model = cls(config, TrainingConfig.from_stored(about["training"]))
             model.weights = {str(name): float(weight) for name, weight in about["weights"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Mismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
+            raise ModelMismatch(f"{folder}: no usable fusion model ({error}); train it again") from None
         model.members = {name: FusionRecommender.load(folder / name) for name in model.weights}
         return model
 
@@ -182,7 +183,7 @@ class LateFusion:
 
     def _compute_weights(self) -> dict[str, float]:
         """Return the weights by validation NDCG, all alike where there was no validation."""
-        found = np.array([max(member.standing.best, 0.0) for member in self.members.values()])
+        found = np.array([max(member.train_state.best, 0.0) for member in self.members.values()])
         above = found - found.min() / 2
         shares = above / above.sum() if above.sum() > 0 else np.full(len(found), 1 / len(found))
         return {name: float(share) for name, share in zip(self.members, shares, strict=True)}

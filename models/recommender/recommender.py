@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
-from models.network.data_signature import DataSignature, Mismatch, signature_of
+from models.network.data_signature import DataSignature, ModelMismatch, build_signature
 from models.network.fusion_network import CandidateSet, FusionNetwork
 from models.network.inputs import build_item_inputs, build_query_inputs
 from models.network.item_tower import ItemOutput
@@ -23,12 +23,12 @@ from models.network.sequence_batching import SequenceBatcher, cut_windows, find_
 from models.network.temporal_features import build_temporal_features
 from models.network.trainable_encoders import TrainableEncoders, build_trainable_encoders
 from models.network.user_sequences import build_user_sequences
-from models.training.devices import device_of, run_deterministically
+from models.training.devices import resolve_device, run_deterministically
 from models.training.distributed import join_process_group
 from models.training.errors import TrainingError
 from models.training.identity_pretraining import pretrain_identities
-from models.training.options import FixedStop, Plan, Standing, Watcher, ignore_progress
-from models.training.trainer import Course, digest_of_dataset
+from models.training.options import FitOptions, FixedStop, ProgressCallback, TrainState, ignore_progress
+from models.training.trainer import Trainer, hash_dataset
 from models.training.training_set import TrainingSet
 from models.training.warm_start import copy_weights
 
@@ -58,10 +58,14 @@ class FusionRecommender:
         self.config = config or FusionConfig()
         self.training = training or TrainingConfig()
         self.network: FusionNetwork | None = None
-        self.standing = Standing()
+        self.train_state = TrainState()
 
     def fit(
-        self, data: Dataset, seed: int, options: Plan | None = None, start: FusionRecommender | None = None
+        self,
+        data: Dataset,
+        seed: int,
+        options: FitOptions | None = None,
+        start: FusionRecommender | None = None,
     ) -> Self:
         """Fit the network to the data; the same data, seed and start give the same bytes on a CPU.
 
@@ -74,8 +78,8 @@ class FusionRecommender:
         Raises:
             TrainingError: If nobody chose anything, a loss is not finite, or memory does not suffice.
         """
-        training, options = self.training, options or Plan()
-        signature = signature_of(data)
+        training, options = self.training, options or FitOptions()
+        signature = build_signature(data)
         with run_deterministically(seed, training.threads):
             training_set = TrainingSet(data, signature, self.config, training)
             self.network = FusionNetwork(signature, self.config, self._trainable_encoders(data, signature))
@@ -87,10 +91,10 @@ class FusionRecommender:
                 self.network.items.initialise_identities(identities)
             if start is not None:
                 copy_weights(self.network, start._fitted_network())
-            with join_process_group(device_of(training.device)):
-                digest = self._digest(digest_of_dataset(data), seed)
-                trainer = Course(self.network, training_set, training, seed, options, self.factors, digest)
-                self.standing = trainer.run()
+            with join_process_group(resolve_device(training.device)):
+                digest = self._digest(hash_dataset(data), seed)
+                trainer = Trainer(self.network, training_set, training, seed, options, self.factors, digest)
+                self.train_state = trainer.run()
         return self
 
     def _trainable_encoders(self, data: Dataset, signature: DataSignature) -> TrainableEncoders | None:
@@ -113,7 +117,7 @@ class FusionRecommender:
         self,
         data: Dataset,
         seed: int,
-        on_step: Watcher = ignore_progress,
+        on_step: ProgressCallback = ignore_progress,
         start: FusionRecommender | None = None,
     ) -> Self:
         """Return a new model of the same settings, fitted to other data up to this model's best epoch.
@@ -124,9 +128,9 @@ class FusionRecommender:
             on_step: Called after every step.
             start: As in `fit`.
         """
-        state = self.standing
+        state = self.train_state
         stop = FixedStop(max(1, state.best_epoch))
-        options = Plan(verdict=stop, epochs=state.epochs or None, watch=on_step)
+        options = FitOptions(stop_signal=stop, epochs=state.epochs or None, on_step=on_step)
         return type(self)(self.config, self.training).fit(data, seed, options, start)
 
     def _digest(self, data: str, seed: int) -> str:
@@ -225,7 +229,7 @@ class FusionRecommender:
             "config": self.config.model_dump(),
             "training": self.training.model_dump(),
             "signature": json.loads(network.signature.to_json()),
-            "standing": vars(self.standing),
+            "standing": vars(self.train_state),
             "encoders": {} if network.encoders is None else network.encoders.save(folder / ENCODERS),
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
@@ -256,10 +260,10 @@ class FusionRecommender:
             }
             model.network.load_state_dict(weights | loaded)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, RuntimeError) as error:
-            raise Mismatch(
+            raise ModelMismatch(
                 f"{folder}: no usable fusion model ({str(error).splitlines()[0]}); train it again"
             ) from None
-        model.standing = Standing(**about["standing"])
+        model.train_state = TrainState(**about["standing"])
         model.network.eval()
         return model
 

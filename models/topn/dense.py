@@ -25,7 +25,7 @@ NO_ITEM = -1
 """Fills the places after the last item of a list."""
 
 
-def top_lists(
+def find_top_n_in_float32(
     factors: Factors, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
 ) -> NDArray[np.int32]:
     """Find the k best allowed items of every user by float32 matrix products, a block of users at a time.
@@ -45,11 +45,11 @@ def top_lists(
     for start in range(0, len(lists), block):
         rows = slice(start, start + block)
         scores = factors.users[rows] @ items
-        lists[rows] = top_of_scores(scores, k, None if exclude is None else exclude[rows], allowed)
+        lists[rows] = find_top_n_of_scores(scores, k, None if exclude is None else exclude[rows], allowed)
     return lists
 
 
-def top_of_scores(
+def find_top_n_of_scores(
     scores: FloatArray, k: int, exclude: sparse.csr_matrix | None = None, allowed: BoolArray | None = None
 ) -> NDArray[np.int32]:
     """Find the k best allowed items of every user from a matrix of scores.

@@ -25,10 +25,10 @@ from models.topn.int8_matmul import is_int8_exact
 from models.topn.numba_kernels import score_pairs
 from models.topn.request import TopN, TopNRequest
 
-__all__ = ["TopN", "exact_scores", "top_n"]
+__all__ = ["TopN", "compute_exact_scores", "find_top_n"]
 
 
-def top_n(
+def find_top_n(
     factors: Factors,
     n: int,
     *,
@@ -69,7 +69,9 @@ def top_n(
     return best
 
 
-def exact_scores(users: FloatArray, items: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+def compute_exact_scores(
+    users: FloatArray, items: FloatArray, rows: IntArray, columns: IntArray
+) -> FloatArray:
     """Compute the exact scores of the pairs `(rows, columns)`, as `find_top_n` does.
 
     Args:

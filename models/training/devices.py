@@ -12,7 +12,7 @@ from models.config import TrainingConfig
 from models.training.errors import TrainingError
 
 
-def device_of(name: str) -> torch.device:
+def resolve_device(name: str) -> torch.device:
     """Return the device that `auto`, `cpu`, `cuda` or `cuda:1` means on this machine.
 
     Raises:

@@ -7,11 +7,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from models.collaborative.base import positions
+from models.collaborative.base import find_positions
 from models.config import FusionConfig
 from models.data import Dataset
 from models.network.data_signature import DataSignature
-from models.pretraining.autoencoder import codes
+from models.pretraining.autoencoder import compute_codes
 from models.pretraining.rows import pretrain_rows
 
 INITIAL_SPREAD = 0.1
@@ -37,7 +37,7 @@ def pretrain_identities(
     module = pretrain_rows(config.identity_start, history, rows, seed, is_counts=True)
     alone = sparse.identity(history.shape[1], np.float32, format="csr")
     parts = [
-        codes(module, alone[at : at + ENCODED_TOGETHER].toarray())
+        compute_codes(module, alone[at : at + ENCODED_TOGETHER].toarray())
         for at in range(0, alone.shape[0], ENCODED_TOGETHER)
     ]
     identities = np.vstack(parts)
@@ -48,7 +48,7 @@ def pretrain_identities(
 def _build_histories(data: Dataset, signature: DataSignature) -> sparse.csr_matrix:
     """Return `(users who chose something, phones with an identity)`, 1 where a user chose a phone."""
     events = data.interactions.positive()
-    column = positions(np.array(signature.item_ids, dtype=str), data.catalogue.item_ids)[events.item]
+    column = find_positions(np.array(signature.item_ids, dtype=str), data.catalogue.item_ids)[events.item]
     users, row = np.unique(events.user, return_inverse=True)
     matrix = sparse.csr_matrix(
         (np.ones(len(row), np.float32), (row, column)), shape=(len(users), len(signature.item_ids))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from models.evaluation.split import Exam
+from models.evaluation.split import EvaluationSplit
 
-K = 20
+VALIDATION_K = 20
 """Length of the lists whose NDCG is validated."""
 
 
@@ -30,13 +30,13 @@ class Progress:
     epochs: int
     step: int
     steps: int
-    questions: int
+    examples: int
     seconds: float
     loss: float
     ndcg: float | None = None
 
 
-Watcher = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 """A callback that is called after every step."""
 
 
@@ -44,14 +44,14 @@ def ignore_progress(progress: Progress) -> None:
     """Do nothing with a progress report."""
 
 
-class Verdict(Protocol):
+class StopSignal(Protocol):
     """A stop signal: another training run decides which epoch is the best, perhaps while this one runs."""
 
-    def known(self) -> int | None:
+    def peek(self) -> int | None:
         """Return the best epoch, None while it is undecided."""
         ...
 
-    def final(self) -> int:
+    def wait(self) -> int:
         """Wait until the best epoch is decided, and return it."""
         ...
 
@@ -62,17 +62,17 @@ class FixedStop:
 
     epoch: int
 
-    def known(self) -> int:
+    def peek(self) -> int:
         """Return the best epoch."""
         return self.epoch
 
-    def final(self) -> int:
+    def wait(self) -> int:
         """Return the best epoch."""
         return self.epoch
 
 
 @dataclass(frozen=True)
-class Plan:
+class FitOptions:
     """Options of one training run.
 
     Args:
@@ -84,15 +84,15 @@ class Plan:
         watch: Called after every step.
     """
 
-    validation: Exam | None = None
-    verdict: Verdict | None = None
+    validation: EvaluationSplit | None = None
+    stop_signal: StopSignal | None = None
     epochs: int | None = None
-    folder: Path | None = None
-    watch: Watcher = ignore_progress
+    checkpoint_folder: Path | None = None
+    on_step: ProgressCallback = ignore_progress
 
 
 @dataclass
-class Standing:
+class TrainState:
     """The state of a training run apart from its tensors.
 
     Field names are keys of `model.json` and of checkpoints; they cannot be renamed.

@@ -58,10 +58,10 @@ def count_steps(windows: int, training: TrainingConfig) -> int:
         windows: Sequence windows of the training set.
         training: Batch size and least number of steps.
     """
-    return max(-(-windows // training.batch), min(training.least_steps, windows // SMALLEST_BATCH))
+    return max(-(-windows // training.batch), min(training.min_epoch_steps, windows // SMALLEST_BATCH))
 
 
-def rate(step: int, steps: int, warm_up: float) -> float:
+def compute_rate_factor(step: int, steps: int, warm_up: float) -> float:
     """Return the learning rate of a step as a share of the highest: a linear rise, then half a cosine down to 1/20.
 
     Args:

@@ -16,25 +16,25 @@ from torch import Tensor
 
 from models.config import TrainingConfig
 from models.data import Dataset, IntArray
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
 from models.interface import Factors
 from models.network.fusion_network import FusionNetwork
 from models.network.inputs import ItemInputs, QueryInputs
-from models.topn.dense import top_lists
+from models.topn.dense import find_top_n_in_float32
 from models.training import distributed
 from models.training.checkpoint import restore_checkpoint, write_checkpoint
-from models.training.devices import autocast_products, device_of
+from models.training.devices import autocast_products, resolve_device
 from models.training.errors import TrainingError
 from models.training.joint_encoding import JointEncoder
 from models.training.objective import compute_losses
-from models.training.options import K, Plan, Progress, Standing
-from models.training.schedule import build_optimizer, count_steps, rate, split_parameters
+from models.training.options import VALIDATION_K, FitOptions, Progress, TrainState
+from models.training.schedule import build_optimizer, compute_rate_factor, count_steps, split_parameters
 from models.training.training_set import TrainingBatch, TrainingSet
 
 
-class Course:
+class Trainer:
     """Trains a network on a training set.
 
     All randomness of a step is drawn from generators seeded by the run's seed, epoch and step, so that a run continued
@@ -56,13 +56,13 @@ class Course:
         training_set: TrainingSet,
         training: TrainingConfig,
         seed: int,
-        options: Plan,
+        options: FitOptions,
         compute_factors: Callable[[Dataset, IntArray], Factors],
         digest: str,
     ) -> None:
         self.network, self.training_set, self.training = network, training_set, training
         self.seed, self.options, self.compute_factors, self.digest = seed, options, compute_factors, digest
-        self.device = device_of(training.device)
+        self.device = resolve_device(training.device)
         self.network.to(self.device)
         self.items, self.queries = training_set.items.to(self.device), training_set.queries.to(self.device)
         encoders = network.encoders
@@ -70,40 +70,40 @@ class Course:
         self.epochs = options.epochs or training.epochs
         self.steps = count_steps(len(training_set.windows), training)
         self.adam = build_optimizer(network, training)
-        self.standing = Standing(epochs=self.epochs)
+        self.state = TrainState(epochs=self.epochs)
         self.kept = dict[int, dict[str, Tensor]]()
         self.compute_losses = (
             torch.compile(compute_losses, dynamic=True) if training.compile else compute_losses
         )
 
-    def run(self) -> Standing:
+    def run(self) -> TrainState:
         """Run the epochs, or those left after a checkpoint, and load the best weights into the network.
 
         Raises:
             TrainingError: If a loss is not finite, or memory does not suffice.
         """
-        if self.options.folder is not None:
-            self._restore_checkpoint(self.options.folder)
+        if self.options.checkpoint_folder is not None:
+            self._restore_checkpoint(self.options.checkpoint_folder)
         try:
-            while self.standing.epoch < self.epochs and not self._is_finished():
+            while self.state.epoch < self.epochs and not self._is_finished():
                 self._run_epoch()
         except (torch.OutOfMemoryError, MemoryError):
             raise TrainingError(
                 f"out of memory on {self.device} with [training] batch = {self.training.batch} in "
                 f"{self.training.accumulation} part(s): raise accumulation or lower batch"
             ) from None
-        if self.options.verdict is not None:
-            self._return_to_epoch(self.options.verdict.final())
-        elif self.standing.best_epoch in self.kept:
-            self.network.load_state_dict(self.kept[self.standing.best_epoch])
+        if self.options.stop_signal is not None:
+            self._return_to_epoch(self.options.stop_signal.wait())
+        elif self.state.best_epoch in self.kept:
+            self.network.load_state_dict(self.kept[self.state.best_epoch])
         if self.network.encoders is not None:
             self.network.encoders.finish_training()
         self.network.eval()
-        return self.standing
+        return self.state
 
     def _run_epoch(self) -> None:
         """Take the epoch's steps that are left, then finish it; return early if the stop signal says so."""
-        now = self.standing
+        now = self.state
         order = np.random.default_rng([self.seed, now.epoch]).permutation(len(self.training_set.windows))
         began = time.perf_counter()
         self.network.train()
@@ -117,9 +117,9 @@ class Course:
             now.loss += self._take_step(windows)
             now.step += 1
             now.questions += self.training_set.count_examples(windows)
-            self._tell(began)
-            if self.options.folder is not None and now.step % self.training.checkpoint_steps == 0:
-                self._write_checkpoint(self.options.folder)
+            self._report_progress(began)
+            if self.options.checkpoint_folder is not None and now.step % self.training.checkpoint_steps == 0:
+                self._write_checkpoint(self.options.checkpoint_folder)
         self._finish_epoch(began)
 
     def _take_step(self, windows: IntArray) -> float:
@@ -128,9 +128,9 @@ class Course:
         The batch is divided among processes, and each share into parts whose gradients add up. Losses are sums over
         targets divided by the whole batch's totals, so that neither division changes the gradient.
         """
-        now = self.standing
+        now = self.state
         for group in self.adam.param_groups:
-            group["lr"] = group["highest"] * rate(
+            group["lr"] = group["highest"] * compute_rate_factor(
                 now.epoch * self.steps + now.step, self.epochs * self.steps, self.training.warm_up
             )
         total_weight, total_opened = self.training_set.sum_weights(windows)
@@ -189,31 +189,31 @@ class Course:
 
     def _finish_epoch(self, began: float) -> None:
         """Validate, keep the weights if they may be the best, and prepare the state for the next epoch."""
-        now, loss = self.standing, self.standing.loss / self.steps
+        now, loss = self.state, self.state.loss / self.steps
         now.curves.setdefault("loss", []).append(loss)
         value = None
         if self.options.validation is not None:
             value = self._validate(self.options.validation)
-            now.curves.setdefault(f"validation NDCG@{K}", []).append(value)
+            now.curves.setdefault(f"validation NDCG@{VALIDATION_K}", []).append(value)
             if value > now.best:
                 now.best, now.best_epoch = value, now.epoch + 1
                 self.kept = {now.epoch + 1: self._copy_weights()}
         # while the stop signal is undecided, any epoch may turn out to be the best one
-        if self.options.verdict is not None and self.options.verdict.known() in (None, now.epoch + 1):
+        if self.options.stop_signal is not None and self.options.stop_signal.peek() in (None, now.epoch + 1):
             self.kept[now.epoch + 1] = self._copy_weights()
-        self._tell(began, value)
+        self._report_progress(began, value)
         now.epoch, now.step, now.loss, now.questions = now.epoch + 1, 0, 0.0, 0
-        if self.options.folder is not None:
-            self._write_checkpoint(self.options.folder)
+        if self.options.checkpoint_folder is not None:
+            self._write_checkpoint(self.options.checkpoint_folder)
 
-    def _validate(self, split: Exam) -> float:
+    def _validate(self, split: EvaluationSplit) -> float:
         """Return the mean NDCG of the network's lists on an evaluation split."""
         self.network.eval()
         if self.joint_encoder is not None:
             self.joint_encoder.refresh()
         factors = self.compute_factors(split.past, split.users)
-        lists = top_lists(factors, K, split.exclude, split.candidates)
-        return float(ndcg(judge(lists, split.relevant), K).mean())
+        lists = find_top_n_in_float32(factors, VALIDATION_K, split.exclude, split.candidates)
+        return float(ndcg_at_k(find_hits(lists, split.relevant), VALIDATION_K).mean())
 
     def _copy_weights(self) -> dict[str, Tensor]:
         """Return a copy of the network's weights."""
@@ -221,23 +221,23 @@ class Course:
 
     def _is_finished(self) -> bool:
         """Return whether no better epoch is to be expected, by the stop signal or by this run's own validation."""
-        now = self.standing
-        if self.options.verdict is not None:
-            best = self.options.verdict.known()
+        now = self.state
+        if self.options.stop_signal is not None:
+            best = self.options.stop_signal.peek()
             return best is not None and now.epoch >= best
         return self.options.validation is not None and now.epoch - now.best_epoch >= self.training.patience
 
     def _return_to_epoch(self, epoch: int) -> None:
         """Restore weights and state as they were after an epoch."""
-        now = self.standing
+        now = self.state
         self.network.load_state_dict(self.kept[epoch])
         curves = {name: values[:epoch] for name, values in now.curves.items()}
-        self.standing = Standing(epochs=now.epochs, epoch=epoch, best_epoch=epoch, curves=curves)
+        self.state = TrainState(epochs=now.epochs, epoch=epoch, best_epoch=epoch, curves=curves)
 
-    def _tell(self, began: float, value: float | None = None) -> None:
+    def _report_progress(self, began: float, value: float | None = None) -> None:
         """Report progress; `value` is the validation NDCG after an epoch."""
-        now = self.standing
-        self.options.watch(
+        now = self.state
+        self.options.on_step(
             Progress(
                 now.epoch + 1, self.epochs, now.step, self.steps, now.questions,
                 time.perf_counter() - began, now.loss / max(now.step, 1), value,
@@ -247,7 +247,7 @@ class Course:
     def _write_checkpoint(self, folder: Path) -> None:
         """Write a checkpoint, in one of the processes only: all have the same state."""
         if distributed.get_rank() == 0:
-            about = {"digest": self.digest, "standing": vars(self.standing)}
+            about = {"digest": self.digest, "standing": vars(self.state)}
             write_checkpoint(folder, self.network, self.adam, self.kept, about)
 
     def _restore_checkpoint(self, folder: Path) -> None:
@@ -255,10 +255,10 @@ class Course:
         found = restore_checkpoint(folder, self.network, self.adam, self.digest)
         if found is not None:
             about, self.kept = found
-            self.standing = Standing(**about["standing"])
+            self.state = TrainState(**about["standing"])
 
 
-def digest_of_dataset(data: Dataset) -> str:
+def hash_dataset(data: Dataset) -> str:
     """Return the SHA-256 of everything in a dataset that training reads."""
     total = hashlib.sha256(str(data.as_of).encode())
     events, queries = data.interactions, data.queries

@@ -30,7 +30,7 @@ def copy_weights(network: FusionNetwork, earlier: FusionNetwork) -> bool:
         Whether the weights were copied.
     """
     new, old = network.signature, earlier.signature
-    if network.config != earlier.config or not is_alike(new, old):
+    if network.config != earlier.config or not has_same_inputs(new, old):
         return False
     weights = earlier.state_dict()
     copied = {}
@@ -46,7 +46,7 @@ def copy_weights(network: FusionNetwork, earlier: FusionNetwork) -> bool:
     return True
 
 
-def is_alike(new: DataSignature, old: DataSignature) -> bool:
+def has_same_inputs(new: DataSignature, old: DataSignature) -> bool:
     """Return whether vectors and features mean the same to two networks."""
     return (new.items, new.queries, new.feature_names) == (old.items, old.queries, old.feature_names)
 

@@ -44,10 +44,10 @@ def query_rows(query: LiteralString, *parameters: Any) -> tuple[list[dict[str, A
     from psycopg.rows import dict_row
 
     from handpick.serving.connection import connect
-    from handpick.serving.schema import statement
+    from handpick.serving.schema import compose_statement
 
     settings = load()
-    composed = statement(query, schema=settings.serving.schema_name)
+    composed = compose_statement(query, schema=settings.serving.schema_name)
     try:
         with connect(settings, reader=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(composed, parameters).fetchall(), None
@@ -87,14 +87,14 @@ def redirect_to_report(day: date) -> RedirectResponse:
 def show_report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
     """Show one page of a night's report."""
     from handpick.night import Night
-    from handpick.stages.report import stage_pages
+    from handpick.stages.report import find_stage_pages
 
     night = Night(load(), day)
     file = night.lake.partition("report", day) / name
     if not file.is_file():
         return render_response("message.html", message=f"There is no {name.removesuffix('.html')} for {day}.")
     html = file.read_text(encoding="utf-8")
-    for built, first in stage_pages(night.results()).items():
+    for built, first in find_stage_pages(night.results()).items():
         # A browser follows no file: link from a page that was served over HTTP.
         html = html.replace(first.as_uri(), f"pages/{built}/{first.name}")
     return HTMLResponse(html)
@@ -104,9 +104,9 @@ def show_report_page(day: date, name: Literal["index.html", "model_card.html"]) 
 def show_stage_page(day: date, built: str, path: str) -> Response:
     """Serve a file of the pages that a stage built: Great Expectations' Data Docs, dbt's documentation."""
     from handpick.night import Night
-    from handpick.stages.report import stage_pages
+    from handpick.stages.report import find_stage_pages
 
-    first = stage_pages(Night(load(), day).results()).get(built)
+    first = find_stage_pages(Night(load(), day).results()).get(built)
     if first is not None:
         # Resolved before it is checked, so that neither `..` nor a link leads out of the folder.
         file = (first.parent / path).resolve()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from handpick.cli.main import app
-from handpick.cli.settings import page
+from handpick.cli.settings import render_settings_page
 from handpick.pipeline.registry import STAGES, nightly_stages
 
 FORMER = {stage.former_name: stage.command for stage in STAGES if stage.former_name}
@@ -56,4 +56,4 @@ def test_every_command_says_what_it_does_in_a_sentence() -> None:
 
 def test_the_configuration_page_is_what_the_settings_say() -> None:
     written = Path(__file__).parents[2] / "docs" / "configuration.md"
-    assert written.read_text(encoding="utf-8") == page()
+    assert written.read_text(encoding="utf-8") == render_settings_page()

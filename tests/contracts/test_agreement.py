@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from handpick.contracts import CONTRACTS, Contract
-from handpick.contracts.dbt_sources import dbt_sources
-from handpick.contracts.page import bounds_of, contracts_page
-from handpick.contracts.patterns import IN_JAVA
-from handpick.contracts.rules import reasons_of, rules_of
+from handpick.contracts.dbt_sources import render_dbt_sources
+from handpick.contracts.page import describe_bounds, render_contracts_page
+from handpick.contracts.patterns import JAVA_PATTERNS
+from handpick.contracts.rules import build_rules, list_quarantine_reasons
 from handpick.settings.validate import ValidateSettings
 
 AS_OF = datetime(2026, 1, 2, tzinfo=UTC)
@@ -28,18 +28,20 @@ def test_arrow_and_spark_schemas_hold_the_same_columns_types_and_nullability(con
     assert [(field.name, field.type, field.nullable) for field in sparks] == [
         (field.name, field.type, field.nullable) for field in ours
     ]
-    assert [name for name in contract.names if not ours.field(name).nullable] == contract.required
+    assert [
+        name for name in contract.column_names if not ours.field(name).nullable
+    ] == contract.required_columns
 
 
 @every_contract
 def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contract) -> None:
     by_column: dict[str | None, str] = {}
-    for rule in rules_of(contract, AS_OF):
-        by_column[rule.column] = by_column.get(rule.column, "") + rule.broken
+    for rule in build_rules(contract, AS_OF):
+        by_column[rule.column] = by_column.get(rule.column, "") + rule.violation
     for column in contract.columns:
         sql = by_column.get(column.name, "")
-        bounds = [repr(bound) for bound in (column.at_least, column.at_most) if bound is not None]
-        assert all(text in sql for text in [*bounds, *column.one_of]), column.name
+        bounds = [repr(bound) for bound in (column.min_value, column.max_value) if bound is not None]
+        assert all(text in sql for text in [*bounds, *column.allowed_values]), column.name
         assert (" rlike '\\\\A" in sql) == bool(column.pattern), column.name
         assert (f"`_raw` is null and `_text_{column.name}` is null" in sql) == column.is_required, column.name
         assert ("2026-01-02" in sql) == column.is_past, column.name
@@ -49,10 +51,14 @@ def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contr
 def test_great_expectations_states_every_column_and_bound_with_the_contracts_severity(
     contract: Contract,
 ) -> None:
-    from handpick.contracts.expectations import row_expectations, share_column, share_expectations
+    from handpick.contracts.expectations import (
+        build_row_expectations,
+        build_share_expectations,
+        name_share_column,
+    )
 
     limits = ValidateSettings()
-    stated = row_expectations(contract, limits)
+    stated = build_row_expectations(contract, limits)
     told: dict[str, dict[str, object]] = {}
     for expectation in stated:
         told.setdefault(expectation.column, {})[type(expectation).__name__] = expectation
@@ -61,44 +67,44 @@ def test_great_expectations_states_every_column_and_bound_with_the_contracts_sev
         assert ("ExpectColumnValuesToNotBeNull" in mine) == column.is_required
         between = mine.get("ExpectColumnValuesToBeBetween")
         assert (getattr(between, "min_value", None), getattr(between, "max_value", None)) == (
-            column.at_least,
-            column.at_most,
+            column.min_value,
+            column.max_value,
         )
         allowed = mine.get("ExpectColumnValuesToBeInSet")
-        assert tuple(getattr(allowed, "value_set", ())) == column.one_of
+        assert tuple(getattr(allowed, "value_set", ())) == column.allowed_values
         assert (column.pattern or "") in getattr(mine.get("ExpectColumnValuesToMatchRegex"), "regex", "")
         severities = {rule.severity.value for name, rule in mine.items() if name != "ExpectColumnToExist"}
         assert severities <= {column.severity}
-    columns = {expectation.column for expectation in share_expectations(contract, limits)}
-    assert {share_column(reason) for reason in reasons_of(contract)} <= columns
+    columns = {expectation.column for expectation in build_share_expectations(contract, limits)}
+    assert {name_share_column(reason) for reason in list_quarantine_reasons(contract)} <= columns
 
 
 @every_contract
 def test_the_dbt_source_declares_every_column_and_its_tests(contract: Contract) -> None:
-    tables = yaml.safe_load(dbt_sources(CONTRACTS))["sources"][0]["tables"]
+    tables = yaml.safe_load(render_dbt_sources(CONTRACTS))["sources"][0]["tables"]
     table = next(table for table in tables if table["name"] == contract.source)
-    assert [column["name"] for column in table["columns"]] == contract.names
+    assert [column["name"] for column in table["columns"]] == contract.column_names
     for declared, column in zip(table["columns"], contract.columns, strict=True):
         tests = declared.get("data_tests", [])
         assert ("not_null" in tests) == column.is_required
         accepted = [
             test["accepted_values"]["arguments"]["values"] for test in tests if isinstance(test, dict)
         ]
-        assert accepted == ([list(column.one_of)] if column.one_of else [])
+        assert accepted == ([list(column.allowed_values)] if column.allowed_values else [])
 
 
 @every_contract
 def test_the_page_shows_every_column_bound_and_reason(contract: Contract) -> None:
-    section = contracts_page({contract.source: contract})
+    section = render_contracts_page({contract.source: contract})
     for column in contract.columns:
         assert f"| `{column.name}` | {column.type} |" in section
-        assert bounds_of(column) in section
-    assert all(reason in section for reason in reasons_of(contract))
+        assert describe_bounds(column) in section
+    assert all(reason in section for reason in list_quarantine_reasons(contract))
 
 
 def test_the_committed_page_is_the_one_that_the_contracts_give() -> None:
     page = Path(__file__).parents[2] / "docs" / "contracts.md"
-    assert page.read_text() == contracts_page(CONTRACTS), "run `handpick contracts --write`"
+    assert page.read_text() == render_contracts_page(CONTRACTS), "run `handpick contracts --write`"
 
 
 @every_contract
@@ -132,7 +138,7 @@ def test_patterns_mean_the_same_in_python_and_in_re2(contract: Contract) -> None
                 pa.array(words), rf"\A(?:{re2_form(column.pattern)})\z"
             ).to_pylist()
             assert python == re2, column.name
-            java = IN_JAVA.get(column.pattern, column.pattern)
+            java = JAVA_PATTERNS.get(column.pattern, column.pattern)
             assert python == [bool(re.fullmatch(java, word)) for word in words], column.name
 
 

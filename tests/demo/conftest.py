@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from handpick.demo import shop
-from handpick.demo.landing import Folders
+from handpick.demo.landing import DemoFolders
 from handpick.demo.parameters import Plan
 
 LAST = date(2026, 3, 1)
@@ -23,10 +23,10 @@ def plan(days: int = DAYS, seed: int = 7, media: bool = False, end: date = LAST,
     return Plan.ending(rung, seed, days, end, "default", media)
 
 
-def made(folder: Path, of: Plan) -> Folders:
+def made(folder: Path, of: Plan) -> DemoFolders:
     """A demo shop of a plan below a folder."""
-    folders = Folders.under(folder)
-    shop.generate(of, folders)
+    folders = DemoFolders.under(folder)
+    shop.generate_shop(of, folders)
     return folders
 
 
@@ -39,7 +39,7 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-def rows_of(folders: Folders, source: str) -> list[dict[str, Any]]:
+def rows_of(folders: DemoFolders, source: str) -> list[dict[str, Any]]:
     """All rows of a JSON Lines source, oldest file first, without lines that are not JSON."""
     rows = []
     for file in sorted((folders.landing / source).glob("*.jsonl")):
@@ -52,6 +52,6 @@ def rows_of(folders: Folders, source: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def shop_with_media(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+def shop_with_media(tmp_path_factory: pytest.TempPathFactory) -> DemoFolders:
     """Sixteen days at rung XS, pictures and voices included."""
     return made(tmp_path_factory.mktemp("shop"), plan(media=True))

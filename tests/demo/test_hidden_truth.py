@@ -14,11 +14,11 @@ from handpick.dataset.oracle.scores import oracle_scores
 from handpick.dataset.oracle.truth_files import UTILITY_FILE, OutdatedTruth
 from handpick.dataset.oracle.utility import BLOCKS
 from handpick.demo import ground_truth
-from handpick.demo.ground_truth import World
-from handpick.demo.landing import Folders
+from handpick.demo.ground_truth import ShopState
+from handpick.demo.landing import DemoFolders
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import draw_lines, draw_phones
-from handpick.demo.sessions import pair_keys
+from handpick.demo.sessions import encode_pairs
 from handpick.errors import InputError
 
 from .conftest import DAYS, LAST, made, plan
@@ -27,7 +27,7 @@ K = 10
 
 
 @pytest.fixture(scope="module")
-def world(shop_with_media: Folders) -> World:
+def world(shop_with_media: DemoFolders) -> ShopState:
     """The shop as it knows itself."""
     return ground_truth.load(shop_with_media.truth)
 
@@ -43,8 +43,8 @@ def rank_quality(gains: NDArray[np.float32], ranked_by: NDArray[np.float32]) -> 
     return float((discounted(ranked_by) / discounted(gains)).mean())
 
 
-def test_without_any_one_block_lists_are_worse(shop_with_media: Folders, world: World) -> None:
-    users, items = world.people.ids(), world.item_ids
+def test_without_any_one_block_lists_are_worse(shop_with_media: DemoFolders, world: ShopState) -> None:
+    users, items = world.customers.ids(), world.item_ids
     best = oracle_scores(shop_with_media.truth, users, items, LAST)
     for block in BLOCKS:
         blind = oracle_scores(shop_with_media.truth, users, items, LAST, without=[block])
@@ -79,10 +79,14 @@ def test_no_block_of_a_phone_can_be_told_from_the_others() -> None:
         assert explained < 0.1, f"{name} follows from the others"
 
 
-def test_what_the_oracle_ranks_high_is_what_people_open(shop_with_media: Folders, world: World) -> None:
+def test_what_the_oracle_ranks_high_is_what_people_open(
+    shop_with_media: DemoFolders, world: ShopState
+) -> None:
     day = LAST - timedelta(days=1)
-    scores = oracle_scores(shop_with_media.truth, world.people.ids(), world.item_ids, day)
-    bought = world.owned[~np.isin(world.owned, pair_keys(np.arange(len(world.people)), world.people.owned))]
+    scores = oracle_scores(shop_with_media.truth, world.customers.ids(), world.item_ids, day)
+    bought = world.owned_pairs[
+        ~np.isin(world.owned_pairs, encode_pairs(np.arange(len(world.customers)), world.customers.owned))
+    ]
     user, item = bought >> 24, bought & ((1 << 24) - 1)
     sold = scores[user, item]
     standing = (scores[user] < sold[:, None]).mean(axis=1)[sold > 0]
@@ -91,26 +95,28 @@ def test_what_the_oracle_ranks_high_is_what_people_open(shop_with_media: Folders
 
 
 def test_the_oracle_gives_nothing_to_phones_that_cannot_be_bought(
-    shop_with_media: Folders, world: World
+    shop_with_media: DemoFolders, world: ShopState
 ) -> None:
     early = LAST - timedelta(days=DAYS - 1)
-    scores = oracle_scores(shop_with_media.truth, world.people.ids(), [*world.item_ids, "no such"], early)
+    scores = oracle_scores(shop_with_media.truth, world.customers.ids(), [*world.item_ids, "no such"], early)
     late = np.flatnonzero(world.phones.launch_day > 0)
     assert len(late)
     assert not scores[:, late].any(), "not launched yet"
     assert not scores[:, -1].any(), "not known"
-    came_with = np.flatnonzero(world.people.owned >= 0)
-    assert not scores[came_with, world.people.owned[came_with]].any(), "already owned"
+    came_with = np.flatnonzero(world.customers.owned >= 0)
+    assert not scores[came_with, world.customers.owned[came_with]].any(), "already owned"
 
 
-def test_days_outside_the_window_and_unknown_blocks_are_refused(shop_with_media: Folders) -> None:
+def test_days_outside_the_window_and_unknown_blocks_are_refused(shop_with_media: DemoFolders) -> None:
     with pytest.raises(InputError, match="covers 16 days"):
         oracle_scores(shop_with_media.truth, [], [], LAST + timedelta(days=1))
     with pytest.raises(InputError, match="unknown blocks"):
         oracle_scores(shop_with_media.truth, [], [], LAST, without=["smell"])
 
 
-def test_a_shop_of_an_earlier_release_is_told_from_no_shop(shop_with_media: Folders, tmp_path: Path) -> None:
+def test_a_shop_of_an_earlier_release_is_told_from_no_shop(
+    shop_with_media: DemoFolders, tmp_path: Path
+) -> None:
     old = shutil.copytree(shop_with_media.truth, tmp_path / "truth")
     (old / UTILITY_FILE).unlink()
     with pytest.raises(OutdatedTruth, match="--add-day"):
@@ -141,6 +147,6 @@ def test_an_easier_shop_has_a_higher_ceiling(tmp_path: Path) -> None:
         of = Plan.ending("XS", 7, 3, LAST, difficulty, has_media=False)
         folders = made(tmp_path / difficulty, of)
         people = ground_truth.load(folders.truth)
-        scores = np.sort(oracle_scores(folders.truth, people.people.ids(), people.item_ids, LAST), axis=1)
+        scores = np.sort(oracle_scores(folders.truth, people.customers.ids(), people.item_ids, LAST), axis=1)
         ceilings.append(float((scores[:, -K:].sum(axis=1) / scores.sum(axis=1)).mean()))
     assert ceilings[0] > ceilings[1] > ceilings[2]

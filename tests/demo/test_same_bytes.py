@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from handpick.demo import shop
-from handpick.demo.landing import Folders
+from handpick.demo.landing import DemoFolders
 from handpick.errors import InputError
 
 from .conftest import DAYS, LAST, digests, made, plan
 
 
 def test_the_same_seed_gives_the_same_bytes_media_and_truth_included(
-    shop_with_media: Folders, tmp_path: Path
+    shop_with_media: DemoFolders, tmp_path: Path
 ) -> None:
     again = made(tmp_path, plan(media=True))
     first = digests(shop_with_media.landing.parent)
@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_bytes_media_and_truth_included(
     assert len(first) > 4 * DAYS
 
 
-def test_another_seed_gives_another_shop(shop_with_media: Folders, tmp_path: Path) -> None:
+def test_another_seed_gives_another_shop(shop_with_media: DemoFolders, tmp_path: Path) -> None:
     other = digests(made(tmp_path, plan(seed=8)).landing)
     first = digests(shop_with_media.landing)
     shared = [name for name, digest in other.items() if first.get(name) == digest]
@@ -47,9 +47,9 @@ def test_a_shop_that_is_there_is_left_alone_unless_told_otherwise(tmp_path: Path
     folders = made(tmp_path, plan(days=2))
     before = digests(tmp_path)
     with pytest.raises(InputError, match="--add-day"):
-        shop.generate(plan(days=3), folders)
+        shop.generate_shop(plan(days=3), folders)
     assert digests(tmp_path) == before
-    shop.generate(plan(days=2, seed=9), folders, overwrite=True)
+    shop.generate_shop(plan(days=2, seed=9), folders, overwrite=True)
     assert digests(tmp_path) != before
 
 
@@ -58,10 +58,10 @@ def test_files_of_the_owners_are_never_overwritten(tmp_path: Path) -> None:
     own = folders.landing / "events" / "ours.csv"
     own.write_text("event_id\n1\n")
     with pytest.raises(InputError, match=r"ours\.csv is no file of a demo shop"):
-        shop.generate(plan(days=2), folders, overwrite=True)
+        shop.generate_shop(plan(days=2), folders, overwrite=True)
     assert own.read_text() == "event_id\n1\n"
 
 
 def test_there_is_no_next_day_without_a_shop(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no demo shop"):
-        shop.add_day(Folders.under(tmp_path))
+        shop.add_day(DemoFolders.under(tmp_path))

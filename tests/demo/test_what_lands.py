@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from handpick.demo.landing import Folders
+from handpick.demo.landing import DemoFolders
 
 from .conftest import DAYS, LAST, rows_of
 
@@ -25,7 +25,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
-def events(shop_with_media: Folders) -> pa.Table:
+def events(shop_with_media: DemoFolders) -> pa.Table:
     """All events, bad ones included."""
     return pa.concat_tables(
         pq.read_table(file) for file in sorted((shop_with_media.landing / "events").glob("*"))
@@ -33,7 +33,7 @@ def events(shop_with_media: Folders) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def bad_rows(shop_with_media: Folders) -> dict[str, Counter[str]]:
+def bad_rows(shop_with_media: DemoFolders) -> dict[str, Counter[str]]:
     """Bad rows by source and kind, as the truth counts them."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for day in json.loads((shop_with_media.truth / "dirt.json").read_text()).values():
@@ -42,7 +42,7 @@ def bad_rows(shop_with_media: Folders) -> dict[str, Counter[str]]:
     return counted
 
 
-def test_every_source_has_a_file_a_day_and_the_truth_lies_elsewhere(shop_with_media: Folders) -> None:
+def test_every_source_has_a_file_a_day_and_the_truth_lies_elsewhere(shop_with_media: DemoFolders) -> None:
     for source in ("catalog", "users", "events", "queries"):
         assert len(list((shop_with_media.landing / source).iterdir())) == DAYS
     assert not shop_with_media.truth.is_relative_to(shop_with_media.landing)
@@ -50,7 +50,7 @@ def test_every_source_has_a_file_a_day_and_the_truth_lies_elsewhere(shop_with_me
     assert {"plan.json", "items.parquet", "users.parquet", "dirt.json"} <= expected
 
 
-def test_sheets_mix_units_and_have_holes(shop_with_media: Folders) -> None:
+def test_sheets_mix_units_and_have_holes(shop_with_media: DemoFolders) -> None:
     sheets = [row["specs"] for row in rows_of(shop_with_media, "catalog")]
     weights = " | ".join(sheet.get("weight", "") for sheet in sheets)
     sizes = " | ".join(sheet.get("size", "") for sheet in sheets)
@@ -63,7 +63,7 @@ def test_sheets_mix_units_and_have_holes(shop_with_media: Folders) -> None:
     assert 0.03 < holes < 0.25
 
 
-def test_phones_are_launched_every_day_and_prices_and_stock_change(shop_with_media: Folders) -> None:
+def test_phones_are_launched_every_day_and_prices_and_stock_change(shop_with_media: DemoFolders) -> None:
     seen: dict[str, list[dict[str, object]]] = defaultdict(list)
     for row in rows_of(shop_with_media, "catalog"):
         if "X" not in row["item_id"]:
@@ -76,7 +76,7 @@ def test_phones_are_launched_every_day_and_prices_and_stock_change(shop_with_med
     assert any(len({row["in_stock"] for row in rows}) == 2 for rows in histories)
 
 
-def test_questions_come_in_both_languages_and_in_three_modalities(shop_with_media: Folders) -> None:
+def test_questions_come_in_both_languages_and_in_three_modalities(shop_with_media: DemoFolders) -> None:
     rows = rows_of(shop_with_media, "queries")
     typed = [row["text"] for row in rows if row["text"]]
     chinese = sum(bool(CHINESE.search(text)) for text in typed)
@@ -85,7 +85,7 @@ def test_questions_come_in_both_languages_and_in_three_modalities(shop_with_medi
         assert sum(bool(row[medium]) for row in rows) > 5
 
 
-def test_recordings_are_audible_and_pictures_can_be_seen(shop_with_media: Folders) -> None:
+def test_recordings_are_audible_and_pictures_can_be_seen(shop_with_media: DemoFolders) -> None:
     recordings = sorted((shop_with_media.media / "audio").glob("*.wav"))
     assert recordings
     for file in recordings:
@@ -103,7 +103,7 @@ def test_recordings_are_audible_and_pictures_can_be_seen(shop_with_media: Folder
 
 
 def test_bad_rows_are_in_the_files_as_often_as_the_truth_says(
-    shop_with_media: Folders, events: pa.Table, bad_rows: dict[str, Counter[str]]
+    shop_with_media: DemoFolders, events: pa.Table, bad_rows: dict[str, Counter[str]]
 ) -> None:
     def count(condition: pa.ChunkedArray) -> int:
         return int(pc.sum(condition.fill_null(False)).as_py())

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from pytest import TempPathFactory
 
-from handpick.local_airflow.processes import log_file
+from handpick.local_airflow.processes import find_log_file
 from handpick.night import Night
 from handpick.settings.load import Settings, load
 
@@ -71,7 +71,7 @@ class House:
     def servers_said(self) -> str:
         """What the servers logged last: the reason, where a night failed for no fault of its stages."""
         settings = self.settings
-        logs = [log_file(settings, "api-server"), settings.path(settings.serving.embedded_path) / "log"]
+        logs = [find_log_file(settings, "api-server"), settings.path(settings.serving.embedded_path) / "log"]
         return "\n".join(
             f"{log.name}:\n{log.read_text(errors='replace')[-6000:]}" for log in logs if log.is_file()
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from handpick.local_airflow.processes import running
+from handpick.local_airflow.processes import find_running_components
 from handpick.pipeline.registry import nightly_names
 from handpick.serving.connection import connect
 from tests.end_to_end.conftest import House
@@ -119,7 +119,8 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see what a process has loaded")
 def test_the_scheduler_holds_ready_what_most_stages_load(house: House) -> None:
     maps = {
-        component: Path(f"/proc/{pid}/maps").read_text() for component, pid in running(house.settings).items()
+        component: Path(f"/proc/{pid}/maps").read_text()
+        for component, pid in find_running_components(house.settings).items()
     }
     assert "libtorch" in maps["scheduler"] and "libarrow" in maps["scheduler"]
     assert not any("libtorch" in loaded for component, loaded in maps.items() if component != "scheduler")

@@ -63,9 +63,9 @@ def some_real_phones(target: Path) -> int:
 
 
 def _launch(status: str) -> date:
-    from handpick.demo.public_data.spec_patterns import first_date
+    from handpick.demo.public_data.spec_patterns import parse_first_date
 
-    return first_date(status) or date.min
+    return parse_first_date(status) or date.min
 
 
 @pytest.fixture(scope="module")

@@ -88,10 +88,10 @@ def test_the_pages_are_closed_to_those_who_have_not_signed_in(house: House) -> N
 
 def _tasks(house: House, run: str) -> list[dict[str, str]]:
     """The run's tasks by Airflow's API."""
-    from handpick.local_airflow.client import signed_in
+    from handpick.local_airflow.client import sign_in
 
-    with signed_in(house.settings) as client:
+    with sign_in(house.settings) as client:
         return [
             {"task_id": task.task_id, "state": str(task.state)}
-            for task in client.tasks("nightly_recommendations", run)
+            for task in client.list_tasks("nightly_recommendations", run)
         ]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handpick.errors import LedgerImbalance, MissingPartition
-from handpick.lake.partitions import Lake, digest_of, digest_partitions, rows_of
+from handpick.lake.partitions import Lake, count_rows, digest_files, digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 
 NIGHT = date(2026, 3, 1)
@@ -37,21 +37,21 @@ def test_a_result_survives_json() -> None:
 def test_a_partition_is_invisible_until_its_writer_succeeds(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.write("raw/users", NIGHT, pa.table({"user_id": ["a"]}))
-    before = digest_of(lake.partition("raw/users", NIGHT))
-    with pytest.raises(RuntimeError), lake.writing("raw/users", NIGHT) as folder:
+    before = digest_files(lake.partition("raw/users", NIGHT))
+    with pytest.raises(RuntimeError), lake.replace_partition("raw/users", NIGHT) as folder:
         (folder / "half.parquet").write_bytes(b"half")
         raise RuntimeError("killed")
-    assert digest_of(lake.partition("raw/users", NIGHT)) == before
+    assert digest_files(lake.partition("raw/users", NIGHT)) == before
     assert lake.dates("raw/users") == [NIGHT]
 
 
 def test_rows_of_several_partitions_are_counted_from_their_files(tmp_path: Path) -> None:
     folder = Lake(tmp_path).partition("raw/events", NIGHT)
-    assert rows_of(folder) == 0
+    assert count_rows(folder) == 0
     folder.mkdir(parents=True)
     for number in (0, 1):
         pq.write_table(pa.table({"event_id": ["a", "b"]}), folder / f"part-0000{number}.parquet")
-    assert rows_of(folder, tmp_path) == 4
+    assert count_rows(folder, tmp_path) == 4
 
 
 def test_a_digest_of_several_partitions_depends_on_every_one_and_on_their_order(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_digest_of_several_partitions_depends_on_every_one_and_on_their_order(
     for table in ("a", "b"):
         lake.write(table, NIGHT, pa.table({"name": [table]}))
     both = digest_partitions(lake, ["a", "b"], NIGHT)
-    digests = [digest_of(lake.partition(table, NIGHT)) for table in ("a", "b")]
+    digests = [digest_files(lake.partition(table, NIGHT)) for table in ("a", "b")]
     assert both == hashlib.sha256("".join(digests).encode()).hexdigest()
     assert len({both, digest_partitions(lake, ["b", "a"], NIGHT), digest_partitions(lake, ["a"], NIGHT)}) == 3
 

@@ -14,10 +14,10 @@ import pytest
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError, LedgerImbalance
 from handpick.ledger.flows import Flow, StageResult
-from handpick.ledger.reconcile import imbalances, ledger_table, write_ledger
+from handpick.ledger.reconcile import build_ledger_table, find_imbalances, write_ledger
 from handpick.night import Night
-from handpick.quarantine import Selection, counts, release, select
-from handpick.quarantine.release import exported
+from handpick.quarantine import Selection, count_reasons, release_selection, select_rows
+from handpick.quarantine.release import export_rows
 from handpick.settings.load import Settings
 from handpick.stages import land
 
@@ -57,25 +57,25 @@ def validated_night(night: Callable[[date], Night]) -> Night:
 
 
 def test_rows_are_counted_by_rule_and_found_by_rule_file_and_line(validated_night: Night) -> None:
-    assert counts(validated_night.lake, DAY) == [
+    assert count_reasons(validated_night.lake, DAY) == [
         ("events", "unknown event_type", 1),
         ("events", "unparsable line", 1),
     ]
-    assert select(validated_night.lake, DAY, Selection("events", "unparsable line")).num_rows == 1
-    assert select(validated_night.lake, DAY, Selection("events", file="a.csv", line=2)).num_rows == 1
-    assert select(validated_night.lake, DAY, Selection("events", file="b.csv")).num_rows == 0
+    assert select_rows(validated_night.lake, DAY, Selection("events", "unparsable line")).num_rows == 1
+    assert select_rows(validated_night.lake, DAY, Selection("events", file="a.csv", line=2)).num_rows == 1
+    assert select_rows(validated_night.lake, DAY, Selection("events", file="b.csv")).num_rows == 0
     with pytest.raises(InputError, match="there is no source 'event'"):
-        select(validated_night.lake, DAY, Selection("event"))
+        select_rows(validated_night.lake, DAY, Selection("event"))
 
 
 def test_a_mended_row_lands_on_the_next_night_and_only_once(
     validated_night: Night, night: Callable[[date], Night], tmp_path: Path
 ) -> None:
     mended = tmp_path / "mended.jsonl"
-    row = json.loads(exported(validated_night, Selection("events", "unknown event_type")))
+    row = json.loads(export_rows(validated_night, Selection("events", "unknown event_type")))
     mended.write_text(json.dumps({**row, "event_type": "view"}) + "\n")
-    first = release(validated_night, Selection("events"), NEXT, mended)
-    assert release(validated_night, Selection("events"), NEXT, mended) == first
+    first = release_selection(validated_night, Selection("events"), NEXT, mended)
+    assert release_selection(validated_night, Selection("events"), NEXT, mended) == first
     land.run(night(NEXT))
     landed = validated_night.lake.read("raw/events", NEXT).to_pylist()
     assert [(row["event_id"], row["event_type"], row["_raw"]) for row in landed] == [("e1", "view", None)]
@@ -83,16 +83,16 @@ def test_a_mended_row_lands_on_the_next_night_and_only_once(
     land.run(night(date(2026, 1, 12)))
     assert validated_night.lake.read("raw/events", date(2026, 1, 12)).num_rows == 0
     with pytest.raises(InputError, match="2026-01-11 has landed already"):
-        release(validated_night, Selection("events"), NEXT)
+        release_selection(validated_night, Selection("events"), NEXT)
     with pytest.raises(InputError, match="go into a later night"):
-        release(validated_night, Selection("events"), DAY)
+        release_selection(validated_night, Selection("events"), DAY)
 
 
 def test_a_mended_file_that_is_no_json_releases_nothing(validated_night: Night, tmp_path: Path) -> None:
     mended = tmp_path / "mended.jsonl"
     mended.write_text('{"event_id": "e1"}\n{"event_id": \n')
     with pytest.raises(InputError, match=r"is not a JSON object\. Nothing was released"):
-        release(validated_night, Selection("events"), NEXT, mended)
+        release_selection(validated_night, Selection("events"), NEXT, mended)
     assert not list(validated_night.lake.root.glob("released/events/*"))
 
 
@@ -104,17 +104,17 @@ def test_the_ledger_is_stored_as_a_table_and_compared_with_the_lake(validated_ni
     file.parent.mkdir(parents=True)
     file.write_text(result.to_json())
     validated_night.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
-    assert imbalances(validated_night.results(), validated_night.lake, validated_night.logical_date) == [
+    assert find_imbalances(validated_night.results(), validated_night.lake, validated_night.logical_date) == [
         "validate reported 1 rows in valid/events, but the partition has 0"
     ]
     write_ledger(validated_night.results(), validated_night.lake, validated_night.logical_date)
     kept = validated_night.lake.read("ledger_flows", DAY)
-    assert kept == ledger_table(validated_night.results())
+    assert kept == build_ledger_table(validated_night.results())
     assert kept.column("reason").to_pylist() == ["unknown event_type", "unparsable line"]
 
 
 def test_lost_rows_stop_the_night_at_the_stage_that_lost_them(validated_night: Night) -> None:
-    from handpick.ledger.reconcile import settle
+    from handpick.ledger.reconcile import reconcile_ledger
 
     def report(stage: str, rows_in: int, rows_out: int, dropped: dict[str, int]) -> None:
         file = validated_night.result_file(stage)
@@ -125,15 +125,15 @@ def test_lost_rows_stop_the_night_at_the_stage_that_lost_them(validated_night: N
     validated_night.lake.write("valid/events", DAY, CONTRACTS["events"].arrow_schema().empty_table())
     report("land", 0, 0, {})
     report("validate", 2, 0, {"unknown event_type": 1, "unparsable line": 1})
-    settle(validated_night.results(), validated_night.lake, DAY, "land")
+    reconcile_ledger(validated_night.results(), validated_night.lake, DAY, "land")
     with pytest.raises(LedgerImbalance, match="after validate: land wrote 0 rows of events, validate read 2"):
-        settle(validated_night.results(), validated_night.lake, DAY, "validate")
+        reconcile_ledger(validated_night.results(), validated_night.lake, DAY, "validate")
     assert validated_night.lake.read("ledger_flows", DAY).num_rows == 3
 
 
 def test_the_rate_of_each_rule_is_reported_per_night(night: Callable[[date], Night]) -> None:
-    from handpick.ledger.reconcile import SCHEMA
-    from handpick.stages.validate.trends import rule_rates
+    from handpick.ledger.reconcile import LEDGER_SCHEMA
+    from handpick.stages.validate.trends import compute_rule_rates
 
     def line(day: date, reason: str | None, rows: int) -> dict[str, Any]:
         flow = {
@@ -150,9 +150,9 @@ def test_the_rate_of_each_rule_is_reported_per_night(night: Callable[[date], Nig
     later = date(2026, 1, 12)
     kept[later] = [line(later, None, 0)]
     for day, lines in kept.items():
-        lake.write("ledger_flows", day, pa.Table.from_pylist(lines, schema=SCHEMA))
-    assert rule_rates(night(later)) == {
+        lake.write("ledger_flows", day, pa.Table.from_pylist(lines, schema=LEDGER_SCHEMA))
+    assert compute_rule_rates(night(later)) == {
         "events: unparsable line": {"2026-01-10": 0.0, "2026-01-11": 20.0, "2026-01-12": 0.0},
         "events: missing user_id": {"2026-01-10": 10.0, "2026-01-11": 0.0, "2026-01-12": 0.0},
     }
-    assert list(rule_rates(night(NEXT), nights=1)) == ["events: unparsable line"]
+    assert list(compute_rule_rates(night(NEXT), nights=1)) == ["events: unparsable line"]

@@ -10,11 +10,11 @@ import pytest
 
 from handpick.cli.lineage import lineage
 from handpick.ledger.flows import StageResult
-from handpick.lineage.column_cache import Trace, Traces
-from handpick.lineage.dbt_columns import Models
+from handpick.lineage.column_cache import Trace, TraceCache
+from handpick.lineage.dbt_columns import DbtModels
 from handpick.lineage.declared import COLUMN_INPUTS
-from handpick.lineage.events import emit
-from handpick.lineage.trace import Column, Graph, UnknownColumn
+from handpick.lineage.events import emit_stage_event
+from handpick.lineage.trace import ColumnRef, LineageGraph, UnknownColumn
 from handpick.serving.relations import RELATIONS
 from handpick.settings.lineage import LineageSettings
 
@@ -52,7 +52,7 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+def models(tmp_path_factory: pytest.TempPathFactory) -> DbtModels:
     """The manifest that dbt leaves of a small project."""
     from dbt.cli.main import dbtRunner
 
@@ -64,24 +64,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     options = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--no-introspect", "--quiet"]
     outcome = dbtRunner().invoke(["compile", *options])
     assert outcome.success, outcome.exception
-    return Models(folder / "target" / "manifest.json")
+    return DbtModels(folder / "target" / "manifest.json")
 
 
-def names(graph: Graph, column: str) -> list[str]:
+def names(graph: LineageGraph, column: str) -> list[str]:
     """The columns of a walk, in order."""
-    return [str(step.column) for step in graph.walk(Column.parse(column))]
+    return [str(step.column) for step in graph.walk(ColumnRef.parse(column))]
 
 
-def test_every_served_column_walks_back_to_landing_files(models: Models) -> None:
-    graph = Graph(models)
+def test_every_served_column_walks_back_to_landing_files(models: DbtModels) -> None:
+    graph = LineageGraph(models)
     for relation in RELATIONS:
         for column in relation.column_names:
             walked = names(graph, f"serving.{relation.name}.{column}")
             assert any(name.startswith("landing/") for name in walked), column
 
 
-def test_a_mart_is_walked_column_by_column_through_dbt(models: Models) -> None:
-    graph = Graph(models)
+def test_a_mart_is_walked_column_by_column_through_dbt(models: DbtModels) -> None:
+    graph = LineageGraph(models)
     assert names(graph, "marts/dim_item.brand_key") == [
         "marts/dim_item.brand_key",
         "dbt.stg_catalog__items.brand",
@@ -105,9 +105,9 @@ def test_a_query_is_traced_again_only_when_it_changes_and_not_because_the_date_d
             traced.append(query)
             return {"price": [("clean/items", "price")]}
 
-        traces = Traces(file)
-        found = traces.of(query, parents, trace)
-        traces.keep()
+        traces = TraceCache(file)
+        found = traces.get_or_compute(query, parents, trace)
+        traces.save()
         return found
 
     first = trace_of("select price from items where day = '2026-03-01'", ["items"])
@@ -118,8 +118,8 @@ def test_a_query_is_traced_again_only_when_it_changes_and_not_because_the_date_d
     assert len(traced) == 3
 
 
-def test_the_score_is_made_of_behaviour_and_content(models: Models) -> None:
-    walked = names(Graph(models), "serving.recommendations.score")
+def test_the_score_is_made_of_behaviour_and_content(models: DbtModels) -> None:
+    walked = names(LineageGraph(models), "serving.recommendations.score")
     assert walked[:2] == ["serving.recommendations.score", "lists/recommendations.score"]
     assert {"landing/events.event_type", "landing/catalog.brand", "landing/media"} <= set(walked)
 
@@ -139,18 +139,18 @@ def test_a_column_that_nobody_makes_is_refused() -> None:
     with pytest.raises(UnknownColumn, match="it has user_id"):
         lineage("serving.recommendations.guess")
     with pytest.raises(UnknownColumn, match="no stage writes"):
-        list(Graph(Models(Path("none"))).walk(Column.parse("elsewhere.column")))
+        list(LineageGraph(DbtModels(Path("none"))).walk(ColumnRef.parse("elsewhere.column")))
 
 
 def test_declared_clean_tables_have_the_columns_that_transform_writes() -> None:
     from handpick.stages.transform import catalog, interactions, prices, queries, users
 
     schemas = {
-        "clean/items": catalog.SCHEMA,
-        "clean/users": users.SCHEMA,
-        "clean/queries": queries.SCHEMA,
-        "clean/interactions": interactions.SCHEMA,
-        "clean/item_price_history": prices.SCHEMA,
+        "clean/items": catalog.ITEM_SCHEMA,
+        "clean/users": users.USER_SCHEMA,
+        "clean/queries": queries.QUERY_SCHEMA,
+        "clean/interactions": interactions.INTERACTION_SCHEMA,
+        "clean/item_price_history": prices.PRICE_HISTORY_SCHEMA,
     }
     for table, schema in schemas.items():
         assert {name for name in COLUMN_INPUTS[table] if name != "*"} <= set(schema.names), table
@@ -162,9 +162,7 @@ def test_declared_inputs_are_columns_of_the_contracts() -> None:
     columns = {
         f"valid/{name}.{column.name}" for name, contract in CONTRACTS.items() for column in contract.columns
     }
-    inputs = [
-        text for columns in COLUMN_INPUTS.values() for made_of in columns.values() for text in made_of
-    ]
+    inputs = [text for columns in COLUMN_INPUTS.values() for made_of in columns.values() for text in made_of]
     used = {text for text in inputs if text.startswith("valid/") and not text.endswith("*")}
     assert used <= columns
 
@@ -175,11 +173,11 @@ def test_declared_training_columns_are_those_that_are_written() -> None:
     assert set(COLUMN_INPUTS["features/training"]) - {"*"} <= set(TRAINING_SCHEMA.names)
 
 
-def test_a_finished_stage_leaves_an_event_with_its_columns(tmp_path: Path, models: Models) -> None:
+def test_a_finished_stage_leaves_an_event_with_its_columns(tmp_path: Path, models: DbtModels) -> None:
     result = StageResult("feature_store", date(2026, 3, 1), "here", (), "0" * 64)
     settings = LineageSettings(file=Path("events.jsonl"))
     for hour in (1, 2):
-        emit(result, settings, tmp_path, datetime(2026, 3, 2, hour, tzinfo=UTC))
+        emit_stage_event(result, settings, tmp_path, datetime(2026, 3, 2, hour, tzinfo=UTC))
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [event["eventTime"][:13] for event in events] == ["2026-03-02T01", "2026-03-02T02"]
     assert events[0]["job"] == {"namespace": "handpick", "name": "feature_store", "facets": {}}

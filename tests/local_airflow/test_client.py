@@ -12,7 +12,7 @@ from typing import ClassVar
 import httpx
 import pytest
 
-from handpick.local_airflow.client import AirflowClient, NoAnswer
+from handpick.local_airflow.client import AirflowClient, AirflowNotAnswering
 
 
 class Busy(BaseHTTPRequestHandler):
@@ -59,16 +59,16 @@ def client_of_busy_server(
 
 def test_a_read_request_is_retried_while_airflow_is_busy() -> None:
     with client_of_busy_server(GET=2) as (client, methods):
-        assert client.run_state("nightly", "one") == "success"
+        assert client.get_run_state("nightly", "one") == "success"
         assert methods == ["GET"] * 3
 
 
 def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
     with (
         client_of_busy_server(patience_seconds=0.1, GET=99) as (client, _),
-        pytest.raises(NoAnswer) as raised,
+        pytest.raises(AirflowNotAnswering) as raised,
     ):
-        client.run_state("nightly", "one")
+        client.get_run_state("nightly", "one")
     assert str(raised.value) == (
         'Airflow refused GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
     )
@@ -79,7 +79,7 @@ def test_a_request_that_changes_something_is_not_retried() -> None:
         assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
         assert methods == ["GET", "POST"]
     with client_of_busy_server(POST=2) as (client, methods):
-        with pytest.raises(NoAnswer, match="refused POST"):
+        with pytest.raises(AirflowNotAnswering, match="refused POST"):
             client.trigger("nightly", date(2026, 3, 1))
         assert methods == ["GET", "POST"]
 
@@ -87,5 +87,7 @@ def test_a_request_that_changes_something_is_not_retried() -> None:
 def test_an_airflow_that_is_gone_is_an_error_of_one_line() -> None:
     with httpx.Client(base_url="http://127.0.0.1:9", trust_env=False) as http:
         client = AirflowClient(http, 0.1)
-        with pytest.raises(NoAnswer, match=r"^Airflow did not answer GET /api/v2/.*see api-server\.log$"):
-            client.run_state("nightly", "one")
+        with pytest.raises(
+            AirflowNotAnswering, match=r"^Airflow did not answer GET /api/v2/.*see api-server\.log$"
+        ):
+            client.get_run_state("nightly", "one")

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from handpick.local_airflow import processes
-from handpick.local_airflow.database import migrate
-from handpick.local_airflow.environment import airflow_environment
-from handpick.serving.embedded import database_uri, stop_embedded
+from handpick.local_airflow.database import migrate_database
+from handpick.local_airflow.environment import build_airflow_environment
+from handpick.serving.embedded import get_database_url, stop_embedded
 from handpick.settings.load import Settings, load
 
 
@@ -22,17 +22,17 @@ def test_it_is_migrated_once_and_again_when_it_is_empty(tmp_path_factory: pytest
     settings = load(home=home)
     log = home / "migrate.log"
     try:
-        environment = airflow_environment(settings)
-        assert migrate(settings, environment, log)
-        assert not migrate(settings, environment, log)
+        environment = build_airflow_environment(settings)
+        assert migrate_database(settings, environment, log)
+        assert not migrate_database(settings, environment, log)
         with psycopg.connect(
-            database_uri(settings, settings.airflow.database), autocommit=True
+            get_database_url(settings, settings.airflow.database), autocommit=True
         ) as connection:
             assert connection.execute("select count(*) from dag").fetchone() == (0,)
             connection.execute("drop schema public cascade")
             connection.execute("create schema public")
-        assert migrate(settings, environment, log)
-        assert not migrate(settings, environment, log)
+        assert migrate_database(settings, environment, log)
+        assert not migrate_database(settings, environment, log)
     finally:
         stop_embedded(settings)
 
@@ -57,11 +57,11 @@ def components_alive(settings: Settings) -> Iterator[None]:
 
 def test_a_database_that_ended_under_a_running_airflow_is_started_again(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
-    uri = database_uri(settings, settings.airflow.database)
+    uri = get_database_url(settings, settings.airflow.database)
     assert stop_embedded(settings)
     try:
         with components_alive(settings):
-            assert not processes.start(settings), "Airflow itself is up and stays so"
+            assert not processes.start_airflow(settings), "Airflow itself is up and stays so"
         psycopg.connect(uri).close()
     finally:
         stop_embedded(settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from handpick.local_airflow.environment import DAG_FILES, dags_changed
+from handpick.local_airflow.environment import DAG_FILES, find_dags_change_time
 from handpick.local_airflow.processes import _started_at
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,6 @@ def test_a_dag_counts_as_read_only_after_its_files_and_the_settings_last_changed
     os.utime(config, (0, 0))
     newest = max(file.stat().st_mtime for part in DAG_FILES for file in ROOT.glob(part) if file.is_file())
     # A datetime has a resolution of microseconds, a file's time one of nanoseconds.
-    assert dags_changed().timestamp() == pytest.approx(newest, rel=0, abs=1e-5)
+    assert find_dags_change_time().timestamp() == pytest.approx(newest, rel=0, abs=1e-5)
     os.utime(config, (newest + 60, newest + 60))
-    assert dags_changed().timestamp() == pytest.approx(newest + 60, rel=0, abs=1e-5)
+    assert find_dags_change_time().timestamp() == pytest.approx(newest + 60, rel=0, abs=1e-5)

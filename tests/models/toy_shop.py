@@ -11,7 +11,7 @@ import numpy as np
 
 from models.config import EndToEndConfig, FusionConfig
 from models.data import Catalogue, Dataset, Interactions, Modality, Queries
-from tests.models.people import plain_users
+from tests.models.plain_users import build_plain_users
 
 DAY = 86_400
 DAYS = 24
@@ -22,7 +22,7 @@ PLAIN = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, mod
 
 @dataclass(frozen=True)
 class MemoryOrigin:
-    """A `models.data.Origin`: contents in memory, and the folder of the encoder that made their vectors."""
+    """A `models.data.ModalitySource`: contents in memory, and the folder of the encoder that made their vectors."""
 
     contents: Mapping[str, Any]
     folder: Path
@@ -98,7 +98,7 @@ def toy_shop(
             is_sellable=np.ones(items, bool),
             statistics=np.zeros((items, 0), np.float32),
         ),
-        users=plain_users(
+        users=build_plain_users(
             [f"u{n:03d}" for n in range(users)],
             np.where(np.arange(users) % 2, "CN", "DE"),
             np.full(users, "en"),

@@ -14,12 +14,12 @@ import grimp
 import pyarrow as pa
 import pytest
 
-from handpick.cli.main import stage_command
+from handpick.cli.main import build_stage_command
 from handpick.cli.stages import render_page
 from handpick.errors import LedgerImbalance, MissingPartition
 from handpick.ledger.flows import Flow, StageResult
-from handpick.lineage.dbt_columns import Models
-from handpick.lineage.trace import Column, Graph
+from handpick.lineage.dbt_columns import DbtModels
+from handpick.lineage.trace import ColumnRef, LineageGraph
 from handpick.night import Night
 from handpick.pipeline import registry
 from handpick.pipeline.registry import STAGES, FlowCheck, Stage, inputs_of, nightly_names, stage_named
@@ -83,7 +83,7 @@ def test_a_toy_stage_runs_is_balanced_and_traced(night: Night, toy: types.Module
     assert event["job"]["name"] == "toy"
     assert [output["name"] for output in event["outputs"]] == ["toy"]
     assert "clean/items" in {dataset["name"] for dataset in event["inputs"]}
-    walked = list(Graph(Models(Path("none"))).walk(Column.parse("toy.=")))
+    walked = list(LineageGraph(DbtModels(Path("none"))).walk(ColumnRef.parse("toy.=")))
     assert walked[0].stage == "toy"
     assert "landing/catalog" in {step.column.table for step in walked}
 
@@ -114,7 +114,7 @@ def test_a_toy_stage_has_a_command_and_is_named_where_its_table_is_missing(
         night.lake.read("toy/items", DAY)
     from datetime import datetime
 
-    stage_command(TOY)(datetime(2026, 3, 1))
+    build_stage_command(TOY)(datetime(2026, 3, 1))
     assert "toy done" in capsys.readouterr().err
     assert "toy" in nightly_names()
 

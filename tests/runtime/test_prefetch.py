@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from handpick.runtime.prefetch import loading
+from handpick.runtime.prefetch import prefetch_library
 
 
 def in_a_fresh_process(script: str) -> str:
@@ -20,10 +20,10 @@ def in_a_fresh_process(script: str) -> str:
 def test_preloading_leaves_no_module_of_handpicks_own() -> None:
     left = in_a_fresh_process(
         "import sys, threading\n"
-        "from handpick.local_airflow.preload import preload, shared_libraries\n"
-        "preload()\n"
+        "from handpick.local_airflow.preload import list_shared_libraries, preload_shared_libraries\n"
+        "preload_shared_libraries()\n"
         "own = sorted(name for name in sys.modules if name.startswith(('handpick.', 'models')))\n"
-        "assert set(shared_libraries()) <= set(sys.modules)\n"
+        "assert set(list_shared_libraries()) <= set(sys.modules)\n"
         "assert threading.active_count() == 1, threading.enumerate()\n"
         "print(own)"
     )
@@ -49,13 +49,13 @@ def test_feast_is_imported_without_typeguard_and_other_libraries_keep_it() -> No
 
 
 def test_a_library_is_imported_when_the_block_ends() -> None:
-    with loading("colorsys"):
+    with prefetch_library("colorsys"):
         time.sleep(0.01)
     assert "colorsys" in sys.modules
 
 
 def test_a_missing_library_is_an_import_error_at_the_end_of_the_block() -> None:
     done = False
-    with pytest.raises(ImportError), loading("no_such_library"):
+    with pytest.raises(ImportError), prefetch_library("no_such_library"):
         done = True
     assert done

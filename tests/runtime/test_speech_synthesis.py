@@ -9,17 +9,17 @@ import sys
 import pytest
 
 from handpick.runtime.speech_synthesis import VOICES
-from handpick.stages.pretrain.speech import READERS
+from handpick.stages.pretrain.speech import VOICES_BY_LANGUAGE
 
 EVERYBODY = sorted(
-    {voice for voices in (*VOICES.values(), *READERS.values()) for voice in voices},
+    {voice for voices in (*VOICES.values(), *VOICES_BY_LANGUAGE.values()) for voice in voices},
     key=lambda voice: voice.name,
 )
 SPEAK = """
 import hashlib
-from handpick.runtime.speech_synthesis import Voice, speak
+from handpick.runtime.speech_synthesis import Voice, synthesize_speech
 for phrase in ("a phone with a good camera", "手机"):
-    print(hashlib.sha256(speak(phrase, Voice({name!r}, {speed}, {pitch}))).hexdigest())
+    print(hashlib.sha256(synthesize_speech(phrase, Voice({name!r}, {speed}, {pitch}))).hexdigest())
 """
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from handpick.errors import HandpickError, NightStopped
-from handpick.runtime.worker_process import Lost, beside
+from handpick.runtime.worker_process import WorkerDied, run_in_worker_process
 
 Inbox = SimpleQueue[Any]
 
@@ -63,10 +63,10 @@ def test_arrays_are_sent_both_ways_and_its_output_appears_here(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     many = np.arange(1_000_000)
-    with beside(doubled, many, what="double") as worker:
-        assert np.array_equal(worker.next(), 2 * many)
-        worker.tell(21)
-        assert worker.next() == 42
+    with run_in_worker_process(doubled, many, purpose="double") as worker:
+        assert np.array_equal(worker.receive(), 2 * many)
+        worker.send(21)
+        assert worker.receive() == 42
     printed = capfd.readouterr().err
     assert "printed on standard output" in printed and "printed on standard error" in printed
 
@@ -74,39 +74,42 @@ def test_arrays_are_sent_both_ways_and_its_output_appears_here(
 def test_its_error_is_raised_here(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         pytest.raises(NightStopped, match="the phones are gone") as one,
-        beside(stopped, what="stop") as worker,
+        run_in_worker_process(stopped, purpose="stop") as worker,
     ):
-        worker.next()
+        worker.receive()
     assert "\n" not in str(one.value) and not capfd.readouterr().err
-    with pytest.raises(KeyError, match="no such key") as two, beside(broken, what="break") as worker:
-        worker.next()
+    with (
+        pytest.raises(KeyError, match="no such key") as two,
+        run_in_worker_process(broken, purpose="break") as worker,
+    ):
+        worker.receive()
     assert "test_worker_process" in two.value.__notes__[0], "a bug shows where it was"
 
 
 def test_one_that_was_killed_is_an_error_of_one_line() -> None:
     with (
-        pytest.raises(Lost, match="was to fall over ended by signal 9") as lost,
-        beside(killed, what="fall over") as worker,
+        pytest.raises(WorkerDied, match="was to fall over ended by signal 9") as lost,
+        run_in_worker_process(killed, purpose="fall over") as worker,
     ):
-        pid = worker.next()
-        worker.next()
+        pid = worker.receive()
+        worker.receive()
     assert isinstance(lost.value, HandpickError) and "\n" not in str(lost.value)
     assert not is_alive(pid)
 
 
 def test_it_is_killed_when_the_block_is_left() -> None:
-    with pytest.raises(ZeroDivisionError), beside(endless, what="wait") as worker:
-        pid = worker.next()
+    with pytest.raises(ZeroDivisionError), run_in_worker_process(endless, purpose="wait") as worker:
+        pid = worker.receive()
         raise ZeroDivisionError
     assert not is_alive(pid)
 
 
 SCRIPT = """
 import time
-from handpick.runtime.worker_process import beside
+from handpick.runtime.worker_process import run_in_worker_process
 from tests.runtime.test_worker_process import endless
-with beside(endless, what="wait") as worker:
-    print(worker.next(), flush=True)
+with run_in_worker_process(endless, purpose="wait") as worker:
+    print(worker.receive(), flush=True)
     time.sleep(600)
 """
 

@@ -26,15 +26,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_embedded_server_is_started_once_and_reused(server_settings: Settings) -> None:
-    assert embedded.embedded(server_settings) == embedded.embedded(server_settings)
+    assert embedded.start_embedded(server_settings) == embedded.start_embedded(server_settings)
     with connect(server_settings) as connection:
         assert connection.execute("select current_database()").fetchone() == ("handpick",)
         assert connection.execute("show wal_level").fetchone() == ("minimal",)
 
 
 def test_a_database_for_another_program_is_made_and_reached_by_sqlalchemy(server_settings: Settings) -> None:
-    url = embedded.embedded_dsn(server_settings, "airflow")
-    assert embedded.embedded_dsn(server_settings, "airflow") == url
+    url = embedded.get_sqlalchemy_url(server_settings, "airflow")
+    assert embedded.get_sqlalchemy_url(server_settings, "airflow") == url
     with sqlalchemy.create_engine(url).connect() as connection:
         assert connection.execute(sqlalchemy.text("select current_database()")).scalar() == "airflow"
 
@@ -91,7 +91,7 @@ def test_a_server_that_has_not_written_its_sockets_folder_yet_is_waited_for(tmp_
         (folder / "postmaster.pid").write_text(f"{os.getpid()}\n{folder}\n1764140000\n5432\n{line}")
         assert embedded._find_running(folder) is None
     (folder / "postmaster.pid").unlink()
-    embedded.embedded(settings)
+    embedded.start_embedded(settings)
     assert embedded.stop_embedded(settings)
 
 
@@ -112,7 +112,7 @@ def test_a_folder_whose_initialization_was_killed_is_initialized_again(tmp_path:
     psutil.wait_procs(family, timeout=10)
     starting.wait()
     assert not (folder / "handpick.conf").exists(), "killed too late: the folder was initialized already"
-    embedded.embedded(settings)
+    embedded.start_embedded(settings)
     with connect(settings) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
     assert embedded.stop_embedded(settings)
@@ -120,7 +120,7 @@ def test_a_folder_whose_initialization_was_killed_is_initialized_again(tmp_path:
 
 def test_a_process_stops_the_server_that_another_one_started(tmp_path: Path) -> None:
     settings = load(home=tmp_path)
-    embedded.embedded(settings)
+    embedded.start_embedded(settings)
     script = (
         "from pathlib import Path; from handpick.settings.load import load;"
         "from handpick.serving.embedded import stop_embedded;"

@@ -31,7 +31,7 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
     Raises:
         InputError: If a needed column is missing or no review has a time; nothing was written.
     """
-    from handpick.demo.landing import write_lines
+    from handpick.demo.landing import write_json_lines
     from handpick.stages.land.json_lines import read_json
 
     table = read_json(file)
@@ -52,7 +52,7 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
         # Dated by the newest review: the night of that day lands the whole history.
         path = landing / source / f"{source}-{max(moments)[:10]}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_lines(path, lines)
+        write_json_lines(path, lines)
         paths.append(path)
     nameless = sum(not (event["user_id"] and _is_time(event["occurred_at"])) for event in parsed)
     dropped = {

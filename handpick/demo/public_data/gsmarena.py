@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from handpick.demo.public_data.spec_patterns import first_date, prices
+from handpick.demo.public_data.spec_patterns import parse_first_date, parse_prices
 from handpick.errors import InputError
 from handpick.ledger.flows import Flow
 
@@ -37,7 +37,7 @@ def import_gsmarena(
     Raises:
         InputError: If the file has no column `name`, or no timestamp and `taken_on` is None; nothing was written.
     """
-    from handpick.demo.landing import write_lines
+    from handpick.demo.landing import write_json_lines
     from handpick.stages.land.adapters import read_file
 
     scraped = read_file(file, "csv")
@@ -51,14 +51,14 @@ def import_gsmarena(
         raise InputError(
             f"{file} does not state when it was scraped (no timestamp); nothing was written. Set --date YYYY-MM-DD."
         )
-    kept, dropped = catalog_rows(rows, currency, day)
+    kept, dropped = build_catalog_rows(rows, currency, day)
     path = landing / "catalog" / f"catalog-{day}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_lines(path, kept)
+    write_json_lines(path, kept)
     return path, Flow("catalog", len(rows), len(kept), dropped)
 
 
-def catalog_rows(
+def build_catalog_rows(
     rows: Iterable[Mapping[str, str]], currency: str, day: date
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
     """Build the rows of `catalog` in the order of the file, and count the rows that were left out by reason."""
@@ -82,16 +82,16 @@ def _build_catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict
     """Build the catalog row of a phone."""
     title = " ".join(row["name"].split())
     page = PAGE.search(row.get("url", ""))
-    stated = prices(row.get("price", ""))
+    stated = parse_prices(row.get("price", ""))
     unit = currency if currency in stated else next(iter(stated), None)
-    released = release_date(row.get("announced", ""), row.get("status", ""))
+    released = extract_release_date(row.get("announced", ""), row.get("status", ""))
     sheet = {key: value for key, value in row.items() if key not in NOT_SPECS and not key.startswith("_")}
     return {
         "item_id": f"gsmarena-{page['number']}"
         if page
         else re.sub(r"[^\w+]+", "-", title.lower()).strip("-"),
         "title": title,
-        "brand": brand_of(title, page["maker"] if page else ""),
+        "brand": extract_brand(title, page["maker"] if page else ""),
         "description": None,
         "specs": json.dumps(sheet, ensure_ascii=False),
         "price": stated[unit] if unit else None,
@@ -103,7 +103,7 @@ def _build_catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict
     }
 
 
-def brand_of(title: str, maker: str) -> str:
+def extract_brand(title: str, maker: str) -> str:
     """Return the brand as the title spells it: the words that match the maker in the page's URL, else the first."""
     for brand in TWO_WORD_BRANDS:
         if title.lower().startswith(brand.lower() + " "):
@@ -116,13 +116,13 @@ def brand_of(title: str, maker: str) -> str:
     return words[0]
 
 
-def release_date(announced: str, status: str) -> date | None:
+def extract_release_date(announced: str, status: str) -> date | None:
     """Return the first day of sale from the status or else the announcement; None if unknown or cancelled."""
     if status.startswith("Cancelled"):
         return None
     # "Released" and "release" in either text, then the announcement itself.
     texts = status.partition("elease")[2], announced.partition("elease")[2], announced
-    days = [day for day in map(first_date, texts) if day is not None]
+    days = [day for day in map(parse_first_date, texts) if day is not None]
     return days[0] if days else None
 
 

@@ -19,7 +19,7 @@ AMOUNT = r"(\d[\d,]*(?:\.\d+)?)"
 PRICE = re.compile(rf"([{re.escape(''.join(SIGNS))}])\s*{AMOUNT}|\b{AMOUNT}\s*({'|'.join(CODES)})\b")
 
 
-def first_date(text: str) -> date | None:
+def parse_first_date(text: str) -> date | None:
     """Return the first date in free text, at its earliest: `2010, March` is 1 March, `2004, Q3` is 1 July.
 
     Returns:
@@ -38,7 +38,7 @@ def first_date(text: str) -> date | None:
         return None
 
 
-def prices(text: str) -> dict[str, float]:
+def parse_prices(text: str) -> dict[str, float]:
     """Return the prices in free text by ISO 4217 code, the first of each currency; a comma groups thousands."""
     found: dict[str, float] = {}
     for sign, after_sign, before_code, code in PRICE.findall(text):

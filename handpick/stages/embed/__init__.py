@@ -33,7 +33,7 @@ def run(night: Night) -> StageResult:
     from handpick.dataset.corpus import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles
     from handpick.lake.partitions import digest_partitions
-    from handpick.runtime.prefetch import loading
+    from handpick.runtime.prefetch import prefetch_library
     from handpick.stages.embed.encoders import NightEncoders
     from handpick.stages.embed.precompute import precomputing
     from handpick.stages.embed.tables import (
@@ -47,7 +47,7 @@ def run(night: Night) -> StageResult:
     from handpick.stages.embed.threads import one_torch_thread
     from handpick.stages.pretrain.public import EncoderTrainer
 
-    with loading(BERT_MODULE):
+    with prefetch_library(BERT_MODULE):
         items, queries = read_items(night), read_queries(night)
         previous = {table: _read_previous(night, table) for table in (ITEMS, QUERIES)}
     files = MediaFiles(night)
@@ -72,7 +72,7 @@ def run(night: Night) -> StageResult:
 
 def _read_previous(night: Night, table: str) -> pa.Table | None:
     """Return the last partition before tonight; None on a first night."""
-    earlier = night.lake.before(table, night.logical_date)
+    earlier = night.lake.latest_date_before(table, night.logical_date)
     return None if earlier is None else night.lake.read(table, earlier)
 
 

@@ -20,7 +20,7 @@ from handpick.dataset.corpus import format_item_text, read_items, read_queries
 from handpick.dataset.encoders import load_text_part, stop_on_encoder_error
 from handpick.dataset.media_files import MediaFiles
 from handpick.night import Night
-from handpick.runtime.worker_process import Beside, beside
+from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
 from handpick.stages.embed.encoders import TEXTS, Batch, NightEncoders
 from handpick.stages.embed.tables import encode_media, encode_texts
 from handpick.stages.embed.vector_columns import VectorColumn
@@ -42,7 +42,7 @@ class WorkerResults:
         tasks: What it makes, in this order.
     """
 
-    worker: Beside
+    worker: WorkerProcess
     tasks: tuple[str, ...]
     _results: dict[str, Any] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
@@ -59,7 +59,7 @@ class WorkerResults:
         """
         with self._lock:  # batches of texts are encoded in several threads, and each may be the first to wait
             while task not in self._results:
-                done, result = self.worker.next()
+                done, result = self.worker.receive()
                 self._results[done] = result
         return self._results[task]
 
@@ -119,8 +119,8 @@ def precomputing(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
         yield None
         return
     try:
-        with beside(
-            _run_worker, trainer.night, tasks, what="make what the text encoder is not needed for"
+        with run_in_worker_process(
+            _run_worker, trainer.night, tasks, purpose="make what the text encoder is not needed for"
         ) as worker:
             yield WorkerResults(worker, tasks)
     finally:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.runtime.log import track
+from handpick.runtime.log import track_progress
 from handpick.stages.embed.threads import map_in_threads
 from models.data import BoolArray, FloatArray, IntArray
 from models.encoders.interface import Encoder, UnreadableMedia
@@ -144,7 +144,7 @@ def _encode_missing(
     # Batches are cut before any content is read, so that they, and with them every vector, do not depend on `threads`.
     starts = range(0, len(missing), BATCH)
     batches = map_in_threads(encode_batch, starts, threads)
-    for readable, batch_vectors in track(batches, f"encode {name}", len(starts)):
+    for readable, batch_vectors in track_progress(batches, f"encode {name}", len(starts)):
         vectors[readable] = batch_vectors
         known[readable] = True
     return reasons

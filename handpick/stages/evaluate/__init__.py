@@ -9,8 +9,8 @@ from handpick.night import Night
 def run(night: Night) -> StageResult:
     """Learn the blend on the validation split, measure all models on the test split, and write `evaluation`."""
     from handpick.dataset.load import load_dataset
-    from handpick.stages.evaluate.impressions import showings
-    from handpick.stages.evaluate.measurement import measure
+    from handpick.stages.evaluate.impressions import read_impressions
+    from handpick.stages.evaluate.measurement import measure_models
 
     data = load_dataset(night)
-    return measure(night, data, showings(night, data))
+    return measure_models(night, data, read_impressions(night, data))

@@ -10,13 +10,13 @@ from typing import Any
 from handpick.dataset.model_store import load_members
 from handpick.errors import MissingPartition
 from handpick.night import Night
-from models.hybrids.blend_weights import Learned, explained
+from models.hybrids.blend_weights import LearnedWeights, describe_weights
 from models.hybrids.weighted import Blend
 
-FILE = "blend.json"
+BLEND_FILE = "blend.json"
 
 
-def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict[str, Any]:
+def write_blend(blend: Blend, learned: LearnedWeights, best: str, folder: Path) -> dict[str, Any]:
     """Write `blend.json`: weights and validation NDCG by segment, and one sentence about each.
 
     Args:
@@ -34,10 +34,10 @@ def write_blend(blend: Blend, learned: Learned, best: str, folder: Path) -> dict
         "best": best,
         "bounds": list(blend.bounds),
         "validation_ndcg": learned.ndcg,
-        "own_weights": learned.own,
-        "explained": explained(blend.weights),
+        "own_weights": learned.own_segments,
+        "explained": describe_weights(blend.weights),
     }
-    (folder / FILE).write_text(json.dumps(kept, indent=1, sort_keys=True))
+    (folder / BLEND_FILE).write_text(json.dumps(kept, indent=1, sort_keys=True))
     return kept
 
 
@@ -52,14 +52,14 @@ def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blen
     Raises:
         MissingPartition: If that night was not trained and evaluated, or a weighted member's model is gone.
     """
-    file = night.lake.partition("evaluation", logical_date) / FILE
+    file = night.lake.partition("evaluation", logical_date) / BLEND_FILE
     if not file.is_file():
         raise MissingPartition(f"There is no {file}: run `handpick evaluate --date {logical_date}` first.")
     kept = json.loads(file.read_text())
     members = load_members(night, logical_date, which)
     blend = Blend(members, kept["segments"], tuple(kept["bounds"]))
     # The models may have been trained again with other settings since the blend was learned.
-    gone = sorted(set(blend.used) - set(members))
+    gone = sorted(set(blend.used_members) - set(members))
     if gone:
         raise MissingPartition(
             f"The blend of {logical_date} needs {', '.join(gone)}, which the models of {logical_date} ({which}) lack: "

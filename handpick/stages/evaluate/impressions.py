@@ -14,16 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from handpick.dataset.load import places
-from handpick.dataset.time_split import windows
+from handpick.dataset.load import index_ids
+from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from models.data import Dataset, IntArray, Interactions, StringArray
-from models.evaluation.exposure import IMPRESSION
+from models.evaluation.off_policy import IMPRESSION
 
 Doubles = NDArray[np.float64]
 
 
-class Showings(NamedTuple):
+class ImpressionLog(NamedTuple):
     """The log of impressions.
 
     Args:
@@ -34,17 +34,17 @@ class Showings(NamedTuple):
     """
 
     events: Interactions
-    place: IntArray
+    position: IntArray
     propensity: Doubles
 
 
-def without_log(data: Dataset) -> Showings:
+def make_unlogged_impressions(data: Dataset) -> ImpressionLog:
     """Return the dataset's impressions as a log in which neither positions nor propensities are known."""
     events = data.interactions.where(data.interactions.event_type == IMPRESSION)
-    return Showings(events, np.zeros(len(events), np.int64), np.full(len(events), np.nan))
+    return ImpressionLog(events, np.zeros(len(events), np.int64), np.full(len(events), np.nan))
 
 
-def showings(night: Night, data: Dataset) -> Showings:
+def read_impressions(night: Night, data: Dataset) -> ImpressionLog:
     """Read the impressions of the validation and the test window from the warehouse, with their propensities.
 
     Args:
@@ -52,14 +52,14 @@ def showings(night: Night, data: Dataset) -> Showings:
         data: The dataset; impressions of users and items that it does not know are left out.
     """
     # Impressions of the validation window serve to fit the examination curve; clicks are estimated on the test window.
-    start = windows(night).train_end
+    start = compute_time_split(night).train_end
     columns = ["user_id", "item_id", "event_type", "occurred_at", "position", "list_version"]
     since = datetime.fromtimestamp(start, UTC).date()
     facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns, since)
     # Cast: the column may be dictionary-encoded.
     facts = facts.filter(pc.equal(facts["event_type"].cast(pa.string()), "impression"))
     user, item = (
-        places(facts[name], known)
+        index_ids(facts[name], known)
         for name, known in (("user_id", data.users.user_ids), ("item_id", data.catalogue.item_ids))
     )
     at = facts["occurred_at"].cast(pa.timestamp("s", facts["occurred_at"].type.tz), safe=False)
@@ -72,7 +72,7 @@ def showings(night: Night, data: Dataset) -> Showings:
     events = Interactions(
         user, item, np.full(len(user), IMPRESSION, np.int8), np.zeros(len(user), np.float32), seconds
     )
-    return Showings(events, place, _read_propensities(night, data, events, version))
+    return ImpressionLog(events, place, _read_propensities(night, data, events, version))
 
 
 def _read_propensities(night: Night, data: Dataset, shown: Interactions, version: StringArray) -> Doubles:
@@ -81,7 +81,7 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
     NaN where the version is unknown, or the phone is not on the user's list of that version.
     """
     found = np.full(len(shown), np.nan)
-    nights = published(night)
+    nights = find_published_nights(night)
     items = len(data.catalogue)
     for name in np.unique(version):
         day = nights.get(name.strip())
@@ -93,8 +93,8 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
         lists = night.lake.read("lists/recommendations", day, ["user_id", "item_id", "propensity"])
         lists = lists.filter(pc.is_in(lists["user_id"].cast(pa.string()), listed_users))
         # One number per pair of user and item, looked up by binary search.
-        key = places(lists["user_id"], data.users.user_ids) * items
-        key += places(lists["item_id"], data.catalogue.item_ids)
+        key = index_ids(lists["user_id"], data.users.user_ids) * items
+        key += index_ids(lists["item_id"], data.catalogue.item_ids)
         order = np.argsort(key, kind="stable")
         key, propensity = key[order], lists["propensity"].to_numpy()[order]
         shown_key = shown.user[rows] * items + shown.item[rows]
@@ -104,10 +104,10 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
     return found
 
 
-def published(night: Night) -> dict[str, date]:
+def find_published_nights(night: Night) -> dict[str, date]:
     """Return the night of each published list version, of nights up to this one whose lists the lake still has."""
     nights = {}
-    for day in night.lake.dates("lists/recommendations", night.logical_date):
+    for day in night.lake.list_dates("lists/recommendations", night.logical_date):
         file = Night(night.settings, day).result_file("publish")
         if file.is_file():
             nights[str(json.loads(file.read_text())["notes"]["version"])] = day

@@ -9,27 +9,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.dataset.model_store import fresh_popularity, load_members
-from handpick.dataset.splits import test_exam, validation_exam
-from handpick.lake.partitions import digest_of, write_parquet
+from handpick.dataset.model_store import create_popularity, load_members
+from handpick.dataset.splits import build_test_split, build_validation_split
+from handpick.lake.partitions import digest_files, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.stages.evaluate.blend import write_blend
-from handpick.stages.evaluate.impressions import Showings, without_log
-from handpick.stages.evaluate.metrics_table import figures
-from handpick.stages.evaluate.model_comparison import Entry, compete, learn_blend, oracle_entry
-from handpick.stages.evaluate.off_policy import exposed
+from handpick.stages.evaluate.impressions import ImpressionLog, make_unlogged_impressions
+from handpick.stages.evaluate.metrics_table import build_metrics_table
+from handpick.stages.evaluate.model_comparison import ModelLists, learn_blend, rank_by_oracle, rank_models
+from handpick.stages.evaluate.off_policy import build_off_policy_log
 from models.data import Dataset, FloatArray, StringArray
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
 
-ORACLE_PAIRS = 100_000_000
+MAX_ORACLE_PAIRS = 100_000_000
 """User-item pairs up to which the oracle is computed; beyond, it would take most of the stage's time."""
 
 
-def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageResult:
+def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None) -> StageResult:
     """Run the stage on a dataset that is loaded.
 
     Args:
@@ -47,22 +47,24 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
     settings = night.settings.evaluate
     members = load_members(night, night.logical_date, "selection")
     # Popularity is the baseline of every comparison, also where it is not a configured member.
-    members.setdefault("popularity", fresh_popularity(night.settings.family))
-    validation, test = validation_exam(night, data), test_exam(night, data)
+    members.setdefault("popularity", create_popularity(night.settings.family))
+    validation, test = build_validation_split(night, data), build_test_split(night, data)
     blend, learned = learn_blend(members, validation, settings, night.seed)
     # One ranking serves all cutoffs: metrics at k look at the first k places only.
     k = max(*settings.cutoffs, settings.gate_cutoff)
-    entries = compete(blend, validation, test, night.settings.family, seed=night.seed, k=k)
-    truth = oracle(night, test)
+    entries = rank_models(blend, validation, test, night.settings.family, seed=night.seed, k=k)
+    truth = compute_oracle_scores(night, test)
     if truth is not None:
-        entries["oracle"] = oracle_entry(truth, test, k)
+        entries["oracle"] = rank_by_oracle(truth, test, k)
     exponent = night.settings.transform.default_position_exponent
-    impressions = exposed(without_log(data) if log is None else log, test, data, exponent)
-    table = figures(entries, test, impressions, settings, night.seed)
+    impressions = build_off_policy_log(
+        make_unlogged_impressions(data) if log is None else log, test, data, exponent
+    )
+    table = build_metrics_table(entries, test, impressions, settings, night.seed)
     overall = _overall_ndcg(table, settings.gate_cutoff)
     # The name breaks ties, so that equal figures give the same file.
     best = max((name for name in members), key=lambda name: (overall[name], name))
-    with night.lake.writing("evaluation", night.logical_date) as folder:
+    with night.lake.replace_partition("evaluation", night.logical_date) as folder:
         write_parquet(table, folder / "metrics.parquet")
         kept = write_blend(blend, learned, best, folder)
         write_parquet(
@@ -71,13 +73,13 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
         )
     where = night.lake.partition("evaluation", night.logical_date)
     for segment, line in kept["explained"].items():
-        say(f"  {segment}: {line}")
+        log_progress(f"  {segment}: {line}")
     return StageResult(
         stage="evaluate",
         logical_date=night.logical_date,
         where=str(where),
         flows=(Flow("test users", len(test.users), len(test.users)),),
-        digest=digest_of(where),
+        digest=digest_files(where),
         notes={
             "ndcg": {name: round(value, 4) for name, value in sorted(overall.items(), key=lambda x: -x[1])},
             "blend": kept["explained"],
@@ -88,7 +90,9 @@ def measure(night: Night, data: Dataset, log: Showings | None = None) -> StageRe
     )
 
 
-def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArray | None:
+def compute_oracle_scores(
+    night: Night, test: EvaluationSplit, without: Collection[str] = ()
+) -> FloatArray | None:
     """Sum the demo shop's expected events over the test window.
 
     Args:
@@ -100,7 +104,7 @@ def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArra
         `(users, items) float32`, or None where there is no demo shop or the split is too large.
     """
     folder = night.settings.path(night.settings.lake.truth)
-    if not folder.is_dir() or len(test.users) * len(test.candidates) > ORACLE_PAIRS:
+    if not folder.is_dir() or len(test.users) * len(test.candidates) > MAX_ORACLE_PAIRS:
         return None
     from handpick.dataset.oracle.scores import oracle_scores
     from handpick.dataset.oracle.truth_files import OutdatedTruth
@@ -113,7 +117,7 @@ def oracle(night: Night, test: Exam, without: Collection[str] = ()) -> FloatArra
         for day in range(night.settings.evaluate.test_days):
             total += oracle_scores(folder, users, items, first + timedelta(days=day), without)
     except OutdatedTruth as outdated:
-        say(f"  the oracle is left out: {outdated}")
+        log_progress(f"  the oracle is left out: {outdated}")
         return None
     return total
 
@@ -125,7 +129,9 @@ def _overall_ndcg(table: pa.Table, k: int) -> dict[str, float]:
     return {row["member"]: row["value"] for row in rows}
 
 
-def _user_table(entries: dict[str, Entry], test: Exam, segment: StringArray, k: int) -> pa.Table:
+def _user_table(
+    entries: dict[str, ModelLists], test: EvaluationSplit, segment: StringArray, k: int
+) -> pa.Table:
     """Return a row for each test user with the lists and NDCG@k of the blend and of popularity."""
     ids = test.past.catalogue.item_ids
     columns: dict[str, pa.Array] = {
@@ -138,5 +144,5 @@ def _user_table(entries: dict[str, Entry], test: Exam, segment: StringArray, k: 
             columns[f"{name}_items"] = pa.array(
                 [ids[row[row >= 0]].tolist() for row in lists], pa.list_(pa.string())
             )
-            columns[f"{name}_ndcg"] = pa.array(ndcg(judge(lists, test.relevant), k))
+            columns[f"{name}_ndcg"] = pa.array(ndcg_at_k(find_hits(lists, test.relevant), k))
     return pa.table(columns)

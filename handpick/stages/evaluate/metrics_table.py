@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.settings.evaluate import EvaluateSettings
-from handpick.stages.evaluate.model_comparison import Entry
-from handpick.stages.evaluate.off_policy import Exposed, click_rates
+from handpick.stages.evaluate.model_comparison import ModelLists
+from handpick.stages.evaluate.off_policy import OffPolicyLog, estimate_click_rates
 from models.data import FloatArray
-from models.evaluation.bootstrap import intervals
-from models.evaluation.calibration import calibration_error, fit_logistic
-from models.evaluation.coverage import coverage, gini
-from models.evaluation.diversity import diversity
-from models.evaluation.fairness import disparity, groups_of, price_bands
-from models.evaluation.lists import judge
-from models.evaluation.metrics import RANKING
-from models.evaluation.novelty import novelty, serendipity
-from models.evaluation.split import Exam
-from models.hybrids.features_combined import content_matrix
+from models.evaluation.bootstrap import bootstrap_intervals
+from models.evaluation.calibration import compute_calibration_error, fit_logistic
+from models.evaluation.coverage import compute_coverage, compute_gini_index
+from models.evaluation.diversity import compute_diversity
+from models.evaluation.fairness import assign_price_bands, compute_disparity, number_groups
+from models.evaluation.hits import find_hits
+from models.evaluation.metrics import RANKING_METRICS
+from models.evaluation.novelty import compute_novelty, compute_serendipity
+from models.evaluation.split import EvaluationSplit
+from models.hybrids.features_combined import build_content_matrix
 
-SCHEMA = pa.schema(
+METRICS_SCHEMA = pa.schema(
     [
         ("member", pa.string()),
         ("slice", pa.string()),
@@ -41,8 +41,12 @@ SCHEMA = pa.schema(
 Row = dict[str, Any]
 
 
-def figures(
-    entries: Mapping[str, Entry], test: Exam, impressions: Exposed, settings: EvaluateSettings, seed: int
+def build_metrics_table(
+    entries: Mapping[str, ModelLists],
+    test: EvaluationSplit,
+    impressions: OffPolicyLog,
+    settings: EvaluateSettings,
+    seed: int,
 ) -> pa.Table:
     """Return all metrics as a table of `METRICS_SCHEMA`, sorted by member, slice, metric and k.
 
@@ -53,20 +57,20 @@ def figures(
         settings: Cutoffs and resamples.
         seed: Of the bootstrap.
     """
-    rows = ranking_rows(entries, test, settings, seed)
+    rows = compute_ranking_rows(entries, test, settings, seed)
     # Without the first column, which is the constant 1 of the regression.
-    vectors = content_matrix(test.past)[:, 1:]
+    vectors = build_content_matrix(test.past)[:, 1:]
     for name, entry in entries.items():
         rows += _beyond_accuracy_rows(
             name, entry, entries["popularity"], test, vectors=vectors, k=settings.gate_cutoff
         )
     rows += _off_policy_rows(entries, impressions, settings, seed)
     ordered = sorted(rows, key=lambda row: (row["member"], row["slice"], row["metric"], row["k"]))
-    return pa.Table.from_pylist(ordered, SCHEMA)
+    return pa.Table.from_pylist(ordered, METRICS_SCHEMA)
 
 
-def ranking_rows(
-    entries: Mapping[str, Entry], test: Exam, settings: EvaluateSettings, seed: int
+def compute_ranking_rows(
+    entries: Mapping[str, ModelLists], test: EvaluationSplit, settings: EvaluateSettings, seed: int
 ) -> list[Row]:
     """Return ranking metrics of every model on every slice, each with its bootstrap interval over the slice's users."""
     rows: list[Row] = []
@@ -76,14 +80,14 @@ def ranking_rows(
             continue
         keys, columns = [], []
         for member, entry in entries.items():
-            hits = judge(entry.lists[users], relevant[users])
-            for metric, function in RANKING.items():
+            hits = find_hits(entry.lists[users], relevant[users])
+            for metric, function in RANKING_METRICS.items():
                 for k in settings.cutoffs:
                     keys.append((member, metric, k))
                     columns.append(function(hits, k))
         # One call for all columns: the same resampled users serve every model and metric of a slice.
         for (member, metric, k), bounds in zip(
-            keys, intervals(np.stack(columns, axis=1), settings.resamples, seed), strict=True
+            keys, bootstrap_intervals(np.stack(columns, axis=1), settings.resamples, seed), strict=True
         ):
             rows.append(
                 _metric_row(
@@ -119,7 +123,7 @@ def _metric_row(
 
 
 def _beyond_accuracy_rows(
-    name: str, entry: Entry, popular: Entry, test: Exam, *, vectors: FloatArray, k: int
+    name: str, entry: ModelLists, popular: ModelLists, test: EvaluationSplit, *, vectors: FloatArray, k: int
 ) -> list[Row]:
     """Return metrics of lists beyond accuracy, over all users."""
     past = test.past
@@ -128,13 +132,13 @@ def _beyond_accuracy_rows(
     met = np.unique(past.interactions.positive().item * len(past.users) + past.interactions.positive().user)
     known_by = np.bincount(met // max(len(past.users), 1), minlength=len(past.catalogue))
     values = {
-        "coverage": coverage(lists, test.candidates),
-        "gini": gini(lists, test.candidates),
-        "novelty": novelty(lists, known_by, len(past.users)).mean(),
-        "diversity": diversity(lists, vectors).mean(),
-        "serendipity": serendipity(lists, popular.lists[:, :k], test.relevant).mean(),
-        "brand_disparity": disparity(lists, groups_of(past.catalogue.brand), test.relevant),
-        "price_disparity": disparity(lists, price_bands(past.catalogue.price), test.relevant),
+        "coverage": compute_coverage(lists, test.candidates),
+        "gini": compute_gini_index(lists, test.candidates),
+        "novelty": compute_novelty(lists, known_by, len(past.users)).mean(),
+        "diversity": compute_diversity(lists, vectors).mean(),
+        "serendipity": compute_serendipity(lists, popular.lists[:, :k], test.relevant).mean(),
+        "brand_disparity": compute_disparity(lists, number_groups(past.catalogue.brand), test.relevant),
+        "price_disparity": compute_disparity(lists, assign_price_bands(past.catalogue.price), test.relevant),
     }
     if entry.scores is not None:
         values["calibration_error"] = _measure_calibration(entry.scores[:, :k], lists, test.relevant)
@@ -150,21 +154,21 @@ def _measure_calibration(scores: FloatArray, lists: NDArray[np.int32], relevant:
     A logistic curve from scores to hit rates is fitted on every other user and tested on the rest.
     """
     hit = np.zeros(lists.shape, bool)
-    hits = judge(lists, relevant)
+    hits = find_hits(lists, relevant)
     hit[hits.user, hits.rank] = True
     listed = lists >= 0
     fitted, tested = (np.arange(len(lists))[:, None] % 2 == part for part in (0, 1))
     curve = fit_logistic(scores[listed & fitted].astype(np.float64), hit[listed & fitted])
     probabilities = curve(scores[listed & tested].astype(np.float64))
-    return calibration_error(probabilities, hit[listed & tested])
+    return compute_calibration_error(probabilities, hit[listed & tested])
 
 
 def _off_policy_rows(
-    entries: Mapping[str, Entry], impressions: Exposed, settings: EvaluateSettings, seed: int
+    entries: Mapping[str, ModelLists], impressions: OffPolicyLog, settings: EvaluateSettings, seed: int
 ) -> list[Row]:
     """Return off-policy estimates of every model's click rate, with their intervals."""
     k = settings.gate_cutoff
-    found = click_rates(entries, impressions, k, settings.resamples, seed)
+    found = estimate_click_rates(entries, impressions, k, settings.resamples, seed)
     return [
         _metric_row(
             member,

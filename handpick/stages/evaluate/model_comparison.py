@@ -12,27 +12,27 @@ from scipy import sparse
 from handpick.settings.evaluate import EvaluateSettings
 from models.config import FamilyConfig
 from models.data import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
-from models.evaluation.split import Exam
-from models.hybrids.blend_weights import Answers, Learned, learn_weights
-from models.hybrids.cascade import cascaded
-from models.hybrids.scaling import scores_of, standardised
-from models.hybrids.segments import segment_names, segments
-from models.hybrids.stacked import Stacked, candidate_features
-from models.hybrids.weighted import COLD, MARK, Blend, cold_items, part_factors
+from models.evaluation.split import EvaluationSplit
+from models.hybrids.blend_weights import LearnedWeights, ValidationScores, learn_weights
+from models.hybrids.cascade import combine_cascade
+from models.hybrids.scaling import multiply_factors, standardise_factors
+from models.hybrids.segments import assign_segments, list_segments
+from models.hybrids.stacked import StackedRanker, build_candidate_features
+from models.hybrids.weighted import COLD_SUFFIX, COLD_TERM, Blend, find_cold_items, make_cold_factors
 from models.interface import Factors, Recommender
-from models.topn.dense import top_of_scores
+from models.topn.dense import find_top_n_of_scores
 
 Lists = NDArray[np.int32]
-LEARNING_FLOATS = 60_000_000
+MAX_SCORES_AT_ONCE = 60_000_000
 """Scores held at once (members x users x items), which bounds memory at 240 MB of float32."""
 MAX_LEARNING_USERS = 1500
 """Validation users from whom the blend's weights are learned."""
-COLD_ABLE = ("content", "freshness", "fusion", "popularity")
+COLD_START_MEMBERS = ("content", "freshness", "fusion", "popularity")
 """Members that can score an item without events."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelLists:
     """One model's ranking of the test split.
 
     Args:
@@ -45,8 +45,8 @@ class Entry:
 
 
 def learn_blend(
-    members: Mapping[str, Recommender], validation: Exam, settings: EvaluateSettings, seed: int
-) -> tuple[Blend, Learned]:
+    members: Mapping[str, Recommender], validation: EvaluationSplit, settings: EvaluateSettings, seed: int
+) -> tuple[Blend, LearnedWeights]:
     """Learn the weighted hybrid's weights by user segment on the validation split.
 
     Args:
@@ -58,33 +58,33 @@ def learn_blend(
     Returns:
         The blend, and how its weights were learned.
     """
-    names = terms(members)
-    affordable = LEARNING_FLOATS // (len(names) * max(len(validation.candidates), 1))
+    names = list_blend_terms(members)
+    affordable = MAX_SCORES_AT_ONCE // (len(names) * max(len(validation.candidates), 1))
     rows = _sample_rows(len(validation.users), min(MAX_LEARNING_USERS, max(affordable, 100)), seed)
-    part = validation.part(rows)
+    part = validation.select_users(rows)
     # On the test split the models are one validation window old, so items released in that time are cold. On the
     # validation split no model is that old: items released in an equally long time before it are hidden from the
     # behavioural members, so that weights for cold items can be learned.
     gap = settings.validation_days * DAY_SECONDS
     unknown = part.past.catalogue.released_at >= part.past.as_of - gap
-    scores = masked(list(factored(members, part.past, part.users, unknown).values()), part)
-    who = segments(part.past, part.users, settings.segments)
-    answers = Answers(scores, part.relevant, settings.gate_cutoff)
-    learned = learn_weights(answers, names, who, segment_names(settings.segments))
+    scores = score_terms(list(compute_term_factors(members, part.past, part.users, unknown).values()), part)
+    who = assign_segments(part.past, part.users, settings.segments)
+    answers = ValidationScores(scores, part.relevant, settings.gate_cutoff)
+    learned = learn_weights(answers, names, who, list_segments(settings.segments))
     return Blend(members, learned.weights, settings.segments), learned
 
 
-def terms(members: Mapping[str, Recommender]) -> list[str]:
+def list_blend_terms(members: Mapping[str, Recommender]) -> list[str]:
     """Return what a blend may weigh.
 
     These are the members, the members that can score cold items once more for cold items alone, and the indicator of
     being a cold item.
     """
-    able = [name + MARK for name in COLD_ABLE if name in members]
-    return [*sorted(members), *able, COLD]
+    able = [name + COLD_SUFFIX for name in COLD_START_MEMBERS if name in members]
+    return [*sorted(members), *able, COLD_TERM]
 
 
-def factored(
+def compute_term_factors(
     members: Mapping[str, Recommender], past: Dataset, users: IntArray, unknown: BoolArray | None = None
 ) -> dict[str, Factors]:
     """Compute standardised factors of every blend term.
@@ -98,33 +98,40 @@ def factored(
     Returns:
         Factors by term, for `n` users and all items.
     """
-    cold = cold_items(members, past)
+    cold = find_cold_items(members, past)
     whole = {}
     for name in sorted(members):
         factors = members[name].factors(past, users)
-        if unknown is not None and name not in COLD_ABLE:
+        if unknown is not None and name not in COLD_START_MEMBERS:
             factors = Factors(factors.users, factors.items * ~unknown[:, None])
-        whole[name] = standardised(factors)
+        whole[name] = standardise_factors(factors)
     # Cold terms reuse the member's factors, cut down to the cold items.
     cold = cold if unknown is None else cold | unknown
     return {
-        term: whole.get(term) or part_factors(whole.get(term.removesuffix(MARK)), cold, len(users))
-        for term in terms(members)
+        term: whole.get(term)
+        or make_cold_factors(whole.get(term.removesuffix(COLD_SUFFIX)), cold, len(users))
+        for term in list_blend_terms(members)
     }
 
 
-def masked(factors: list[Factors], part: Exam) -> FloatArray:
+def score_terms(factors: list[Factors], part: EvaluationSplit) -> FloatArray:
     """Return scores by term as `(terms, users, items) float32`, minus infinity where an item may not be recommended."""
-    scores = np.stack([scores_of(one) for one in factors])
+    scores = np.stack([multiply_factors(one) for one in factors])
     excluded = part.exclude.tocoo()
     scores[:, excluded.row, excluded.col] = -np.inf
     scores[:, :, ~part.candidates] = -np.inf
     return scores
 
 
-def compete(
-    blend: Blend, validation: Exam, test: Exam, family: FamilyConfig, *, seed: int, k: int
-) -> dict[str, Entry]:
+def rank_models(
+    blend: Blend,
+    validation: EvaluationSplit,
+    test: EvaluationSplit,
+    family: FamilyConfig,
+    *,
+    seed: int,
+    k: int,
+) -> dict[str, ModelLists]:
     """Rank the test split by every member and every configured hybrid; returns lists by name.
 
     Args:
@@ -135,10 +142,10 @@ def compete(
         seed: Of the stacked ranker.
         k: Length of the lists.
     """
-    names = terms(blend.members)
+    names = list_blend_terms(blend.members)
     behavioural = _best_behavioural_member(blend)
     stacked = _fit_stacked(blend, names, validation, family, seed) if "stacked" in family.hybrids else None
-    made: dict[str, list[Entry]] = {}
+    made: dict[str, list[ModelLists]] = {}
     for part, scores in _score_blocks(blend.members, test):
         blended = _blend_scores(blend, names, part, scores)
         rankings = {name: own for name, own in zip(names, scores, strict=True) if name in blend.members}
@@ -149,33 +156,37 @@ def compete(
             "cascade_behaviour_first": pair[::-1],
         }.items():
             if name in family.hybrids and first is not None and second is not None:
-                rankings[name] = _mask_like(cascaded(first, second, family.cascade_candidates), blended)
+                rankings[name] = _mask_like(
+                    combine_cascade(first, second, family.cascade_candidates), blended
+                )
         for name, ranking in rankings.items():
             made.setdefault(name, []).append(_rank_top(ranking, k))
         if stacked is not None:
             lists, features = _stacked_candidates(part, scores, blended, family.stacked.candidates)
-            made.setdefault("stacked", []).append(Entry(stacked.rerank(lists, features)[:, :k]))
+            made.setdefault("stacked", []).append(ModelLists(stacked.rerank(lists, features)[:, :k]))
     return {name: _concatenate(entries) for name, entries in made.items()}
 
 
 def _best_behavioural_member(blend: Blend) -> str:
     """Return the behavioural member with the largest total weight, which is one half of the cascades."""
     total = {name: sum(part.get(name, 0.0) for part in blend.weights.values()) for name in blend.members}
-    others = [name for name in blend.members if name not in COLD_ABLE]
+    others = [name for name in blend.members if name not in COLD_START_MEMBERS]
     return max(others, key=lambda name: (total[name], name), default="")
 
 
-def _score_blocks(members: Mapping[str, Recommender], whole: Exam) -> Iterator[tuple[Exam, FloatArray]]:
+def _score_blocks(
+    members: Mapping[str, Recommender], whole: EvaluationSplit
+) -> Iterator[tuple[EvaluationSplit, FloatArray]]:
     """Yield parts of a split with the scores of all blend terms; memory is bounded whatever the number of users."""
-    factors = list(factored(members, whole.past, whole.users).values())
-    step = max(16, LEARNING_FLOATS // (len(factors) * max(len(whole.candidates), 1)))
+    factors = list(compute_term_factors(members, whole.past, whole.users).values())
+    step = max(16, MAX_SCORES_AT_ONCE // (len(factors) * max(len(whole.candidates), 1)))
     for start in range(0, len(whole.users), step):
         rows = np.arange(start, min(start + step, len(whole.users)))
-        part = whole.part(rows)
-        yield part, masked([Factors(one.users[rows], one.items) for one in factors], part)
+        part = whole.select_users(rows)
+        yield part, score_terms([Factors(one.users[rows], one.items) for one in factors], part)
 
 
-def _blend_scores(blend: Blend, names: list[str], part: Exam, scores: FloatArray) -> FloatArray:
+def _blend_scores(blend: Blend, names: list[str], part: EvaluationSplit, scores: FloatArray) -> FloatArray:
     """Return the blend's scores, `(users, items)`, from the terms' scores."""
     who = blend.segments(part.past, part.users)
     total = np.zeros(scores.shape[1:], np.float32)
@@ -192,48 +203,48 @@ def _mask_like(scores: FloatArray, like: FloatArray) -> FloatArray:
     return np.where(np.isneginf(like), np.float32(-np.inf), scores)
 
 
-def _rank_top(ranking: FloatArray, k: int) -> Entry:
+def _rank_top(ranking: FloatArray, k: int) -> ModelLists:
     """Return the top k of scores with their scores, NaN behind the end of a short list."""
     # A copy: `top_of_scores` writes into the scores.
-    lists = top_of_scores(ranking.copy(), k)
+    lists = find_top_n_of_scores(ranking.copy(), k)
     scores = np.take_along_axis(ranking, np.maximum(lists, 0), axis=1)
-    return Entry(lists, np.where(lists >= 0, scores, np.float32(np.nan)))
+    return ModelLists(lists, np.where(lists >= 0, scores, np.float32(np.nan)))
 
 
-def _concatenate(entries: list[Entry]) -> Entry:
+def _concatenate(entries: list[ModelLists]) -> ModelLists:
     """Put the lists of consecutive blocks of users together."""
     scores = [entry.scores for entry in entries if entry.scores is not None]
-    return Entry(np.vstack([entry.lists for entry in entries]), np.vstack(scores) if scores else None)
+    return ModelLists(np.vstack([entry.lists for entry in entries]), np.vstack(scores) if scores else None)
 
 
 def _fit_stacked(
-    blend: Blend, names: list[str], validation: Exam, family: FamilyConfig, seed: int
-) -> Stacked:
+    blend: Blend, names: list[str], validation: EvaluationSplit, family: FamilyConfig, seed: int
+) -> StackedRanker:
     """Fit the stacked ranker on the blend's candidates for a sample of validation users."""
-    rows = _sample_rows(len(validation.users), family.stacked.most_users, seed + 1)
+    rows = _sample_rows(len(validation.users), family.stacked.max_users, seed + 1)
     lists, features = [], []
-    for part, scores in _score_blocks(blend.members, validation.part(rows)):
+    for part, scores in _score_blocks(blend.members, validation.select_users(rows)):
         blended = _blend_scores(blend, names, part, scores)
         some_lists, some_features = _stacked_candidates(part, scores, blended, family.stacked.candidates)
         lists.append(some_lists)
         features.append(some_features)
-    ranker = Stacked(family.stacked, seed)
+    ranker = StackedRanker(family.stacked, seed)
     return (
         ranker.fit(np.vstack(lists), np.concatenate(features), validation.relevant[rows]) if lists else ranker
     )
 
 
 def _stacked_candidates(
-    part: Exam, scores: FloatArray, blended: FloatArray, count: int
+    part: EvaluationSplit, scores: FloatArray, blended: FloatArray, count: int
 ) -> tuple[Lists, FloatArray]:
     """Return the blend's best items, and of each the members' scores, price, age and the user's activity as features."""
-    lists = top_of_scores(blended.copy(), count)
+    lists = find_top_n_of_scores(blended.copy(), count)
     catalogue = part.past.catalogue
     age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY_SECONDS
     about_items = np.stack([np.nan_to_num(catalogue.price), np.log1p(age)], axis=1).astype(np.float32)
     events = np.bincount(part.past.interactions.positive().user, minlength=len(part.past.users))[part.users]
     about_users = np.log1p(events)[:, None].astype(np.float32)
-    return lists, candidate_features(lists, scores, about_items, about_users)
+    return lists, build_candidate_features(lists, scores, about_items, about_users)
 
 
 def _sample_rows(count: int, most: int, seed: int) -> IntArray:
@@ -243,7 +254,7 @@ def _sample_rows(count: int, most: int, seed: int) -> IntArray:
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False)).astype(np.int64)
 
 
-def oracle_entry(scores: FloatArray, test: Exam, k: int) -> Entry:
+def rank_by_oracle(scores: FloatArray, test: EvaluationSplit, k: int) -> ModelLists:
     """Rank the test split by the oracle's scores, under the same exclusions as every model."""
     excluded: sparse.csr_matrix = test.exclude
-    return Entry(top_of_scores(scores.copy(), k, excluded, test.candidates))
+    return ModelLists(find_top_n_of_scores(scores.copy(), k, excluded, test.candidates))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 
-TABLES = ("features/users", "features/items", "features/training")
+FEATURE_TABLES = ("features/users", "features/items", "features/training")
 """Lake tables that later stages read; `features/sources/*` are read by Feast only."""
 
 
@@ -18,19 +18,19 @@ def run(night: Night) -> StageResult:
     """
     from handpick.lake.partitions import digest_partitions
     from handpick.stages.feature_store import sources, tables, training
-    from handpick.stages.feature_store.online import bring_up_to_date
-    from handpick.stages.feature_store.store import applied
+    from handpick.stages.feature_store.online import update_online_store
+    from handpick.stages.feature_store.store import apply_definitions
 
-    users, items = tables.users(night), tables.items(night)
-    sources.write(night)
-    store = applied(night)
-    rows = training.write(night, store)
-    online, written = bring_up_to_date(night, store)
+    users, items = tables.write_user_features(night), tables.write_item_features(night)
+    sources.write_sources(night)
+    store = apply_definitions(night)
+    rows = training.write_training_rows(night, store)
+    online, written = update_online_store(night, store)
     return StageResult(
         "feature_store",
         night.logical_date,
         str(night.lake.root / "features"),
         (users, items, rows, *online),
-        digest_partitions(night.lake, TABLES, night.logical_date),
+        digest_partitions(night.lake, FEATURE_TABLES, night.logical_date),
         notes={"online_store": night.settings.features.online_store, "online_written_count": written},
     )

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.definitions import VIEWS
-from features.sources import EVENT_TIMESTAMP, FOLDER
+from features.sources import EVENT_TIMESTAMP, SOURCES_PREFIX
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.feature_store.sources import BEGINNING, known_before
-from handpick.stages.feature_store.store import quietly
+from handpick.stages.feature_store.sources import BEGINNING, find_known_until
+from handpick.stages.feature_store.store import run_feast
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
 
 
-def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...], int]:
+def update_online_store(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...], int]:
     """Materialize what changed tonight; a view that lost earlier values, or never had any, is written in full.
 
     Args:
@@ -37,16 +37,18 @@ def bring_up_to_date(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...
     flows, total = [], 0
     for view in VIEWS:
         key = view.entity_columns[0].name
-        nights = night.lake.read_through(f"{FOLDER}/{view.name}", night.logical_date, [key, EVENT_TIMESTAMP])
+        nights = night.lake.read_through(
+            f"{SOURCES_PREFIX}/{view.name}", night.logical_date, [key, EVENT_TIMESTAMP]
+        )
         entities = pc.count_distinct(nights[key]).as_py()
-        since = known_before(night)
+        since = find_known_until(night)
         in_full = since == BEGINNING or not _has_earlier_values(store, view, key, _rows_until(nights, since))
         # Feast includes both ends of the interval: one microsecond later leaves out the night before.
         start = BEGINNING if in_full else since + timedelta(microseconds=1)
         fresh = nights.filter(pc.greater_equal(nights[EVENT_TIMESTAMP], pa.scalar(start, TIMESTAMP_TYPE)))
         written = pc.count_distinct(fresh[key]).as_py()
         if written:
-            with quietly(f"write {view.name} online", night.settings):
+            with run_feast(f"write {view.name} online", night.settings):
                 store.materialize(start, night.as_of, [view.name])
         flows.append(
             Flow(

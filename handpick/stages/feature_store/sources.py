@@ -11,24 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.columns import WINDOWS
-from features.sources import FOLDER
+from features.sources import SOURCES_PREFIX
 from features.views import item_statistics, user_activity
-from handpick.dataset.feature_columns import MOMENT
+from handpick.dataset.feature_columns import LAST_ACTIVE_COLUMN
 from handpick.lake.partitions import Lake
 from handpick.night import Night
 
 if TYPE_CHECKING:
     import duckdb
 
-EVENTS = ("view", "cart", "purchase", "query")
+COUNTED_EVENTS = ("view", "cart", "purchase", "query")
 """Event types that are counted per user."""
-SPANS = {window: int(window.removesuffix("d")) for window in WINDOWS if window != "all"}
+WINDOW_DAYS = {window: int(window.removesuffix("d")) for window in WINDOWS if window != "all"}
 """Days of each bounded window."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything is known; what the first night's changes are counted from."""
 
 
-def write(night: Night) -> None:
+def write_sources(night: Night) -> None:
     """Write tonight's partition of every source."""
     import duckdb
 
@@ -41,20 +41,20 @@ def write(night: Night) -> None:
         _write(night, "user_queries", _user_queries(night))
 
 
-def known_before(night: Night) -> datetime:
+def find_known_until(night: Night) -> datetime:
     """Return the end of the last night before this one (UTC), or `BEGINNING` on a first night."""
-    previous = night.lake.before("features/users", night.logical_date)
+    previous = night.lake.latest_date_before("features/users", night.logical_date)
     return BEGINNING if previous is None else Night(night.settings, previous).as_of
 
 
 def _write(night: Night, name: str, rows: pa.Table) -> None:
     """Write one source's partition."""
-    night.lake.write(f"{FOLDER}/{name}", night.logical_date, rows)
+    night.lake.write(f"{SOURCES_PREFIX}/{name}", night.logical_date, rows)
 
 
 def _files(lake: Lake, table: str, night: Night, through: bool = False) -> str:
     """Return a DuckDB table function that reads tonight's partition of a table, or all partitions up to tonight."""
-    days = lake.dates(table, night.logical_date) if through else [night.logical_date]
+    days = lake.list_dates(table, night.logical_date) if through else [night.logical_date]
     if not lake.has(table, night.logical_date):
         lake.read(table, night.logical_date)  # raises MissingPartition, which names the stage to run
     files = [file for day in days for file in sorted(lake.partition(table, day).glob("*.parquet"))]
@@ -76,7 +76,7 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     training-serving skew.
     """
     features = [field.name for field in user_activity.features]
-    plain = [name for name in features if name != MOMENT]
+    plain = [name for name in features if name != LAST_ACTIVE_COLUMN]
     mart = _files(night.lake, "marts/mart_user_activity", night)
     history = _files(night.lake, "marts/mart_user_activity_history", night, through=True)
     tonight = _files(night.lake, "marts/mart_user_activity_history", night)
@@ -86,24 +86,24 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     # A windowed count at any time is the difference of two running totals: that of now and that of the window's start.
     windows = ", ".join(
         f"now.{event}_count_all - coalesce(d{days}.{event}_count_all, 0) AS {event}_count_{window}"
-        for event in EVENTS
-        for window, days in SPANS.items()
+        for event in COUNTED_EVENTS
+        for window, days in WINDOW_DAYS.items()
     )
     joins = " ".join(
         f"ASOF LEFT JOIN history d{days} ON m.user_id = d{days}.user_id "
         f"AND m.event_timestamp - INTERVAL {days} DAY >= d{days}.event_timestamp"
-        for days in SPANS.values()
+        for days in WINDOW_DAYS.values()
     )
     ends = " UNION ".join(
         f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"
-        for days in SPANS.values()
+        for days in WINDOW_DAYS.values()
     )
     # Mean price and brand count are exact only on active days; between them the last value holds until its window is
     # empty of views, or of anything that shows a brand.
-    seen = " + ".join(f"{event}_count_30d" for event in EVENTS if event != "query")
+    seen = " + ".join(f"{event}_count_30d" for event in COUNTED_EVENTS if event != "query")
     faded = (
-        f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {MOMENT}, {windows}, "
-        + ", ".join(f"now.{event}_count_all" for event in EVENTS)
+        f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {LAST_ACTIVE_COLUMN}, {windows}, "
+        + ", ".join(f"now.{event}_count_all" for event in COUNTED_EVENTS)
         + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, now.owned_price "
         f"FROM (SELECT * FROM ({ends}) ANTI JOIN history USING (user_id, event_timestamp) "
         f"WHERE event_timestamp > $since AND event_timestamp < $as_of) m "
@@ -114,7 +114,7 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     query = f"""
         WITH faded AS ({faded}),
         rows AS (
-            SELECT user_id, event_timestamp, {", ".join(plain)}, event_timestamp AS {MOMENT}
+            SELECT user_id, event_timestamp, {", ".join(plain)}, event_timestamp AS {LAST_ACTIVE_COLUMN}
             FROM {tonight} WHERE event_timestamp < $as_of
             UNION ALL BY NAME
             SELECT * EXCLUDE (price_then, brands_then),
@@ -123,12 +123,12 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
             FROM faded
             UNION ALL BY NAME
             SELECT user_id, $as_of::TIMESTAMPTZ AS event_timestamp, {", ".join(plain)},
-                ($as_of::TIMESTAMPTZ - to_days(days_since_last_event::INTEGER))::TIMESTAMPTZ AS {MOMENT}
+                ($as_of::TIMESTAMPTZ - to_days(days_since_last_event::INTEGER))::TIMESTAMPTZ AS {LAST_ACTIVE_COLUMN}
             FROM {mart} AS tonight WHERE {changed}
         )
         SELECT user_id, event_timestamp::TIMESTAMPTZ AS event_timestamp, {listed} FROM rows ORDER BY 1, 2
     """
-    rows = db.sql(query, params={"since": known_before(night), "as_of": night.as_of}).to_arrow_table()
+    rows = db.sql(query, params={"since": find_known_until(night), "as_of": night.as_of}).to_arrow_table()
     return _typed(rows, "user_id", user_activity.features)
 
 
@@ -147,7 +147,7 @@ def _item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
 
 def _changed(night: Night, table: str, key: str, names: list[str]) -> str:
     """Return a SQL condition on `tonight`: the row differs from that of the night before, or is new."""
-    previous = night.lake.before("features/users", night.logical_date)
+    previous = night.lake.latest_date_before("features/users", night.logical_date)
     if previous is None or not night.lake.has(table, previous):
         return "true"
     before = _files(night.lake, table, Night(night.settings, previous))
@@ -183,7 +183,7 @@ def _item_content(night: Night) -> pa.Table:
     rows = lake.read(table, night.logical_date, ["item_id", "content_hash", "text", "image"]).sort_by(
         "item_id"
     )
-    previous = lake.before(table, night.logical_date)
+    previous = lake.latest_date_before(table, night.logical_date)
     if previous is not None:
         old = lake.read(table, previous, ["item_id", "content_hash"])
         # The schema's metadata names the encoders: with other encoders every vector is new.

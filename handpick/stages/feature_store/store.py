@@ -25,7 +25,7 @@ class FeatureStoreError(HandpickError):
     """The feature store's registry, offline or online store could not be reached or refused a request."""
 
 
-def applied(night: Night) -> FeatureStore:
+def apply_definitions(night: Night) -> FeatureStore:
     """Open the store, register every definition of `features/` and create the tables of its online store.
 
     The configuration is written to `<features.path>/feature_store.yaml`, without passwords, for the `feast` command.
@@ -40,15 +40,15 @@ def applied(night: Night) -> FeatureStore:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIGURATION_FILE).write_text(
         "# Written by every night; the secrets are read from the environment.\n"
-        + yaml.safe_dump(configuration(settings, secrets=False), sort_keys=False)
+        + yaml.safe_dump(build_configuration(settings, secrets=False), sort_keys=False)
     )
-    store = opened(settings, night.logical_date)
-    with quietly("apply the feature definitions", settings):
+    store = open_store(settings, night.logical_date)
+    with run_feast("apply the feature definitions", settings):
         store.apply(list(OBJECTS), partial=False)
     return store
 
 
-def opened(settings: Settings, through: date | None = None) -> FeatureStore:
+def open_store(settings: Settings, through: date | None = None) -> FeatureStore:
     """Open the store as configured.
 
     Args:
@@ -56,18 +56,18 @@ def opened(settings: Settings, through: date | None = None) -> FeatureStore:
         through: The last night that historical features are read from; all by default.
     """
     if settings.features.offline_store == "spark":
-        from handpick.runtime.spark import session
+        from handpick.runtime.spark import get_spark_session
 
-        session(
+        get_spark_session(
             settings
         )  # Feast uses the active session; without one it would start its own with other settings
-    raw = configuration(settings)
+    raw = build_configuration(settings)
     if through is not None:
         raw["offline_store"]["through"] = through
     return FeatureStore(config=RepoConfig(**raw, repo_path=REPOSITORY))
 
 
-def configuration(settings: Settings, secrets: bool = True) -> dict[str, Any]:
+def build_configuration(settings: Settings, secrets: bool = True) -> dict[str, Any]:
     """Return Feast's configuration: the repository's `feature_store.yaml` with the settings' values.
 
     Args:
@@ -94,9 +94,9 @@ def _online_store(settings: Settings, folder: Path, secrets: bool) -> dict[str, 
         return {"type": "features.stores.redis.FastRedisOnlineStore", "connection_string": address}
     from psycopg.conninfo import conninfo_to_dict
 
-    from handpick.serving.connection import dsn_of
+    from handpick.serving.connection import get_dsn
 
-    dsn = chosen.postgres_dsn.get_secret_value() if chosen.postgres_dsn else dsn_of(settings)
+    dsn = chosen.postgres_dsn.get_secret_value() if chosen.postgres_dsn else get_dsn(settings)
     parts = conninfo_to_dict(dsn)
     return {
         "type": "features.stores.postgres.FastPostgreSQLOnlineStore",
@@ -111,7 +111,7 @@ def _online_store(settings: Settings, folder: Path, secrets: bool) -> dict[str, 
 
 
 @contextlib.contextmanager
-def quietly(what: str, settings: Settings) -> Any:
+def run_feast(what: str, settings: Settings) -> Any:
     """Run Feast without its progress output and report errors of its stores in one line.
 
     Args:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from handpick.dataset.feature_columns import COUNTS, ITEM_COLUMNS, USER_COLUMNS
+from handpick.dataset.feature_columns import COUNT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 
 
-def users(night: Night) -> Flow:
+def write_user_features(night: Night) -> Flow:
     """Write `features/users` from `marts/mart_user_activity`."""
     return _write(night, "users", "marts/mart_user_activity", "user_id", USER_COLUMNS)
 
 
-def items(night: Night) -> Flow:
+def write_item_features(night: Night) -> Flow:
     """Write `features/items` from `marts/mart_item_statistics`."""
     return _write(night, "items", "marts/mart_item_statistics", "item_id", ITEM_COLUMNS)
 
@@ -26,6 +26,6 @@ def _write(night: Night, source: str, mart: str, key: str, columns: dict[str, pa
     arrays = [rows.column(key).cast(pa.string())]
     for name, kind in columns.items():
         values = rows.column(name).cast(kind)
-        arrays.append(values.fill_null(0) if name in COUNTS else values)
+        arrays.append(values.fill_null(0) if name in COUNT_COLUMNS else values)
     night.lake.write(f"features/{source}", night.logical_date, pa.table(arrays, schema=schema))
     return Flow(source, rows.num_rows, rows.num_rows)

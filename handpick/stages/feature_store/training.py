@@ -11,21 +11,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.services import fusion_v1_training
-from handpick.dataset.feature_columns import COUNTS, TRAINING_SCHEMA
-from handpick.lake.partitions import rows_of
+from handpick.dataset.feature_columns import COUNT_COLUMNS, TRAINING_SCHEMA
+from handpick.lake.partitions import count_rows
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.runtime.log import track
-from handpick.stages.feature_store.store import quietly
+from handpick.runtime.log import track_progress
+from handpick.stages.feature_store.store import run_feast
 
 if TYPE_CHECKING:
     from feast import FeatureStore
 
-FACTS, TABLE = "marts/fct_interactions", "features/training"
-ORDER = [("user_id", "ascending"), ("event_timestamp", "ascending"), ("event_id", "ascending")]
+INTERACTIONS_TABLE, TRAINING_TABLE = "marts/fct_interactions", "features/training"
+SORT_ORDER = [("user_id", "ascending"), ("event_timestamp", "ascending"), ("event_id", "ascending")]
 
 
-def write(night: Night, store: FeatureStore) -> Flow:
+def write_training_rows(night: Night, store: FeatureStore) -> Flow:
     """Write tonight's partition: the interactions since the night before, with their features.
 
     Rows of earlier nights stay as they are: what was known at their time cannot change. Interactions without a
@@ -43,23 +43,27 @@ def write(night: Night, store: FeatureStore) -> Flow:
         FeatureStoreError: If the offline store cannot join the features.
     """
     lake, day = night.lake, night.logical_date
-    previous = lake.before(TABLE, day)
+    previous = lake.latest_date_before(TRAINING_TABLE, day)
     since = None if previous is None else previous + timedelta(days=1)
-    days = [one for one in lake.dates(FACTS, day) if since is None or one >= since]
-    rows_in = sum(rows_of(lake.partition(FACTS, one)) for one in days)
+    days = [one for one in lake.list_dates(INTERACTIONS_TABLE, day) if since is None or one >= since]
+    rows_in = sum(count_rows(lake.partition(INTERACTIONS_TABLE, one)) for one in days)
     chosen = lake.read_through(
-        FACTS, day, ["event_id", "user_id", "item_id", "occurred_at"], since, pc.field("weight") > 0
+        INTERACTIONS_TABLE,
+        day,
+        ["event_id", "user_id", "item_id", "occurred_at"],
+        since,
+        pc.field("weight") > 0,
     )
     names = ["event_id", "user_id", "item_id", "event_timestamp"]
-    entities = chosen.rename_columns(names).sort_by(ORDER)
+    entities = chosen.rename_columns(names).sort_by(SORT_ORDER)
     rows_out = 0
     with (
-        lake.writing(TABLE, day) as folder,
+        lake.replace_partition(TRAINING_TABLE, day) as folder,
         pq.ParquetWriter(folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd") as file,
     ):
         for rows in _joined(store, entities, night):
             # Batches are slices of rows sorted by user and time, so sorted batches make a sorted file.
-            file.write_table(rows.sort_by(ORDER))
+            file.write_table(rows.sort_by(SORT_ORDER))
             rows_out += rows.num_rows
     dropped = {"no preference shown": rows_in - entities.num_rows}
     return Flow("training rows", rows_in, rows_out, dropped)
@@ -69,10 +73,10 @@ def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[p
     """Yield entity rows with their features, in batches, since the pandas frame that Feast requires is large."""
     size = night.settings.features.training_batch_rows
     starts = range(0, entities.num_rows, size)
-    for start in track(starts, "training rows joined") if len(starts) > 1 else starts:
+    for start in track_progress(starts, "training rows joined") if len(starts) > 1 else starts:
         frame = entities.slice(start, size).to_pandas()
         frame["scored_at"] = frame["event_timestamp"]
-        with quietly("join training rows", night.settings):
+        with run_feast("join training rows", night.settings):
             service = store.get_feature_service(fusion_v1_training.name)
             joined = store.get_historical_features(frame, service).to_arrow()
         yield _to_schema(joined)
@@ -88,5 +92,5 @@ def _to_schema(joined: pa.Table) -> pa.Table:
         ):  # on-demand features are computed in pandas, which has NaN for null
             values = pc.if_else(pc.is_nan(values), None, values)
         values = values.cast(field.type)
-        columns.append(values.fill_null(0) if field.name in COUNTS else values)
+        columns.append(values.fill_null(0) if field.name in COUNT_COLUMNS else values)
     return pa.table(columns, schema=TRAINING_SCHEMA)

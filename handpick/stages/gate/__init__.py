@@ -14,6 +14,6 @@ def run(night: Night) -> StageResult:
         MissingPartition: If the night was not trained and evaluated.
     """
     from handpick.dataset.load import load_dataset
-    from handpick.stages.gate.promotion import decide
+    from handpick.stages.gate.promotion import decide_promotion
 
-    return decide(night, load_dataset(night))
+    return decide_promotion(night, load_dataset(night))

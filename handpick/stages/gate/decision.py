@@ -11,7 +11,7 @@ from handpick.errors import InputError, MissingPartition
 from handpick.lake.partitions import Lake
 from handpick.night import Night
 
-FILE = "decision.json"
+DECISION_FILE = "decision.json"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_decision(lake: Lake, logical_date: date) -> Decision:
     Raises:
         MissingPartition: If the gate has not decided that night.
     """
-    file = lake.partition("gate", logical_date) / FILE
+    file = lake.partition("gate", logical_date) / DECISION_FILE
     if not file.is_file():
         raise MissingPartition(
             f"The gate has not decided on {logical_date}: run `handpick gate --date {logical_date}` first."
@@ -63,17 +63,17 @@ def read_decision(lake: Lake, logical_date: date) -> Decision:
 
 def write_decision(lake: Lake, logical_date: date, decision: Decision) -> None:
     """Write a night's decision, in place of an earlier one."""
-    with lake.writing("gate", logical_date) as folder:
-        (folder / FILE).write_text(decision.to_json())
+    with lake.replace_partition("gate", logical_date) as folder:
+        (folder / DECISION_FILE).write_text(decision.to_json())
 
 
-def champion_before(lake: Lake, logical_date: date) -> date | None:
+def find_previous_champion(lake: Lake, logical_date: date) -> date | None:
     """Return the night of the champion as the last night before decided, None if there is none yet."""
-    before = lake.before("gate", logical_date)
+    before = lake.latest_date_before("gate", logical_date)
     return read_decision(lake, before).champion_date if before else None
 
 
-def overridden(decision: Decision, logical_date: date, override: dict[str, str]) -> Decision:
+def apply_override(decision: Decision, logical_date: date, override: dict[str, str]) -> Decision:
     """Return a decision as a person overrides it.
 
     Args:
@@ -94,7 +94,7 @@ def overridden(decision: Decision, logical_date: date, override: dict[str, str])
     return replace(decision, promoted=is_promoted, champion_date=champion, override=override)
 
 
-def override(night: Night, *, to: str, who: str, why: str) -> Decision:
+def record_override(night: Night, *, to: str, who: str, why: str) -> Decision:
     """Record that a person promotes or refuses a night's challenger; running the gate again keeps the override.
 
     Args:
@@ -113,6 +113,6 @@ def override(night: Night, *, to: str, who: str, why: str) -> Decision:
     if not who.strip() or not why.strip():
         raise InputError("An override needs --who and --why; the decision was not changed.")
     decision = read_decision(night.lake, night.logical_date)
-    changed = overridden(decision, night.logical_date, {"to": to, "who": who.strip(), "why": why.strip()})
+    changed = apply_override(decision, night.logical_date, {"to": to, "who": who.strip(), "why": why.strip()})
     write_decision(night.lake, night.logical_date, changed)
     return changed

@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handpick.settings.gate import GateSettings
-from handpick.stages.gate.sanity_checks import Contestant
-from models.evaluation.bootstrap import paired
+from handpick.stages.gate.sanity_checks import ModelResult
+from models.evaluation.bootstrap import bootstrap_difference
 
-ALL = "all"
+ALL_USERS = "all"
 
 
-def compare(
-    challenger: Contestant,
-    popularity: Contestant,
-    champion: Contestant | None,
+def check_noninferiority(
+    challenger: ModelResult,
+    popularity: ModelResult,
+    champion: ModelResult | None,
     settings: GateSettings,
     seed: int,
 ) -> tuple[list[str], list[dict[str, Any]]]:
@@ -42,12 +42,12 @@ def compare(
     """
     reasons: list[str] = []
     table: list[dict[str, Any]] = []
-    for name in (ALL, *settings.slices):
+    for name in (ALL_USERS, *settings.slices):
         if name not in challenger.ndcg:
             continue
         users = np.flatnonzero(~np.isnan(challenger.ndcg[name]))
         # Small slices are reported but do not decide: their bounds are too wide to pass.
-        is_gated = name == ALL or len(users) >= settings.slice_users
+        is_gated = name == ALL_USERS or len(users) >= settings.min_slice_users
         row: dict[str, Any] = {"slice": name, "users": len(users), "gated": is_gated}
         table.append(row)
         if not len(users):
@@ -61,9 +61,9 @@ def compare(
             margin = _margin(rival, name, settings)
             # On a slice where a rival has next to no hits, a share of its NDCG would be no margin at all: there the
             # margin is a share of at least a quarter of the overall NDCG.
-            overall = max(float(np.nanmean(one.ndcg[ALL])) for one in (challenger, other))
-            scale = float(theirs.mean()) if name == ALL else max(float(theirs.mean()), overall / 4)
-            bounds = relative_loss(own, theirs, scale, settings, seed)
+            overall = max(float(np.nanmean(one.ndcg[ALL_USERS])) for one in (challenger, other))
+            scale = float(theirs.mean()) if name == ALL_USERS else max(float(theirs.mean()), overall / 4)
+            bounds = bound_relative_gain(own, theirs, scale, settings, seed)
             row[rival] = float(theirs.mean())
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
             if is_gated and not bounds["low"] > -margin:  # `not >`, so that NaN refuses
@@ -76,12 +76,12 @@ def compare(
 
 def _margin(rival: str, name: str, settings: GateSettings) -> float:
     """Return the share by which the challenger may be worse; 0 against popularity over all users."""
-    if name != ALL:
+    if name != ALL_USERS:
         return settings.slice_margin
     return settings.margin if rival == "champion" else 0.0
 
 
-def relative_loss(
+def bound_relative_gain(
     own: NDArray[np.float64], theirs: NDArray[np.float64], scale: float, settings: GateSettings, seed: int
 ) -> dict[str, float]:
     """Return the mean difference and its one-sided lower and upper bounds, as shares of `scale`.
@@ -97,7 +97,7 @@ def relative_loss(
         `value`, `low` and `high`; positive where the challenger is better.
     """
     # A two-sided interval with both tails of size `risk` holds the two one-sided bounds.
-    bounds = paired(own, theirs, settings.resamples, seed, confidence=1 - 2 * settings.risk)
+    bounds = bootstrap_difference(own, theirs, settings.resamples, seed, confidence=1 - 2 * settings.risk)
     if scale <= 1e-9:  # a rival without hits: any hit is an infinite gain, none is a tie
         sign = float(np.sign(bounds.value))
         return {"value": sign, "low": sign, "high": sign}

@@ -9,38 +9,38 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from handpick.dataset.model_store import fresh_popularity
-from handpick.dataset.splits import test_exam
+from handpick.dataset.model_store import create_popularity
+from handpick.dataset.splits import build_test_split
 from handpick.errors import MissingPartition, NightStopped
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.stages.evaluate.public import load_blend
 from handpick.stages.gate.decision import (
-    FILE,
+    DECISION_FILE,
     Decision,
-    champion_before,
-    overridden,
+    apply_override,
+    find_previous_champion,
     read_decision,
     write_decision,
 )
-from handpick.stages.gate.noninferiority import compare
-from handpick.stages.gate.sanity_checks import Contestant, complaints, is_finite
+from handpick.stages.gate.noninferiority import check_noninferiority
+from handpick.stages.gate.sanity_checks import ModelResult, has_finite_factors, run_sanity_checks
 from models.config import MEMBERS
 from models.data import Dataset
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
 from models.hybrids.weighted import Blend
 from models.interface import Recommender
-from models.topn.dense import top_lists
+from models.topn.dense import find_top_n_in_float32
 
 SIMPLE_MEMBERS = frozenset(get_args(MEMBERS))
 """Single members of the family, by the name in the evaluation: no hybrids, no fusion model, no oracle."""
 
 
-def decide(night: Night, data: Dataset) -> StageResult:
+def decide_promotion(night: Night, data: Dataset) -> StageResult:
     """Run the stage on a dataset that is loaded.
 
     Args:
@@ -51,17 +51,17 @@ def decide(night: Night, data: Dataset) -> StageResult:
         NightStopped: As `run`.
         MissingPartition: As `run`.
     """
-    test = test_exam(night, data)
+    test = build_test_split(night, data)
     decision = _decide(night, test)
-    earlier = night.lake.partition("gate", night.logical_date) / FILE
+    earlier = night.lake.partition("gate", night.logical_date) / DECISION_FILE
     if earlier.is_file():
         # The stage has run before: a recorded override outlives running it again.
         kept = read_decision(night.lake, night.logical_date).override
         if kept is not None:
-            decision = overridden(decision, night.logical_date, kept)
+            decision = apply_override(decision, night.logical_date, kept)
     write_decision(night.lake, night.logical_date, decision)
     for reason in decision.reasons:
-        say(f"  {reason}")
+        log_progress(f"  {reason}")
     if decision.champion_date is None:
         raise NightStopped(
             f"The gate refused the model of {night.logical_date} and there is no champion: {decision.reasons[0]}. "
@@ -73,7 +73,7 @@ def decide(night: Night, data: Dataset) -> StageResult:
         logical_date=night.logical_date,
         where=str(earlier.parent),
         flows=(Flow("test users", len(test.users), len(test.users)),),
-        digest=digest_of(earlier.parent),
+        digest=digest_files(earlier.parent),
         notes={
             "promoted": decision.promoted,
             "champion_date": decision.champion_date.isoformat(),
@@ -83,22 +83,24 @@ def decide(night: Night, data: Dataset) -> StageResult:
     )
 
 
-def _decide(night: Night, test: Exam) -> Decision:
+def _decide(night: Night, test: EvaluationSplit) -> Decision:
     """Decide without regard to overrides."""
     settings = night.settings.gate
     previous, champion, reasons = _measure_champion(night, test)
-    challenger = contest(
+    challenger = measure_model(
         load_blend(night, night.logical_date, "selection"), test, night.settings.evaluate.gate_cutoff
     )
-    popularity = contest(fresh_popularity(night.settings.family), test, night.settings.evaluate.gate_cutoff)
+    popularity = measure_model(
+        create_popularity(night.settings.family), test, night.settings.evaluate.gate_cutoff
+    )
     # NDCG by slice is NaN outside the slice, so the warm slice tells who is warm.
     is_warm = ~np.isnan(challenger.ndcg["warm"])
-    against = complaints(
+    against = run_sanity_checks(
         challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
     )
     against += _find_suspected_leak(night, challenger, champion)
     against += _find_truncated_data(night, test, previous if champion is not None else None)
-    worse, table = compare(challenger, popularity, champion, settings, night.seed)
+    worse, table = check_noninferiority(challenger, popularity, champion, settings, night.seed)
     against += worse
     if against:
         return Decision(False, previous, previous, [f"refused: {line}" for line in against] + reasons, table)
@@ -109,34 +111,36 @@ def _decide(night: Night, test: Exam) -> Decision:
     return Decision(True, night.logical_date, previous, [summary, *reasons], table)
 
 
-def contest(model: Recommender | Blend, test: Exam, k: int) -> Contestant:
+def measure_model(model: Recommender | Blend, test: EvaluationSplit, k: int) -> ModelResult:
     """Rank the test split by a model and compute its NDCG@k by slice.
 
     NaN scores rank last rather than raise: the sanity checks refuse them with a reason.
     """
     factors = model.factors(test.past, test.users)
-    lists = top_lists(factors, k, test.exclude, test.candidates)
+    lists = find_top_n_in_float32(factors, k, test.exclude, test.candidates)
     by_slice: dict[str, NDArray[np.float64]] = {}
     for name, relevant in test.slices.items():
         # A user without relevant items in a slice is not in it; 0 would count as a miss.
-        values = ndcg(judge(lists, relevant), k)
+        values = ndcg_at_k(find_hits(lists, relevant), k)
         by_slice[name] = np.where(np.diff(relevant.indptr) > 0, values, np.nan)
-    return Contestant(lists, by_slice, is_finite(factors))
+    return ModelResult(lists, by_slice, has_finite_factors(factors))
 
 
-def _measure_champion(night: Night, test: Exam) -> tuple[date | None, Contestant | None, list[str]]:
+def _measure_champion(
+    night: Night, test: EvaluationSplit
+) -> tuple[date | None, ModelResult | None, list[str]]:
     """Return the champion's date and its results on tonight's test split, or the reason why it has none."""
-    previous = champion_before(night.lake, night.logical_date)
+    previous = find_previous_champion(night.lake, night.logical_date)
     if previous is None:
         return None, None, []
     try:
         blend = load_blend(night, previous, "selection")
     except MissingPartition as missing:
         return None, None, [f"the champion of {previous} cannot be loaded and counts as absent: {missing}"]
-    return previous, contest(blend, test, night.settings.evaluate.gate_cutoff), []
+    return previous, measure_model(blend, test, night.settings.evaluate.gate_cutoff), []
 
 
-def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contestant | None) -> list[str]:
+def _find_suspected_leak(night: Night, challenger: ModelResult, champion: ModelResult | None) -> list[str]:
     """Return a reason if NDCG is implausibly high: far above the champion, or without one far above every simple member."""
     settings = night.settings.gate
     own = float(np.nanmean(challenger.ndcg["all"]))
@@ -165,7 +169,7 @@ def _find_suspected_leak(night: Night, challenger: Contestant, champion: Contest
     return []
 
 
-def _find_truncated_data(night: Night, test: Exam, previous: date | None) -> list[str]:
+def _find_truncated_data(night: Night, test: EvaluationSplit, previous: date | None) -> list[str]:
     """Return a reason if there are far fewer test users than on the champion's night."""
     if previous is None:
         return []
@@ -173,7 +177,7 @@ def _find_truncated_data(night: Night, test: Exam, previous: date | None) -> lis
     if not file.is_file():
         return []
     before = pq.read_metadata(file).num_rows
-    if len(test.users) < night.settings.gate.least_users * before:
+    if len(test.users) < night.settings.gate.min_relative_users * before:
         return [
             f"truncated data: {len(test.users):,} test users, on the champion's night there were {before:,}"
         ]

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from handpick.settings.gate import GateSettings
 from models.data import BoolArray
-from models.evaluation.coverage import coverage
+from models.evaluation.coverage import compute_coverage
 from models.interface import Factors
 
 Lists = NDArray[np.int32]
 
 
-class Contestant(NamedTuple):
+class ModelResult(NamedTuple):
     """A model's results on tonight's test split.
 
     Args:
@@ -29,15 +29,15 @@ class Contestant(NamedTuple):
     is_finite: bool
 
 
-def is_finite(factors: Factors) -> bool:
+def has_finite_factors(factors: Factors) -> bool:
     """Return whether no factor is NaN or infinite."""
     return bool(np.isfinite(factors.users).all() and np.isfinite(factors.items).all())
 
 
-def complaints(
-    challenger: Contestant,
-    popularity: Contestant,
-    champion: Contestant | None,
+def run_sanity_checks(
+    challenger: ModelResult,
+    popularity: ModelResult,
+    champion: ModelResult | None,
     *,
     is_warm: BoolArray,
     candidates: BoolArray,
@@ -66,32 +66,32 @@ def complaints(
     # Users without events may well all get the same list; only warm users must differ.
     warm = challenger.lists[is_warm]
     if len(warm) > 1:
-        alike = most_alike(warm)
-        if alike > settings.most_alike:
+        alike = measure_identical_share(warm)
+        if alike > settings.max_identical_lists:
             found.append(f"constant lists: {alike:.0%} of warm users get the very same one")
-        shared = overlap(warm, popularity.lists[is_warm]).mean()
-        if shared > settings.most_popular:
+        shared = measure_list_overlap(warm, popularity.lists[is_warm]).mean()
+        if shared > settings.max_popularity_overlap:
             found.append(f"popularity in disguise: {shared:.0%} of the places are popularity's")
-    shown = coverage(challenger.lists, candidates)
-    if shown < settings.least_coverage:
+    shown = compute_coverage(challenger.lists, candidates)
+    if shown < settings.min_coverage:
         found.append(f"coverage collapsed: {shown:.1%} of the phones on sale are on any list")
     if champion is not None:
-        before = coverage(champion.lists, candidates)
-        if shown < settings.coverage_drop * before:
+        before = compute_coverage(champion.lists, candidates)
+        if shown < settings.min_relative_coverage * before:
             found.append(
                 f"coverage collapsed: {shown:.1%} of the phones on sale, the champion shows {before:.1%}"
             )
     return found
 
 
-def most_alike(lists: Lists) -> float:
+def measure_identical_share(lists: Lists) -> float:
     """Return the share of users whose list, as a set, is the most common one."""
     # Sorted, so that the order of a list does not matter.
     _, counts = np.unique(np.sort(lists, axis=1), axis=0, return_counts=True)
     return float(counts.max() / len(lists))
 
 
-def overlap(lists: Lists, others: Lists) -> NDArray[np.float64]:
+def measure_list_overlap(lists: Lists, others: Lists) -> NDArray[np.float64]:
     """Return the share of each list's items that are on the user's other list, `(users,)`."""
     both = (lists[:, :, None] == others[:, None, :]) & (lists >= 0)[:, :, None]
     return both.any(axis=2).sum(axis=1) / np.maximum((lists >= 0).sum(axis=1), 1)

@@ -12,10 +12,10 @@ from handpick.errors import InputError
 from handpick.lake.partitions import digest_partitions, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 
 if TYPE_CHECKING:
-    from handpick.stages.land.pending_files import Arrival
+    from handpick.stages.land.pending_files import PendingFile
 
 
 def run(night: Night) -> StageResult:
@@ -25,21 +25,23 @@ def run(night: Night) -> StageResult:
         InputError: If a needed source has no file for this night, or a file cannot be read in its format; nothing
             is landed then.
     """
-    from handpick.stages.land.pending_files import arrivals, brought_folder
+    from handpick.stages.land.pending_files import get_download_folder, list_pending_files
 
-    pending = {source: arrivals(night, source) for source in CONTRACTS}
+    pending = {source: list_pending_files(night, source) for source in CONTRACTS}
     drift: dict[str, list[str]] = {}
     flows: list[Flow] = []
     # One stack for all sources: their partitions become visible together, after the last file was read.
     with ExitStack() as partitions:
         for source, contract in CONTRACTS.items():
-            folder = partitions.enter_context(night.lake.writing(f"raw/{source}", night.logical_date))
+            folder = partitions.enter_context(
+                night.lake.replace_partition(f"raw/{source}", night.logical_date)
+            )
             flow, unknown = _land(night, contract, pending[source], folder)
             flows.append(flow)
             if unknown:
                 drift[source] = unknown
-                say(f"  {source}: unknown columns, kept in _extra: {', '.join(unknown)}")
-    shutil.rmtree(brought_folder(night), ignore_errors=True)
+                log_progress(f"  {source}: unknown columns, kept in _extra: {', '.join(unknown)}")
+    shutil.rmtree(get_download_folder(night), ignore_errors=True)
     digest = digest_partitions(night.lake, [f"raw/{source}" for source in CONTRACTS], night.logical_date)
     notes = {"files": sum(len(found) for found in pending.values()), "unknown_columns": drift}
     return StageResult(
@@ -47,10 +49,10 @@ def run(night: Night) -> StageResult:
     )
 
 
-def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) -> tuple[Flow, list[str]]:
+def _land(night: Night, contract: Contract, found: list[PendingFile], folder: Path) -> tuple[Flow, list[str]]:
     """Write the part files and the manifest of a source; return its ledger line and its sorted unknown columns."""
-    from handpick.stages.land.adapters import read
-    from handpick.stages.land.derived import first_per_key
+    from handpick.stages.land.adapters import read_pending_file
+    from handpick.stages.land.derived import keep_first_per_key
     from handpick.stages.land.manifest import build_manifest_entry, write_manifest
 
     settings = night.settings.sources.of(contract.source)
@@ -58,15 +60,15 @@ def _land(night: Night, contract: Contract, found: list[Arrival], folder: Path) 
     unknown: set[str] = set()
     seen: set[str] = set()
     for number, file in enumerate(found):
-        rows, extra = read(file, contract, settings, night)
+        rows, extra = read_pending_file(file, contract, settings, night)
         unknown |= extra
         count += rows.num_rows
         if settings.first_per_key:
-            kept = first_per_key(rows, contract.key[0], seen)
+            kept = keep_first_per_key(rows, contract.key[0], seen)
             repeated += rows.num_rows - kept.num_rows
             rows = kept
         write_parquet(rows, folder / f"part-{number:05d}.parquet")
-    is_first = night.lake.before(f"raw/{contract.source}", night.logical_date) is None
+    is_first = night.lake.latest_date_before(f"raw/{contract.source}", night.logical_date) is None
     if not count and is_first and settings.needed != "never":
         names = ", ".join(str(file.path) for file in found)
         raise InputError(

@@ -11,17 +11,17 @@ from handpick.errors import InputError
 from handpick.night import Night
 from handpick.settings.sources import Format, SourceSettings
 from handpick.stages.land.json_lines import read_json
-from handpick.stages.land.mapping import conform
+from handpick.stages.land.mapping import conform_rows
 from handpick.stages.land.parquet import MAGIC, read_parquet
-from handpick.stages.land.pending_files import Arrival
+from handpick.stages.land.pending_files import PendingFile
 from handpick.stages.land.text_csv import read_csv
 
 READERS = {"parquet": read_parquet, "jsonl": read_json, "csv": read_csv}
 ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip", b"%PDF": "a PDF"}
 
 
-def read(
-    file: Arrival, contract: Contract, settings: SourceSettings, night: Night
+def read_pending_file(
+    file: PendingFile, contract: Contract, settings: SourceSettings, night: Night
 ) -> tuple[pa.Table, set[str]]:
     """Read a pending file into the contract's raw schema; return its rows and the names of its unknown columns.
 
@@ -44,8 +44,8 @@ def read(
         rows = read_file(file.path, settings.format)
     # Released rows have the columns and values of the contract: the mapping must not be applied again.
     if file.is_released:
-        return conform(rows, file.name, contract, SourceSettings())
-    return conform(rows, file.name, contract, _fill_date(settings, night))
+        return conform_rows(rows, file.name, contract, SourceSettings())
+    return conform_rows(rows, file.name, contract, _fill_date(settings, night))
 
 
 def _fill_date(settings: SourceSettings, night: Night) -> SourceSettings:
@@ -68,7 +68,7 @@ def read_file(path: Path, declared: Format = "auto") -> pa.Table:
     Raises:
         InputError: If the file cannot be read in its format.
     """
-    kind = declared if declared != "auto" else kind_of(path)
+    kind = declared if declared != "auto" else detect_format(path)
     try:
         return READERS[kind](path)
     # MemoryError: a damaged Parquet file may claim sizes that cannot be allocated.
@@ -80,7 +80,7 @@ def read_file(path: Path, declared: Format = "auto") -> pa.Table:
         ) from None
 
 
-def kind_of(path: Path) -> str:
+def detect_format(path: Path) -> str:
     """Detect the format of a file by its first bytes, then by its name.
 
     Raises:

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
 from handpick.settings.sources import NumberForm
-from handpick.stages.land.rows import LINE, RAW
+from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
 
-EVERY = "*"
+ALL_COLUMNS = "*"
 
 
-def collected(rows: pa.Table, names: Sequence[str]) -> pa.Array:
+def collect_columns(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     """Return `(rows,)` JSON objects of the named columns without empty values; null for an unparsable row."""
     columns = {name: rows.column(name).to_pylist() for name in names if name in rows.column_names}
     texts = []
@@ -27,10 +27,10 @@ def collected(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     return _null_unparsable(rows, pa.array(texts, pa.string()))
 
 
-def hashed(rows: pa.Table) -> pa.Array:
+def hash_rows(rows: pa.Table) -> pa.Array:
     """Return `(rows,)` ids of 32 hexadecimal digits, hashed from the whole row; null for an unparsable row."""
     # In name order, so that a file with reordered columns gives the same ids.
-    names = sorted(name for name in rows.column_names if name not in (RAW, LINE))
+    names = sorted(name for name in rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN))
     columns = [rows.column(name).to_pylist() for name in names]
     digits = [
         hashlib.sha256(json.dumps(row, ensure_ascii=False).encode()).hexdigest()[:32]
@@ -39,7 +39,7 @@ def hashed(rows: pa.Table) -> pa.Array:
     return _null_unparsable(rows, pa.array(digits, pa.string()))
 
 
-def cut_out(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
+def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
     """Extract the first matching group of a pattern from each text; a text that does not match stays unchanged.
 
     Args:
@@ -68,7 +68,7 @@ def cut_out(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray
     return pa.chunked_array([pc.take(pa.array(found, pa.string()), encoded.indices)])
 
 
-def plain_number(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
+def normalize_numbers(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
     """Rewrite numbers without grouping and with a decimal point; text that is not in the given form stays unchanged."""
     group, mark = (r"\.", ",") if form == "1.299,00" else (",", r"\.")
     text = pc.utf8_trim_whitespace(column)
@@ -77,7 +77,7 @@ def plain_number(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
     return pc.if_else(is_number, pc.replace_substring(bare, ",", "."), column)
 
 
-def first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
+def keep_first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
     """Return the rows whose key is not in `seen` yet, and add their keys to it; rows without a key stay."""
     kept = []
     for value in rows.column(key).to_pylist():
@@ -89,6 +89,6 @@ def first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
 
 def _null_unparsable(rows: pa.Table, values: pa.Array) -> pa.Array:
     """Return the values with null for each row that could not be parsed."""
-    if RAW not in rows.column_names:
+    if RAW_COLUMN not in rows.column_names:
         return values
-    return pc.if_else(pc.is_null(rows.column(RAW)), values, pa.scalar(None, pa.string()))
+    return pc.if_else(pc.is_null(rows.column(RAW_COLUMN)), values, pa.scalar(None, pa.string()))

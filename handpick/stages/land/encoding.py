@@ -11,7 +11,7 @@ PROBE = b'abcXYZ019,;|\t{}[]":'
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def encoding_of(path: Path) -> tuple[str, bool]:
+def detect_encoding(path: Path) -> tuple[str, bool]:
     """Return the declared or most likely encoding, and whether Arrow can read the file directly (all of it is UTF-8).
 
     A file that is nearly all UTF-8 counts as UTF-8 with damaged bytes: another encoding would garble every good row.
@@ -57,7 +57,7 @@ def _guess_encoding(sample: bytes) -> str:
     return "cp1252"
 
 
-def text_of(path: Path, encoding: str) -> str:
+def decode_file(path: Path, encoding: str) -> str:
     """Decode a whole file to text that UTF-8 can store; undecodable bytes become the replacement character."""
     text = path.read_bytes().decode(encoding, errors="replace")
     return text.removeprefix("\ufeff").encode("utf-8", errors="replace").decode("utf-8")

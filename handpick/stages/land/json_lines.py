@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from handpick.errors import InputError
-from handpick.stages.land.encoding import encoding_of, text_of
-from handpick.stages.land.rows import LINE, with_broken
+from handpick.stages.land.encoding import decode_file, detect_encoding
+from handpick.stages.land.rows import LINE_COLUMN, append_unparsable
 
 FIRST_LINES = 20
 """Lines that decide whether a file holds one object per line."""
@@ -29,10 +29,10 @@ def read_json(path: Path) -> pa.Table:
     Raises:
         InputError: If the file holds no rows.
     """
-    encoding, _ = encoding_of(path)
+    encoding, _ = detect_encoding(path)
     pieces = _iterate_lines(path, encoding)
     if not _is_line_by_line(path, encoding):
-        pieces = _number_pieces(list(_iterate_objects(text_of(path, encoding))))
+        pieces = _number_pieces(list(_iterate_objects(decode_file(path, encoding))))
     table = _build_table(pieces)
     if not table.num_rows:
         raise InputError(
@@ -69,7 +69,7 @@ def _build_table(pieces: Iterator[Piece]) -> pa.Table:
                 if len(column) < len(lines):
                     column.append(None)
     arrays = {name: pa.array(column, pa.string()) for name, column in columns.items()}
-    return with_broken(pa.table({**arrays, LINE: pa.array(lines, pa.int64())}), broken)
+    return append_unparsable(pa.table({**arrays, LINE_COLUMN: pa.array(lines, pa.int64())}), broken)
 
 
 def _iterate_lines(path: Path, encoding: str) -> Iterator[Piece]:

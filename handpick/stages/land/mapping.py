@@ -10,8 +10,14 @@ import pyarrow.compute as pc
 from handpick.contracts import Contract
 from handpick.errors import InputError
 from handpick.settings.sources import SourceSettings
-from handpick.stages.land.derived import EVERY, collected, cut_out, hashed, plain_number
-from handpick.stages.land.rows import LINE, RAW
+from handpick.stages.land.derived import (
+    ALL_COLUMNS,
+    collect_columns,
+    extract_pattern,
+    hash_rows,
+    normalize_numbers,
+)
+from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
 
 EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
 OTHER = "*"
@@ -21,7 +27,7 @@ DECIMALS = 9
 """Digits that products with a factor are rounded to, which hides the binary error of, say, 0.01."""
 
 
-def conform(
+def conform_rows(
     rows: pa.Table, name: str, contract: Contract, settings: SourceSettings
 ) -> tuple[pa.Table, set[str]]:
     """Map rows onto the contract's raw schema.
@@ -43,8 +49,8 @@ def conform(
     rows = _rename_columns(rows, settings)
     _check_columns(rows, name, contract, settings)
     gathered = {their for names in settings.collected.values() for their in names}
-    known = {*contract.names, RAW, LINE, *gathered}
-    unknown = [column for column in rows.column_names if column not in known and EVERY not in gathered]
+    known = {*contract.column_names, RAW_COLUMN, LINE_COLUMN, *gathered}
+    unknown = [column for column in rows.column_names if column not in known and ALL_COLUMNS not in gathered]
     columns = []
     for field in contract.raw_schema():
         if field.name == "_source_file":
@@ -64,13 +70,15 @@ def conform(
 def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
     """Return the contract columns that are derived from several of the owner's columns."""
     mapped = set(settings.columns.values())
-    rest = [name for name in rows.column_names if name not in mapped and name not in (RAW, LINE)]
+    rest = [
+        name for name in rows.column_names if name not in mapped and name not in (RAW_COLUMN, LINE_COLUMN)
+    ]
     return {
         **{
-            mine: collected(rows, rest if EVERY in names else names)
+            mine: collect_columns(rows, rest if ALL_COLUMNS in names else names)
             for mine, names in settings.collected.items()
         },
-        **{mine: hashed(rows) for mine in settings.hashed},
+        **{mine: hash_rows(rows) for mine in settings.hashed},
     }
 
 
@@ -90,18 +98,23 @@ def _rename_columns(rows: pa.Table, settings: SourceSettings) -> pa.Table:
 
 def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: SourceSettings) -> None:
     """Raise an InputError if a required column is missing from rows that could be parsed."""
-    parsed = rows.num_rows - (rows.num_rows - rows.column(RAW).null_count if RAW in rows.column_names else 0)
+    parsed = rows.num_rows - (
+        rows.num_rows - rows.column(RAW_COLUMN).null_count if RAW_COLUMN in rows.column_names else 0
+    )
     missing = [
         column
-        for column in contract.required
+        for column in contract.required_columns
         if column not in {*rows.column_names, *settings.constants, *settings.hashed, *settings.collected}
     ]
     if not missing or not parsed:
         return
     there = [column for column in rows.column_names if not column.startswith("_")]
-    from handpick.stages.land.proposals import likely
+    from handpick.stages.land.name_similarity import find_likely_column
 
-    guess = likely(missing[0], [column for column in there if column not in contract.names]) or "..."
+    guess = (
+        find_likely_column(missing[0], [column for column in there if column not in contract.column_names])
+        or "..."
+    )
     raise InputError(
         f"{name} ({contract.source}) has no column {', '.join(missing)}; it has {', '.join(there)}. Nothing was landed "
         f"tonight, and the lists published before stay current. If it is only named differently, say so in handpick.toml: "
@@ -122,11 +135,11 @@ def _map_column(
 ) -> pa.ChunkedArray:
     """Apply the mapping of one column: pattern, values, number form, times, zone and factor, in this order."""
     if name in settings.patterns:
-        column = cut_out(column, settings.patterns[name], name)
+        column = extract_pattern(column, settings.patterns[name], name)
     column = _replace_values(column, settings.values.get(name, {}))
     if name in settings.numbers:
-        column = plain_number(column, settings.numbers[name])
-    declared = contract.column(name).type if name in contract.names else "string"
+        column = normalize_numbers(column, settings.numbers[name])
+    declared = contract.column(name).type if name in contract.column_names else "string"
     if declared in ("date", "timestamp"):
         column = _format_times(column, settings.times.get(name, ""), declared)
         if declared == "timestamp" and settings.timezone != "UTC":

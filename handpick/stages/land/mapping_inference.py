@@ -47,7 +47,7 @@ WORDS_BY_VALUE = {
 }  # fmt: skip
 """By contract value, the words that shops write for it."""
 
-OURS = {word: ours for ours, words in WORDS_BY_VALUE.items() for word in words}
+CONTRACT_VALUES = {word: ours for ours, words in WORDS_BY_VALUE.items() for word in words}
 """The contract value of each of these words."""
 
 CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
@@ -58,7 +58,7 @@ NUMBER = r"([+-]?\d+(?:[.,]\d+)*)"
 
 
 @dataclass
-class Completion:
+class InferredMapping:
     """Inferred settings of one source, beyond the names of its columns; the keys are contract columns.
 
     The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are sentences
@@ -74,10 +74,10 @@ class Completion:
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     collected: dict[str, list[str]] = field(default_factory=dict)
     hashed: list[str] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
+    open_questions: list[str] = field(default_factory=list)
     first_per_key: bool = False
 
-    def told(self, column: str) -> str:
+    def describe_origin(self, column: str) -> str:
         """Describe where the values of a column come from that the owner does not have; empty if from nowhere."""
         if column in self.constants:
             return f"(always {self.constants[column]})"
@@ -88,7 +88,9 @@ class Completion:
         return f"({self.columns[column]})" if column in self.columns else ""
 
 
-def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, list[str]]) -> Completion:
+def infer_mapping(
+    contract: Contract, mapped: dict[str, str], samples: dict[str, list[str]]
+) -> InferredMapping:
     """Infer the settings of mapped columns from sample values, and substitutes for required columns that are missing.
 
     Args:
@@ -96,10 +98,10 @@ def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, lis
         mapped: Contract column to the owner's column.
         samples: Distinct values of each of the owner's columns.
     """
-    found = Completion()
+    found = InferredMapping()
     for name, theirs in mapped.items():
         _infer_values(contract.column(name), samples[theirs], found)
-    missing = [name for name in contract.required if name not in mapped]
+    missing = [name for name in contract.required_columns if name not in mapped]
     if contract.is_log and contract.key[0] in missing:
         found.hashed.append(contract.key[0])
     if "event_type" in missing:
@@ -123,24 +125,24 @@ def completed(contract: Contract, mapped: dict[str, str], samples: dict[str, lis
     return found
 
 
-def _infer_values(column: Column, samples: Sequence[str], found: Completion) -> None:
+def _infer_values(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the inferred settings of one column."""
     if not samples:
         return
     if column.type in ("date", "timestamp"):
-        pattern, written = time_form(samples)
+        pattern, written = infer_time_format(samples)
         if pattern:
             found.patterns[column.name] = pattern
         if written:
             found.times[column.name] = written
-        found.doubts += _list_questions(column.name, written, samples)
+        found.open_questions += _list_questions(column.name, written, samples)
     elif column.type == "number":
         _infer_numbers(column, samples, found)
-    elif column.type == "boolean" or column.one_of:
+    elif column.type == "boolean" or column.allowed_values:
         _infer_words(column, samples, found)
 
 
-def time_form(samples: Sequence[str]) -> tuple[str, str]:
+def infer_time_format(samples: Sequence[str]) -> tuple[str, str]:
     """Infer how times are written.
 
     Returns:
@@ -183,7 +185,7 @@ def _is_time(text: str, form: str) -> bool:
         return False
 
 
-def _infer_numbers(column: Column, samples: Sequence[str], found: Completion) -> None:
+def _infer_numbers(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the pattern, the number form and the empty value of a numeric column."""
     numbers = [match.group() for text in samples if (match := re.search(NUMBER, text))]
     if len(numbers) < MIN_SHARE * len(samples):
@@ -197,11 +199,11 @@ def _infer_numbers(column: Column, samples: Sequence[str], found: Completion) ->
         found.numbers[column.name] = "1,299.00"
     # Shops write 0 for an unknown price, where the contract wants none.
     zeros = [text for text in ("0", "0.0", "0.00") if text in numbers]
-    if column.at_least and zeros:
+    if column.min_value and zeros:
         found.values[column.name] = dict.fromkeys(zeros, "")
 
 
-def _infer_words(column: Column, samples: Sequence[str], found: Completion) -> None:
+def _infer_words(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the value mapping of a boolean column or of one with a list of allowed values."""
     if column.type == "boolean" and all(re.fullmatch(r"\d+(\.0+)?", text.strip()) for text in samples):
         if any(float(text) > 1 for text in samples):  # pieces in stock, not a boolean
@@ -210,15 +212,28 @@ def _infer_words(column: Column, samples: Sequence[str], found: Completion) -> N
                 "*": "true",
             }
         return
-    known = column.one_of or ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0", "1.0", "0.0")
+    known = column.allowed_values or (
+        "true",
+        "false",
+        "t",
+        "f",
+        "yes",
+        "no",
+        "y",
+        "n",
+        "1",
+        "0",
+        "1.0",
+        "0.0",
+    )
     if all(text.strip().lower() in known for text in samples):
         return
-    allowed = column.one_of or ("true", "false")
+    allowed = column.allowed_values or ("true", "false")
     mapping = {
         word: ours
         for text in samples
         for word in dict.fromkeys((text.strip(), re.split(r"[.,;:(]", text)[0].strip()))
-        if (ours := OURS.get(word.lower())) in allowed and word.lower() not in known
+        if (ours := CONTRACT_VALUES.get(word.lower())) in allowed and word.lower() not in known
     }
     if not mapping:
         return
@@ -227,7 +242,7 @@ def _infer_words(column: Column, samples: Sequence[str], found: Completion) -> N
         found.patterns[column.name] = r"^\s*([^.,;:(]*[^.,;:(\s])"
 
 
-def _infer_currency(theirs: str, samples: Sequence[str], found: Completion) -> None:
+def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the currency that price texts state, by ISO 4217 code or by sign."""
     if _share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
         found.columns["currency"] = theirs
@@ -244,7 +259,7 @@ def _share(fits: Iterable[bool]) -> float:
     return sum(values) / max(len(values), 1)
 
 
-def toml_lines(found: Completion, quoted: Callable[[str], str]) -> Iterator[str]:
+def render_toml_lines(found: InferredMapping, quoted: Callable[[str], str]) -> Iterator[str]:
     """Yield the inferred settings as TOML: keys of the source's own table first, then its sub-tables.
 
     Args:
@@ -253,7 +268,7 @@ def toml_lines(found: Completion, quoted: Callable[[str], str]) -> Iterator[str]
     """
     if found.first_per_key:
         yield "first_per_key = true"
-    yield from (f"# {doubt}" for doubt in found.doubts)
+    yield from (f"# {doubt}" for doubt in found.open_questions)
     if found.hashed:
         yield f"hashed = [{', '.join(quoted(name) for name in found.hashed)}]  # no column is unique: a hash of the row"
     for name, theirs in found.collected.items():

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.errors import InputError
-from handpick.stages.land.rows import LINE, RAW
+from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
 
 MAGIC = b"PAR1"
 
@@ -28,9 +28,9 @@ def read_parquet(path: Path) -> pa.Table:
         if stream.read(4) != MAGIC:
             raise InputError(f"{path} is named like Parquet but is not; nothing was landed tonight.")
     rows = pq.ParquetFile(path).read()
-    names = [name for name in rows.column_names if name not in (RAW, LINE)]
+    names = [name for name in rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN)]
     table = pa.table([_format_column(rows.column(name)) for name in names], names=names)
-    return table.append_column(LINE, pa.array(range(1, rows.num_rows + 1), pa.int64()))
+    return table.append_column(LINE_COLUMN, pa.array(range(1, rows.num_rows + 1), pa.int64()))
 
 
 def _format_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -13,15 +13,15 @@ from handpick.quarantine.released_files import RELEASED_PREFIX, get_released_fol
 from handpick.settings.load import Settings
 from handpick.settings.sources import SourceSettings
 from handpick.stages.land.manifest import read_manifest_files
-from handpick.stages.land.remote import RemoteFile, RemoteFolder, is_remote
+from handpick.stages.land.remote import RemoteFile, RemoteFolder, is_remote_url
 
 DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
-SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
+READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 """Endings of files that can hold rows; all others in a landing folder are ignored."""
 
 
 @dataclass(frozen=True)
-class Arrival:
+class PendingFile:
     """A file, or a SQL query, that a night lands.
 
     Args:
@@ -37,7 +37,7 @@ class Arrival:
     remote: RemoteFile | None = None
 
 
-def arrivals(night: Night, source: str) -> list[Arrival]:
+def list_pending_files(night: Night, source: str) -> list[PendingFile]:
     """Return the pending files of a source for a night, oldest first, and download remote ones.
 
     Running the night again returns the same files.
@@ -47,44 +47,44 @@ def arrivals(night: Night, source: str) -> list[Arrival]:
     """
     settings = night.settings.sources.of(source)
     if settings.url is not None:
-        return [Arrival(f"sql:{source}", None)]
+        return [PendingFile(f"sql:{source}", None)]
     remote = _open_remote(settings, source)
-    folder = source_folder(night.settings, source)
+    folder = get_source_folder(night.settings, source)
     if settings.path and not remote and not folder.exists():
         raise InputError(
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
         )
     earlier = _list_landed_elsewhere(night, source)
-    arrived = _list_arrived(remote, folder, brought_folder(night, source))
+    arrived = _list_arrived(remote, folder, get_download_folder(night, source))
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
     pending = [
         file for file in found if _date_of_name(file.name) <= night.logical_date and file.name not in earlier
     ]
     pending.sort(key=lambda file: (_date_of_name(file.name), file.name))
-    is_first = not [day for day in night.lake.dates(f"raw/{source}") if day < night.logical_date]
+    is_first = not [day for day in night.lake.list_dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
     if is_needed and not [file for file in pending if not file.is_released]:
         raise InputError(_describe_missing(night, source, remote or folder, found))
     # Downloads start only when it is certain that the night has all files that it needs.
     for file in pending:
         if remote and file.remote and file.path:
-            remote.bring(file.remote.path, file.path)
+            remote.download(file.remote.path, file.path)
     return pending
 
 
 def _open_remote(settings: SourceSettings, source: str) -> RemoteFolder | None:
     """Return the remote folder of a source, or None if its path is on this machine."""
-    return RemoteFolder(settings.path, f"sources.{source}.path") if is_remote(settings.path) else None
+    return RemoteFolder(settings.path, f"sources.{source}.path") if is_remote_url(settings.path) else None
 
 
-def source_folder(settings: Settings, source: str) -> Path:
+def get_source_folder(settings: Settings, source: str) -> Path:
     """Return the local folder of a source: its configured path, or its folder below the landing folder."""
     path = settings.sources.of(source).path
     return settings.path(Path(path)) if path else settings.path(settings.lake.landing) / source
 
 
-def newest_day(settings: Settings, source: str) -> date | None:
+def find_newest_file_day(settings: Settings, source: str) -> date | None:
     """Return the newest day of a source's files: the date in the name, else the UTC day of the last change.
 
     Args:
@@ -95,7 +95,7 @@ def newest_day(settings: Settings, source: str) -> date | None:
         None if there are no files.
     """
     remote = _open_remote(settings.sources.of(source), source)
-    arrived = _list_arrived(remote, source_folder(settings, source), Path())
+    arrived = _list_arrived(remote, get_source_folder(settings, source), Path())
     days = [
         _date_of_name(file.name) if _date_of_name(file.name) > date.min else _changed_on(file)
         for file in arrived
@@ -103,23 +103,23 @@ def newest_day(settings: Settings, source: str) -> date | None:
     return max(days, default=None)
 
 
-def _changed_on(file: Arrival) -> date:
+def _changed_on(file: PendingFile) -> date:
     """Return the UTC day of a file's last change."""
     if file.remote:
-        return file.remote.came_on or date.min
+        return file.remote.changed_on or date.min
     assert file.path is not None
     return datetime.fromtimestamp(file.path.stat().st_mtime, UTC).date()
 
 
-def brought_folder(night: Night, source: str = "") -> Path:
+def get_download_folder(night: Night, source: str = "") -> Path:
     """Return the folder of downloaded files of a source, or the one above all sources; it is deleted after landing."""
     return night.lake.root / "brought" / source
 
 
-def _list_local(folder: Path, prefix: str = "") -> list[Arrival]:
+def _list_local(folder: Path, prefix: str = "") -> list[PendingFile]:
     """List the files below a local folder that can hold rows, or the path itself if it is a file."""
     return [
-        Arrival(
+        PendingFile(
             prefix + (path.name if path == folder else path.relative_to(folder).as_posix()),
             path,
             bool(prefix),
@@ -129,29 +129,29 @@ def _list_local(folder: Path, prefix: str = "") -> list[Arrival]:
     ]
 
 
-def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Path) -> list[Arrival]:
+def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Path) -> list[PendingFile]:
     """List the files of a source that can hold rows: those of the remote folder if there is one, else local ones."""
     if remote is None:
         return _list_local(folder)
     return [
-        Arrival(file.name, download_folder / file.name, remote=file)
-        for file in remote.files()
+        PendingFile(file.name, download_folder / file.name, remote=file)
+        for file in remote.list_files()
         if _can_hold_rows(PurePosixPath(file.name))
     ]
 
 
 def _can_hold_rows(path: PurePath) -> bool:
     """Return whether a file has a readable suffix; hidden files are still being written."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "_"))
+    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith((".", "_"))
 
 
-def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[Arrival]) -> str:
+def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[PendingFile]) -> str:
     """Build the error message for a needed source without files."""
     newest = max((_date_of_name(file.name) for file in found), default=date.min)
     if isinstance(place, Path) and not place.exists():
         reason = "that folder does not exist"
     elif not found:
-        reason = f"no file there ends in {', '.join(sorted(SUFFIXES))}"
+        reason = f"no file there ends in {', '.join(sorted(READABLE_SUFFIXES))}"
     else:
         dated = f", newest {newest}" if newest > date.min else ""
         reason = f"{len(found)} files are there, all landed before or dated later{dated}"
@@ -169,7 +169,7 @@ def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
     """
     has_run = night.lake.has(f"raw/{source}", night.logical_date)
     names: set[str] = set()
-    for day in night.lake.dates(f"raw/{source}"):
+    for day in night.lake.list_dates(f"raw/{source}"):
         if day < night.logical_date or (has_run and day > night.logical_date):
             entries = read_manifest_files(night.lake.partition(f"raw/{source}", day))
             # A query has no digest: every night runs it again.

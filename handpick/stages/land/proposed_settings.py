@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from handpick.contracts import CONTRACTS
-from handpick.stages.land.mapping_inference import toml_lines
-from handpick.stages.land.source_discovery import Proposal, Unplaced
+from handpick.stages.land.mapping_inference import render_toml_lines
+from handpick.stages.land.source_discovery import SourceProposal, UnmatchedTable
 
 
-def settings_text(proposals: Sequence[Proposal], place: str, rest: Sequence[Unplaced] = ()) -> str:
+def render_settings(
+    proposals: Sequence[SourceProposal], place: str, rest: Sequence[UnmatchedTable] = ()
+) -> str:
     """Render proposals as the text of `handpick.toml`, with comments for what was not found or not matched.
 
     Args:
@@ -48,13 +50,13 @@ def settings_text(proposals: Sequence[Proposal], place: str, rest: Sequence[Unpl
     return "\n".join(lines)
 
 
-def _render_query(proposal: Proposal, url: str) -> Iterator[str]:
+def _render_query(proposal: SourceProposal, url: str) -> Iterator[str]:
     """Yield the query of a table; that of a log with a comparable time column reads only new and late rows."""
     from sqlalchemy.engine import make_url
 
     quote = make_url(url).get_dialect()().identifier_preparer.quote
-    columns = {match.column: match.theirs for match in proposal.matches}
-    completion, when = proposal.completion, columns.get("occurred_at")
+    columns = {match.column: match.owner_column for match in proposal.matches}
+    completion, when = proposal.mapping, columns.get("occurred_at")
     since = ""
     if when and "occurred_at" in {*completion.times, *completion.patterns}:
         yield "# This reads the whole table every night. To read what is new: where ... between :late and :until (UTC)."
@@ -63,7 +65,7 @@ def _render_query(proposal: Proposal, url: str) -> Iterator[str]:
     yield f"query = {_quote_toml(f'select * from {quote(proposal.table or str())}{since}')}"
 
 
-def _find_media_root(proposals: Sequence[Proposal], place: Path) -> str:
+def _find_media_root(proposals: Sequence[SourceProposal], place: Path) -> str:
     """Return the folder that the first media path found is relative to; empty if none of the named files exists."""
     named = [
         sample
@@ -77,13 +79,13 @@ def _find_media_root(proposals: Sequence[Proposal], place: Path) -> str:
     return next((str(folder.resolve()) for folder in found), "")
 
 
-def _render_mapping(proposal: Proposal) -> list[str]:
+def _render_mapping(proposal: SourceProposal) -> list[str]:
     """Render the mapping of one source, with comments for missing columns and confidences."""
-    completion = proposal.completion
+    completion = proposal.mapping
     missing = [
         match.column
         for match in proposal.matches
-        if match.is_required and not match.theirs and not completion.told(match.column)
+        if match.is_required and not match.owner_column and not completion.describe_origin(match.column)
     ]
     lines = [
         f"# Not found, and needed: {column}. Name your column, or set constants.{column} = '...'"
@@ -93,12 +95,12 @@ def _render_mapping(proposal: Proposal) -> list[str]:
         lines.append("# There is no table of customers, so they are taken from the events, each once.")
     if "consent" in completion.constants:
         lines.append("# Set consent to true only if you may make lists for these customers.")
-    lines += toml_lines(completion, _quote_toml)
+    lines += render_toml_lines(completion, _quote_toml)
     for match in proposal.matches:
-        if match.theirs and match.theirs != match.column:
+        if match.owner_column and match.owner_column != match.column:
             samples = _replace_controls(", ".join(match.samples))
             lines.append(
-                f"columns.{match.column} = {_quote_toml(match.theirs)}  # {match.confidence:.0%}: {samples}"
+                f"columns.{match.column} = {_quote_toml(match.owner_column)}  # {match.confidence:.0%}: {samples}"
             )
     lines += [f"columns.{mine} = {_quote_toml(theirs)}" for mine, theirs in completion.columns.items()]
     return [*lines, ""]

@@ -1,9 +1,16 @@
 """The part of the land stage that the validate stage may use: landing, reading, mapping inference and manifests."""
 
 from handpick.stages.land import run
-from handpick.stages.land.adapters import read
+from handpick.stages.land.adapters import read_pending_file
 from handpick.stages.land.manifest import read_manifest_files
-from handpick.stages.land.mapping_inference import completed, toml_lines
-from handpick.stages.land.pending_files import arrivals
+from handpick.stages.land.mapping_inference import infer_mapping, render_toml_lines
+from handpick.stages.land.pending_files import list_pending_files
 
-__all__ = ["arrivals", "completed", "read", "read_manifest_files", "run", "toml_lines"]
+__all__ = [
+    "infer_mapping",
+    "list_pending_files",
+    "read_manifest_files",
+    "read_pending_file",
+    "render_toml_lines",
+    "run",
+]

@@ -32,10 +32,10 @@ class RemoteFile:
 
     name: str
     path: str
-    came_on: date | None
+    changed_on: date | None
 
 
-def is_remote(place: str) -> bool:
+def is_remote_url(place: str) -> bool:
     """Return whether a path is a URL, such as `s3://shop/landing/events`."""
     return "://" in place
 
@@ -66,7 +66,7 @@ class RemoteFolder:
         with self._input_errors():
             self._files, self._root = url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
 
-    def files(self) -> list[RemoteFile]:
+    def list_files(self) -> list[RemoteFile]:
         """Return all files below the URL, by name; an empty list where the folder does not exist.
 
         Raises:
@@ -82,7 +82,7 @@ class RemoteFolder:
             for path, entry in sorted(found.items())
         ]
 
-    def bring(self, file: str, to: Path) -> None:
+    def download(self, file: str, to: Path) -> None:
         """Download a file; it appears under its name only when it is complete.
 
         Args:

@@ -11,10 +11,15 @@ import pyarrow as pa
 
 from handpick.contracts import CONTRACTS, Column, Contract
 from handpick.errors import InputError
-from handpick.stages.land.mapping_inference import OURS, Completion, completed, time_form
-from handpick.stages.land.pending_files import SUFFIXES
-from handpick.stages.land.proposals import name_score, table_score
-from handpick.stages.land.rows import LINE, RAW
+from handpick.stages.land.mapping_inference import (
+    CONTRACT_VALUES,
+    InferredMapping,
+    infer_mapping,
+    infer_time_format,
+)
+from handpick.stages.land.name_similarity import score_name, score_table_name
+from handpick.stages.land.pending_files import READABLE_SUFFIXES
+from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
 
 MAX_SAMPLED_ROWS = 5_000
 SHOWN_SAMPLES = 3
@@ -23,18 +28,18 @@ MIN_CONFIDENCE = 0.55
 
 
 @dataclass(frozen=True)
-class Match:
+class ColumnMatch:
     """A contract column and the owner's column that it most likely is (None for none), with samples of its values."""
 
     column: str
-    theirs: str | None
+    owner_column: str | None
     confidence: float
     samples: tuple[str, ...]
     is_required: bool
 
 
 @dataclass(frozen=True)
-class Unplaced:
+class UnmatchedTable:
     """A file or table that is not the best match of any source, and the names of its columns."""
 
     where: str
@@ -42,7 +47,7 @@ class Unplaced:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class SourceProposal:
     """A source, the files or table that most likely hold it, and the mapping onto its contract.
 
     Args:
@@ -57,9 +62,9 @@ class Proposal:
     source: str
     where: str
     rows: int
-    matches: tuple[Match, ...]
+    matches: tuple[ColumnMatch, ...]
     table: str | None = None
-    completion: Completion = field(default_factory=Completion)
+    mapping: InferredMapping = field(default_factory=InferredMapping)
 
     @property
     def score(self) -> float:
@@ -68,13 +73,13 @@ class Proposal:
         fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
         )
-        found = {match.column for match in self.matches if match.theirs}
+        found = {match.column for match in self.matches if match.owner_column}
         # Without any of the columns of which one is required, no row could be valid: the score is 0.
         has_content = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
-        return (0.8 * fit + 0.2 * table_score(self.source, self.table or self.where)) * has_content
+        return (0.8 * fit + 0.2 * score_table_name(self.source, self.table or self.where)) * has_content
 
 
-def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
+def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTable]]:
     """Propose a mapping for each source found in a folder, file or database.
 
     Args:
@@ -95,10 +100,10 @@ def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
         (proposal.score, proposal)
         for where, rows, name in tables
         for contract in CONTRACTS.values()
-        if (proposal := propose(contract, where, rows, name)).score >= 0.3
+        if (proposal := propose_source(contract, where, rows, name)).score >= 0.3
     ]
     # Greedy by score: each source and each table is used once.
-    best: dict[str, Proposal] = {}
+    best: dict[str, SourceProposal] = {}
     taken: set[str] = set()
     for _, proposal in sorted(scored, key=lambda pair: (-pair[0], pair[1].source)):
         if proposal.source not in best and proposal.where not in taken:
@@ -107,31 +112,33 @@ def discover(place: str) -> tuple[list[Proposal], list[Unplaced]]:
     if "users" not in best and "events" in best:
         best["users"] = _propose_users(best["events"])
     rest = [
-        Unplaced(where, tuple(column for column in rows.column_names if column not in (RAW, LINE)))
+        UnmatchedTable(
+            where, tuple(column for column in rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN))
+        )
         for where, rows, _ in tables
         if where not in taken
     ]
     return [best[source] for source in CONTRACTS if source in best], rest
 
 
-def _propose_users(events: Proposal) -> Proposal:
+def _propose_users(events: SourceProposal) -> SourceProposal:
     """Propose to take customers from the event log, for owners without a table of customers."""
     by_column = {match.column: match for match in events.matches}
     user, time = by_column["user_id"], by_column["occurred_at"]
     matches = tuple(
         replace(found, column=column.name, is_required=column.is_required)
         if (found := {"user_id": user, "signed_up_at": time}.get(column.name))
-        else Match(column.name, None, 0.0, (), column.is_required)
+        else ColumnMatch(column.name, None, 0.0, (), column.is_required)
         for column in CONTRACTS["users"].columns
     )
-    completion = Completion(constants={"consent": "true"}, first_per_key=True)
+    completion = InferredMapping(constants={"consent": "true"}, first_per_key=True)
     for table in ("times", "patterns"):
-        if "occurred_at" in (kept := getattr(events.completion, table)):
+        if "occurred_at" in (kept := getattr(events.mapping, table)):
             getattr(completion, table)["signed_up_at"] = kept["occurred_at"]
-    return Proposal("users", events.where, events.rows, matches, events.table, completion)
+    return SourceProposal("users", events.where, events.rows, matches, events.table, completion)
 
 
-def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> Proposal:
+def propose_source(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> SourceProposal:
     """Propose the mapping of a table onto one source: each column is used once, the most confident match first.
 
     Args:
@@ -140,18 +147,18 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
         rows: Sampled rows as text columns.
         name: Name of the database table, or None for files.
     """
-    names = [column for column in rows.column_names if column not in (RAW, LINE)]
+    names = [column for column in rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN)]
     samples = {column: _sample_values(rows, column) for column in names}
     pairs = sorted(
         (
             (
-                0.7 * name_score(column.name, theirs) + 0.3 * _score_values(column, samples[theirs]),
+                0.7 * score_name(column.name, theirs) + 0.3 * _score_values(column, samples[theirs]),
                 column.name,
                 theirs,
             )
             for column in contract.columns
             for theirs in names
-            if name_score(column.name, theirs) >= 0.6
+            if score_name(column.name, theirs) >= 0.6
         ),
         reverse=True,
     )
@@ -176,9 +183,9 @@ def propose(contract: Contract, where: str, rows: pa.Table, name: str | None = N
         found = chosen.get(declared.name)
         shown = tuple(text[:40] for text in samples[found[0]][:SHOWN_SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
-        matches.append(Match(declared.name, their_name, confidence, shown, declared.is_required))
-    completion = completed(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
-    return Proposal(contract.source, where, rows.num_rows, tuple(matches), name, completion)
+        matches.append(ColumnMatch(declared.name, their_name, confidence, shown, declared.is_required))
+    completion = infer_mapping(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
+    return SourceProposal(contract.source, where, rows.num_rows, tuple(matches), name, completion)
 
 
 def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
@@ -205,7 +212,7 @@ def _score_values(column: Column, samples: list[str]) -> float:
     """Return the share of samples that would be valid, as they are or with the settings that would be inferred."""
     if not samples:
         return 0.0
-    if column.type in ("timestamp", "date") and any(time_form(samples)):
+    if column.type in ("timestamp", "date") and any(infer_time_format(samples)):
         return 0.9
     return sum(_score_value(column, sample.strip()) for sample in samples) / len(samples)
 
@@ -219,11 +226,15 @@ def _score_value(column: Column, text: str) -> float:
         return float(re.match(r"\d{4}-\d{2}-\d{2}", text) is not None)
     if column.type == "boolean":
         known = {"true", "false", "t", "f", "yes", "no", "y", "n"}
-        return float(text.lower() in known or text.isdigit()) or 0.9 * (OURS.get(text.lower()) in known)
+        return float(text.lower() in known or text.isdigit()) or 0.9 * (
+            CONTRACT_VALUES.get(text.lower()) in known
+        )
     if column.type == "json":
         return float(text.startswith("{"))
-    if column.one_of:
-        return float(text.lower() in column.one_of) or 0.9 * (OURS.get(text.lower()) in column.one_of)
+    if column.allowed_values:
+        return float(text.lower() in column.allowed_values) or 0.9 * (
+            CONTRACT_VALUES.get(text.lower()) in column.allowed_values
+        )
     return float(re.fullmatch(column.pattern, text) is not None) if column.pattern else 1.0
 
 
@@ -240,7 +251,9 @@ def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
     files = [place] if place.is_file() else [file for file in sorted(place.rglob("*")) if file.is_file()]
     seen: set[tuple[Path, str]] = set()
     kinds = {
-        (file.parent, re.sub(r"\d+", "#", file.name)) for file in files if file.suffix.lower() in SUFFIXES
+        (file.parent, re.sub(r"\d+", "#", file.name))
+        for file in files
+        if file.suffix.lower() in READABLE_SUFFIXES
     }
     for file in files:
         kind = (file.parent, re.sub(r"\d+", "#", file.name))
@@ -262,7 +275,7 @@ def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
     from sqlalchemy import MetaData, create_engine, inspect, select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from handpick.stages.land.sql import as_text
+    from handpick.stages.land.sql import format_database_value
 
     try:
         engine = create_engine(url)
@@ -274,7 +287,10 @@ def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
                 result = connection.execute(select(metadata.tables[name]).limit(MAX_SAMPLED_ROWS))
                 columns = list(result.keys())
                 values = list(zip(*result.fetchall(), strict=True)) or [()] * len(columns)
-                texts = [pa.array([as_text(value) for value in column], pa.string()) for column in values]
+                texts = [
+                    pa.array([format_database_value(value) for value in column], pa.string())
+                    for column in values
+                ]
                 yield f"table {name}", pa.table(texts, names=columns), name
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]

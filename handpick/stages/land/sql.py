@@ -29,7 +29,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
 
     if settings.url is None or not settings.query:
         raise InputError(f"sources.{contract.source}: format 'sql' needs url and query.")
-    previous = night.lake.before(f"raw/{contract.source}", night.logical_date)
+    previous = night.lake.latest_date_before(f"raw/{contract.source}", night.logical_date)
     since = (
         datetime.combine(previous, datetime.min.time(), night.as_of.tzinfo) + timedelta(days=1)
         if previous
@@ -38,7 +38,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
     first = datetime(1970, 1, 1, tzinfo=night.as_of.tzinfo)
     bounds = {
         "since": since or first,
-        "late": since - timedelta(days=contract.late_days or 0) if since else first,
+        "late": since - timedelta(days=contract.max_days_late or 0) if since else first,
         "until": night.as_of,
     }
     # With an explicit type SQLAlchemy converts the bounds itself; drivers' own adapters are global state that other
@@ -59,7 +59,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
             while chunk := result.fetchmany(FETCH_ROWS):
                 for row in chunk:
                     for column, value in zip(columns, row, strict=True):
-                        column.append(as_text(value))
+                        column.append(format_database_value(value))
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -69,7 +69,7 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
     return table.append_column("_source_line", pa.array(range(1, table.num_rows + 1), pa.int64()))
 
 
-def as_text(value: object) -> str | None:
+def format_database_value(value: object) -> str | None:
     """Format a database value as text; None stays None."""
     if value is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SYNONYMS: dict[str, tuple[str, ...]] = {
+COLUMN_SYNONYMS: dict[str, tuple[str, ...]] = {
     "item_id": (
         "asin", "sku", "product_id", "productid", "article", "article_number", "id", "phone_id", "item", "pid",
         "ean", "gtin", "product", "product_code", "artikelnr", "artikelnummer", "artikel", "produkt", "produkt_id",
@@ -84,7 +84,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Other names of each contract column, the most likely first."""
 
-TABLES: dict[str, tuple[str, ...]] = {
+TABLE_NAME_PREFIXES: dict[str, tuple[str, ...]] = {
     "catalog": (
         "catalog", "catalogue", "product", "item", "article", "phone", "sku", "artikel", "produkt", "katalog",
         "produit", "producto", "prodotti",

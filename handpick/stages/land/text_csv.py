@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from handpick.errors import InputError
-from handpick.stages.land.encoding import SAMPLE_BYTES, encoding_of, text_of
-from handpick.stages.land.rows import LINE, with_broken
+from handpick.stages.land.encoding import SAMPLE_BYTES, decode_file, detect_encoding
+from handpick.stages.land.rows import LINE_COLUMN, append_unparsable
 
 DELIMITERS = ",;\t|"
 MAX_QUOTED_LINES = 2_000
@@ -28,20 +28,20 @@ def read_csv(path: Path) -> pa.Table:
     Raises:
         InputError: If there is no header line.
     """
-    encoding, is_clean = encoding_of(path)
+    encoding, is_clean = detect_encoding(path)
     with path.open("rb") as stream:
         sample = stream.read(SAMPLE_BYTES).decode(encoding, errors="replace").removeprefix("\ufeff")
-    delimiter, names = header_of(sample)
+    delimiter, names = detect_header(sample)
     if not names:
         raise InputError(
             f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one."
         )
-    source = path if is_clean else pa.BufferReader(text_of(path, encoding).encode())
+    source = path if is_clean else pa.BufferReader(decode_file(path, encoding).encode())
     rows = _read_whole(source, delimiter, names)
-    return _read_damaged(text_of(path, encoding), delimiter, names) if rows is None else rows
+    return _read_damaged(decode_file(path, encoding), delimiter, names) if rows is None else rows
 
 
-def header_of(sample: str) -> tuple[str, list[str]]:
+def detect_header(sample: str) -> tuple[str, list[str]]:
     """Detect the delimiter and the column names; no names if the first line cannot be a header."""
     first = sample.split("\n", 1)[0].rstrip("\r")
     counts = {delimiter: first.count(delimiter) for delimiter in DELIMITERS}
@@ -98,7 +98,7 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
     if any(_has_swallowed(column, delimiter, len(names)) for column in rows.columns):
         return None
     lines = _number_rows(rows.num_rows, {number for number, _ in broken})
-    return with_broken(rows.append_column(LINE, lines), broken)
+    return append_unparsable(rows.append_column(LINE_COLUMN, lines), broken)
 
 
 def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
@@ -124,7 +124,7 @@ def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
     good: list[list[str]] = []
     lines: list[int] = []
     broken: list[tuple[int, str]] = []
-    for number, row, line in rows_of(text, delimiter, len(names)):
+    for number, row, line in iterate_csv_rows(text, delimiter, len(names)):
         if row is None:
             broken.append((number, line))
         else:
@@ -132,10 +132,10 @@ def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
             lines.append(number)
     columns = [pa.array([row[index] or None for row in good], pa.string()) for index in range(len(names))]
     table = pa.table(columns, names=names)
-    return with_broken(table.append_column(LINE, pa.array(lines, pa.int64())), broken)
+    return append_unparsable(table.append_column(LINE_COLUMN, pa.array(lines, pa.int64())), broken)
 
 
-def rows_of(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, str]]:
+def iterate_csv_rows(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, str]]:
     """Yield each row below the header as (line, values, text).
 
     A quote that is never closed, or is closed only after lines that are whole rows themselves, is damage: its line

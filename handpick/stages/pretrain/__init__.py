@@ -29,7 +29,7 @@ def run(night: Night) -> StageResult:
     from handpick.dataset.corpus import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles
     from handpick.stages.pretrain.downstream_eval import DownstreamEvaluator, evaluate_objectives
-    from handpick.stages.pretrain.objective_results import TABLE, results_to_rows, rows_to_table
+    from handpick.stages.pretrain.objective_results import OBJECTIVES_TABLE, results_to_rows, rows_to_table
     from handpick.stages.pretrain.train_all import train_encoders
     from handpick.stages.pretrain.trainer import EncoderTrainer
 
@@ -39,7 +39,7 @@ def run(night: Night) -> StageResult:
     encoders = train_encoders(trainer)
     files.save_cache()
     rows = results_to_rows(evaluate_objectives(DownstreamEvaluator(trainer), encoders))
-    night.lake.write(TABLE, night.logical_date, rows_to_table(rows))
+    night.lake.write(OBJECTIVES_TABLE, night.logical_date, rows_to_table(rows))
     members = trainer.registry.members(trainer.first_night)
     return StageResult(
         "pretrain",

@@ -21,14 +21,14 @@ from scipy import sparse
 from handpick.dataset.corpus import build_spec_sheet, format_item_text
 from handpick.dataset.encoders import RegisteredEncoders
 from handpick.errors import HandpickError
-from handpick.runtime.log import track
+from handpick.runtime.log import track_progress
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
 if TYPE_CHECKING:
     from handpick.stages.pretrain.trainer import EncoderTrainer
     from models.data import FloatArray, IntArray
     from models.encoders.interface import Encoder
-    from models.pretraining.objective_ablation import Worth
+    from models.pretraining.objective_ablation import ObjectiveResult
 
 EVENT_TYPES = ("view", "cart", "purchase")
 """Events that show interest in an item."""
@@ -92,14 +92,14 @@ class DownstreamEvaluator:
         has_target = np.flatnonzero(np.diff(self.relevant.indptr))
         self.history, self.relevant = self.history[has_target], self.relevant[has_target]
 
-    def evaluate_text(self, text: Encoder[str]) -> list[Worth]:
+    def evaluate_text(self, text: Encoder[str]) -> list[ObjectiveResult]:
         """Evaluate the objectives of the shop's BERT on typed queries and on users.
 
         Args:
             text: The BERT as it was just trained with the configured objectives.
         """
         from models.encoders.text import HuggingFaceText
-        from models.pretraining.config import TEXT
+        from models.pretraining.config import TEXT_OBJECTIVES
         from models.pretraining.shop_bert import pretrain_bert
 
         targets, configured = self._find_targets("text"), self.settings.text
@@ -113,20 +113,22 @@ class DownstreamEvaluator:
             steps = configured.steps if objectives else 0
             config = configured.model_copy(update={"objectives": objectives, "steps": steps})
             with tempfile.TemporaryDirectory() as folder:
-                pretrain_bert(texts, config, self.night.seed, track).save(Path(folder))
+                pretrain_bert(texts, config, self.night.seed, track_progress).save(Path(folder))
                 other = HuggingFaceText(folder, self.night.settings.embed.max_tokens, device="cpu")
                 return other.encode(typed), other.encode(item_texts)
 
-        return self._compare("typed queries", "texts", targets, configured.objectives, TEXT, encode_with)
+        return self._compare(
+            "typed queries", "texts", targets, configured.objectives, TEXT_OBJECTIVES, encode_with
+        )
 
-    def evaluate_image(self, text: Encoder[str]) -> list[Worth]:
+    def evaluate_image(self, text: Encoder[str]) -> list[ObjectiveResult]:
         """Evaluate the objectives of the shop's CNN on photo queries and on users.
 
         Args:
             text: The text encoder, for the objective `text_image`.
         """
         from models.encoders.cnn import encode_pictures
-        from models.pretraining.config import IMAGE
+        from models.pretraining.config import IMAGE_OBJECTIVES
         from models.pretraining.image_views import pretrain_image
 
         targets, configured = self._find_targets("image"), self.settings.image
@@ -140,14 +142,16 @@ class DownstreamEvaluator:
 
             config = configured.model_copy(update={"objectives": objectives})
             word_vectors = torch.from_numpy(text.encode(words)) if "text_image" in objectives else None
-            module, _ = pretrain_image(pictures, word_vectors, config, self.night.seed, track)
+            module, _ = pretrain_image(pictures, word_vectors, config, self.night.seed, track_progress)
             item_vectors = np.zeros((len(self.items), module.dim), np.float32)
             item_vectors[list(shown)] = encode_pictures(module, list(shown.values()))
             return encode_pictures(module, photos), item_vectors
 
-        return self._compare("photos", "pictures", targets, configured.objectives, IMAGE, encode_with)
+        return self._compare(
+            "photos", "pictures", targets, configured.objectives, IMAGE_OBJECTIVES, encode_with
+        )
 
-    def evaluate_audio(self, audio: Encoder[Any], text: Encoder[str]) -> list[Worth]:
+    def evaluate_audio(self, audio: Encoder[Any], text: Encoder[str]) -> list[ObjectiveResult]:
         """Evaluate the objective of the BiLSTM on spoken queries, against a BiLSTM with its initial weights.
 
         Args:
@@ -155,32 +159,34 @@ class DownstreamEvaluator:
             text: The text encoder in whose vector space it was trained.
         """
         from models.encoders.bilstm import BiLstm, encode_sounds
-        from models.pretraining.config import AUDIO
-        from models.pretraining.loop import seeded
-        from models.pretraining.objective_ablation import compared, searched
+        from models.pretraining.config import AUDIO_OBJECTIVES
+        from models.pretraining.loop import seeded_generator
+        from models.pretraining.objective_ablation import compare_objectives, evaluate_search
 
         sounds, targets = self._decode(self._find_targets("audio"), "audio")
         item_vectors = text.encode([format_item_text(row) for row in self.items])
 
         def measure(objectives: tuple[str, ...]) -> float:
             if objectives:
-                return searched(audio.encode(sounds), item_vectors, targets.relevant)
-            with seeded(self.night.seed):
+                return evaluate_search(audio.encode(sounds), item_vectors, targets.relevant)
+            with seeded_generator(self.night.seed):
                 untrained = BiLstm(text.dim, self.settings.audio.hidden, self.settings.audio.layers).eval()
-            return searched(encode_sounds(untrained, sounds), item_vectors, targets.relevant)
+            return evaluate_search(encode_sounds(untrained, sounds), item_vectors, targets.relevant)
 
         if not len(targets.rows):
             return []
-        return compared("phones for spoken queries", len(targets.rows), AUDIO, AUDIO, measure)
+        return compare_objectives(
+            "phones for spoken queries", len(targets.rows), AUDIO_OBJECTIVES, AUDIO_OBJECTIVES, measure
+        )
 
-    def evaluate_rows(self, text: Encoder[str], specs: Encoder[Any]) -> list[Worth]:
+    def evaluate_rows(self, text: Encoder[str], specs: Encoder[Any]) -> list[ObjectiveResult]:
         """Evaluate both autoencoders, on user histories and on item content.
 
         Args:
             text: The text encoder.
             specs: The spec sheet encoder.
         """
-        from models.pretraining.objective_ablation import rows_worth
+        from models.pretraining.objective_ablation import compare_autoencoders
 
         content = np.hstack(
             [
@@ -190,8 +196,13 @@ class DownstreamEvaluator:
         )
         if not self.relevant.shape[0]:
             return []
-        return rows_worth(
-            self.history, standardize(content), self.relevant, self.settings.rows, self.night.seed, track
+        return compare_autoencoders(
+            self.history,
+            standardize(content),
+            self.relevant,
+            self.settings.rows,
+            self.night.seed,
+            track_progress,
         )
 
     def _compare(
@@ -202,7 +213,7 @@ class DownstreamEvaluator:
         configured: Sequence[Any],
         every: Sequence[Any],
         encode_with: Callable[[tuple[Any, ...]], tuple[FloatArray, FloatArray]],
-    ) -> list[Worth]:
+    ) -> list[ObjectiveResult]:
         """Return the results of both tasks; a task without cases is left out.
 
         Args:
@@ -213,21 +224,27 @@ class DownstreamEvaluator:
             every: All objectives of this kind of content.
             encode_with: Returns the vectors of the queries and of the items by an encoder with these objectives.
         """
-        from models.pretraining.objective_ablation import compared, profiled, searched
+        from models.pretraining.objective_ablation import (
+            compare_objectives,
+            evaluate_profiles,
+            evaluate_search,
+        )
 
         encode_once = cache(encode_with)  # both tasks use the same vectors, and training them is the cost
 
         def measure_search(objectives: tuple[Any, ...]) -> float:
-            return searched(*encode_once(objectives), targets.relevant)
+            return evaluate_search(*encode_once(objectives), targets.relevant)
 
         def measure_profiles(objectives: tuple[Any, ...]) -> float:
-            return profiled(self.history, encode_once(objectives)[1], self.relevant)
+            return evaluate_profiles(self.history, encode_once(objectives)[1], self.relevant)
 
-        results: list[Worth] = []
+        results: list[ObjectiveResult] = []
         if len(targets.rows):
-            results += compared(f"phones for {queries}", len(targets.rows), configured, every, measure_search)
+            results += compare_objectives(
+                f"phones for {queries}", len(targets.rows), configured, every, measure_search
+            )
         if users := self.relevant.shape[0]:
-            results += compared(
+            results += compare_objectives(
                 f"phones for users, told by {content}", users, configured, every, measure_profiles
             )
         return results
@@ -265,7 +282,9 @@ class DownstreamEvaluator:
         return _to_indicators(users[kept], items[kept], len(self.users), len(self.item_index))
 
 
-def evaluate_objectives(evaluator: DownstreamEvaluator, encoders: RegisteredEncoders) -> list[Worth]:
+def evaluate_objectives(
+    evaluator: DownstreamEvaluator, encoders: RegisteredEncoders
+) -> list[ObjectiveResult]:
     """Return the results of the objectives of all encoders that were trained.
 
     Args:
@@ -273,7 +292,7 @@ def evaluate_objectives(evaluator: DownstreamEvaluator, encoders: RegisteredEnco
         encoders: As they were just trained and registered.
     """
     trainer = evaluator.trainer
-    settings, results = trainer.night.settings.embed, list["Worth"]()
+    settings, results = trainer.night.settings.embed, list["ObjectiveResult"]()
     if SHOP_BERT in settings.text:
         results += evaluator.evaluate_text(_find_shop_bert(encoders.text))
     if settings.image == SHOP_CNN and trainer.has_pictures() and encoders.image is not None:
@@ -291,9 +310,9 @@ def standardize(content: FloatArray) -> FloatArray:
 
 def _find_shop_bert(text: Encoder[str]) -> Encoder[str]:
     """Return the shop's BERT out of the configured text encoders."""
-    from models.encoders.text import SideBySide
+    from models.encoders.text import ConcatenatedTextEncoder
 
-    parts = text.parts if isinstance(text, SideBySide) else [text]
+    parts = text.parts if isinstance(text, ConcatenatedTextEncoder) else [text]
     return next(part for part in parts if part.name == SHOP_BERT)
 
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from models.pretraining.objective_ablation import Worth
+    from models.pretraining.objective_ablation import ObjectiveResult
 
-TABLE = "pretraining/worth"
+OBJECTIVES_TABLE = "pretraining/worth"
 """The lake's table: a row for each objective and task."""
 _SCHEMA = pa.schema(
     [
@@ -25,26 +25,28 @@ _SCHEMA = pa.schema(
 )
 
 
-def results_to_rows(results: Iterable[Worth]) -> list[dict[str, Any]]:
+def results_to_rows(results: Iterable[ObjectiveResult]) -> list[dict[str, Any]]:
     """Return the results as rows of `pretraining/worth`, which are JSON-able."""
     return [
         {
             "objective": result.objective,
             "task": result.task,
-            "case_count": result.cases,
-            "ndcg_20_without": result.without,
-            "ndcg_20_with": result.with_it,
+            "case_count": result.case_count,
+            "ndcg_20_without": result.ndcg_without,
+            "ndcg_20_with": result.ndcg_with,
         }
         for result in results
     ]
 
 
-def rows_to_results(rows: Iterable[Mapping[str, Any]]) -> list[Worth]:
+def rows_to_results(rows: Iterable[Mapping[str, Any]]) -> list[ObjectiveResult]:
     """Return the results that `results_to_rows` made these rows of, for example those in the notes of the stage's result."""
-    from models.pretraining.objective_ablation import Worth
+    from models.pretraining.objective_ablation import ObjectiveResult
 
     return [
-        Worth(row["objective"], row["task"], row["case_count"], row["ndcg_20_without"], row["ndcg_20_with"])
+        ObjectiveResult(
+            row["objective"], row["task"], row["case_count"], row["ndcg_20_without"], row["ndcg_20_with"]
+        )
         for row in rows
     ]
 

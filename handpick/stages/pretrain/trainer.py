@@ -20,7 +20,7 @@ from handpick.dataset.media_files import MediaFiles
 from handpick.errors import NightStopped
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.runtime.log import say, track
+from handpick.runtime.log import log_progress, track_progress
 from handpick.stages.pretrain import training_texts
 from handpick.stages.pretrain.precomputed import IMAGES, SOUNDS, Precomputed
 from handpick.stages.pretrain.speech import synthesize_phrases
@@ -80,9 +80,9 @@ class EncoderTrainer:
 
         settings = self.night.settings.pretraining
         texts = self.read_texts()
-        say(f"  train {SHOP_BERT} on {len(texts):,} texts")
-        with _stop_on_infinite_loss(), self.registry.writing(SHOP_BERT, self.first_night) as folder:
-            trained = pretrain_bert(texts, settings.text, self.night.seed, track)
+        log_progress(f"  train {SHOP_BERT} on {len(texts):,} texts")
+        with _stop_on_infinite_loss(), self.registry.write_version(SHOP_BERT, self.first_night) as folder:
+            trained = pretrain_bert(texts, settings.text, self.night.seed, track_progress)
             trained.save(folder)
             _save_curve(folder, trained.losses)
         return self._registered(SHOP_BERT)
@@ -93,7 +93,7 @@ class EncoderTrainer:
 
         sheets = [corpus.build_spec_sheet(row) for row in self.items.to_pylist()]
         self._record(Flow("spec sheets", len(sheets), len(sheets)))
-        with self.registry.writing(SPECS, self.first_night) as folder:
+        with self.registry.write_version(SPECS, self.first_night) as folder:
             SpecsEncoder.fit(
                 sheets, corpus.NUMERIC_FIELDS, corpus.CATEGORICAL_FIELDS, corpus.TAG_FIELDS
             ).save(folder)
@@ -117,12 +117,12 @@ class EncoderTrainer:
         pictures, words = self.read_pictures()
         if not pictures:
             return None
-        say(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
+        log_progress(f"  train {SHOP_CNN} on {len(pictures):,} pictures")
         texts = None
         if text is not None and "text_image" in settings.image.objectives:
             texts = torch.from_numpy(text.encode(words))
-        with _stop_on_infinite_loss(), self.registry.writing(SHOP_CNN, self.first_night) as folder:
-            module, losses = pretrain_image(pictures, texts, settings.image, self.night.seed, track)
+        with _stop_on_infinite_loss(), self.registry.write_version(SHOP_CNN, self.first_night) as folder:
+            module, losses = pretrain_image(pictures, texts, settings.image, self.night.seed, track_progress)
             save_shop_image(module, folder, {"pictures": len(pictures)})
             _save_curve(folder, losses)
         return self._registered(SHOP_CNN)
@@ -157,15 +157,15 @@ class EncoderTrainer:
         phrases = self.read_phrases()
         if len(phrases) < 2:
             return None
-        say(f"  train {BILSTM} on {len(phrases):,} phrases")
+        log_progress(f"  train {BILSTM} on {len(phrases):,} phrases")
         precomputed = self.precomputed
         if precomputed is not None and precomputed.has(SOUNDS):
             sounds, rows = precomputed.wait_for(SOUNDS)
         else:
             sounds, rows = self.synthesize_sounds()
         targets = text.encode(phrases)[rows]
-        with _stop_on_infinite_loss(), self.registry.writing(BILSTM, self.first_night) as folder:
-            module, losses = pretrain_audio(sounds, targets, settings, self.night.seed, track)
+        with _stop_on_infinite_loss(), self.registry.write_version(BILSTM, self.first_night) as folder:
+            module, losses = pretrain_audio(sounds, targets, settings, self.night.seed, track_progress)
             save_bilstm(module, folder, {"space": text.fingerprint, "phrases": len(phrases)})
             _save_curve(folder, losses)
         return self._registered(BILSTM)
@@ -176,17 +176,17 @@ class EncoderTrainer:
         Returns:
             `(time, 320) float32` tensors, as the BiLSTM reads them; and for each the index of its phrase.
         """
-        from models.encoders.bilstm import bands_of
+        from models.encoders.bilstm import compute_stacked_bands
 
         speakers = self.night.settings.pretraining.audio.speakers
         sounds, rows = synthesize_phrases(self.read_phrases(), speakers)
-        return [bands_of(sound) for sound in sounds], rows
+        return [compute_stacked_bands(sound) for sound in sounds], rows
 
     def read_texts(self) -> list[str]:
         """Return the texts that the BERT learns from."""
         texts = training_texts.collect_texts(self.items.to_pylist(), self.queries["text"].to_pylist())
         chosen = training_texts.sample_evenly(
-            texts, self.night.settings.pretraining.most_texts, self.night.seed
+            texts, self.night.settings.pretraining.max_texts, self.night.seed
         )
         self._record(Flow("texts", len(texts), len(chosen), {NOT_DRAWN: len(texts) - len(chosen)}))
         return chosen
@@ -213,7 +213,7 @@ class EncoderTrainer:
         for path in self.queries["image_path"].to_pylist():
             if path:
                 texts.setdefault(path, "")
-        most = self.night.settings.pretraining.most_pictures
+        most = self.night.settings.pretraining.max_images
         paths = training_texts.sample_evenly(sorted(texts), most, self.night.seed)
         pictures: dict[str, Any] = {}
         dropped = Counter({NOT_DRAWN: len(texts) - len(paths)})
@@ -245,11 +245,11 @@ def _save_curve(folder: Path, losses: Sequence[float]) -> None:
 @contextmanager
 def _stop_on_infinite_loss() -> Iterator[None]:
     """Turn a loss that is not finite into a stopped night; the registered version stays as it was."""
-    from models.pretraining.loop import NotFinite
+    from models.pretraining.loop import NonFiniteLoss
 
     try:
         yield
-    except NotFinite as error:
+    except NonFiniteLoss as error:
         raise NightStopped(
             f"Pretraining stopped: {error} ([pretraining] learning_rate). Nothing was replaced; the encoders and "
             "lists of the night before stay."

@@ -14,10 +14,10 @@ from handpick.night import Night
 from handpick.serving.relations import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
 from handpick.stages.publish.prepare import is_sorted
 
-UNKNOWN = "unknown"
+UNKNOWN_SEGMENT = "unknown"
 """Segment of the users without a country."""
 ROWS_AT_A_TIME = 500_000
-FORMULA = "=+@\t\r-"
+FORMULA_STARTS = "=+@\t\r-"
 """First letters that make a spreadsheet take a text for a formula (CSV injection)."""
 
 
@@ -34,27 +34,27 @@ def write_exports(night: Night) -> Path:
     items = night.lake.read("marts/dim_item", day, ["item_id", "title", "price"])
     users = night.lake.read("marts/dim_user", day, ["user_id", "country"])
     lists = _read_sorted(night, RECOMMENDATIONS)
-    with night.lake.writing("exports", day) as folder, ExitStack() as stack:
-        files: dict[str, Files] = {}
+    with night.lake.replace_partition("exports", day) as folder, ExitStack() as stack:
+        files: dict[str, ExportFiles] = {}
         for start in range(0, len(lists), ROWS_AT_A_TIME):
             rows = lists.slice(start, ROWS_AT_A_TIME)
             rows = _join_columns(_join_columns(rows, "user_id", users), "item_id", items)
-            segments = pc.fill_null(rows["country"], UNKNOWN)
+            segments = pc.fill_null(rows["country"], UNKNOWN_SEGMENT)
             # Sorted, so that files are opened in the same order on every run.
             for name in sorted(pc.unique(segments).to_pylist()):
                 if name not in files:
                     stem = folder / "recommendations" / _file_name(name)
-                    files[name] = stack.enter_context(Files(stem, rows.schema))
+                    files[name] = stack.enter_context(ExportFiles(stem, rows.schema))
                 files[name].write(rows.filter(pc.equal(segments, name)))
         for relation, item in ((SIMILAR_ITEMS, "similar_item_id"), (POPULAR_ITEMS, "item_id")):
             rows = _join_columns(_read_sorted(night, relation), item, items)
-            stack.enter_context(Files(folder / relation.name, rows.schema)).write(rows)
+            stack.enter_context(ExportFiles(folder / relation.name, rows.schema)).write(rows)
     return night.lake.partition("exports", day)
 
 
 def _read_sorted(night: Night, relation: Relation) -> pa.Table:
     """Read the lake's rows of a relation, sorted by key."""
-    rows = night.lake.read(relation.lake, night.logical_date)
+    rows = night.lake.read(relation.lake_table, night.logical_date)
     return (
         rows
         if is_sorted(rows, relation.key)
@@ -73,18 +73,18 @@ def _join_columns(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
 
 def _file_name(segment: str) -> str:
     """Return a segment as a file name: whatever is no letter or digit becomes `_`."""
-    return "".join(letter if letter.isalnum() else "_" for letter in segment) or UNKNOWN
+    return "".join(letter if letter.isalnum() else "_" for letter in segment) or UNKNOWN_SEGMENT
 
 
 def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Prefix texts that a spreadsheet would take for a formula with `'`."""
     # The regular expression is slow, and hardly any column needs it.
-    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA):
+    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA_STARTS):
         return texts
-    return pc.replace_substring_regex(texts, f"^([{FORMULA}])", "'\\1")
+    return pc.replace_substring_regex(texts, f"^([{FORMULA_STARTS}])", "'\\1")
 
 
-class Files:
+class ExportFiles:
     """A pair of growing files, `<stem>.parquet` and `<stem>.csv`; in the CSV no text can be taken for a formula."""
 
     def __init__(self, stem: Path, schema: pa.Schema) -> None:
@@ -100,7 +100,7 @@ class Files:
         ]
         self.csv.write_table(pa.table(safe, rows.column_names))
 
-    def __enter__(self) -> Files:
+    def __enter__(self) -> ExportFiles:
         return self
 
     def __exit__(self, *error: object) -> None:

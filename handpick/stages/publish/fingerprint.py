@@ -18,11 +18,11 @@ import numpy as np
 from psycopg import sql
 
 from handpick.serving.relations import Relation
-from handpick.stages.publish.pg_copy import Batch
+from handpick.stages.publish.pg_copy import EncodedBatch
 from handpick.stages.publish.unaligned_io import float32_to_float64_bits, read_word
 
 MODULUS = 1 << 64
-HASHES = {
+HASH_SQL = {
     "text": ("hashtextextended({}, {})", "''"),
     "smallint": ("hashint4extended({}, {})", "0::smallint"),
     "date": ("hashint4extended({} - date '2000-01-01', {})", "date '2000-01-01'"),
@@ -32,7 +32,7 @@ HASHES = {
 }
 """SQL by type: the hash of a value with a seed, and the value hashed in place of null (nulls have flags of their own)."""
 TEXT, INTEGER, REAL, DOUBLE = range(4)
-KINDS = {"text": TEXT, "real": REAL, "double precision": DOUBLE}
+HASH_KINDS = {"text": TEXT, "real": REAL, "double precision": DOUBLE}
 NAN, INFINITE, MAGNITUDE = np.uint64(0x7FF8 << 48), np.uint64(0x7FF0 << 48), np.uint64((1 << 63) - 1)
 """Bits of float64: the one NaN that PostgreSQL hashes, infinity, and the mask of everything but the sign."""
 KEPT_BITS = np.array([(1 << 8 * min(max(size - 8, 0), 4)) - 1 for size in range(20)], np.uint32)
@@ -42,7 +42,7 @@ KEPT_BITS = np.array([(1 << 8 * min(max(size - 8, 0), 4)) - 1 for size in range(
 """
 
 
-def row_hash(relation: Relation) -> sql.Composable:
+def compose_row_hash(relation: Relation) -> sql.Composable:
     """Build the SQL expression of a row's hash."""
     # Null flags are hashed first: otherwise null and the value that stands for it would hash alike.
     flags: list[sql.Composable] = [
@@ -54,7 +54,7 @@ def row_hash(relation: Relation) -> sql.Composable:
         sql.SQL(" + ").join(flags or [sql.SQL("0")])
     )
     for column in relation.columns:
-        function, missing = HASHES[column.sql]
+        function, missing = HASH_SQL[column.sql_type]
         value: sql.Composable = sql.Identifier(column.name)
         if column.is_nullable:
             value = sql.SQL("coalesce({}, {})").format(value, sql.SQL(missing))
@@ -62,9 +62,9 @@ def row_hash(relation: Relation) -> sql.Composable:
     return hashed
 
 
-def fingerprint(batch: Batch, relation: Relation) -> int:
+def compute_fingerprint(batch: EncodedBatch, relation: Relation) -> int:
     """Return the sum of the rows' hashes modulo 2^64, computed from the bytes that are sent."""
-    kinds = np.array([KINDS.get(column.sql, INTEGER) for column in relation.columns], np.int8)
+    kinds = np.array([HASH_KINDS.get(column.sql_type, INTEGER) for column in relation.columns], np.int8)
     return int(_sum_hashes(batch.padded, batch.rows, kinds))
 
 

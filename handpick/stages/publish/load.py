@@ -14,11 +14,11 @@ from psycopg import sql
 from handpick.errors import ServingError
 from handpick.serving.connection import connect
 from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
-from handpick.serving.schema import column_definitions, statement
+from handpick.serving.schema import compose_columns, compose_statement
 from handpick.settings.load import Settings
-from handpick.stages.publish.fingerprint import MODULUS, fingerprint, row_hash
-from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
-from handpick.stages.publish.prepare import Part, parts
+from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash, compute_fingerprint
+from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
+from handpick.stages.publish.prepare import Part, split_rows
 
 LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
 """The relations that are lists, and which of their columns is the phone that is shown."""
@@ -61,11 +61,13 @@ def load_tables(
 
         # Lists are checked for phones that cannot be sold, so the phones must be there first.
         for group in ([ITEMS], [relation for relation in tables if relation != ITEMS]):
-            parts_of = {relation: parts(tables[relation], relation, version, streams) for relation in group}
+            parts_of = {
+                relation: split_rows(tables[relation], relation, version, streams) for relation in group
+            }
             list(pool.map(load, (part for parts_of_one in parts_of.values() for part in parts_of_one)))
             with connection.transaction():
                 for relation, parts_of_one in parts_of.items():
-                    _join_parts(connection, schema, relation.partition(version), parts_of_one)
+                    _join_parts(connection, schema, relation.version_table(version), parts_of_one)
 
 
 def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
@@ -76,7 +78,7 @@ def load_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
     """
     with connection.transaction():
         connection.execute(SESSION_SETTINGS)
-        expected = copy_in(connection, schema, version, part)
+        expected = copy_part(connection, schema, version, part)
         # Built after the rows: one sort instead of an insertion for each row.
         connection.execute(
             sql.SQL("alter table {}.{} add primary key ({})").format(
@@ -85,11 +87,11 @@ def load_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
                 sql.SQL(", ").join(map(sql.Identifier, part.relation.key)),
             )
         )
-        check(connection, schema, version, part, expected)
-        connection.execute(statement("analyze {schema}.{table}", schema=schema, table=part.table))
+        check_part(connection, schema, version, part, expected)
+        connection.execute(compose_statement("analyze {schema}.{table}", schema=schema, table=part.table))
 
 
-def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> int:
+def copy_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> int:
     """Create a part's table, COPY the rows into it, and return the fingerprint of what was sent."""
     relation, names = part.relation, {"schema": sql.Identifier(schema), "table": sql.Identifier(part.table)}
     connection.execute(
@@ -99,7 +101,7 @@ def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part
         ).format(
             **names,
             version=sql.Literal(version),
-            columns=column_definitions(relation),
+            columns=compose_columns(relation),
             edges=_range_constraint(part),
         )
     )
@@ -108,11 +110,11 @@ def copy_in(connection: psycopg.Connection[Any], schema: str, version: int, part
     )
     total = 0
     with connection.cursor() as cursor, cursor.copy(command) as copy:
-        copy.write(HEADER)
-        for batch in encoded(part.rows, relation):
-            copy.write(batch.sent)
-            total += fingerprint(batch, relation)
-        copy.write(TRAILER)
+        copy.write(COPY_HEADER)
+        for batch in encode_batches(part.rows, relation):
+            copy.write(batch.payload)
+            total += compute_fingerprint(batch, relation)
+        copy.write(COPY_TRAILER)
     return total % MODULUS
 
 
@@ -141,7 +143,9 @@ group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
 """
 
 
-def check(connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int) -> None:
+def check_part(
+    connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int
+) -> None:
     """Check that every row arrived as it was sent, that ranks are 1 to n, and that every listed phone is in stock.
 
     Args:
@@ -160,15 +164,15 @@ def check(connection: psycopg.Connection[Any], schema: str, version: int, part: 
         sql.SQL(ROWS_QUERY if item is None else LISTS_QUERY).format(
             schema=sql.Identifier(schema),
             table=sql.Identifier(table),
-            items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.partition(version))),
+            items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.version_table(version))),
             item=sql.Identifier(item or ""),
-            hash=row_hash(relation),
+            hash=compose_row_hash(relation),
         )
     ).fetchone()
     count, found, unsellable = (0, 0, None) if row is None else row
     if count != len(part.rows) or int(found) % MODULUS != expected:
         raise ServingError(
-            f"{table} differs from {relation.lake}: {count} rows with fingerprint {int(found) % MODULUS:016x}, sent "
+            f"{table} differs from {relation.lake_table}: {count} rows with fingerprint {int(found) % MODULUS:016x}, sent "
             f"were {len(part.rows)} with {expected:016x}. The pointer was not moved; run publish again."
         )
     if item is None:
@@ -179,7 +183,7 @@ def check(connection: psycopg.Connection[Any], schema: str, version: int, part: 
         )
     # The key is unique, so first rank 1 and last rank n leave no gaps.
     wrong = connection.execute(
-        statement(RANKS_QUERY, schema=schema, table=table, owner=relation.key[0])
+        compose_statement(RANKS_QUERY, schema=schema, table=table, owner=relation.key[0])
     ).fetchone()
     if wrong is not None:
         raise ServingError(
@@ -199,7 +203,7 @@ def _join_parts(
         sql.SQL("create table {}.{} (list_version integer not null, {}) partition by range ({})").format(
             sql.Identifier(schema),
             sql.Identifier(table),
-            column_definitions(relation),
+            compose_columns(relation),
             sql.Identifier(relation.key[0]),
         )
     )
@@ -219,7 +223,7 @@ def _join_parts(
         )
 
 
-def attach(
+def attach_partitions(
     connection: psycopg.Connection[Any], schema: str, version: int, relations: tuple[Relation, ...]
 ) -> None:
     """Attach a version's tables as partitions, in the caller's transaction; no reader sees them until the pointer moves."""
@@ -229,8 +233,8 @@ def attach(
                 "alter table {schema}.{whole} attach partition {schema}.{table} for values in ({version})"
             ).format(
                 schema=sql.Identifier(schema),
-                whole=sql.Identifier(relation.whole),
-                table=sql.Identifier(relation.partition(version)),
+                whole=sql.Identifier(relation.partitioned_table),
+                table=sql.Identifier(relation.version_table(version)),
                 version=sql.Literal(version),
             )
         )

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from handpick.serving.relations import Relation
 from handpick.stages.publish.unaligned_io import copy_bytes
 
-HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-TRAILER = b"\xff\xff"
+COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
 BATCH_ROWS = 16_384
 PADDING = 12
 """Bytes behind the rows of a batch that `fingerprint` may read past the end of the last value."""
 POSTGRES_EPOCH_DAYS = 10_957
 """2000-01-01, from which PostgreSQL counts dates, in days since 1970-01-01."""
 
-TYPES: dict[str, tuple[pa.DataType, str | None]] = {
+COPY_TYPES: dict[str, tuple[pa.DataType, str | None]] = {
     "text": (pa.large_string(), None),
     "smallint": (pa.int16(), ">i2"),
     "real": (pa.float32(), ">f4"),
@@ -36,7 +36,7 @@ TYPES: dict[str, tuple[pa.DataType, str | None]] = {
 """By SQL type: the Arrow type that values are cast to, and numpy's big-endian type (None: the bytes as they are)."""
 
 
-class Batch(NamedTuple):
+class EncodedBatch(NamedTuple):
     """Encoded rows.
 
     Args:
@@ -48,12 +48,12 @@ class Batch(NamedTuple):
     padded: NDArray[np.uint8]
 
     @property
-    def sent(self) -> memoryview:
+    def payload(self) -> memoryview:
         """The rows' bytes, without the padding."""
         return memoryview(self.padded)[:-PADDING]  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
-def encoded(rows: pa.Table, relation: Relation) -> Iterator[Batch]:
+def encode_batches(rows: pa.Table, relation: Relation) -> Iterator[EncodedBatch]:
     """Encode rows in batches, which are sent between `COPY_HEADER` and `COPY_TRAILER`.
 
     Args:
@@ -65,9 +65,9 @@ def encoded(rows: pa.Table, relation: Relation) -> Iterator[Batch]:
             yield _encode_batch(batch, relation)
 
 
-def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> Batch:
+def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> EncodedBatch:
     """Encode one batch: first all rows' lengths, then field by field into one buffer."""
-    fields = [_field_arrays(batch.column(at), column.sql) for at, column in enumerate(relation.columns)]
+    fields = [_field_arrays(batch.column(at), column.sql_type) for at, column in enumerate(relation.columns)]
     ends = np.full(batch.num_rows, 2 + 4 * len(fields), np.int64)
     for present, starts, width, _ in fields:
         _add_lengths(ends, present, starts, width)
@@ -78,7 +78,7 @@ def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> Batch:
     _write_count(out, cursor, len(fields))
     for present, starts, width, data in fields:
         _write_field(out, cursor, present, starts, width, data)
-    return Batch(batch.num_rows, out)
+    return EncodedBatch(batch.num_rows, out)
 
 
 def _field_arrays(
@@ -90,7 +90,7 @@ def _field_arrays(
         `(n,)` which values are present, empty if all are; `(n + 1,)` offsets of the values, empty if they all have the
         same width; that width in bytes; and the values' bytes.
     """
-    target, form = TYPES[sql_type]
+    target, form = COPY_TYPES[sql_type]
     # Empty arrays stand for the common cases: no nulls, and values of the same width.
     present = np.zeros(0, bool)
     if values.null_count:

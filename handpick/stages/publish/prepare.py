@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from handpick.errors import InputError
 from handpick.serving.relations import Relation
-from handpick.stages.publish.pg_copy import TYPES
+from handpick.stages.publish.pg_copy import COPY_TYPES
 
 MIN_PART_ROWS, MAX_PART_ROWS = 100_000, 2_000_000
 """Bounds of a part: below, it is not worth a table of its own; above, its index is no longer built in memory."""
@@ -35,7 +35,7 @@ class Part:
     end: str | None = None
 
 
-def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
+def prepare_rows(rows: pa.Table, relation: Relation) -> pa.Table:
     """Return the relation's columns in their order and types, sorted by key.
 
     Raises:
@@ -44,9 +44,9 @@ def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
     columns = {}
     for column in relation.columns:
         if column.name not in rows.column_names and not column.is_nullable:
-            raise InputError(f"{relation.lake} has no column {column.name}; nothing was published.")
+            raise InputError(f"{relation.lake_table} has no column {column.name}; nothing was published.")
         # `COPY_TYPES` has int32 for dates, as which they are sent; up to then they stay dates.
-        target = pa.date32() if column.sql == "date" else TYPES[column.sql][0]
+        target = pa.date32() if column.sql_type == "date" else COPY_TYPES[column.sql_type][0]
         values = (
             rows[column.name].cast(target)
             if column.name in rows.column_names
@@ -54,7 +54,7 @@ def prepared(rows: pa.Table, relation: Relation) -> pa.Table:
         )
         if not column.is_nullable and values.null_count:
             raise InputError(
-                f"{relation.lake}.{column.name} is null in {values.null_count} rows; nothing was published."
+                f"{relation.lake_table}.{column.name} is null in {values.null_count} rows; nothing was published."
             )
         columns[column.name] = values
     table = pa.table(columns)
@@ -77,7 +77,7 @@ def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
     return bool(pc.all(ascending).as_py())
 
 
-def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> list[Part]:
+def split_rows(rows: pa.Table, relation: Relation, version: int, streams: int) -> list[Part]:
     """Split prepared rows into one part for each stream, or more where there are very many; no list is cut in two.
 
     Args:
@@ -86,7 +86,7 @@ def parts(rows: pa.Table, relation: Relation, version: int, streams: int) -> lis
         version: The list version, for the tables' names.
         streams: Connections that load in parallel.
     """
-    table = relation.partition(version)
+    table = relation.version_table(version)
     count = min(max(streams, -(-len(rows) // MAX_PART_ROWS)), len(rows) // MIN_PART_ROWS)
     cuts = [0, *_find_cuts(rows, relation.key[0], count), len(rows)]
     if len(cuts) == 2:

@@ -16,7 +16,7 @@ from handpick.errors import ServingError
 from handpick.lake.partitions import digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.serving.connection import connect
 from handpick.serving.relations import (
     ITEMS,
@@ -26,13 +26,19 @@ from handpick.serving.relations import (
     SIMILAR_ITEMS,
     Relation,
 )
-from handpick.serving.schema import ensure_schema, statement
-from handpick.serving.versions import drop_old, move_pointer, publishing, remove_leftovers, wait_for_plans
+from handpick.serving.schema import compose_statement, ensure_schema
+from handpick.serving.versions import (
+    drop_old_versions,
+    hold_publish_lock,
+    move_pointer,
+    remove_leftovers,
+    wait_for_planned_statements,
+)
 from handpick.settings.load import Settings
 from handpick.stages.gate.public import read_decision
 from handpick.stages.publish.exports import write_exports
-from handpick.stages.publish.load import attach, load_tables
-from handpick.stages.publish.prepare import prepared
+from handpick.stages.publish.load import attach_partitions, load_tables
+from handpick.stages.publish.prepare import prepare_rows
 
 
 def publish(night: Night) -> StageResult:
@@ -43,30 +49,30 @@ def publish(night: Night) -> StageResult:
     """
     settings, schema = night.settings, night.settings.serving.schema_name
     tables = {
-        relation: prepared(night.lake.read(relation.lake, night.logical_date), relation)
+        relation: prepare_rows(night.lake.read(relation.lake_table, night.logical_date), relation)
         for relation in RELATIONS
     }
-    digest = lists_digest(night)
+    digest = digest_lists(night)
     try:
         with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
             ensure_schema(connection, settings)
-            with publishing(connection, schema):
+            with hold_publish_lock(connection, schema):
                 # Running a night again must not load the same lists twice.
                 version = _find_published(connection, schema, night, digest)
                 is_new = version is None
                 if version is None:
                     remove_leftovers(connection, schema)
-                    version = load(connection, night, tables, digest)
+                    version = load_version(connection, night, tables, digest)
                 # Before the pointer moves, so that a full disk leaves both the exports and the pointer as they were.
                 exports = write_exports(night)
                 is_current = _make_current(connection, night, version)
-                dropped = drop_old(connection, settings, night.logical_date)
+                dropped = drop_old_versions(connection, settings, night.logical_date)
     except psycopg.Error as error:
         raise ServingError(
             f"the serving database refused the lists of {night.logical_date}: {' '.join(str(error).split())}. "
             "The pointer was not moved; the lists published before stay current."
         ) from None
-    say(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
+    log_progress(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
     return StageResult(
         stage="publish",
         logical_date=night.logical_date,
@@ -83,9 +89,9 @@ def publish(night: Night) -> StageResult:
     )
 
 
-def lists_digest(night: Night) -> str:
+def digest_lists(night: Night) -> str:
     """Return the SHA-256 over the lake's partitions that a version is loaded from."""
-    return digest_partitions(night.lake, [relation.lake for relation in RELATIONS], night.logical_date)
+    return digest_partitions(night.lake, [relation.lake_table for relation in RELATIONS], night.logical_date)
 
 
 def _find_published(
@@ -93,7 +99,7 @@ def _find_published(
 ) -> int | None:
     """Return the newest kept version of the same night with the same content, None if there is none."""
     row = connection.execute(
-        statement(
+        compose_statement(
             "select max(version) from {schema}.list_versions "
             "where logical_date = %s and digest = %s and status = 'published'",
             schema=schema,
@@ -103,7 +109,7 @@ def _find_published(
     return None if row is None else row[0]
 
 
-def load(
+def load_version(
     connection: psycopg.Connection[Any], night: Night, tables: dict[Relation, pa.Table], digest: str
 ) -> int:
     """Load and check a new version; it is complete, attached and not yet current.
@@ -122,7 +128,7 @@ def load(
     """
     settings, schema = night.settings, night.settings.serving.schema_name
     row = connection.execute(
-        statement(
+        compose_statement(
             "insert into {schema}.list_versions (version, logical_date, status) "
             "select coalesce(max(version), 0) + 1, %s, 'loading' from {schema}.list_versions returning version",
             schema=schema,
@@ -137,9 +143,9 @@ def load(
             remove_leftovers(connection, schema)
         raise
     with connection.transaction():
-        attach(connection, schema, version, RELATIONS)
+        attach_partitions(connection, schema, version, RELATIONS)
     # Only then may the version be described as published, and the pointer move to it.
-    wait_for_plans(connection, schema)
+    wait_for_planned_statements(connection, schema)
     with connection.transaction():
         _describe(connection, night, version, tables, digest)
     return version
@@ -155,7 +161,7 @@ def _describe(
     """Mark a version as published, with its row counts, model and metrics."""
     champion_date = _read_champion_date(night)
     connection.execute(
-        statement(
+        compose_statement(
             "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count = %s, "
             "similar_item_count = %s, popular_item_count = %s, item_count = %s, digest = %s, model = %s, "
             "metrics = %s, published_at = now() where version = %s",
@@ -206,7 +212,7 @@ def _make_current(connection: psycopg.Connection[Any], night: Night, version: in
     schema = settings.serving.schema_name
     with connection.transaction():
         row = connection.execute(
-            statement(
+            compose_statement(
                 "select v.logical_date from {schema}.current_version c join {schema}.list_versions v using (version)",
                 schema=schema,
             )
@@ -222,7 +228,8 @@ def _make_current(connection: psycopg.Connection[Any], night: Night, version: in
 def _copy_ledger(connection: psycopg.Connection[Any], schema: str, night: Night) -> None:
     """Replace the night's ledger rows in the database by those of the stages that have run."""
     connection.execute(
-        statement("delete from {schema}.ledger where logical_date = %s", schema=schema), [night.logical_date]
+        compose_statement("delete from {schema}.ledger where logical_date = %s", schema=schema),
+        [night.logical_date],
     )
     lines = [
         (
@@ -240,6 +247,8 @@ def _copy_ledger(connection: psycopg.Connection[Any], schema: str, night: Night)
     ]
     with connection.cursor() as cursor:
         cursor.executemany(
-            statement("insert into {schema}.ledger values (%s, %s, %s, %s, %s, %s, %s, %s)", schema=schema),
+            compose_statement(
+                "insert into {schema}.ledger values (%s, %s, %s, %s, %s, %s, %s, %s)", schema=schema
+            ),
             lines,
         )

@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.pipeline.registry import nightly_names
 
-TABLE = "report"
+REPORT_TABLE = "report"
 INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
     """Write the night's page and model card; the stage's flow counts the stages that the page reports on."""
     from handpick.stages.report.card import render_card
-    from handpick.stages.report.page import render
+    from handpick.stages.report.page import render_report
 
     results = night.results()
     reported = [result for result in results if result.stage != "report"]
     card = render_card(night)
-    with night.lake.writing(TABLE, night.logical_date) as folder:
+    with night.lake.replace_partition(REPORT_TABLE, night.logical_date) as folder:
         (folder / INDEX_FILE).write_text(
-            render(night, reported, CARD_FILE if card else None), encoding="utf-8"
+            render_report(night, reported, CARD_FILE if card else None), encoding="utf-8"
         )
         if card:
             (folder / CARD_FILE).write_text(card, encoding="utf-8")
-    target = night.lake.partition(TABLE, night.logical_date)
+    target = night.lake.partition(REPORT_TABLE, night.logical_date)
     expected = len(nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
-    return StageResult("report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_of(target))
+    return StageResult("report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_files(target))
 
 
-def stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
+def find_stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
     """Return the entry pages of the sites that stages built, such as dbt's documentation, by name.
 
     A stage names such a page in its notes under a key that ends in `_page`; the name here is the key without it.

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
-from handpick.dataset.time_split import windows
+from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from handpick.stages.report import plots
-from handpick.stages.report.html import interval, rendered
+from handpick.stages.report.html import read_interval, render_template
 
 MODEL, K = "fusion", 20
 RANKING = ("ndcg", "recall", "mrr", "hit_rate")
@@ -46,7 +46,7 @@ def render_card(night: Night) -> str | None:
     slices = [name for member, name, metric in values if member == MODEL and metric == "ndcg"]
     slices.sort(key=lambda name: (name != "all", name))
     curves = json.loads(training.read_text()).get("curves") or {}
-    return rendered(
+    return render_template(
         "card.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
@@ -58,20 +58,22 @@ def render_card(night: Night) -> str | None:
         metrics=RANKING,
         slices=[_slice_row(name, values) for name in slices],
         plot=Markup(
-            plots.intervals({name: interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20")
+            plots.plot_intervals(
+                {name: read_interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20"
+            )
         ),
         beyond_accuracy=[
             (name, values[MODEL, "all", name]["value"])
             for name in BEYOND_ACCURACY
             if (MODEL, "all", name) in values
         ],
-        curves=Markup(plots.learning_curves(curves)) if curves else None,
+        curves=Markup(plots.plot_learning_curves(curves)) if curves else None,
     )
 
 
 def _last_days(night: Night) -> dict[str, str]:
     """Return the last day of each window, in ISO form."""
-    cut = windows(night)
+    cut = compute_time_split(night)
     ends = {"training": cut.train_end, "validation": cut.validation_end, "test": cut.test_end}
     return {name: datetime.fromtimestamp(end - 1, UTC).date().isoformat() for name, end in ends.items()}
 

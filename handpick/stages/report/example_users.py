@@ -12,7 +12,7 @@ SHOWN_USERS = 5
 """Users whose lists are shown."""
 
 
-def chosen_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[tuple[str, str]]:
+def choose_example_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[tuple[str, str]]:
     """Choose five users of different kinds: one with queries only, one offered a launch of the day, others.
 
     Args:
@@ -51,7 +51,7 @@ def chosen_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[t
     return chosen
 
 
-def list_rows(lists: pa.Table, items: pa.Table, user_id: str, n: int) -> list[dict[str, Any]]:
+def join_list_with_items(lists: pa.Table, items: pa.Table, user_id: str, n: int) -> list[dict[str, Any]]:
     """Return the first n rows of a user's list with the phones' titles and prices."""
     own = lists.filter(pc.equal(lists["user_id"], user_id)).sort_by("rank").slice(0, n)
     # A hash join does not keep the order of rows.
@@ -59,7 +59,7 @@ def list_rows(lists: pa.Table, items: pa.Table, user_id: str, n: int) -> list[di
     return named.to_pylist()
 
 
-def launched_on(items: pa.Table, day: date) -> set[str]:
+def find_launched_items(items: pa.Table, day: date) -> set[str]:
     """Return the items whose release date is the given day."""
     return set(
         items.filter(pc.equal(items["release_date"], pa.scalar(day, pa.date32())))["item_id"].to_pylist()

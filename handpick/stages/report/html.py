@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 
-def rendered(template: str, **values: Any) -> str:
+def render_template(template: str, **values: Any) -> str:
     """Render a template of this package; every value that is not `Markup` is escaped."""
     environment = Environment(
         loader=PackageLoader("handpick.stages.report", "."), autoescape=select_autoescape()
@@ -17,7 +17,7 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(values)
 
 
-def interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
+def read_interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
     """Return value, lower and upper bound of a row of `metrics.parquet`; the value itself where there is no bound."""
     value: float = row["value"]
     return value, value if row["low"] is None else row["low"], value if row["high"] is None else row["high"]

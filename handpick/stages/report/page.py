@@ -14,16 +14,20 @@ from markupsafe import Markup
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.gate.public import read_decision
-from handpick.stages.report import plots, stage_pages
-from handpick.stages.report.example_users import chosen_users, launched_on, list_rows
-from handpick.stages.report.html import interval, rendered
-from handpick.stages.validate.public import rule_rates
+from handpick.stages.report import find_stage_pages, plots
+from handpick.stages.report.example_users import (
+    choose_example_users,
+    find_launched_items,
+    join_list_with_items,
+)
+from handpick.stages.report.html import read_interval, render_template
+from handpick.stages.validate.public import compute_rule_rates
 
 METRIC, K = "ndcg", 20
 TREND_NIGHTS = 30
 
 
-def render(night: Night, results: Sequence[StageResult], card: str | None) -> str:
+def render_report(night: Night, results: Sequence[StageResult], card: str | None) -> str:
     """Render the page as HTML text; sections whose stage has not run are left out.
 
     Args:
@@ -31,7 +35,7 @@ def render(night: Night, results: Sequence[StageResult], card: str | None) -> st
         results: Its stages' results, in order.
         card: File name of the model card to link to, None if there is none.
     """
-    return rendered(
+    return render_template(
         "page.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
@@ -48,7 +52,7 @@ def render(night: Night, results: Sequence[StageResult], card: str | None) -> st
         card=card,
         people=_example_lists(night),
         trends=_plot_trends(night),
-        links=[(name.replace("_", " "), page.as_uri()) for name, page in stage_pages(results).items()],
+        links=[(name.replace("_", " "), page.as_uri()) for name, page in find_stage_pages(results).items()],
     )
 
 
@@ -75,13 +79,13 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
     cells = {(row["member"], row["slice"]): row for row in rows}
     overall = {row["member"]: row for row in rows if row["slice"] == "all"}
     members = sorted(overall, key=lambda member: -overall[member]["value"])
-    values = {member: interval(row) for member, row in overall.items()}
+    values = {member: read_interval(row) for member, row in overall.items()}
     return {
         "slices": [
             (name, max(cells[m, name]["users"] for m in members if (m, name) in cells)) for name in slices
         ],
         "members": [(member, [cells.get((member, name)) for name in slices]) for member in members],
-        "plot": Markup(plots.intervals(values, f"NDCG@{K}, all users, 95 % interval")),
+        "plot": Markup(plots.plot_intervals(values, f"NDCG@{K}, all users, 95 % interval")),
     }
 
 
@@ -90,7 +94,7 @@ def _plot_curves(night: Night) -> Markup | None:
     training = _read_json(night, "models", "training.json")
     if not training or not training.get("curves"):
         return None
-    return Markup(plots.learning_curves(training["curves"]))
+    return Markup(plots.plot_learning_curves(training["curves"]))
 
 
 def _example_lists(night: Night) -> list[dict[str, Any]]:
@@ -100,15 +104,15 @@ def _example_lists(night: Night) -> list[dict[str, Any]]:
     lists = night.lake.read("lists/recommendations", night.logical_date)
     items = night.lake.read("marts/dim_item", night.logical_date)
     users = night.lake.read("marts/dim_user", night.logical_date)
-    launched = launched_on(items, night.logical_date)
+    launched = find_launched_items(items, night.logical_date)
     return [
         {
             "user_id": user_id,
             "about": about,
-            "rows": list_rows(lists, items, user_id, 10),
+            "rows": join_list_with_items(lists, items, user_id, 10),
             "launched": launched,
         }
-        for user_id, about in chosen_users(lists, users, launched)
+        for user_id, about in choose_example_users(lists, users, launched)
     ]
 
 
@@ -137,7 +141,7 @@ def _plot_trends(night: Night) -> list[Markup]:
     if not dropped:
         return []
     return [
-        Markup(plots.by_night(dropped, "Rows quarantined", "% of rows")),
-        Markup(plots.by_night(rule_rates(night, TREND_NIGHTS), "Rules broken", "% of rows")),
-        Markup(plots.by_night(seconds, "Seconds by stage", "s")),
+        Markup(plots.plot_by_night(dropped, "Rows quarantined", "% of rows")),
+        Markup(plots.plot_by_night(compute_rule_rates(night, TREND_NIGHTS), "Rules broken", "% of rows")),
+        Markup(plots.plot_by_night(seconds, "Seconds by stage", "s")),
     ]

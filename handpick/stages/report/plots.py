@@ -12,7 +12,7 @@ mpl.use("svg")  # before pyplot is imported, which would choose a backend with a
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-STYLE: Any = {
+PLOT_STYLE: Any = {
     # Without a fixed salt matplotlib draws random ids, and the report would differ from run to run.
     "svg.hashsalt": "handpick",
     "svg.fonttype": "none",
@@ -26,7 +26,7 @@ STYLE: Any = {
 }
 
 
-def svg(figure: Figure) -> str:
+def render_svg(figure: Figure) -> str:
     """Return a figure as inline SVG without XML header and dates, and close it."""
     sink = io.StringIO()
     figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
@@ -35,14 +35,14 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+def plot_learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """Plot loss and validation metric by epoch, one panel each.
 
     Args:
         curves: `{fit: {series: values by epoch}}`; series that are not numbers are left out.
     """
     series = {name: 0 for fit in curves.values() for name in fit}
-    with plt.rc_context(STYLE):
+    with plt.rc_context(PLOT_STYLE):
         figure, axes = plt.subplots(
             1, max(1, len(series)), figsize=(4.2 * max(1, len(series)), 2.8), squeeze=False
         )
@@ -55,10 +55,10 @@ def learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
             axis.set_xlabel("epoch")
             axis.set_title(name)
             axis.legend(frameon=False)
-        return svg(figure)
+        return render_svg(figure)
 
 
-def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> str:
+def plot_intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> str:
     """Plot points with intervals horizontally, best on top.
 
     Args:
@@ -66,7 +66,7 @@ def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> s
         title: Of the plot.
     """
     labels = sorted(values, key=lambda label: values[label][0])
-    with plt.rc_context(STYLE):
+    with plt.rc_context(PLOT_STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.28 * max(1, len(labels))))
         for row, label in enumerate(labels):
             value, low, high = values[label]
@@ -75,10 +75,10 @@ def intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> s
         axis.set_yticks(range(len(labels)), labels)
         axis.set_title(title)
         axis.set_xlim(left=0)
-        return svg(figure)
+        return render_svg(figure)
 
 
-def by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
+def plot_by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
     """Plot lines over nights.
 
     Args:
@@ -87,7 +87,7 @@ def by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -
         unit: Label of the value axis.
     """
     nights = sorted({night for values in series.values() for night in values})
-    with plt.rc_context(STYLE):
+    with plt.rc_context(PLOT_STYLE):
         figure, axis = plt.subplots(figsize=(6.4, 2.8))
         for label, values in series.items():
             known = [night for night in nights if night in values]
@@ -103,4 +103,4 @@ def by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -
         axis.set_title(title)
         if series:
             axis.legend(frameon=False, fontsize=8)
-        return svg(figure)
+        return render_svg(figure)

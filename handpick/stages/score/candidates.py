@@ -11,10 +11,10 @@ from handpick.stages.score.engine import Engine
 from handpick.stages.score.rules import Rules
 from models.data import FloatArray, IntArray
 from models.interface import Factors
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 
-def pools(
+def find_candidates(
     factors: Factors,
     rules: Rules,
     users: IntArray,
@@ -22,7 +22,7 @@ def pools(
     *,
     relaxed: Collection[str] = (),
     taken: sparse.csr_matrix | None = None,
-    engine: Engine = top_n,
+    engine: Engine = find_top_n,
 ) -> TopN:
     """Find the best allowed phones of some users.
 
@@ -38,14 +38,14 @@ def pools(
     Returns:
         `(len(users), size)`, rows in the order of `users`.
     """
-    kind_of, allowed = rules.by_kind(relaxed)
-    excluded = rules.by_pair(relaxed)[users]
+    kind_of, allowed = rules.find_allowed_by_kind(relaxed)
+    excluded = rules.find_excluded_pairs(relaxed)[users]
     if taken is not None:
         excluded = (excluded + taken).tocsr()
     return engine(factors, size, exclude=excluded, allowed=allowed, kind=kind_of[users])
 
 
-def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
+def add_boosts(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
     """Add campaign boosts to the scores, as further dimensions of the factors: one for each country with a boost.
 
     Args:
@@ -57,14 +57,14 @@ def boosted(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
     if not len(here):
         return factors
     # A user's deviation times the boost: the same boost moves a phone equally far on every user's list.
-    scale = spread(factors)
+    scale = compute_score_deviation(factors)
     switch = (country[:, None] == here[None, :]) * scale[:, None]
     return Factors(
         np.hstack([factors.users, switch.astype(np.float32)]), np.hstack([factors.items, boosts[here].T])
     )
 
 
-def spread(factors: Factors) -> FloatArray:
+def compute_score_deviation(factors: Factors) -> FloatArray:
     """Compute the standard deviation of each user's scores over the catalogue from the items' covariance.
 
     In float64, because the variance is a small difference of large products where the mean score is large.

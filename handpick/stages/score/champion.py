@@ -9,13 +9,13 @@ import numpy as np
 
 from handpick.errors import NightStopped
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.stages.evaluate.public import load_blend
 from handpick.stages.gate.public import read_decision
 from models.config import ContentConfig
-from models.content import Content
+from models.content import ContentBased
 from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
-from models.hybrids.scaling import standardised
+from models.hybrids.scaling import standardise_factors
 from models.hybrids.weighted import Blend
 from models.interface import Factors
 
@@ -40,7 +40,7 @@ class Champion:
         """Return the blend's factors of some users and the whole catalogue."""
         return self.blend.factors(data, users)
 
-    def source(self, data: Dataset, users: IntArray) -> StringArray:
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
         """Name the members behind each user's scores, largest weight first, joined by `+`.
 
         A user without events is unknown to behavioural members although their segment's blend may contain some, so for
@@ -49,12 +49,14 @@ class Champion:
         Returns:
             `(users,)`; empty where no member scores phones differently.
         """
-        found = self.blend.sources(data, users).astype(object)
+        found = self.blend.name_sources(data, users).astype(object)
         counts = np.bincount(data.interactions.positive().user, minlength=len(data.users))
         # Only users without events are checked: it needs every member's factors once more.
         quiet = np.flatnonzero(counts[users] == 0)
         opinions = {
-            name: self._has_opinion(name, data, users[quiet]) for name in self.blend.used if len(quiet)
+            name: self._has_opinion(name, data, users[quiet])
+            for name in self.blend.used_members
+            if len(quiet)
         }
         for place, row in enumerate(quiet.tolist()):
             names = found[row].split("+")
@@ -67,11 +69,11 @@ class Champion:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
         no_users = np.zeros(0, np.int64)
-        return Content(self.content).fit(data, self.seed).factors(data, no_users).items
+        return ContentBased(self.content).fit(data, self.seed).factors(data, no_users).items
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
         """Whether a member's scores of each of these users differ between phones: `(users,)`."""
-        scaled = standardised(self.blend.members[name].factors(data, users))
+        scaled = standardise_factors(self.blend.members[name].factors(data, users))
         return np.asarray((scaled.users != 0).any(axis=1))
 
 
@@ -89,5 +91,5 @@ def load_champion(night: Night) -> Champion:
             f"published last stay; `handpick override --date {night.logical_date} --who NAME --why REASON` promotes the challenger."
         )
     blend = load_blend(night, decision.champion_date, "serving")
-    say(f"  scored by the models of {decision.champion_date}: {', '.join(blend.used)}")
+    log_progress(f"  scored by the models of {decision.champion_date}: {', '.join(blend.used_members)}")
     return Champion(blend, night.settings.family.content, night.seed)

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpick.stages.score.item_metadata import one_hot
-from handpick.stages.score.lists import Plan, make_lists
-from handpick.stages.score.rerank import Lists
-from handpick.stages.score.scorer import Scorer, blocks
+from handpick.stages.score.item_metadata import encode_one_hot
+from handpick.stages.score.lists import ListPlan, make_lists
+from handpick.stages.score.rerank import RerankedLists
+from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.data import BoolArray, FloatArray, IntArray, StringArray
 from models.interface import Factors
-from models.topn.exact import exact_scores
+from models.topn.exact import compute_exact_scores
 
 POPULARITY = "popularity"
 
 
 @dataclass(frozen=True)
-class Group:
+class Cohort:
     """Users with the same kind of scores, and their finished lists.
 
     Args:
@@ -31,14 +31,14 @@ class Group:
     """
 
     users: IntArray
-    source: StringArray
-    lists: Lists
+    sources: StringArray
+    lists: RerankedLists
     scores: FloatArray
     is_added: BoolArray
     held_back: int
 
 
-def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
+def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list[Cohort]:
     """Make the lists of all users: by the model, or by popularity without consent or anything the model can score by.
 
     At most the factors of `scoring_batch_users` users are in memory at once.
@@ -48,23 +48,23 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
         scorer: The model.
         by_country: `(countries, items)` popularity.
     """
-    data, size = plan.shop.data, plan.score.users_at_once
+    data, size = plan.shop.data, plan.score_settings.scoring_batch_users
     all_users = np.arange(len(data.users))
     source = np.concatenate(
-        [np.zeros(0, str), *(scorer.source(data, some) for some in blocks(all_users, size))]
+        [np.zeros(0, str), *(scorer.name_sources(data, some) for some in split_into_blocks(all_users, size))]
     )
     by_model = np.flatnonzero(data.users.is_consented & (source != ""))
     others = np.setdiff1d(all_users, by_model)
     _, country = plan.shop.countries
 
     def popular_factors(users: IntArray) -> Factors:
-        return Factors(one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
+        return Factors(encode_one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
 
     found = []
     if len(by_model):
         made = [
             _score_block(plan, scorer.factors(data, some), some, source[some])
-            for some in blocks(by_model, size)
+            for some in split_into_blocks(by_model, size)
         ]
         found.append(_concatenate(made))
     if len(others):
@@ -73,31 +73,31 @@ def groups(plan: Plan, scorer: Scorer, by_country: FloatArray) -> list[Group]:
             _concatenate(
                 [
                     _score_block(plan, popular_factors(some), some, names[some])
-                    for some in blocks(others, size)
+                    for some in split_into_blocks(others, size)
                 ]
             )
         )
     return found
 
 
-def _score_block(plan: Plan, factors: Factors, users: IntArray, source: StringArray) -> Group:
+def _score_block(plan: ListPlan, factors: Factors, users: IntArray, source: StringArray) -> Cohort:
     """Make the lists of one block of users, with exact scores by the factors without boosts."""
     made = make_lists(plan, factors, users)
     # The published score is the model's own: boosts decide the order of a list, and are left out here.
     scores = np.zeros(made.lists.items.shape, np.float32)
     row, place = np.nonzero(made.lists.items >= 0)
-    scores[row, place] = exact_scores(
+    scores[row, place] = compute_exact_scores(
         factors.users, factors.items, row, made.lists.items[row, place].astype(np.int64)
     )
-    return Group(users, source, made.lists, scores, made.is_added, made.held_back)
+    return Cohort(users, source, made.lists, scores, made.is_added, made.held_back)
 
 
-def _concatenate(parts: list[Group]) -> Group:
+def _concatenate(parts: list[Cohort]) -> Cohort:
     """Concatenate the blocks of one cohort."""
-    return Group(
+    return Cohort(
         users=np.concatenate([part.users for part in parts]),
-        source=np.concatenate([part.source for part in parts]),
-        lists=Lists(
+        sources=np.concatenate([part.sources for part in parts]),
+        lists=RerankedLists(
             *(np.concatenate(arrays) for arrays in zip(*(part.lists for part in parts), strict=True))
         ),
         scores=np.concatenate([part.scores for part in parts]),

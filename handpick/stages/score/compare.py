@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from handpick.stages.score.item_metadata import WORDS, Shop
-from handpick.stages.score.templates import COMMA, DIFFERENCES, SAME
+from handpick.stages.score.item_metadata import COMPARED_CATEGORIES, ScoringData
+from handpick.stages.score.templates import ADVANTAGE_TEMPLATES, COMMA, COMMON_TEMPLATES
 
 SMALLER_IS_BETTER = ("price", "weight_g", "thickness_mm")
 """Facts of which the smaller value is the advantage."""
-WORTH_SAYING = 0.08
+MIN_RELATIVE_DIFFERENCE = 0.08
 """Smallest relative difference that is mentioned."""
 
 
-def difference(shop: Shop, item: int, other: int, language: str, unit: str) -> str:
+def describe_advantage(shop: ScoringData, item: int, other: int, language: str, unit: str) -> str:
     """Describe the greatest relative advantage of `item` over `other` ("80 g lighter"); empty where there is none."""
-    best, text = WORTH_SAYING, ""
-    for name, template in DIFFERENCES[language].items():
-        values = shop.data.catalogue.price if name == "price" else shop.numbers.get(name)
+    best, text = MIN_RELATIVE_DIFFERENCE, ""
+    for name, template in ADVANTAGE_TEMPLATES[language].items():
+        values = shop.data.catalogue.price if name == "price" else shop.numeric_specs.get(name)
         if values is None:
             continue
         mine, theirs = float(values[item]), float(values[other])
@@ -29,23 +29,26 @@ def difference(shop: Shop, item: int, other: int, language: str, unit: str) -> s
     return text
 
 
-def in_common(shop: Shop, item: int, other: int, language: str) -> str:
+def describe_common(shop: ScoringData, item: int, other: int, language: str) -> str:
     """Name one thing that both have: a tag, the brand or a part; empty where nothing is known to be shared."""
-    same = SAME[language]
+    same = COMMON_TEMPLATES[language]
     tags = sorted(shop.tags[item] & shop.tags[other])
     if tags:
         return same["tag"].format(value=tags[0])
     brand = shop.data.catalogue.brand
     if brand[item] and brand[item] == brand[other]:
         return same["brand"]
-    for name in WORDS:
-        value = str(shop.words[name][item])
-        if value and value == shop.words[name][other]:
+    for name in COMPARED_CATEGORIES:
+        value = str(shop.categorical_specs[name][item])
+        if value and value == shop.categorical_specs[name][other]:
             return same["word"].format(value=value)
     return ""
 
 
-def compared(shop: Shop, item: int, other: int, language: str, unit: str) -> str:
+def describe_comparison(shop: ScoringData, item: int, other: int, language: str, unit: str) -> str:
     """Describe what is shared and the greatest advantage: "same brand, 80 g lighter"; empty where neither is known."""
-    parts = [in_common(shop, item, other, language), difference(shop, item, other, language, unit)]
+    parts = [
+        describe_common(shop, item, other, language),
+        describe_advantage(shop, item, other, language, unit),
+    ]
     return COMMA[language].join(part for part in parts if part)

@@ -11,17 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.stages.score.candidates import spread
-from handpick.stages.score.scorer import Scorer, blocks
+from handpick.stages.score.candidates import compute_score_deviation
+from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.data import Dataset, FloatArray, IntArray
-from models.topn.exact import exact_scores
+from models.topn.exact import compute_exact_scores
 
-LEAST_FALL = 0.02
+MIN_FALL = 0.02
 """Smallest fall of the score that counts, in standard deviations of the user's scores over the catalogue."""
 
 
 @dataclass(frozen=True)
-class Causes:
+class Counterfactuals:
     """The strongest counterfactuals of each row of the lists.
 
     Args:
@@ -37,7 +37,7 @@ class Causes:
     query_fall: FloatArray
 
 
-def find_causes(
+def find_counterfactuals(
     scorer: Scorer,
     data: Dataset,
     vectors: FloatArray,
@@ -47,7 +47,7 @@ def find_causes(
     *,
     anchors: int,
     at_once: int,
-) -> Causes:
+) -> Counterfactuals:
     """Remove each user's latest query, then each of some phones of their history, and measure how far scores fall.
 
     Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes, whatever
@@ -64,24 +64,26 @@ def find_causes(
         at_once: Users whose factors are in memory at once.
     """
     before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
-    for some in blocks(np.arange(len(users)), at_once):
+    for some in split_into_blocks(np.arange(len(users)), at_once):
         factors, rows = scorer.factors(data, users[some]), _rows_of(row_user, some)
-        scale[some] = np.maximum(spread(factors), 1e-12)
-        before[rows] = exact_scores(factors.users, factors.items, row_user[rows] - some[0], row_item[rows])
+        scale[some] = np.maximum(compute_score_deviation(factors), 1e-12)
+        before[rows] = compute_exact_scores(
+            factors.users, factors.items, row_user[rows] - some[0], row_item[rows]
+        )
 
     def fall(changed: Dataset, who: NDArray[np.bool_]) -> FloatArray:
         """Measure how far the scores of some users' rows fall when the data is changed; 0 for the other rows."""
         result = np.zeros(len(row_user), np.float32)
-        for some in blocks(np.flatnonzero(who), at_once):
+        for some in split_into_blocks(np.flatnonzero(who), at_once):
             rows = np.flatnonzero(np.isin(row_user, some))
             without = scorer.factors(changed, users[some])
             place = np.searchsorted(some, row_user[rows])
-            after = exact_scores(without.users, without.items, place, row_item[rows])
+            after = compute_exact_scores(without.users, without.items, place, row_item[rows])
             # In standard deviations, so that falls of different users and models are comparable.
             result[rows] = (before[rows] - after) / scale[row_user[rows]]
         return result
 
-    latest = latest_query(data)[users]
+    latest = find_latest_queries(data)[users]
     query_fall = fall(_without_queries(data, latest[latest >= 0]), latest >= 0)
     anchor = np.full(len(row_user), -1, np.int64)
     anchor_fall = np.zeros(len(row_user), np.float32)
@@ -89,9 +91,11 @@ def find_causes(
         fallen = fall(_without_pairs(data, users, chosen), chosen >= 0)
         # A phone that the user already knows must not be explained by itself.
         fallen[chosen[row_user] == row_item] = 0
-        better = fallen > np.maximum(anchor_fall, LEAST_FALL)
+        better = fallen > np.maximum(anchor_fall, MIN_FALL)
         anchor[better], anchor_fall[better] = chosen[row_user[better]], fallen[better]
-    return Causes(anchor, anchor_fall, np.where(query_fall > LEAST_FALL, latest[row_user], -1), query_fall)
+    return Counterfactuals(
+        anchor, anchor_fall, np.where(query_fall > MIN_FALL, latest[row_user], -1), query_fall
+    )
 
 
 def _rows_of(row_user: IntArray, some: IntArray) -> IntArray:
@@ -99,7 +103,7 @@ def _rows_of(row_user: IntArray, some: IntArray) -> IntArray:
     return np.flatnonzero((row_user >= some[0]) & (row_user <= some[-1]))
 
 
-def latest_query(data: Dataset) -> IntArray:
+def find_latest_queries(data: Dataset) -> IntArray:
     """Find the index of each user's latest query: `(users,)`, -1 where there is none."""
     # Queries are sorted by user and time, and of several writes to one row numpy keeps the last.
     latest = np.full(len(data.users), -1, np.int64)

@@ -14,7 +14,7 @@ from handpick.errors import ConfigurationError
 from handpick.settings.load import Settings
 from models.data import BoolArray, IntArray
 from models.interface import Factors
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,13 +39,13 @@ class Engine(Protocol):
         ...
 
 
-def engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings) -> Engine:
     """Make the configured engine."""
     if settings.score.engine == "spark":
-        from handpick.runtime.spark import session
+        from handpick.runtime.spark import get_spark_session
 
-        return partial(top_n_on_spark, session(settings))
-    return partial(top_n, device=_device(settings.score.device))
+        return partial(find_top_n_on_spark, get_spark_session(settings))
+    return partial(find_top_n, device=_device(settings.score.device))
 
 
 def _device(name: str) -> str:
@@ -67,7 +67,7 @@ def _device(name: str) -> str:
     return name
 
 
-def top_n_on_spark(
+def find_top_n_on_spark(
     spark: SparkSession,
     factors: Factors,
     n: int,
@@ -142,7 +142,7 @@ def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.Record
     # From the lengths, because a sliced batch's offsets do not start at 0.
     starts = np.concatenate([[0], np.cumsum(excluded.value_lengths().to_numpy(zero_copy_only=False))])
     exclude = sparse.csr_matrix((np.ones(len(columns), np.int8), columns, starts), shape=(count, len(items)))
-    best = top_n(
+    best = find_top_n(
         Factors(users, items), n, exclude=exclude, allowed=masks, kind=batch.column("kind").to_numpy()
     )
     offsets = pa.array(np.arange(count + 1, dtype=np.int32) * n)

@@ -7,30 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.stages.score.compare import compared, difference, in_common
-from handpick.stages.score.counterfactuals import Causes
-from handpick.stages.score.item_metadata import Shop
-from handpick.stages.score.rerank import Origin
-from handpick.stages.score.templates import COMMA, REASONS, VERBS, language
+from handpick.stages.score.compare import describe_advantage, describe_common, describe_comparison
+from handpick.stages.score.counterfactuals import Counterfactuals
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.rerank import PlacementSource
+from handpick.stages.score.templates import COMMA, REASON_TEMPLATES, VERBS, choose_language
 from models.data import EVENT_TYPES, IntArray
 
-SHOWN_LETTERS = 60
+MAX_QUOTED_CHARACTERS = 60
 """Characters of a query that are quoted."""
-STRENGTH = ("purchase", "cart", "rating", "view")
+EVENTS_BY_STRENGTH = ("purchase", "cart", "rating", "view")
 """Event types that explanations name, the strongest sign of interest first."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ListRow:
     """One row of a list: user, phone, why it has its place, and the campaign that pinned it, if any."""
 
     user: int
     item: int
-    origin: Origin
+    origin: PlacementSource
     campaign: str
 
 
-class Reasons:
+class ExplanationWriter:
     """Writes the explanations of a night's lists.
 
     Args:
@@ -40,14 +40,16 @@ class Reasons:
         popular: `(countries, items) bool`, phones on a country's popular list.
     """
 
-    def __init__(self, shop: Shop, locales: tuple[str, ...], unit: str, popular: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, shop: ScoringData, locales: tuple[str, ...], unit: str, popular: NDArray[np.bool_]
+    ) -> None:
         self.shop, self.unit, self.popular = shop, unit, popular
-        self.languages = [language(str(locale), locales) for locale in shop.data.users.locale]
+        self.languages = [choose_language(str(locale), locales) for locale in shop.data.users.locale]
         self.country_names, self.country = shop.countries
         self.events = _StrongestEvents(shop)
         self.compared: dict[tuple[int, int, str], tuple[bool, str]] = {}
 
-    def reason(self, row: Row, anchor: int = -1, query: int = -1) -> tuple[str, str]:
+    def explain(self, row: ListRow, anchor: int = -1, query: int = -1) -> tuple[str, str]:
         """Explain one row.
 
         Args:
@@ -58,24 +60,24 @@ class Reasons:
         Returns:
             Reason code and sentence.
         """
-        words = REASONS[self.languages[row.user]]
-        if row.origin is Origin.CAMPAIGN:
+        words = REASON_TEMPLATES[self.languages[row.user]]
+        if row.origin is PlacementSource.CAMPAIGN:
             return "campaign", words["campaign"].format(campaign=row.campaign)
-        if row.origin is Origin.EXPLORATION:
+        if row.origin is PlacementSource.EXPLORATION:
             return "exploration", words["exploration"]
         if query >= 0:
             return self._query(query, words)
         if anchor >= 0:
             return "history", self._history(row, anchor, words)
-        if row.origin is Origin.LAUNCH:
+        if row.origin is PlacementSource.LAUNCH:
             return "launch", words["launch"]
         if self.popular[self.country[row.user], row.item]:
-            return "popular", self.popular_reason(row.user)
+            return "popular", self.explain_popularity(row.user)
         return "model", words["model"]
 
-    def popular_reason(self, user: int) -> str:
+    def explain_popularity(self, user: int) -> str:
         """Say that a phone is popular where the user lives."""
-        words, name = REASONS[self.languages[user]], self.country_names[self.country[user]]
+        words, name = REASON_TEMPLATES[self.languages[user]], self.country_names[self.country[user]]
         return words["popular"].format(country=name) if name else words["popular_all"]
 
     def _query(self, query: int, words: dict[str, str]) -> tuple[str, str]:
@@ -83,23 +85,27 @@ class Reasons:
         queries = self.shop.data.queries
         text = " ".join(str(queries.text[query]).split())
         if text:
-            shown = text if len(text) <= SHOWN_LETTERS else text[: SHOWN_LETTERS - 1].rstrip() + "…"
+            shown = (
+                text
+                if len(text) <= MAX_QUOTED_CHARACTERS
+                else text[: MAX_QUOTED_CHARACTERS - 1].rstrip() + "…"
+            )
             return "query", words["query"].format(query=shown)
         is_picture = "image" in queries.modalities and bool(queries.modalities["image"].present[query])
         code = "query_image" if is_picture else "query_audio"
         return code, words[code]
 
-    def _history(self, row: Row, anchor: int, words: dict[str, str]) -> str:
+    def _history(self, row: ListRow, anchor: int, words: dict[str, str]) -> str:
         """Name the phone of the history and this one's advantage over it; "like" only where the two share something."""
         tongue = self.languages[row.user]
         key = (row.item, anchor, tongue)
         if key not in self.compared:
             self.compared[key] = (
-                bool(in_common(self.shop, row.item, anchor, tongue)),
-                difference(self.shop, row.item, anchor, tongue, self.unit),
+                bool(describe_common(self.shop, row.item, anchor, tongue)),
+                describe_advantage(self.shop, row.item, anchor, tongue, self.unit),
             )
         is_alike, better = self.compared[key]
-        verb = VERBS[tongue][STRENGTH[self.events.find(row.user, anchor)]]
+        verb = VERBS[tongue][EVENTS_BY_STRENGTH[self.events.find(row.user, anchor)]]
         title = str(self.shop.title[anchor])
         if not is_alike:
             return words["history_other"].format(title=title, did=verb)
@@ -108,27 +114,27 @@ class Reasons:
         )
 
 
-def chosen_cause(causes: Causes, row: int) -> tuple[int, int]:
+def choose_counterfactual(causes: Counterfactuals, row: int) -> tuple[int, int]:
     """Choose the stronger of a row's counterfactuals: `(anchor, query)`, the other one -1."""
     if causes.query[row] >= 0 and causes.query_fall[row] >= causes.anchor_fall[row]:
         return -1, int(causes.query[row])
     return int(causes.anchor[row]), -1
 
 
-def similar_reason(shop: Shop, item: int, other: int, tongue: str, unit: str) -> str:
+def explain_similarity(shop: ScoringData, item: int, other: int, tongue: str, unit: str) -> str:
     """Explain a similar phone: what `other` shares with `item` and where it is better."""
-    facts = compared(shop, other, item, tongue, unit)
-    words = REASONS[tongue]
+    facts = describe_comparison(shop, other, item, tongue, unit)
+    words = REASON_TEMPLATES[tongue]
     return words["similar"].format(facts=facts) if facts else words["similar_other"]
 
 
 class _StrongestEvents:
     """The strongest event type of each user on each phone, by binary search in sorted pairs."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: ScoringData) -> None:
         events = shop.data.interactions.positive()
-        strength = np.full(len(EVENT_TYPES), len(STRENGTH) - 1, np.int8)
-        for place, name in enumerate(STRENGTH):
+        strength = np.full(len(EVENT_TYPES), len(EVENTS_BY_STRENGTH) - 1, np.int8)
+        for place, name in enumerate(EVENTS_BY_STRENGTH):
             strength[EVENT_TYPES.index(name)] = place
         self._items = len(shop.data.catalogue)
         pairs: IntArray = events.user.astype(np.int64) * self._items + events.item
@@ -141,4 +147,4 @@ class _StrongestEvents:
         pair = user * self._items + item
         place = int(np.searchsorted(self._pairs, pair))
         is_there = place < len(self._pairs) and self._pairs[place] == pair
-        return int(self._strength[place]) if is_there else len(STRENGTH) - 1
+        return int(self._strength[place]) if is_there else len(EVENTS_BY_STRENGTH) - 1

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from models.data import StringArray
 
 
-def seeds(user_ids: StringArray, seed: int, day: date) -> NDArray[np.uint64]:
+def derive_seeds(user_ids: StringArray, seed: int, day: date) -> NDArray[np.uint64]:
     """Derive each user's seed for one night by keyed BLAKE2b: `(users,) uint64`."""
     key = f"{seed} {day.isoformat()}".encode()
     digests = (hashlib.blake2b(str(user).encode(), digest_size=8, key=key).digest() for user in user_ids)
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
-def uniform(seed: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
+def draw_uniform(seed: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
     """Draw the `number`-th uniform number of each seed, in [0, 1).
 
     SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), which can jump to

@@ -17,7 +17,7 @@ from scipy import sparse
 from handpick.night import Night
 from models.data import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
 
-NUMBERS = (
+COMPARED_NUMBERS = (
     "display_inches",
     "battery_mah",
     "weight_g",
@@ -29,13 +29,13 @@ NUMBERS = (
     "charging_w",
 )
 """Numeric specifications, by their columns of `marts/dim_item`."""
-WORDS = ("os", "chipset", "network", "display_type")
+COMPARED_CATEGORIES = ("os", "chipset", "network", "display_type")
 """Categorical specifications, by their columns of `marts/dim_item`."""
 PURCHASE, RETURN = EVENT_TYPES.index("purchase"), EVENT_TYPES.index("return")
 
 
 @dataclass(frozen=True)
-class Shop:
+class ScoringData:
     """One night's dataset and the metadata of its phones.
 
     Args:
@@ -56,8 +56,8 @@ class Shop:
     model_line: StringArray
     variant_group: StringArray
     generation: NDArray[np.float64]
-    numbers: dict[str, NDArray[np.float64]]
-    words: dict[str, StringArray]
+    numeric_specs: dict[str, NDArray[np.float64]]
+    categorical_specs: dict[str, StringArray]
     tags: tuple[frozenset[str], ...]
 
     @cached_property
@@ -72,20 +72,23 @@ class Shop:
         names, codes = np.unique(self.data.users.country, return_inverse=True)
         return [str(name) for name in names], codes.astype(np.int64)
 
-    def did(self, *event_types: int) -> sparse.csr_matrix:
+    def find_event_pairs(self, *event_types: int) -> sparse.csr_matrix:
         """Return `(users, items)` with an entry where a user has an event of one of these types on a phone."""
         events = self.data.interactions
         keep = np.isin(events.event_type, event_types)
-        return pairs(self, events.user[keep], events.item[keep])
+        return build_pair_matrix(self, events.user[keep], events.item[keep])
 
     @cached_property
     def owned(self) -> sparse.csr_matrix:
         """`(users, items)` with an entry where a user owns a phone by their account, or bought it."""
         users = np.flatnonzero(self.data.users.owned_item >= 0)
-        return (pairs(self, users, self.data.users.owned_item[users]) + self.did(PURCHASE)).tocsr()
+        return (
+            build_pair_matrix(self, users, self.data.users.owned_item[users])
+            + self.find_event_pairs(PURCHASE)
+        ).tocsr()
 
 
-def pairs(shop: Shop, users: IntArray, items: IntArray) -> sparse.csr_matrix:
+def build_pair_matrix(shop: ScoringData, users: IntArray, items: IntArray) -> sparse.csr_matrix:
     """Build `(users, items)` with an entry at each of the pairs."""
     shape = (len(shop.data.users), len(shop.data.catalogue))
     matrix = sparse.csr_matrix((np.ones(len(users), np.int32), (users, items)), shape=shape)
@@ -93,7 +96,7 @@ def pairs(shop: Shop, users: IntArray, items: IntArray) -> sparse.csr_matrix:
     return matrix
 
 
-def read_shop(night: Night, data: Dataset) -> Shop:
+def read_scoring_data(night: Night, data: Dataset) -> ScoringData:
     """Read the phones' metadata from `marts/dim_item`, in the order of the dataset's catalogue."""
     table = night.lake.read("marts/dim_item", night.logical_date)
     rows = pc.index_in(
@@ -109,15 +112,15 @@ def read_shop(night: Night, data: Dataset) -> Shop:
         return np.array(_values(table, name, np.nan), dtype=np.float64)
 
     lists: list[Sequence[Sequence[str]]] = [_values(table, name, ()) for name in ("color_tags", "spec_tags")]
-    return Shop(
+    return ScoringData(
         data=data,
         day=night.logical_date,
         title=np.where(text("title") == "", data.catalogue.item_ids, text("title")),
         model_line=text("model_line"),
         variant_group=text("variant_group_id"),
         generation=number("generation"),
-        numbers={name: number(name) for name in NUMBERS},
-        words={name: text(name) for name in WORDS},
+        numeric_specs={name: number(name) for name in COMPARED_NUMBERS},
+        categorical_specs={name: text(name) for name in COMPARED_CATEGORIES},
         tags=tuple(
             frozenset(word for words in tagged for word in words) for tagged in zip(*lists, strict=True)
         ),
@@ -131,13 +134,13 @@ def _values(table: pa.Table, name: str, missing: Any) -> list[Any]:
     return [missing if value is None else value for value in table[name].to_pylist()]
 
 
-def one_hot(codes: IntArray, count: int) -> NDArray[np.float32]:
+def encode_one_hot(codes: IntArray, count: int) -> NDArray[np.float32]:
     """Return `(n, count) float32` with a one at each row's code."""
     matrix = np.zeros((len(codes), count), np.float32)
     matrix[np.arange(len(codes)), codes] = 1
     return matrix
 
 
-def is_any(values: StringArray, wanted: Sequence[str]) -> BoolArray:
+def match_any(values: StringArray, wanted: Sequence[str]) -> BoolArray:
     """Find the values that are among the wanted ones: `(n,)`."""
     return np.isin(values, np.array(list(wanted), dtype=str)) if wanted else np.zeros(len(values), bool)

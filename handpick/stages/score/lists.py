@@ -11,19 +11,25 @@ from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
-from handpick.stages.score.candidates import boosted, pools
+from handpick.stages.score.candidates import add_boosts, find_candidates
 from handpick.stages.score.engine import Engine
-from handpick.stages.score.item_metadata import Shop
-from handpick.stages.score.rerank import Lists, Phones, empty_lists, pin, rerank
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.rerank import (
+    PhoneFacts,
+    RerankedLists,
+    insert_pins,
+    make_empty_lists,
+    rerank_candidates,
+)
 from handpick.stages.score.rules import Rules
 from handpick.stages.score.rules.campaigns import Pin
 from models.data import FloatArray, IntArray
 from models.interface import Factors
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 
 @dataclass(frozen=True)
-class Plan:
+class ListPlan:
     """Everything that the lists of all users share on one night.
 
     Args:
@@ -38,18 +44,18 @@ class Plan:
         engine: Runs the top-N.
     """
 
-    shop: Shop
+    shop: ScoringData
     rules: Rules
-    phones: Phones
-    score: ScoreSettings
-    settings: RulesSettings
+    phones: PhoneFacts
+    score_settings: ScoreSettings
+    rule_settings: RulesSettings
     boosts: FloatArray
     pins: list[Pin]
-    chance: NDArray[np.uint64]
-    engine: Engine = top_n
+    rng_seeds: NDArray[np.uint64]
+    engine: Engine = find_top_n
 
 
-class Made(NamedTuple):
+class FinishedLists(NamedTuple):
     """The finished lists of some users.
 
     Args:
@@ -58,12 +64,12 @@ class Made(NamedTuple):
         held_back: Number of pairs that the maximum per brand kept off lists.
     """
 
-    lists: Lists
+    lists: RerankedLists
     is_added: NDArray[np.bool_]
     held_back: int
 
 
-def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
+def make_lists(plan: ListPlan, factors: Factors, users: IntArray) -> FinishedLists:
     """Make the lists of some users.
 
     Args:
@@ -71,28 +77,30 @@ def make_lists(plan: Plan, factors: Factors, users: IntArray) -> Made:
         factors: Factors of these users and the whole catalogue.
         users: Indices into the dataset's users.
     """
-    n = plan.score.n
+    n = plan.score_settings.n
     _, country = plan.shop.countries
-    with_boosts = boosted(factors, plan.boosts, country[users])
-    pool = pools(with_boosts, plan.rules, users, max(plan.score.pool, n), engine=plan.engine)
-    lists = empty_lists(len(users), n)
+    with_boosts = add_boosts(factors, plan.boosts, country[users])
+    pool = find_candidates(
+        with_boosts, plan.rules, users, max(plan.score_settings.candidates, n), engine=plan.engine
+    )
+    lists = make_empty_lists(len(users), n)
     held_back = 0
-    for start in range(0, len(users), plan.score.block_users):
-        rows = slice(start, start + plan.score.block_users)
-        made, held = rerank(
+    for start in range(0, len(users), plan.score_settings.rerank_batch_users):
+        rows = slice(start, start + plan.score_settings.rerank_batch_users)
+        made, held = rerank_candidates(
             TopN(pool.items[rows], pool.scores[rows]),
             plan.phones,
-            plan.score,
-            chance=plan.chance[users[rows]],
-            most_per_brand=plan.settings.max_per_brand,
+            plan.score_settings,
+            rng_seeds=plan.rng_seeds[users[rows]],
+            max_per_brand=plan.rule_settings.max_per_brand,
             n=n,
         )
         lists.items[rows], lists.origin[rows], lists.propensity[rows] = made
         held_back += held
     is_added = _relax(plan, with_boosts, users, lists)
     before = lists.items.copy()
-    pinned = pin(lists, plan.pins, users, _find_pinnable(plan, users))
-    return Made(pinned, _move_marks(is_added, before, pinned.items), held_back)
+    pinned = insert_pins(lists, plan.pins, users, _find_pinnable(plan, users))
+    return FinishedLists(pinned, _move_marks(is_added, before, pinned.items), held_back)
 
 
 def _move_marks(
@@ -106,7 +114,7 @@ def _move_marks(
     return np.asarray((same & marks[:, None, :]).any(axis=2) & (after >= 0))
 
 
-def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArray[np.bool_]:
+def _relax(plan: ListPlan, factors: Factors, users: IntArray, lists: RerankedLists) -> NDArray[np.bool_]:
     """Fill up lists that are too short, relaxing one more rule at a time.
 
     Args:
@@ -118,10 +126,10 @@ def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArr
     Returns:
         `(users, n) bool`, which places were filled.
     """
-    least = min(plan.settings.min_items, plan.score.n)
+    least = min(plan.rule_settings.min_items, plan.score_settings.n)
     is_added = np.zeros(lists.items.shape, bool)
-    for count in range(1, len(plan.settings.relax) + 1):
-        relaxed = plan.settings.relax[:count]
+    for count in range(1, len(plan.rule_settings.relax) + 1):
+        relaxed = plan.rule_settings.relax[:count]
         short = np.flatnonzero((lists.items >= 0).sum(axis=1) < least)
         if not len(short):
             break
@@ -132,7 +140,7 @@ def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArr
             shape=(len(short), len(plan.shop.data.catalogue)),
         )
         # In this process and not on the engine: few users have short lists.
-        more = pools(
+        more = find_candidates(
             Factors(factors.users[short], factors.items),
             plan.rules,
             users[short],
@@ -147,12 +155,12 @@ def _relax(plan: Plan, factors: Factors, users: IntArray, lists: Lists) -> NDArr
 
 
 def _append(
-    plan: Plan, lists: Lists, user: int, more: NDArray[np.int32], least: int, any_brand: bool
+    plan: ListPlan, lists: RerankedLists, user: int, more: NDArray[np.int32], least: int, any_brand: bool
 ) -> None:
     """Append phones to one list until it is long enough, within the maximum per brand unless that is relaxed."""
     items = lists.items[user]
     filled = int((items >= 0).sum())
-    most = plan.settings.max_per_brand
+    most = plan.rule_settings.max_per_brand
     brands = plan.phones.brand[items[:filled]].tolist()
     for item in more[more >= 0].tolist():
         brand = int(plan.phones.brand[item])
@@ -165,10 +173,10 @@ def _append(
             filled += 1
 
 
-def _find_pinnable(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
+def _find_pinnable(plan: ListPlan, users: IntArray) -> NDArray[np.bool_]:
     """Whether the rules that never relax allow each user the pinned phone: `(pins, users)`."""
-    kind_of, allowed = plan.rules.by_kind(plan.settings.relax)
-    excluded = plan.rules.by_pair(plan.settings.relax)[users]
+    kind_of, allowed = plan.rules.find_allowed_by_kind(plan.rule_settings.relax)
+    excluded = plan.rules.find_excluded_pairs(plan.rule_settings.relax)[users]
     return np.array(
         [
             allowed[kind_of[users], one.item] & (excluded[:, [one.item]].toarray().ravel() == 0)
@@ -177,8 +185,8 @@ def _find_pinnable(plan: Plan, users: IntArray) -> NDArray[np.bool_]:
     ).reshape(len(plan.pins), len(users))
 
 
-def broken_rules(
-    plan: Plan, users: IntArray, lists: Lists, is_added: NDArray[np.bool_]
+def find_broken_rules(
+    plan: ListPlan, users: IntArray, lists: RerankedLists, is_added: NDArray[np.bool_]
 ) -> dict[tuple[int, int], str]:
     """Find the rules that the phones break which were added by relaxing.
 
@@ -195,8 +203,8 @@ def broken_rules(
     if not len(rows):
         return {}
     who, items, rules = users[rows], lists.items[rows, places], plan.rules
-    broken = np.zeros((len(plan.settings.relax), len(rows)), bool)
-    for at, name in enumerate(plan.settings.relax):
+    broken = np.zeros((len(plan.rule_settings.relax), len(rows)), bool)
+    for at, name in enumerate(plan.rule_settings.relax):
         if name in rules.items:
             broken[at] = rules.items[name][items]
         elif name in rules.kinds:
@@ -204,13 +212,13 @@ def broken_rules(
             broken[at] = mask[codes[who], items]
         elif name in rules.pairs:
             broken[at] = np.asarray(rules.pairs[name][who, items]).ravel() != 0
-        elif plan.settings.max_per_brand is not None:
+        elif plan.rule_settings.max_per_brand is not None:
             brand = np.where(lists.items[rows] >= 0, plan.phones.brand[lists.items[rows]], -1)
             # The maximum per brand is broken by a phone with too many of its brand at or above its place.
             above = np.arange(lists.items.shape[1]) <= places[:, None]
             same = brand == brand[np.arange(len(rows)), places][:, None]
-            broken[at] = (same & above).sum(axis=1) > plan.settings.max_per_brand
-    names = np.array(plan.settings.relax, dtype=object)
+            broken[at] = (same & above).sum(axis=1) > plan.rule_settings.max_per_brand
+    names = np.array(plan.rule_settings.relax, dtype=object)
     return {
         (row, place): "+".join(names[marks])
         for row, place, marks in zip(rows.tolist(), places.tolist(), broken.T, strict=True)

@@ -9,21 +9,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from handpick.night import Night
-from handpick.stages.score.cohorts import POPULARITY, Group
-from handpick.stages.score.counterfactuals import Causes, find_causes
-from handpick.stages.score.explanations import Reasons, Row, chosen_cause
-from handpick.stages.score.item_metadata import Shop
-from handpick.stages.score.lists import Plan, broken_rules
-from handpick.stages.score.rerank import Origin
-from handpick.stages.score.scorer import Scorer, blocks
+from handpick.stages.score.cohorts import POPULARITY, Cohort
+from handpick.stages.score.counterfactuals import Counterfactuals, find_counterfactuals
+from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.lists import ListPlan, find_broken_rules
+from handpick.stages.score.rerank import PlacementSource
+from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.data import FloatArray, IntArray
 
 ROWS_AT_ONCE = 1_000_000
 """Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""
 
 
-def recommendations(
-    plan: Plan, groups: list[Group], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
+def build_recommendations(
+    plan: ListPlan, groups: list[Cohort], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
 ) -> pa.Table:
     """Build `lists/recommendations`, sorted by user and rank.
 
@@ -36,13 +36,15 @@ def recommendations(
         night: The run.
     """
     shop, settings = plan.shop, night.settings
-    writer = Reasons(shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular))
+    writer = ExplanationWriter(
+        shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular)
+    )
     parts = [part for group in groups for part in _rows(plan, group, scorer, vectors, writer)]
     table = pa.concat_tables(parts)
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
 
 
-def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
+def _is_popular(shop: ScoringData, popular: pa.Table) -> NDArray[np.bool_]:
     """Mark the phones on each country's popular list: `(countries, items)`.
 
     Users of unknown country (an empty name) have the list of all countries.
@@ -61,37 +63,37 @@ def _is_popular(shop: Shop, popular: pa.Table) -> NDArray[np.bool_]:
 
 
 def _rows(
-    plan: Plan, group: Group, scorer: Scorer, vectors: FloatArray, writer: Reasons
+    plan: ListPlan, group: Cohort, scorer: Scorer, vectors: FloatArray, writer: ExplanationWriter
 ) -> Iterator[pa.Table]:
     """Write one cohort's rows, a block at a time."""
     row_user, place = np.nonzero(group.lists.items >= 0)
     row_item = group.lists.items[row_user, place].astype(np.int64)
-    is_by_model = len(group.source) > 0 and group.source[0] != POPULARITY
+    is_by_model = len(group.sources) > 0 and group.sources[0] != POPULARITY
     causes = (
-        find_causes(
+        find_counterfactuals(
             scorer,
             plan.shop.data,
             vectors,
             group.users,
             row_user,
             row_item,
-            anchors=plan.score.reason_anchors,
-            at_once=plan.score.users_at_once,
+            anchors=plan.score_settings.reason_anchors,
+            at_once=plan.score_settings.scoring_batch_users,
         )
         if is_by_model
         else None
     )
-    relaxed = broken_rules(plan, group.users, group.lists, group.is_added)
-    for rows in blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
+    relaxed = find_broken_rules(plan, group.users, group.lists, group.is_added)
+    for rows in split_into_blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
         yield _write_rows(plan, group, causes, relaxed, writer, rows, row_user[rows], place[rows])
 
 
 def _write_rows(
-    plan: Plan,
-    group: Group,
-    causes: Causes | None,
+    plan: ListPlan,
+    group: Cohort,
+    causes: Counterfactuals | None,
     relaxed: dict[tuple[int, int], str],
-    writer: Reasons,
+    writer: ExplanationWriter,
     rows: IntArray,
     row_user: IntArray,
     place: IntArray,
@@ -120,15 +122,15 @@ def _write_rows(
         strict=True,
     ):
         user = int(group.users[local])
-        row = Row(user, item, Origin(origin), pinned_by.get(item, ""))
-        anchor, query = (-1, -1) if causes is None else chosen_cause(causes, number)
-        if causes is None and row.origin is Origin.MODEL:
-            code, text = "popular", writer.popular_reason(user)
+        row = ListRow(user, item, PlacementSource(origin), pinned_by.get(item, ""))
+        anchor, query = (-1, -1) if causes is None else choose_counterfactual(causes, number)
+        if causes is None and row.origin is PlacementSource.MODEL:
+            code, text = "popular", writer.explain_popularity(user)
         else:
-            code, text = writer.reason(row, anchor, query)
+            code, text = writer.explain(row, anchor, query)
         codes.append(code)
         texts.append(text)
-        sources.append(_name_source(str(group.source[local]), row.origin))
+        sources.append(_name_source(str(group.sources[local]), row.origin))
     return pa.table(
         {
             "user_id": pa.array(shop.data.users.user_ids[group.users[row_user]].tolist(), pa.string()),
@@ -146,8 +148,8 @@ def _write_rows(
     )
 
 
-def _name_source(scored_by: str, origin: Origin) -> str:
+def _name_source(scored_by: str, origin: PlacementSource) -> str:
     """Name what put a phone at its place: the members that scored it, exploration or a campaign."""
-    if origin is Origin.EXPLORATION:
+    if origin is PlacementSource.EXPLORATION:
         return "exploration"
-    return "campaign" if origin is Origin.CAMPAIGN else scored_by
+    return "campaign" if origin is PlacementSource.CAMPAIGN else scored_by

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.item_metadata import ScoringData
 from models.data import DAY_SECONDS, BoolArray, FloatArray
 from models.interface import Factors
-from models.topn.exact import top_n
+from models.topn.exact import find_top_n
 
-EVERYWHERE = "all"
+ALL_COUNTRIES = "all"
 """The segment of the list of all countries."""
-BORROWED = 0.1
+SHARED_WEIGHT = 0.1
 """Weight of all countries' popularity in each country's, so that a small country has a full list."""
 
 
-def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArray]:
+def compute_popularity(shop: ScoringData, half_life_days: float) -> tuple[FloatArray, FloatArray]:
     """Sum the weights of recent events, halved for every half-life between an event and the end of the logical date.
 
     Args:
@@ -34,11 +34,11 @@ def popularity(shop: Shop, half_life_days: float) -> tuple[FloatArray, FloatArra
     flat = np.bincount(codes[events.user] * items + events.item, weights=weight, minlength=len(names) * items)
     by_country = flat.reshape(len(names), items)
     whole = by_country.sum(axis=0)
-    return whole.astype(np.float32), (by_country + BORROWED * whole).astype(np.float32)
+    return whole.astype(np.float32), (by_country + SHARED_WEIGHT * whole).astype(np.float32)
 
 
-def popular_lists(
-    shop: Shop, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
+def build_popular_lists(
+    shop: ScoringData, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
 ) -> pa.Table:
     """Build `lists/popular_items`: the n most popular allowed phones of all countries and of each one.
 
@@ -50,12 +50,14 @@ def popular_lists(
         n: Length of the lists.
     """
     names, _ = shop.countries
-    segments: list[tuple[str, FloatArray, BoolArray]] = [(EVERYWHERE, whole, np.asarray(allowed.all(axis=0)))]
+    segments: list[tuple[str, FloatArray, BoolArray]] = [
+        (ALL_COUNTRIES, whole, np.asarray(allowed.all(axis=0)))
+    ]
     segments += [(name, by_country[code], allowed[code]) for code, name in enumerate(names) if name]
     tables = []
     # One user with the factor 1 and items with their popularity: the exact top-N of a single list of scores.
     for segment, scores, mask in sorted(segments, key=lambda one: one[0]):
-        best = top_n(Factors(np.ones((1, 1), np.float32), scores[:, None]), n, allowed=mask)
+        best = find_top_n(Factors(np.ones((1, 1), np.float32), scores[:, None]), n, allowed=mask)
         items, kept = best.items[0][best.items[0] >= 0], best.scores[0][best.items[0] >= 0]
         tables.append(
             pa.table(

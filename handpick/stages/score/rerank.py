@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handpick.settings.score import ScoreSettings
-from handpick.stages.score.hash_rng import uniform
+from handpick.stages.score.hash_rng import draw_uniform
 from handpick.stages.score.rules.campaigns import Pin
 from models.data import BoolArray, FloatArray, IntArray
 from models.topn.exact import TopN
@@ -22,7 +22,7 @@ from models.topn.exact import TopN
 Number = TypeVar("Number", bound=np.generic)
 
 
-class Origin(IntEnum):
+class PlacementSource(IntEnum):
     """The reason why a phone has its place on a list; the numbers are not stored in the lake."""
 
     MODEL = 0
@@ -31,7 +31,7 @@ class Origin(IntEnum):
     CAMPAIGN = 3
 
 
-class Lists(NamedTuple):
+class RerankedLists(NamedTuple):
     """Lists of some users, `(users, n)` each.
 
     Args:
@@ -46,7 +46,7 @@ class Lists(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Phones:
+class PhoneFacts:
     """The facts about phones that re-ranking reads.
 
     Args:
@@ -60,15 +60,15 @@ class Phones:
     is_launch: BoolArray
 
 
-def rerank(
-    pool: TopN,
-    phones: Phones,
+def rerank_candidates(
+    candidates: TopN,
+    phones: PhoneFacts,
     settings: ScoreSettings,
     *,
-    chance: NDArray[np.uint64],
-    most_per_brand: int | None,
+    rng_seeds: NDArray[np.uint64],
+    max_per_brand: int | None,
     n: int,
-) -> tuple[Lists, int]:
+) -> tuple[RerankedLists, int]:
     """Re-rank the candidates of a block of users into lists.
 
     Args:
@@ -82,22 +82,22 @@ def rerank(
     Returns:
         The lists, and the number of pairs that the maximum per brand kept off them.
     """
-    relevance, is_helped = _relevance(pool, phones, settings)
-    state = _FreeCandidates(pool, phones, most_per_brand)
-    users = np.arange(len(pool.items))
-    lists = empty_lists(len(users), n)
-    similarity = np.zeros(pool.items.shape, np.float32)
+    relevance, is_helped = _relevance(candidates, phones, settings)
+    state = _FreeCandidates(candidates, phones, max_per_brand)
+    users = np.arange(len(candidates.items))
+    lists = make_empty_lists(len(users), n)
+    similarity = np.zeros(candidates.items.shape, np.float32)
     for place in range(n):
         value = (1 - settings.diversity) * relevance - settings.diversity * similarity
         value[~state.free()] = -np.inf
         # Of equal values argmax takes the first, which has the higher score or the lower id.
         pick = np.argmax(value, axis=1)
         is_there = np.isfinite(value[users, pick])  # False where no candidate is left
-        origin = np.where(is_helped[users, pick], Origin.LAUNCH, Origin.MODEL)
+        origin = np.where(is_helped[users, pick], PlacementSource.LAUNCH, PlacementSource.MODEL)
         propensity = np.ones(len(users), np.float32)
         if place + 1 >= settings.explore_from_rank and settings.explore_share:
             pick, origin, propensity = _explore(
-                state, pick, origin, is_there, chance, place, settings.explore_share
+                state, pick, origin, is_there, rng_seeds, place, settings.explore_share
             )
         chosen = np.where(is_there, state.items[users, pick], -1)
         lists.items[:, place], lists.origin[:, place] = chosen, origin
@@ -110,7 +110,7 @@ def rerank(
     return lists, state.held_back()
 
 
-def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
+def _relevance(pool: TopN, phones: PhoneFacts, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
     """Scale scores to the range of each user's candidates and add the launch bonus.
 
     Only the best launches get it: those whose relevance reaches a floor, up to a maximum number for each list.
@@ -126,14 +126,14 @@ def _relevance(pool: TopN, phones: Phones, settings: ScoreSettings) -> tuple[Flo
     relevance = np.where(valid, (pool.scores - low[:, None]) / width[:, None], -np.inf).astype(np.float32)
     new = phones.is_launch[pool.items] & valid & (relevance >= settings.launch_floor)
     # Candidates are sorted by score, so the running count numbers the best launches first.
-    is_helped = new & (np.cumsum(new, axis=1) <= settings.launch_most) & (settings.launch_bonus > 0)
+    is_helped = new & (np.cumsum(new, axis=1) <= settings.max_launch_items) & (settings.launch_bonus > 0)
     return np.where(is_helped, relevance + np.float32(settings.launch_bonus), relevance), is_helped
 
 
 class _FreeCandidates:
     """The candidates of each user that can still be chosen."""
 
-    def __init__(self, pool: TopN, phones: Phones, most_per_brand: int | None) -> None:
+    def __init__(self, pool: TopN, phones: PhoneFacts, most_per_brand: int | None) -> None:
         self.items = pool.items
         self.is_free = pool.items >= 0
         self.brand = np.where(self.is_free, phones.brand[pool.items], -1)
@@ -186,19 +186,21 @@ def _explore(
     others[users, pick] = False
     count = others.sum(axis=1)
     possible = is_there & (count > 0)
-    explores = possible & (uniform(chance, 2 * place) < share)
+    explores = possible & (draw_uniform(chance, 2 * place) < share)
     # Two draws for each place. The minimum guards against a product that rounds up to the count.
-    nth = np.minimum((uniform(chance, 2 * place + 1) * count).astype(np.int64), np.maximum(count - 1, 0))
+    nth = np.minimum((draw_uniform(chance, 2 * place + 1) * count).astype(np.int64), np.maximum(count - 1, 0))
     drawn = np.argmax(np.cumsum(others, axis=1) == nth[:, None] + 1, axis=1)
     propensity = np.where(explores, share / np.maximum(count, 1), np.where(possible, 1 - share, 1.0))
     return (
         np.where(explores, drawn, pick),
-        np.where(explores, Origin.EXPLORATION, origin),
+        np.where(explores, PlacementSource.EXPLORATION, origin),
         propensity.astype(np.float32),
     )
 
 
-def pin(lists: Lists, pins: list[Pin], users: IntArray, is_allowed: NDArray[np.bool_]) -> Lists:
+def insert_pins(
+    lists: RerankedLists, pins: list[Pin], users: IntArray, is_allowed: NDArray[np.bool_]
+) -> RerankedLists:
     """Put pinned phones at their places, moving the others down.
 
     A pinned phone that is already on the list moves. Empty lists stay empty.
@@ -219,7 +221,7 @@ def pin(lists: Lists, pins: list[Pin], users: IntArray, is_allowed: NDArray[np.b
         target = np.minimum(one.rank - 1, (items >= 0).sum(axis=1)) - 0.5
         order = np.argsort(np.column_stack([places, target]), axis=1, kind="stable")[:, : items.shape[1]]
         lists.items[rows] = _append_column(lists.items[rows], one.item, order)
-        lists.origin[rows] = _append_column(lists.origin[rows], int(Origin.CAMPAIGN), order)
+        lists.origin[rows] = _append_column(lists.origin[rows], int(PlacementSource.CAMPAIGN), order)
         lists.propensity[rows] = _append_column(lists.propensity[rows], 1.0, order)
     return lists
 
@@ -230,9 +232,9 @@ def _append_column(rows: NDArray[Number], value: float, order: IntArray) -> NDAr
     return np.take_along_axis(wider, order, axis=1)
 
 
-def empty_lists(users: int, n: int) -> Lists:
+def make_empty_lists(users: int, n: int) -> RerankedLists:
     """Make lists without phones."""
-    return Lists(
+    return RerankedLists(
         np.full((users, n), -1, np.int32),
         np.zeros((users, n), np.int8),
         np.full((users, n), np.nan, np.float32),

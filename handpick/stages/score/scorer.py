@@ -16,7 +16,7 @@ class Scorer(Protocol):
         """Return these users' scores for the whole catalogue in factored form."""
         ...
 
-    def source(self, data: Dataset, users: IntArray) -> StringArray:
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
         """Name the members behind each user's scores, joined by `+`: `(len(users),)`, empty where none can score them."""
         ...
 
@@ -25,7 +25,7 @@ class Scorer(Protocol):
         ...
 
 
-def blocks(users: IntArray, size: int) -> Iterator[IntArray]:
+def split_into_blocks(users: IntArray, size: int) -> Iterator[IntArray]:
     """Yield the users in their order, `size` at a time."""
     for start in range(0, len(users), size):
         yield users[start : start + size]

@@ -6,15 +6,15 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from handpick.stages.score.explanations import similar_reason
-from handpick.stages.score.item_metadata import Shop
-from handpick.stages.score.templates import language
+from handpick.stages.score.explanations import explain_similarity
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.templates import choose_language
 from models.data import FloatArray
 from models.interface import Factors
-from models.topn.exact import top_n
+from models.topn.exact import find_top_n
 
 
-def unit(vectors: FloatArray) -> FloatArray:
+def normalise_rows_in_float64(vectors: FloatArray) -> FloatArray:
     """Divide vectors by their lengths, which are computed in float64; a vector of length zero stays zero.
 
     `models.normalize.normalise_rows` computes lengths in float32, which gives other last bits.
@@ -23,7 +23,9 @@ def unit(vectors: FloatArray) -> FloatArray:
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency: str) -> pa.Table:
+def build_similar_lists(
+    shop: ScoringData, vectors: FloatArray, n: int, locale: str, currency: str
+) -> pa.Table:
     """Build `lists/similar_items`: the n sellable phones with the highest cosine, without the phone and its variants.
 
     Args:
@@ -42,7 +44,7 @@ def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency
         (np.ones(items, np.int32), (np.arange(items), codes)), shape=(items, len(groups))
     )
     # The product of the membership matrix with its transpose links every phone to itself and its variants.
-    best = top_n(
+    best = find_top_n(
         Factors(vectors, vectors),
         n,
         exclude=sparse.csr_matrix(member @ member.T),
@@ -50,7 +52,7 @@ def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency
     )
     rows, place = np.nonzero(best.items >= 0)
     others = best.items[rows, place]
-    tongue = language(locale, (locale,))
+    tongue = choose_language(locale, (locale,))
     return pa.table(
         {
             "item_id": pa.array(shop.data.catalogue.item_ids[rows].tolist(), pa.string()),
@@ -59,7 +61,7 @@ def similar_lists(shop: Shop, vectors: FloatArray, n: int, locale: str, currency
             "score": best.scores[rows, place],
             "reason": pa.array(
                 [
-                    similar_reason(shop, item, other, tongue, currency)
+                    explain_similarity(shop, item, other, tongue, currency)
                     for item, other in zip(rows.tolist(), others.tolist(), strict=True)
                 ],
                 pa.string(),

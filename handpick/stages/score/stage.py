@@ -12,24 +12,24 @@ from handpick.errors import NightStopped
 from handpick.lake.partitions import digest_partitions, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
-from handpick.stages.score.cohorts import Group, groups
-from handpick.stages.score.engine import engine
-from handpick.stages.score.hash_rng import seeds
-from handpick.stages.score.item_metadata import Shop, read_shop
-from handpick.stages.score.lists import Plan
-from handpick.stages.score.output_rows import recommendations
-from handpick.stages.score.popularity import popular_lists, popularity
-from handpick.stages.score.rerank import Phones
-from handpick.stages.score.rules import Rules, work_out
-from handpick.stages.score.rules.campaigns import boosts, pins
+from handpick.runtime.log import log_progress
+from handpick.stages.score.cohorts import Cohort, make_cohorts
+from handpick.stages.score.engine import make_engine
+from handpick.stages.score.hash_rng import derive_seeds
+from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
+from handpick.stages.score.lists import ListPlan
+from handpick.stages.score.output_rows import build_recommendations
+from handpick.stages.score.popularity import build_popular_lists, compute_popularity
+from handpick.stages.score.rerank import PhoneFacts
+from handpick.stages.score.rules import Rules, evaluate_rules
+from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.scorer import Scorer
-from handpick.stages.score.similar import similar_lists, unit
+from handpick.stages.score.similar import build_similar_lists, normalise_rows_in_float64
 from models.data import BoolArray, FloatArray
-from models.network.data_signature import Mismatch
+from models.network.data_signature import ModelMismatch
 
 
-def score(night: Night) -> StageResult:
+def score_night(night: Night) -> StageResult:
     """Score all users with the champion that the gate chose, and write the lists.
 
     Raises:
@@ -40,17 +40,17 @@ def score(night: Night) -> StageResult:
 
     data = load_dataset(night)
     champion = load_champion(night)
-    shop = read_shop(night, data)
+    shop = read_scoring_data(night, data)
     try:
         tables, notes = score_shop(shop, champion, night)
-    except Mismatch as error:
+    except ModelMismatch as error:
         raise NightStopped(
             f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
             "lists published last stay; run train, evaluate, gate and score of this night again."
         ) from None
     with ExitStack() as stack:  # all are written before any of them replaces an earlier partition
         for name, rows in tables.items():
-            folder = stack.enter_context(night.lake.writing(f"lists/{name}", night.logical_date))
+            folder = stack.enter_context(night.lake.replace_partition(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
     users, listed = len(data.users), notes["users_listed"]
     pairs, excluded = users * len(data.catalogue), notes["pairs_barred_by_rule"]
@@ -70,7 +70,7 @@ def score(night: Night) -> StageResult:
     )
 
 
-def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+def score_shop(shop: ScoringData, scorer: Scorer, night: Night) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     """Make the three tables of lists, by name, and the notes for the report.
 
     Args:
@@ -79,27 +79,27 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
         night: The run.
     """
     settings = night.settings
-    rules = work_out(shop, settings.rules)
-    vectors = unit(scorer.item_vectors(shop.data))
-    whole, by_country = popularity(shop, settings.score.popularity_half_life_days)
-    plan = Plan(
+    rules = evaluate_rules(shop, settings.rules)
+    vectors = normalise_rows_in_float64(scorer.item_vectors(shop.data))
+    whole, by_country = compute_popularity(shop, settings.score.popularity_half_life_days)
+    plan = ListPlan(
         shop=shop,
         rules=rules,
         phones=_describe_phones(shop, vectors, settings.score.launch_days),
-        score=settings.score,
-        settings=settings.rules,
-        boosts=boosts(shop, settings.rules),
-        pins=pins(shop, settings.rules),
-        chance=seeds(shop.data.users.user_ids, night.seed, night.logical_date),
-        engine=engine(settings),
+        score_settings=settings.score,
+        rule_settings=settings.rules,
+        boosts=sum_boosts(shop, settings.rules),
+        pins=list_pins(shop, settings.rules),
+        rng_seeds=derive_seeds(shop.data.users.user_ids, night.seed, night.logical_date),
+        engine=make_engine(settings),
     )
-    scored = groups(plan, scorer, by_country)
-    popular = popular_lists(
+    scored = make_cohorts(plan, scorer, by_country)
+    popular = build_popular_lists(
         shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular
     )
     tables = {
-        "recommendations": recommendations(plan, scored, scorer, vectors, popular, night),
-        "similar_items": similar_lists(
+        "recommendations": build_recommendations(plan, scored, scorer, vectors, popular, night),
+        "similar_items": build_similar_lists(
             shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
         ),
         "popular_items": popular,
@@ -107,35 +107,37 @@ def score_shop(shop: Shop, scorer: Scorer, night: Night) -> tuple[dict[str, pa.T
     return tables, _make_notes(plan, scored, tables["recommendations"])
 
 
-def _describe_phones(shop: Shop, vectors: FloatArray, launch_days: int) -> Phones:
+def _describe_phones(shop: ScoringData, vectors: FloatArray, launch_days: int) -> PhoneFacts:
     """Collect the facts that re-ranking reads; a phone of unknown brand counts as a brand of its own."""
     brands = np.where(
         shop.data.catalogue.brand == "", shop.data.catalogue.item_ids, shop.data.catalogue.brand
     )
     _, codes = np.unique(brands, return_inverse=True)
     is_launch = (shop.days_since_release >= 0) & (shop.days_since_release < launch_days)
-    return Phones(vectors, codes.astype(np.int64), is_launch)
+    return PhoneFacts(vectors, codes.astype(np.int64), is_launch)
 
 
-def _allow_unknown_users(shop: Shop, rules: Rules) -> BoolArray:
+def _allow_unknown_users(shop: ScoringData, rules: Rules) -> BoolArray:
     """Find the phones that may be shown to a user without consent and history: `(countries, items)`."""
     names, _ = shop.countries
     excluded = np.logical_or.reduce(list(rules.items.values())) | rules.kinds["consent"][1][0]
     return np.repeat(~excluded[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
 
 
-def _make_notes(plan: Plan, scored: list[Group], rows: pa.Table) -> dict[str, Any]:
+def _make_notes(plan: ListPlan, scored: list[Cohort], rows: pa.Table) -> dict[str, Any]:
     """Count lists, excluded pairs, sources and reasons for the report, and log them."""
     listed = sum(int((group.lists.items[:, 0] >= 0).sum()) for group in scored)
     relaxed = rows["relaxed_rules"].drop_null().to_pylist()
-    counted = {name: int(count) for name, count in plan.rules.counts().items()}
+    counted = {name: int(count) for name, count in plan.rules.count_excluded().items()}
     counted["max_per_brand"] = sum(group.held_back for group in scored)
-    say(f"  {listed:,} lists; pairs excluded by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items()))
+    log_progress(
+        f"  {listed:,} lists; pairs excluded by rule: " + ", ".join(f"{k} {v:,}" for k, v in counted.items())
+    )
     return {
         "users_listed": listed,
         "pairs_barred_by_rule": counted,
         "relaxed_rows": {
-            name: sum(name in text.split("+") for text in relaxed) for name in plan.settings.relax
+            name: sum(name in text.split("+") for text in relaxed) for name in plan.rule_settings.relax
         },
         "rows_by_source": _counts(rows["source"]),
         "rows_by_reason": _counts(rows["reason_code"]),

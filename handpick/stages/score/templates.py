@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-DEFAULT = "en"
+DEFAULT_LANGUAGE = "en"
 """Language where a user's is not offered."""
 
-REASONS: dict[str, dict[str, str]] = {
+REASON_TEMPLATES: dict[str, dict[str, str]] = {
     "en": {
         "query": "because you asked for «{query}»",
         "query_image": "because of the picture you sent",
@@ -41,7 +41,7 @@ VERBS = {
     "en": {"view": "viewed", "cart": "put in your cart", "purchase": "bought", "rating": "rated"},
     "zh": {"view": "浏览", "cart": "加入购物车", "purchase": "购买", "rating": "评价"},
 }
-DIFFERENCES: dict[str, dict[str, str]] = {
+ADVANTAGE_TEMPLATES: dict[str, dict[str, str]] = {
     "en": {
         "price": "{amount:,.0f} {unit} cheaper",
         "weight_g": "{amount:.0f} g lighter",
@@ -67,14 +67,14 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "charging_w": "充电快 {amount:.0f} W",
     },
 }
-SAME = {
+COMMON_TEMPLATES = {
     "en": {"brand": "same brand", "word": "also {value}", "tag": "also {value}"},
     "zh": {"brand": "同一品牌", "word": "同为 {value}", "tag": "同样{value}"},
 }
 COMMA = {"en": ", ", "zh": "，"}
 
 
-def language(locale: str, offered: tuple[str, ...]) -> str:
+def choose_language(locale: str, offered: tuple[str, ...]) -> str:
     """Choose the language of a locale such as `zh-CN` if it is offered and has templates, else English."""
     code = locale.replace("_", "-").split("-")[0].lower()
-    return code if code in REASONS and code in offered else DEFAULT
+    return code if code in REASON_TEMPLATES and code in offered else DEFAULT_LANGUAGE

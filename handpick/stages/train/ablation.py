@@ -9,31 +9,31 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.dataset.splits import test_exam, validation_exam
+from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.errors import NightStopped
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.stages.train.pretraining_ablation import dataset_with_variant, list_pretraining_variants
 from handpick.stages.train.stage import sample_users
 from models.config import FusionConfig
 from models.data import Dataset
-from models.evaluation.bootstrap import Interval, paired
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
-from models.recommender.factory import make
-from models.topn.dense import top_lists
+from models.evaluation.bootstrap import Interval, bootstrap_difference
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
+from models.recommender.factory import make_fusion_recommender
+from models.topn.dense import find_top_n_in_float32
 from models.training.errors import TrainingError
-from models.training.options import K, Plan
+from models.training.options import VALIDATION_K, FitOptions
 
 MODALITIES = (
     "text", "image", "specs", "facts", "identity",
     "behaviour", "query_text", "query_image", "query_audio", "profile",
 )  # fmt: skip
-FULL = "as configured"
+AS_CONFIGURED = "as configured"
 
 
-class Part(NamedTuple):
+class AblationRow(NamedTuple):
     """One row of the ablation table.
 
     Args:
@@ -58,7 +58,7 @@ def list_fusion_variants(config: FusionConfig, only: Sequence[str] = ()) -> dict
         config: `[fusion]` as configured.
         only: Keep variants whose name holds one of these words; all where empty.
     """
-    found = {FULL: config}
+    found = {AS_CONFIGURED: config}
     for name in MODALITIES:
         if name not in config.without:
             found[f"without {name}"] = config.model_copy(update={"without": (*config.without, name)})
@@ -66,7 +66,7 @@ def list_fusion_variants(config: FusionConfig, only: Sequence[str] = ()) -> dict
         for word in get_args(FusionConfig.model_fields[key].annotation):
             if word != getattr(config, key):
                 found[f"{what} {word}"] = config.model_copy(update={key: word})
-    return {name: one for name, one in found.items() if name == FULL or has_any_word(name, only)}
+    return {name: one for name, one in found.items() if name == AS_CONFIGURED or has_any_word(name, only)}
 
 
 def has_any_word(name: str, words: Sequence[str]) -> bool:
@@ -74,7 +74,9 @@ def has_any_word(name: str, words: Sequence[str]) -> bool:
     return not words or any(word in name for word in words)
 
 
-def ablate(night: Night, data: Dataset, seeds: Sequence[int], only: Sequence[str] = ()) -> Iterator[Part]:
+def run_ablation(
+    night: Night, data: Dataset, seeds: Sequence[int], only: Sequence[str] = ()
+) -> Iterator[AblationRow]:
     """Train and measure each variant of the fusion model, then each variant of pretraining; the first is as configured.
 
     Args:
@@ -114,7 +116,7 @@ def _measure_variant(
     config: FusionConfig,
     seeds: Sequence[int],
     configured: NDArray[np.float64] | None,
-) -> tuple[Part, NDArray[np.float64]]:
+) -> tuple[AblationRow, NDArray[np.float64]]:
     """Return a variant's row, and `(users,) float64` NDCG@20 of each test user.
 
     Args:
@@ -126,35 +128,45 @@ def _measure_variant(
         configured: NDCG@20 of each test user by the model as configured; None for that model itself.
     """
     users = night.settings.training.validation_users
-    validation = sample_users(validation_exam(night, data), users, night.seed)
+    validation = sample_users(build_validation_split(night, data), users, night.seed)
     started = time.perf_counter()
     try:
-        slices, by_user = _train_and_measure(night, config, validation, test_exam(night, data), seeds)
+        slices, by_user = _train_and_measure(night, config, validation, build_test_split(night, data), seeds)
     except TrainingError as error:
         raise NightStopped(f"ablate, {name}: {error}. Nothing was changed.") from None
     seconds = (time.perf_counter() - started) / len(seeds)
-    change = paired(by_user, by_user if configured is None else configured, seed=night.seed)
-    say(f"  {name}: NDCG@{K} {by_user.mean():.4f} ({seconds:.0f} s)")
-    return Part(name, float(by_user.mean()), change, slices, seconds), by_user
+    change = bootstrap_difference(by_user, by_user if configured is None else configured, seed=night.seed)
+    log_progress(f"  {name}: NDCG@{VALIDATION_K} {by_user.mean():.4f} ({seconds:.0f} s)")
+    return AblationRow(name, float(by_user.mean()), change, slices, seconds), by_user
 
 
 def _train_and_measure(
-    night: Night, config: FusionConfig, validation: Exam, test: Exam, seeds: Sequence[int]
+    night: Night,
+    config: FusionConfig,
+    validation: EvaluationSplit,
+    test: EvaluationSplit,
+    seeds: Sequence[int],
 ) -> tuple[dict[str, float], NDArray[np.float64]]:
     """Return NDCG@20 by slice, and `(users,)` by test user, each the mean over the seeds."""
     users = np.zeros(len(test.users))
     slices: dict[str, list[float]] = {}
     for seed in seeds:
-        model = make(config, night.settings.training).fit(validation.past, seed, Plan(validation))
-        lists = top_lists(model.factors(test.past, test.users), K, test.exclude, test.candidates)
-        users += ndcg(judge(lists, test.relevant), K) / len(seeds)
+        model = make_fusion_recommender(config, night.settings.training).fit(
+            validation.past, seed, FitOptions(validation)
+        )
+        lists = find_top_n_in_float32(
+            model.factors(test.past, test.users), VALIDATION_K, test.exclude, test.candidates
+        )
+        users += ndcg_at_k(find_hits(lists, test.relevant), VALIDATION_K) / len(seeds)
         for name, relevant in test.slices.items():
             rows = np.flatnonzero(np.diff(relevant.indptr))  # users with something to find in this slice
             if len(rows):
-                slices.setdefault(name, []).append(float(ndcg(judge(lists[rows], relevant[rows]), K).mean()))
+                slices.setdefault(name, []).append(
+                    float(ndcg_at_k(find_hits(lists[rows], relevant[rows]), VALIDATION_K).mean())
+                )
     return {name: float(np.mean(values)) for name, values in slices.items()}, users
 
 
-def as_json(parts: Sequence[Part]) -> list[Mapping[str, Any]]:
+def ablation_to_json(parts: Sequence[AblationRow]) -> list[Mapping[str, Any]]:
     """Return the rows as `ablation.json` stores them."""
     return [{**part._asdict(), "change": part.change._asdict()} for part in parts]

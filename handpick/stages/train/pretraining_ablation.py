@@ -21,7 +21,7 @@ from handpick.stages.embed import public as embed
 from handpick.stages.pretrain.public import EncoderTrainer
 from models.data import Dataset
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
-from models.pretraining.config import AUDIO, IMAGE, TEXT
+from models.pretraining.config import AUDIO_OBJECTIVES, IMAGE_OBJECTIVES, TEXT_OBJECTIVES
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ def list_pretraining_variants(
     """
     variants: dict[str, PretrainingVariant] = {}
     if SHOP_BERT in encoders.text:
-        variants |= _vary_objectives(configured, "text", SHOP_BERT, TEXT)
+        variants |= _vary_objectives(configured, "text", SHOP_BERT, TEXT_OBJECTIVES)
     if has_pictures and encoders.image == SHOP_CNN:
-        variants |= _vary_objectives(configured, "image", SHOP_CNN, IMAGE)
+        variants |= _vary_objectives(configured, "image", SHOP_CNN, IMAGE_OBJECTIVES)
     if has_sounds and encoders.audio == BILSTM:
         untrained = configured.audio.model_copy(update={"steps": 0})
-        variants[f"pretraining without {AUDIO[0]}"] = PretrainingVariant(
+        variants[f"pretraining without {AUDIO_OBJECTIVES[0]}"] = PretrainingVariant(
             BILSTM, configured.model_copy(update={"audio": untrained})
         )
     return variants

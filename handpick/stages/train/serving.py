@@ -18,16 +18,16 @@ from queue import SimpleQueue
 import torch
 
 from handpick.dataset import model_store
-from handpick.dataset.time_split import windows
+from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
-from handpick.runtime.worker_process import Beside, beside
+from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
 from handpick.stages.train.watch import show_progress
 from models.config import TrainingConfig
 from models.data import Dataset
-from models.recommender.factory import is_late, make
+from models.recommender.factory import is_late_fusion, make_fusion_recommender
 from models.recommender.recommender import FusionRecommender
-from models.training.devices import device_of
-from models.training.options import Plan, Standing
+from models.training.devices import resolve_device
+from models.training.options import FitOptions, TrainState
 
 SERVING = "train fusion for serving"
 """Names the training in logs and in the worker's errors."""
@@ -36,17 +36,17 @@ SERVING = "train fusion for serving"
 def can_train_in_parallel(night: Night, data: Dataset) -> bool:
     """Return whether both trainings fit this machine at once.
 
-    They do on a CPU with at least two threads, for data of at most `[training] most_beside` events. Trainings that are
+    They do on a CPU with at least two threads, for data of at most `[training] max_parallel_interactions` events. Trainings that are
     distributed by a launcher such as torchrun, late fusion and end-to-end training are done one after the other.
     """
     training, fusion = night.settings.training, night.settings.fusion
     return (
         training.threads > 1
-        and device_of(training.device).type == "cpu"
+        and resolve_device(training.device).type == "cpu"
         and "WORLD_SIZE" not in os.environ  # set by torchrun, whose processes already use all cores
-        and not is_late(fusion)
+        and not is_late_fusion(fusion)
         and not fusion.is_end_to_end
-        and len(data.interactions) <= training.most_beside
+        and len(data.interactions) <= training.max_parallel_interactions
     )
 
 
@@ -59,9 +59,9 @@ def halve_threads(training: TrainingConfig) -> TrainingConfig:
 class ServingTraining:
     """The training for serving in the worker process."""
 
-    worker: Beside
+    worker: WorkerProcess
 
-    def finish(self, best: int) -> Standing:
+    def finish(self, best: int) -> TrainState:
         """Let it stop after this epoch, and wait until its model is saved.
 
         Args:
@@ -74,8 +74,8 @@ class ServingTraining:
             WorkerDied: If the process has ended.
             TrainingError: If the training could not continue.
         """
-        self.worker.tell(best)
-        state: Standing = self.worker.next()
+        self.worker.send(best)
+        state: TrainState = self.worker.receive()
         return state
 
 
@@ -95,7 +95,7 @@ def train_serving_in_worker(
     """
     arguments = (night, data, epochs, start, folder, checkpoints)
     threads = halve_threads(night.settings.training).threads
-    with beside(_run_worker, *arguments, what=SERVING, threads=threads) as worker:
+    with run_in_worker_process(_run_worker, *arguments, purpose=SERVING, threads=threads) as worker:
         yield ServingTraining(worker)
 
 
@@ -107,16 +107,18 @@ def _run_worker(
     start: FusionRecommender | None,
     folder: Path,
     checkpoints: Path,
-) -> Iterator[Standing]:
+) -> Iterator[TrainState]:
     """Fit and save the models for serving in the worker process; yield the state of the finished training."""
-    model_store.fit(night, data, windows(night), folder / "family", ("serving",))
+    model_store.fit_family(night, data, compute_time_split(night), folder / "family", ("serving",))
     training = halve_threads(night.settings.training)
     torch.set_num_threads(training.threads)
     with show_progress(SERVING, is_validated=False) as watch:
-        plan = Plan(verdict=InboxStopSignal(inbox), epochs=epochs, folder=checkpoints, watch=watch)
-        model = make(night.settings.fusion, training).fit(data, night.seed, plan, start)
+        plan = FitOptions(
+            stop_signal=InboxStopSignal(inbox), epochs=epochs, checkpoint_folder=checkpoints, on_step=watch
+        )
+        model = make_fusion_recommender(night.settings.fusion, training).fit(data, night.seed, plan, start)
     model.save(folder / "fusion" / "serving")
-    yield model.standing
+    yield model.train_state
 
 
 class InboxStopSignal:
@@ -130,11 +132,11 @@ class InboxStopSignal:
         self._inbox = inbox
         self._epoch: int | None = None
 
-    def known(self) -> int | None:
+    def peek(self) -> int | None:
         """Return the epoch to stop after, or None where it has not arrived yet."""
-        return self._epoch if self._epoch is not None or self._inbox.empty() else self.final()
+        return self._epoch if self._epoch is not None or self._inbox.empty() else self.wait()
 
-    def final(self) -> int:
+    def wait(self) -> int:
         """Return the epoch to stop after, waiting for it where it has not arrived yet."""
         if self._epoch is None:
             self._epoch = self._inbox.get()

@@ -14,13 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handpick.dataset import model_store
-from handpick.dataset.splits import validation_exam
-from handpick.dataset.time_split import windows
+from handpick.dataset.splits import build_validation_split
+from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.prefetch import loading
+from handpick.runtime.prefetch import prefetch_library
 from handpick.stages.train.serving import (
     SERVING,
     can_train_in_parallel,
@@ -30,17 +30,17 @@ from handpick.stages.train.serving import (
 from handpick.stages.train.tracking import log_training
 from handpick.stages.train.watch import show_progress
 from models.data import Dataset
-from models.evaluation.split import Exam
-from models.network.data_signature import Mismatch, signature_of
-from models.recommender.factory import load, make
+from models.evaluation.split import EvaluationSplit
+from models.network.data_signature import ModelMismatch, build_signature
+from models.recommender.factory import load_fusion_recommender, make_fusion_recommender
 from models.recommender.recommender import FusionRecommender
 from models.training.errors import TrainingError
-from models.training.options import Plan
-from models.training.trainer import digest_of_dataset
-from models.training.warm_start import is_alike
+from models.training.options import FitOptions
+from models.training.trainer import hash_dataset
+from models.training.warm_start import has_same_inputs
 
 
-def train(night: Night, data: Dataset) -> StageResult:
+def train_models(night: Night, data: Dataset) -> StageResult:
     """Fit the family and the fusion model, and write tonight's `models` partition.
 
     Args:
@@ -52,7 +52,7 @@ def train(night: Night, data: Dataset) -> StageResult:
     """
     events = len(data.interactions)
     positive = int((data.interactions.weight > 0).sum())
-    with night.lake.writing("models", night.logical_date) as folder:
+    with night.lake.replace_partition("models", night.logical_date) as folder:
         try:
             curves, seconds = _fit_models(night, data, folder)
         except TrainingError as error:
@@ -67,7 +67,7 @@ def train(night: Night, data: Dataset) -> StageResult:
         logical_date=night.logical_date,
         where=str(where),
         flows=(Flow("interactions", events, positive, {"no preference shown": events - positive}),),
-        digest=digest_of(where),
+        digest=digest_files(where),
         notes={"seconds_by_model": seconds},
     )
 
@@ -79,7 +79,9 @@ def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, An
     and for as many epochs as selection finds best.
     """
     settings, seconds = night.settings, dict[str, float]()
-    validation = sample_users(validation_exam(night, data), settings.training.validation_users, night.seed)
+    validation = sample_users(
+        build_validation_split(night, data), settings.training.validation_users, night.seed
+    )
     checkpoints = settings.path(settings.lake.root) / ".cache" / "training" / night.logical_date.isoformat()
     is_parallel = can_train_in_parallel(night, data)
     training = halve_threads(settings.training) if is_parallel else settings.training
@@ -99,24 +101,28 @@ def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, An
             # numpy's and scipy's libraries too, or both processes together would use more threads than there are cores
             stack.enter_context(threadpool_limits(training.threads))
         with _timed(seconds, "family"):
-            which = ("selection",) if is_parallel else model_store.WHICH
-            model_store.fit(night, data, windows(night), folder / "family", which)
+            which = ("selection",) if is_parallel else model_store.PURPOSES
+            model_store.fit_family(night, data, compute_time_split(night), folder / "family", which)
         with _timed(seconds, "fusion_selection"), show_progress("train fusion") as watch:
-            plan = Plan(validation, epochs=epochs, folder=checkpoints / "selection", watch=watch)
-            selection = make(settings.fusion, training).fit(validation.past, night.seed, plan, start)
+            plan = FitOptions(
+                validation, epochs=epochs, checkpoint_folder=checkpoints / "selection", on_step=watch
+            )
+            selection = make_fusion_recommender(settings.fusion, training).fit(
+                validation.past, night.seed, plan, start
+            )
             selection.save(folder / "fusion" / "selection")
         with _timed(seconds, "fusion_serving"):
             if is_parallel:
-                with loading("mlflow.tracking") if settings.training.tracking else nullcontext():
-                    standing = serving_training.finish(selection.standing.best_epoch)
+                with prefetch_library("mlflow.tracking") if settings.training.tracking else nullcontext():
+                    standing = serving_training.finish(selection.train_state.best_epoch)
             else:
                 with show_progress(SERVING, is_validated=False) as watch:
                     serving = selection.refit(data, night.seed, watch, serving_start)
                 serving.save(where)
-                standing = serving.standing
+                standing = serving.train_state
     shutil.rmtree(checkpoints, ignore_errors=True)
-    curves = {"selection": selection.standing.curves, "serving": standing.curves}
-    log_training(night, curves, digest_of_dataset(data), selection.standing.best)
+    curves = {"selection": selection.train_state.curves, "serving": standing.curves}
+    log_training(night, curves, hash_dataset(data), selection.train_state.best)
     return curves, seconds
 
 
@@ -136,24 +142,24 @@ def find_warm_start(night: Night, data: Dataset, which: str = "selection") -> Fu
         data: What tonight's model will be trained on.
         which: `selection` or `serving`.
     """
-    before = night.lake.before("models", night.logical_date)
+    before = night.lake.latest_date_before("models", night.logical_date)
     if before is None or not night.settings.training.warm_start:
         return None
     try:
-        earlier = load(night.lake.partition("models", before) / "fusion" / which)
-    except Mismatch:
+        earlier = load_fusion_recommender(night.lake.partition("models", before) / "fusion" / which)
+    except ModelMismatch:
         return None
     if not isinstance(earlier, FusionRecommender) or earlier.network is None:
         return None
-    is_same = earlier.config == night.settings.fusion and is_alike(
-        earlier.network.signature, signature_of(data)
+    is_same = earlier.config == night.settings.fusion and has_same_inputs(
+        earlier.network.signature, build_signature(data)
     )
     return earlier if is_same else None
 
 
-def sample_users(whole: Exam, count: int, seed: int) -> Exam:
+def sample_users(whole: EvaluationSplit, count: int, seed: int) -> EvaluationSplit:
     """Return the evaluation split of at most `count` of its users, drawn with a seed."""
     if len(whole.users) <= count:
         return whole
     rows = np.random.default_rng(seed).choice(len(whole.users), count, replace=False)
-    return whole.part(np.sort(rows))
+    return whole.select_users(np.sort(rows))

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from handpick.runtime.log import console, say
-from models.training.options import K, Progress, Watcher
+from handpick.runtime.log import console, log_progress
+from models.training.options import VALIDATION_K, Progress, ProgressCallback
 
 
 @contextmanager
-def show_progress(what: str, is_validated: bool = True) -> Iterator[Watcher]:
+def show_progress(what: str, is_validated: bool = True) -> Iterator[ProgressCallback]:
     """Yield the callback that a trainer calls after each step and each validation.
 
     Args:
@@ -47,12 +47,12 @@ def show_progress(what: str, is_validated: bool = True) -> Iterator[Watcher]:
 
 def describe_progress(progress: Progress) -> str:
     """Return epoch, loss, throughput and validation NDCG in one line."""
-    rate = progress.questions / max(progress.seconds, 1e-9)
+    rate = progress.examples / max(progress.seconds, 1e-9)
     words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, {rate:,.0f} examples a second"
-    return words if progress.ndcg is None else f"{words}, validation NDCG@{K} {progress.ndcg:.4f}"
+    return words if progress.ndcg is None else f"{words}, validation NDCG@{VALIDATION_K} {progress.ndcg:.4f}"
 
 
 def _log_epoch(what: str, progress: Progress) -> None:
     """Log an epoch, with the time that the remaining epochs would take; early stopping may save some of it."""
     left = progress.seconds * (progress.epochs - progress.epoch)
-    say(f"  {what}: {describe_progress(progress)}, at most {left:,.0f} s left")
+    log_progress(f"  {what}: {describe_progress(progress)}, at most {left:,.0f} s left")

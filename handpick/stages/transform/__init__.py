@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS
-from handpick.lake.partitions import digest_partitions, rows_of
+from handpick.lake.partitions import count_rows, digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from handpick.stages.transform.tables import Tables
+    from handpick.stages.transform.tables import SparkTables
 
-CLEAN = (
+CLEAN_TABLES = (
     "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily", "item_price_history",
     "position_counts", "carried",
 )  # fmt: skip
@@ -32,10 +32,10 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If validate has not run for this logical date.
     """
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.stages.transform.public import open_tables
 
-    tables = open_tables(night, session(night.settings, rows_of(*_input_partitions(night))))
+    tables = open_tables(night, get_spark_session(night.settings, count_rows(*_input_partitions(night))))
     # Planning a small job keeps only one core busy, so independent tables are planned and written concurrently.
     # Items, users and queries need nothing but valid rows; what counts interactions waits for `clean/interactions`.
     with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
@@ -55,7 +55,7 @@ def run(night: Night) -> StageResult:
         flows += [interactions, pairs.result()]
         for job in counted:
             job.result()
-    digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN], night.logical_date)
+    digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN_TABLES], night.logical_date)
     return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
 
 
@@ -65,150 +65,173 @@ def _input_partitions(night: Night) -> list[Path]:
     last = [
         night.lake.partition(f"clean/{name}", day)
         for name in ("items", "users", "carried")
-        if (day := night.lake.before(f"clean/{name}", night.logical_date)) is not None
+        if (day := night.lake.latest_date_before(f"clean/{name}", night.logical_date)) is not None
     ]
     return valid + last
 
 
-def _write_items(night: Night, tables: Tables) -> Flow:
+def _write_items(night: Night, tables: SparkTables) -> Flow:
     """Write `clean/items` and `clean/item_price_history`."""
     from handpick.stages.transform import catalog, prices
 
     shop = night.settings.shop
-    valid, previous = tables.tonight("valid/catalog"), tables.last("clean/items")
-    tonight = catalog.normalized(valid, night.logical_date, shop.currency, shop.exchange_rates)
-    states = prices.states(valid, shop.currency, shop.exchange_rates)
+    valid, previous = tables.read_tonight("valid/catalog"), tables.read_last("clean/items")
+    tonight = catalog.normalize_catalog(valid, night.logical_date, shop.currency, shop.exchange_rates)
+    states = prices.select_offers(valid, shop.currency, shop.exchange_rates)
     tables.write(
-        "clean/item_price_history", prices.changes(previous, states), prices.SCHEMA, "item_id", "valid_from"
+        "clean/item_price_history",
+        prices.select_offer_changes(previous, states),
+        prices.PRICE_HISTORY_SCHEMA,
+        "item_id",
+        "valid_from",
     )
-    rows_in = tables.rows("valid/catalog") + tables.rows_before("clean/items")
+    rows_in = tables.count_tonight("valid/catalog") + tables.count_last("clean/items")
     out = tables.write(
-        "clean/items", catalog.snapshot(previous, tonight), catalog.SCHEMA, "item_id", about=rows_in
+        "clean/items",
+        catalog.update_catalog_snapshot(previous, tonight),
+        catalog.ITEM_SCHEMA,
+        "item_id",
+        expected_rows=rows_in,
     )
     return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _write_users(tables: Tables) -> Flow:
+def _write_users(tables: SparkTables) -> Flow:
     """Write `clean/users`."""
     from handpick.stages.transform import users
 
-    tonight = users.normalized(tables.tonight("valid/users"), tables.logical_date)
-    rows_in = tables.rows("valid/users") + tables.rows_before("clean/users")
-    snapshot = users.snapshot(tables.last("clean/users"), tonight)
-    out = tables.write("clean/users", snapshot, users.SCHEMA, "user_id", about=rows_in)
+    tonight = users.normalize_users(tables.read_tonight("valid/users"), tables.logical_date)
+    rows_in = tables.count_tonight("valid/users") + tables.count_last("clean/users")
+    snapshot = users.update_user_snapshot(tables.read_last("clean/users"), tonight)
+    out = tables.write("clean/users", snapshot, users.USER_SCHEMA, "user_id", expected_rows=rows_in)
     return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _write_queries(tables: Tables) -> Flow:
+def _write_queries(tables: SparkTables) -> Flow:
     """Write `clean/queries`."""
     from handpick.stages.transform import queries
 
-    rows_in = tables.rows("valid/queries")
-    rows = queries.normalized(tables.tonight("valid/queries"))
-    out = tables.write("clean/queries", rows, queries.SCHEMA, "query_id", about=rows_in)
+    rows_in = tables.count_tonight("valid/queries")
+    rows = queries.normalize_queries(tables.read_tonight("valid/queries"))
+    out = tables.write("clean/queries", rows, queries.QUERY_SCHEMA, "query_id", expected_rows=rows_in)
     return Flow("queries", rows_in, out)
 
 
-def _write_interactions(night: Night, tables: Tables) -> Flow:
+def _write_interactions(night: Night, tables: SparkTables) -> Flow:
     """Write `clean/interactions`, and `clean/position_counts` before it, which its weights depend on."""
     from pyspark.sql import functions as F
 
     from handpick.stages.transform import interactions, sessions
 
     chosen = night.settings.transform
-    rows_in = tables.rows("valid/events")
-    events = tables.tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
+    rows_in = tables.count_tonight("valid/events")
+    events = tables.read_tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
     placed = (
-        interactions.placed(
-            interactions.flagged(
-                sessions.sessionized(events, _read_carried(night, tables), chosen.session_gap_minutes),
+        interactions.attribute_positions(
+            interactions.flag_bots(
+                sessions.assign_sessions(events, _read_carried(night, tables), chosen.session_gap_minutes),
                 chosen.bot_events_per_hour,
             )
         ).cache()
     )  # read twice: to count clicks by position, then to weight events by the exponent fitted on the counts
     tables.write(
-        "clean/position_counts", interactions.position_counts(placed), interactions.POSITIONS, "position"
+        "clean/position_counts",
+        interactions.count_positions(placed),
+        interactions.POSITION_COUNT_SCHEMA,
+        "position",
     )
-    exponent = interactions.position_exponent(
+    exponent = interactions.fit_position_exponent(
         _read_position_counts(night), chosen.min_position_impressions, chosen.default_position_exponent
     )
-    weighed = interactions.weighted(placed, chosen.weights, exponent, chosen.max_position_boost)
+    weighed = interactions.add_weights(placed, chosen.weights, exponent, chosen.max_position_boost)
     key = ("user_id", "occurred_at", "event_id")
-    out = tables.write("clean/interactions", weighed, interactions.SCHEMA, *key, about=rows_in)
+    out = tables.write(
+        "clean/interactions", weighed, interactions.INTERACTION_SCHEMA, *key, expected_rows=rows_in
+    )
     placed.unpersist()
     return Flow("interactions", rows_in, out)
 
 
-def _read_carried(night: Night, tables: Tables) -> DataFrame | None:
+def _read_carried(night: Night, tables: SparkTables) -> DataFrame | None:
     """Return earlier events of people whose sessions may continue tonight, or None on a first night.
 
     They are those of the day before the logical date and later.
     """
     from pyspark.sql import functions as F
 
-    last, cutoff = tables.last("clean/carried"), night.as_of - timedelta(days=2)
+    last, cutoff = tables.read_last("clean/carried"), night.as_of - timedelta(days=2)
     return None if last is None else last.where(F.col("occurred_at") >= F.lit(cutoff))
 
 
-def _write_carried(night: Night, tables: Tables) -> None:
+def _write_carried(night: Night, tables: SparkTables) -> None:
     """Write `clean/carried`: the events that later nights look back at.
 
     The next night looks back two days from its own end, which is one day from tonight's end.
     """
     from handpick.stages.transform import interactions
 
-    kept = interactions.carried(tables.tonight("clean/interactions"), night.as_of - timedelta(days=1))
-    key, about = ("user_id", "occurred_at", "event_id"), tables.rows("valid/events")
-    tables.write("clean/carried", kept, interactions.CARRIED, *key, about=about)
+    kept = interactions.select_carried(
+        tables.read_tonight("clean/interactions"), night.as_of - timedelta(days=1)
+    )
+    key, about = ("user_id", "occurred_at", "event_id"), tables.count_tonight("valid/events")
+    tables.write("clean/carried", kept, interactions.CARRIED_SCHEMA, *key, expected_rows=about)
 
 
-def _read_people(tables: Tables) -> DataFrame:
+def _read_people(tables: SparkTables) -> DataFrame:
     """Return tonight's interactions without those of bots."""
-    return tables.tonight("clean/interactions").where("not is_bot")
+    return tables.read_tonight("clean/interactions").where("not is_bot")
 
 
-def _write_pairs(night: Night, tables: Tables) -> Flow:
+def _write_pairs(night: Night, tables: SparkTables) -> Flow:
     """Write `clean/item_pairs`."""
     from handpick.stages.transform import pairs
 
     chosen, people, carried = night.settings.transform, _read_people(tables), _read_carried(night, tables)
     since = night.logical_date - timedelta(days=chosen.co_purchase_days)
-    earlier = tables.earlier("clean/carried", since)
-    co_views = pairs.co_viewed(
+    earlier = tables.read_earlier("clean/carried", since)
+    co_views = pairs.count_co_views(
         people.where("event_type = 'view'"),
         None if carried is None else carried.where("event_type = 'view'"),
         chosen.max_session_items,
     )
-    co_purchases = pairs.co_purchased(
+    co_purchases = pairs.count_co_purchases(
         people.where("event_type = 'purchase'"),
         None if earlier is None else earlier.where("event_type = 'purchase'"),
         chosen.co_purchase_days,
     )
-    counts, key = pairs.counted(co_views, co_purchases), ("item_id", "other_item_id")
+    counts, key = pairs.merge_pair_counts(co_views, co_purchases), ("item_id", "other_item_id")
     # The number of pairs is not known beforehand; the number of events is of the same order.
-    about = tables.rows("valid/events")
-    rows = tables.write("clean/item_pairs", counts, pairs.SCHEMA, *key, about=about)
+    about = tables.count_tonight("valid/events")
+    rows = tables.write("clean/item_pairs", counts, pairs.PAIR_SCHEMA, *key, expected_rows=about)
     return Flow("item pairs", rows, rows)
 
 
-def _write_item_daily(tables: Tables) -> None:
+def _write_item_daily(tables: SparkTables) -> None:
     """Write `clean/item_daily`."""
     from handpick.stages.transform import daily
 
     tables.write(
-        "clean/item_daily", daily.by_item(_read_people(tables)), daily.ITEM_SCHEMA, "item_id", "event_date"
+        "clean/item_daily",
+        daily.count_by_item(_read_people(tables)),
+        daily.ITEM_DAILY_SCHEMA,
+        "item_id",
+        "event_date",
     )
 
 
-def _write_user_daily(night: Night, tables: Tables) -> None:
+def _write_user_daily(night: Night, tables: SparkTables) -> None:
     """Write `clean/user_daily`."""
     from handpick.stages.transform import daily, sessions
 
     people = _read_people(tables)
-    prices = tables.tonight("clean/items").select("item_id", "price")
-    by_user = daily.by_user(people, prices, sessions.session_starts(people, _read_carried(night, tables)))
-    about = tables.rows("valid/events")
-    tables.write("clean/user_daily", by_user, daily.USER_SCHEMA, "user_id", "event_date", about=about)
+    prices = tables.read_tonight("clean/items").select("item_id", "price")
+    by_user = daily.count_by_user(
+        people, prices, sessions.find_session_starts(people, _read_carried(night, tables))
+    )
+    about = tables.count_tonight("valid/events")
+    tables.write(
+        "clean/user_daily", by_user, daily.USER_DAILY_SCHEMA, "user_id", "event_date", expected_rows=about
+    )
 
 
 def _read_position_counts(night: Night) -> list[tuple[int, int, int]]:

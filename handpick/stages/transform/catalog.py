@@ -20,9 +20,9 @@ from pyspark.sql.types import (
 )
 
 from handpick.stages.transform import specs
-from handpick.stages.transform.text import tidy
+from handpick.stages.transform.text import clean_text
 
-SCHEMA = StructType(
+ITEM_SCHEMA = StructType(
     [
         StructField("item_id", StringType()),
         StructField("title", StringType()),
@@ -38,7 +38,7 @@ SCHEMA = StructType(
         StructField("first_seen_date", DateType()),
         StructField("is_in_stock", BooleanType()),
         StructField("image_path", StringType()),
-        *specs.SCHEMA.fields,
+        *specs.SPEC_SCHEMA.fields,
         StructField("specs_raw", StringType()),
         StructField("updated_at", TimestampType()),
         StructField("content_hash", StringType()),
@@ -53,10 +53,10 @@ COLOR_WORDS = (
     r"violet|bronze|copper|mint|coral|lavender|cream|navy)$"
 )
 """A colour at the end of a title, which distinguishes variants too."""
-ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+ROMAN_NUMERALS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
-def normalized(
+def normalize_catalog(
     catalog: DataFrame, logical_date: date, currency: str, rates: Mapping[str, float]
 ) -> DataFrame:
     """Normalize valid catalogue rows: the newest row of each phone, in the columns of `ITEM_SCHEMA`, first seen tonight.
@@ -71,33 +71,33 @@ def normalized(
         catalog, F.col("updated_at").desc(), F.col("_source_file").desc(), F.col("_source_line").desc()
     )
     # Blank specs count as none, but specs that are there are kept as they arrived, blanks and all.
-    raw = F.when(tidy(F.col("specs")).isNotNull(), F.col("specs"))
+    raw = F.when(clean_text(F.col("specs")).isNotNull(), F.col("specs"))
     cleaned = newest.select(
         "item_id",
-        tidy(F.col("title")).alias("title"),
-        F.coalesce(tidy(F.col("brand")), F.split_part(tidy(F.col("title")), F.lit(" "), F.lit(1))).alias(
-            "brand"
-        ),
-        tidy(F.col("description")).alias("description"),
-        in_shop_currency(currency, rates).alias("price"),
-        stated_currency(currency).alias("currency_stated"),
+        clean_text(F.col("title")).alias("title"),
+        F.coalesce(
+            clean_text(F.col("brand")), F.split_part(clean_text(F.col("title")), F.lit(" "), F.lit(1))
+        ).alias("brand"),
+        clean_text(F.col("description")).alias("description"),
+        convert_to_shop_currency(currency, rates).alias("price"),
+        get_stated_currency(currency).alias("currency_stated"),
         F.col("release_date").cast("date").alias("release_date"),
         F.lit(logical_date).alias("first_seen_date"),
         F.coalesce(F.col("in_stock"), F.lit(False)).alias("is_in_stock"),
         F.nullif(F.trim("image_path"), F.lit("")).alias("image_path"),
         raw.alias("specs_raw"),
-        specs.normalized_keys(F.from_json(raw, "map<string,string>")).alias("specs"),
+        specs.normalize_keys(F.from_json(raw, "map<string,string>")).alias("specs"),
         "updated_at",
     )
-    return named(with_specs(cleaned)).select(*SCHEMA.fieldNames())
+    return add_model_columns(add_specs(cleaned)).select(*ITEM_SCHEMA.fieldNames())
 
 
-def stated_currency(currency: str) -> Column:
+def get_stated_currency(currency: str) -> Column:
     """Return the currency of a catalogue row's price; the shop's own where the row does not say."""
     return F.upper(F.trim(F.coalesce(F.col("currency"), F.lit(currency))))
 
 
-def in_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
+def convert_to_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
     """Return a catalogue row's price in the shop's currency, to the cent; null where its currency has no rate.
 
     Args:
@@ -105,28 +105,30 @@ def in_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
         rates: Units of the shop's currency for one unit of another.
     """
     pairs = chain(*((F.lit(name), F.lit(rate)) for name, rate in {**rates, currency: 1.0}.items()))
-    rate = F.try_element_at(F.create_map(*pairs), stated_currency(currency))
+    rate = F.try_element_at(F.create_map(*pairs), get_stated_currency(currency))
     return F.when(F.col("price") > 0, F.round(F.col("price") * rate, 2))
 
 
-def with_specs(items: DataFrame) -> DataFrame:
+def add_specs(items: DataFrame) -> DataFrame:
     """Add the columns of `specs.SPEC_SCHEMA`, parsed from the column `specs` (`map<string,string>`).
 
     Each step is a projection of its own, so that no regular expression is evaluated twice.
     """
     texts = items.withColumn(
-        "_raw", F.struct(*(text.alias(name) for name, text in specs.texts(F.col("specs")).items()))
+        "_raw", F.struct(*(text.alias(name) for name, text in specs.join_texts(F.col("specs")).items()))
     )
-    raw = {name: F.col("_raw")[name] for name in specs.KEYS}
-    inches = texts.withColumn("display_inches", specs.display_inches(raw["display"]))
-    figured = inches.withColumns(specs.numbers(raw, F.col("display_inches")) | specs.categories(raw))
-    columns = {name: F.col(name) for name in (*specs.NUMERIC, *specs.CATEGORICAL)}
+    raw = {name: F.col("_raw")[name] for name in specs.SPEC_KEYS}
+    inches = texts.withColumn("display_inches", specs.parse_display_inches(raw["display"]))
+    figured = inches.withColumns(
+        specs.parse_numbers(raw, F.col("display_inches")) | specs.parse_categories(raw)
+    )
+    columns = {name: F.col(name) for name in (*specs.NUMERIC_SPECS, *specs.CATEGORICAL_SPECS)}
     return figured.withColumns(
-        {"color_tags": specs.colors(raw["colors"]), "spec_tags": specs.tags(raw, columns)}
+        {"color_tags": specs.parse_colors(raw["colors"]), "spec_tags": specs.derive_tags(raw, columns)}
     ).drop("_raw")
 
 
-def named(items: DataFrame) -> DataFrame:
+def add_model_columns(items: DataFrame) -> DataFrame:
     """Add brand key, model line, generation, variant group and content hash, derived from brand and title.
 
     The variant group joins variants that differ in memory, radio, SIM or colour: it is the brand and what is left of
@@ -137,14 +139,14 @@ def named(items: DataFrame) -> DataFrame:
         F.lower("title").startswith(F.concat(F.lower("brand"), F.lit(" "))),
         F.substring("title", F.length("brand") + 2, F.lit(1000)),
     ).otherwise(F.col("title"))
-    versionless = tidy(F.regexp_replace(without_brand, VERSION_WORDS, " "))
-    model = F.coalesce(tidy(F.regexp_replace(versionless, COLOR_WORDS, "")), versionless, without_brand)
+    versionless = clean_text(F.regexp_replace(without_brand, VERSION_WORDS, " "))
+    model = F.coalesce(clean_text(F.regexp_replace(versionless, COLOR_WORDS, "")), versionless, without_brand)
     # A Roman numeral counts only where something precedes it: `X` alone is a name, `Xperia 1 V` is the fifth.
     roman = F.regexp_extract("_model", r"\b(X|IX|VI{0,3}|IV|I{1,3})$", 1)
     digits = F.regexp_extract("_model", r"(?:^|\s|[A-Za-z-])(\d{1,2})(?!\d)", 1).try_cast("int")
     has_roman = (roman != "") & (F.length("_model") > F.length(roman))
     generation = F.when(
-        has_roman, F.array_position(F.array(*map(F.lit, ROMAN)), roman).cast("int")
+        has_roman, F.array_position(F.array(*map(F.lit, ROMAN_NUMERALS)), roman).cast("int")
     ).otherwise(digits)
     rest = F.when(has_roman, F.regexp_replace("_model", r"\s*\b[XVI]+$", "")).otherwise(
         F.regexp_replace("_model", r"(?<=^|\s|[A-Za-z-])\d{1,2}(?!\d)", " ")
@@ -155,23 +157,23 @@ def named(items: DataFrame) -> DataFrame:
         .withColumns(
             {
                 "generation": generation,
-                "model_line": F.coalesce(tidy(rest), F.col("_model")),
+                "model_line": F.coalesce(clean_text(rest), F.col("_model")),
                 "variant_group_id": F.concat_ws("-", "brand_key", slug),
-                "content_hash": content_hash(),
+                "content_hash": hash_content(),
             }
         )
         .drop("_model")
     )
 
 
-def content_hash() -> Column:
+def hash_content() -> Column:
     """Return the SHA-256 of the texts that a phone's vectors depend on: title, brand, description and raw specs."""
     # The unit separator occurs in no field, so moving a word from one field to the next changes the hash.
     parts = (F.coalesce(F.col(name), F.lit("")) for name in ("title", "brand", "description", "specs_raw"))
     return F.sha2(F.concat_ws("\x1f", *parts), 256)
 
 
-def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+def update_catalog_snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     """Merge tonight's phones into the last snapshot.
 
     The row that the shop updated last wins, tonight's where both are equally new; `first_seen_date` keeps the earliest.
@@ -182,12 +184,14 @@ def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     """
     if previous is None:
         return tonight
-    both = previous.select(*SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+    both = previous.select(*ITEM_SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
         tonight.withColumn("_tonight", F.lit(1))
     )
     first = F.min("first_seen_date").over(Window.partitionBy("item_id"))
     merged = both.withColumn("first_seen_date", first)
-    return _newest(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(*SCHEMA.fieldNames())
+    return _newest(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(
+        *ITEM_SCHEMA.fieldNames()
+    )
 
 
 def _newest(rows: DataFrame, *order: Column) -> DataFrame:

@@ -6,22 +6,22 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, DoubleType, LongType, StringType, StructField, StructType
 
-TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
-COUNTS = [StructField(f"{name}_count", LongType()) for name in TYPES]
+EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
+COUNT_FIELDS = [StructField(f"{name}_count", LongType()) for name in EVENT_TYPES]
 
-ITEM_SCHEMA = StructType(
+ITEM_DAILY_SCHEMA = StructType(
     [
         StructField("item_id", StringType()),
         StructField("event_date", DateType()),
-        *COUNTS,
+        *COUNT_FIELDS,
         StructField("rating_sum", DoubleType()),
     ]
 )
-USER_SCHEMA = StructType(
+USER_DAILY_SCHEMA = StructType(
     [
         StructField("user_id", StringType()),
         StructField("event_date", DateType()),
-        *COUNTS,
+        *COUNT_FIELDS,
         StructField("rating_sum", DoubleType()),
         StructField("viewed_price_sum", DoubleType()),
         StructField("viewed_price_count", LongType()),
@@ -30,7 +30,7 @@ USER_SCHEMA = StructType(
 )
 
 
-def by_item(people: DataFrame) -> DataFrame:
+def count_by_item(people: DataFrame) -> DataFrame:
     """Count tonight's events by phone and day, in the columns of `ITEM_DAILY_SCHEMA`.
 
     Args:
@@ -40,7 +40,7 @@ def by_item(people: DataFrame) -> DataFrame:
     return days.groupBy("item_id", "event_date").agg(*_counts())
 
 
-def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
+def count_by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
     """Count tonight's events by user and day, in the columns of `USER_DAILY_SCHEMA`.
 
     Args:
@@ -61,14 +61,14 @@ def by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFram
     return (
         counts.join(sessions, ["user_id", "event_date"], "left")
         .withColumn("session_count", F.coalesce("session_count", F.lit(0)).cast("long"))
-        .select(*USER_SCHEMA.fieldNames())
+        .select(*USER_DAILY_SCHEMA.fieldNames())
     )
 
 
 def _counts() -> list[Column]:
     """Return the aggregates that phones and users share: events by type, and the sum of stars."""
     kind = F.col("event_type")
-    counts = [F.count(F.when(kind == name, 1)).alias(f"{name}_count") for name in TYPES]
+    counts = [F.count(F.when(kind == name, 1)).alias(f"{name}_count") for name in EVENT_TYPES]
     return [*counts, _exact_sum(F.when(kind == "rating", F.col("value"))).alias("rating_sum")]
 
 

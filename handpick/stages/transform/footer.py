@@ -14,19 +14,19 @@ ENCODINGS = (4, 1, 3, 2)
 
 BYTE, BINARY, LIST, SET, STRUCT, DOUBLE = 3, 8, 9, 10, 12, 7
 """Type ids of the compact protocol."""
-TAIL = 8
+FOOTER_TAIL_BYTES = 8
 """Bytes after the footer: its length (4, little-endian) and the magic number (4)."""
 
 
 def sort_encodings(file: Path) -> None:
     """Sort the encodings that a Parquet file's footer lists for each column chunk."""
     with file.open("r+b") as stream:
-        stream.seek(-TAIL, 2)
+        stream.seek(-FOOTER_TAIL_BYTES, 2)
         length = int.from_bytes(stream.read(4), "little")
-        stream.seek(-TAIL - length, 2)
+        stream.seek(-FOOTER_TAIL_BYTES - length, 2)
         footer = bytearray(stream.read(length))
         _FooterWalk(footer).walk_struct(())
-        stream.seek(-TAIL - length, 2)
+        stream.seek(-FOOTER_TAIL_BYTES - length, 2)
         stream.write(footer)
 
 

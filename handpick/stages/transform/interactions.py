@@ -27,7 +27,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-SCHEMA = StructType(
+INTERACTION_SCHEMA = StructType(
     [
         StructField("event_id", StringType()),
         StructField("user_id", StringType()),
@@ -44,16 +44,16 @@ SCHEMA = StructType(
     ]
 )
 
-CARRIED = StructType(
+CARRIED_SCHEMA = StructType(
     [
         field
-        for field in SCHEMA.fields
+        for field in INTERACTION_SCHEMA.fields
         if field.name in ("event_id", "user_id", "item_id", "event_type", "occurred_at", "session_id")
     ]
 )
 """Columns of `clean/carried`: who did what in which session, of the few events that later nights look back at."""
 
-POSITIONS = StructType(
+POSITION_COUNT_SCHEMA = StructType(
     [
         StructField("position", IntegerType()),
         StructField("impression_count", LongType()),
@@ -62,11 +62,11 @@ POSITIONS = StructType(
 )
 """Columns of `clean/position_counts`, which the propensity curve is fitted on: tonight's impressions and clicks by position."""
 
-LAST_POSITION = 100
+MAX_POSITION = 100
 """Lower positions count as this one; bounds the rows of `clean/position_counts`."""
 
 
-def placed(events: DataFrame) -> DataFrame:
+def attribute_positions(events: DataFrame) -> DataFrame:
     """Add `position` (of an impression) and `shown_position` (of the impression that led to any other event).
 
     An event is attributed to the last impression of the same phone to the same user in the same session before it.
@@ -75,7 +75,7 @@ def placed(events: DataFrame) -> DataFrame:
         events: Tonight's events with `session_id`; the value of an impression is its position, from 1.
     """
     is_shown = F.col("event_type") == "impression"
-    place = F.least(F.col("value"), F.lit(LAST_POSITION)).cast("int")
+    place = F.least(F.col("value"), F.lit(MAX_POSITION)).cast("int")
     before = (
         Window.partitionBy("user_id", "session_id", "item_id")
         # Of equal timestamps the impression comes first: people cannot click on what is not shown yet.
@@ -87,7 +87,7 @@ def placed(events: DataFrame) -> DataFrame:
     )
 
 
-def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
+def flag_bots(events: DataFrame, events_per_hour: int) -> DataFrame:
     """Add `is_bot`: whether the user had more events than this in one clock hour, not counting impressions."""
     acted = F.count(F.when(F.col("event_type") != "impression", 1))
     busiest = (
@@ -103,16 +103,16 @@ def flagged(events: DataFrame, events_per_hour: int) -> DataFrame:
     )
 
 
-def carried(interactions: DataFrame, since: datetime) -> DataFrame:
+def select_carried(interactions: DataFrame, since: datetime) -> DataFrame:
     """Select what later nights look back at, in the columns of `CARRIED_SCHEMA`, so that they need not read all interactions.
 
     These are the events from `since` on, whose sessions may continue, and every purchase, without those of bots.
     """
     kept = (F.col("occurred_at") >= F.lit(since)) | (F.col("event_type") == "purchase")
-    return interactions.where(~F.col("is_bot") & kept).select(*CARRIED.fieldNames())
+    return interactions.where(~F.col("is_bot") & kept).select(*CARRIED_SCHEMA.fieldNames())
 
 
-def position_counts(events: DataFrame) -> DataFrame:
+def count_positions(events: DataFrame) -> DataFrame:
     """Count impressions and clicks by position, in the columns of `POSITION_COUNT_SCHEMA`, without those of bots."""
     people = events.where(~F.col("is_bot"))
     shown = (
@@ -128,7 +128,7 @@ def position_counts(events: DataFrame) -> DataFrame:
     )
 
 
-def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, default: float) -> float:
+def fit_position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, default: float) -> float:
     """Fit the exponent of the propensity curve by weighted least squares of log click rate on log position.
 
     Args:
@@ -159,7 +159,9 @@ def position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, defa
     return round(min(2.0, max(0.0, -slope)), 4)
 
 
-def weighted(events: DataFrame, weights: Mapping[str, float], exponent: float, max_boost: float) -> DataFrame:
+def add_weights(
+    events: DataFrame, weights: Mapping[str, float], exponent: float, max_boost: float
+) -> DataFrame:
     """Add `weight`, the strength of the preference that an event shows, and select the columns of `INTERACTION_SCHEMA`.
 
     A return counts its configured weight, which is negative; a rating runs from minus its weight at one star to plus
@@ -188,4 +190,4 @@ def weighted(events: DataFrame, weights: Mapping[str, float], exponent: float, m
         .when(kind == "rating", base * F.coalesce(stars, F.lit(0.0)))
         .otherwise(base)
     )
-    return events.withColumn("weight", F.round(strength, 6)).select(*SCHEMA.fieldNames())
+    return events.withColumn("weight", F.round(strength, 6)).select(*INTERACTION_SCHEMA.fieldNames())

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-SCHEMA = StructType(
+PAIR_SCHEMA = StructType(
     [
         StructField("item_id", StringType()),
         StructField("other_item_id", StringType()),
@@ -16,7 +16,7 @@ SCHEMA = StructType(
 )
 
 
-def co_viewed(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> DataFrame:
+def count_co_views(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> DataFrame:
     """Count the sessions in which two phones were both viewed, as far as tonight adds to them.
 
     Args:
@@ -51,7 +51,7 @@ def co_viewed(tonight: DataFrame, earlier: DataFrame | None, max_items: int) -> 
     ).agg(F.count("*").alias("co_view_count"))
 
 
-def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> DataFrame:
+def count_co_purchases(tonight: DataFrame, earlier: DataFrame | None, days: int) -> DataFrame:
     """Count the users who bought both of two phones within some days of each other, as far as tonight adds to them.
 
     Args:
@@ -82,7 +82,7 @@ def co_purchased(tonight: DataFrame, earlier: DataFrame | None, days: int) -> Da
     )
 
 
-def counted(co_views: DataFrame, co_purchases: DataFrame) -> DataFrame:
+def merge_pair_counts(co_views: DataFrame, co_purchases: DataFrame) -> DataFrame:
     """Merge the counts of both kinds into the columns of `PAIR_SCHEMA`; a kind that did not happen counts 0."""
     both = co_views.unionByName(co_purchases, allowMissingColumns=True)
     return both.groupBy("item_id", "other_item_id").agg(

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.catalog import in_shop_currency
+from handpick.stages.transform.catalog import convert_to_shop_currency
 
-SCHEMA = StructType(
+PRICE_HISTORY_SCHEMA = StructType(
     [
         StructField("item_id", StringType()),
         StructField("price", DoubleType()),
@@ -20,7 +20,7 @@ SCHEMA = StructType(
 )
 
 
-def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> DataFrame:
+def select_offers(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> DataFrame:
     """Select price and stock of every valid catalogue row, changed or not; prices in the shop's currency.
 
     Args:
@@ -33,7 +33,7 @@ def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> Dat
     """
     return catalog.select(
         "item_id",
-        in_shop_currency(currency, rates).alias("price"),
+        convert_to_shop_currency(currency, rates).alias("price"),
         F.coalesce(F.col("in_stock"), F.lit(False)).alias("is_in_stock"),
         F.col("updated_at").alias("valid_from"),
         "_source_file",
@@ -41,7 +41,7 @@ def states(catalog: DataFrame, currency: str, rates: Mapping[str, float]) -> Dat
     )
 
 
-def changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+def select_offer_changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     """Select the offers that differ from the one before, in the columns of `PRICE_HISTORY_SCHEMA`.
 
     A phone's first offer counts as a change; a row older than the last snapshot does not.
@@ -77,5 +77,5 @@ def changes(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
         current.withColumn("_before", F.lag(state).over(order))
         .withColumn("_is_change", F.col("_before").isNull() | ~state.eqNullSafe(F.col("_before")))
         .where("_known = 0 and _is_change")
-        .select(*SCHEMA.fieldNames())
+        .select(*PRICE_HISTORY_SCHEMA.fieldNames())
     )

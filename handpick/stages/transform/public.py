@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from handpick.night import Night
-from handpick.stages.transform import CLEAN
+from handpick.stages.transform import CLEAN_TABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from handpick.stages.transform.tables import Tables
+    from handpick.stages.transform.tables import SparkTables
 
-__all__ = ["CLEAN", "open_tables"]
+__all__ = ["CLEAN_TABLES", "open_tables"]
 
 
-def open_tables(night: Night, spark: SparkSession) -> Tables:
+def open_tables(night: Night, spark: SparkSession) -> SparkTables:
     """Return the lake as one night sees it, read and written by a Spark session."""
     # Imported here: stages that only need the names of the tables do not wait for PySpark.
-    from handpick.stages.transform.tables import Tables
+    from handpick.stages.transform.tables import SparkTables
 
-    return Tables(spark, night.lake, night.logical_date, night.settings.transform.rows_per_file)
+    return SparkTables(spark, night.lake, night.logical_date, night.settings.transform.rows_per_file)

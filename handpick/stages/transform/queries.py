@@ -6,9 +6,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.text import tidy
+from handpick.stages.transform.text import clean_text
 
-SCHEMA = StructType(
+QUERY_SCHEMA = StructType(
     [
         StructField("query_id", StringType()),
         StructField("user_id", StringType()),
@@ -20,7 +20,7 @@ SCHEMA = StructType(
 )
 
 
-def normalized(queries: DataFrame) -> DataFrame:
+def normalize_queries(queries: DataFrame) -> DataFrame:
     """Normalize valid query rows into the columns of `QUERY_SCHEMA`; blank texts and paths become null."""
-    words = {name: tidy(F.col(name)) for name in ("text", "image_path", "audio_path")}
-    return queries.withColumns(words).select(*SCHEMA.fieldNames())
+    words = {name: clean_text(F.col(name)) for name in ("text", "image_path", "audio_path")}
+    return queries.withColumns(words).select(*QUERY_SCHEMA.fieldNames())

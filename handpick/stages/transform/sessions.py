@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 
-def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
+def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
     """Give every event a `session_id`.
 
     A user's events without a session belong to one session while no gap between them is longer than allowed. A derived
@@ -52,7 +52,7 @@ def sessionized(events: DataFrame, carried: DataFrame | None, gap_minutes: int) 
     )
 
 
-def session_starts(events: DataFrame, carried: DataFrame | None) -> DataFrame:
+def find_session_starts(events: DataFrame, carried: DataFrame | None) -> DataFrame:
     """Return the start of each session that begins in some events.
 
     Args:

@@ -11,9 +11,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
 
-from handpick.stages.transform.text import NUMBER, first_number, number, within
+from handpick.stages.transform.text import NUMBER_PATTERN, extract_number, null_outside, parse_number
 
-KEYS: dict[str, tuple[str, ...]] = {
+SPEC_KEYS: dict[str, tuple[str, ...]] = {
     "display": ("size", "display-size", "screen-size", "screen", "display", "display-type", "resolution"),
     "battery": ("battery-type", "battery", "battery-capacity", "capacity"),
     "weight": ("weight", "mass", "body"),
@@ -37,28 +37,30 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 """Keys of spec sheets by what is read from them, in the order in which they are tried."""
 
-NUMERIC = (
+NUMERIC_SPECS = (
     "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
     "thickness_mm", "refresh_hz", "charging_w", "ppi",
 )  # fmt: skip
-CATEGORICAL = ("os", "chipset", "network", "display_type", "sim", "build")
+CATEGORICAL_SPECS = ("os", "chipset", "network", "display_type", "sim", "build")
 
-SCHEMA = StructType(
-    [StructField(name, DoubleType()) for name in NUMERIC]
-    + [StructField(name, StringType()) for name in CATEGORICAL]
+SPEC_SCHEMA = StructType(
+    [StructField(name, DoubleType()) for name in NUMERIC_SPECS]
+    + [StructField(name, StringType()) for name in CATEGORICAL_SPECS]
     + [StructField(name, ArrayType(StringType())) for name in ("color_tags", "spec_tags")]
 )
 """Columns that `catalog.add_specs` adds to each row."""
 
-INCH = r"\s*-?\s*(?:inch(?:es)?\b|in\b(?!\s*\d+\s*min)|\"|''|[″”“]|英寸|吋|寸)"
-GRAM = r"\s*(?:g|gr|gms?|[Gg]rams?|GRAMS?|克)(?![A-Za-z])"
+INCH_UNIT = r"\s*-?\s*(?:inch(?:es)?\b|in\b(?!\s*\d+\s*min)|\"|''|[″”“]|英寸|吋|寸)"
+GRAM_UNIT = r"\s*(?:g|gr|gms?|[Gg]rams?|GRAMS?|克)(?![A-Za-z])"
 # The units allow for `50MP`, `50 Mpix`, `12+5 MP`; the last takes the first number of a sum.
-MEGAPIXEL = r"(?:\s*\+\s*\d+(?:\.\d+)?)*\s*(?:MP(?:ix|x)?|[Mm]p(?:ix|x)?|[Mm]ega\s?-?[Pp]ixels?)(?![a-z])"
+MEGAPIXEL_UNIT = (
+    r"(?:\s*\+\s*\d+(?:\.\d+)?)*\s*(?:MP(?:ix|x)?|[Mm]p(?:ix|x)?|[Mm]ega\s?-?[Pp]ixels?)(?![a-z])"
+)
 
 NAMED_MEGAPIXELS = (("QCIF", 0.03), ("QVGA", 0.08), ("CIF", 0.1), ("VGA", 0.3))
 """Sensors that sheets name by their video format, in megapixels; longer names first."""
 
-COLORS = (
+COLOR_PATTERNS = (
     ("black", "black|midnight|graphite|onyx|obsidian|charcoal|黑"),
     ("white", "white|ivory|pearl|白"),
     ("gray", "gr[ae]y|titanium|slate|灰"),
@@ -76,16 +78,16 @@ COLORS = (
 """Basic colours and the pattern of words that state them, in lower case."""
 
 
-def texts(items: Column) -> dict[str, Column]:
+def join_texts(items: Column) -> dict[str, Column]:
     """Return for each group of `SPEC_KEYS` the raw texts under its keys, in order, joined by bars.
 
     Args:
         items: A `map<string,string>` column of raw specs with keys as `normalize_keys` leaves them.
     """
-    return {name: F.concat_ws(" | ", *(items[key] for key in keys)) for name, keys in KEYS.items()}
+    return {name: F.concat_ws(" | ", *(items[key] for key in keys)) for name, keys in SPEC_KEYS.items()}
 
 
-def normalized_keys(specs: Column) -> Column:
+def normalize_keys(specs: Column) -> Column:
     """Return a map of raw specs with lower-case, hyphenated keys; where two keys become equal the first one stays.
 
     Args:
@@ -105,7 +107,7 @@ def normalized_keys(specs: Column) -> Column:
     )
 
 
-def numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
+def parse_numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
     """Return the numeric specs other than the diagonal, by column.
 
     Args:
@@ -113,85 +115,89 @@ def numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
         inches: The diagonal in inches.
     """
     return {
-        "battery_mah": battery_mah(raw["battery"]),
-        "weight_g": weight_g(raw["weight"]),
-        "main_camera_mp": megapixels(raw["camera"]),
-        "selfie_camera_mp": megapixels(raw["selfie"]),
-        "ram_gb": ram_gb(raw["ram"]),
-        "storage_gb": storage_gb(raw["memory"]),
-        "thickness_mm": thickness_mm(raw["thickness"]),
-        "refresh_hz": within(first_number(raw["refresh"], r"\s*[Hh][Zz]\b"), 20, 500),
-        "charging_w": charging_w(raw["charging"]),
-        "ppi": pixels_per_inch(raw["resolution"], inches),
+        "battery_mah": parse_battery_mah(raw["battery"]),
+        "weight_g": parse_weight_g(raw["weight"]),
+        "main_camera_mp": parse_megapixels(raw["camera"]),
+        "selfie_camera_mp": parse_megapixels(raw["selfie"]),
+        "ram_gb": parse_ram_gb(raw["ram"]),
+        "storage_gb": parse_storage_gb(raw["memory"]),
+        "thickness_mm": parse_thickness_mm(raw["thickness"]),
+        "refresh_hz": null_outside(extract_number(raw["refresh"], r"\s*[Hh][Zz]\b"), 20, 500),
+        "charging_w": parse_charging_w(raw["charging"]),
+        "ppi": parse_pixels_per_inch(raw["resolution"], inches),
     }
 
 
-def display_inches(text: Column) -> Column:
+def parse_display_inches(text: Column) -> Column:
     """Read the display's diagonal in inches, from inches, centimetres or millimetres; areas (`cm²`) are skipped."""
-    inches = first_number(text, INCH)
-    centimetres = first_number(text, r"\s*(?:cm|厘米)(?!\s*[2²])") / 2.54
-    millimetres = number(F.regexp_extract(text, rf"^\s*{NUMBER}\s*mm(?!\s*[x×2²])", 1)) / 25.4
-    return within(F.round(F.coalesce(inches, centimetres, millimetres), 2), 0.5, 25)
+    inches = extract_number(text, INCH_UNIT)
+    centimetres = extract_number(text, r"\s*(?:cm|厘米)(?!\s*[2²])") / 2.54
+    millimetres = parse_number(F.regexp_extract(text, rf"^\s*{NUMBER_PATTERN}\s*mm(?!\s*[x×2²])", 1)) / 25.4
+    return null_outside(F.round(F.coalesce(inches, centimetres, millimetres), 2), 0.5, 25)
 
 
-def battery_mah(text: Column) -> Column:
+def parse_battery_mah(text: Column) -> Column:
     """Read the battery's capacity in mAh, from mAh or Ah; `5.000 mAh` is read as five thousand."""
-    stated = first_number(text, r"\s*(?:m\s?[Aa]\s?[Hh]|MAH|毫安时?)")
-    amperes = first_number(text, r"\s*(?:A[Hh]|安时)") * 1000
+    stated = extract_number(text, r"\s*(?:m\s?[Aa]\s?[Hh]|MAH|毫安时?)")
+    amperes = extract_number(text, r"\s*(?:A[Hh]|安时)") * 1000
     is_grouped = (stated < 30) & F.regexp_like(text, F.lit(r"(?i)\d\.\d{3}\s*m"))
     grouped = F.when(is_grouped, stated * 1000).otherwise(stated)
-    return within(F.round(F.coalesce(grouped, amperes), 0), 30, 30_000)
+    return null_outside(F.round(F.coalesce(grouped, amperes), 0), 30, 30_000)
 
 
-def weight_g(text: Column) -> Column:
+def parse_weight_g(text: Column) -> Column:
     """Read the weight in grams, from g or kg, else from pounds and ounces, else from a bare leading number."""
-    pounds = first_number(text, r"\s*(?:lbs?|pounds?)\b")
-    ounces = first_number(text, r"\s*(?:oz|ounces?)\b")
+    pounds = extract_number(text, r"\s*(?:lbs?|pounds?)\b")
+    ounces = extract_number(text, r"\s*(?:oz|ounces?)\b")
     imperial = F.coalesce(pounds, F.lit(0.0)) * 453.59237 + F.coalesce(ounces, F.lit(0.0)) * 28.349523125
     grams = F.coalesce(
-        first_number(text, GRAM),
-        first_number(text, r"\s*(?:[Kk][Gg]|千克|公斤)") * 1000,
-        number(F.regexp_extract(text, rf"^\s*{NUMBER}\s*\(", 1)),
+        extract_number(text, GRAM_UNIT),
+        extract_number(text, r"\s*(?:[Kk][Gg]|千克|公斤)") * 1000,
+        parse_number(F.regexp_extract(text, rf"^\s*{NUMBER_PATTERN}\s*\(", 1)),
         F.when(pounds.isNotNull() | ounces.isNotNull(), imperial),
-        number(F.regexp_extract(text, rf"^\s*{NUMBER}\s*$", 1)),
+        parse_number(F.regexp_extract(text, rf"^\s*{NUMBER_PATTERN}\s*$", 1)),
     )
-    return within(F.round(grams, 1), 10, 3000)
+    return null_outside(F.round(grams, 1), 10, 3000)
 
 
-def megapixels(text: Column) -> Column:
+def parse_megapixels(text: Column) -> Column:
     """Read the first sensor's resolution in megapixels; `VGA` and similar names count by their size."""
     # 万 is ten thousand: Chinese sheets write 50 megapixels as 5000万.
-    wan = first_number(text, r"\s*万(?:像素)?") / 100
+    wan = extract_number(text, r"\s*万(?:像素)?") / 100
     named = F.lit(None).cast("double")
     for name, value in reversed(NAMED_MEGAPIXELS):
         named = F.when(F.regexp_like(text, F.lit(rf"\b{name}\b")), F.lit(value)).otherwise(named)
-    return within(F.round(F.coalesce(first_number(text, MEGAPIXEL), wan, named), 2), 0.01, 400)
+    return null_outside(F.round(F.coalesce(extract_number(text, MEGAPIXEL_UNIT), wan, named), 2), 0.01, 400)
 
 
-def ram_gb(text: Column) -> Column:
+def parse_ram_gb(text: Column) -> Column:
     """Read the RAM of the first variant in GB: `4GB RAM`, `8GB+256GB`, or a bare amount under the key `ram`."""
-    amount = rf"{NUMBER}\s*([TGMK]B?)\s*(?:LPDDR\w*\s*)?"
+    amount = rf"{NUMBER_PATTERN}\s*([TGMK]B?)\s*(?:LPDDR\w*\s*)?"
     named = rf"(?i){amount}RAM|RAM:?\s*{amount}"
-    value = F.coalesce(number(F.regexp_extract(text, named, 1)), number(F.regexp_extract(text, named, 3)))
+    value = F.coalesce(
+        parse_number(F.regexp_extract(text, named, 1)), parse_number(F.regexp_extract(text, named, 3))
+    )
     unit = F.concat(F.regexp_extract(text, named, 2), F.regexp_extract(text, named, 4))
-    paired = number(F.regexp_extract(text, r"(?i)(\d+)\s*(?:GB?)?\s*\+\s*\d+\s*[GT]B", 1))
+    paired = parse_number(F.regexp_extract(text, r"(?i)(\d+)\s*(?:GB?)?\s*\+\s*\d+\s*[GT]B", 1))
     alone = r"(?i)^\s*(\d+(?:[.,]\d+)?)\s*([GM]B?)\s*(?:LPDDR\w*)?\s*(?:\||$)"
-    bare = _gigabytes(number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
+    bare = _gigabytes(parse_number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
     # A bare amount above 24 GB is storage, under whatever key it stands.
-    return within(
+    return null_outside(
         F.round(F.coalesce(_gigabytes(value, unit), paired, F.when(bare <= 24, bare)), 4), 0.0001, 64
     )
 
 
-def storage_gb(text: Column) -> Column:
+def parse_storage_gb(text: Column) -> Column:
     """Read the internal storage of the first variant in GB; amounts marked as RAM do not count."""
     paired = r"(?i)\d+\s*(?:GB?)?\s*\+\s*(\d+)\s*([GT]B?)"
     plain = r"(?i)(?<!RAM: )(?<!RAM )(?<![\d.])(\d+(?:\.\d+)?)(?:\s*/\s*\d+)*\s*([TGMK]B)(?!\s*(?:LPDDR\w*\s*)?RAM)"
-    value = F.coalesce(number(F.regexp_extract(text, paired, 1)), number(F.regexp_extract(text, plain, 1)))
+    value = F.coalesce(
+        parse_number(F.regexp_extract(text, paired, 1)), parse_number(F.regexp_extract(text, plain, 1))
+    )
     unit = F.when(F.regexp_like(text, F.lit(paired)), F.regexp_extract(text, paired, 2)).otherwise(
         F.regexp_extract(text, plain, 2)
     )
-    return within(F.round(_gigabytes(value, unit), 4), 0.0001, 8192)
+    return null_outside(F.round(_gigabytes(value, unit), 4), 0.0001, 8192)
 
 
 def _gigabytes(value: Column, unit: Column) -> Column:
@@ -206,32 +212,32 @@ def _gigabytes(value: Column, unit: Column) -> Column:
     return value * scale
 
 
-def thickness_mm(text: Column) -> Column:
+def parse_thickness_mm(text: Column) -> Column:
     """Read the thickness in mm: the third of three stated dimensions (unfolded, for a folding phone), else a stated one."""
-    triple = rf"{NUMBER}\s*[x×*]\s*{NUMBER}(?:-[\d.]+)?\s*[x×*]\s*{NUMBER}"
-    inches = number(F.regexp_extract(text, triple + r"\s*(?:in|\")", 3)) * 25.4
-    third = number(F.regexp_extract(text, triple, 3))
+    triple = rf"{NUMBER_PATTERN}\s*[x×*]\s*{NUMBER_PATTERN}(?:-[\d.]+)?\s*[x×*]\s*{NUMBER_PATTERN}"
+    inches = parse_number(F.regexp_extract(text, triple + r"\s*(?:in|\")", 3)) * 25.4
+    third = parse_number(F.regexp_extract(text, triple, 3))
     # No phone is thinner than 2 mm: a smaller third dimension is in inches.
     small = F.coalesce(F.when(third < 2, inches), third)
-    alone = first_number(text, r"\s*mm\s*(?:thick|\||$)")
-    return within(F.round(F.coalesce(small, alone), 2), 2, 60)
+    alone = extract_number(text, r"\s*mm\s*(?:thick|\||$)")
+    return null_outside(F.round(F.coalesce(small, alone), 2), 2, 60)
 
 
-def charging_w(text: Column) -> Column:
+def parse_charging_w(text: Column) -> Column:
     """Read the wired charging power in watts; wireless and reverse charging are left out."""
     wired = F.regexp_replace(text, r"(?i)(?:reverse|wireless|magsafe|qi\b)[^0-9|]*\d+(?:\.\d+)?\s*W", "")
-    return within(first_number(wired, r"\s*(?:W|[Ww]atts?|瓦)(?![A-Za-z])"), 1, 400)
+    return null_outside(extract_number(wired, r"\s*(?:W|[Ww]atts?|瓦)(?![A-Za-z])"), 1, 400)
 
 
-def pixels_per_inch(resolution: Column, inches: Column) -> Column:
+def parse_pixels_per_inch(resolution: Column, inches: Column) -> Column:
     """Read the stated pixel density, else compute it from the resolution and the diagonal."""
     pair = r"(\d{2,5})\s*[x×*]\s*(\d{2,5})"
-    wide, high = (number(F.regexp_extract(resolution, pair, group)) for group in (1, 2))
+    wide, high = (parse_number(F.regexp_extract(resolution, pair, group)) for group in (1, 2))
     derived = F.sqrt(wide * wide + high * high) / inches
-    return within(F.round(F.coalesce(first_number(resolution, r"\s*ppi"), derived), 0), 20, 1500)
+    return null_outside(F.round(F.coalesce(extract_number(resolution, r"\s*ppi"), derived), 0), 20, 1500)
 
 
-def categories(raw: dict[str, Column]) -> dict[str, Column]:
+def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
     """Return the categorical specs by column; null where the sheet has no text, `other` where the text is not known.
 
     Args:
@@ -284,13 +290,13 @@ def _one_of(text: Column, *choices: tuple[str, str]) -> Column:
     return chosen
 
 
-def colors(text: Column) -> Column:
+def parse_colors(text: Column) -> Column:
     """Extract basic colour names, sorted, from the shop's own (`Starry Black, Wine red` gives `black`, `red`)."""
     lowered = F.lower(text)
-    return _present(*((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLORS))
+    return _present(*((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLOR_PATTERNS))
 
 
-def tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
+def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
     """Return tags that summarize a phone's specs, such as `5g` or `big-battery`, sorted.
 
     Args:

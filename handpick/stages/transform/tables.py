@@ -13,12 +13,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from handpick.errors import MissingPartition
-from handpick.lake.partitions import Lake, rows_of
+from handpick.lake.partitions import Lake, count_rows
 from handpick.stages.transform.footer import sort_encodings
 
 
 @dataclass(frozen=True)
-class Tables:
+class SparkTables:
     """The lake as one night sees it: nothing dated after `logical_date` is ever read.
 
     Args:
@@ -33,7 +33,7 @@ class Tables:
     logical_date: date
     rows_per_file: int
 
-    def tonight(self, table: str) -> DataFrame:
+    def read_tonight(self, table: str) -> DataFrame:
         """Read tonight's partition.
 
         Raises:
@@ -46,30 +46,32 @@ class Tables:
             )
         return self._read([self.lake.partition(table, self.logical_date)])
 
-    def last(self, table: str) -> DataFrame | None:
+    def read_last(self, table: str) -> DataFrame | None:
         """Read the newest partition before tonight; None on a first night."""
-        day = self.lake.before(table, self.logical_date)
+        day = self.lake.latest_date_before(table, self.logical_date)
         return None if day is None else self._read([self.lake.partition(table, day)])
 
-    def earlier(self, table: str, since: date | None = None) -> DataFrame | None:
+    def read_earlier(self, table: str, since: date | None = None) -> DataFrame | None:
         """Read all partitions before tonight, from `since` on if given; None if there are none."""
         days = [
             day
-            for day in self.lake.dates(table)
+            for day in self.lake.list_dates(table)
             if day < self.logical_date and (since is None or day >= since)
         ]
         return self._read([self.lake.partition(table, day) for day in days]) if days else None
 
-    def rows(self, table: str) -> int:
+    def count_tonight(self, table: str) -> int:
         """Count the rows of tonight's partition, from the files' footers."""
-        return rows_of(self.lake.partition(table, self.logical_date))
+        return count_rows(self.lake.partition(table, self.logical_date))
 
-    def rows_before(self, table: str) -> int:
+    def count_last(self, table: str) -> int:
         """Count the rows of the newest partition before tonight; 0 on a first night."""
-        day = self.lake.before(table, self.logical_date)
-        return 0 if day is None else rows_of(self.lake.partition(table, day))
+        day = self.lake.latest_date_before(table, self.logical_date)
+        return 0 if day is None else count_rows(self.lake.partition(table, day))
 
-    def write(self, table: str, rows: DataFrame, schema: StructType, *key: str, about: int = 0) -> int:
+    def write(
+        self, table: str, rows: DataFrame, schema: StructType, *key: str, expected_rows: int = 0
+    ) -> int:
         """Write tonight's partition, sorted by key, and return how many rows it has.
 
         Many rows are split over files by a hash of the key, so that the bytes do not depend on how Spark split the work.
@@ -81,14 +83,14 @@ class Tables:
             key: Columns to sort by; together they are unique.
             about: An upper estimate of the number of rows, for the number of files.
         """
-        files = max(1, -(-about // self.rows_per_file))
+        files = max(1, -(-expected_rows // self.rows_per_file))
         columns = [F.col(field.name).cast(field.dataType).alias(field.name) for field in schema.fields]
         typed = rows.select(*columns)
         split = typed.coalesce(1) if files == 1 else typed.repartition(files, *key)
-        with self.lake.writing(table, self.logical_date) as folder:
+        with self.lake.replace_partition(table, self.logical_date) as folder:
             split.sortWithinPartitions(*key).write.mode("overwrite").parquet(str(folder))
             _normalize_files(folder)
-        return self.rows(table)
+        return self.count_tonight(table)
 
     def _read(self, folders: list[Path]) -> DataFrame:
         """Read the files of some partitions."""

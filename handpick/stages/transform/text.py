@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-NUMBER = r"(\d{1,2}[ \u00a0\u202f]\d{3}(?!\d)|\d+(?:[.,]\d+)*)"
+NUMBER_PATTERN = r"(\d{1,2}[ \u00a0\u202f]\d{3}(?!\d)|\d+(?:[.,]\d+)*)"
 """A number as people write it: `5000`, `5,000`, `5 000`, `6.1`, `6,1`."""
 
 
-def number(written: Column) -> Column:
+def parse_number(written: Column) -> Column:
     """Parse a number as people write it into a double; null where there is none.
 
     A comma or space before exactly three digits groups thousands (not after a leading zero); any other comma is a
@@ -25,7 +25,7 @@ def number(written: Column) -> Column:
     return F.regexp_replace(ungrouped, ",", ".").try_cast("double")
 
 
-def first_number(text: Column, unit: str, before: str = "") -> Column:
+def extract_number(text: Column, unit: str, before: str = "") -> Column:
     """Extract the first number that is followed by a unit, as a double; null where there is none.
 
     Args:
@@ -33,10 +33,10 @@ def first_number(text: Column, unit: str, before: str = "") -> Column:
         unit: Java regular expression of what follows the number.
         before: Java regular expression of what must precede it.
     """
-    return number(F.regexp_extract(text, before + r"(?<![\d.,])" + NUMBER + unit, 1))
+    return parse_number(F.regexp_extract(text, before + r"(?<![\d.,])" + NUMBER_PATTERN + unit, 1))
 
 
-def within(value: Column, low: float, high: float) -> Column:
+def null_outside(value: Column, low: float, high: float) -> Column:
     """Return the value where it is between two bounds (what is physically possible for a phone), else null.
 
     The value is filtered as an array of one element, so that Spark evaluates its regular expressions once;
@@ -45,7 +45,7 @@ def within(value: Column, low: float, high: float) -> Column:
     return F.get(F.filter(F.array(value), lambda one: one.between(low, high)), F.lit(0))
 
 
-def tidy(text: Column) -> Column:
+def clean_text(text: Column) -> Column:
     """Trim a text and collapse repeated and non-breaking blanks; null where nothing is left."""
     clean = F.trim(F.regexp_replace(text, "[\\s\u00a0\u202f]+", " "))
     return F.when(clean != "", clean)

@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DateType, StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.text import tidy
+from handpick.stages.transform.text import clean_text
 
-SCHEMA = StructType(
+USER_SCHEMA = StructType(
     [
         StructField("user_id", StringType()),
         StructField("signed_up_at", TimestampType()),
@@ -23,7 +23,7 @@ SCHEMA = StructType(
 )
 
 
-def normalized(users: DataFrame, logical_date: date) -> DataFrame:
+def normalize_users(users: DataFrame, logical_date: date) -> DataFrame:
     """Normalize valid user rows into the columns of `USER_SCHEMA`; of two rows for one customer the later line wins."""
     later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
     newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
@@ -32,13 +32,13 @@ def normalized(users: DataFrame, logical_date: date) -> DataFrame:
         "signed_up_at",
         F.upper(F.trim("country")).alias("country"),
         F.regexp_replace(F.lower(F.trim("locale")), "_", "-").alias("locale"),
-        tidy(F.col("owned_item_id")).alias("owned_item_id"),
+        clean_text(F.col("owned_item_id")).alias("owned_item_id"),
         F.coalesce(F.col("consent"), F.lit(False)).alias("is_consented"),
         F.lit(logical_date).alias("first_seen_date"),
     )
 
 
-def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     """Merge tonight's customers into the last snapshot: tonight's row wins; `first_seen_date` keeps the earliest.
 
     Args:
@@ -48,12 +48,12 @@ def snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     if previous is None:
         return tonight
     user = Window.partitionBy("user_id")
-    both = previous.select(*SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+    both = previous.select(*USER_SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
         tonight.withColumn("_tonight", F.lit(1))
     )
     return (
         both.withColumn("first_seen_date", F.min("first_seen_date").over(user))
         .withColumn("_place", F.row_number().over(user.orderBy(F.col("_tonight").desc())))
         .where("_place = 1")
-        .select(*SCHEMA.fieldNames())
+        .select(*USER_SCHEMA.fieldNames())
     )

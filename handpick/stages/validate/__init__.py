@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from handpick.contracts import CONTRACTS
-from handpick.contracts.sources import waves
+from handpick.contracts.sources import group_by_dependency
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 
 if TYPE_CHECKING:
-    from handpick.stages.validate.rows import Verdict
+    from handpick.stages.validate.source_validation import ValidationOutcome
 
 
 def run(night: Night) -> StageResult:
@@ -21,22 +21,22 @@ def run(night: Night) -> StageResult:
     Raises:
         NightStopped: If a threshold is exceeded; the message names the rule, the number of rows and their partition.
     """
-    from handpick.lake.partitions import digest_partitions, rows_of
-    from handpick.runtime.spark import session
-    from handpick.stages.validate.bots import bots
-    from handpick.stages.validate.docs import Docs
-    from handpick.stages.validate.rows import landed, validate_source
-    from handpick.stages.validate.thresholds import check
+    from handpick.lake.partitions import count_rows, digest_partitions
+    from handpick.runtime.spark import get_spark_session
+    from handpick.stages.validate.bots import find_bots
+    from handpick.stages.validate.data_docs import DataDocs
+    from handpick.stages.validate.source_validation import list_raw_partitions, validate_source
+    from handpick.stages.validate.thresholds import check_thresholds
 
     flows: list[Flow] = []
     notes: dict[str, object] = {}
-    outcomes: dict[str, Verdict] = {}
+    outcomes: dict[str, ValidationOutcome] = {}
     # Great Expectations takes seconds to import and to sample; it does so while Spark filters the rows.
     with ThreadPoolExecutor(1) as docs_thread:
-        docs = docs_thread.submit(lambda: Docs(night).judge_rows())
-        spark = session(night.settings, rows_of(*landed(night)))
+        docs = docs_thread.submit(lambda: DataDocs(night).check_samples())
+        spark = get_spark_session(night.settings, count_rows(*list_raw_partitions(night)))
         # Foreign keys are checked against the valid rows of the groups before.
-        for group in waves(CONTRACTS):
+        for group in group_by_dependency(CONTRACTS):
             with ThreadPoolExecutor(len(group)) as pool:
                 validated = pool.map(lambda contract: validate_source(spark, night, contract), group)
                 outcomes |= dict(zip((contract.source for contract in group), validated, strict=True))
@@ -45,12 +45,12 @@ def run(night: Night) -> StageResult:
         flows.append(outcome.flow)
         for reason, count in outcome.emptied.items():
             notes[f"{contract.source}: {reason}"] = count
-            say(f"  {contract.source}: {count:,} rows were kept without a value: {reason}")
+            log_progress(f"  {contract.source}: {count:,} rows were kept without a value: {reason}")
     page, failed = docs.result().finish(flows)
-    warnings = [line for flow in flows for line in check(night, flow)]
-    warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in bots(night)]
+    warnings = [line for flow in flows for line in check_thresholds(night, flow)]
+    warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in find_bots(night)]
     for line in warnings:
-        say(f"  warning: {line}")
+        log_progress(f"  warning: {line}")
     notes |= {"warnings": warnings, "data_docs_page": str(page), "expectations_failed": failed}
     tables = [f"{kind}/{source}" for kind in ("valid", "quarantine") for source in CONTRACTS]
     digest = digest_partitions(night.lake, tables, night.logical_date)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from handpick.night import Night
 
 
-def bots(night: Night) -> list[tuple[str, int]]:
+def find_bots(night: Night) -> list[tuple[str, int]]:
     """Return the users with at least `validation.bot_views_per_hour` views in a clock hour, with their highest count.
 
     Their rows stay valid, since the events happened; the transform stage marks them and no model learns from them.

@@ -11,23 +11,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.contracts import Column, Contract
-from handpick.contracts.rules import CHANGED, KNOWN, REPEATED
+from handpick.contracts.rules import ALREADY_LANDED, CHANGED_CONTENT, REPEATED_TONIGHT
 from handpick.night import Night
-from handpick.stages.validate.row_checks import Judged
+from handpick.stages.validate.row_checks import CheckedRows
 
-REASONS = (None, REPEATED, CHANGED, KNOWN)
+REPEAT_REASONS = (None, REPEATED_TONIGHT, CHANGED_CONTENT, ALREADY_LANDED)
 """The reason for each code that `find_repeated_keys` returns."""
 
-Codes = npt.NDArray[np.int8]
+ReasonCodes = npt.NDArray[np.int8]
 
 
-def repeats(
+def find_repeated_keys(
     night: Night,
     contract: Contract,
-    checked: Judged,
+    checked: CheckedRows,
     hashes: Sequence[npt.NDArray[np.int64]],
     is_valid: Sequence[npt.NDArray[np.bool_]],
-) -> list[Codes]:
+) -> list[ReasonCodes]:
     """Find the rows whose key is not new.
 
     Of rows that share a key the first by file and line is kept, unless an earlier night has the key. Key hashes, eight
@@ -47,7 +47,7 @@ def repeats(
     suspects = _find_shared_hashes(hashes, is_valid)
     if any(len(rows) for rows in suspects):
         _mark_repeated(contract, checked, suspects, codes)
-    days = [day for day in night.lake.dates(f"valid/{contract.source}") if day < night.logical_date]
+    days = [day for day in night.lake.list_dates(f"valid/{contract.source}") if day < night.logical_date]
     nights = night.settings.validation.duplicate_nights
     if contract.is_log and days and nights:
         folders = [night.lake.partition(f"valid/{contract.source}", day) for day in days[-nights:]]
@@ -69,7 +69,10 @@ def _find_shared_hashes(
 
 
 def _mark_repeated(
-    contract: Contract, checked: Judged, suspects: Sequence[npt.NDArray[np.int64]], codes: list[Codes]
+    contract: Contract,
+    checked: CheckedRows,
+    suspects: Sequence[npt.NDArray[np.int64]],
+    codes: list[ReasonCodes],
 ) -> None:
     """Write the codes of rows that repeat the key of an earlier row of the night into `codes`."""
     compared = _list_compared_columns(contract)
@@ -88,7 +91,10 @@ def _mark_repeated(
     first[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
     follows = first != np.arange(len(first))
     same = _compare_rows(rows, rows.take(first), compared)
-    code = np.where(same, REASONS.index(REPEATED), REASONS.index(CHANGED)) * follows
+    code = (
+        np.where(same, REPEAT_REASONS.index(REPEATED_TONIGHT), REPEAT_REASONS.index(CHANGED_CONTENT))
+        * follows
+    )
     where = np.concatenate(suspects)
     for number, mine in enumerate(codes):
         mine[where[place == number]] = code[place == number]
@@ -96,10 +102,10 @@ def _mark_repeated(
 
 def _mark_known(
     contract: Contract,
-    checked: Judged,
+    checked: CheckedRows,
     files: list[str],
     is_valid: Sequence[npt.NDArray[np.bool_]],
-    codes: list[Codes],
+    codes: list[ReasonCodes],
 ) -> None:
     """Write the codes of rows whose key an earlier night has into `codes`."""
     (key,) = contract.key
@@ -117,7 +123,9 @@ def _mark_known(
         ).to_numpy()
         found = np.flatnonzero((place >= 0) & mask)
         same = _compare_rows(batch.take(found), earlier.take(place[found]), compared)
-        mine[found] = np.where(same, REASONS.index(KNOWN), REASONS.index(CHANGED))
+        mine[found] = np.where(
+            same, REPEAT_REASONS.index(ALREADY_LANDED), REPEAT_REASONS.index(CHANGED_CONTENT)
+        )
 
 
 def _read_rows_with_keys(file: str, key: str, keys: pa.Array, names: list[str]) -> pa.Table | None:

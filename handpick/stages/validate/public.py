@@ -1,5 +1,5 @@
 """The part of the validate stage that other stages may use: the trends of quarantined rows, for the report."""
 
-from handpick.stages.validate.trends import rule_rates
+from handpick.stages.validate.trends import compute_rule_rates
 
-__all__ = ["rule_rates"]
+__all__ = ["compute_rule_rates"]

@@ -16,29 +16,29 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
-from handpick.contracts.rules import Rule, shared, valid_value
+from handpick.contracts.rules import Rule, build_shared_columns, build_valid_value
 from handpick.stages.land.public import read_manifest_files
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BROKEN, KEY = "_broken", "_key"
+RULE_BITS_COLUMN, KEY_HASH_COLUMN = "_broken", "_key"
 """Columns with the broken rules of a row, one bit each from the lowest, and with a 64-bit hash of its key."""
 
 BATCH_ROWS = 1_000_000
 """Landing files are batched up to this many rows, which bounds the memory of all steps after the Spark pass."""
 
-TOGETHER = 2
+PARALLEL_BATCHES = 2
 """Batches processed at a time, so that no core idles while the last task of a batch ends."""
 
-SPLIT_BYTES, MOST_SPLITS = 8 * 2**20, 1024
+SPLIT_BYTES, MAX_SPLITS = 8 * 2**20, 1024
 """Size in bytes of the splits of raw files, and their highest number for which each becomes a task of its own."""
 
 Order = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Batch:
+class CheckedBatch:
     """Some landing files and their rows after the Spark pass.
 
     Args:
@@ -53,7 +53,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedRows:
     """The rows of one source after the Spark pass.
 
     Args:
@@ -61,22 +61,24 @@ class Judged:
         schema: Schema of the files of all batches.
     """
 
-    batches: list[Batch]
+    batches: list[CheckedBatch]
     schema: pa.Schema
 
     def read(self, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
         """Yield the rows of each batch, sorted by origin; all columns if none are named."""
         for number in range(len(self.batches)):
-            yield self.batch(number, columns)
+            yield self.read_batch(number, columns)
 
-    def batch(self, number: int, columns: Sequence[str] = ()) -> pa.Table:
+    def read_batch(self, number: int, columns: Sequence[str] = ()) -> pa.Table:
         """Return the rows of one batch, sorted by origin; all columns if none are named."""
         batch, selected = self.batches[number], list(dict.fromkeys(columns)) or None
         table = ds.dataset(batch.files, format="parquet", schema=self.schema).to_table(selected)
         return table if batch.order is None else table.take(batch.order)
 
 
-def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path) -> Judged:
+def check_rows(
+    spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path
+) -> CheckedRows:
     """Evaluate the row rules on every raw row, without a shuffle, and write the typed rows.
 
     Args:
@@ -89,15 +91,15 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
     Returns:
         The typed rows with their broken rules.
     """
-    values = [f"{valid_value(column)} as `{column.name}`" for column in contract.columns]
+    values = [f"{build_valid_value(column)} as `{column.name}`" for column in contract.columns]
     # The hash of the typed key: ids that differ only in white space around them are one key.
-    key = ", ".join(valid_value(contract.column(name)) for name in contract.key)
-    broken = " | ".join(f"if({rule.broken}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
+    key = ", ".join(build_valid_value(contract.column(name)) for name in contract.key)
+    broken = " | ".join(f"if({rule.violation}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
     origin = [f"`{name}`" for name in ORIGIN]
-    selected = [*values, *origin, f"xxhash64({key}) as {KEY}", f"{broken} as {BROKEN}"]
-    texts, typed = shared(contract)
+    selected = [*values, *origin, f"xxhash64({key}) as {KEY_HASH_COLUMN}", f"{broken} as {RULE_BITS_COLUMN}"]
+    texts, typed = build_shared_columns(contract)
 
-    def check_batch(number: int, files: dict[str, Path]) -> Batch:
+    def check_batch(number: int, files: dict[str, Path]) -> CheckedBatch:
         folder = staged / f"{number:05d}"
         rows = _unpacked_session(spark, files).read.parquet(*map(str, files.values()))
         typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
@@ -105,10 +107,14 @@ def judge(spark: SparkSession, contract: Contract, landed: Path, rules: list[Rul
         typed_rows.selectExpr(*selected).write.parquet(str(folder), compression="none")
         return _order_rows(files, folder)
 
-    with ThreadPoolExecutor(TOGETHER) as pool:
+    with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
         batches = list(pool.map(check_batch, count(), _group_files(landed)))
-    schema = contract.arrow_schema().append(pa.field(KEY, pa.int64())).append(pa.field(BROKEN, pa.int64()))
-    return Judged(batches, schema)
+    schema = (
+        contract.arrow_schema()
+        .append(pa.field(KEY_HASH_COLUMN, pa.int64()))
+        .append(pa.field(RULE_BITS_COLUMN, pa.int64()))
+    )
+    return CheckedRows(batches, schema)
 
 
 def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
@@ -118,7 +124,7 @@ def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSessi
     With too many splits the given session is returned, and the rows are sorted afterwards.
     """
     splits = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
-    if splits > MOST_SPLITS:
+    if splits > MAX_SPLITS:
         return spark
     # A session of its own, as other threads use the given one with its own settings.
     unpacked = spark.newSession()
@@ -127,7 +133,7 @@ def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSessi
     return unpacked
 
 
-def _order_rows(landed: dict[str, Path], folder: Path) -> Batch:
+def _order_rows(landed: dict[str, Path], folder: Path) -> CheckedBatch:
     """Return a batch with its files in the order of their first rows, and a permutation if its rows are not sorted."""
     rank = {name: place for place, name in enumerate(sorted(landed))}
     found = []
@@ -139,7 +145,7 @@ def _order_rows(landed: dict[str, Path], folder: Path) -> Batch:
     positions = np.concatenate([one for one, _ in found]) if found else np.zeros(0, np.int64)
     # Without the sort by origin, which of two rows with one key comes first would depend on the timing of tasks.
     is_sorted = bool((np.diff(positions) >= 0).all())
-    return Batch(
+    return CheckedBatch(
         landed, [file for _, file in found], None if is_sorted else np.argsort(positions, kind="stable")
     )
 

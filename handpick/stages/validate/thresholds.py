@@ -9,16 +9,16 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from handpick.contracts import CONTRACTS
-from handpick.contracts.rules import HARMLESS
+from handpick.contracts.rules import HARMLESS_REASONS
 from handpick.errors import NightStopped
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.validate.type_drift import proposal
+from handpick.stages.validate.type_drift import propose_settings
 
 LISTS_STAY = "Last night's lists stay current"
 
 
-def check(night: Night, flow: Flow) -> list[str]:
+def check_thresholds(night: Night, flow: Flow) -> list[str]:
     """Check the thresholds of one source and return its warnings.
 
     Raises:
@@ -57,14 +57,14 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
         f"{count:,} {reason}" for reason, count in sorted(flow.dropped.items(), key=lambda pair: -pair[1])
     )
     # A file that is delivered twice is no reason to stop: its rows are in the lake already.
-    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
+    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS_REASONS)
     share = bad / flow.rows_in
     # One bad row of four is a large share, but no reason to stop the night.
-    are_many = bad >= limits.stop_least_rows or bad == flow.rows_in
+    are_many = bad >= limits.stop_min_rows or bad == flow.rows_in
     if share > limits.stop_share and are_many:
         raise NightStopped(
             f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
-            f"{limits.stop_share:.0%}: {reasons}. {next_step} validation.stop_share, and run the night again.{proposal(night, flow)}"
+            f"{limits.stop_share:.0%}: {reasons}. {next_step} validation.stop_share, and run the night again.{propose_settings(night, flow)}"
         )
     if share > limits.warn_share:
         warnings.append(f"{share:.1%} of {flow.source} were quarantined: {reasons}")
@@ -78,12 +78,14 @@ def _check_volume(night: Night, flow: Flow) -> None:
         return
     table = f"raw/{flow.source}"
     # The first night brings the whole history, which is no measure of a usual night.
-    days = [day for day in night.lake.dates(table) if day < night.logical_date][1:][-limits.volume_nights :]
+    days = [day for day in night.lake.list_dates(table) if day < night.logical_date][1:][
+        -limits.volume_nights :
+    ]
     if len(days) < 3:
         return
     usual = median(_count_rows(night, table, day) for day in days)
-    low = volume.at_least if limits.volume_low is None else limits.volume_low
-    high = volume.at_most if limits.volume_high is None else limits.volume_high
+    low = volume.min_ratio if limits.volume_low is None else limits.volume_low
+    high = volume.max_ratio if limits.volume_high is None else limits.volume_high
     if usual and not low <= flow.rows_in / usual <= high:
         raise NightStopped(
             f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is {usual:,.0f}, and "

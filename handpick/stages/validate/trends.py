@@ -11,7 +11,7 @@ from handpick.night import Night
 TABLE = "ledger_flows"
 
 
-def rule_rates(night: Night, nights: int = 30, max_rules: int = 8) -> dict[str, dict[str, float]]:
+def compute_rule_rates(night: Night, nights: int = 30, max_rules: int = 8) -> dict[str, dict[str, float]]:
     """Return the percentage of a source's rows that each rule quarantined, by `source: rule` and ISO date.
 
     Args:
@@ -22,7 +22,7 @@ def rule_rates(night: Night, nights: int = 30, max_rules: int = 8) -> dict[str, 
     Returns:
         Percentages from 0 to 100; 0 on nights on which no row broke the rule.
     """
-    days = night.lake.dates(TABLE, night.logical_date)[-nights:]
+    days = night.lake.list_dates(TABLE, night.logical_date)[-nights:]
     rates: dict[str, dict[str, float]] = {}
     for day in days:
         ledger = night.lake.read(TABLE, day)

@@ -7,14 +7,14 @@ import json
 from handpick.contracts import CONTRACTS
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.land.public import completed, toml_lines
+from handpick.stages.land.public import infer_mapping, render_toml_lines
 
 SHARE = 0.5
 """A rule that quarantines more than this share of the rows points to the column, not to single rows."""
 SAMPLES = 200
 
 
-def proposal(night: Night, flow: Flow) -> str:
+def propose_settings(night: Night, flow: Flow) -> str:
     """Propose settings for the column that most rows break, as the end of an error message.
 
     Args:
@@ -34,10 +34,10 @@ def proposal(night: Night, flow: Flow) -> str:
         return ""
     contract, column = CONTRACTS[flow.source], offending[0]["column"]
     values = list(dict.fromkeys(entry["value"] for entry in offending))
-    found = completed(contract, {column: column}, {column: values})
+    found = infer_mapping(contract, {column: column}, {column: values})
     # Only how the column is written: the names of columns and the constants are known to be right.
     prefixes = (f"times.{column} ", f"patterns.{column} ", f"numbers.{column} ", f"values.{column} ")
-    lines = [line for line in toml_lines(found, json.dumps) if line.startswith(prefixes)]
+    lines = [line for line in render_toml_lines(found, json.dumps) if line.startswith(prefixes)]
     return (
         f" {column} is written another way now ({values[0]}); if that is right: [sources.{flow.source}] "
         + ("; ".join(lines) or f"map it with columns.{column}, values.{column} or times.{column}")

@@ -13,15 +13,15 @@ def run(night: Night) -> StageResult:
         MissingPartition: If transform has not run for this logical date.
         WarehouseError: If a model cannot be built, a test fails, or another program has the warehouse's file open.
     """
-    from handpick.stages.warehouse.dbt import build
-    from handpick.stages.warehouse.prepare import prepare
+    from handpick.stages.warehouse.dbt_runner import build_warehouse
+    from handpick.stages.warehouse.prepare import prepare_build
 
-    prepare(night)
-    build(night)
-    return write(night)
+    prepare_build(night)
+    build_warehouse(night)
+    return write_built_marts(night)
 
 
-def write(night: Night) -> StageResult:
+def write_built_marts(night: Night) -> StageResult:
     """Write the marts of a warehouse that dbt has already built for this night; `run` does so after its own build.
 
     Raises:
@@ -29,11 +29,11 @@ def write(night: Night) -> StageResult:
         LedgerImbalance: If a mart lacks rows that the lake has.
     """
     from handpick.lake.partitions import digest_partitions
-    from handpick.stages.warehouse.docs import docs_page
+    from handpick.stages.warehouse.docs import render_docs_page
     from handpick.stages.warehouse.marts import MARTS, write_marts
 
     flows = write_marts(night)
-    notes = {"warehouse_docs_page": str(docs_page(night))}
+    notes = {"warehouse_docs_page": str(render_docs_page(night))}
     where = str(night.lake.root / "marts")
     digest = digest_partitions(night.lake, [mart.table for mart in MARTS], night.logical_date)
     return StageResult("warehouse", night.logical_date, where, flows, digest, notes=notes)

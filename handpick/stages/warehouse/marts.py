@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.warehouse.dbt import SCHEMA, WarehouseError, alone
+from handpick.stages.warehouse.dbt_runner import WAREHOUSE_SCHEMA, WarehouseError, lock_warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +87,7 @@ def _from_duckdb(night: Night) -> dict[str, int]:
     settings = night.settings.warehouse
     file = night.settings.path(settings.path)
     options = {"memory_limit": settings.memory, "threads": str(settings.threads)}
-    with alone(night.settings):
+    with lock_warehouse(night.settings):
         try:
             db = duckdb.connect(str(file), read_only=True, config=dict(options))
         except duckdb.IOException as error:
@@ -108,7 +108,9 @@ def _check_logical_date(night: Night, db: duckdb.DuckDBPyConnection) -> None:
     try:
         built = {
             day
-            for (day,) in db.sql(f"SELECT DISTINCT as_of_date FROM {SCHEMA}.mart_user_activity").fetchall()
+            for (day,) in db.sql(
+                f"SELECT DISTINCT as_of_date FROM {WAREHOUSE_SCHEMA}.mart_user_activity"
+            ).fetchall()
         }
     except duckdb.CatalogException:
         built = {"no night"}
@@ -124,8 +126,8 @@ def _copy_mart(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     columns, where = "*", ""
     if mart.is_by_night:
         columns, where = f"* EXCLUDE ({NIGHT_COLUMN})", f"WHERE {NIGHT_COLUMN} = DATE '{night.logical_date}'"
-    query = f"SELECT {columns} FROM {SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"
-    with night.lake.writing(mart.table, night.logical_date) as folder:
+    query = f"SELECT {columns} FROM {WAREHOUSE_SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"
+    with night.lake.replace_partition(mart.table, night.logical_date) as folder:
         target = _literal(folder / "part-00000.parquet")
         ((rows,),) = db.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd)").fetchall()
     return int(rows)
@@ -140,14 +142,14 @@ def _from_spark(night: Night) -> dict[str, int]:
     """Write the partitions from Spark's tables and return the rows written by mart."""
     from pyspark.sql import functions as F
 
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
     from handpick.stages.transform.public import open_tables
 
-    spark = session(night.settings)
+    spark = get_spark_session(night.settings)
     tables = open_tables(night, spark)
     written = {}
     for mart in MARTS:
-        rows = spark.table(f"{SCHEMA}.{mart.name}")
+        rows = spark.table(f"{WAREHOUSE_SCHEMA}.{mart.name}")
         if mart.is_by_night:
             rows = rows.where(F.col(NIGHT_COLUMN) == F.lit(night.logical_date)).drop(NIGHT_COLUMN)
         written[mart.name] = tables.write(mart.table, rows, rows.schema, *mart.key)

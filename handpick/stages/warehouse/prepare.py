@@ -6,16 +6,16 @@ from handpick.errors import MissingPartition
 from handpick.night import Night
 
 
-def prepare(night: Night) -> None:
+def prepare_build(night: Night) -> None:
     """Check that transform has run, and write the ledger of the stages so far, which `mart_ledger` reads.
 
     Raises:
         MissingPartition: If transform has not run for this logical date.
     """
     from handpick.ledger.reconcile import write_ledger
-    from handpick.stages.transform.public import CLEAN
+    from handpick.stages.transform.public import CLEAN_TABLES
 
-    for name in CLEAN:
+    for name in CLEAN_TABLES:
         if not night.lake.has(f"clean/{name}", night.logical_date):
             raise MissingPartition(
                 f"clean/{name} has no partition for {night.logical_date}: looked in "

@@ -11,17 +11,17 @@ from pathlib import Path
 from handpick.settings.load import Settings
 
 
-def project_folder() -> Path:
+def find_project_folder() -> Path:
     """Return the folder of the dbt project and its profiles."""
     return Path(__file__).resolve().parents[3] / "dbt"
 
 
-def target_folder(settings: Settings) -> Path:
+def find_target_folder(settings: Settings) -> Path:
     """Return the folder in which dbt writes its manifest, compiled SQL and documentation."""
     return settings.path(settings.lineage.manifest).parent
 
 
-def environment(settings: Settings, logical_date: date | None = None) -> dict[str, str]:
+def build_environment(settings: Settings, logical_date: date | None = None) -> dict[str, str]:
     """Return the environment variables that dbt's project and profiles read.
 
     The date is an environment variable and not a dbt variable, since dbt parses the whole project again when one of
@@ -44,7 +44,7 @@ def environment(settings: Settings, logical_date: date | None = None) -> dict[st
 
 
 @contextmanager
-def environment_of(variables: dict[str, str]) -> Iterator[None]:
+def set_environment(variables: dict[str, str]) -> Iterator[None]:
     """Set environment variables of this process for the length of a block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

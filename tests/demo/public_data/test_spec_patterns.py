@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from handpick.demo.public_data.gsmarena import brand_of, release_date
-from handpick.demo.public_data.spec_patterns import first_date, prices
+from handpick.demo.public_data.gsmarena import extract_brand, extract_release_date
+from handpick.demo.public_data.spec_patterns import parse_first_date, parse_prices
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from handpick.demo.public_data.spec_patterns import first_date, prices
     ],
 )
 def test_a_date_is_taken_at_its_earliest(text: str, day: date | None) -> None:
-    assert first_date(text) == day
+    assert parse_first_date(text) == day
 
 
 @pytest.mark.parametrize(
@@ -43,22 +43,26 @@ def test_a_date_is_taken_at_its_earliest(text: str, day: date | None) -> None:
     ],
 )
 def test_prices_come_with_their_currency(text: str, found: dict[str, float]) -> None:
-    assert prices(text) == found
+    assert parse_prices(text) == found
 
 
 def test_the_day_of_sale_wins_over_the_announcement() -> None:
-    assert release_date("2020, March 19", "Available. Released 2020, September 15") == date(2020, 9, 15)
-    assert release_date("2010, January. Released 2010, March", "Discontinued") == date(2010, 3, 1)
-    assert release_date("2003, Q4", "Discontinued") == date(2003, 10, 1)
-    assert release_date("2021, September", "Coming soon. Exp. release 2021, October 19") == date(2021, 10, 19)
+    assert extract_release_date("2020, March 19", "Available. Released 2020, September 15") == date(
+        2020, 9, 15
+    )
+    assert extract_release_date("2010, January. Released 2010, March", "Discontinued") == date(2010, 3, 1)
+    assert extract_release_date("2003, Q4", "Discontinued") == date(2003, 10, 1)
+    assert extract_release_date("2021, September", "Coming soon. Exp. release 2021, October 19") == date(
+        2021, 10, 19
+    )
 
 
 def test_a_cancelled_phone_was_never_on_sale() -> None:
-    assert release_date("2011, February", "Cancelled") is None
+    assert extract_release_date("2011, February", "Cancelled") is None
 
 
 def test_the_brand_is_spelled_as_in_the_title() -> None:
-    assert brand_of("alcatel OT-E265", "alcatel") == "alcatel"
-    assert brand_of("Sony Ericsson W810", "sony") == "Sony Ericsson"
-    assert brand_of("Tel.Me. T910", "telme") == "Tel.Me."
-    assert brand_of("Nokia 3310", "") == "Nokia"
+    assert extract_brand("alcatel OT-E265", "alcatel") == "alcatel"
+    assert extract_brand("Sony Ericsson W810", "sony") == "Sony Ericsson"
+    assert extract_brand("Tel.Me. T910", "telme") == "Tel.Me."
+    assert extract_brand("Nokia 3310", "") == "Nokia"

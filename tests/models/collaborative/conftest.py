@@ -7,7 +7,7 @@ import pytest
 from models.collaborative.base import Member
 from models.config import FamilyConfig
 from models.data import Dataset
-from models.family import CLASSES, make
+from models.family import MEMBER_CLASSES, make_member
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 
@@ -24,4 +24,4 @@ def past(data: Dataset) -> Dataset:
 
 @pytest.fixture(scope="session")
 def family(past: Dataset) -> dict[str, Member]:
-    return {name: make(name, FamilyConfig()).fit(past, seed=3) for name in CLASSES}
+    return {name: make_member(name, FamilyConfig()).fit(past, seed=3) for name in MEMBER_CLASSES}

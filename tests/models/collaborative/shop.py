@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
-from tests.models.people import plain_users
+from tests.models.plain_users import build_plain_users
 
 DAY = 86_400
 DAYS = 40
@@ -55,7 +55,7 @@ def shop(users: int = 160, items: int = 60, events: int = 24, seed: int = 0) -> 
             is_sellable=np.ones(items, bool),
             statistics=np.zeros((items, 0), np.float32),
         ),
-        users=plain_users(
+        users=build_plain_users(
             [f"u{n:04d}" for n in range(users)],
             np.where(np.arange(users) % 3, "DE", "CN"),
             np.full(users, "en"),

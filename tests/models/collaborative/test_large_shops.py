@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import LANCZOS, leading_directions, low_rank
+from models.collaborative.base import MAX_LANCZOS_VECTORS, approximate_low_rank, compute_leading_directions
 from models.collaborative.graph_filter import GraphFilter
-from models.collaborative.item_item import whole
-from models.collaborative.item_neighbours import BLOCK, nearest, strongest
+from models.collaborative.item_item import make_dense
+from models.collaborative.item_neighbours import BLOCK_ITEMS, find_nearest_items, keep_largest
 from models.config import EaseConfig, FamilyConfig, GraphFilterConfig, UserNeighboursConfig
 from models.data import Dataset
-from models.family import make
+from models.family import make_member
 
 
 def random_rows(rows: int, columns: int, density: float, seed: int = 0) -> sparse.csr_matrix:
@@ -29,8 +29,8 @@ def test_neighbours_found_in_blocks_are_those_of_the_whole_matrix() -> None:
     products = (vectors @ vectors.T).toarray()
     np.fill_diagonal(products, 0)
     for block in (1, 16, 70):
-        found = nearest(vectors, 9, block).toarray()
-        assert np.array_equal(found, strongest(products, 9)), block
+        found = find_nearest_items(vectors, 9, block).toarray()
+        assert np.array_equal(found, keep_largest(products, 9)), block
         assert ((found > 0).sum(axis=1) <= 9).all()
     for row, kept in zip(products, found, strict=True):
         assert np.allclose(np.sort(row)[-9:], np.sort(kept)[-9:])
@@ -39,7 +39,7 @@ def test_neighbours_found_in_blocks_are_those_of_the_whole_matrix() -> None:
 def test_of_equal_neighbours_the_first_are_kept() -> None:
     alike = np.array([[0.5, 0.5, 0.9, 0.5], [0.0, 0.0, 0.0, 0.1]], np.float32)
     first = np.array([[0.5, 0.0, 0.9, 0.0], [0.0, 0.0, 0.0, 0.1]], np.float32)
-    assert np.array_equal(strongest(alike, 2), first)
+    assert np.array_equal(keep_largest(alike, 2), first)
 
 
 def test_neighbours_need_the_memory_that_is_stated_and_not_the_square_of_the_items() -> None:
@@ -47,17 +47,17 @@ def test_neighbours_need_the_memory_that_is_stated_and_not_the_square_of_the_ite
     vectors = random_rows(items, 3_000, 0.002)
     tracemalloc.start()
     try:
-        nearest(vectors, count)
+        find_nearest_items(vectors, count)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     own = 4 * (vectors.data.nbytes + vectors.indices.nbytes)
-    assert peak <= 24 * BLOCK * items + 16 * items * count + own
+    assert peak <= 24 * BLOCK_ITEMS * items + 16 * items * count + own
     assert peak < 4 * items**2
 
 
 def test_the_graph_filter_equals_its_formula_without_being_dense(past: Dataset) -> None:
-    member = make("graph_filter", FamilyConfig()).fit(past, 0)
+    member = make_member("graph_filter", FamilyConfig()).fit(past, 0)
     history = member.history(past, np.arange(len(past.users))).toarray().astype(float)
     by_user, by_item = (np.maximum(history.sum(axis=axis), 1e-6) for axis in (1, 0))
     adjacency = history / np.sqrt(by_user)[:, None] / np.sqrt(by_item)
@@ -71,37 +71,37 @@ def test_the_graph_filter_equals_its_formula_without_being_dense(past: Dataset) 
     operator.item_ids = member.item_ids
     weights = operator.weights(past, 0)
     turned = random_rows(len(member.item_ids), 3, 1.0).toarray().astype(float)
-    np.testing.assert_allclose(weights.T @ turned, whole(weights).T @ turned, atol=1e-4)
+    np.testing.assert_allclose(weights.T @ turned, make_dense(weights).T @ turned, atol=1e-4)
 
 
 def test_thin_matrices_are_almost_the_best_ones() -> None:
     matrix = random_rows(90, 60, 0.3)
-    left, right = low_rank(matrix, 12, seed=1)
+    left, right = approximate_low_rank(matrix, 12, seed=1)
     inner, values, outer = np.linalg.svd(matrix.toarray())
     best = (inner[:, :12] * values[:12]) @ outer[:12]
     lost, least = (np.linalg.norm(matrix.toarray() - near) for near in (left @ right.T, best))
     assert lost <= 1.001 * least
-    assert np.array_equal(left, low_rank(matrix, 12, seed=1)[0])
+    assert np.array_equal(left, approximate_low_rank(matrix, 12, seed=1)[0])
 
 
 def test_neighbours_come_from_a_pool_that_the_seed_draws(past: Dataset, tmp_path: Path) -> None:
     config = FamilyConfig(user_cosine=UserNeighboursConfig(pool=40))
     for name in ("one", "two"):
-        make("user_cosine", config).fit(past, 3).save(tmp_path / name)
-    member = make("user_cosine", config).fit(past, 3)
+        make_member("user_cosine", config).fit(past, 3).save(tmp_path / name)
+    member = make_member("user_cosine", config).fit(past, 3)
     assert len(member.arrays["indptr"]) == 40 + 1
     one, two = ((tmp_path / name / "arrays.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
-    other = make("user_cosine", config).fit(past, 4)
+    other = make_member("user_cosine", config).fit(past, 4)
     assert not np.array_equal(other.arrays["indices"], member.arrays["indices"])
     assert np.isfinite(member.score(past, np.arange(20))).all()
 
 
 def test_ease_says_in_one_line_that_a_catalogue_is_too_large(past: Dataset) -> None:
-    assert not make("ease", FamilyConfig()).too_large(past)
-    reason = make("ease", FamilyConfig(ease=EaseConfig(most_items=10))).too_large(past)
-    assert "most_items" in reason and "\n" not in reason
-    assert not make("als", FamilyConfig()).too_large(past)
+    assert not make_member("ease", FamilyConfig()).describe_size_limit(past)
+    reason = make_member("ease", FamilyConfig(ease=EaseConfig(max_items=10))).describe_size_limit(past)
+    assert "max_items" in reason and "\n" not in reason
+    assert not make_member("als", FamilyConfig()).describe_size_limit(past)
 
 
 def test_exact_scores_are_those_of_the_whole_filter(data: Dataset, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_exact_scores_are_those_of_the_whole_filter(data: Dataset, tmp_path: Pat
 def test_many_directions_are_close_to_the_leading_ones() -> None:
     matrix = random_rows(400, 300, 0.1)
     matrix = matrix @ sparse.diags(np.exp(-np.arange(300) / 25))
-    found = leading_directions(matrix.tocsr(), LANCZOS + 2, seed=0)
-    np.testing.assert_allclose(found.T @ found, np.eye(LANCZOS + 2), atol=1e-4)
-    values = np.linalg.svd(matrix.toarray(), compute_uv=False)[: LANCZOS + 2]
+    found = compute_leading_directions(matrix.tocsr(), MAX_LANCZOS_VECTORS + 2, seed=0)
+    np.testing.assert_allclose(found.T @ found, np.eye(MAX_LANCZOS_VECTORS + 2), atol=1e-4)
+    values = np.linalg.svd(matrix.toarray(), compute_uv=False)[: MAX_LANCZOS_VECTORS + 2]
     np.testing.assert_allclose(np.linalg.norm(matrix @ found, axis=0)[:60], values[:60], rtol=1e-3)

@@ -11,7 +11,7 @@ import pytest
 from models.collaborative.base import Member
 from models.config import FamilyConfig, ItemNeighboursConfig, UserNeighboursConfig
 from models.data import Dataset, Modality
-from models.family import CLASSES, load, make
+from models.family import MEMBER_CLASSES, load_member, make_member
 from models.interface import Recommender
 from tests.models.collaborative.shop import DAY, DAYS, renamed, shop
 
@@ -34,7 +34,7 @@ def recall(member: Member, past: Dataset, data: Dataset, n: int = 10) -> float:
     )
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", MEMBER_CLASSES)
 def test_a_member_is_a_recommender_with_finite_scores(
     name: str, family: dict[str, Member], past: Dataset
 ) -> None:
@@ -45,28 +45,28 @@ def test_a_member_is_a_recommender_with_finite_scores(
     )
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", MEMBER_CLASSES)
 def test_the_same_seed_gives_the_same_bytes_and_loading_gives_the_same_scores(
     name: str, family: dict[str, Member], past: Dataset, tmp_path: Path
 ) -> None:
     family[name].save(tmp_path / "one")
-    make(name, FamilyConfig()).fit(past, seed=3).save(tmp_path / "two")
+    make_member(name, FamilyConfig()).fit(past, seed=3).save(tmp_path / "two")
     for file in ("arrays.safetensors", "member.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
-    again = load(name, tmp_path / "one")
+    again = load_member(name, tmp_path / "one")
     users = np.arange(len(past.users))
     assert again.name == name
     assert np.array_equal(again.score(past, users), family[name].score(past, users))
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if name not in EVERYBODY])
+@pytest.mark.parametrize("name", [name for name in MEMBER_CLASSES if name not in EVERYBODY])
 def test_a_personal_member_finds_more_of_next_week_than_popularity(
     name: str, family: dict[str, Member], past: Dataset, data: Dataset
 ) -> None:
     assert recall(family[name], past, data) > recall(family["popularity"], past, data)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", MEMBER_CLASSES)
 def test_scores_follow_the_item_ids_when_the_catalogue_changes(
     name: str, family: dict[str, Member], past: Dataset
 ) -> None:
@@ -96,7 +96,7 @@ def test_scores_follow_the_item_ids_when_the_catalogue_changes(
     )
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", MEMBER_CLASSES)
 def test_users_without_history_are_scored_and_new_ids_change_nothing(
     name: str, family: dict[str, Member], past: Dataset
 ) -> None:
@@ -122,7 +122,7 @@ def test_one_event_moves_a_cold_users_list(family: dict[str, Member], past: Data
             at=np.append(events.at, past.as_of - 1),
         ),
     )
-    for name in CLASSES:
+    for name in MEMBER_CLASSES:
         if name in (*EVERYBODY, "user_pearson"):  # one event has no variance to correlate
             continue
         before, after = (family[name].score(d, np.array([cold])) for d in (past, seen))
@@ -151,8 +151,8 @@ def test_content_scores_a_phone_that_nobody_has_seen(family: dict[str, Member], 
 
 @pytest.mark.parametrize("name", ["item_cosine", "ease", "graph_filter", "user_cosine"])
 def test_large_catalogues_are_scored_through_narrow_factors(name: str, past: Dataset) -> None:
-    whole = make(name, FamilyConfig()).fit(past, 1)
-    thin = make(name, FamilyConfig())
+    whole = make_member(name, FamilyConfig()).fit(past, 1)
+    thin = make_member(name, FamilyConfig())
     thin.config = thin.config.model_copy(update={"rank": 40})
     thin.fit(past, 1)
     users = np.unique(past.interactions.user)
@@ -163,7 +163,9 @@ def test_large_catalogues_are_scored_through_narrow_factors(name: str, past: Dat
 
 def test_item_cosine_is_the_textbook_formula() -> None:
     data = shop(users=30, items=12, events=6)
-    member = make("item_cosine", FamilyConfig(item_cosine=ItemNeighboursConfig(neighbours=12))).fit(data, 0)
+    member = make_member("item_cosine", FamilyConfig(item_cosine=ItemNeighboursConfig(neighbours=12))).fit(
+        data, 0
+    )
     likes = member.history(data, np.arange(30)).toarray().astype(float)
     norms = np.linalg.norm(likes, axis=0)
     expected = (likes.T @ likes) / np.maximum(np.outer(norms, norms), 1e-12)
@@ -174,18 +176,20 @@ def test_item_cosine_is_the_textbook_formula() -> None:
 def test_pearson_is_numpys_correlation_over_common_items() -> None:
     from scipy import sparse
 
-    from models.collaborative.user_neighbours import pearson
+    from models.collaborative.user_neighbours import make_pearson_similarity
 
     random = np.random.default_rng(5)
     rows = sparse.csr_matrix(random.random((2, 8)))
     expected = np.corrcoef(rows.toarray())[0, 1] * 8 / (8 + 5)
-    assert pearson(rows[1:].tocsr(), 5.0)(rows[:1].tocsr())[0, 0] == pytest.approx(expected, abs=1e-4)
+    assert make_pearson_similarity(rows[1:].tocsr(), 5.0)(rows[:1].tocsr())[0, 0] == pytest.approx(
+        expected, abs=1e-4
+    )
 
 
 def test_shrinkage_lowers_trust_in_few_common_items() -> None:
     data = shop(users=40, items=15, events=8)
     loose, tight = (
-        make(
+        make_member(
             "user_pearson", FamilyConfig(user_pearson=UserNeighboursConfig(similarity="pearson", shrinkage=s))
         )
         for s in (0.0, 50.0)
@@ -199,7 +203,7 @@ def test_implicit_is_called_as_the_library_is_called_directly(past: Dataset) -> 
     from implicit.cpu.als import AlternatingLeastSquares
 
     config = FamilyConfig().als
-    member = make("als", FamilyConfig()).fit(past, 11)
+    member = make_member("als", FamilyConfig()).fit(past, 11)
     direct = AlternatingLeastSquares(
         factors=config.dim, regularization=config.regularization, alpha=config.alpha,
         iterations=config.iterations, num_threads=1, random_state=11,
@@ -213,7 +217,7 @@ def test_fresh_phones_are_liked_more_where_history_says_so(data: Dataset) -> Non
     events = data.interactions
     age = events.at - data.catalogue.released_at[events.item]
     boosted = replace(data, interactions=replace(events, weight=np.where(age < 12 * DAY, 20, events.weight)))
-    member = make("freshness", FamilyConfig()).fit(boosted, 0)
+    member = make_member("freshness", FamilyConfig()).fit(boosted, 0)
     scores = member.score(boosted, np.array([0]))[0]
     newest = data.catalogue.released_at > data.as_of - 12 * DAY
     assert scores[newest].mean() > scores[~newest].mean()

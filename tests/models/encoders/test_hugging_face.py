@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.encoders.audio import HuggingFaceAudio
-from models.encoders.image import HuggingFaceImage, normalised
+from models.encoders.image import HuggingFaceImage, normalize_pixels
 from models.encoders.interface import Encoder, EncoderError
-from models.encoders.text import HuggingFaceText, SideBySide
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
 from tests.models.encoders.conftest import TEXTS, Saved
 
 
@@ -52,7 +52,7 @@ def test_a_text_has_the_same_vector_whatever_it_is_encoded_with(saved: Saved) ->
 
 def test_concatenated_encoders_have_equal_weight(saved: Saved) -> None:
     part = HuggingFaceText(str(saved("bert")), device="cpu")
-    both = SideBySide([part, part])
+    both = ConcatenatedTextEncoder([part, part])
     assert both.dim == 32
     assert of_length_one(both.encode(TEXTS))
 
@@ -70,7 +70,7 @@ def test_a_clip_gives_its_image_features_with_its_own_normalisation(saved: Saved
     encoder = HuggingFaceImage(str(saved("clip")), device="cpu")
     assert list(encoder.mean) == [0.5, 0.5, 0.5]
     pixels = torch.nn.functional.interpolate(
-        normalised(pictures(2), [0.5] * 3, [0.25] * 3), 32, mode="bicubic", antialias=True, align_corners=False
+        normalize_pixels(pictures(2), [0.5] * 3, [0.25] * 3), 32, mode="bicubic", antialias=True, align_corners=False
     )  # fmt: skip
     with torch.no_grad():
         told = CLIPModel.from_pretrained(saved("clip")).eval().get_image_features(pixel_values=pixels)

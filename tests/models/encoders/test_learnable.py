@@ -11,11 +11,11 @@ import torch
 
 from models.encoders.audio import HuggingFaceAudio
 from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
-from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
+from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
 from models.encoders.image import HuggingFaceImage
 from models.encoders.interface import Learnable
-from models.encoders.text import HuggingFaceText, SideBySide
-from models.network.column_encoder import Learner, learners_of
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.network.column_encoder import ColumnEncoder, find_column_encoders
 from tests.models.encoders.conftest import TEXTS, Saved
 from tests.models.encoders.test_hugging_face import pictures, sounds
 
@@ -30,7 +30,7 @@ def made(kind: str, saved: Saved, folder: Path) -> tuple[Any, list[Any]]:
         return HuggingFaceImage(str(saved(kind)), device="cpu"), pictures(3)
     torch.manual_seed(1)
     if kind == "cnn":
-        save_shop_image(ShopImage(dim=8, width=4, axes=4), folder, {"pictures": 3})
+        save_shop_image(ShopImageNetwork(dim=8, width=4, axes=4), folder, {"pictures": 3})
         return ShopCnn(folder, "cpu"), pictures(3)
     save_bilstm(BiLstm(dim=8, hidden=8), folder, {"space": "words"})
     return BiLstmAudio(folder, "cpu"), sounds(4000, 16000, 900)
@@ -43,7 +43,7 @@ def test_learned_columns_are_those_of_encode_and_move_with_a_step(
     encoder, contents = made(kind, saved, tmp_path / "first")
     assert isinstance(encoder, Learnable)
     first, end = encoder.learned
-    (learner,) = learners_of("any", encoder, ())
+    (learner,) = find_column_encoders("any", encoder, ())
     assert list(learner.columns) == list(range(first, end))
     prepared = [encoder.prepare(content) for content in contents]
     vectors = learner(prepared)
@@ -58,14 +58,14 @@ def test_learned_columns_are_those_of_encode_and_move_with_a_step(
     after = encoder.encode(contents)
     assert not np.allclose(after[:, first:end], before[:, first:end], atol=1e-3)
     about = learner.save(tmp_path / "moved")
-    again = Learner.load(tmp_path / "moved", about)
+    again = ColumnEncoder.load(tmp_path / "moved", about)
     assert np.allclose(again.encoder.encode(contents), after, atol=1e-6)
 
 
 def test_of_concatenated_encoders_frozen_and_untrainable_ones_do_not_learn(saved: Saved) -> None:
     parts = [HuggingFaceText(str(saved("bert")), device="cpu", name=name) for name in ("own", "other")]
-    (learner,) = learners_of("text", SideBySide(parts), ("other",))
+    (learner,) = find_column_encoders("text", ConcatenatedTextEncoder(parts), ("other",))
     assert learner.columns == range(16) and learner.scale == 0.5**0.5
-    assert learners_of("text", SideBySide(parts), ("own",))[0].columns == range(16, 32)
-    assert not learners_of("text", SideBySide(parts), ("text",))
-    assert not learners_of("audio", HuggingFaceAudio(str(saved("wav2vec")), device="cpu"), ())
+    assert find_column_encoders("text", ConcatenatedTextEncoder(parts), ("own",))[0].columns == range(16, 32)
+    assert not find_column_encoders("text", ConcatenatedTextEncoder(parts), ("text",))
+    assert not find_column_encoders("audio", HuggingFaceAudio(str(saved("wav2vec")), device="cpu"), ())

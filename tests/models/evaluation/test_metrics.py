@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.evaluation.bootstrap import intervals, paired
-from models.evaluation.calibration import calibration_error, fit_logistic
-from models.evaluation.coverage import coverage, gini
-from models.evaluation.diversity import diversity
-from models.evaluation.fairness import disparity, groups_of, price_bands
-from models.evaluation.lists import judge
-from models.evaluation.metrics import RANKING
-from models.evaluation.novelty import novelty, serendipity
-from models.topn.dense import top_of_scores
+from models.evaluation.bootstrap import bootstrap_difference, bootstrap_intervals
+from models.evaluation.calibration import compute_calibration_error, fit_logistic
+from models.evaluation.coverage import compute_coverage, compute_gini_index
+from models.evaluation.diversity import compute_diversity
+from models.evaluation.fairness import assign_price_bands, compute_disparity, number_groups
+from models.evaluation.hits import find_hits
+from models.evaluation.metrics import RANKING_METRICS
+from models.evaluation.novelty import compute_novelty, compute_serendipity
+from models.topn.dense import find_top_n_of_scores
 
 USERS, ITEMS, K = 40, 30, 10
 
@@ -55,17 +55,17 @@ def test_ranking_metrics_agree_with_ranx(
     run = Run({f"u{u:02d}": {f"i{i}": float(scores[u, i]) for i in range(ITEMS)} for u in asked})
     evaluate(truth, run, theirs)
     expected = np.array([run.scores[theirs][f"u{u:02d}"] for u in asked])
-    judged = judge(top_of_scores(scores[asked].copy(), K), relevant[asked])
-    np.testing.assert_allclose(RANKING[ours](judged, K), expected, atol=1e-9)
+    judged = find_hits(find_top_n_of_scores(scores[asked].copy(), K), relevant[asked])
+    np.testing.assert_allclose(RANKING_METRICS[ours](judged, K), expected, atol=1e-9)
 
 
 def test_ndcg_agrees_with_scikit_learn(scores: np.ndarray, relevant: sparse.csr_matrix) -> None:
     from sklearn.metrics import ndcg_score
 
     asked = np.flatnonzero(np.diff(relevant.indptr))
-    judged = judge(top_of_scores(scores[asked].copy(), K), relevant[asked])
+    judged = find_hits(find_top_n_of_scores(scores[asked].copy(), K), relevant[asked])
     expected = ndcg_score(relevant[asked].toarray(), scores[asked], k=K)
-    assert RANKING["ndcg"](judged, K).mean() == pytest.approx(expected)
+    assert RANKING_METRICS["ndcg"](judged, K).mean() == pytest.approx(expected)
 
 
 def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:
@@ -82,8 +82,8 @@ def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:
         shape=(users, items),
     )
     began = time.process_time()
-    judged = judge(lists, relevant)
-    values = {name: metric(judged, k).mean() for name, metric in RANKING.items()}
+    judged = find_hits(lists, relevant)
+    values = {name: metric(judged, k).mean() for name, metric in RANKING_METRICS.items()}
     assert time.process_time() - began < 20
     assert values["recall"] == pytest.approx(k / items, rel=0.05)
 
@@ -92,16 +92,20 @@ def test_coverage_and_gini_know_even_and_constant_lists() -> None:
     everything = np.ones(20, bool)
     even = np.arange(20, dtype=np.int32).reshape(10, 2)
     constant = np.tile(np.array([0, 1], np.int32), (10, 1))
-    assert coverage(even, everything) == 1 and gini(even, everything) == pytest.approx(0)
-    assert coverage(constant, everything) == 0.1 and gini(constant, everything) == pytest.approx(0.9)
+    assert compute_coverage(even, everything) == 1 and compute_gini_index(even, everything) == pytest.approx(
+        0
+    )
+    assert compute_coverage(constant, everything) == 0.1 and compute_gini_index(
+        constant, everything
+    ) == pytest.approx(0.9)
 
 
 def test_novelty_counts_bits_and_serendipity_what_popularity_missed() -> None:
     lists = np.array([[0, 1], [1, -1]], np.int32)
-    assert novelty(lists, np.array([8, 2]), 16).tolist() == [2.0, 3.0]
+    assert compute_novelty(lists, np.array([8, 2]), 16).tolist() == [2.0, 3.0]
     relevant = sparse.csr_matrix(np.array([[1, 1], [0, 1]], float))
     popular = np.array([[0, 5], [0, 5]], np.int32)
-    assert serendipity(lists, popular, relevant).tolist() == [0.5, 0.5]
+    assert compute_serendipity(lists, popular, relevant).tolist() == [0.5, 0.5]
 
 
 def test_diversity_is_one_minus_the_mean_cosine_of_pairs() -> None:
@@ -109,7 +113,7 @@ def test_diversity_is_one_minus_the_mean_cosine_of_pairs() -> None:
     lists = np.array([[0, 1, 2], [3, 3, 3], [4, -1, -1]], np.int32)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = 1 - np.mean([unit[0] @ unit[1], unit[0] @ unit[2], unit[1] @ unit[2]])
-    np.testing.assert_allclose(diversity(lists, vectors), [expected, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(compute_diversity(lists, vectors), [expected, 0, 0], atol=1e-6)
 
 
 def test_calibration_finds_the_curve_and_sees_when_it_is_bent() -> None:
@@ -118,17 +122,17 @@ def test_calibration_finds_the_curve_and_sees_when_it_is_bent() -> None:
     outcomes = random.random(20_000) < 1 / (1 + np.exp(-(1.5 * scores - 1)))
     curve = fit_logistic(scores, outcomes)
     assert curve.slope == pytest.approx(1.5, abs=0.1) and curve.shift == pytest.approx(-1, abs=0.1)
-    assert calibration_error(curve(scores), outcomes) < 0.02
-    assert calibration_error(np.clip(2 * curve(scores), 0, 1), outcomes) > 0.15
+    assert compute_calibration_error(curve(scores), outcomes) < 0.02
+    assert compute_calibration_error(np.clip(2 * curve(scores), 0, 1), outcomes) > 0.15
 
 
 def test_disparity_is_zero_where_lists_show_what_is_chosen_and_one_where_they_never_do() -> None:
     relevant = sparse.csr_matrix(np.array([[1, 0, 0, 1]], float))
-    groups = groups_of(np.array(["a", "a", "b", "b"]))
-    assert disparity(np.array([[1, 2]], np.int32), groups, relevant) == pytest.approx(0)
+    groups = number_groups(np.array(["a", "a", "b", "b"]))
+    assert compute_disparity(np.array([[1, 2]], np.int32), groups, relevant) == pytest.approx(0)
     only_a = sparse.csr_matrix(np.array([[1, 1, 0, 0]], float))
-    assert disparity(np.array([[2, 3]], np.int32), groups, only_a) == pytest.approx(1)
-    bands = price_bands(np.array([1, 2, 3, 4, np.nan], np.float32))
+    assert compute_disparity(np.array([[2, 3]], np.int32), groups, only_a) == pytest.approx(1)
+    bands = assign_price_bands(np.array([1, 2, 3, 4, np.nan], np.float32))
     assert bands.tolist() == [0, 1, 2, 3, 4]
 
 
@@ -137,7 +141,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     covered = [
         bounds.low <= 0.3 <= bounds.high
         for number in range(150)
-        for bounds in intervals((random.random((200, 1)) < 0.3).astype(float), 300, number)
+        for bounds in bootstrap_intervals((random.random((200, 1)) < 0.3).astype(float), 300, number)
     ]
     assert 0.88 <= np.mean(covered) <= 0.99
 
@@ -146,6 +150,6 @@ def test_a_paired_interval_is_narrower_than_an_unpaired_one() -> None:
     random = np.random.default_rng(8)
     base = random.random(500)
     better = base + 0.01 + 0.001 * random.standard_normal(500)
-    bounds = paired(better, base)
+    bounds = bootstrap_difference(better, base)
     assert 0 < bounds.low < bounds.value < bounds.high < 0.012
-    assert intervals(better[:, None])[0].low < intervals(base[:, None])[0].high
+    assert bootstrap_intervals(better[:, None])[0].low < bootstrap_intervals(base[:, None])[0].high

@@ -7,34 +7,34 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluation.split import SLICES, Exam, exam
+from models.evaluation.split import SLICES, EvaluationSplit, make_evaluation_split
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 START, END, TRAINED = (DAYS - 7) * DAY, DAYS * DAY, (DAYS - 14) * DAY
 
 
 @pytest.fixture(scope="module")
-def week() -> Exam:
-    return exam(shop(), START, END, trained_until=TRAINED, launch_days=14)
+def week() -> EvaluationSplit:
+    return make_evaluation_split(shop(), START, END, trained_until=TRAINED, launch_days=14)
 
 
-def test_nothing_at_or_after_the_start_is_visible(week: Exam) -> None:
+def test_nothing_at_or_after_the_start_is_visible(week: EvaluationSplit) -> None:
     assert week.past.interactions.at.max() < START
     assert week.past.queries.at.max() < START
     assert week.past.as_of == START
 
 
-def test_a_future_event_cannot_change_what_models_see(week: Exam) -> None:
+def test_a_future_event_cannot_change_what_models_see(week: EvaluationSplit) -> None:
     data = shop()
     late = data.interactions.at >= START
     changed = replace(
         data, interactions=replace(data.interactions, item=np.where(late, 0, data.interactions.item))
     )
-    again = exam(changed, START, END, trained_until=TRAINED)
+    again = make_evaluation_split(changed, START, END, trained_until=TRAINED)
     assert np.array_equal(again.past.interactions.item, week.past.interactions.item)
 
 
-def test_relevant_is_what_was_chosen_in_the_window_and_not_owned(week: Exam) -> None:
+def test_relevant_is_what_was_chosen_in_the_window_and_not_owned(week: EvaluationSplit) -> None:
     data = shop()
     window = data.interactions.between(START, END)
     for row in (0, 10, len(week.users) - 1):
@@ -46,7 +46,7 @@ def test_relevant_is_what_was_chosen_in_the_window_and_not_owned(week: Exam) -> 
         )
 
 
-def test_slices_hold_who_and_what_they_say(week: Exam) -> None:
+def test_slices_hold_who_and_what_they_say(week: EvaluationSplit) -> None:
     assert tuple(week.slices) == SLICES
     seen_before = np.unique(week.past.interactions.user)
     has = {name: np.diff(matrix.indptr) > 0 for name, matrix in week.slices.items()}
@@ -64,11 +64,14 @@ def test_a_phone_that_is_released_later_is_no_candidate() -> None:
     catalogue = replace(
         data.catalogue, released_at=np.where(np.arange(60) == 3, START + 1, data.catalogue.released_at)
     )
-    assert not exam(replace(data, catalogue=catalogue), START, END, trained_until=TRAINED).candidates[3]
+    assert not make_evaluation_split(
+        replace(data, catalogue=catalogue), START, END, trained_until=TRAINED
+    ).candidates[3]
 
 
 def test_a_sample_of_users_is_the_same_for_the_same_seed() -> None:
     one, two, other = (
-        exam(shop(), START, END, trained_until=TRAINED, most_users=50, seed=s).users for s in (1, 1, 2)
+        make_evaluation_split(shop(), START, END, trained_until=TRAINED, max_users=50, seed=s).users
+        for s in (1, 1, 2)
     )
     assert len(one) == 50 and np.array_equal(one, two) and not np.array_equal(one, other)

@@ -7,8 +7,8 @@ import pytest
 from models.collaborative.base import Member
 from models.config import FamilyConfig
 from models.data import Dataset
-from models.evaluation.split import Exam, exam
-from models.family import CLASSES, make
+from models.evaluation.split import EvaluationSplit, make_evaluation_split
+from models.family import MEMBER_CLASSES, make_member
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 TRAINED, VALIDATED = (DAYS - 14) * DAY, (DAYS - 7) * DAY
@@ -23,15 +23,17 @@ def data() -> Dataset:
 @pytest.fixture(scope="session")
 def members(data: Dataset) -> dict[str, Member]:
     return {
-        name: make(name, FamilyConfig()).fit(data.until(TRAINED), seed=3) for name in CLASSES if name != "bpr"
+        name: make_member(name, FamilyConfig()).fit(data.until(TRAINED), seed=3)
+        for name in MEMBER_CLASSES
+        if name != "bpr"
     }
 
 
 @pytest.fixture(scope="session")
-def validation(data: Dataset) -> Exam:
-    return exam(data.until(VALIDATED), TRAINED, VALIDATED, trained_until=TRAINED)
+def validation(data: Dataset) -> EvaluationSplit:
+    return make_evaluation_split(data.until(VALIDATED), TRAINED, VALIDATED, trained_until=TRAINED)
 
 
 @pytest.fixture(scope="session")
-def test(data: Dataset) -> Exam:
-    return exam(data, VALIDATED, data.as_of, trained_until=TRAINED)
+def test(data: Dataset) -> EvaluationSplit:
+    return make_evaluation_split(data, VALIDATED, data.as_of, trained_until=TRAINED)

@@ -11,26 +11,29 @@ from scipy import sparse
 from models.collaborative.base import Member
 from models.config import StackedConfig
 from models.data import Dataset
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
-from models.hybrids.blend_weights import Answers, learn_weights
-from models.hybrids.cascade import Cascade, cascaded
-from models.hybrids.scaling import scores_of, standardised
-from models.hybrids.segments import segment_names, segments
-from models.hybrids.stacked import Stacked, candidate_features
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
+from models.hybrids.blend_weights import ValidationScores, learn_weights
+from models.hybrids.cascade import Cascade, combine_cascade
+from models.hybrids.scaling import multiply_factors, standardise_factors
+from models.hybrids.segments import assign_segments, list_segments
+from models.hybrids.stacked import StackedRanker, build_candidate_features
 from models.hybrids.weighted import Blend
 from models.interface import Factors
-from models.topn.dense import top_of_scores
+from models.topn.dense import find_top_n_of_scores
 from tests.models.collaborative.shop import renamed
 
 BOUNDS = (0, 1, 5)
 K = 10
 
 
-def scored(members: dict[str, Member], exam: Exam) -> np.ndarray:
+def scored(members: dict[str, Member], exam: EvaluationSplit) -> np.ndarray:
     scores = np.stack(
-        [scores_of(standardised(members[m].factors(exam.past, exam.users))) for m in sorted(members)]
+        [
+            multiply_factors(standardise_factors(members[m].factors(exam.past, exam.users)))
+            for m in sorted(members)
+        ]
     )
     barred = exam.exclude.tocoo()
     scores[:, barred.row, barred.col] = -np.inf
@@ -39,16 +42,16 @@ def scored(members: dict[str, Member], exam: Exam) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def blend(members: dict[str, Member], validation: Exam) -> Blend:
-    answers = Answers(scored(members, validation), validation.relevant, K)
-    who = segments(validation.past, validation.users, BOUNDS)
-    learned = learn_weights(answers, sorted(members), who, segment_names(BOUNDS))
+def blend(members: dict[str, Member], validation: EvaluationSplit) -> Blend:
+    answers = ValidationScores(scored(members, validation), validation.relevant, K)
+    who = assign_segments(validation.past, validation.users, BOUNDS)
+    learned = learn_weights(answers, sorted(members), who, list_segments(BOUNDS))
     return Blend(members, learned.weights, BOUNDS)
 
 
-def quality(scores: np.ndarray, exam: Exam) -> float:
-    lists = top_of_scores(scores.copy(), K, exam.exclude, exam.candidates)
-    return float(ndcg(judge(lists, exam.relevant), K).mean())
+def quality(scores: np.ndarray, exam: EvaluationSplit) -> float:
+    lists = find_top_n_of_scores(scores.copy(), K, exam.exclude, exam.candidates)
+    return float(ndcg_at_k(find_hits(lists, exam.relevant), K).mean())
 
 
 def test_standardised_scores_have_mean_0_and_deviation_1_and_keep_the_order() -> None:
@@ -56,7 +59,7 @@ def test_standardised_scores_have_mean_0_and_deviation_1_and_keep_the_order() ->
     items = random.standard_normal((40, 5)).astype(np.float32)
     items[:3] = 0
     factors = Factors((random.standard_normal((20, 5)) * 100).astype(np.float32), items)
-    scores, plain = scores_of(standardised(factors)), scores_of(factors)
+    scores, plain = multiply_factors(standardise_factors(factors)), multiply_factors(factors)
     np.testing.assert_allclose(scores[:, 3:].mean(axis=1), 0, atol=1e-4)
     np.testing.assert_allclose(scores[:, 3:].std(axis=1), 1, atol=1e-4)
     assert not scores[:, :3].any()
@@ -65,35 +68,37 @@ def test_standardised_scores_have_mean_0_and_deviation_1_and_keep_the_order() ->
 
 def test_a_user_without_an_opinion_scores_everything_0() -> None:
     factors = Factors(np.array([[0.0], [1e6]], np.float32), np.ones((5, 1), np.float32))
-    assert not scores_of(standardised(factors)).any()
+    assert not multiply_factors(standardise_factors(factors)).any()
 
 
 def test_segments_depend_on_events_and_queries(data: Dataset) -> None:
     past = data.until(data.as_of - 7 * 86_400)
     users = np.arange(len(data.users))
-    found = segments(past, users, BOUNDS)
+    found = assign_segments(past, users, BOUNDS)
     counts = np.bincount(past.interactions.user, minlength=len(users))
-    assert set(found) <= set(segment_names(BOUNDS)) and set(found[counts >= 5]) == {"events_5_up"}
+    assert set(found) <= set(list_segments(BOUNDS)) and set(found[counts >= 5]) == {"events_5_up"}
     assert set(found[(counts == 0) & np.isin(users, past.queries.user)]) == {"query_only"}
-    assert segment_names((0, 2, 4)) == ["query_only", "events_0_1", "events_2_3", "events_4_up"]
+    assert list_segments((0, 2, 4)) == ["query_only", "events_0_1", "events_2_3", "events_4_up"]
 
 
-def test_the_blend_beats_every_member_or_ties(blend: Blend, members: dict[str, Member], test: Exam) -> None:
+def test_the_blend_beats_every_member_or_ties(
+    blend: Blend, members: dict[str, Member], test: EvaluationSplit
+) -> None:
     mixed = quality(blend.score(test.past, test.users), test)
     alone = {name: quality(member.score(test.past, test.users), test) for name, member in members.items()}
     assert mixed > max(alone.values()) - 0.01, alone
     assert mixed > 1.2 * alone["popularity"]
 
 
-def test_the_factored_blend_is_the_weighted_sum_of_its_members(blend: Blend, test: Exam) -> None:
+def test_the_factored_blend_is_the_weighted_sum_of_its_members(blend: Blend, test: EvaluationSplit) -> None:
     users = test.users[:30]
     total = np.zeros((30, len(test.candidates)))
     for row, segment in enumerate(blend.segments(test.past, users)):
         for name, weight in blend.weights[str(segment)].items():
-            factors = standardised(blend.members[name].factors(test.past, users[row : row + 1]))
-            total[row] += weight * scores_of(factors)[0]
+            factors = standardise_factors(blend.members[name].factors(test.past, users[row : row + 1]))
+            total[row] += weight * multiply_factors(factors)[0]
     np.testing.assert_allclose(blend.score(test.past, users), total, atol=1e-3)
-    assert len(blend.sources(test.past, users)) == 30
+    assert len(blend.name_sources(test.past, users)) == 30
 
 
 def test_validation_ndcg_from_ranks_is_that_of_the_lists_ties_included() -> None:
@@ -101,8 +106,10 @@ def test_validation_ndcg_from_ranks_is_that_of_the_lists_ties_included() -> None
     scores = random.integers(0, 4, (1, 60, 30)).astype(np.float32)
     relevant = sparse.random(60, 30, 0.2, format="csr", random_state=7)
     relevant.sort_indices()
-    quick = Answers(scores, relevant, K).ndcg(scores[0])
-    np.testing.assert_allclose(quick, ndcg(judge(top_of_scores(scores[0].copy(), K), relevant), K))
+    quick = ValidationScores(scores, relevant, K).ndcg(scores[0])
+    np.testing.assert_allclose(
+        quick, ndcg_at_k(find_hits(find_top_n_of_scores(scores[0].copy(), K), relevant), K)
+    )
 
 
 def test_a_useless_member_gets_no_weight_and_weights_sum_to_one() -> None:
@@ -111,8 +118,8 @@ def test_a_useless_member_gets_no_weight_and_weights_sum_to_one() -> None:
     relevant.data[:] = 1
     useful = relevant.toarray() * 1.0 + random.standard_normal((200, 50)) * 0.7
     noise = random.standard_normal((200, 50))
-    answers = Answers(np.stack([noise, useful]).astype(np.float32), relevant, K)
-    learned = learn_weights(answers, ["noise", "useful"], np.full(200, "events_1_4"), segment_names(BOUNDS))
+    answers = ValidationScores(np.stack([noise, useful]).astype(np.float32), relevant, K)
+    learned = learn_weights(answers, ["noise", "useful"], np.full(200, "events_1_4"), list_segments(BOUNDS))
     for part in learned.weights.values():
         assert sum(part.values()) == pytest.approx(1, abs=1e-3)
         assert part["useful"] > 0.8
@@ -129,24 +136,26 @@ def test_a_segment_gets_its_own_weights_only_where_they_hold() -> None:
     scores = np.stack(
         [truth * is_first[:, None] * 2 + noise[0], truth * ~is_first[:, None] * 2 + noise[1]]
     ).astype(np.float32)
-    names = segment_names(BOUNDS)
+    names = list_segments(BOUNDS)
     split = learn_weights(
-        Answers(scores, relevant, K), ["a", "b"], np.where(is_first, names[1], names[2]), names
+        ValidationScores(scores, relevant, K), ["a", "b"], np.where(is_first, names[1], names[2]), names
     )
-    assert split.own == names[1:3]
+    assert split.own_segments == names[1:3]
     assert split.weights[names[1]].get("a", 0) > 0.8
     assert split.weights[names[2]].get("a", 0) < 0.2
     random.shuffle(is_first)
     mixed = learn_weights(
-        Answers(scores, relevant, K), ["a", "b"], np.where(is_first, names[1], names[2]), names
+        ValidationScores(scores, relevant, K), ["a", "b"], np.where(is_first, names[1], names[2]), names
     )
-    assert len(mixed.own) <= 1
+    assert len(mixed.own_segments) <= 1
 
 
-def test_a_cascade_ranks_the_firsts_candidates_by_the_second(members: dict[str, Member], test: Exam) -> None:
+def test_a_cascade_ranks_the_firsts_candidates_by_the_second(
+    members: dict[str, Member], test: EvaluationSplit
+) -> None:
     first = np.array([[5, 4, 3, 2, 1]], np.float32)
     second = np.array([[1, 2, 3, 4, 5]], np.float32)
-    assert np.argsort(-cascaded(first, second, 3))[0].tolist() == [2, 1, 0, 3, 4]
+    assert np.argsort(-combine_cascade(first, second, 3))[0].tolist() == [2, 1, 0, 3, 4]
     cascade = Cascade(members["content"], members["item_cosine"], 20)
     users = test.users[:10]
     proposed = members["content"].top_n(test.past, users, 20)
@@ -155,35 +164,35 @@ def test_a_cascade_ranks_the_firsts_candidates_by_the_second(members: dict[str, 
 
 
 def test_the_stacked_ranker_improves_on_its_candidates_order(
-    members: dict[str, Member], blend: Blend, validation: Exam, test: Exam
+    members: dict[str, Member], blend: Blend, validation: EvaluationSplit, test: EvaluationSplit
 ) -> None:
-    def candidates(exam: Exam) -> tuple[np.ndarray, np.ndarray]:
+    def candidates(exam: EvaluationSplit) -> tuple[np.ndarray, np.ndarray]:
         scores = scored(members, exam)
-        worst = top_of_scores(scores[sorted(members).index("freshness")].copy(), 40)
-        return worst, candidate_features(
+        worst = find_top_n_of_scores(scores[sorted(members).index("freshness")].copy(), 40)
+        return worst, build_candidate_features(
             worst, scores, exam.past.catalogue.price[:, None], np.zeros((len(worst), 1))
         )
 
-    ranker = Stacked(StackedConfig(trees=40, leaves=7), seed=1).fit(
+    ranker = StackedRanker(StackedConfig(trees=40, leaves=7), seed=1).fit(
         *candidates(validation), validation.relevant
     )
     lists, features = candidates(test)
-    again = Stacked(StackedConfig(trees=40, leaves=7, threads=2), seed=1).fit(
+    again = StackedRanker(StackedConfig(trees=40, leaves=7, threads=2), seed=1).fit(
         *candidates(validation), validation.relevant
     )
     ranked = ranker.rerank(lists, features)
     assert np.array_equal(ranked, again.rerank(lists, features))
-    before, after = (ndcg(judge(some, test.relevant), K).mean() for some in (lists, ranked))
+    before, after = (ndcg_at_k(find_hits(some, test.relevant), K).mean() for some in (lists, ranked))
     assert after > 1.3 * before
 
 
-def test_lists_do_not_change_when_users_are_renamed(blend: Blend, test: Exam) -> None:
+def test_lists_do_not_change_when_users_are_renamed(blend: Blend, test: EvaluationSplit) -> None:
     before = blend.score(test.past, test.users[:40])
     after = blend.score(renamed(test.past, "renamed-"), test.users[:40])
     assert np.array_equal(before, after)
 
 
-def test_two_equal_users_get_equal_lists(blend: Blend, test: Exam) -> None:
+def test_two_equal_users_get_equal_lists(blend: Blend, test: EvaluationSplit) -> None:
     """The second user is given the first one's past."""
     past = test.past
     one, other = test.users[:2]
@@ -213,7 +222,7 @@ def test_two_equal_users_get_equal_lists(blend: Blend, test: Exam) -> None:
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
 
 
-def test_a_new_purchase_moves_the_list_towards_what_is_like_it(blend: Blend, test: Exam) -> None:
+def test_a_new_purchase_moves_the_list_towards_what_is_like_it(blend: Blend, test: EvaluationSplit) -> None:
     past, user = test.past, int(test.users[0])
     before = blend.score(past, np.array([user]))[0]
     content = past.catalogue.modalities["text"].values
@@ -237,7 +246,7 @@ def test_a_new_purchase_moves_the_list_towards_what_is_like_it(blend: Blend, tes
     assert np.corrcoef(likeness, after - before)[0, 1] > 0.1
 
 
-def test_lists_do_not_collapse_onto_one_brand(blend: Blend, test: Exam) -> None:
-    lists = top_of_scores(blend.score(test.past, test.users), K, test.exclude, test.candidates)
+def test_lists_do_not_collapse_onto_one_brand(blend: Blend, test: EvaluationSplit) -> None:
+    lists = find_top_n_of_scores(blend.score(test.past, test.users), K, test.exclude, test.candidates)
     shares = np.unique(test.past.catalogue.brand[lists], return_counts=True)[1] / lists.size
     assert len(shares) == 2 and shares.min() > 0.2

@@ -10,16 +10,16 @@ from models.collaborative.als import Als
 from models.collaborative.graph_filter import GraphFilter
 from models.config import AlsConfig, GraphFilterConfig, StackedConfig
 from models.data import Dataset
+from models.evaluation.hits import find_hits
 from models.evaluation.holdout import hold_out
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.hybrids.scaling import standardised_scores
-from models.hybrids.similarity_features import likeness
+from models.evaluation.ndcg import ndcg_at_k
+from models.hybrids.scaling import standardise_scores
+from models.hybrids.similarity_features import compute_similarity_features
 from models.hybrids.two_stage import TwoStage
-from models.topn.dense import top_of_scores
+from models.topn.dense import find_top_n_of_scores
 from tests.models.collaborative.shop import shop
 
-TREES = StackedConfig(objective="binary", trees=40, leaves=7, least_rows=40, candidates=30)
+TREES = StackedConfig(objective="binary", trees=40, leaves=7, min_leaf_rows=40, candidates=30)
 
 
 def hybrid(weights: dict[str, float] | None = None) -> TwoStage:
@@ -59,13 +59,13 @@ def test_what_is_held_out_is_a_share_of_each_user_and_known_no_more(
 def test_likeness_is_to_the_nearest_to_the_nearest_three_and_to_all() -> None:
     vectors = np.array([[1, 0], [0, 1], [3, 4], [-1, 0], [0, 0]], np.float32)
     history = sparse.csr_matrix(np.array([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0]], np.float32))
-    found = likeness(np.array([[2, 4], [2, -1]], np.int32), history, vectors)
+    found = compute_similarity_features(np.array([[2, 4], [2, -1]], np.int32), history, vectors)
     np.testing.assert_allclose(found[0, 0], [0.8, (0.6 + 0.8 - 0.6) / 3, (0.6 + 0.8) / 3], rtol=1e-6)
     assert not found[0, 1].any() and not found[1].any()
 
 
 def test_scores_are_brought_to_one_scale() -> None:
-    scores = standardised_scores(np.array([[1, 2, 3, 4], [7, 7, 7, 7]], np.float32))
+    scores = standardise_scores(np.array([[1, 2, 3, 4], [7, 7, 7, 7]], np.float32))
     np.testing.assert_allclose(scores[0], np.array([-1.5, -0.5, 0.5, 1.5]) / np.sqrt(1.25), rtol=1e-6)
     assert not scores[1].any()
 
@@ -92,7 +92,7 @@ def test_trees_make_better_lists_than_a_poor_proposal(parts: tuple[Dataset, spar
     users = np.flatnonzero(np.diff(wanted.indptr))
     proposed = fitted.propose(past, users).lists
     before, after = (
-        float(ndcg(judge(lists[:, :10], wanted[users]), 10).mean())
+        float(ndcg_at_k(find_hits(lists[:, :10], wanted[users]), 10).mean())
         for lists in (proposed, fitted.top_n(past, users, 10))
     )
     assert after > 1.2 * before
@@ -107,10 +107,14 @@ def test_it_is_as_good_as_its_best_member(parts: tuple[Dataset, sparse.csr_matri
         shape=wanted.shape,
     )[users]
     alone = [
-        float(ndcg(judge(top_of_scores(member.score(past, users), 10, seen), wanted[users]), 10).mean())
+        float(
+            ndcg_at_k(
+                find_hits(find_top_n_of_scores(member.score(past, users), 10, seen), wanted[users]), 10
+            ).mean()
+        )
         for member in fitted.members.values()
     ]
-    together = float(ndcg(judge(fitted.top_n(past, users, 10), wanted[users]), 10).mean())
+    together = float(ndcg_at_k(find_hits(fitted.top_n(past, users, 10), wanted[users]), 10).mean())
     assert together > 0.97 * max(alone)
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from benchmarks import next_item
-from benchmarks.next_item import Course, SampledSoftmax, Settings, states_after
-from benchmarks.sequence import quality
+from benchmarks.next_item import NextItemTrainer, SampledSoftmax, Settings, encode_sequences
+from benchmarks.sequence import measure_quality
 
 ITEMS = 40
 SMALL = Settings(dim=32, layers=1, users=50, negatives=30, rate=1e-2, warm=5, dropout=0.1)
@@ -28,7 +28,7 @@ def walks(users: int, seed: int) -> list[np.ndarray]:
 def test_the_gradients_of_the_sampled_softmax_are_those_of_its_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(next_item, "NARROW", torch.float32)
+    monkeypatch.setattr(next_item, "MATMUL_DTYPE", torch.float32)
     torch.manual_seed(0)
     shapes = ((7, 8), (7, 8), (5, 8))
     mine = [torch.randn(shape, requires_grad=True) for shape in shapes]
@@ -47,12 +47,12 @@ def test_the_gradients_of_the_sampled_softmax_are_those_of_its_formula(
 
 
 def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
-    through = Course(walks(120, 1), ITEMS, SMALL, 3)
+    through = NextItemTrainer(walks(120, 1), ITEMS, SMALL, 3)
     through.epoch()
     torch.save(through.state(), tmp_path / "kept.pt")
     through.epoch()
-    again = Course(walks(120, 1), ITEMS, SMALL, 9)
-    again.take_up(torch.load(tmp_path / "kept.pt", weights_only=False))
+    again = NextItemTrainer(walks(120, 1), ITEMS, SMALL, 9)
+    again.restore(torch.load(tmp_path / "kept.pt", weights_only=False))
     again.epoch()
     for one, other in zip(through.average.parameters(), again.average.parameters(), strict=True):
         assert torch.equal(one, other)
@@ -60,19 +60,19 @@ def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
 
 def test_it_learns_an_order_and_the_samples_are_counted() -> None:
     sequences = walks(300, 1)
-    course = Course([sequence[:-2] for sequence in sequences], ITEMS, SMALL, 3)
+    course = NextItemTrainer([sequence[:-2] for sequence in sequences], ITEMS, SMALL, 3)
     assert course.samples == sum(len(sequence) - 3 for sequence in sequences)
-    before = quality(course.average, sequences, ITEMS, 1)[1]
+    before = measure_quality(course.average, sequences, ITEMS, 1)[1]
     for _ in range(15):
         course.epoch()
-    found, gain = quality(course.average, sequences, ITEMS, 1)
+    found, gain = measure_quality(course.average, sequences, ITEMS, 1)
     assert before < 0.4
     assert found > 0.95 and gain > 0.8
 
 
 def test_states_do_not_depend_on_who_else_is_read() -> None:
     sequences = walks(30, 2)
-    network = Course(sequences, ITEMS, SMALL, 3).network
-    batched = states_after(network, sequences, 50)
-    alone = np.vstack([states_after(network, [sequence], 50) for sequence in sequences])
+    network = NextItemTrainer(sequences, ITEMS, SMALL, 3).network
+    batched = encode_sequences(network, sequences, 50)
+    alone = np.vstack([encode_sequences(network, [sequence], 50) for sequence in sequences])
     assert np.allclose(batched, alone, atol=1e-5)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.network.data_signature import signature_of
+from models.network.data_signature import build_signature
 from models.network.sequence_batching import LONG_AGO, SequenceBatcher
 from models.network.user_sequences import build_user_sequences
 from tests.models.toy_shop import DAY, toy_config, toy_shop
@@ -19,7 +19,7 @@ def batcher(queries: int = 8) -> SequenceBatcher:
     data = toy_shop(None, None, ASKERS)
     data = replace(data, queries=replace(data.queries, at=np.array([2, 6, 9, 6]) * DAY))
     sequences = build_user_sequences(data)
-    return SequenceBatcher(data, sequences, signature_of(data), toy_config("concat").history, queries, 8)
+    return SequenceBatcher(data, sequences, build_signature(data), toy_config("concat").history, queries, 8)
 
 
 def test_queries_before_and_after_are_taken_where_their_draw_is_low() -> None:

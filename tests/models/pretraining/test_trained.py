@@ -9,16 +9,16 @@ import pytest
 import torch
 from scipy import sparse
 
-from models.encoders.bilstm import BiLstmAudio, bands_of, save_bilstm
+from models.encoders.bilstm import BiLstmAudio, compute_stacked_bands, save_bilstm
 from models.encoders.cnn import ShopCnn, save_shop_image
 from models.encoders.interface import EncoderError
 from models.encoders.text import HuggingFaceText
 from models.pretraining.audio_text import pretrain_audio
-from models.pretraining.autoencoder import codes, completed, pretrain_autoencoder
+from models.pretraining.autoencoder import compute_codes, pretrain_autoencoder, reconstruct_rows
 from models.pretraining.config import AudioPretraining, ImagePretraining, RowsPretraining, TextPretraining
 from models.pretraining.image_views import pretrain_image
-from models.pretraining.info_nce import recall_at
-from models.pretraining.loop import NotFinite
+from models.pretraining.info_nce import measure_recall
+from models.pretraining.loop import NonFiniteLoss
 from models.pretraining.shop_bert import pretrain_bert
 from models.pretraining.variational import pretrain_variational
 
@@ -96,14 +96,14 @@ def test_the_bilstm_learns_the_vectors_of_the_phrases(tmp_path: Path) -> None:
     sounds, texts = spoken()
     config = AudioPretraining(hidden=16, steps=60, batch=12, learning_rate=1e-2)
     for name in ("one", "two"):
-        module, losses = pretrain_audio([bands_of(sound) for sound in sounds], texts, config, 7)
+        module, losses = pretrain_audio([compute_stacked_bands(sound) for sound in sounds], texts, config, 7)
         save_bilstm(module, tmp_path / name, {"space": "x"})
     assert losses[-1] < 0.7 * losses[0]
     assert written(tmp_path / "one") == written(tmp_path / "two")
     encoder = BiLstmAudio(tmp_path / "one", "cpu")
     heard = torch.from_numpy(encoder.encode(sounds))
     same = torch.from_numpy(texts.argmax(1))
-    assert recall_at(heard, torch.from_numpy(texts), 1, same) >= 0.9
+    assert measure_recall(heard, torch.from_numpy(texts), 1, same) >= 0.9
     alone = np.vstack([encoder.encode([sound]) for sound in sounds])
     assert np.allclose(alone, heard, atol=1e-5)
 
@@ -122,8 +122,8 @@ def test_autoencoders_complete_a_history_by_its_taste(pretrain: object) -> None:
     config = RowsPretraining(hidden=16, dim=4, steps=200, batch=20, learning_rate=1e-2)
     module, losses = pretrain(histories(), config, 7, True)  # type: ignore[operator]
     again, _ = pretrain(histories(), config, 7, True)  # type: ignore[operator]
-    scores = completed(module, histories())
-    assert np.array_equal(scores, completed(again, histories()))
+    scores = reconstruct_rows(module, histories())
+    assert np.array_equal(scores, reconstruct_rows(again, histories()))
     assert np.mean(losses[-20:]) < np.mean(losses[:20])
     own = np.array([scores[user, 6 * (user % 2) : 6 * (user % 2) + 6].mean() for user in range(40)])
     other = np.array([scores[user, 6 * (1 - user % 2) : 6 * (1 - user % 2) + 6].mean() for user in range(40)])
@@ -133,10 +133,10 @@ def test_autoencoders_complete_a_history_by_its_taste(pretrain: object) -> None:
 def test_codes_have_the_configured_width() -> None:
     content = np.random.default_rng(0).normal(size=(9, 5)).astype(np.float32)
     module, _ = pretrain_autoencoder(content, RowsPretraining(hidden=4, dim=3, steps=2, batch=4), 7, False)
-    assert codes(module, content).shape == (9, 3)
+    assert compute_codes(module, content).shape == (9, 3)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     content = np.full((4, 3), np.nan, np.float32)
-    with pytest.raises(NotFinite, match="pretrain autoencoder: the loss is nan at step 0"):
+    with pytest.raises(NonFiniteLoss, match="pretrain autoencoder: the loss is nan at step 0"):
         pretrain_autoencoder(content, RowsPretraining(steps=3), 7, False)

@@ -6,9 +6,9 @@ import pytest
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset
-from models.evaluation.split import Exam, exam
+from models.evaluation.split import EvaluationSplit, make_evaluation_split
 from models.recommender import FusionRecommender
-from models.training.options import Plan
+from models.training.options import FitOptions
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 CONFIG = FusionConfig(dim=32)
@@ -22,10 +22,10 @@ def data() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def validation(data: Dataset) -> Exam:
-    return exam(data, START, data.as_of, trained_until=START)
+def validation(data: Dataset) -> EvaluationSplit:
+    return make_evaluation_split(data, START, data.as_of, trained_until=START)
 
 
 @pytest.fixture(scope="session")
-def model(validation: Exam) -> FusionRecommender:
-    return FusionRecommender(CONFIG, TRAINING).fit(validation.past, 3, Plan(validation))
+def model(validation: EvaluationSplit) -> FusionRecommender:
+    return FusionRecommender(CONFIG, TRAINING).fit(validation.past, 3, FitOptions(validation))

@@ -13,21 +13,21 @@ from safetensors.torch import load_file
 from models.config import EndToEndConfig, FusionConfig, TrainingConfig
 from models.data import Dataset
 from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
-from models.encoders.cnn import ShopCnn, ShopImage, save_shop_image
-from models.encoders.text import HuggingFaceText, SideBySide
-from models.network.data_signature import Mismatch, signature_of
+from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.network.data_signature import ModelMismatch, build_signature
 from models.network.fusion_network import FusionNetwork
 from models.network.inputs import build_item_inputs, build_query_inputs
 from models.network.trainable_encoders import build_trainable_encoders
 from models.pretraining.config import TextPretraining
-from models.pretraining.loop import seeded
+from models.pretraining.loop import seeded_generator
 from models.pretraining.shop_bert import pretrain_bert
 from models.recommender import FusionRecommender
-from models.recommender.factory import load
+from models.recommender.factory import load_fusion_recommender
 from models.training.errors import TrainingError
 from models.training.joint_encoding import JointEncoder
 from models.training.objective import compute_losses
-from models.training.options import Plan, Progress
+from models.training.options import FitOptions, Progress
 from models.training.training_set import TrainingSet
 from tests.models.toy_shop import (
     NEW,
@@ -49,8 +49,8 @@ BRIEF = TRAINING.model_copy(update={"epochs": 1})
 def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Phones that only their pictures tell apart, encoded by a network that has learned nothing."""
     folder, random = tmp_path_factory.mktemp("cnn"), np.random.default_rng(0)
-    with seeded(3):
-        save_shop_image(ShopImage(dim=4, width=8, axes=1), folder, {})
+    with seeded_generator(3):
+        save_shop_image(ShopImageNetwork(dim=4, width=8, axes=1), folder, {})
     contents = {f"p{n}": draw_picture(n % 2 == 0, random) for n in range(SEEN + NEW)}
     return toy_shop(MemoryOrigin(contents, folder, ShopCnn).modality(list(contents)), None)
 
@@ -59,7 +59,7 @@ def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Users whose voice alone tells what they like; the last eighty have never done anything but ask."""
     folder, random = tmp_path_factory.mktemp("bilstm"), np.random.default_rng(0)
-    with seeded(3):
+    with seeded_generator(3):
         save_bilstm(BiLstm(dim=2, hidden=8), folder, {})
     askers = np.arange(240)
     contents = {f"s{n}": synthesise_sound(n % 2 == 0, random) for n in askers.tolist()}
@@ -136,7 +136,7 @@ def take_one_step(
 ) -> tuple[FusionNetwork, torch.Tensor]:
     """The network after one backward pass, and the gradient of one of its encoder's weights."""
     torch.manual_seed(0)
-    signature = signature_of(data)
+    signature = build_signature(data)
     encoders = build_trainable_encoders(data, signature, chosen)
     network = FusionNetwork(signature, chosen, encoders).eval()
     training_set = TrainingSet(data, signature, chosen, TRAINING)
@@ -165,9 +165,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     for seed, folder in enumerate(folders):
         pretrain_bert(list(texts.values()), shape, seed).save(folder)
 
-    def both(folder: Path, device: str) -> SideBySide:
+    def both(folder: Path, device: str) -> ConcatenatedTextEncoder:
         names = (("own", folders[0]), ("other", folders[1]))
-        return SideBySide([HuggingFaceText(str(where), device=device, name=name) for name, where in names])
+        return ConcatenatedTextEncoder(
+            [HuggingFaceText(str(where), device=device, name=name) for name, where in names]
+        )
 
     text = MemoryOrigin(texts, folders[0], both).modality(list(texts))
     data = toy_shop(None, None)
@@ -179,14 +181,14 @@ def test_before_training_vectors_are_those_of_frozen_encoders(
 ) -> None:
     chosen = toy_config("end_to_end")
     for data in (written, pictured):
-        signature = signature_of(data)
+        signature = build_signature(data)
         base = build_item_inputs(data, signature)
         encoders = build_trainable_encoders(data, signature, chosen)
         for kind, vectors in encoders.encode_items(base, data).content.items():
             assert torch.allclose(vectors, base.content[kind], atol=2e-3), kind
-    encoders = build_trainable_encoders(spoken, signature_of(spoken), chosen)
+    encoders = build_trainable_encoders(spoken, build_signature(spoken), chosen)
     frozen = torch.from_numpy(spoken.queries.modalities["audio"].values)
-    queries = build_query_inputs(spoken, signature_of(spoken))
+    queries = build_query_inputs(spoken, build_signature(spoken))
     audio = encoders.encode_queries(queries, spoken).content["audio"]
     assert torch.allclose(audio[:-1], frozen, atol=1e-2)
 
@@ -210,12 +212,12 @@ def test_trained_encoders_change_frozen_ones_do_not_and_both_are_saved(
         after = load_file(folder / "encoders" / f"{name}-0" / "model.safetensors")
         moved = {key for key in before if not torch.equal(before[key], after[key])}
         assert moved and not moved & {"mean", "scale", "rotation"}
-        again, users = load(folder), np.arange(20)
+        again, users = load_fusion_recommender(folder), np.arange(20)
         assert np.array_equal(again.score(data, users), model.score(data, users))
         assert np.array_equal(again.item_vectors(data), model.item_vectors(data))
         next((folder / "encoders").glob("*/model.safetensors")).write_bytes(b"no tensors")
-        with pytest.raises(Mismatch, match="train it again"):
-            load(folder)
+        with pytest.raises(ModelMismatch, match="train it again"):
+            load_fusion_recommender(folder)
 
 
 def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_its_vector(
@@ -232,9 +234,9 @@ def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_it
     names, weights = model.item_weights(bare)
     assert weights[0, names.index("image")] == 0 and np.isfinite(model.score(bare, np.arange(9))).all()
     assert np.allclose(model.item_vectors(bare)[1:], model.item_vectors(pictured)[1:])
-    assert isinstance(image.origin, MemoryOrigin) and image.keys is not None
-    kept = {key: content for key, content in image.origin.contents.items() if key != image.keys[0]}
-    gone = changed(replace(image, origin=replace(image.origin, contents=kept)))
+    assert isinstance(image.content_source, MemoryOrigin) and image.keys is not None
+    kept = {key: content for key, content in image.content_source.contents.items() if key != image.keys[0]}
+    gone = changed(replace(image, content_source=replace(image.content_source, contents=kept)))
     fresh = FusionRecommender(toy_config("end_to_end"), BRIEF).fit(gone, 2)
     assert fresh.item_weights(gone)[1][0, names.index("image")] > 0
     assert np.isfinite(fresh.score(gone, np.arange(9))).all()
@@ -253,9 +255,13 @@ def test_a_killed_training_continues_to_the_same_scores(pictured: Dataset, tmp_p
     whole = fit_on_pictures("end_to_end", pictured, training).score(pictured, np.arange(20))
     chosen = toy_config("end_to_end", without=BY_PICTURE)
     with pytest.raises(Killed):
-        FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=kill))
+        FusionRecommender(chosen, training).fit(
+            pictured, 1, FitOptions(checkpoint_folder=tmp_path, on_step=kill)
+        )
     reports: list[Progress] = []
-    again = FusionRecommender(chosen, training).fit(pictured, 1, Plan(folder=tmp_path, watch=reports.append))
+    again = FusionRecommender(chosen, training).fit(
+        pictured, 1, FitOptions(checkpoint_folder=tmp_path, on_step=reports.append)
+    )
     assert (reports[0].epoch, reports[0].step) == (2, 4), "it continued after the third step's checkpoint"
     assert np.array_equal(again.score(pictured, np.arange(20)), whole)
 
@@ -265,7 +271,7 @@ def test_a_second_night_starts_from_the_encoders_of_the_first(pictured: Dataset)
     chosen = toy_config("end_to_end", without=BY_PICTURE)
     warm = FusionRecommender(chosen, BRIEF).fit(pictured, 4, start=first)
     cold = FusionRecommender(chosen, BRIEF).fit(pictured, 4)
-    assert warm.standing.curves["loss"][0] < cold.standing.curves["loss"][0] - 0.3
+    assert warm.train_state.curves["loss"][0] < cold.train_state.curves["loss"][0] - 0.3
 
 
 def test_if_all_encoders_are_frozen_the_error_is_one_line(pictured: Dataset) -> None:

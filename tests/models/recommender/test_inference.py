@@ -9,7 +9,7 @@ import pytest
 
 from models.config import FusionConfig
 from models.data import Dataset, Interactions
-from models.evaluation.split import Exam
+from models.evaluation.split import EvaluationSplit
 from models.network.iterative_inference import OWNED, SHOWN
 from models.network.user_sequences import IMPRESSION, build_user_sequences
 from models.recommender import FusionRecommender, recommender
@@ -71,7 +71,7 @@ def test_scores_depend_on_what_users_were_shown_and_what_they_own(data: Dataset)
 
 
 def test_expectations_over_every_second_phone_give_nearly_the_same_lists(
-    model: FusionRecommender, validation: Exam, monkeypatch: pytest.MonkeyPatch
+    model: FusionRecommender, validation: EvaluationSplit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = model.score(validation.past, validation.users)
     monkeypatch.setattr(recommender, "MAX_EXPECTATION_ITEMS", len(validation.past.catalogue) // 2)
@@ -81,7 +81,7 @@ def test_expectations_over_every_second_phone_give_nearly_the_same_lists(
     assert np.mean(agreement) > 0.9
 
 
-def test_without_behaviour_only_the_owned_phone_is_used(validation: Exam) -> None:
+def test_without_behaviour_only_the_owned_phone_is_used(validation: EvaluationSplit) -> None:
     config = FusionConfig(**{**CONFIG.model_dump(), "without": ("behaviour",)})
     model = FusionRecommender(config, TRAINING.model_copy(update={"epochs": 1})).fit(validation.past, 1)
     assert model.network is not None and model.network.inference.kinds == (OWNED,)

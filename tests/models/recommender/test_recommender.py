@@ -10,26 +10,26 @@ import pytest
 
 from models.config import FusionConfig, TrainingConfig
 from models.data import Dataset, Modality
-from models.evaluation.lists import judge
-from models.evaluation.ndcg import ndcg
-from models.evaluation.split import Exam
+from models.evaluation.hits import find_hits
+from models.evaluation.ndcg import ndcg_at_k
+from models.evaluation.split import EvaluationSplit
 from models.interface import Factors, Recommender
-from models.network.data_signature import Mismatch
+from models.network.data_signature import ModelMismatch
 from models.recommender import FusionRecommender, LateFusion
-from models.recommender.factory import load, make
-from models.topn.dense import top_lists
-from models.training.options import Plan
+from models.recommender.factory import load_fusion_recommender, make_fusion_recommender
+from models.topn.dense import find_top_n_in_float32
+from models.training.options import FitOptions
 from models.training.warm_start import match_rows
 from tests.models.recommender.conftest import CONFIG, TRAINING
 
 ONE_EPOCH = TRAINING.model_copy(update={"epochs": 1})
 
 
-def quality(factors: Factors, exam: Exam, part: str = "all") -> float:
+def quality(factors: Factors, exam: EvaluationSplit, part: str = "all") -> float:
     """NDCG@20 over the users of a slice."""
     users = np.flatnonzero(np.diff(exam.slices[part].indptr))
-    lists = top_lists(factors, 20, exam.exclude, exam.candidates)
-    return float(ndcg(judge(lists[users], exam.slices[part][users]), 20).mean())
+    lists = find_top_n_in_float32(factors, 20, exam.exclude, exam.candidates)
+    return float(ndcg_at_k(find_hits(lists[users], exam.slices[part][users]), 20).mean())
 
 
 def without(data: Dataset, name: str, rows: np.ndarray | None = None) -> Dataset:
@@ -43,7 +43,9 @@ def without(data: Dataset, name: str, rows: np.ndarray | None = None) -> Dataset
     )
 
 
-def test_it_is_a_recommender_with_finite_scores(model: FusionRecommender, validation: Exam) -> None:
+def test_it_is_a_recommender_with_finite_scores(
+    model: FusionRecommender, validation: EvaluationSplit
+) -> None:
     assert isinstance(model, Recommender)
     scores = model.score(validation.past, np.arange(9))
     assert scores.shape == (9, len(validation.past.catalogue)) and scores.dtype == np.float32
@@ -58,14 +60,15 @@ def at_random(like: Factors, seed: int) -> Factors:
 
 
 def test_it_ranks_far_better_than_chance_for_all_and_for_those_who_only_asked(
-    model: FusionRecommender, validation: Exam
+    model: FusionRecommender, validation: EvaluationSplit
 ) -> None:
     found = model.factors(validation.past, validation.users)
     shuffled = Factors(np.random.default_rng(0).permutation(found.users), found.items)
     assert quality(found, validation) > 1.2 * quality(shuffled, validation)
     # Eight users only asked, so one model, or one draw of chance, says little.
     others = [
-        FusionRecommender(CONFIG, TRAINING).fit(validation.past, seed, Plan(validation)) for seed in (4, 5, 6)
+        FusionRecommender(CONFIG, TRAINING).fit(validation.past, seed, FitOptions(validation))
+        for seed in (4, 5, 6)
     ]
     fitted = [found, *(other.factors(validation.past, validation.users) for other in others)]
     asked = np.mean([quality(one, validation, "query_only") for one in fitted])
@@ -74,27 +77,29 @@ def test_it_ranks_far_better_than_chance_for_all_and_for_those_who_only_asked(
 
 
 def test_saving_and_loading_gives_the_same_scores(
-    model: FusionRecommender, validation: Exam, tmp_path: Path
+    model: FusionRecommender, validation: EvaluationSplit, tmp_path: Path
 ) -> None:
     model.save(tmp_path)
-    again = load(tmp_path)
+    again = load_fusion_recommender(tmp_path)
     assert np.array_equal(
         again.score(validation.past, validation.users), model.score(validation.past, validation.users)
     )
     (tmp_path / "weights.safetensors").write_bytes(b"no tensors")
-    with pytest.raises(Mismatch, match="train it again"):
-        load(tmp_path)
+    with pytest.raises(ModelMismatch, match="train it again"):
+        load_fusion_recommender(tmp_path)
 
 
 def test_a_modality_missing_for_half_the_phones_or_all_still_gives_scores(
-    model: FusionRecommender, validation: Exam
+    model: FusionRecommender, validation: EvaluationSplit
 ) -> None:
     half = np.arange(len(validation.past.catalogue)) % 2 == 0
     for data in (without(validation.past, "text", half), without(validation.past, "text")):
         assert np.isfinite(model.score(data, validation.users)).all()
 
 
-def test_a_phone_without_any_content_has_finite_scores(model: FusionRecommender, validation: Exam) -> None:
+def test_a_phone_without_any_content_has_finite_scores(
+    model: FusionRecommender, validation: EvaluationSplit
+) -> None:
     bare = validation.past
     for name in bare.catalogue.modalities:
         bare = without(bare, name, np.arange(len(bare.catalogue)) == 5)
@@ -102,7 +107,9 @@ def test_a_phone_without_any_content_has_finite_scores(model: FusionRecommender,
     assert np.isfinite(model.score(replace(bare, catalogue=catalogue), validation.users)[:, 5]).all()
 
 
-def test_weights_of_phones_are_shares_of_their_modalities(model: FusionRecommender, validation: Exam) -> None:
+def test_weights_of_phones_are_shares_of_their_modalities(
+    model: FusionRecommender, validation: EvaluationSplit
+) -> None:
     names, weights = model.item_weights(validation.past)
     assert names == ("text", "specs", "facts", "identity")
     assert np.allclose(weights.sum(1), 1, atol=1e-5)
@@ -110,7 +117,9 @@ def test_weights_of_phones_are_shares_of_their_modalities(model: FusionRecommend
     assert (gone[:, 0] == 0).all() and np.allclose(gone.sum(1), 1, atol=1e-5)
 
 
-def test_vectors_of_another_encoder_are_refused_by_name(model: FusionRecommender, validation: Exam) -> None:
+def test_vectors_of_another_encoder_are_refused_by_name(
+    model: FusionRecommender, validation: EvaluationSplit
+) -> None:
     text = validation.past.catalogue.modalities["text"]
     other = replace(
         validation.past,
@@ -122,12 +131,12 @@ def test_vectors_of_another_encoder_are_refused_by_name(model: FusionRecommender
             },
         ),
     )
-    with pytest.raises(Mismatch, match="text vectors of phones come from another-bert"):
+    with pytest.raises(ModelMismatch, match="text vectors of phones come from another-bert"):
         model.score(other, np.arange(2))
 
 
 def test_a_user_with_ten_thousand_events_is_read_by_the_latest_ones(
-    model: FusionRecommender, validation: Exam
+    model: FusionRecommender, validation: EvaluationSplit
 ) -> None:
     past, random = validation.past, np.random.default_rng(0)
     events, many = past.interactions, 10_000
@@ -146,7 +155,7 @@ def test_a_user_with_ten_thousand_events_is_read_by_the_latest_ones(
 
 
 def test_a_warm_start_keeps_what_is_known_of_each_phone_by_its_id(
-    model: FusionRecommender, data: Dataset, validation: Exam
+    model: FusionRecommender, data: Dataset, validation: EvaluationSplit
 ) -> None:
     """Tonight's catalogue has chosen phones that last night's had not; the others keep their rows."""
     import torch
@@ -157,18 +166,20 @@ def test_a_warm_start_keeps_what_is_known_of_each_phone_by_its_id(
     assert table.tolist() == [[2.0, 3.0], [-1.0, -1.0], [0.0, 1.0]]
     warm = FusionRecommender(CONFIG, ONE_EPOCH).fit(data, 4, start=model)
     cold = FusionRecommender(CONFIG, ONE_EPOCH).fit(data, 4)
-    assert warm.standing.curves["loss"][0] < cold.standing.curves["loss"][0]
+    assert warm.train_state.curves["loss"][0] < cold.train_state.curves["loss"][0]
     assert quality(warm.factors(validation.past, validation.users), validation) > 0
 
 
 @pytest.mark.parametrize("name", ["late_weighted", "late_vote"])
-def test_whole_recommenders_are_fused_saved_and_loaded(name: str, validation: Exam, tmp_path: Path) -> None:
+def test_whole_recommenders_are_fused_saved_and_loaded(
+    name: str, validation: EvaluationSplit, tmp_path: Path
+) -> None:
     config = FusionConfig(dim=16, fusion=name)
     training = TrainingConfig(epochs=2, threads=1, learning_rate=5e-3)
-    late = make(config, training).fit(validation.past, 3, Plan(validation))
+    late = make_fusion_recommender(config, training).fit(validation.past, 3, FitOptions(validation))
     assert isinstance(late, LateFusion) and set(late.members) == {"text", "specs", "facts", "identity"}
     assert abs(sum(late.weights.values()) - 1) < 1e-6
     late.save(tmp_path)
     scores = late.score(validation.past, validation.users)
     assert np.isfinite(scores).all()
-    assert np.array_equal(load(tmp_path).score(validation.past, validation.users), scores)
+    assert np.array_equal(load_fusion_recommender(tmp_path).score(validation.past, validation.users), scores)

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.interface import Factors
 from models.topn import exact, float32
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 
 def folded(products: np.ndarray, width: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def test_the_lists_equal_brute_force(
     factors, exclude = example(seed, users, items, dim, ties)
     excluded = exclude if with_exclusions else None
     allowed = np.random.default_rng(seed).random(items) < 0.8 if with_exclusions else None
-    found = top_n(factors, n, exclude=excluded, allowed=allowed, tile_bytes=block)
+    found = find_top_n(factors, n, exclude=excluded, allowed=allowed, tile_bytes=block)
     assert same(found, brute_force(factors, n, excluded, allowed))
 
 
@@ -98,7 +98,7 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
     factors.users[:] *= scale
     factors.items[:] /= np.where(power == -40, 1, scale)
     expected = brute_force(factors, 7, excluded, None)
-    assert same(top_n(factors, 7, exclude=excluded), expected)
+    assert same(find_top_n(factors, 7, exclude=excluded), expected)
     found = TopN(np.full((20, 7), -1, np.int32), np.full((20, 7), -np.inf, np.float32))
     request = exact._make_request(7, excluded, None, None, (20, 200))
     float32.fill_by_float32(factors.users, factors.items, np.arange(200), request, found, 9_000, "cpu")
@@ -111,7 +111,7 @@ def test_more_items_than_one_tile_and_users_with_most_of_them_excluded(n: int) -
     most = sparse.vstack([excluded[:8], sparse.random(4, 4_500, 0.995, format="csr", random_state=2)], "csr")
     factors.users[3] = 0
     allowed = np.random.default_rng(n).random(4_500) < 0.9
-    found = top_n(factors, n, exclude=most, allowed=allowed)
+    found = find_top_n(factors, n, exclude=most, allowed=allowed)
     assert same(found, brute_force(factors, n, most, allowed))
 
 
@@ -119,7 +119,7 @@ def test_kinds_of_users_may_have_different_items() -> None:
     factors, excluded = example(3, 50, 120, 8)
     kind = np.arange(50) % 3
     allowed = np.random.default_rng(1).random((3, 120)) < 0.5
-    found = top_n(factors, 6, exclude=excluded, allowed=allowed, kind=kind)
+    found = find_top_n(factors, 6, exclude=excluded, allowed=allowed, kind=kind)
     for code in range(3):
         rows = np.flatnonzero(kind == code)
         alone = brute_force(Factors(factors.users[rows], factors.items), 6, excluded[rows], allowed[code])
@@ -128,13 +128,13 @@ def test_kinds_of_users_may_have_different_items() -> None:
 
 def test_equal_scores_are_ordered_by_item() -> None:
     factors = Factors(np.ones((2, 3), np.float32), np.ones((50, 3), np.float32))
-    assert top_n(factors, 4).items.tolist() == [[0, 1, 2, 3]] * 2
+    assert find_top_n(factors, 4).items.tolist() == [[0, 1, 2, 3]] * 2
 
 
 def test_a_user_with_nothing_left_gets_an_empty_list() -> None:
     factors, _ = example(1, 3, 10, 4)
     everything = sparse.csr_matrix(np.array([[1] * 10, [0] * 10, [1] * 9 + [0]]))
-    found = top_n(factors, 5, exclude=everything)
+    found = find_top_n(factors, 5, exclude=everything)
     assert (found.items[0] == -1).all()
     assert (found.items[1] >= 0).all()
     assert found.items[2].tolist() == [9, -1, -1, -1, -1]
@@ -144,4 +144,4 @@ def test_values_that_are_not_finite_are_refused() -> None:
     factors, _ = example(1, 3, 10, 4)
     factors.users[1, 1] = np.nan
     with pytest.raises(ValueError, match="NaN or infinite"):
-        top_n(factors, 5)
+        find_top_n(factors, 5)

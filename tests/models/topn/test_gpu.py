@@ -16,7 +16,7 @@ pytest.importorskip("triton", reason="Triton comes with the CUDA build of torch"
 
 from models.interface import Factors
 from models.topn import exact, gpu
-from models.topn.exact import TopN, top_n
+from models.topn.exact import TopN, find_top_n
 
 from .test_exact import example, same
 
@@ -45,8 +45,8 @@ def test_the_kernels_give_the_same_lists(users: int, items: int, dim: int, n: in
         "allowed": draw.random((3, items)) < 0.7,
         "kind": draw.integers(0, 3, users),
     }
-    assert same(by_fused_kernels(factors, n, masks), top_n(factors, n, **masks))  # type: ignore[arg-type]
-    assert same(by_fused_kernels(factors, n, {}), top_n(factors, n))
+    assert same(by_fused_kernels(factors, n, masks), find_top_n(factors, n, **masks))  # type: ignore[arg-type]
+    assert same(by_fused_kernels(factors, n, {}), find_top_n(factors, n))
 
 
 def test_a_user_with_less_than_a_list_or_nothing_left() -> None:
@@ -58,7 +58,7 @@ def test_a_user_with_less_than_a_list_or_nothing_left() -> None:
     found = by_fused_kernels(factors, 4, masks)
     assert (found.items[0] == -1).all()
     assert sorted(found.items[1].tolist()) == [-1, -1, 7, 200]
-    assert same(found, top_n(factors, 4, **masks))  # type: ignore[arg-type]
+    assert same(found, find_top_n(factors, 4, **masks))  # type: ignore[arg-type]
 
 
 def test_more_equal_scores_than_there_is_room_for() -> None:

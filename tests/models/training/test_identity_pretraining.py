@@ -11,9 +11,9 @@ import torch
 
 from models.config import FusionConfig, RowsPretraining, TrainingConfig
 from models.data import Dataset, Interactions
-from models.network.data_signature import signature_of
+from models.network.data_signature import build_signature
 from models.recommender import FusionRecommender
-from models.recommender.factory import load
+from models.recommender.factory import load_fusion_recommender
 from models.training.identity_pretraining import INITIAL_SPREAD, pretrain_identities
 from tests.models.collaborative.shop import shop
 
@@ -39,7 +39,7 @@ def config(start: str) -> FusionConfig:
 
 @pytest.mark.parametrize("start", STARTS)
 def test_phones_that_the_same_people_choose_start_near_each_other(start: str, sorted_shop: Dataset) -> None:
-    signature = signature_of(sorted_shop)
+    signature = build_signature(sorted_shop)
     first = pretrain_identities(sorted_shop, signature, config(start), 1)
     assert first is not None and first.shape == (len(signature.item_ids), 16)
     assert abs(float(first.std()) - INITIAL_SPREAD) < 0.02
@@ -55,7 +55,7 @@ def test_phones_that_the_same_people_choose_start_near_each_other(start: str, so
 def test_they_start_at_random_by_default_and_a_model_without_identities_needs_none(
     sorted_shop: Dataset, tmp_path: Path
 ) -> None:
-    signature = signature_of(sorted_shop)
+    signature = build_signature(sorted_shop)
     assert pretrain_identities(sorted_shop, signature, FusionConfig(), 1) is None
     training = TrainingConfig(epochs=1, threads=1)
     for without in ((), ("identity",)):
@@ -64,13 +64,13 @@ def test_they_start_at_random_by_default_and_a_model_without_identities_needs_no
         scores = model.score(sorted_shop, np.arange(9))
         assert np.isfinite(scores).all()
         model.save(tmp_path)
-        assert np.array_equal(load(tmp_path).score(sorted_shop, np.arange(9)), scores)
+        assert np.array_equal(load_fusion_recommender(tmp_path).score(sorted_shop, np.arange(9)), scores)
 
 
 @pytest.mark.parametrize("start", STARTS)
 def test_a_model_starts_at_its_pretrained_identities(start: str, sorted_shop: Dataset) -> None:
     training = TrainingConfig(epochs=1, threads=1, learning_rate=1e-9)
     model = FusionRecommender(config(start), training).fit(sorted_shop, 1)
-    first = pretrain_identities(sorted_shop, signature_of(sorted_shop), config(start), 1)
+    first = pretrain_identities(sorted_shop, build_signature(sorted_shop), config(start), 1)
     assert model.network is not None and first is not None
     assert torch.allclose(model.network.items.identity.weight, first, atol=1e-5)

@@ -19,12 +19,12 @@ from models.data import Dataset
 from models.recommender import FusionRecommender
 from models.training.errors import TrainingError
 from models.training.losses import compute_choice_loss, compute_impression_loss
-from models.training.options import Plan, Progress
+from models.training.options import FitOptions, Progress
 from models.training.schedule import build_optimizer, count_steps
 from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)
-TRAINING = TrainingConfig(epochs=2, threads=1, batch=32, least_steps=1, checkpoint_steps=2)
+TRAINING = TrainingConfig(epochs=2, threads=1, batch=32, min_epoch_steps=1, checkpoint_steps=2)
 STILL = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, modality_dropout=0)
 
 
@@ -61,19 +61,23 @@ def test_a_killed_training_continues_to_the_same_bytes(
     whole = weights(FusionRecommender(CONFIG, TRAINING).fit(data, 5), tmp_path / "whole")
     folder = tmp_path / "checkpoints"
     with pytest.raises(Killed):
-        FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=kill))
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, FitOptions(checkpoint_folder=folder, on_step=kill))
     reports: list[Progress] = []
-    again = FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder, watch=reports.append))
+    again = FusionRecommender(CONFIG, TRAINING).fit(
+        data, 5, FitOptions(checkpoint_folder=folder, on_step=reports.append)
+    )
     assert (reports[0].epoch, reports[0].step) > (1, 1), "it started from the beginning"
     assert weights(again, tmp_path / "again") == whole
 
 
 def test_a_checkpoint_of_other_data_is_not_continued(data: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
-    FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(folder=folder))
+    FusionRecommender(CONFIG, TRAINING).fit(data, 5, FitOptions(checkpoint_folder=folder))
     reports: list[Progress] = []
     other = data.until(data.as_of - 86_400)
-    FusionRecommender(CONFIG, TRAINING).fit(other, 5, Plan(folder=folder, watch=reports.append))
+    FusionRecommender(CONFIG, TRAINING).fit(
+        other, 5, FitOptions(checkpoint_folder=folder, on_step=reports.append)
+    )
     assert (reports[0].epoch, reports[0].step) == (1, 1)
 
 
@@ -141,7 +145,7 @@ def test_running_out_of_memory_says_what_to_lower(data: Dataset) -> None:
         raise torch.OutOfMemoryError
 
     with pytest.raises(TrainingError, match="raise accumulation or lower batch"):
-        FusionRecommender(CONFIG, TRAINING).fit(data, 5, Plan(watch=exhausted))
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, FitOptions(on_step=exhausted))
 
 
 def test_a_device_that_is_not_here_is_refused(data: Dataset) -> None:
@@ -164,7 +168,7 @@ def test_identities_have_a_higher_learning_rate_and_every_weight_is_in_one_group
 
 
 def test_small_shops_take_smaller_batches() -> None:
-    training = TrainingConfig(batch=128, least_steps=24)
+    training = TrainingConfig(batch=128, min_epoch_steps=24)
     assert [count_steps(windows, training) for windows in (5, 80, 400, 10_000)] == [1, 10, 24, 79]
 
 

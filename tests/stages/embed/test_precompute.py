@@ -11,7 +11,7 @@ import pytest
 
 from handpick.dataset.corpus import read_items, read_queries
 from handpick.dataset.media_files import MediaFiles
-from handpick.runtime.worker_process import Lost, beside
+from handpick.runtime.worker_process import WorkerDied, run_in_worker_process
 from handpick.stages.embed import run
 from handpick.stages.embed.encoders import TEXTS
 from handpick.stages.embed.precompute import WorkerResults, plan_precompute
@@ -54,7 +54,7 @@ def test_killed_it_stops_the_night_in_one_line_and_leaves_nothing(tmp_path: Path
     shop = with_threads(tmp_path, 2)
     night = shop.night()
     root = shop.settings.path(shop.settings.embed.encoders)
-    with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
+    with next_child_killed(), pytest.raises(WorkerDied, match="ended by signal 9") as error:
         run(night)
     assert "\n" not in str(error.value)
     assert not list(root.rglob(".tmp-*")) and not night.lake.has("embeddings/items", FIRST)
@@ -68,7 +68,7 @@ def two_things(inbox: Any) -> Iterator[tuple[str, int]]:
 
 
 def test_two_threads_may_wait_for_the_same_result() -> None:
-    with beside(two_things, what="give two things") as other:
+    with run_in_worker_process(two_things, purpose="give two things") as other:
         results = WorkerResults(other, (SOUNDS, TEXTS))
         assert list(map_in_threads(results.wait_for, [TEXTS, TEXTS, SOUNDS], 2)) == [2, 2, 1]
 

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from handpick.dataset.model_store import fit, load_members
-from handpick.dataset.splits import test_exam as held_out
-from handpick.dataset.splits import validation_exam
-from handpick.dataset.time_split import windows
+from handpick.dataset.model_store import fit_family, load_members
+from handpick.dataset.splits import build_test_split as held_out
+from handpick.dataset.splits import build_validation_split
+from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.evaluate.blend import load_blend
-from handpick.stages.evaluate.measurement import measure
+from handpick.stages.evaluate.measurement import measure_models
 from models.data import Dataset
 from models.evaluation.split import SLICES
 from tests.models.collaborative.shop import DAY, DAYS, shop
@@ -31,13 +31,13 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def measured(tonight: Night, data: Dataset) -> StageResult:
-    with tonight.lake.writing("models", tonight.logical_date) as folder:
-        fit(tonight, data, windows(tonight), folder / "family")
-    return measure(tonight, data)
+    with tonight.lake.replace_partition("models", tonight.logical_date) as folder:
+        fit_family(tonight, data, compute_time_split(tonight), folder / "family")
+    return measure_models(tonight, data)
 
 
 def test_windows_are_whole_days_before_the_end_of_the_night(tonight: Night) -> None:
-    cut = windows(tonight)
+    cut = compute_time_split(tonight)
     assert (cut.train_end, cut.validation_end, cut.test_end) == (
         (DAYS - 14) * DAY,
         (DAYS - 7) * DAY,
@@ -73,7 +73,7 @@ def test_the_blend_is_stored_with_sentences_and_can_be_loaded_for_scoring(
         blend = load_blend(tonight, tonight.logical_date, which)
         factors = blend.factors(data, np.arange(5))
         assert factors.users.shape[0] == 5 and factors.items.shape[0] == len(data.catalogue)
-        assert set(blend.sources(data, np.arange(5))) <= {"+".join(s) for s in _orders(kept["segments"])}
+        assert set(blend.name_sources(data, np.arange(5))) <= {"+".join(s) for s in _orders(kept["segments"])}
 
 
 def _orders(segments: dict[str, dict[str, float]]) -> list[list[str]]:
@@ -92,20 +92,20 @@ def test_the_weighted_hybrid_beats_every_member_or_ties_within_the_interval(
 
 
 def test_measuring_again_gives_the_same_bytes(tonight: Night, measured: StageResult, data: Dataset) -> None:
-    assert measure(tonight, data).digest == measured.digest
+    assert measure_models(tonight, data).digest == measured.digest
 
 
 def test_selection_models_know_nothing_of_either_window(
     tonight: Night, measured: StageResult, data: Dataset
 ) -> None:
     """Changing everything after the end of training leaves the models the same, bit for bit."""
-    cut = windows(tonight)
+    cut = compute_time_split(tonight)
     late = data.interactions.at >= cut.train_end
     changed = replace(
         data, interactions=replace(data.interactions, item=np.where(late, 0, data.interactions.item))
     )
     folder = tonight.lake.root / "again"
-    fit(tonight, changed, cut, folder / "family")
+    fit_family(tonight, changed, cut, folder / "family")
     for name in MEMBERS:
         first = tonight.lake.partition("models", tonight.logical_date) / "family" / "selection" / name
         again = folder / "family" / "selection" / name
@@ -115,17 +115,17 @@ def test_selection_models_know_nothing_of_either_window(
 
 
 def test_both_splits_hold_only_what_happened_before_them(tonight: Night, data: Dataset) -> None:
-    cut = windows(tonight)
-    assert validation_exam(tonight, data).past.as_of == cut.train_end
+    cut = compute_time_split(tonight)
+    assert build_validation_split(tonight, data).past.as_of == cut.train_end
     assert held_out(tonight, data).past.interactions.at.max() < cut.validation_end
 
 
 def test_a_night_with_too_little_history_stops_with_one_line(tonight: Night, data: Dataset) -> None:
     young = replace(data, interactions=data.interactions.between((DAYS - 10) * DAY, DAYS * DAY))
     with pytest.raises(NightStopped, match="nothing can be learned"):
-        fit(tonight, young, windows(tonight), tonight.lake.root / "young")
+        fit_family(tonight, young, compute_time_split(tonight), tonight.lake.root / "young")
     with pytest.raises(NightStopped, match="users did something in the test window"):
-        held_out(tonight, data.until(windows(tonight).validation_end))
+        held_out(tonight, data.until(compute_time_split(tonight).validation_end))
 
 
 def test_members_come_back_by_name(tonight: Night, measured: StageResult) -> None:

@@ -8,14 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from handpick.dataset.splits import test_exam as held_out
-from handpick.dataset.time_split import windows
+from handpick.dataset.splits import build_test_split as held_out
+from handpick.dataset.time_split import compute_time_split
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.settings.load import Settings
-from handpick.stages.evaluate.impressions import published, showings, without_log
-from handpick.stages.evaluate.model_comparison import Entry
-from handpick.stages.evaluate.off_policy import click_rates, exposed
+from handpick.stages.evaluate.impressions import (
+    find_published_nights,
+    make_unlogged_impressions,
+    read_impressions,
+)
+from handpick.stages.evaluate.model_comparison import ModelLists
+from handpick.stages.evaluate.off_policy import build_off_policy_log, estimate_click_rates
 from models.data import Dataset
 from tests.models.collaborative.shop import DAY, shop
 from tests.stages.evaluate.conftest import TONIGHT
@@ -54,7 +58,7 @@ def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
     file = earlier.result_file("publish")
     file.parent.mkdir(parents=True)
     file.write_text(result.to_json())
-    start = windows(tonight).validation_end
+    start = compute_time_split(tonight).validation_end
     rows = [
         ("u0000", "i0003", "impression", start + DAY, 1, "3"),
         ("u0000", "i0004", "impression", start + DAY, 2, "3"),
@@ -63,7 +67,7 @@ def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
         ("u0001", "i0003", "impression", start + DAY, None, None),
         ("u0001", "i0003", "view", start + DAY, None, None),
         ("nobody", "i0003", "impression", start + DAY, 1, "3"),
-        ("u0000", "i0003", "impression", windows(tonight).train_end - 1, 1, "3"),
+        ("u0000", "i0003", "impression", compute_time_split(tonight).train_end - 1, 1, "3"),
     ]
     user, item, kind, at, place, version = zip(*rows, strict=True)
     times = pa.array([datetime.fromtimestamp(one, UTC) for one in at], pa.timestamp("us", "UTC"))
@@ -85,14 +89,14 @@ def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
 
 
 def test_impressions_of_lists_have_their_place_and_the_lists_propensity(night: Night, data: Dataset) -> None:
-    assert published(night) == {"3": TONIGHT - timedelta(days=5)}
-    log = showings(night, data)
+    assert find_published_nights(night) == {"3": TONIGHT - timedelta(days=5)}
+    log = read_impressions(night, data)
     assert data.users.user_ids[log.events.user].tolist() == ["u0000", "u0000", "u0001", "u0001", "u0001"]
-    assert log.place.tolist() == [0, 1, 1, 3, 0]
+    assert log.position.tolist() == [0, 1, 1, 3, 0]
     # Impressions from no list of that user, from an unknown version or from no version have no propensity here; it is
     # estimated by how often the phone is shown.
     np.testing.assert_allclose(log.propensity, [0.9, 0.05, np.nan, np.nan, np.nan], rtol=1e-6)
-    start = windows(night).validation_end
+    start = compute_time_split(night).validation_end
     assert len(log.events.between(start, start + DAY)) == 0
     assert len(log.events.between(start, start + DAY + 1)) == 5
 
@@ -101,14 +105,14 @@ def test_rare_impressions_weigh_more_and_models_of_which_nothing_was_shown_are_l
     night: Night, data: Dataset
 ) -> None:
     test = held_out(night, data)
-    seen = exposed(showings(night, data), test, data, exponent=0.5)
-    shown_rows = {int(row) for row in seen.row}
+    seen = build_off_policy_log(read_impressions(night, data), test, data, exponent=0.5)
+    shown_rows = {int(row) for row in seen.user_row}
     assert {str(data.users.user_ids[test.users[row]]) for row in shown_rows} <= {"u0000", "u0001"}
-    np.testing.assert_allclose(seen.curve[:4], np.arange(1, 5) ** -0.5, rtol=0.1)
+    np.testing.assert_allclose(seen.examination[:4], np.arange(1, 5) ** -0.5, rtol=0.1)
     one = np.full((len(test.users), 2), -1, np.int32)
     one[:, 0], one[:, 1] = 4, 3
     other = np.full((len(test.users), 2), 9, np.int32)
-    rates = click_rates({"one": Entry(one), "other": Entry(other)}, seen, 2, 200, seed=0)
+    rates = estimate_click_rates({"one": ModelLists(one), "other": ModelLists(other)}, seen, 2, 200, seed=0)
     assert set(rates) == {"one"}
     assert set(rates["one"]) == {"snips_click_rate", "shown_click_rate", "snips_showings"}
     listed = np.isin(seen.item, [3, 4])
@@ -120,5 +124,5 @@ def test_rare_impressions_weigh_more_and_models_of_which_nothing_was_shown_are_l
 
 
 def test_without_a_log_the_datasets_impressions_are_used(data: Dataset) -> None:
-    log = without_log(data)
+    log = make_unlogged_impressions(data)
     assert len(log.events) == 0 and not len(log.propensity)

@@ -69,7 +69,7 @@ class Shop:
     def write(self, night: Night) -> None:
         """All tables that the features stage reads, for one night."""
         lake, day, end = night.lake, night.logical_date, night.as_of
-        first = not lake.dates("marts/mart_user_activity", day - timedelta(days=1))
+        first = not lake.list_dates("marts/mart_user_activity", day - timedelta(days=1))
         fresh = [event for event in self.events if event[3] < end and (first or event[3] >= midnight(day))]
         activity = [{"user_id": user, **self.activity(user, end), "as_of_date": day} for user in self.users]
         lake.write("marts/mart_user_activity", day, pa.Table.from_pylist(activity, ACTIVITY))

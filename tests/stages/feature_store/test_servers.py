@@ -9,7 +9,7 @@ import pytest
 from handpick.night import Night
 from handpick.serving.embedded import stop_embedded
 from handpick.stages.feature_store import run
-from handpick.stages.feature_store.store import CONFIGURATION_FILE, opened
+from handpick.stages.feature_store.store import CONFIGURATION_FILE, open_store
 from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, settings_in
 from tests.stages.feature_store.servers import has_redis, redis_server
 
@@ -27,7 +27,7 @@ def looked_up_after_two_nights(shop: Shop, folder: Path, **features: object) -> 
     )
     rows = [{"user_id": user} for user in shop.users]
     counts: list[object] = (
-        opened(settings)
+        open_store(settings)
         .get_online_features(["user_activity:view_count_30d"], rows)
         .to_dict()["view_count_30d"]
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.night import Night
 from handpick.stages.feature_store import run
 from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, settings_in
@@ -22,4 +22,6 @@ def test_two_nights_on_spark_are_two_nights_on_duckdb(
         shop.write(night)
         run(night)
         for table in ("features/users", "features/training"):
-            assert digest_of(night.lake.partition(table, day)) == digest_of(twin.lake.partition(table, day))
+            assert digest_files(night.lake.partition(table, day)) == digest_files(
+                twin.lake.partition(table, day)
+            )

@@ -10,11 +10,11 @@ import pytest
 
 from handpick.dataset.feature_columns import TRAINING_SCHEMA, USER_COLUMNS
 from handpick.errors import HandpickError
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.feature_store import run
-from handpick.stages.feature_store.store import FeatureStoreError, opened
+from handpick.stages.feature_store.store import FeatureStoreError, open_store
 from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, midnight, settings_in
 
 Nights = tuple[Night, Night]
@@ -27,7 +27,7 @@ def training(night: Night) -> list[dict[str, object]]:
 
 def online(night: Night, view: str, key: str, ids: list[str]) -> dict[str, list[object]]:
     """What Feast's own reading gives for entities of one view."""
-    store = opened(night.settings)
+    store = open_store(night.settings)
     features = [f"{view}:{field.name}" for field in store.get_feature_view(view).features]
     answer: dict[str, list[object]] = store.get_online_features(
         features, [{key: one} for one in ids]
@@ -174,16 +174,16 @@ def result(two_nights: Nights) -> StageResult:
 def test_running_a_night_again_gives_the_same_bytes(two_nights: Nights, result: StageResult) -> None:
     second = two_nights[1]
     folders = [second.lake.partition(f"features/{table}", SECOND) for table in ("users", "items", "training")]
-    before = [digest_of(folder) for folder in folders]
+    before = [digest_files(folder) for folder in folders]
     assert run(second).digest == result.digest
-    assert [digest_of(folder) for folder in folders] == before
+    assert [digest_files(folder) for folder in folders] == before
 
 
 def test_an_old_night_sees_what_it_saw_then(two_nights: Nights) -> None:
     first = two_nights[0]
-    before = digest_of(first.lake.partition("features/training", FIRST))
+    before = digest_files(first.lake.partition("features/training", FIRST))
     run(first)
-    assert digest_of(first.lake.partition("features/training", FIRST)) == before
+    assert digest_files(first.lake.partition("features/training", FIRST)) == before
     run(two_nights[1])
 
 
@@ -225,7 +225,7 @@ def test_queries_are_averaged_over_all_that_a_user_asked(two_nights: Nights, sho
 
 
 def test_on_demand_features_are_computed_when_asked(two_nights: Nights, shop: Shop) -> None:
-    store = opened(two_nights[1].settings)
+    store = open_store(two_nights[1].settings)
     rows = [
         {
             "user_id": shop.users[0],

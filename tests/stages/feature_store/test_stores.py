@@ -135,10 +135,10 @@ def kinds(
             )
     else:
         from handpick.serving.embedded import stop_embedded
-        from handpick.stages.feature_store.store import configuration
+        from handpick.stages.feature_store.store import build_configuration
 
         chosen = settings_in(folder, online_store="postgres")
-        parts = configuration(chosen)["online_store"]
+        parts = build_configuration(chosen)["online_store"]
         yield (
             lambda base: {**parts, "db_schema": base.name.replace("-", "_")},
             lambda base: {**parts, "db_schema": base.name.replace("-", "_"), "type": "postgres"},
@@ -253,7 +253,7 @@ def test_columns_are_encoded_as_feast_encodes_values(case: tuple[str, pa.DataTyp
     from feast.type_map import python_values_to_proto_values
     from feast.value_type import ValueType
 
-    from features.stores.columns import encode
+    from features.stores.columns import encode_column
 
     name, kind, values = case
     expected = [
@@ -261,4 +261,4 @@ def test_columns_are_encoded_as_feast_encodes_values(case: tuple[str, pa.DataTyp
         for value in values
         for message in python_values_to_proto_values([value], ValueType[name])
     ]
-    assert encode(pa.array(values, kind), ValueType[name]) == expected
+    assert encode_column(pa.array(values, kind), ValueType[name]) == expected

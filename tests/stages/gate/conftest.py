@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from handpick.dataset.model_store import fit
-from handpick.dataset.time_split import windows
+from handpick.dataset.model_store import fit_family
+from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from handpick.settings.evaluate import EvaluateSettings
 from handpick.settings.gate import GateSettings
 from handpick.settings.load import Settings
-from handpick.stages.evaluate.measurement import measure
+from handpick.stages.evaluate.measurement import measure_models
 from models.config import FamilyConfig
 from models.data import Dataset
 from tests.models.collaborative.shop import DAY, DAYS, shop
@@ -22,7 +22,7 @@ from tests.models.collaborative.shop import DAY, DAYS, shop
 MEMBERS = ("popularity", "item_cosine", "user_cosine", "content")
 FIRST, SECOND = (date(1970, 1, 1) + timedelta(days=DAYS - 1 - back) for back in (1, 0))
 # About 200 test users are too few to tell differences of 2 %, hence the wide margins.
-GATE = GateSettings(margin=0.1, slice_margin=0.3, slice_users=100)
+GATE = GateSettings(margin=0.1, slice_margin=0.3, min_slice_users=100)
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +41,8 @@ def nights(home: Path) -> tuple[Night, Night]:
 
 
 def train(night: Night, data: Dataset) -> None:
-    with night.lake.writing("models", night.logical_date) as folder:
-        fit(night, data, windows(night), folder / "family")
+    with night.lake.replace_partition("models", night.logical_date) as folder:
+        fit_family(night, data, compute_time_split(night), folder / "family")
 
 
 def known_at(night: Night, data: Dataset) -> Dataset:
@@ -55,7 +55,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, data: Dataset) -> Path:
     for night in nights(home):
         known = known_at(night, data)
         train(night, known)
-        measure(night, known)
+        measure_models(night, known)
     return home
 
 

@@ -14,11 +14,16 @@ from handpick.dataset.model_store import load_members
 from handpick.errors import InputError, MissingPartition, NightStopped
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
-from handpick.stages.evaluate.measurement import measure
-from handpick.stages.gate.decision import champion_before, override, read_decision
-from handpick.stages.gate.noninferiority import compare
-from handpick.stages.gate.promotion import decide
-from handpick.stages.gate.sanity_checks import Contestant, complaints, most_alike, overlap
+from handpick.stages.evaluate.measurement import measure_models
+from handpick.stages.gate.decision import find_previous_champion, read_decision, record_override
+from handpick.stages.gate.noninferiority import check_noninferiority
+from handpick.stages.gate.promotion import decide_promotion
+from handpick.stages.gate.sanity_checks import (
+    ModelResult,
+    measure_identical_share,
+    measure_list_overlap,
+    run_sanity_checks,
+)
 from models.collaborative.base import Member
 from models.collaborative.user_neighbours import UserNeighbours
 from models.config import UserNeighboursConfig
@@ -46,13 +51,13 @@ def set_blend(night: Night, weights: dict[str, float]) -> None:
 
 
 def decide_reasons(night: Night, data: Dataset) -> list[str]:
-    decide(night, known_at(night, data))
+    decide_promotion(night, known_at(night, data))
     return read_decision(night.lake, night.logical_date).reasons
 
 
 def test_a_first_night_that_beats_popularity_is_promoted(two: Two, data: Dataset) -> None:
     first, _ = two
-    result = decide(first, known_at(first, data))
+    result = decide_promotion(first, known_at(first, data))
     decision = read_decision(first.lake, FIRST)
     assert decision.promoted and decision.champion_date == FIRST and decision.previous_champion is None
     assert result.notes["promoted"] is True and "better than popularity" in decision.reasons[0]
@@ -63,15 +68,15 @@ def test_a_first_night_of_popularity_stops_and_leaves_its_reasons(two: Two, data
     first, _ = two
     set_blend(first, {"popularity": 1.0})
     with pytest.raises(NightStopped, match=r"no champion.*popularity in disguise.*handpick override"):
-        decide(first, known_at(first, data))
+        decide_promotion(first, known_at(first, data))
     decision = read_decision(first.lake, FIRST)
     assert not decision.promoted and decision.champion_date is None
-    assert champion_before(first.lake, SECOND) is None
+    assert find_previous_champion(first.lake, SECOND) is None
 
 
 def test_an_equal_challenger_is_promoted_on_the_second_night(two: Two, data: Dataset) -> None:
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     reasons = decide_reasons(second, data)
     decision = read_decision(second.lake, SECOND)
     assert decision.promoted, reasons
@@ -82,7 +87,7 @@ def test_an_equal_challenger_is_promoted_on_the_second_night(two: Two, data: Dat
 
 def test_shuffled_labels_are_refused_and_the_champion_stays(two: Two, data: Dataset) -> None:
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     random = np.random.default_rng(0)
     known = known_at(second, data)
     events = known.interactions
@@ -101,7 +106,7 @@ def test_shuffled_labels_are_refused_and_the_champion_stays(two: Two, data: Data
 
 def test_not_a_number_is_refused(two: Two, data: Dataset) -> None:
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     corrupt(
         second,
         lambda m: m.arrays.update(weights=m.array("weights") * np.nan) if "weights" in m.arrays else None,
@@ -114,12 +119,12 @@ def test_not_a_number_is_refused(two: Two, data: Dataset) -> None:
 def test_truncated_data_is_refused(two: Two, data: Dataset) -> None:
     """On the second night most users are missing; the models are fine on the rest."""
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     known = known_at(second, data)
     part = replace(known, interactions=known.interactions.where(known.interactions.user < 70))
     train(second, part)
-    measure(second, part)
-    decide(second, part)
+    measure_models(second, part)
+    decide_promotion(second, part)
     decision = read_decision(second.lake, SECOND)
     assert not decision.promoted and any("truncated data" in line for line in decision.reasons)
 
@@ -127,7 +132,7 @@ def test_truncated_data_is_refused(two: Two, data: Dataset) -> None:
 def test_a_leaked_feature_is_refused_for_being_too_good(two: Two, data: Dataset) -> None:
     """The challenger was trained on the test week and retrieves each user's own relevant items by their history."""
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     set_blend(first, {"item_cosine": 1.0})
     known = known_at(second, data)
     config = UserNeighboursConfig(neighbours=1)
@@ -142,7 +147,7 @@ def test_a_leaked_feature_is_refused_for_being_too_good(two: Two, data: Dataset)
 
 def test_a_champion_whose_models_are_gone_counts_as_absent(two: Two, data: Dataset) -> None:
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     shutil.rmtree(first.lake.partition("models", FIRST))
     reasons = decide_reasons(second, data)
     assert read_decision(second.lake, SECOND).promoted
@@ -153,10 +158,10 @@ def test_a_person_may_promote_what_was_refused_and_running_again_respects_it(two
     first, _ = two
     set_blend(first, {"popularity": 1.0})
     with pytest.raises(NightStopped):
-        decide(first, known_at(first, data))
-    changed = override(first, to="promote", who="Ada", why="launch day, popularity is what we want")
+        decide_promotion(first, known_at(first, data))
+    changed = record_override(first, to="promote", who="Ada", why="launch day, popularity is what we want")
     assert changed.promoted and changed.champion_date == FIRST
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     kept = read_decision(first.lake, FIRST)
     assert kept.champion_date == FIRST and kept.override is not None and kept.override["who"] == "Ada"
     assert any("refused" in line for line in kept.reasons)
@@ -164,20 +169,20 @@ def test_a_person_may_promote_what_was_refused_and_running_again_respects_it(two
 
 def test_a_person_may_refuse_what_was_promoted_if_a_champion_is_there(two: Two, data: Dataset) -> None:
     first, second = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     with pytest.raises(InputError, match="no earlier champion"):
-        override(first, to="refuse", who="Ada", why="odd lists")
-    decide(second, known_at(second, data))
-    assert override(second, to="refuse", who="Ada", why="odd lists").champion_date == FIRST
+        record_override(first, to="refuse", who="Ada", why="odd lists")
+    decide_promotion(second, known_at(second, data))
+    assert record_override(second, to="refuse", who="Ada", why="odd lists").champion_date == FIRST
 
 
 def test_an_override_needs_a_name_a_reason_and_a_decision(two: Two, data: Dataset) -> None:
     first, _ = two
     with pytest.raises(MissingPartition, match="handpick gate"):
-        override(first, to="promote", who="Ada", why="because")
-    decide(first, known_at(first, data))
+        record_override(first, to="promote", who="Ada", why="because")
+    decide_promotion(first, known_at(first, data))
     with pytest.raises(InputError, match="--who and --why"):
-        override(first, to="promote", who=" ", why="because")
+        record_override(first, to="promote", who=" ", why="because")
 
 
 def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +191,7 @@ def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: p
     from handpick.cli import gate_command
 
     first, _ = two
-    decide(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     monkeypatch.setenv("HANDPICK__HOME", str(first.settings.home))
     monkeypatch.setenv("HANDPICK_CONFIG", str(first.settings.home / "handpick.toml"))
     app = typer.Typer()
@@ -199,8 +204,8 @@ def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: p
     assert read_decision(first.lake, FIRST).override == {"to": "promote", "who": "Ada", "why": "seen it"}
 
 
-def result_of(lists: np.ndarray, values: np.ndarray, **slices: np.ndarray) -> Contestant:
-    return Contestant(lists.astype(np.int32), {"all": values, "warm": values, **slices}, True)
+def result_of(lists: np.ndarray, values: np.ndarray, **slices: np.ndarray) -> ModelResult:
+    return ModelResult(lists.astype(np.int32), {"all": values, "warm": values, **slices}, True)
 
 
 def random_lists(users: int = 300, items: int = 100, k: int = 10, seed: int = 0) -> np.ndarray:
@@ -219,7 +224,7 @@ def random_lists(users: int = 300, items: int = 100, k: int = 10, seed: int = 0)
 def test_degenerate_lists_are_refused_whatever_their_metrics(lists: np.ndarray, message: str) -> None:
     great = np.ones(300)
     popular = result_of(random_lists(seed=5), great * 0)
-    found = complaints(
+    found = run_sanity_checks(
         result_of(lists, great),
         popular,
         result_of(random_lists(seed=6), great * 0.5),
@@ -236,13 +241,18 @@ def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() 
     arguments = {
         "is_warm": np.ones(300, bool),
         "candidates": np.ones(100, bool),
-        "settings": GateSettings(most_alike=1.0),
+        "settings": GateSettings(max_identical_lists=1.0),
     }
-    assert complaints(result_of(random_lists(), values), result_of(popular, values), None, **arguments) == []
-    disguised = complaints(result_of(popular[:, ::-1], values), result_of(popular, values), None, **arguments)
+    assert (
+        run_sanity_checks(result_of(random_lists(), values), result_of(popular, values), None, **arguments)
+        == []
+    )
+    disguised = run_sanity_checks(
+        result_of(popular[:, ::-1], values), result_of(popular, values), None, **arguments
+    )
     assert any("disguise" in line for line in disguised)
-    assert most_alike(np.array([[1, 2], [2, 1], [3, 4], [5, 6]])) == 0.5
-    assert overlap(np.array([[1, 2, -1]]), np.array([[2, 9, -1]])).tolist() == [0.5]
+    assert measure_identical_share(np.array([[1, 2], [2, 1], [3, 4], [5, 6]])) == 0.5
+    assert measure_list_overlap(np.array([[1, 2, -1]]), np.array([[2, 9, -1]])).tolist() == [0.5]
 
 
 def test_a_slice_that_is_much_worse_refuses_and_a_small_slice_does_not() -> None:
@@ -254,7 +264,7 @@ def test_a_slice_that_is_much_worse_refuses_and_a_small_slice_does_not() -> None
     popular = result_of(lists, base * 0.1, cold_user=np.where(np.isnan(before), np.nan, 0.0))
     champion = result_of(lists, base, cold_user=before)
     challenger = result_of(lists, base * 1.01, cold_user=cold)
-    reasons, table = compare(challenger, popular, champion, GateSettings(slice_users=200), 0)
+    reasons, table = check_noninferiority(challenger, popular, champion, GateSettings(min_slice_users=200), 0)
     assert len(reasons) == 1 and reasons[0].startswith("cold_user")
-    lenient, table = compare(challenger, popular, champion, GateSettings(slice_users=500), 0)
+    lenient, table = check_noninferiority(challenger, popular, champion, GateSettings(min_slice_users=500), 0)
     assert not lenient and not next(row for row in table if row["slice"] == "cold_user")["gated"]

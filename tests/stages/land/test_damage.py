@@ -15,7 +15,7 @@ from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
 from handpick.settings.sources import SourceSettings
 from handpick.stages.land.adapters import read_file
-from handpick.stages.land.mapping import conform
+from handpick.stages.land.mapping import conform_rows
 
 
 def load_damage() -> ModuleType:
@@ -39,7 +39,7 @@ def test_a_damaged_file_loses_no_row_that_the_damage_left_alone(seed: int) -> No
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"events{broken.suffix}"
         file.write_bytes(broken.content)
-        rows, _ = conform(read_file(file), file.name, CONTRACTS["events"], SourceSettings())
+        rows, _ = conform_rows(read_file(file), file.name, CONTRACTS["events"], SourceSettings())
     assert broken.whole <= set(rows.column("event_id").to_pylist())
     assert rows.schema == CONTRACTS["events"].raw_schema()
 
@@ -51,7 +51,7 @@ def test_any_bytes_are_rows_or_one_clear_line(content: bytes, suffix: str) -> No
         file = Path(folder) / f"events{suffix}"
         file.write_bytes(content or b"\n")
         try:
-            rows, _ = conform(read_file(file), file.name, CONTRACTS["events"], SourceSettings())
+            rows, _ = conform_rows(read_file(file), file.name, CONTRACTS["events"], SourceSettings())
         except InputError as error:
             assert "\n" not in str(error)
         else:

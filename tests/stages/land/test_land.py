@@ -199,7 +199,7 @@ def test_a_file_that_cannot_be_used_stops_the_night_and_nothing_lands(
     with pytest.raises(InputError, match=told) as error:
         land.run(tonight)
     assert name in str(error.value) and "\n" not in str(error.value)
-    assert tonight.lake.dates("raw/catalog") == []
+    assert tonight.lake.list_dates("raw/catalog") == []
 
 
 def test_a_source_without_a_file_stops_the_night_and_says_where_it_looked(
@@ -262,8 +262,8 @@ def test_columns_that_the_contract_does_not_know_are_kept_aside_and_reported(
 def test_init_proposes_a_mapping_that_check_can_use(tmp_path: Path) -> None:
     import tomllib
 
-    from handpick.stages.land.proposed_settings import settings_text
-    from handpick.stages.land.source_discovery import discover
+    from handpick.stages.land.proposed_settings import render_settings
+    from handpick.stages.land.source_discovery import discover_sources
 
     (tmp_path / "phones.csv").write_text(
         "sku,name,maker,cost,availability,modified\nA1,One,Acme,99,yes,2026-01-01\n"
@@ -271,8 +271,8 @@ def test_init_proposes_a_mapping_that_check_can_use(tmp_path: Path) -> None:
     (tmp_path / "clicks.csv").write_text(
         "uuid,customer_id,sku,action,ts\n1,c1,A1,view,2026-01-01T00:00:00Z\n"
     )
-    found, _ = discover(str(tmp_path))
-    proposed = tomllib.loads(settings_text(found, str(tmp_path)))["sources"]
+    found, _ = discover_sources(str(tmp_path))
+    proposed = tomllib.loads(render_settings(found, str(tmp_path)))["sources"]
     assert proposed["catalog"]["columns"] == {
         "item_id": "sku",
         "title": "name",

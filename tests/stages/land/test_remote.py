@@ -16,8 +16,8 @@ from pyftpdlib.servers import FTPServer
 from handpick.errors import InputError
 from handpick.night import Night
 from handpick.stages import land
-from handpick.stages.land.pending_files import newest_day
-from handpick.stages.validate.check import check_inputs
+from handpick.stages.land.pending_files import find_newest_file_day
+from handpick.stages.validate.dry_run import check_inputs
 
 DAY = date(2026, 1, 10)
 HEAD = "event_id,user_id,item_id,event_type,occurred_at\n"
@@ -74,7 +74,7 @@ def test_files_are_taken_by_name_and_day_and_do_not_stay_here(
     land.run(first)
     assert first.lake.read("raw/events", DAY).column("event_id").to_pylist() == ["e1"]
     assert not (first.lake.root / "brought").exists()
-    assert newest_day(first.settings, "events") == DAY + timedelta(days=1)
+    assert find_newest_file_day(first.settings, "events") == DAY + timedelta(days=1)
     digest = land.run(first).digest
     assert land.run(first).digest == digest
     found = [arrival.name for arrival in land_arrivals(night(DAY + timedelta(days=1), **at(url)))]
@@ -82,9 +82,9 @@ def test_files_are_taken_by_name_and_day_and_do_not_stay_here(
 
 
 def land_arrivals(night: Night) -> list[Any]:
-    from handpick.stages.land.pending_files import arrivals
+    from handpick.stages.land.pending_files import list_pending_files
 
-    return arrivals(night, "events")
+    return list_pending_files(night, "events")
 
 
 def test_check_leaves_nothing_in_the_lake(

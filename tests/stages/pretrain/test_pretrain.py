@@ -17,7 +17,7 @@ from handpick.stages.embed import run as embed
 from handpick.stages.embed.public import ITEMS
 from handpick.stages.pretrain import run as pretrain
 from handpick.stages.pretrain.downstream_eval import NoEvaluationEvents
-from handpick.stages.pretrain.objective_results import TABLE, results_to_rows, rows_to_results
+from handpick.stages.pretrain.objective_results import OBJECTIVES_TABLE, results_to_rows, rows_to_results
 from tests.stages.embed.conftest import FIRST, SECOND, SMALL, Shop
 
 
@@ -44,7 +44,9 @@ def test_every_objective_is_measured_and_the_new_versions_serve_the_next_night(s
         ("variational", "phones for users, told by content", 6),
     ]
     assert all(0 <= row["ndcg_20_without"] <= 1 and 0 <= row["ndcg_20_with"] <= 1 for row in rows)
-    assert night.lake.read(TABLE, FIRST).to_pylist() == rows == results_to_rows(rows_to_results(rows))
+    assert (
+        night.lake.read(OBJECTIVES_TABLE, FIRST).to_pylist() == rows == results_to_rows(rows_to_results(rows))
+    )
     assert night.result("pretrain").notes["objectives"] == rows
     registry = EncoderRegistry(shop.settings.path(shop.settings.embed.encoders))
     for name in ("shop-bert", "shop-cnn", "bilstm", "specs"):
@@ -86,7 +88,7 @@ def test_a_failed_training_leaves_the_version_before_and_no_trace(tmp_path: Path
 
 def test_a_version_is_seen_only_when_it_is_complete(tmp_path: Path) -> None:
     registry = EncoderRegistry(tmp_path)
-    with registry.writing("cnn", FIRST) as folder:
+    with registry.write_version("cnn", FIRST) as folder:
         (folder / "config.json").write_text("half")
         assert registry.find("cnn", SECOND) is None
     served = registry.find("cnn", SECOND)
@@ -96,7 +98,7 @@ def test_a_version_is_seen_only_when_it_is_complete(tmp_path: Path) -> None:
 
 def test_versions_written_together_take_over_together_or_not_at_all(tmp_path: Path) -> None:
     def write(registry: EncoderRegistry, name: str, said: str) -> None:
-        with registry.writing(name, SECOND) as folder:
+        with registry.write_version(name, SECOND) as folder:
             (folder / "config.json").write_text(said)
 
     def serving(registry: EncoderRegistry) -> list[str]:

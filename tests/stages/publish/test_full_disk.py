@@ -14,10 +14,10 @@ import pytest
 from handpick.errors import ServingError
 from handpick.night import Night
 from handpick.pipeline.runner import run_stage
-from handpick.runtime.disk_errors import NoRoom
+from handpick.runtime.disk_errors import DiskFull
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
-from handpick.serving.versions import versions
+from handpick.serving.versions import list_versions
 from handpick.settings.load import Settings, load
 
 from .conftest import DAY, write_lists
@@ -72,12 +72,12 @@ def test_a_lake_without_room_keeps_its_exports_and_the_pointer(
     run_stage("publish", first)
     write_lists(second, users=9_000, seed=2)
     before = files(settings.lake.root)
-    with filled(disk, left=200_000), pytest.raises(NoRoom, match="disk is full") as caught:
+    with filled(disk, left=200_000), pytest.raises(DiskFull, match="disk is full") as caught:
         run_stage("publish", second)
     assert "\n" not in str(caught.value)
     assert f"handpick publish --date {NEXT}" in str(caught.value)
     assert files(settings.lake.root) == before
-    assert [one.logical_date for one in versions(settings) if one.is_current] == [DAY]
+    assert [one.logical_date for one in list_versions(settings) if one.is_current] == [DAY]
     assert run_stage("publish", second).notes["is_current"]
 
 
@@ -107,7 +107,7 @@ def test_a_database_without_room_keeps_the_version_before(tmp_path: Path) -> Non
             assert "No space left on device" in str(caught.value)
             assert "The pointer was not moved" in str(caught.value)
             assert "\n" not in str(caught.value)
-            (only,) = versions(settings)
+            (only,) = list_versions(settings)
             assert (only.logical_date, only.is_current) == (DAY, True)
             with connect(settings) as connection:
                 tables = connection.execute(

@@ -20,13 +20,13 @@ from handpick.errors import ServingError
 from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.relations import ITEMS, RECOMMENDATIONS, Relation
-from handpick.serving.schema import column_definitions
+from handpick.serving.schema import compose_columns
 from handpick.settings.load import Settings
 from handpick.stages.publish import prepare, run
-from handpick.stages.publish.fingerprint import MODULUS, fingerprint, row_hash
-from handpick.stages.publish.load import check, copy_in
-from handpick.stages.publish.pg_copy import HEADER, TRAILER, encoded
-from handpick.stages.publish.prepare import Part, parts, prepared
+from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash, compute_fingerprint
+from handpick.stages.publish.load import check_part, copy_part
+from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
+from handpick.stages.publish.prepare import Part, prepare_rows, split_rows
 
 from .conftest import DAY
 
@@ -53,7 +53,7 @@ def session(server_settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         for relation in (ITEMS, RECOMMENDATIONS):
             connection.execute(
                 sql.SQL("create temp table {} ({})").format(
-                    sql.Identifier(relation.name), column_definitions(relation)
+                    sql.Identifier(relation.name), compose_columns(relation)
                 )
             )
         yield connection
@@ -64,14 +64,14 @@ def loaded(session: psycopg.Connection[Any], rows: pa.Table, relation: Relation)
     session.execute(f"truncate {relation.name}")
     sent = 0
     with session.cursor().copy(f"copy {relation.name} from stdin (format binary)") as copy:
-        copy.write(HEADER)
-        for batch in encoded(rows, relation):
-            sent += fingerprint(batch, relation)
-            copy.write(batch.sent)
-        copy.write(TRAILER)
+        copy.write(COPY_HEADER)
+        for batch in encode_batches(rows, relation):
+            sent += compute_fingerprint(batch, relation)
+            copy.write(batch.payload)
+        copy.write(COPY_TRAILER)
     row = session.execute(
         sql.SQL("select coalesce(sum({}), 0) from {}").format(
-            row_hash(relation), sql.Identifier(relation.name)
+            compose_row_hash(relation), sql.Identifier(relation.name)
         )
     ).fetchone()
     assert row is not None
@@ -92,11 +92,11 @@ def test_whatever_the_values_they_arrive_and_the_server_computes_the_same_finger
     }
     rows = pa.table(
         {
-            column.name: pa.array(values, types[column.sql])
+            column.name: pa.array(values, types[column.sql_type])
             for column, values in zip(ITEMS.columns, columns, strict=True)
         }
     )
-    sent, found = loaded(session, prepared(rows, ITEMS), ITEMS)
+    sent, found = loaded(session, prepare_rows(rows, ITEMS), ITEMS)
     assert sent == found
     back = session.cursor(binary=True).execute("select * from items").fetchall()
     assert sorted(map(repr, back)) == sorted(map(repr, phones))
@@ -106,7 +106,7 @@ def recommendations(users: int = 30, n: int = 5) -> pa.Table:
     """Lists in which every value is another one."""
     count = users * n
     text = pa.array([f"{number} of {count}" for number in range(count)])
-    return prepared(
+    return prepare_rows(
         pa.table(
             {
                 "user_id": pa.array(np.repeat([f"u{user:03}" for user in range(users)], n)),
@@ -148,7 +148,9 @@ def test_any_change_of_the_rows_changes_the_fingerprint(
     assert sent == found
     session.execute(change.encode())
     row = session.execute(
-        sql.SQL("select sum({}) from {}").format(row_hash(RECOMMENDATIONS), sql.Identifier("recommendations"))
+        sql.SQL("select sum({}) from {}").format(
+            compose_row_hash(RECOMMENDATIONS), sql.Identifier("recommendations")
+        )
     ).fetchone()
     assert row is not None
     assert int(row[0]) % MODULUS != sent
@@ -163,22 +165,22 @@ def test_a_table_that_differs_from_what_was_sent_is_refused(
     phones = Part(
         ITEMS,
         "items_v1",
-        prepared(pa.table({"item_id": part.rows["item_id"], "is_in_stock": [True] * 150}), ITEMS),
+        prepare_rows(pa.table({"item_id": part.rows["item_id"], "is_in_stock": [True] * 150}), ITEMS),
     )
     with connection.transaction():
-        check(connection, schema, 1, phones, copy_in(connection, schema, 1, phones))
-        expected = copy_in(connection, schema, 1, part)
-    check(connection, schema, 1, part, expected)
+        check_part(connection, schema, 1, phones, copy_part(connection, schema, 1, phones))
+        expected = copy_part(connection, schema, 1, part)
+    check_part(connection, schema, 1, part, expected)
     connection.execute("update recommendations_v1 set reason = 'because' where user_id = 'u007' and rank = 1")
     with pytest.raises(ServingError, match="recommendations_v1 differs from lists/recommendations: 150 rows"):
-        check(connection, schema, 1, part, expected)
+        check_part(connection, schema, 1, part, expected)
 
 
 @pytest.mark.parametrize("streams", [1, 2, 3, 7])
 def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams: int) -> None:
     monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
     rows = recommendations()
-    found = parts(rows, RECOMMENDATIONS, 4, streams)
+    found = split_rows(rows, RECOMMENDATIONS, 4, streams)
     assert len(found) == streams
     assert pa.concat_tables([part.rows for part in found]) == rows
     assert [part.start for part in found] == [None, *(part.end for part in found[:-1])]
@@ -191,7 +193,7 @@ def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams
 
 def test_one_list_longer_than_all_parts_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
-    (part,) = parts(recommendations(users=1, n=100), RECOMMENDATIONS, 4, 3)
+    (part,) = split_rows(recommendations(users=1, n=100), RECOMMENDATIONS, 4, 3)
     assert (part.table, part.start, part.end) == ("recommendations_v4", None, None)
 
 

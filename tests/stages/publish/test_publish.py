@@ -29,7 +29,7 @@ def test_the_views_hold_the_lakes_rows(make_night: MakeNight, connection: psycop
     result = run(night)
     assert result.notes["is_current"]
     for relation in RELATIONS:
-        expected = night.lake.read(relation.lake, DAY).to_pylist()
+        expected = night.lake.read(relation.lake_table, DAY).to_pylist()
         key = relation.key
         found = connection.execute(
             f"select {', '.join(relation.column_names)} from {relation.name}", binary=True

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handpick.stages.score.item_metadata import NUMBERS, WORDS, Shop
+from handpick.stages.score.item_metadata import COMPARED_CATEGORIES, COMPARED_NUMBERS, ScoringData
 from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
-from tests.models.people import plain_users
+from tests.models.plain_users import build_plain_users
 
 DAY_SECONDS = 86_400
 TODAY = date(2026, 3, 10)
 AS_OF = ((TODAY - date(1970, 1, 1)).days + 1) * DAY_SECONDS
 ITEMS, USERS = 24, 8
-MakeShop = Callable[..., Shop]
+MakeShop = Callable[..., ScoringData]
 
 
-def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop:  # type: ignore[assignment]
+def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> ScoringData:  # type: ignore[assignment]
     """Make a shop of 24 phones of 4 brands, priced 100, 150, ..., and 8 users of 3 countries with some events.
 
     Args:
@@ -41,7 +41,7 @@ def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop: 
         is_sellable=np.ones(ITEMS, bool),
         statistics=np.zeros((ITEMS, 0), np.float32),
     )
-    users = plain_users(
+    users = build_plain_users(
         [f"u{n}" for n in range(USERS)],
         np.array(["DE", "CN", "US"])[np.arange(USERS) % 3],
         np.array(["en-GB", "zh-CN"])[np.arange(USERS) % 2],
@@ -60,18 +60,18 @@ def made_shop(events: list[tuple[int, int, str]] = (), **changes: Any) -> Shop: 
         queries=changes.get("queries", Queries(none, none, {}, none.astype(str), none.astype(str))),
         as_of=AS_OF,
     )
-    shop = Shop(
+    shop = ScoringData(
         data=data,
         day=TODAY,
         title=np.array([f"Phone {n}" for n in items]),
         model_line=np.full(ITEMS, "", dtype="U10"),
         variant_group=np.full(ITEMS, "", dtype="U10"),
         generation=np.full(ITEMS, np.nan),
-        numbers={name: np.full(ITEMS, np.nan) for name in NUMBERS},
-        words={name: np.full(ITEMS, "", dtype="U10") for name in WORDS},
+        numeric_specs={name: np.full(ITEMS, np.nan) for name in COMPARED_NUMBERS},
+        categorical_specs={name: np.full(ITEMS, "", dtype="U10") for name in COMPARED_CATEGORIES},
         tags=(frozenset(),) * ITEMS,
     )
-    return replace(shop, **{k: v for k, v in changes.items() if k in Shop.__dataclass_fields__})
+    return replace(shop, **{k: v for k, v in changes.items() if k in ScoringData.__dataclass_fields__})
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import torch
 from pyspark.sql import SparkSession
 
 from handpick.errors import ConfigurationError
-from handpick.runtime.spark import session
+from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import Settings, load
-from handpick.stages.score.engine import engine, top_n_on_spark
-from models.topn.exact import top_n
+from handpick.stages.score.engine import find_top_n_on_spark, make_engine
+from models.topn.exact import find_top_n
 from tests.models.topn.test_exact import example, same
 
 
@@ -24,7 +24,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Use the session that is running, if there is one, else start one."""
     os.environ.setdefault("HANDPICK_CONFIG", str(Path(__file__).parents[3] / "handpick.toml"))
     running = SparkSession.getActiveSession()
-    found = session(load(home=tmp_path_factory.mktemp("spark")))
+    found = get_spark_session(load(home=tmp_path_factory.mktemp("spark")))
     yield found
     if running is None:
         found.stop()
@@ -38,14 +38,14 @@ def test_spark_gives_the_same_lists_over_partitions_of_users(
     kind = np.arange(301) % 3
     allowed = np.random.default_rng(1).random((3, 90)) < 0.6
     rules = {"exclude": barred, "allowed": allowed, "kind": kind} if with_rules else {}
-    assert same(top_n_on_spark(spark, factors, 7, **rules), top_n(factors, 7, **rules))  # type: ignore[arg-type]
+    assert same(find_top_n_on_spark(spark, factors, 7, **rules), find_top_n(factors, 7, **rules))  # type: ignore[arg-type]
 
 
 def test_the_configuration_chooses_where_it_runs(spark: SparkSession) -> None:
     factors, barred = example(6, 20, 30, 5)
     found = []
     for name in ("local", "spark"):
-        chosen = engine(Settings(score={"engine": name}))  # type: ignore[arg-type]
+        chosen = make_engine(Settings(score={"engine": name}))  # type: ignore[arg-type]
         found.append(chosen(factors, 4, exclude=barred))
     assert same(*found)
 
@@ -53,19 +53,19 @@ def test_the_configuration_chooses_where_it_runs(spark: SparkSession) -> None:
 def test_a_gpu_that_is_not_there_is_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    assert engine(Settings(score={"device": "auto"}))  # type: ignore[arg-type]
+    assert make_engine(Settings(score={"device": "auto"}))  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="torch sees no GPU here"):
-        engine(Settings(score={"device": "cuda:1"}))  # type: ignore[arg-type]
+        make_engine(Settings(score={"device": "cuda:1"}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     factors, barred = example(7, 400, 3000, 40, ties=True)
     before = torch.get_num_threads()
-    expected = top_n(factors, 9, exclude=barred)
+    expected = find_top_n(factors, 9, exclude=barred)
     torch.set_num_threads(threads)
     try:
-        assert same(top_n(factors, 9, exclude=barred, tile_bytes=40_000), expected)
+        assert same(find_top_n(factors, 9, exclude=barred, tile_bytes=40_000), expected)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -12,7 +12,7 @@ import pytest
 
 from handpick.night import Night
 from handpick.settings.load import Settings
-from handpick.stages.score.similar import similar_lists
+from handpick.stages.score.similar import build_similar_lists
 from handpick.stages.score.stage import score_shop
 from models.data import Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
@@ -98,7 +98,7 @@ def test_similar_phones_are_near_sellable_and_no_variants(make_shop: MakeShop) -
     variants = np.full(ITEMS, "", dtype="U10")
     variants[[10, 11]] = "g"
     shop = make_shop(variant_group=variants, is_sellable=np.arange(ITEMS) != 12)
-    table = similar_lists(shop, Taste().item_vectors(shop.data), 3, "en", "EUR")
+    table = build_similar_lists(shop, Taste().item_vectors(shop.data), 3, "en", "EUR")
     assert [row["similar_item_id"] for row in rows_of(table, "item_id", "i10")] == ["i09", "i08", "i13"]
     assert [row["rank"] for row in rows_of(table, "item_id", "i10")] == [1, 2, 3]
     assert len(table) == ITEMS * 3, "also of a phone that is sold out, for those who look at it"
@@ -109,7 +109,7 @@ def test_similar_phones_are_near_sellable_and_no_variants(make_shop: MakeShop) -
 def test_lists_are_the_same_whatever_the_block(make_shop: MakeShop, tmp_path: Path, block: int) -> None:
     options: dict[str, Any] = {"explore_share": 0.4, "explore_from_rank": 1, "diversity": 0.2}
     whole, _ = tables(make_shop(EVENTS), tmp_path, **options)
-    for bound in ("block_users", "users_at_once"):
+    for bound in ("rerank_batch_users", "scoring_batch_users"):
         parts, _ = tables(make_shop(EVENTS), tmp_path, **{bound: block}, **options)
         assert all(whole[name].equals(parts[name]) for name in whole), bound
 
@@ -124,7 +124,7 @@ def test_no_more_users_are_scored_at_a_time_than_may_be(make_shop: MakeShop, tmp
 
     consented = np.ones(8, bool)
     consented[1] = False
-    settings = Settings(home=tmp_path, score={"users_at_once": 2})  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path, score={"scoring_batch_users": 2})  # type: ignore[arg-type]
     shop = make_shop(EVENTS, is_consented=consented)
     made, notes = score_shop(shop, Counting(), Night(settings, TODAY))
     assert set(asked) == {2}

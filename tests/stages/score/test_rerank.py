@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from handpick.settings.score import ScoreSettings
-from handpick.stages.score.hash_rng import seeds
-from handpick.stages.score.rerank import Lists, Origin, Phones, rerank
+from handpick.stages.score.hash_rng import derive_seeds
+from handpick.stages.score.rerank import PhoneFacts, PlacementSource, RerankedLists, rerank_candidates
 from models.topn.exact import TopN
 
 from .conftest import TODAY
@@ -25,19 +25,19 @@ def made(
     launches: tuple[int, ...] = (),
     seed: int = 7,
     **settings: Any,
-) -> Lists:
+) -> RerankedLists:
     """Make lists from candidates of which phones 0, 1, 2, ... score 1, 1 - 1/11, ..."""
     items = np.tile(np.arange(POOL, dtype=np.int32), (users, 1))
     scores = np.tile(np.linspace(1, 0, POOL, dtype=np.float32), (users, 1))
     vectors = np.eye(POOL, dtype=np.float32) if vectors is None else vectors
-    phones = Phones(vectors, np.arange(POOL), np.isin(np.arange(POOL), launches))
+    phones = PhoneFacts(vectors, np.arange(POOL), np.isin(np.arange(POOL), launches))
     names = np.array([f"u{number}" for number in range(users)])
-    lists, _ = rerank(
+    lists, _ = rerank_candidates(
         TopN(items, scores),
         phones,
         ScoreSettings(**{**PLAIN, **settings}),
-        chance=seeds(names, seed, TODAY),
-        most_per_brand=None,
+        rng_seeds=derive_seeds(names, seed, TODAY),
+        max_per_brand=None,
         n=n,
     )
     return lists
@@ -61,21 +61,23 @@ def test_diversity_puts_unlike_phones_before_twins() -> None:
         ({"launch_bonus": 0.6}, [6, 0, 1, 2]),
         ({"launch_bonus": 0.0}, [0, 1, 2, 3]),
         ({"launch_bonus": 0.6, "launch_floor": 0.6}, [0, 1, 2, 3]),
-        ({"launch_bonus": 0.9, "launch_floor": 0.1, "launch_most": 1}, [6, 0, 1, 2]),
-        ({"launch_bonus": 0.9, "launch_floor": 0.1, "launch_most": 2}, [6, 8, 0, 1]),
+        ({"launch_bonus": 0.9, "launch_floor": 0.1, "max_launch_items": 1}, [6, 0, 1, 2]),
+        ({"launch_bonus": 0.9, "launch_floor": 0.1, "max_launch_items": 2}, [6, 8, 0, 1]),
     ],
 )
 def test_launches_gain_within_the_guard(guard: dict[str, Any], expected: list[int]) -> None:
     lists = made(n=4, launches=(6, 8), launch_floor=guard.pop("launch_floor", 0.3), **guard)
     assert lists.items.tolist() == [expected]
     assert [
-        item for item, origin in zip(lists.items[0], lists.origin[0], strict=True) if origin == Origin.LAUNCH
+        item
+        for item, origin in zip(lists.items[0], lists.origin[0], strict=True)
+        if origin == PlacementSource.LAUNCH
     ] == [item for item in expected if item in (6, 8)]
 
 
 def test_exploration_happens_as_often_as_it_says_and_never_at_the_top() -> None:
     lists = made(users=4000, explore_share=0.2, explore_from_rank=3)
-    explored = lists.origin == Origin.EXPLORATION
+    explored = lists.origin == PlacementSource.EXPLORATION
     assert not explored[:, :2].any()
     assert explored[:, 2:].mean() == pytest.approx(0.2, abs=0.01)
     assert (lists.propensity[:, :2] == 1).all()

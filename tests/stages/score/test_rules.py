@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from handpick.settings.rules import Campaign, NotSold, RulesSettings
 from handpick.settings.score import ScoreSettings
-from handpick.stages.score.hash_rng import seeds
-from handpick.stages.score.item_metadata import Shop
-from handpick.stages.score.lists import Made, Plan, broken_rules, make_lists
-from handpick.stages.score.rerank import Origin, Phones
-from handpick.stages.score.rules import work_out
-from handpick.stages.score.rules.campaigns import boosts, pins
+from handpick.stages.score.hash_rng import derive_seeds
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.lists import FinishedLists, ListPlan, find_broken_rules, make_lists
+from handpick.stages.score.rerank import PhoneFacts, PlacementSource
+from handpick.stages.score.rules import evaluate_rules
+from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from models.interface import Factors
 
 from .conftest import ITEMS, TODAY, USERS, MakeShop
@@ -27,37 +27,37 @@ FREE = RulesSettings(
 EVERYBODY = np.arange(USERS)
 
 
-def plan_of(shop: Shop, rules: RulesSettings, **score: Any) -> Plan:
+def plan_of(shop: ScoringData, rules: RulesSettings, **score: Any) -> ListPlan:
     """Make the plan of lists of six phones without diversity, exploration and bonus."""
     brand = np.unique(shop.data.catalogue.brand, return_inverse=True)[1].astype(np.int64)
     plain = {"diversity": 0.0, "explore_share": 0.0, "launch_bonus": 0.0, "n": 6}
-    return Plan(
+    return ListPlan(
         shop=shop,
-        rules=work_out(shop, rules),
-        phones=Phones(np.eye(ITEMS, dtype=np.float32), brand, np.zeros(ITEMS, bool)),
-        score=ScoreSettings(**{**plain, **score}),
-        settings=rules,
-        boosts=boosts(shop, rules),
-        pins=pins(shop, rules),
-        chance=seeds(shop.data.users.user_ids, 7, shop.day),
+        rules=evaluate_rules(shop, rules),
+        phones=PhoneFacts(np.eye(ITEMS, dtype=np.float32), brand, np.zeros(ITEMS, bool)),
+        score_settings=ScoreSettings(**{**plain, **score}),
+        rule_settings=rules,
+        boosts=sum_boosts(shop, rules),
+        pins=list_pins(shop, rules),
+        rng_seeds=derive_seeds(shop.data.users.user_ids, 7, shop.day),
     )
 
 
-def lists(shop: Shop, rules: RulesSettings, **score: Any) -> list[list[int]]:
+def lists(shop: ScoringData, rules: RulesSettings, **score: Any) -> list[list[int]]:
     """Make all users' lists; the model scores phones in the order of their numbers."""
     return [[int(i) for i in row if i >= 0] for row in made(shop, rules, **score).lists.items]
 
 
-def made(shop: Shop, rules: RulesSettings, **score: Any) -> Made:
+def made(shop: ScoringData, rules: RulesSettings, **score: Any) -> FinishedLists:
     falling = -np.arange(ITEMS, dtype=np.float32)[:, None]
     return make_lists(
         plan_of(shop, rules, **score), Factors(np.ones((USERS, 1), np.float32), falling), EVERYBODY
     )
 
 
-def counts(shop: Shop, rules: RulesSettings) -> dict[str, int]:
+def counts(shop: ScoringData, rules: RulesSettings) -> dict[str, int]:
     """Count the exclusions of each rule that excludes anything."""
-    return {name: count for name, count in work_out(shop, rules).counts().items() if count}
+    return {name: count for name, count in evaluate_rules(shop, rules).count_excluded().items() if count}
 
 
 def test_without_a_rule_the_best_phones_are_listed(make_shop: MakeShop) -> None:
@@ -176,7 +176,7 @@ def test_a_pin_has_its_place_unless_a_rule_that_never_relaxes_forbids_it(make_sh
     owned[3] = 20
     found = made(make_shop(owned_item=owned), FREE.model_copy(update={"campaigns": (campaign,)}))
     assert found.lists.items[0].tolist() == [0, 20, 1, 2, 3, 4]
-    assert found.lists.origin[0].tolist() == [0, Origin.CAMPAIGN, 0, 0, 0, 0]
+    assert found.lists.origin[0].tolist() == [0, PlacementSource.CAMPAIGN, 0, 0, 0, 0]
     assert found.lists.items[3].tolist() == [0, 1, 2, 3, 4, 5]
 
 
@@ -190,10 +190,10 @@ def test_the_counts_of_all_rules_are_the_excluded_pairs(make_shop: MakeShop) -> 
     rules = RulesSettings(excluded_brands=("Dune",), price_band=(0.5, 1.5), min_items=1, relax=())
     events = [(0, 5, "purchase"), (1, 5, "view"), (2, 9, "purchase"), (2, 9, "return"), (3, 2, "view")]
     shop = make_shop(events, is_sellable=np.arange(ITEMS) % 7 != 4, is_consented=np.arange(USERS) != 1)
-    worked = work_out(shop, rules)
-    kind_of, allowed = worked.by_kind()
-    left = int((allowed[kind_of] & (worked.by_pair().toarray() == 0)).sum())
-    assert USERS * ITEMS - sum(worked.counts().values()) == left < USERS * ITEMS
+    worked = evaluate_rules(shop, rules)
+    kind_of, allowed = worked.find_allowed_by_kind()
+    left = int((allowed[kind_of] & (worked.find_excluded_pairs().toarray() == 0)).sum())
+    assert USERS * ITEMS - sum(worked.count_excluded().values()) == left < USERS * ITEMS
 
 
 def test_lists_that_are_too_short_relax_rules_in_their_order_and_say_which(make_shop: MakeShop) -> None:
@@ -208,7 +208,7 @@ def test_lists_that_are_too_short_relax_rules_in_their_order_and_say_which(make_
     plan = plan_of(shop, rules)
     falling = -np.arange(ITEMS, dtype=np.float32)[:, None]
     found = make_lists(plan, Factors(np.ones((USERS, 1), np.float32), falling), EVERYBODY)
-    said = broken_rules(plan, EVERYBODY, found.lists, found.is_added)
+    said = find_broken_rules(plan, EVERYBODY, found.lists, found.is_added)
     mine = found.lists.items[0].tolist()
     prices = shop.data.catalogue.price[mine]
     inside = [450 <= price <= 550 for price in prices.tolist()]
@@ -233,7 +233,7 @@ def test_the_next_rule_gives_way_only_where_the_first_was_not_enough(make_shop: 
     plan = plan_of(shop, rules)
     falling = -np.arange(ITEMS, dtype=np.float32)[:, None]
     found = make_lists(plan, Factors(np.ones((USERS, 1), np.float32), falling), EVERYBODY)
-    said = broken_rules(plan, EVERYBODY, found.lists, found.is_added)
+    said = find_broken_rules(plan, EVERYBODY, found.lists, found.is_added)
     assert [said.get((0, place), "").split("+")[-1] for place in (4, 5)] == ["max_per_brand"] * 2
     assert (found.lists.items >= 0).sum(axis=1).tolist() == [6] * USERS
 

@@ -10,18 +10,25 @@ import pytest
 
 from handpick.errors import NightStopped
 from handpick.night import Night
-from handpick.runtime.worker_process import Lost
+from handpick.runtime.worker_process import WorkerDied
 from handpick.settings.load import load
 from handpick.stages.train.serving import can_train_in_parallel
-from handpick.stages.train.stage import train
+from handpick.stages.train.stage import train_models
 from models.data import Dataset
-from models.recommender.factory import load as load_model
-from models.training.trainer import Course
+from models.recommender.factory import load_fusion_recommender as load_model
+from models.training.trainer import Trainer
 from tests.models.collaborative.shop import DAYS, shop
 from tests.runtime.killing import next_child_killed
 
 TONIGHT = date(1970, 1, 1) + timedelta(days=DAYS - 1)
-TRAINING = {"epochs": 3, "patience": 1, "batch": 32, "least_steps": 1, "checkpoint_steps": 2, "tracking": ""}
+TRAINING = {
+    "epochs": 3,
+    "patience": 1,
+    "batch": 32,
+    "min_epoch_steps": 1,
+    "checkpoint_steps": 2,
+    "tracking": "",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def models(night: Night) -> dict[str, bytes]:
 def test_training_in_parallel_gives_the_bytes_of_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
     parallel, after = night(tmp_path / "parallel", threads=2), night(tmp_path / "after", threads=1)
     assert can_train_in_parallel(parallel, data) and not can_train_in_parallel(after, data)
-    seconds = [train(one, data).notes["seconds_by_model"] for one in (parallel, after)]
+    seconds = [train_models(one, data).notes["seconds_by_model"] for one in (parallel, after)]
     assert set(seconds[0]) == set(seconds[1])
     one, two = models(parallel), models(after)
     assert len(one) >= 4 and one == two
@@ -61,8 +68,10 @@ def test_training_in_parallel_gives_the_bytes_of_one_after_the_other(tmp_path: P
 
 
 def test_much_data_or_a_setting_is_fitted_one_after_the_other(tmp_path: Path, data: Dataset) -> None:
-    assert not can_train_in_parallel(night(tmp_path, threads=2, most_beside=100), data)
-    assert can_train_in_parallel(night(tmp_path, threads=2, most_beside=len(data.interactions)), data)
+    assert not can_train_in_parallel(night(tmp_path, threads=2, max_parallel_interactions=100), data)
+    assert can_train_in_parallel(
+        night(tmp_path, threads=2, max_parallel_interactions=len(data.interactions)), data
+    )
 
 
 def test_a_training_that_fails_in_the_worker_stops_the_night(
@@ -70,15 +79,15 @@ def test_a_training_that_fails_in_the_worker_stops_the_night(
 ) -> None:
     stopped = night(tmp_path, threads=2, learning_rate=1e30)
     with pytest.raises(NightStopped, match="Training the fusion model") as error:
-        train(stopped, data)
+        train_models(stopped, data)
     assert "\n" not in str(error.value) and "Traceback" not in capfd.readouterr().err
     assert not list((stopped.lake.root / "models").iterdir())
 
 
 def test_a_killed_worker_stops_the_night_in_one_line(tmp_path: Path, data: Dataset) -> None:
     lost = night(tmp_path, threads=2)
-    with next_child_killed(), pytest.raises(Lost, match="ended by signal 9") as error:
-        train(lost, data)
+    with next_child_killed(), pytest.raises(WorkerDied, match="ended by signal 9") as error:
+        train_models(lost, data)
     assert "\n" not in str(error.value)
     assert not list((lost.lake.root / "models").iterdir())
 
@@ -88,31 +97,31 @@ def test_a_night_continues_where_it_was_killed(
 ) -> None:
     """This process stops in its second epoch; the worker ends with it, and both continue from their checkpoints."""
     whole, killed = night(tmp_path / "whole", threads=2), night(tmp_path / "killed", threads=2)
-    train(whole, data)
-    tell = Course._tell
+    train_models(whole, data)
+    tell = Trainer._report_progress
 
-    def stop(course: Course, began: float, value: float | None = None) -> None:
+    def stop(course: Trainer, began: float, value: float | None = None) -> None:
         tell(course, began, value)
-        if (course.standing.epoch, course.standing.step) == (1, 3):
+        if (course.state.epoch, course.state.step) == (1, 3):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Course, "_tell", stop)
-        train(killed, data)
+        patch.setattr(Trainer, "_report_progress", stop)
+        train_models(killed, data)
     cache = killed.lake.root / ".cache" / "training" / TONIGHT.isoformat()
     assert (cache / "selection" / "checkpoint.safetensors").is_file()
-    train(killed, data)
+    train_models(killed, data)
     assert models(killed) == models(whole)
     assert not cache.exists()
 
 
 def test_the_next_night_starts_from_last_nights_models_of_both_kinds(tmp_path: Path, data: Dataset) -> None:
     first, second = night(tmp_path, TONIGHT - timedelta(days=1), threads=2), night(tmp_path, threads=2)
-    train(first, data.until(data.as_of - 86_400))
-    train(second, data)
+    train_models(first, data.until(data.as_of - 86_400))
+    train_models(second, data)
     for which in ("selection", "serving"):
         losses = [
-            load_model(one.lake.partition("models", one.logical_date) / "fusion" / which).standing.curves[
+            load_model(one.lake.partition("models", one.logical_date) / "fusion" / which).train_state.curves[
                 "loss"
             ]
             for one in (first, second)

@@ -14,13 +14,13 @@ from handpick.night import Night
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.load import load
 from handpick.settings.pretraining import PretrainingSettings
-from handpick.stages.train.ablation import FULL, list_fusion_variants
+from handpick.stages.train.ablation import AS_CONFIGURED, list_fusion_variants
 from handpick.stages.train.pretraining_ablation import list_pretraining_variants
 from handpick.stages.train.stage import find_warm_start, sample_users
 from handpick.stages.train.tracking import EXPERIMENT, MODEL, log_training
 from handpick.stages.train.watch import describe_progress
 from models.config import FusionConfig, TrainingConfig
-from models.evaluation.split import exam
+from models.evaluation.split import make_evaluation_split
 from models.recommender import FusionRecommender
 from models.training.options import Progress
 from tests.models.collaborative.shop import DAY, DAYS, shop
@@ -44,7 +44,7 @@ def test_tonight_starts_from_last_nights_model_of_the_same_shape(
 ) -> None:
     data = shop(users=60, items=30, events=8, seed=2)
     assert find_warm_start(night, data) is None
-    with night.lake.writing("models", date(2026, 2, 28)) as folder:
+    with night.lake.replace_partition("models", date(2026, 2, 28)) as folder:
         model.save(folder / "fusion" / "selection")
     assert find_warm_start(night, data) is not None
     wider = Night(load(home=night.settings.home, fusion={"dim": 32}), TONIGHT)
@@ -54,7 +54,7 @@ def test_tonight_starts_from_last_nights_model_of_the_same_shape(
 
 
 def test_a_damaged_model_stops_the_night_with_one_line(night: Night, model: FusionRecommender) -> None:
-    with night.lake.writing("models", TONIGHT) as folder:
+    with night.lake.replace_partition("models", TONIGHT) as folder:
         model.save(folder / "fusion" / "serving")
         (folder / "fusion" / "serving" / "weights.safetensors").write_bytes(b"")
     with pytest.raises(NightStopped, match="no usable fusion model") as stopped:
@@ -63,7 +63,7 @@ def test_a_damaged_model_stops_the_night_with_one_line(night: Night, model: Fusi
 
 
 def test_early_stopping_looks_at_a_seeded_sample_of_many_users() -> None:
-    whole = exam(shop(), (DAYS - 7) * DAY, DAYS * DAY, trained_until=(DAYS - 7) * DAY)
+    whole = make_evaluation_split(shop(), (DAYS - 7) * DAY, DAYS * DAY, trained_until=(DAYS - 7) * DAY)
     part, again = sample_users(whole, 20, 5), sample_users(whole, 20, 5)
     assert len(part.users) == 20 and np.array_equal(part.users, again.users)
     assert sample_users(whole, 10_000, 5) is whole
@@ -95,12 +95,12 @@ def test_progress_is_described_with_rate_and_validation() -> None:
 
 def test_ablation_leaves_out_each_modality_and_tries_each_fusion() -> None:
     rows = list_fusion_variants(FusionConfig(without=("image",)))
-    assert next(iter(rows)) == FULL
+    assert next(iter(rows)) == AS_CONFIGURED
     assert rows["without text"].without == ("image", "text") and "without image" not in rows
     assert rows["fusion gated"].fusion == "gated" and "fusion features" not in rows
     assert rows["fusion end_to_end"].is_end_to_end and rows["fusion end_to_end"].inner == "attention"
     assert rows["identity from variational"].identity_start == "variational"
-    assert list(list_fusion_variants(FusionConfig(), ["query_text"])) == [FULL, "without query_text"]
+    assert list(list_fusion_variants(FusionConfig(), ["query_text"])) == [AS_CONFIGURED, "without query_text"]
 
 
 def test_ablation_pretrains_without_each_objective_and_with_each_other_one() -> None:

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from handpick.contracts.sources import CONTRACTS
 from handpick.lake.partitions import Lake
 from handpick.night import Night
-from handpick.runtime.spark import session
+from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import Settings, load
 
 FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
@@ -138,7 +138,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def spark(settings: Settings) -> Iterator[SparkSession]:
     """The session that the stage itself would use."""
-    yield session(settings)
+    yield get_spark_session(settings)
 
 
 @pytest.fixture(scope="session")

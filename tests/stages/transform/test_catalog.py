@@ -24,7 +24,7 @@ def valid(spark: SparkSession, source: str, *rows: dict[str, Any]) -> DataFrame:
 
 
 def tonight(spark: SparkSession, *rows: dict[str, Any], day: date = FIRST) -> DataFrame:
-    return catalog.normalized(valid(spark, "catalog", *rows), day, "EUR", RATES)
+    return catalog.normalize_catalog(valid(spark, "catalog", *rows), day, "EUR", RATES)
 
 
 def test_prices_are_in_the_shops_currency_or_unknown(spark: SparkSession) -> None:
@@ -84,7 +84,8 @@ def test_the_newest_row_of_a_phone_wins_and_its_first_sighting_stays(spark: Spar
         day=SECOND,
     )
     found = {
-        row.item_id: (row.price, row.first_seen_date) for row in catalog.snapshot(first, later).collect()
+        row.item_id: (row.price, row.first_seen_date)
+        for row in catalog.update_catalog_snapshot(first, later).collect()
     }
     assert found == {"p01": (80.0, FIRST), "p02": (220.0, FIRST), "p03": (230.0, SECOND)}
 
@@ -92,7 +93,7 @@ def test_the_newest_row_of_a_phone_wins_and_its_first_sighting_stays(spark: Spar
 def test_the_content_hash_changes_with_content_and_with_nothing_else(spark: SparkSession) -> None:
     def content(**changes: Any) -> str:
         (row,) = tonight(spark, phone(1, FIRST, **changes)).collect()
-        return str(row.content_hash)
+        return str(row.hash_content)
 
     plain = content()
     assert content(price=1.0, in_stock=False, updated_at=moment(FIRST, 5)) == plain
@@ -100,10 +101,10 @@ def test_the_content_hash_changes_with_content_and_with_nothing_else(spark: Spar
 
 
 def changes(spark: SparkSession, previous: DataFrame | None, *rows: dict[str, Any]) -> list[Any]:
-    states = prices.states(valid(spark, "catalog", *rows), "EUR", RATES)
+    states = prices.select_offers(valid(spark, "catalog", *rows), "EUR", RATES)
     return [
         (row.item_id, row.price, row.is_in_stock, row.valid_from.hour)
-        for row in prices.changes(previous, states).orderBy("item_id", "valid_from").collect()
+        for row in prices.select_offer_changes(previous, states).orderBy("item_id", "valid_from").collect()
     ]
 
 
@@ -133,14 +134,14 @@ def test_customers_are_as_they_last_said_and_known_since_their_first_night(spark
     def row(number: int, **changes: Any) -> dict[str, Any]:
         return {"user_id": f"u{number}", "signed_up_at": moment(FIRST), "consent": True, **changes}
 
-    first = users.normalized(
+    first = users.normalize_users(
         valid(
             spark, "users", row(1, country="de", locale="en_GB"), row(2, consent=False, owned_item_id=" p1 ")
         ),
         FIRST,
     )
-    later = users.normalized(valid(spark, "users", row(1, country="fr"), row(3)), SECOND)
-    found = {row.user_id: row for row in users.snapshot(first, later).collect()}
+    later = users.normalize_users(valid(spark, "users", row(1, country="fr"), row(3)), SECOND)
+    found = {row.user_id: row for row in users.update_user_snapshot(first, later).collect()}
     assert (found["u1"].country, found["u1"].locale, found["u1"].first_seen_date) == ("FR", None, FIRST)
     assert (found["u2"].is_consented, found["u2"].owned_item_id) == (False, "p1")
     assert found["u3"].first_seen_date == SECOND
@@ -154,5 +155,5 @@ def test_questions_are_tidied_and_blank_ones_are_nothing(spark: SparkSession) ->
         {**asked, "query_id": "q1", "text": " a\u00a0small  phone "},
         {**asked, "query_id": "q2", "text": " "},
     )
-    found = {row.query_id: (row.text, row.audio_path) for row in queries.normalized(rows).collect()}
+    found = {row.query_id: (row.text, row.audio_path) for row in queries.normalize_queries(rows).collect()}
     assert found == {"q1": ("a small phone", "a.wav"), "q2": (None, "a.wav")}

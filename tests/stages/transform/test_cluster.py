@@ -16,9 +16,9 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from handpick.lake.partitions import Lake, digest_of
+from handpick.lake.partitions import Lake, digest_files
 from handpick.night import Night
-from handpick.stages.transform import CLEAN
+from handpick.stages.transform import CLEAN_TABLES
 
 from .conftest import SECOND
 
@@ -113,7 +113,7 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
     (home / "handpick.toml").write_text("\n".join([*lines, '"spark.cores.max" = "2"', ""]))
     lake = Lake(home / "var" / "lake")
     shutil.copytree(done.root, lake.root)
-    for name in CLEAN:
+    for name in CLEAN_TABLES:
         shutil.rmtree(lake.partition(f"clean/{name}", SECOND))
     run = subprocess.run(
         [sys.executable, "-c", NIGHT, str(SECOND)],
@@ -125,7 +125,7 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
 
 
 def digests(lake: Lake) -> dict[str, str]:
-    return {name: digest_of(lake.partition(f"clean/{name}", SECOND)) for name in CLEAN}
+    return {name: digest_files(lake.partition(f"clean/{name}", SECOND)) for name in CLEAN_TABLES}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from handpick.stages.transform.daily import by_item, by_user
+from handpick.stages.transform.daily import count_by_item, count_by_user
 
 from .conftest import FIRST, SECOND, moment
 
@@ -29,7 +29,7 @@ def events(spark: SparkSession) -> DataFrame:
 
 
 def test_a_late_event_counts_on_the_day_on_which_it_happened(spark: SparkSession) -> None:
-    found = {(row.item_id, row.event_date): row for row in by_item(events(spark)).collect()}
+    found = {(row.item_id, row.event_date): row for row in count_by_item(events(spark)).collect()}
     assert found["a", FIRST].view_count == 2
     assert found["a", YESTERDAY].view_count == 1
     assert (found["a", FIRST].rating_count, found["a", FIRST].rating_sum) == (2, 5.5)
@@ -44,7 +44,9 @@ def test_a_users_day_knows_what_the_phones_looked_at_cost_and_how_often_a_visit_
         [("u1", "s1", moment(FIRST, 9)), ("u1", "s2", moment(FIRST, 23))],
         "user_id string, session_id string, started_at timestamp",
     )
-    found = {(row.user_id, row.event_date): row for row in by_user(events(spark), prices, starts).collect()}
+    found = {
+        (row.user_id, row.event_date): row for row in count_by_user(events(spark), prices, starts).collect()
+    }
     day = found["u1", FIRST]
     assert (day.view_count, day.viewed_price_sum, day.viewed_price_count, day.session_count) == (
         2,

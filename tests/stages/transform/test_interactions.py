@@ -12,12 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from handpick.settings.transform import TransformSettings
 from handpick.stages.transform.interactions import (
-    carried,
-    flagged,
-    placed,
-    position_counts,
-    position_exponent,
-    weighted,
+    add_weights,
+    attribute_positions,
+    count_positions,
+    fit_position_exponent,
+    flag_bots,
+    select_carried,
 )
 
 from .conftest import FIRST, moment
@@ -46,7 +46,7 @@ def by_event(rows: DataFrame, column: str) -> dict[str, Any]:
 
 
 def test_an_event_belongs_to_the_last_impression_of_its_phone_before_it(spark: SparkSession) -> None:
-    rows = placed(
+    rows = attribute_positions(
         events(
             spark,
             ("i1", "u1", "p1", "impression", 7.0, 0),
@@ -69,7 +69,7 @@ def test_an_event_belongs_to_the_last_impression_of_its_phone_before_it(spark: S
 def test_a_click_far_down_counts_more_up_to_the_boost_and_only_where_interest_shows(
     spark: SparkSession,
 ) -> None:
-    rows = placed(
+    rows = attribute_positions(
         events(
             spark,
             ("i1", "u1", "p1", "impression", 4.0, 0),
@@ -83,7 +83,7 @@ def test_a_click_far_down_counts_more_up_to_the_boost_and_only_where_interest_sh
             ("s0", "u1", "p1", "rating", None, 8),
         )
     )
-    found = by_event(weighted(flagged(rows, 500), WEIGHTS, exponent=0.5, max_boost=4.0), "weight")
+    found = by_event(add_weights(flag_bots(rows, 500), WEIGHTS, exponent=0.5, max_boost=4.0), "weight")
     assert found == {
         "i1": 0.0, "i2": 0.0, "v1": 2.0, "c2": 12.0, "r2": -4.0, "v3": 1.0, "s1": -2.0, "s5": 2.0, "s0": 0.0,
     }  # fmt: skip
@@ -93,13 +93,13 @@ def test_a_user_who_acts_more_than_a_person_could_is_marked_for_the_night(spark:
     busy = [(f"b{n}", "bot", "p1", "view", None, n) for n in range(11)]
     shown = [(f"i{n}", "u1", "p1", "impression", 1.0, n) for n in range(30)]
     later = ("b-later", "bot", "p2", "view", None, 7200)
-    rows = flagged(events(spark, *busy, later, *shown), 10)
+    rows = flag_bots(events(spark, *busy, later, *shown), 10)
     marks = {row.user_id: row.is_bot for row in rows.select("user_id", "is_bot").distinct().collect()}
     assert marks == {"bot": True, "u1": False}
 
 
 def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: SparkSession) -> None:
-    rows = placed(
+    rows = attribute_positions(
         events(
             spark,
             ("i1", "u1", "p1", "impression", 1.0, 0),
@@ -113,12 +113,12 @@ def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: Sp
             ("vd", "bot", "p1", "view", None, 3),
         )
     )
-    found = position_counts(flagged(rows, 2)).collect()
+    found = count_positions(flag_bots(rows, 2)).collect()
     assert sorted(tuple(row) for row in found) == [(1, 1, 0), (2, 2, 1)]
 
 
 def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSession) -> None:
-    rows = flagged(
+    rows = flag_bots(
         events(
             spark,
             ("v1", "u1", "p1", "view", None, 0),
@@ -132,7 +132,7 @@ def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSess
         ),
         3,
     )
-    kept = carried(rows, moment(FIRST, 9, 1)).collect()
+    kept = select_carried(rows, moment(FIRST, 9, 1)).collect()
     assert sorted(row.event_id for row in kept) == ["b1", "i2", "v2"]
 
 
@@ -140,12 +140,12 @@ def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSess
 def test_the_exponent_of_a_curve_is_found_from_its_clicks(exponent: float, places: int) -> None:
     shown = 10**9
     counts = [(place, shown, round(0.5 * shown * place**-exponent)) for place in range(1, places + 1)]
-    assert position_exponent(counts, 500, 0.5) == pytest.approx(exponent, abs=1e-3)
+    assert fit_position_exponent(counts, 500, 0.5) == pytest.approx(exponent, abs=1e-3)
     split = [
         (place, half, clicks // 2) for place, half, clicks in counts for half in (shown // 2, shown // 2)
     ]
-    assert position_exponent(split, 500, 0.5) == pytest.approx(exponent, abs=1e-3)
+    assert fit_position_exponent(split, 500, 0.5) == pytest.approx(exponent, abs=1e-3)
 
 
 def test_too_few_impressions_leave_the_exponent_at_its_default() -> None:
-    assert position_exponent([(1, 900, 90), (2, 900, 50), (3, 499, 20)], 500, 0.5) == 0.5
+    assert fit_position_exponent([(1, 900, 90), (2, 900, 50), (3, 499, 20)], 500, 0.5) == 0.5

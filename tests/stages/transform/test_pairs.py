@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
-from handpick.stages.transform.pairs import co_purchased, co_viewed, counted
+from handpick.stages.transform.pairs import count_co_purchases, count_co_views, merge_pair_counts
 
 from .conftest import FIRST, SECOND, moment
 
@@ -31,22 +31,22 @@ def test_phones_of_one_visit_make_a_pair_both_ways_round_and_once_a_visit(spark:
         spark, ("u1", "s1", "a", 0), ("u1", "s1", "b", 1), ("u1", "s1", "b", 2), ("u2", "s2", "a", 0),
         ("u2", "s2", "b", 3), ("u2", "s3", "c", 9),
     )  # fmt: skip
-    assert counts(co_viewed(rows, None, 50), "co_view_count") == {("a", "b"): 2, ("b", "a"): 2}
+    assert counts(count_co_views(rows, None, 50), "co_view_count") == {("a", "b"): 2, ("b", "a"): 2}
 
 
 def test_a_visit_over_midnight_adds_tonight_only_what_is_new(spark: SparkSession) -> None:
     evening = [("u1", "s1", "a", 0), ("u1", "s1", "b", 10)]
     night = [("u1", "s1", "c", 70), ("u1", "s1", "a", 80)]
-    first = counts(co_viewed(views(spark, *evening), None, 50), "co_view_count")
-    second = counts(co_viewed(views(spark, *night), views(spark, *evening), 50), "co_view_count")
-    whole = counts(co_viewed(views(spark, *evening, *night), None, 50), "co_view_count")
+    first = counts(count_co_views(views(spark, *evening), None, 50), "co_view_count")
+    second = counts(count_co_views(views(spark, *night), views(spark, *evening), 50), "co_view_count")
+    whole = counts(count_co_views(views(spark, *evening, *night), None, 50), "co_view_count")
     assert ("a", "b") in first and ("a", "b") not in second
     assert {pair: first.get(pair, 0) + second.get(pair, 0) for pair in whole} == whole
 
 
 def test_a_visit_of_very_many_phones_is_bounded(spark: SparkSession) -> None:
     rows = views(spark, *(("u1", "s1", f"p{n:02d}", n) for n in range(40)))
-    pairs = counts(co_viewed(rows, None, 5), "co_view_count")
+    pairs = counts(count_co_views(rows, None, 5), "co_view_count")
     assert len(pairs) == 5 * 4
     assert {item for pair in pairs for item in pair} == {f"p{n:02d}" for n in range(5)}
 
@@ -59,15 +59,15 @@ def test_phones_bought_by_one_user_within_the_time_are_bought_together(spark: Sp
         schema,
     )
     tonight = spark.createDataFrame([("u1", "b", now), ("u2", "b", now), ("u3", "b", now)], schema)
-    found = counts(co_purchased(tonight, earlier, 10), "co_purchase_count")
+    found = counts(count_co_purchases(tonight, earlier, 10), "co_purchase_count")
     assert found == {("a", "b"): 1, ("b", "a"): 1}, "u2's pair was counted before, u3's is too far apart"
 
 
 def test_both_kinds_of_pairs_stand_side_by_side(spark: SparkSession) -> None:
-    viewed = co_viewed(views(spark, ("u1", "s1", "a", 0), ("u1", "s1", "b", 1)), None, 50)
+    viewed = count_co_views(views(spark, ("u1", "s1", "a", 0), ("u1", "s1", "b", 1)), None, 50)
     schema = "user_id string, item_id string, occurred_at timestamp"
-    bought = co_purchased(
+    bought = count_co_purchases(
         spark.createDataFrame([("u1", "a", moment(FIRST)), ("u1", "c", moment(FIRST))], schema), None, 10
     )
-    rows = {tuple(row) for row in counted(viewed, bought).collect()}
+    rows = {tuple(row) for row in merge_pair_counts(viewed, bought).collect()}
     assert rows == {("a", "b", 1, 0), ("b", "a", 1, 0), ("a", "c", 0, 1), ("c", "a", 0, 1)}

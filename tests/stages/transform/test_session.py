@@ -38,4 +38,4 @@ def test_a_short_session_computes_the_same(tmp_path: Path, rows: int) -> None:
     assert short == long
     assert "TieredStopAtLevel=1" in its_options
     assert "TieredStopAtLevel=1" not in other_options
-    assert ("SharedArchiveFile" in its_options) == spark.ARCHIVE.is_file()
+    assert ("SharedArchiveFile" in its_options) == spark.CLASS_ARCHIVE.is_file()

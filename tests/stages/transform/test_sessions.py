@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from handpick.stages.transform.sessions import session_starts, sessionized
+from handpick.stages.transform.sessions import assign_sessions, find_session_starts
 
 from .conftest import FIRST, SECOND, moment
 
@@ -17,7 +17,7 @@ EVENTS = "event_id string, user_id string, occurred_at timestamp, session_id str
 def visits(spark: SparkSession, rows: list[Any], carried: list[Any] | None = None) -> dict[str, str]:
     """Session by event."""
     before = None if carried is None else spark.createDataFrame(carried, EVENTS)
-    found = sessionized(spark.createDataFrame(rows, EVENTS), before, 30).collect()
+    found = assign_sessions(spark.createDataFrame(rows, EVENTS), before, 30).collect()
     assert len(found) == len(rows)
     return {row.event_id: row.session_id for row in found}
 
@@ -60,7 +60,7 @@ def test_only_visits_that_begin_tonight_are_counted_as_begun(spark: SparkSession
         [("a", "u1", moment(SECOND, 0, 5), "s1"), ("b", "u1", moment(SECOND, 8), "s2")], EVENTS
     )
     carried = spark.createDataFrame([("z", "u1", moment(FIRST, 23, 59), "s1")], EVENTS)
-    assert [(row.session_id, row.user_id) for row in session_starts(events, carried).collect()] == [
+    assert [(row.session_id, row.user_id) for row in find_session_starts(events, carried).collect()] == [
         ("s2", "u1")
     ]
-    assert session_starts(events, None).count() == 2
+    assert find_session_starts(events, None).count() == 2

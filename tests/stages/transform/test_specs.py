@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from handpick.stages.transform.catalog import with_specs
-from handpick.stages.transform.specs import NUMERIC, normalized_keys
+from handpick.stages.transform.catalog import add_specs
+from handpick.stages.transform.specs import NUMERIC_SPECS, normalize_keys
 
 EXPECTED = Path(__file__).parents[3] / "benchmarks" / "expectations" / "specs.csv"
 
@@ -59,7 +59,7 @@ WRITTEN: list[tuple[str, str, str, float | None]] = [
 def read(spark: SparkSession, *sheets: dict[str, str]) -> list[Row]:
     """Each sheet's figures."""
     items = spark.createDataFrame(list(enumerate(sheets)), "place int, specs map<string,string>")
-    return with_specs(items.withColumn("specs", normalized_keys(items.specs))).orderBy("place").collect()
+    return add_specs(items.withColumn("specs", normalize_keys(items.specs))).orderBy("place").collect()
 
 
 def test_every_way_of_writing_a_figure_is_read(spark: SparkSession) -> None:
@@ -75,7 +75,7 @@ def test_impossible_figures_are_no_figures(spark: SparkSession) -> None:
 
 def test_an_empty_sheet_gives_no_figure_and_no_word(spark: SparkSession) -> None:
     for row in read(spark, {}, {"note": "call us"}):
-        assert not any(row[name] for name in NUMERIC)
+        assert not any(row[name] for name in NUMERIC_SPECS)
         assert not row["color_tags"]
         assert not row["spec_tags"]
 

@@ -10,11 +10,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from handpick.errors import MissingPartition
-from handpick.lake.partitions import Lake, digest_of
+from handpick.lake.partitions import Lake, digest_files
 from handpick.night import Night
 from handpick.settings.load import Settings
 from handpick.stages import transform
-from handpick.stages.transform import CLEAN
+from handpick.stages.transform import CLEAN_TABLES
 
 from .conftest import FIRST, ITEMS, SECOND, USERS, moment, write_shop, write_valid
 
@@ -23,7 +23,7 @@ THIRD = SECOND + timedelta(days=1)
 
 
 def digests(lake: Lake, day: date) -> dict[str, str]:
-    return {name: digest_of(lake.partition(f"clean/{name}", day)) for name in CLEAN}
+    return {name: digest_files(lake.partition(f"clean/{name}", day)) for name in CLEAN_TABLES}
 
 
 def test_every_row_is_accounted_for_and_every_table_is_sorted_by_its_key(nights: Nights) -> None:
@@ -103,7 +103,7 @@ def test_a_night_without_events_writes_every_table(nights: Nights) -> None:
     assert {flow.source: flow.rows_out for flow in result.flows} == {
         "items": ITEMS + 1, "users": USERS + 1, "queries": 0, "interactions": 0, "item pairs": 0,
     }  # fmt: skip
-    assert all(night.lake.has(f"clean/{name}", THIRD) for name in CLEAN)
+    assert all(night.lake.has(f"clean/{name}", THIRD) for name in CLEAN_TABLES)
 
 
 def test_a_night_that_was_not_validated_says_what_to_run(nights: Nights) -> None:
@@ -117,12 +117,12 @@ def test_the_schemas_on_disk_are_the_ones_declared(nights: Nights) -> None:
     from handpick.stages.transform import catalog, daily, interactions, pairs, prices, queries, users
 
     declared = {
-        "items": catalog.SCHEMA, "users": users.SCHEMA, "interactions": interactions.SCHEMA,
-        "queries": queries.SCHEMA, "item_pairs": pairs.SCHEMA, "item_daily": daily.ITEM_SCHEMA,
-        "user_daily": daily.USER_SCHEMA, "item_price_history": prices.SCHEMA,
-        "position_counts": interactions.POSITIONS, "carried": interactions.CARRIED,
+        "items": catalog.ITEM_SCHEMA, "users": users.USER_SCHEMA, "interactions": interactions.INTERACTION_SCHEMA,
+        "queries": queries.QUERY_SCHEMA, "item_pairs": pairs.PAIR_SCHEMA, "item_daily": daily.ITEM_DAILY_SCHEMA,
+        "user_daily": daily.USER_DAILY_SCHEMA, "item_price_history": prices.PRICE_HISTORY_SCHEMA,
+        "position_counts": interactions.POSITION_COUNT_SCHEMA, "carried": interactions.CARRIED_SCHEMA,
     }  # fmt: skip
-    assert set(declared) == set(CLEAN)
+    assert set(declared) == set(CLEAN_TABLES)
     for name, schema in declared.items():
         found: pa.Schema = nights[0].lake.read(f"clean/{name}", FIRST).schema
         assert found.names == schema.fieldNames(), name

@@ -95,6 +95,6 @@ def night(tmp_path: Path) -> Callable[..., Night]:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
 
-    yield session(Settings())
+    yield get_spark_session(Settings())

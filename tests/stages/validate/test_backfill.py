@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from handpick.errors import InputError
-from handpick.lake.partitions import Lake, digest_of
+from handpick.lake.partitions import Lake, digest_files
 from handpick.night import Night
-from handpick.pipeline.backfill import days, run_nights
-from handpick.stages.transform import CLEAN
+from handpick.pipeline.backfill import iterate_dates, run_nights
+from handpick.stages.transform import CLEAN_TABLES
 
 from .conftest import DAY, bring, event, item, query, shop
 
@@ -40,8 +40,8 @@ def land_days(folder: Path) -> None:
 
 
 def digests(lake: Lake, day: date) -> dict[str, str]:
-    tables = [*TABLES, *(f"clean/{name}" for name in CLEAN)]
-    return {table: digest_of(lake.partition(table, day)) for table in tables}
+    tables = [*TABLES, *(f"clean/{name}" for name in CLEAN_TABLES)]
+    return {table: digest_files(lake.partition(table, day)) for table in tables}
 
 
 @pytest.fixture
@@ -92,4 +92,4 @@ def test_a_backfill_that_stops_says_which_nights_are_done_and_how_to_go_on(
     with pytest.raises(InputError, match="there is no stage 'lands'"):
         run_nights([night(DAY)], "lands")
     with pytest.raises(InputError, match="is after"):
-        list(days(NIGHTS[1], DAY))
+        list(iterate_dates(NIGHTS[1], DAY))

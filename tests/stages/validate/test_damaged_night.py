@@ -12,7 +12,7 @@ from typing import Any
 from handpick.contracts import CONTRACTS
 from handpick.night import Night
 from handpick.stages import land
-from handpick.stages.validate.rows import validate_source
+from handpick.stages.validate.source_validation import validate_source
 
 FILES = 200
 

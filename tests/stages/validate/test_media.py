@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from handpick.contracts import CONTRACTS
-from handpick.lake.media import problem, without_unusable
+from handpick.lake.media import blank_unusable_media, find_media_problem
 from handpick.night import Night
 from handpick.settings.validate import ValidateSettings
 
@@ -74,7 +74,7 @@ def root(tmp_path: Path) -> Path:
     ],
 )
 def test_a_media_file_is_usable_or_says_why_not(root: Path, path: str, kind: str, told: str | None) -> None:
-    assert problem(root, path, kind, LIMITS) == told
+    assert find_media_problem(root, path, kind, LIMITS) == told
 
 
 def test_a_row_goes_on_without_an_unusable_picture_and_a_mended_file_is_looked_at_again(
@@ -85,9 +85,9 @@ def test_a_row_goes_on_without_an_unusable_picture_and_a_mended_file_is_looked_a
     columns = {"image_path": paths, "audio_path": [None, "good.wav", None, "cut.wav"]}
     rows = pa.table([pa.array(columns.get(f.name, [None] * 4), f.type) for f in schema], names=schema.names)
     lake = night().lake
-    found, lost = without_unusable(lake, root, LIMITS, rows)
+    found, lost = blank_unusable_media(lake, root, LIMITS, rows)
     assert found.column("image_path").to_pylist() == ["sub/good.jpg", None, None, None]
     assert found.column("audio_path").to_pylist() == [None, "good.wav", None, None]
     assert lost == {"broken audio": 1, "broken image": 2}
     (root / "text.jpg").write_bytes((root / "sub" / "good.jpg").read_bytes())
-    assert without_unusable(lake, root, LIMITS, rows)[1] == {"broken audio": 1}
+    assert blank_unusable_media(lake, root, LIMITS, rows)[1] == {"broken audio": 1}

@@ -13,7 +13,7 @@ import pytest
 
 from handpick.contracts import CONTRACTS
 from handpick.errors import NightStopped
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.night import Night
 from handpick.stages import land, validate
 
@@ -197,7 +197,7 @@ def test_one_bad_row_of_a_few_does_not_stop_the_night_by_its_share(validate_rows
     users = next(flow for flow in result.flows if flow.source == "users")
     assert (users.rows_in, users.dropped) == (4, {"consent is not a boolean": 1})
     with pytest.raises(NightStopped, match=r"25% of users \(1 of 4 rows\)"):
-        validate_rows(rows, stop_share=0.2, stop_least_rows=1)
+        validate_rows(rows, stop_share=0.2, stop_min_rows=1)
 
 
 def test_rows_that_are_there_already_never_stop_the_night(validate_rows: Any) -> None:
@@ -248,7 +248,7 @@ def test_a_user_no_person_could_be_is_reported_and_stays(validate_rows: Any) -> 
 def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(
     tmp_path: Path, night: MakeNight, spark: Any
 ) -> None:
-    from handpick.stages.validate.check import check_inputs
+    from handpick.stages.validate.dry_run import check_inputs
 
     rows = shop()
     rows["users"] += [user(number, signed_up_at="yesterday") for number in (9, 10, 11)]
@@ -273,8 +273,9 @@ def test_digests_do_not_depend_on_how_often_a_night_is_run(validate_rows: Any) -
     rows["events"] += [event(300, value="x"), event(1)]
     night, _ = validate_rows(rows)
     before = {
-        table: digest_of(night.lake.partition(table, DAY)) for table in ("valid/events", "quarantine/events")
+        table: digest_files(night.lake.partition(table, DAY))
+        for table in ("valid/events", "quarantine/events")
     }
     land.run(night)
     validate.run(night)
-    assert before == {table: digest_of(night.lake.partition(table, DAY)) for table in before}
+    assert before == {table: digest_files(night.lake.partition(table, DAY)) for table in before}

@@ -16,7 +16,7 @@ from handpick.contracts import CONTRACTS
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.settings.load import Settings, load
-from handpick.stages.transform.daily import TYPES
+from handpick.stages.transform.daily import EVENT_TYPES
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
 BEGINNING = date(2026, 1, 10)
@@ -150,7 +150,7 @@ class Shop:
                 {
                     "item_id": item,
                     "event_date": day,
-                    **{f"{kind}_count": by_item[item, day, kind] for kind in TYPES},
+                    **{f"{kind}_count": by_item[item, day, kind] for kind in EVENT_TYPES},
                     "rating_sum": sum(
                         e.value or 0 for e in people if (e.item, e.day, e.kind) == (item, day, "rating")
                     ),
@@ -184,7 +184,7 @@ class Shop:
         return {
             "user_id": user,
             "event_date": day,
-            **{f"{kind}_count": counts[user, day, kind] for kind in TYPES},
+            **{f"{kind}_count": counts[user, day, kind] for kind in EVENT_TYPES},
             "rating_sum": 0.0,
             "viewed_price_sum": sum(viewed),
             "viewed_price_count": len(viewed),
@@ -287,16 +287,16 @@ def _schema(name: str) -> pa.Schema:
     from handpick.stages.transform import catalog, daily, interactions, pairs, prices, queries, users
 
     schemas = {
-        "items": catalog.SCHEMA,
-        "users": users.SCHEMA,
-        "interactions": interactions.SCHEMA,
-        "queries": queries.SCHEMA,
-        "item_daily": daily.ITEM_SCHEMA,
-        "user_daily": daily.USER_SCHEMA,
-        "item_pairs": pairs.SCHEMA,
-        "item_price_history": prices.SCHEMA,
-        "position_counts": interactions.POSITIONS,
-        "carried": interactions.CARRIED,
+        "items": catalog.ITEM_SCHEMA,
+        "users": users.USER_SCHEMA,
+        "interactions": interactions.INTERACTION_SCHEMA,
+        "queries": queries.QUERY_SCHEMA,
+        "item_daily": daily.ITEM_DAILY_SCHEMA,
+        "user_daily": daily.USER_DAILY_SCHEMA,
+        "item_pairs": pairs.PAIR_SCHEMA,
+        "item_price_history": prices.PRICE_HISTORY_SCHEMA,
+        "position_counts": interactions.POSITION_COUNT_SCHEMA,
+        "carried": interactions.CARRIED_SCHEMA,
     }
     return to_arrow_schema(schemas[name], timezone="UTC")
 

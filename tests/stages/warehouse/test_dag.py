@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from handpick.pipeline.registry import nightly_names
-from handpick.stages.warehouse.nodes import is_over, reported_to
+from handpick.stages.warehouse.node_outcomes import is_build_over, report_nodes_to
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
@@ -110,7 +110,7 @@ def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
 
 def test_a_build_says_when_it_has_ended_also_when_it_failed(tmp_path: Path) -> None:
     folder = tmp_path / "nodes"
-    with pytest.raises(ValueError, match="no dbt"), reported_to(folder):
-        assert not is_over(folder)
+    with pytest.raises(ValueError, match="no dbt"), report_nodes_to(folder):
+        assert not is_build_over(folder)
         raise ValueError("no dbt")
-    assert is_over(folder)
+    assert is_build_over(folder)

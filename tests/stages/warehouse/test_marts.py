@@ -8,13 +8,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.warehouse import run
-from handpick.stages.warehouse.dbt import invoke
+from handpick.stages.warehouse.dbt_runner import run_dbt
 from handpick.stages.warehouse.marts import MARTS
-from handpick.stages.warehouse.project import environment, environment_of
+from handpick.stages.warehouse.project import build_environment, set_environment
 from tests.stages.feature_store import conftest as features
 from tests.stages.warehouse.conftest import BEGINNING, FIRST, SECOND, WINDOWS, Shop, midnight
 
@@ -148,9 +148,9 @@ def test_the_partitions_have_the_columns_and_types_that_features_reads(two_night
 def test_an_old_night_can_be_run_again_and_gives_the_same_bytes(two_nights: Nights) -> None:
     first, second = two_nights
     folders = [night.lake.partition(one.table, night.logical_date) for night in two_nights for one in MARTS]
-    before = [digest_of(folder) for folder in folders]
+    before = [digest_files(folder) for folder in folders]
     digests = [run(night).digest for night in (first, second)]
-    assert [digest_of(folder) for folder in folders] == before
+    assert [digest_files(folder) for folder in folders] == before
     assert digests[0] != digests[1]
 
 
@@ -163,6 +163,6 @@ def test_the_ledger_says_how_many_rows_bots_made(two_nights: Nights, shop: Shop)
 
 def test_dbts_own_unit_tests_hold(two_nights: Nights) -> None:
     night = two_nights[1]
-    with environment_of(environment(night.settings, night.logical_date)):
-        outcome = invoke(night.settings, "test", "--select", "test_type:unit")
+    with set_environment(build_environment(night.settings, night.logical_date)):
+        outcome = run_dbt(night.settings, "test", "--select", "test_type:unit")
     assert outcome.success, [result.message for result in outcome.result]

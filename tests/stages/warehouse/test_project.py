@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from handpick.lake.partitions import digest_of
+from handpick.lake.partitions import digest_files
 from handpick.night import Night
 from handpick.serving.schema import RELATIONS
-from handpick.stages.warehouse.dbt import invoke
-from handpick.stages.warehouse.manifest import parsed_manifest
+from handpick.stages.warehouse.dbt_runner import run_dbt
+from handpick.stages.warehouse.manifest import parse_manifest
 from handpick.stages.warehouse.marts import MARTS, write_marts
-from handpick.stages.warehouse.project import environment, environment_of
+from handpick.stages.warehouse.project import build_environment, set_environment
 from tests.stages.warehouse.conftest import BEGINNING, FIRST, SECOND, Shop, midnight
 from tests.stages.warehouse.test_marts import Nights, warehouse
 
@@ -25,7 +25,7 @@ RENAMES = {"mart_ledger"}
 @pytest.fixture(scope="module")
 def manifest(two_nights: Nights) -> dict[str, Any]:
     """dbt's own account of the project."""
-    content: dict[str, Any] = json.loads(parsed_manifest(two_nights[1].settings).read_text())
+    content: dict[str, Any] = json.loads(parse_manifest(two_nights[1].settings).read_text())
     return content
 
 
@@ -97,8 +97,8 @@ def test_sources_age_as_of_the_night(two_nights: Nights, later: int, status: str
 
 def freshness(night: Night, day: date) -> dict[str, str]:
     """dbt's verdict on each source as of a day."""
-    with environment_of(environment(night.settings, day)):
-        outcome = invoke(night.settings, "source freshness")
+    with set_environment(build_environment(night.settings, day)):
+        outcome = run_dbt(night.settings, "source freshness")
     return {result.node.unique_id: str(result.status) for result in outcome.result.results}
 
 
@@ -120,13 +120,13 @@ def test_the_snapshot_keeps_how_long_each_price_held(two_nights: Nights, shop: S
 def test_building_all_nights_from_nothing_gives_the_same_marts(two_nights: Nights) -> None:
     night = two_nights[1]
     folders = [night.lake.partition(mart.table, SECOND) for mart in MARTS]
-    grown = [digest_of(folder) for folder in folders]
+    grown = [digest_files(folder) for folder in folders]
     facts = warehouse(night, "SELECT count(*) FROM warehouse.fct_interactions")
-    with environment_of(environment(night.settings, SECOND)):
-        outcome = invoke(night.settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+    with set_environment(build_environment(night.settings, SECOND)):
+        outcome = run_dbt(night.settings, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
     assert outcome.success, outcome.exception
     write_marts(night)
-    assert [digest_of(folder) for folder in folders] == grown
+    assert [digest_files(folder) for folder in folders] == grown
     assert warehouse(night, "SELECT count(*) FROM warehouse.fct_interactions") == facts
     assert FIRST in {day for (day,) in warehouse(night, "SELECT logical_date FROM warehouse.fct_queries")}
 

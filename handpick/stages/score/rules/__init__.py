@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
-from handpick.stages.score.item_metadata import Shop, pairs
+from handpick.stages.score.item_metadata import ScoringData, build_pair_matrix
 from handpick.stages.score.rules import (
     brand_exclusions,
     consent,
@@ -22,25 +22,25 @@ from handpick.stages.score.rules import (
 )
 from models.data import BoolArray, IntArray
 
-ITEM_RULES: dict[str, Callable[[Shop, RulesSettings], BoolArray]] = {
-    "in_stock": in_stock.barred,
-    "brand_exclusions": brand_exclusions.barred,
+ITEM_RULES: dict[str, Callable[[ScoringData, RulesSettings], BoolArray]] = {
+    "in_stock": in_stock.find_exclusions,
+    "brand_exclusions": brand_exclusions.find_exclusions,
 }
 """Rules that return `(items,)`: phones that are excluded for all users."""
 
-KIND_RULES: dict[str, Callable[[Shop, RulesSettings], tuple[IntArray, BoolArray]]] = {
-    "country": country.barred,
-    "consent": consent.barred,
-    "price_band": price_band.barred,
+KIND_RULES: dict[str, Callable[[ScoringData, RulesSettings], tuple[IntArray, BoolArray]]] = {
+    "country": country.find_exclusions,
+    "consent": consent.find_exclusions,
+    "price_band": price_band.find_exclusions,
 }
 """Rules that return each user's kind `(users,)`, and `(kinds, items)` phones that are excluded for a kind.
 
 Users of one kind (country, price band, consent) share a mask, so that memory grows with the kinds and not the users."""
 
-PAIR_RULES: dict[str, Callable[[Shop, RulesSettings], sparse.csr_matrix]] = {
-    "not_owned": not_owned.barred,
-    "not_returned": not_returned.barred,
-    "generation": generation.barred,
+PAIR_RULES: dict[str, Callable[[ScoringData, RulesSettings], sparse.csr_matrix]] = {
+    "not_owned": not_owned.find_exclusions,
+    "not_returned": not_returned.find_exclusions,
+    "generation": generation.find_exclusions,
 }
 """Rules that return `(users, items)`: phones that are excluded for single users."""
 
@@ -64,7 +64,7 @@ class Rules:
         default_factory=dict, repr=False, compare=False
     )
 
-    def counts(self) -> dict[str, int]:
+    def count_excluded(self) -> dict[str, int]:
         """Count the pairs of a user and a phone that each rule excludes; a pair counts for the first one.
 
         Rules by item and by kind are counted on the mask of each kind, times its users: no matrix of users and items.
@@ -90,11 +90,11 @@ class Rules:
             counted = np.union1d(counted, keys)
         return found
 
-    def by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
+    def find_allowed_by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
         """Return each user's kind `(users,)` under all rules together, and `(kinds, items)` the allowed phones."""
         return self._combine(relaxed)[:2]
 
-    def by_pair(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
+    def find_excluded_pairs(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
         """Return `(users, items)` with an entry for each phone that is excluded for a single user."""
         return self._combine(relaxed)[2]
 
@@ -131,12 +131,12 @@ class Rules:
         return kind_of.astype(np.int64).ravel(), codes
 
 
-def work_out(shop: Shop, settings: RulesSettings) -> Rules:
+def evaluate_rules(shop: ScoringData, settings: RulesSettings) -> Rules:
     """Evaluate all rules on the night's dataset."""
     none = shop.data.users.owned_item[:0]
     return Rules(
         {name: rule(shop, settings) for name, rule in ITEM_RULES.items()},
         {name: rule(shop, settings) for name, rule in KIND_RULES.items()},
         {name: rule(shop, settings) for name, rule in PAIR_RULES.items()},
-        pairs(shop, none, none),
+        build_pair_matrix(shop, none, none),
     )

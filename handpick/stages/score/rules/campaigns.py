@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpick.settings.rules import Campaign, RulesSettings
-from handpick.stages.score.item_metadata import Shop, is_any
+from handpick.stages.score.item_metadata import ScoringData, match_any
 from models.data import BoolArray, FloatArray
 
 
@@ -28,17 +28,17 @@ class Pin:
     campaign: str
 
 
-def running(shop: Shop, settings: RulesSettings) -> list[Campaign]:
+def list_running(shop: ScoringData, settings: RulesSettings) -> list[Campaign]:
     """List the campaigns that run on the logical date."""
     return [campaign for campaign in settings.campaigns if campaign.starts_on <= shop.day <= campaign.ends_on]
 
 
-def boosts(shop: Shop, settings: RulesSettings) -> FloatArray:
+def sum_boosts(shop: ScoringData, settings: RulesSettings) -> FloatArray:
     """Sum the campaigns' boosts: `(countries, items) float32`, in standard deviations of a user's scores."""
     names, _ = shop.countries
     added = np.zeros((len(names), len(shop.data.catalogue)), np.float32)
-    for campaign in running(shop, settings):
-        chosen = is_any(shop.data.catalogue.item_ids, campaign.items) | is_any(
+    for campaign in list_running(shop, settings):
+        chosen = match_any(shop.data.catalogue.item_ids, campaign.items) | match_any(
             shop.data.catalogue.brand, campaign.brands
         )
         here = np.isin(names, campaign.countries) if campaign.countries else np.ones(len(names), bool)
@@ -46,14 +46,14 @@ def boosts(shop: Shop, settings: RulesSettings) -> FloatArray:
     return added
 
 
-def pins(shop: Shop, settings: RulesSettings) -> list[Pin]:
+def list_pins(shop: ScoringData, settings: RulesSettings) -> list[Pin]:
     """List the night's pins by place; a campaign pins the first of its phones that is in the catalogue."""
     found = []
-    for campaign in running(shop, settings):
+    for campaign in list_running(shop, settings):
         there = [item for item in campaign.items if item in set(shop.data.catalogue.item_ids.tolist())]
         if campaign.pin_rank is None or not there:
             continue
         item = int(np.searchsorted(shop.data.catalogue.item_ids, there[0]))
-        here = is_any(shop.data.users.country, campaign.countries) | (not campaign.countries)
+        here = match_any(shop.data.users.country, campaign.countries) | (not campaign.countries)
         found.append(Pin(item, campaign.pin_rank, here, campaign.name))
     return sorted(found, key=lambda pin: (pin.rank, pin.item))

@@ -4,10 +4,10 @@ import numpy as np
 from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
-from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.item_metadata import ScoringData
 
 
-def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
+def find_exclusions(shop: ScoringData, settings: RulesSettings) -> sparse.csr_matrix:
     """Find the phones of a line of which the user owns a later generation: `(users, items)`."""
     items = len(shop.data.catalogue)
     # A line is identified by brand and name: two brands may use the same name.

@@ -4,15 +4,15 @@ import numpy as np
 from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
-from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.item_metadata import ScoringData
 
 
-def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:  # noqa: ARG001
+def find_exclusions(shop: ScoringData, settings: RulesSettings) -> sparse.csr_matrix:  # noqa: ARG001
     """Find the phones that each user owns, and their other colours and memory sizes: `(users, items)`."""
-    return with_variants(shop, shop.owned)
+    return add_variants(shop, shop.owned)
 
 
-def with_variants(shop: Shop, owned: sparse.csr_matrix) -> sparse.csr_matrix:
+def add_variants(shop: ScoringData, owned: sparse.csr_matrix) -> sparse.csr_matrix:
     """Add all variants of the phones to `(users, items)` pairs."""
     groups, codes = np.unique(shop.variant_group, return_inverse=True)
     grouped = np.flatnonzero(shop.variant_group != "")

@@ -3,11 +3,11 @@
 from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
-from handpick.stages.score.item_metadata import RETURN, Shop, pairs
+from handpick.stages.score.item_metadata import RETURN, ScoringData, build_pair_matrix
 from models.data import IntArray
 
 
-def barred(shop: Shop, settings: RulesSettings) -> sparse.csr_matrix:
+def find_exclusions(shop: ScoringData, settings: RulesSettings) -> sparse.csr_matrix:
     """Find the phones that each user returned: `(users, items)`."""
     none: IntArray = shop.data.users.owned_item[:0]
-    return shop.did(RETURN) if settings.not_returned else pairs(shop, none, none)
+    return shop.find_event_pairs(RETURN) if settings.not_returned else build_pair_matrix(shop, none, none)

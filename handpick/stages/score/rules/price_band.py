@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handpick.settings.rules import RulesSettings
-from handpick.stages.score.item_metadata import Shop
+from handpick.stages.score.item_metadata import ScoringData
 from models.data import BoolArray, IntArray
 
-STEP = 1.1
+BAND_RATIO = 1.1
 """Ratio of the usual prices of neighbouring bands; users of one band share a mask, which keeps masks few."""
 
 
-def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
+def find_exclusions(shop: ScoringData, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
     """Return each user's band as a code (0 for no known price), and `(bands, items)` the phones outside it.
 
     A phone without a price is inside every band.
@@ -19,20 +19,20 @@ def barred(shop: Shop, settings: RulesSettings) -> tuple[IntArray, BoolArray]:
     items = len(shop.data.catalogue)
     if settings.price_band is None:
         return np.zeros(len(shop.data.users), np.int64), np.zeros((1, items), bool)
-    usual = usual_price(shop)
+    usual = compute_usual_price(shop)
     # Prices are compared by ratio, so bands have equal width in logarithms.
-    steps = np.round(np.log(usual) / np.log(STEP))
+    steps = np.round(np.log(usual) / np.log(BAND_RATIO))
     known, codes = np.unique(steps[np.isfinite(steps)], return_inverse=True)
     bands = np.zeros(len(usual), np.int64)
     bands[np.isfinite(steps)] = codes + 1
-    middle = STEP ** known[:, None]
+    middle = BAND_RATIO ** known[:, None]
     price = shop.data.catalogue.price[None, :].astype(np.float64)
     with np.errstate(invalid="ignore"):  # NaN prices compare as False, so they are inside
         outside = (price < middle * settings.price_band[0]) | (price > middle * settings.price_band[1])
     return bands, np.vstack([np.zeros((1, items), bool), outside])
 
 
-def usual_price(shop: Shop) -> NDArray[np.float64]:
+def compute_usual_price(shop: ScoringData) -> NDArray[np.float64]:
     """Compute the geometric mean price of the phones that each user owns and showed interest in: `(users,)`, NaN if unknown."""
     events = shop.data.interactions.positive()
     users = np.concatenate([events.user, np.flatnonzero(shop.data.users.owned_item >= 0)])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.data import Users
 
 
-def plain_users(user_ids: list[str], country: NDArray[Any], locale: NDArray[Any]) -> Users:
+def build_plain_users(user_ids: list[str], country: NDArray[Any], locale: NDArray[Any]) -> Users:
     """Return users without features and without a phone, who consented."""
     count = len(user_ids)
     return Users(

@@ -18,13 +18,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.contracts import CONTRACTS, ORIGIN, Contract
-from handpick.contracts.rules import Rule, rules_of, stranger_reason
-from handpick.lake.media import media_columns, without_unusable
-from handpick.lake.partitions import rows_of, write_parquet
+from handpick.contracts.rules import Rule, build_rules, format_orphan_reason
+from handpick.lake.media import blank_unusable_media, find_media_columns
+from handpick.lake.partitions import count_rows, write_parquet
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.validate.key_checks import REASONS, repeats
-from handpick.stages.validate.row_checks import BROKEN, KEY, TOGETHER, Judged, judge
+from handpick.stages.validate.key_checks import REPEAT_REASONS, find_repeated_keys
+from handpick.stages.validate.row_checks import (
+    KEY_HASH_COLUMN,
+    PARALLEL_BATCHES,
+    RULE_BITS_COLUMN,
+    CheckedRows,
+    check_rows,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,7 +39,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationOutcome:
     """The result of validating one source on one night.
 
     Args:
@@ -46,7 +52,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Marks:
+class RowViolations:
     """The rules that each row of a batch breaks.
 
     Args:
@@ -81,12 +87,12 @@ class _Tally:
         self.emptied.update(other.emptied)
 
 
-def landed(night: Night) -> list[Path]:
+def list_raw_partitions(night: Night) -> list[Path]:
     """Return the raw partitions of a night, one per source."""
     return [night.lake.partition(f"raw/{source}", night.logical_date) for source in CONTRACTS]
 
 
-def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Verdict:
+def validate_source(spark: SparkSession, night: Night, contract: Contract) -> ValidationOutcome:
     """Write `valid/<source>` and `quarantine/<source>` for a night.
 
     Args:
@@ -98,22 +104,22 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
         The ledger line and the counts of emptied values.
     """
     folder = night.lake.partition(f"raw/{contract.source}", night.logical_date)
-    rows_in = rows_of(folder)
-    is_first = night.lake.before(f"valid/{contract.source}", night.logical_date) is None
-    rules = rules_of(contract, night.as_of, is_first_night=is_first)
+    rows_in = count_rows(folder)
+    is_first = night.lake.latest_date_before(f"valid/{contract.source}", night.logical_date) is None
+    rules = build_rules(contract, night.as_of, is_first_night=is_first)
     total = _Tally()
-    writing = night.lake.writing
+    writing = night.lake.replace_partition
     with (
         writing(f"valid/{contract.source}", night.logical_date) as valid,
         writing(f"quarantine/{contract.source}", night.logical_date) as quarantine,
     ):
         # Inside the staging folder of the partition, so that a killed night leaves nothing behind.
         staged = valid / ".spark"
-        checked = judge(spark, contract, folder, rules, staged)
+        checked = check_rows(spark, contract, folder, rules, staged)
         marks = _find_violations(night, contract, checked, rules)
 
-        def write_batch(number: int, marks_of_batch: Marks) -> _Tally:
-            rows, tally, name = checked.batch(number), _Tally(), f"part-{number:05d}.parquet"
+        def write_batch(number: int, marks_of_batch: RowViolations) -> _Tally:
+            rows, tally, name = checked.read_batch(number), _Tally(), f"part-{number:05d}.parquet"
             is_bad = marks_of_batch.is_bad(_select_bits(rules, "critical"))
             good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
             _write_valid(night, contract, good, valid / name, tally)
@@ -125,7 +131,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
             )
             return tally
 
-        with ThreadPoolExecutor(TOGETHER) as pool:
+        with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
             for tally in pool.map(write_batch, count(), marks):
                 total.add(tally)
         if not marks:
@@ -133,13 +139,15 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Ve
             write_parquet(contract.quarantine_schema().empty_table(), quarantine / "part-00000.parquet")
         shutil.rmtree(staged, ignore_errors=True)  # absent where nothing landed
     flow = Flow(contract.source, rows_in, total.rows_out, total.dropped)
-    return Verdict(flow, dict(sorted(total.emptied.items())))
+    return ValidationOutcome(flow, dict(sorted(total.emptied.items())))
 
 
-def _find_violations(night: Night, contract: Contract, checked: Judged, rules: list[Rule]) -> list[Marks]:
+def _find_violations(
+    night: Night, contract: Contract, checked: CheckedRows, rules: list[Rule]
+) -> list[RowViolations]:
     """Return what the rows of each batch break, with foreign keys and repeated keys checked against earlier nights."""
     known = [_read_known_keys(night, reference.source, reference.key) for reference in contract.references]
-    columns = [BROKEN, KEY, *(reference.column for reference in contract.references)]
+    columns = [RULE_BITS_COLUMN, KEY_HASH_COLUMN, *(reference.column for reference in contract.references)]
     found: list[tuple[npt.NDArray[np.int64], list[Mask]]] = []
     hashes = []
     for rows in checked.read(columns):
@@ -149,20 +157,21 @@ def _find_violations(night: Night, contract: Contract, checked: Judged, rules: l
             ).to_numpy()
             for reference, values in zip(contract.references, known, strict=True)
         ]
-        found.append((rows.column(BROKEN).to_numpy(), orphans))
-        hashes.append(rows.column(KEY).to_numpy())
+        found.append((rows.column(RULE_BITS_COLUMN).to_numpy(), orphans))
+        hashes.append(rows.column(KEY_HASH_COLUMN).to_numpy())
     critical = _select_bits(rules, "critical")
     # Rows that are quarantined anyway must not make an intact row with the same key a repetition.
     is_valid = [~np.logical_or.reduce([(broken & critical) != 0, *orphans]) for broken, orphans in found]
-    codes = repeats(night, contract, checked, hashes, is_valid)
-    return [Marks(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
+    codes = find_repeated_keys(night, contract, checked, hashes, is_valid)
+    return [RowViolations(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
 
 
 def _read_known_keys(night: Night, source: str, key: str) -> pa.Array:
     """Return the distinct values of a key in the valid rows of this night and all earlier ones."""
     table = f"valid/{source}"
     values = [
-        night.lake.read(table, day, [key]).column(0) for day in night.lake.dates(table, night.logical_date)
+        night.lake.read(table, day, [key]).column(0)
+        for day in night.lake.list_dates(table, night.logical_date)
     ]
     return pa.chunked_array([chunk for column in values for chunk in column.chunks], pa.string()).unique()
 
@@ -172,18 +181,18 @@ def _select_bits(rules: list[Rule], severity: str) -> int:
     return sum(1 << place for place, rule in enumerate(rules) if rule.severity == severity)
 
 
-def _select_marks(marks: Marks, chosen: Mask) -> Marks:
+def _select_marks(marks: RowViolations, chosen: Mask) -> RowViolations:
     """Return the violations of some rows."""
-    return Marks(
+    return RowViolations(
         marks.rule_bits[chosen], [mask[chosen] for mask in marks.is_orphan], marks.repeat_codes[chosen]
     )
 
 
 def _write_valid(night: Night, contract: Contract, good: pa.Table, file: Path, tally: _Tally) -> None:
     """Write the valid rows of a batch, without the paths of unusable media files, and count them."""
-    if media_columns(contract.names):
+    if find_media_columns(contract.column_names):
         settings = night.settings
-        good, lost = without_unusable(
+        good, lost = blank_unusable_media(
             night.lake, settings.path(settings.lake.media), settings.validation, good
         )
         tally.emptied.update(lost)
@@ -199,7 +208,7 @@ def _count_emptied(rules: list[Rule], broken: npt.NDArray[np.int64], tally: _Tal
             tally.emptied[rule.reason] += count
 
 
-def _read_raw(contract: Contract, checked: Judged, number: int, bad: pa.Table) -> pa.Table:
+def _read_raw(contract: Contract, checked: CheckedRows, number: int, bad: pa.Table) -> pa.Table:
     """Return the raw rows of the quarantined rows of a batch, in the same order."""
     found = [contract.raw_schema().empty_table()]
     for name, file in checked.batches[number].landed.items():
@@ -213,11 +222,11 @@ def _read_raw(contract: Contract, checked: Judged, number: int, bad: pa.Table) -
 
 
 def _write_quarantine(
-    contract: Contract, rules: list[Rule], raw: pa.Table, marks: Marks, file: Path, tally: _Tally
+    contract: Contract, rules: list[Rule], raw: pa.Table, marks: RowViolations, file: Path, tally: _Tally
 ) -> None:
     """Write the quarantined rows of a batch whole, with every rule that they break and the offending values."""
     reasons = _list_reasons(contract, rules, marks)
-    columns = {name: raw.column(name).to_pylist() for name in contract.names}
+    columns = {name: raw.column(name).to_pylist() for name in contract.column_names}
     values = [
         json.dumps(
             [_describe_violation(reason, column, columns, row) for reason, column in broken],
@@ -236,7 +245,9 @@ def _write_quarantine(
     write_parquet(pa.table([*raw.columns, *added], schema=schema), file)
 
 
-def _list_reasons(contract: Contract, rules: list[Rule], marks: Marks) -> list[list[tuple[str, str | None]]]:
+def _list_reasons(
+    contract: Contract, rules: list[Rule], marks: RowViolations
+) -> list[list[tuple[str, str | None]]]:
     """Return, for each row, the reasons for its quarantine with the column of each, in the order of the ledger."""
     critical = [(1 << place, rule) for place, rule in enumerate(rules) if rule.severity == "critical"]
     # Few combinations of broken rules occur: each is decoded once.
@@ -246,9 +257,9 @@ def _list_reasons(contract: Contract, rules: list[Rule], marks: Marks) -> list[l
     }
     found: list[list[tuple[str, str | None]]] = [list(by_bits[bits]) for bits in marks.rule_bits.tolist()]
     for row in np.flatnonzero(marks.repeat_codes).tolist():
-        found[row].append((str(REASONS[marks.repeat_codes[row]]), contract.key[0]))
+        found[row].append((str(REPEAT_REASONS[marks.repeat_codes[row]]), contract.key[0]))
     for reference, mask in zip(contract.references, marks.is_orphan, strict=True):
-        reason = stranger_reason(reference.column, reference.source)
+        reason = format_orphan_reason(reference.column, reference.source)
         for row in np.flatnonzero(mask).tolist():
             found[row].append((reason, reference.column))
     return found

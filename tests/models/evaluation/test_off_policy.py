@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.evaluation.bootstrap import intervals
-from models.evaluation.exposure import clicked, looks, shown_propensity, snips
+from models.evaluation.bootstrap import bootstrap_intervals
+from models.evaluation.off_policy import (
+    estimate_propensity,
+    estimate_snips,
+    find_clicks,
+    fit_examination_curve,
+)
 from tests.models.collaborative.shop import shop
 
 LOOKED_AT = np.array([1.0, 0.6, 0.4, 0.25])
@@ -50,11 +55,15 @@ def test_snips_undoes_the_logging_policys_taste() -> None:
     clicks = np.array([0.1, 0.5])
     shown = (random.random(40_000) < 0.1).astype(int)
     reward = (random.random(40_000) < clicks[shown]).astype(float)
-    uniform = snips(reward, propensity[shown], np.full(40_000, 0.5))
+    uniform = estimate_snips(reward, propensity[shown], np.full(40_000, 0.5))
     assert uniform.value == pytest.approx(0.3, abs=0.02)
     assert abs(reward.mean() - 0.3) > 0.1
-    nothing = snips(reward, propensity[shown], np.zeros(40_000))
-    assert np.isnan(nothing.value) and nothing.effective == 0 and not len(nothing.influence(shown))
+    nothing = estimate_snips(reward, propensity[shown], np.zeros(40_000))
+    assert (
+        np.isnan(nothing.value)
+        and nothing.effective_impressions == 0
+        and not len(nothing.compute_influence(shown))
+    )
 
 
 def test_a_lists_click_rate_is_recovered_from_another_policys_slates() -> None:
@@ -65,11 +74,11 @@ def test_a_lists_click_rate_is_recovered_from_another_policys_slates() -> None:
     listed, rank = hit.any(axis=1), hit.argmax(axis=1)
     truth = (LOOKED_AT[:2] * np.take_along_axis(appeal, lists, axis=1)).sum() / (LOOKED_AT[:2].sum() * 60)
     target = np.where(listed, LOOKED_AT[rank], 0.0)
-    estimate = snips(reward, propensity, target, LOOKED_AT[place])
+    estimate = estimate_snips(reward, propensity, target, LOOKED_AT[place])
     assert estimate.value == pytest.approx(truth, rel=0.08)
     assert reward[listed].mean() < 0.6 * truth
-    assert snips(reward, propensity, target).value < 0.7 * truth  # places alone make the difference
-    assert 0 < estimate.effective < listed.sum()
+    assert estimate_snips(reward, propensity, target).value < 0.7 * truth  # places alone make the difference
+    assert 0 < estimate.effective_impressions < listed.sum()
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -79,9 +88,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         lists = np.argsort(-appeal, axis=1)[:, 2:4]
         hit = lists[user] == item[:, None]
         target = np.where(hit.any(axis=1), LOOKED_AT[hit.argmax(axis=1)], 0.0)
-        estimate = snips(reward, propensity, target, LOOKED_AT[place])
+        estimate = estimate_snips(reward, propensity, target, LOOKED_AT[place])
         truth = (LOOKED_AT[:2] * np.take_along_axis(appeal, lists, axis=1)).sum() / (LOOKED_AT[:2].sum() * 40)
-        bounds = intervals(estimate.influence(user)[:, None], 300, seed)[0]
+        bounds = bootstrap_intervals(estimate.compute_influence(user)[:, None], 300, seed)[0]
         assert bounds.value == pytest.approx(estimate.value)
         held.append(bounds.low <= truth <= bounds.high)
     assert np.mean(held) >= 0.85
@@ -91,7 +100,7 @@ def test_the_examination_curve_is_fitted_from_the_same_item_at_different_places(
     """The policy puts what is liked on top, so that click rates fall faster by place than examination does."""
     user, item, place, reward, _, _ = simulated(80, 300, seed=3)
     naive = np.bincount(place, reward) / np.bincount(place)
-    found = looks(user * 6 + item, place, reward, np.ones(4))
+    found = fit_examination_curve(user * 6 + item, place, reward, np.ones(4))
     np.testing.assert_allclose(found, LOOKED_AT, atol=0.05)
     assert (naive / naive[0])[3] < 0.75 * LOOKED_AT[3]
 
@@ -100,9 +109,9 @@ def test_without_anything_at_two_places_the_curve_is_the_one_assumed() -> None:
     prior = np.array([1.0, 0.7, 0.5])
     place = np.repeat(np.arange(3), 200)
     reward = np.random.default_rng(0).integers(0, 2, 600).astype(float)
-    np.testing.assert_allclose(looks(place, place, reward, prior), prior, atol=0.01)
+    np.testing.assert_allclose(fit_examination_curve(place, place, reward, prior), prior, atol=0.01)
     nothing = np.empty(0, np.int64)
-    np.testing.assert_allclose(looks(nothing, nothing, np.empty(0), prior), prior)
+    np.testing.assert_allclose(fit_examination_curve(nothing, nothing, np.empty(0), prior), prior)
 
 
 def test_a_click_is_an_event_on_the_shown_item_soon_after() -> None:
@@ -114,7 +123,7 @@ def test_a_click_is_an_event_on_the_shown_item_soon_after() -> None:
         moved = type(events)(
             shown.user, shown.item, np.zeros(2, np.int8), np.zeros(2, np.float32), shown.at - delay
         )
-        assert clicked(moved, events, 6).tolist() == [expected, expected], delay
+        assert find_clicks(moved, events, 6).tolist() == [expected, expected], delay
 
 
 def test_propensities_add_up_to_the_slots_of_a_slate() -> None:
@@ -123,4 +132,4 @@ def test_propensities_add_up_to_the_slots_of_a_slate() -> None:
     seen = type(events)(
         events.user, events.item, np.zeros(len(events), np.int8), events.weight * 0, events.at
     )
-    assert shown_propensity(seen, 20, slots=2).sum() == pytest.approx(2, rel=0.05)
+    assert estimate_propensity(seen, 20, slots=2).sum() == pytest.approx(2, rel=0.05)

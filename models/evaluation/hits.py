@@ -14,7 +14,7 @@ BLOCK_BYTES = 64 << 20
 """Memory of the comparisons of relevant items with lists that exist at a time."""
 
 
-class Judged(NamedTuple):
+class Hits(NamedTuple):
     """The relevant items that are on the lists, and their places.
 
     Args:
@@ -25,10 +25,10 @@ class Judged(NamedTuple):
 
     user: IntArray
     rank: IntArray
-    relevant: IntArray
+    relevant_counts: IntArray
 
 
-def judge(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Judged:
+def find_hits(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Hits:
     """Find the places of each user's relevant items on their list.
 
     Args:
@@ -50,4 +50,4 @@ def judge(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Judged:
     users = np.concatenate([np.empty(0, np.int64), *hit_user])
     ranks = np.concatenate([np.empty(0, np.int64), *hit_rank])
     order = np.lexsort((ranks, users))
-    return Judged(users[order], ranks[order], counts)
+    return Hits(users[order], ranks[order], counts)

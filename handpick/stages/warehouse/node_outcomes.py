@@ -18,7 +18,7 @@ _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NodeOutcome:
     """How one node ended.
 
     Args:
@@ -36,7 +36,7 @@ class Outcome:
 
 
 @contextmanager
-def reported_to(folder: Path) -> Iterator[None]:
+def report_nodes_to(folder: Path) -> Iterator[None]:
     """Make builds within a block write the outcome of each node into a folder.
 
     The folder gets an end marker when the block ends, also by an exception.
@@ -50,7 +50,7 @@ def reported_to(folder: Path) -> Iterator[None]:
         (folder / END_MARKER).touch()
 
 
-def callbacks() -> list[Callable[[Any], None]]:
+def make_callbacks() -> list[Callable[[Any], None]]:
     """Return what dbt must call with its events: nothing outside of `report_nodes_to`."""
     folder = _FOLDER.get()
     if folder is None:
@@ -59,12 +59,14 @@ def callbacks() -> list[Callable[[Any], None]]:
     def keep(event: Any) -> None:
         if event.info.name == "NodeFinished":
             node = event.data.node_info
-            _write(_file(folder, node.unique_id), Outcome(node.node_status, event.data.run_result.message))
+            _write(
+                _file(folder, node.unique_id), NodeOutcome(node.node_status, event.data.run_result.message)
+            )
 
     return [keep]
 
 
-def outcome(folder: Path, unique_id: str) -> Outcome | None:
+def read_outcome(folder: Path, unique_id: str) -> NodeOutcome | None:
     """Read how a node ended; None while it has not.
 
     Args:
@@ -72,10 +74,10 @@ def outcome(folder: Path, unique_id: str) -> Outcome | None:
         unique_id: dbt's name of the node, such as `model.handpick.dim_item`.
     """
     file = _file(folder, unique_id)
-    return Outcome(**json.loads(file.read_text())) if file.is_file() else None
+    return NodeOutcome(**json.loads(file.read_text())) if file.is_file() else None
 
 
-def is_over(folder: Path) -> bool:
+def is_build_over(folder: Path) -> bool:
     """Return whether the build that reports into this folder has ended."""
     return (folder / END_MARKER).is_file()
 
@@ -84,7 +86,7 @@ def _file(folder: Path, unique_id: str) -> Path:
     return folder / f"{unique_id}.json"
 
 
-def _write(file: Path, ended: Outcome) -> None:
+def _write(file: Path, ended: NodeOutcome) -> None:
     """Write an outcome so that a watching process never reads half of it."""
     staged = file.with_suffix(".tmp")
     staged.write_text(json.dumps(asdict(ended)))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from handpick.contracts import CONTRACTS
 from handpick.errors import HandpickError, InputError, NightStopped
-from handpick.lake.partitions import PREFIX, Lake
+from handpick.lake.partitions import PARTITION_PREFIX, Lake
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.quarantine.released_files import get_released_folder
@@ -37,16 +37,16 @@ def check_inputs(night: Night) -> list[Finding]:
 
 def _find_unreadable(night: Night, source: str) -> Iterator[Finding]:
     """Yield a finding for every file of a source that cannot be read, not only for the first."""
-    from handpick.stages.land.public import arrivals, read
+    from handpick.stages.land.public import list_pending_files, read_pending_file
 
     try:
-        pending = arrivals(night, source)
+        pending = list_pending_files(night, source)
     except InputError as error:
         yield Finding("stop", str(error))
         return
     for file in pending:
         try:
-            read(file, CONTRACTS[source], night.settings.sources.of(source), night)
+            read_pending_file(file, CONTRACTS[source], night.settings.sources.of(source), night)
         except InputError as error:
             yield Finding("stop", str(error))
 
@@ -59,9 +59,11 @@ def _temporary_lake(night: Night) -> Iterator[Night]:
         for source in CONTRACTS:
             for table in (f"raw/{source}", f"valid/{source}"):
                 (root / table).mkdir(parents=True)
-                for day in night.lake.dates(table):
+                for day in night.lake.list_dates(table):
                     if day < night.logical_date:
-                        (root / table / f"{PREFIX}{day}").symlink_to(night.lake.partition(table, day))
+                        (root / table / f"{PARTITION_PREFIX}{day}").symlink_to(
+                            night.lake.partition(table, day)
+                        )
         released = get_released_folder(night.lake)
         if released.is_dir():
             get_released_folder(Lake(root)).symlink_to(released)
@@ -71,11 +73,11 @@ def _temporary_lake(night: Night) -> Iterator[Night]:
 
 def _validate(night: Night) -> list[Finding]:
     """Land and validate a night whose files can all be read, and return the findings by severity."""
-    from handpick.lake.partitions import rows_of
-    from handpick.runtime.spark import session
+    from handpick.lake.partitions import count_rows
+    from handpick.runtime.spark import get_spark_session
     from handpick.stages.land.public import run as land
-    from handpick.stages.validate.rows import landed, validate_source
-    from handpick.stages.validate.thresholds import check
+    from handpick.stages.validate.source_validation import list_raw_partitions, validate_source
+    from handpick.stages.validate.thresholds import check_thresholds
 
     findings: list[Finding] = []
     landing = land(night)
@@ -83,7 +85,7 @@ def _validate(night: Night) -> list[Finding]:
         findings.append(
             Finding("warning", f"{source}: unknown columns are kept in _extra: {', '.join(columns)}")
         )
-    spark = session(night.settings, rows_of(*landed(night)))
+    spark = get_spark_session(night.settings, count_rows(*list_raw_partitions(night)))
     for contract in CONTRACTS.values():
         outcome = validate_source(spark, night, contract)
         flow = outcome.flow
@@ -98,7 +100,7 @@ def _validate(night: Night) -> list[Finding]:
             for reason, count in outcome.emptied.items()
         ]
         try:
-            findings += [Finding("warning", line) for line in check(night, flow)]
+            findings += [Finding("warning", line) for line in check_thresholds(night, flow)]
         except NightStopped as error:
             # The temporary lake is deleted after the check: its path would lead nowhere.
             findings.append(Finding("stop", str(error).replace(str(night.lake.root), "the lake's folder")))

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from handpick.stages.land.synonyms import SYNONYMS, TABLES
+from handpick.stages.land.synonyms import COLUMN_SYNONYMS, TABLE_NAME_PREFIXES
 
 VAGUE = frozenset(
     {"id", "at", "on", "date", "time", "name", "type", "text", "code", "number", "list", "version", "value", "session",
@@ -16,13 +16,13 @@ VAGUE = frozenset(
 """Words that do not identify a column when a name has others beside them."""
 
 
-def likely(column: str, names: Sequence[str]) -> str | None:
+def find_likely_column(column: str, names: Sequence[str]) -> str | None:
     """Return the owner's column that most likely is a contract column, or None if no name scores 0.6."""
-    scored = sorted(((name_score(column, name), name) for name in names), reverse=True)
+    scored = sorted(((score_name(column, name), name) for name in names), reverse=True)
     return scored[0][1] if scored and scored[0][0] >= 0.6 else None
 
 
-def name_score(column: str, name: str) -> float:
+def score_name(column: str, name: str) -> float:
     """Score how likely an owner's column name stands for a contract column.
 
     Args:
@@ -37,7 +37,7 @@ def name_score(column: str, name: str) -> float:
         return 1.0
     best = 0.85 * SequenceMatcher(None, plain, target).ratio()
     words = _split_words(name)
-    for place, other in enumerate((column, *SYNONYMS.get(column, ()))):
+    for place, other in enumerate((column, *COLUMN_SYNONYMS.get(column, ()))):
         rank = 0.01 * min(place, 15)
         if plain == _strip_separators(other):
             return 0.96 - rank
@@ -47,10 +47,10 @@ def name_score(column: str, name: str) -> float:
     return best
 
 
-def table_score(source: str, where: str) -> float:
+def score_table_name(source: str, where: str) -> float:
     """Return 1 if a word in the name of a file or table begins as the source's names do, else 0."""
     words = _split_words(re.split(r"[\\/]", where.removesuffix("/"))[-1].rsplit(".", 1)[0])
-    return float(any(word.startswith(sign) for word in words for sign in TABLES[source]))
+    return float(any(word.startswith(sign) for word in words for sign in TABLE_NAME_PREFIXES[source]))
 
 
 def _split_words(name: str) -> frozenset[str]:

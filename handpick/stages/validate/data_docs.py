@@ -15,13 +15,13 @@ from typing import Any
 
 from handpick.contracts import CONTRACTS, Contract
 from handpick.contracts.expectations import (
-    ROWS,
-    SHARE_OF_ALL,
-    row_expectations,
-    share_column,
-    share_expectations,
+    QUARANTINED_SHARE,
+    ROW_COUNT,
+    build_row_expectations,
+    build_share_expectations,
+    name_share_column,
 )
-from handpick.contracts.rules import HARMLESS, reasons_of
+from handpick.contracts.rules import HARMLESS_REASONS, list_quarantine_reasons
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 
@@ -30,7 +30,7 @@ SITE = "night"
 """The only site that is built: the default site of an ephemeral context leaves a temporary folder behind."""
 
 
-class Docs:
+class DataDocs:
     """The Data Docs of a night; samples of raw rows are checked first, as they do not need the row filter's result."""
 
     def __init__(self, night: Night) -> None:
@@ -45,10 +45,10 @@ class Docs:
             self.context.variables.progress_bars = {"globally": False}
             self.source = self.context.data_sources.add_pandas("night")
 
-    def judge_rows(self) -> Docs:
+    def check_samples(self) -> DataDocs:
         """Check the first raw rows of each source; return self."""
         for contract in CONTRACTS.values():
-            expectations = row_expectations(contract, self.night.settings.validation)
+            expectations = build_row_expectations(contract, self.night.settings.validation)
             self._run_suite(f"{contract.source} rows", _sample_rows(self.night, contract), expectations)
         return self
 
@@ -64,9 +64,9 @@ class Docs:
         night = self.night
         for flow in flows:
             contract = CONTRACTS[flow.source]
-            expectations = share_expectations(contract, night.settings.validation)
+            expectations = build_share_expectations(contract, night.settings.validation)
             self._run_suite(f"{flow.source} shares", _aggregate_shares(contract, flow), expectations)
-        with warnings.catch_warnings(), night.lake.writing("docs", night.logical_date) as folder:
+        with warnings.catch_warnings(), night.lake.replace_partition("docs", night.logical_date) as folder:
             warnings.simplefilter("ignore")
             self.context.add_data_docs_site(SITE, _build_site_config(folder))
             self.context.build_data_docs(site_names=[SITE])
@@ -109,7 +109,9 @@ def _sample_rows(night: Night, contract: Contract) -> Any:
     import pyarrow.dataset as ds
 
     landed = ds.dataset(night.lake.partition(f"raw/{contract.source}", night.logical_date), format="parquet")
-    frame = landed.head(night.settings.validation.expectations_rows, columns=contract.names).to_pandas()
+    frame = landed.head(
+        night.settings.validation.expectations_rows, columns=contract.column_names
+    ).to_pandas()
     for column in contract.columns:
         if column.type == "number":
             # As in the row filter: text that is not a number becomes null.
@@ -122,9 +124,11 @@ def _aggregate_shares(contract: Contract, flow: Flow) -> Any:
     import pandas as pd
 
     rows = max(flow.rows_in, 1)
-    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS)
+    bad = flow.rows_dropped - sum(flow.dropped.get(reason, 0) for reason in HARMLESS_REASONS)
     shares = {
-        share_column(reason): flow.dropped.get(reason, 0) / rows if reason not in HARMLESS else 0.0
-        for reason in {*reasons_of(contract), *flow.dropped}
+        name_share_column(reason): flow.dropped.get(reason, 0) / rows
+        if reason not in HARMLESS_REASONS
+        else 0.0
+        for reason in {*list_quarantine_reasons(contract), *flow.dropped}
     }
-    return pd.DataFrame([{ROWS: flow.rows_in, SHARE_OF_ALL: bad / rows, **shares}])
+    return pd.DataFrame([{ROW_COUNT: flow.rows_in, QUARANTINED_SHARE: bad / rows, **shares}])

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from handpick.errors import HandpickError
 from handpick.night import Night
-from handpick.runtime.log import say
+from handpick.runtime.log import log_progress
 from handpick.settings.load import Settings
-from handpick.stages.warehouse.nodes import callbacks
-from handpick.stages.warehouse.project import environment, environment_of, project_folder, target_folder
+from handpick.stages.warehouse.node_outcomes import make_callbacks
+from handpick.stages.warehouse.project import (
+    build_environment,
+    find_project_folder,
+    find_target_folder,
+    set_environment,
+)
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
-FAILED = ("error", "fail", "runtime error")
+FAILED_STATUSES = ("error", "fail", "runtime error")
 """Statuses of dbt results that mean failure."""
-SCHEMA = "warehouse"
+WAREHOUSE_SCHEMA = "warehouse"
 LOCK_MESSAGE = "Could not set lock on file"
 
 
@@ -29,7 +34,7 @@ class WarehouseError(HandpickError):
     """dbt could not build or test the warehouse; the marts of earlier nights and the published lists are untouched."""
 
 
-def build(night: Night) -> None:
+def build_warehouse(night: Night) -> None:
     """Build and test all models for one night.
 
     Raises:
@@ -42,30 +47,30 @@ def build(night: Night) -> None:
     excluded = ["unit_test", *([] if settings.warehouse.tests else ["test"])]
     arguments = [word for kind in excluded for word in ("--exclude-resource-type", kind)]
     if settings.warehouse.target == "spark":
-        open_database(settings)
-    with alone(settings), environment_of(environment(settings, night.logical_date)):
-        outcome = invoke(settings, "build", *arguments)
-    dbt_events.tell(getattr(outcome.result, "results", None) or (), settings)
+        open_spark_database(settings)
+    with lock_warehouse(settings), set_environment(build_environment(settings, night.logical_date)):
+        outcome = run_dbt(settings, "build", *arguments)
+    dbt_events.emit_dbt_events(getattr(outcome.result, "results", None) or (), settings)
     if not outcome.success:
         raise WarehouseError(_explain_failure(night, outcome))
 
 
-def open_database(settings: Settings) -> None:
+def open_spark_database(settings: Settings) -> None:
     """Start the Spark session that dbt uses, and create the warehouse's database if the catalog has none.
 
     The database's folder is next to the DuckDB file. An in-memory catalog forgets its tables when the process ends, so
     files of an earlier process are removed and the tables are built anew from the lake.
     """
-    from handpick.runtime.spark import session
+    from handpick.runtime.spark import get_spark_session
 
-    spark = session(settings)
-    if not spark.catalog.databaseExists(SCHEMA):
+    spark = get_spark_session(settings)
+    if not spark.catalog.databaseExists(WAREHOUSE_SCHEMA):
         folder = settings.path(settings.warehouse.path).with_suffix(".spark")
         shutil.rmtree(folder, ignore_errors=True)
-        spark.sql(f"CREATE DATABASE {SCHEMA} LOCATION '{folder.as_uri()}'")
+        spark.sql(f"CREATE DATABASE {WAREHOUSE_SCHEMA} LOCATION '{folder.as_uri()}'")
 
 
-def invoke(settings: Settings, command: str, *arguments: str, target: Path | None = None) -> dbtRunnerResult:
+def run_dbt(settings: Settings, command: str, *arguments: str, target: Path | None = None) -> dbtRunnerResult:
     """Run one dbt command on the project; the caller sets the environment variables that the project reads.
 
     Args:
@@ -79,19 +84,19 @@ def invoke(settings: Settings, command: str, *arguments: str, target: Path | Non
     """
     from dbt.cli.main import dbtRunner
 
-    target = target or target_folder(settings)
+    target = target or find_target_folder(settings)
     options = {
-        "--project-dir": project_folder(),
-        "--profiles-dir": project_folder(),
+        "--project-dir": find_project_folder(),
+        "--profiles-dir": find_project_folder(),
         "--target": settings.warehouse.target,
         "--target-path": target,
-        "--log-path": target_folder(settings).parent / "logs",
+        "--log-path": find_target_folder(settings).parent / "logs",
         "--log-level": "none",
         "--log-level-file": "info",
     }
     words = [str(word) for option in options.items() for word in option]
     try:
-        return dbtRunner(callbacks=callbacks()).invoke([*command.split(), "--quiet", *words, *arguments])
+        return dbtRunner(callbacks=make_callbacks()).invoke([*command.split(), "--quiet", *words, *arguments])
     finally:
         _close_database()
 
@@ -104,7 +109,7 @@ def _close_database() -> None:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def lock_warehouse(settings: Settings) -> Iterator[None]:
     """Hold the warehouse's lock, after waiting for another night's build: DuckDB allows one writing process."""
     lock = settings.path(settings.warehouse.path).with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -112,19 +117,19 @@ def alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"  another night is building the warehouse; waiting for {lock}")
+            log_progress(f"  another night is building the warehouse; waiting for {lock}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
     """Describe the first failure, what it means for the data and what to do, in one line."""
-    target = target_folder(night.settings)
+    target = find_target_folder(night.settings)
     untouched = (
         f"Tonight's marts were not written. Fix it and run `handpick warehouse --date {night.logical_date}`."
     )
     results: list[Any] = list(getattr(outcome.result, "results", None) or ())
-    failed = [result for result in results if str(result.status) in FAILED]
+    failed = [result for result in results if str(result.status) in FAILED_STATUSES]
     if not failed:
         return f"dbt did not start: {_one_line(str(outcome.exception), night.settings)} {untouched}"
     first, more = failed[0], len(failed) - 1
@@ -132,7 +137,7 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
     # Nodes that failed before they were compiled have no `compiled_path`.
     sql = target / "compiled" / "handpick" / node.original_file_path
     if getattr(node, "compiled_path", None):
-        sql = project_folder() / node.compiled_path
+        sql = find_project_folder() / node.compiled_path
     others = f" (and {more} more)" if more else ""
     return (
         f"dbt {node.resource_type} {node.name} failed{others}: {_one_line(str(first.message), night.settings)} "

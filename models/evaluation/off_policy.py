@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from models.data import EVENT_TYPES, BoolArray, IntArray, Interactions
 
 IMPRESSION = EVENT_TYPES.index("impression")
-ANSWER_SECONDS = 3600
+CLICK_WINDOW_SECONDS = 3600
 """An item that is opened within this time of its impression was clicked."""
-LOOKS_ROUNDS = 200
+MAX_FIT_ROUNDS = 200
 """Rounds of the alternating fit at most; it ends earlier where the curve stops moving."""
 PRIOR_CLICKS = 20.0
 """Weight of the prior curve at each place, in expected clicks."""
@@ -25,7 +25,7 @@ PRIOR_CLICKS = 20.0
 Doubles = NDArray[np.float64]
 
 
-class Estimate(NamedTuple):
+class OffPolicyEstimate(NamedTuple):
     """A self-normalised off-policy estimate.
 
     Args:
@@ -33,22 +33,22 @@ class Estimate(NamedTuple):
         weight: `(impressions,)` its part of the denominator.
     """
 
-    earned: Doubles
+    weighted_reward: Doubles
     weight: Doubles
 
     @property
     def value(self) -> float:
         """The estimate, `sum(earned) / sum(weight)`; NaN where the target lists nothing that was shown."""
         total = self.weight.sum()
-        return float(self.earned.sum() / total) if total > 0 else float("nan")
+        return float(self.weighted_reward.sum() / total) if total > 0 else float("nan")
 
     @property
-    def effective(self) -> float:
+    def effective_impressions(self) -> float:
         """The effective number of impressions by Kish, `sum(w)^2 / sum(w^2)`."""
         squares = float((self.weight**2).sum())
         return float(self.weight.sum() ** 2 / squares) if squares > 0 else 0.0
 
-    def influence(self, user: IntArray) -> Doubles:
+    def compute_influence(self, user: IntArray) -> Doubles:
         """Compute each user's influence on the estimate (delta method).
 
         A bootstrap over users of these values gives an interval of the estimate, without dividing by resampled sums.
@@ -68,13 +68,13 @@ class Estimate(NamedTuple):
         return np.asarray(self.value + (earned - self.value * weight) / weight.mean())
 
 
-def snips(
+def estimate_snips(
     reward: Doubles,
     propensity: Doubles,
     target: Doubles,
     examined: Doubles | None = None,
     clip: float = 100.0,
-) -> Estimate:
+) -> OffPolicyEstimate:
     """Estimate the reward of an examined place of a target policy by self-normalised inverse propensity scoring.
 
     `sum(w * reward / examined) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims, NeurIPS
@@ -90,10 +90,10 @@ def snips(
     """
     weight = np.minimum(target / np.maximum(propensity, 1e-12), clip)
     seen = 1.0 if examined is None else np.maximum(examined, 1 / clip)
-    return Estimate(weight * reward / seen, weight)
+    return OffPolicyEstimate(weight * reward / seen, weight)
 
 
-def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> Doubles:
+def fit_examination_curve(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> Doubles:
     """Fit how often each place is examined, from the same items shown to the same users at different places.
 
     Clicks of one pair of user and item at one place are Poisson with mean `impressions * appeal[pair] * curve[place]`;
@@ -113,7 +113,7 @@ def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> 
     thing = np.unique(shown, return_inverse=True)[1]
     clicks_of, clicks_at = np.bincount(thing, reward), np.bincount(place, reward, len(prior))
     curve = prior.astype(np.float64)
-    for _ in range(LOOKS_ROUNDS):
+    for _ in range(MAX_FIT_ROUNDS):
         # Each factor given the other one is the maximum of a Poisson likelihood in closed form.
         appeal = clicks_of / np.maximum(np.bincount(thing, curve[place]), 1e-12)
         expected = np.bincount(place, appeal[thing], len(prior))
@@ -126,7 +126,7 @@ def looks(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> 
     return np.minimum(curve, 1.0)
 
 
-def clicked(shown: Interactions, events: Interactions, items: int) -> BoolArray:
+def find_clicks(shown: Interactions, events: Interactions, items: int) -> BoolArray:
     """Find the impressions that were clicked: the user did something positive with the item within an hour.
 
     Args:
@@ -152,10 +152,10 @@ def clicked(shown: Interactions, events: Interactions, items: int) -> BoolArray:
     if not len(key):
         return np.zeros(len(shown), bool)
     is_same = (place < len(key)) & (key[inside] == wanted)
-    return np.asarray(is_same & (at[inside] - shown.at <= ANSWER_SECONDS))
+    return np.asarray(is_same & (at[inside] - shown.at <= CLICK_WINDOW_SECONDS))
 
 
-def shown_propensity(past: Interactions, items: int, slots: float) -> Doubles:
+def estimate_propensity(past: Interactions, items: int, slots: float) -> Doubles:
     """Estimate the probability that a slate shows each item, from past impressions.
 
     One impression is added to each item, so that nothing that was shown has probability 0.
