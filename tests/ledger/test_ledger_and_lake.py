@@ -42,7 +42,7 @@ def test_a_partition_is_invisible_until_its_writer_succeeds(tmp_path: Path) -> N
         (folder / "half.parquet").write_bytes(b"half")
         raise RuntimeError("killed")
     assert digest_files(lake.partition("raw/users", NIGHT)) == before
-    assert lake.dates("raw/users") == [NIGHT]
+    assert lake.list_dates("raw/users") == [NIGHT]
 
 
 def test_rows_of_several_partitions_are_counted_from_their_files(tmp_path: Path) -> None:
