@@ -13,15 +13,16 @@ from models.interface import Factors
 from models.normalize import normalise_rows
 
 MIN_QUERIES = 50
-"""Number of queries from which their mean is subtracted; with fewer, it would mostly describe who searched."""
+"""Number of queries from which their mean is subtracted; with fewer, it would mostly describe who
+searched."""
 
 
 class ContentBased(Member):
     """The cosine between an item's content and the user's profile, summed over modalities and a learned code of all.
 
-    The profile is the time-decayed sum of the vectors of liked items and, where queries are encoded in the same space, of
-    queries. Vectors are centred on the mean item (queries on the mean query), so that similarity means sharing what is
-    uncommon. A user needs one event or one query, an item none.
+    The profile is the time-decayed sum of the vectors of liked items and, where queries are encoded in the
+    same space, of queries. Vectors are centred on the mean item (queries on the mean query), so that
+    similarity means sharing what is uncommon. A user needs one event or one query, an item none.
     """
 
     settings_class = ContentConfig

@@ -1,8 +1,8 @@
 """Content codes: an autoencoder's whitened code of all of an item's modalities together.
 
-In a whitened code every direction in which items differ has the same influence on similarity; in the content itself, the
-few directions with the largest variance dominate. New items get a code from their content, because all that is learned
-are means and layers.
+In a whitened code every direction in which items differ has the same influence on similarity; in the content
+itself, the few directions with the largest variance dominate. New items get a code from their content,
+because all that is learned are means and layers.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def encode_content(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArra
         names: The catalogue's modalities that are encoded.
 
     Returns:
-        `(items, dim) float32` rows of length 1, zero for items without content. None where no code was learned, or one of
-        content of another width.
+        `(items, dim) float32` rows of length 1, zero for items without content. None where no code was
+        learned, or one of content of another width.
     """
     if "code_inner" not in arrays or not names:
         return None

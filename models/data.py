@@ -39,7 +39,8 @@ class Modality:
         values: `(n, d) float32`; rows that are not present are zero.
         present: `(n,) bool`.
         fingerprint: Identifies the encoder that made the vectors; empty where that was not recorded.
-        keys: `(n,) str` key of each row's content in its source, empty where there is none; None where keys were not kept.
+        keys: `(n,) str` key of each row's content in its source, empty where there is none; None where keys
+            were not kept.
         content_source: Where the contents and the encoder are read from; None where they cannot be.
     """
 
@@ -69,9 +70,11 @@ class Catalogue:
         modalities: `text`, `image`, `specs` (and any other), each with `items` rows.
         price: `(items,) float32` in one currency, NaN where unknown.
         brand: `(items,) str`, empty where unknown.
-        released_at: `(items,) int64` seconds since 1970 UTC; where the date is unknown, the first time the item was seen.
+        released_at: `(items,) int64` seconds since 1970 UTC; where the date is unknown, the first time the
+            item was seen.
         is_sellable: `(items,) bool`, in stock on the logical date.
-        statistics: `(items, f) float32` numeric item features as of the logical date (popularity windows ...).
+        statistics: `(items, f) float32` numeric item features as of the logical date (popularity windows
+            ...).
         statistic_names: Names of the columns of `statistics`.
     """
 
@@ -195,8 +198,8 @@ class Dataset:
         interactions: Their events.
         queries: Their search queries.
         as_of: Seconds since 1970 UTC; nothing in the data happened at or after it.
-        context: Point-in-time user features, one row per row of `interactions` (`(n, f) float32`, the columns of
-            `users.feature_names`), or None where they were not computed.
+        context: Point-in-time user features, one row per row of `interactions` (`(n, f) float32`, the columns
+            of `users.feature_names`), or None where they were not computed.
     """
 
     catalogue: Catalogue
@@ -209,8 +212,9 @@ class Dataset:
     def until(self, time: int) -> Dataset:
         """Return the data as it was known at an earlier time: without later events and queries.
 
-        Item features are those of the logical date, and must not be read at an earlier time. User features become those
-        of the user's last interaction before that time, where `context` has them, and NaN where there was none.
+        Item features are those of the logical date, and must not be read at an earlier time. User features
+        become those of the user's last interaction before that time, where `context` has them, and NaN where
+        there was none.
 
         Args:
             time: Seconds since 1970 UTC; rows at or after it are removed.
@@ -229,7 +233,8 @@ class Dataset:
         """Return the users with the features of their last interaction among the `known` ones."""
         features = np.full_like(self.users.features, np.nan)
         if self.context is not None:
-            # Interactions are sorted by user, then time, and of several writes to one row numpy keeps the last.
+            # Interactions are sorted by user, then time, and of several writes to one row numpy keeps the
+            # last.
             rows = np.flatnonzero(known & ~np.isnan(self.context).all(axis=1))
             features[self.interactions.user[rows]] = self.context[rows]
         return replace(self.users, features=features)

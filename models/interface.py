@@ -11,8 +11,9 @@ from models.data import Dataset, FloatArray, IntArray
 class Factors(NamedTuple):
     """Scores in factored form: `score(u, i) = users[u] · items[i]`.
 
-    Every member of the family has this form (an item-item model has the user's interaction row on one side and the
-    item-item matrix on the other), so that one exact top-N serves all of them and any weighted sum of them.
+    Every member of the family has this form (an item-item model has the user's interaction row on one side
+    and the item-item matrix on the other), so that one exact top-N serves all of them and any weighted sum of
+    them.
 
     Args:
         users: `(requested users, d) float32`.
@@ -27,8 +28,9 @@ class Factors(NamedTuple):
 class Recommender(Protocol):
     """A recommendation model.
 
-    `fit` learns from a dataset; `factors` and `score` apply what was learned to another (usually later) dataset, matching
-    items by id, so that new items and new users need no refit (a model that cannot score them returns 0).
+    `fit` learns from a dataset; `factors` and `score` apply what was learned to another (usually later)
+    dataset, matching items by id, so that new items and new users need no refit (a model that cannot score
+    them returns 0).
     """
 
     name: str

@@ -1,9 +1,9 @@
 """Warm-up of MKL's vector functions: importing this module makes torch give the same bits from the first call on.
 
-On x86, torch takes tanh, log and similar functions from MKL's vector library, which looks up the processor's code path
-when a function is first used. Where two threads use one for the first time at once, one of them can get another code path
-and round the last bits differently: in about one process in a hundred on a busy machine. So each function is called once
-here, by one thread, before any work.
+On x86, torch takes tanh, log and similar functions from MKL's vector library, which looks up the processor's
+code path when a function is first used. Where two threads use one for the first time at once, one of them can
+get another code path and round the last bits differently: in about one process in a hundred on a busy
+machine. So each function is called once here, by one thread, before any work.
 """
 
 from __future__ import annotations

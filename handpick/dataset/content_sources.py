@@ -34,8 +34,8 @@ class ContentSource:
         """Return the content behind a content key of `embeddings`, as its encoder reads it.
 
         Returns:
-            `str`; `(224, 224, 3) uint8` of a picture; `(samples,) float32` at 16 kHz of a recording; None where the
-            content is no longer there.
+            `str`; `(224, 224, 3) uint8` of a picture; `(samples,) float32` at 16 kHz of a recording; None
+            where the content is no longer there.
         """
         found = self._content_by_key.get(key)
         if found is None or self.kind == "text":

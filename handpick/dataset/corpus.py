@@ -19,7 +19,8 @@ NUMERIC_FIELDS = (
     "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
     "thickness_mm", "refresh_hz", "charging_w", "ppi", "price",
 )  # fmt: skip
-"""Numeric specifications; each is encoded as its logarithm, so that a doubling is the same step on any scale."""
+"""Numeric specifications; each is encoded as its logarithm, so that a doubling is the same step on any
+scale."""
 CATEGORICAL_FIELDS = ("os", "chipset", "network", "display_type", "sim", "build", "brand")
 TAG_FIELDS = ("color_tags", "spec_tags")
 ITEM_CONTENT_COLUMNS = (

@@ -16,10 +16,11 @@ SET_PREFIX = "from="
 class EncoderRegistry:
     """Versions of encoders in one folder.
 
-    `<root>/<name>/<digest>/` holds one version and never changes. `<root>/from=YYYY-MM-DD.json` is a set: it names one
-    version of each encoder, and serves from that logical date on until a newer set does, so that any night can be run again
-    with the encoders it used. Encoders depend on each other (the audio encoder is trained in the text encoder's vector
-    space), so a set is replaced in one move: a kill leaves the old set or the new one, never a mixture.
+    `<root>/<name>/<digest>/` holds one version and never changes. `<root>/from=YYYY-MM-DD.json` is a set: it
+    names one version of each encoder, and serves from that logical date on until a newer set does, so that
+    any night can be run again with the encoders it used. Encoders depend on each other (the audio encoder is
+    trained in the text encoder's vector space), so a set is replaced in one move: a kill leaves the old set
+    or the new one, never a mixture.
     """
 
     def __init__(self, root: Path) -> None:
@@ -52,7 +53,8 @@ class EncoderRegistry:
     def write_version(self, name: str, first_night: date) -> Iterator[Path]:
         """Yield an empty folder for a new version; on success register it in the set that serves from `first_night`.
 
-        On failure, and after a kill, the registry is as before. Files with the same bytes are the same version.
+        On failure, and after a kill, the registry is as before. Files with the same bytes are the same
+        version.
         """
         above = self.root / name
         above.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,8 @@ import pyarrow as pa
 from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY
 
 LAST_ACTIVE_COLUMN = "last_active_at"
-"""Stored instead of days since the last event, which would change every night for every user; the days are computed."""
+"""Stored instead of days since the last event, which would change every night for every user; the days are
+computed."""
 
 FEATURE_ARROW_TYPES = {"Int64": pa.int64(), "Float64": pa.float64()}
 """Arrow types by the names of the feature repository's types."""

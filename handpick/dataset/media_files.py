@@ -31,8 +31,8 @@ class DecodedMedia(NamedTuple):
 class MediaFiles:
     """Reads pictures and recordings of one night's rows.
 
-    Digests are cached below the lake by path, size and modification time, so that a night reads only files in full that
-    are new or have changed.
+    Digests are cached below the lake by path, size and modification time, so that a night reads only files in
+    full that are new or have changed.
     """
 
     def __init__(self, night: Night) -> None:

@@ -15,7 +15,8 @@ from models.data import Dataset
 from models.interface import Recommender
 
 PURPOSES = ("selection", "serving")
-"""`selection` models are fitted on events before the validation window and are evaluated; `serving` models on all events."""
+"""`selection` models are fitted on events before the validation window and are evaluated; `serving` models on
+all events."""
 
 
 def fit_family(

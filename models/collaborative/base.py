@@ -17,9 +17,11 @@ from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
-"""Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest singular vectors."""
+"""Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest
+singular vectors."""
 MAX_LANCZOS_VECTORS = 128
-"""Largest number of singular vectors that are found by Lanczos iteration; more are found as a subspace, which is faster."""
+"""Largest number of singular vectors that are found by Lanczos iteration; more are found as a subspace, which
+is faster."""
 Arrays = dict[str, NDArray[np.generic]]
 """Learned arrays by the name under which they are saved."""
 
@@ -45,8 +47,8 @@ def build_preferences(
 ) -> sparse.csr_matrix:
     """Build the matrix of how strongly users prefer items, from their events.
 
-    An entry is `log(1 + sum of weights)`, each weight halved for every half-life between the event and `data.as_of`;
-    a user's repeated views count, but less and less.
+    An entry is `log(1 + sum of weights)`, each weight halved for every half-life between the event and
+    `data.as_of`; a user's repeated views count, but less and less.
 
     Args:
         data: Events with their weights.
@@ -83,8 +85,9 @@ def approximate_low_rank(
 ) -> tuple[FloatArray, FloatArray]:
     """Approximate a matrix by the product of two thin ones, close to the best of that rank.
 
-    Subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and 5.1). The
-    matrix is only multiplied with, so in addition to it this needs about `3 * 8 * (n + m) * (rank + OVERSAMPLING)` bytes.
+    Subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 2011, algorithms 4.4 and
+    5.1). The matrix is only multiplied with, so in addition to it this needs about
+    `3 * 8 * (n + m) * (rank + OVERSAMPLING)` bytes.
 
     Args:
         matrix: `(n, m)`.
@@ -142,7 +145,8 @@ def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
 class Member:
     """A recommender that learns arrays about known items, and scores any user by their history.
 
-    Subclasses define what is learned (`learn`) and how histories become factors over the known items (`known_factors`).
+    Subclasses define what is learned (`learn`) and how histories become factors over the known items
+    (`known_factors`).
 
     Args:
         config: Settings; by default those of `settings_class`.
@@ -171,7 +175,8 @@ class Member:
     def fit(self, data: Dataset, seed: int) -> Self:
         """Learn from everything in the data; the same data and seed give the same arrays.
 
-        Items without a positive event are not known: they score 0 instead of what a model is initialised with.
+        Items without a positive event are not known: they score 0 instead of what a model is initialised
+        with.
         """
         liked = np.unique(data.interactions.positive().item)
         self.__dict__.pop("_kept", None)  # a cached property made from arrays learned before

@@ -14,8 +14,8 @@ from models.interface import Factors
 class Bpr(Member):
     """Matrix factorisation trained on pairs of a chosen and another item.
 
-    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. A user who was not there at
-    fitting gets the mean vector of the items that they liked.
+    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. A user who was not
+    there at fitting gets the mean vector of the items that they liked.
     """
 
     settings_class = BprConfig

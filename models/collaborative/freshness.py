@@ -25,7 +25,8 @@ class Freshness(Member):
         released = data.catalogue.released_at
         if not len(events):
             return {"rates": np.zeros(len(AGE_BOUNDS_DAYS), np.float32)}
-        # The divisor counts items on sale by age on each day: new items are few, so they have few events even if liked.
+        # The divisor counts items on sale by age on each day: new items are few, so they have few events even
+        # if liked.
         days = np.arange(events.at.min() // DAY_SECONDS, data.as_of // DAY_SECONDS)
         counted = np.bincount(
             find_age_groups(events.at, released[events.item]),

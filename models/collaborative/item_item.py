@@ -16,8 +16,8 @@ Matrix = FloatArray | sparse.csr_matrix | LinearOperator
 class ItemItem(Member):
     """Base of item-item members: `score(u, i) = sum over j in u's history of preference(u, j) * weights[j, i]`.
 
-    For catalogues of more than `config.rank` items the best approximation of that rank is kept, so that the factors of
-    any number of users fit in memory; their matrix is sparse or an operator, and never dense.
+    For catalogues of more than `config.rank` items the best approximation of that rank is kept, so that the
+    factors of any number of users fit in memory; their matrix is sparse or an operator, and never dense.
     """
 
     def weights(self, data: Dataset, seed: int) -> Matrix:

@@ -19,7 +19,8 @@ BLOCK_ITEMS = 512
 class ItemNeighbours(ItemItem):
     """Item-item weights: each item's `neighbours` most similar items, by the cosine of their weighted columns of users.
 
-    Sarwar et al., "Item-based collaborative filtering", WWW 2001; weightings as in implicit's `nearest_neighbours`.
+    Sarwar et al., "Item-based collaborative filtering", WWW 2001; weightings as in implicit's
+    `nearest_neighbours`.
     """
 
     settings_class = ItemNeighboursConfig

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class MultVae(Member):
     """Mult-VAE, with scores in factored form.
 
-    Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018. The last layer is linear, so scores
-    are the last hidden layer times its weights: factored without loss.
+    Liang et al., "Variational autoencoders for collaborative filtering", WWW 2018. The last layer is linear,
+    so scores are the last hidden layer times its weights: factored without loss.
     """
 
     settings_class = MultVaeConfig

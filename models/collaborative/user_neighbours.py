@@ -13,7 +13,8 @@ from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
 MAX_BLOCK_USERS, BLOCK_FLOATS = 1024, 2**25
-"""Users scored at once: the first number, or fewer where their similarities to the pool would be more than the second."""
+"""Users scored at once: the first number, or fewer where their similarities to the pool would be more than
+the second."""
 
 Similarity = Callable[[sparse.csr_matrix], FloatArray]
 """A function from rows to their similarities with the pool's rows, `(rows, pool) float32`."""
@@ -22,11 +23,13 @@ Similarity = Callable[[sparse.csr_matrix], FloatArray]
 class UserNeighbours(Member):
     """Mean preference for an item among the `neighbours` users most similar to the user, weighted by similarity.
 
-    Pearson correlates centred preferences over the items that both users have, and is shrunk by `n / (n + shrinkage)`,
-    where n is their number (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup 2007).
+    Pearson correlates centred preferences over the items that both users have, and is shrunk by
+    `n / (n + shrinkage)`, where n is their number (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup
+    2007).
 
-    Neighbours come from a pool of at most `pool` users, so that the cost of a user does not grow with the number of
-    users. In addition to the pool's histories, at most `6 * 4 * BLOCK_FLOATS` bytes are needed at once.
+    Neighbours come from a pool of at most `pool` users, so that the cost of a user does not grow with the
+    number of users. In addition to the pool's histories, at most `6 * 4 * BLOCK_FLOATS` bytes are needed at
+    once.
     """
 
     settings_class = UserNeighboursConfig
@@ -72,7 +75,8 @@ class UserNeighbours(Member):
 
     def _nearest(self, similar: FloatArray) -> sparse.csr_matrix:
         """Keep the nearest neighbours: `(users, pool)`, rows that sum to 1 or are empty. Changes its argument."""
-        # Users with exactly the same history are often the same user, who is in the pool, too, and add nothing new.
+        # Users with exactly the same history are often the same user, who is in the pool, too, and add
+        # nothing new.
         similar[similar > 1 - 1e-6] = 0
         count = self.config.neighbours
         if count < similar.shape[1]:

@@ -90,7 +90,8 @@ def build_mel_filters(bands: int = BANDS, rate: int = SAMPLE_RATE, window: int =
 def compute_log_mel(sound: FloatArray) -> Tensor:
     """Return the log-mel energies of a sound, each band with mean 0 and deviation 1 over the sound.
 
-    Subtracting each band's mean removes the frequency response of the microphone and the loudness of the speaker.
+    Subtracting each band's mean removes the frequency response of the microphone and the loudness of the
+    speaker.
 
     Args:
         sound: `(samples,) float32` at 16 kHz.
@@ -139,7 +140,8 @@ class HuggingFaceAudio:
         """Return `(len(batch), dim) float32` of length 1, from sounds `(samples,) float32` at 16 kHz."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for row, sound in enumerate(batch):
-            # One at a time: these models were not trained on padded sounds, and a batch would change the result.
+            # One at a time: these models were not trained on padded sounds, and a batch would change the
+            # result.
             states = self._whisper(sound) if self.is_whisper else self._wav2vec(sound)
             vectors[row] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
         return vectors

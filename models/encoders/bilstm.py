@@ -63,16 +63,17 @@ class BiLstm(nn.Module):
     def _run_lstm(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the LSTM's states `(b, time, 2h)` from `(b, time, h)`; states beyond the end of a row are arbitrary.
 
-        The layers run over padded rows. With packed rows torch slices its input at each step, and in training most of the
-        time would go into adding up the slices' gradients. For the backward direction each row is reversed within its
-        length, which gives the same states as packing.
+        The layers run over padded rows. With packed rows torch slices its input at each step, and in training
+        most of the time would go into adding up the slices' gradients. For the backward direction each row is
+        reversed within its length, which gives the same states as packing.
         """
         steps = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
         reversed_steps = torch.where(
             steps < lengths[:, None], lengths[:, None] - 1 - steps, steps
         )  # (b, time)
         start = x.new_zeros(1, len(x), self.hidden)
-        # cuDNN keeps what the backward pass needs only where this is set, also for a module in evaluation mode.
+        # cuDNN keeps what the backward pass needs only where this is set, also for a module in evaluation
+        # mode.
         is_learning = torch.is_grad_enabled()
         for layer in range(self.layers):
             directions = []

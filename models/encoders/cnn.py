@@ -23,7 +23,8 @@ from models.encoders.weights import (
 )
 
 INPUT_SIDE = 64
-"""Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of 224."""
+"""Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of
+224."""
 BATCH = 128
 """Pictures that are encoded together."""
 
@@ -71,7 +72,8 @@ class Cnn(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return vectors `(n, dim)` of length 1 from normalized pixels `(n, 3, 64, 64)`.
 
-        The last maps are flattened, not averaged: products are photographed alike, so positions carry information.
+        The last maps are flattened, not averaged: products are photographed alike, so positions carry
+        information.
         """
         maps = self.blocks(nn.functional.relu(self.enter(pixels)))  # (n, 4w, 4, 4)
         return nn.functional.normalize(self.leave(maps.flatten(1)), dim=1)
@@ -103,7 +105,8 @@ class ShopImageNetwork(nn.Module):
     def fit_fixed_features(self, groups: dict[str, Tensor]) -> None:
         """Fit means, scales and principal axes of the fixed features.
 
-        Each group of features is scaled as a whole to the same total variance, so that no group decides the axes alone.
+        Each group of features is scaled as a whole to the same total variance, so that no group decides the
+        axes alone.
 
         Args:
             groups: `(n, width)` of each group, from `compute_image_features` on the pictures of a catalogue.
@@ -118,7 +121,8 @@ class ShopImageNetwork(nn.Module):
         _, _, axes = torch.linalg.svd((features - self.mean) / self.scale, full_matrices=False)
         self.rotation = torch.zeros_like(self.rotation)
         kept = min(self.axes, len(axes))
-        # The sign of a principal axis is arbitrary: it is fixed here, so that every machine gives the same axes.
+        # The sign of a principal axis is arbitrary: it is fixed here, so that every machine gives the same
+        # axes.
         signs = torch.sign(axes.gather(1, axes.abs().argmax(1, keepdim=True)))
         self.rotation[:, :kept] = (axes * signs)[:kept].T
 

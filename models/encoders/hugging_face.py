@@ -14,7 +14,8 @@ UNUSED_WEIGHTS = ("pooler", "masked_spec_embed", "position_ids")
 def load_model(folder: Path, called: str, kind: str) -> Any:
     """Load the model of a folder, in evaluation mode.
 
-    A pooler that the file lacks is removed: transformers would initialize it at random, differently in every process.
+    A pooler that the file lacks is removed: transformers would initialize it at random, differently in every
+    process.
 
     Args:
         folder: In Hugging Face's format, with safetensors.

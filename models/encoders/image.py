@@ -63,7 +63,8 @@ def decode_image(content: bytes, max_pixels: int = 40_000_000) -> Picture:
     scale = SHORT_SIDE / min(picture.size)
     width, height = (max(SHORT_SIDE, round(side * scale)) for side in picture.size)
     left, top = (width - CROP) // 2, (height - CROP) // 2
-    # Only the box that the crop keeps is resized: it costs less, and a 20,000 × 2 picture needs no huge buffer.
+    # Only the box that the crop keeps is resized: it costs less, and a 20,000 × 2 picture needs no huge
+    # buffer.
     box = (left / width, top / height, (left + CROP) / width, (top + CROP) / height)
     region = tuple(part * side for part, side in zip(box, picture.size * 2, strict=True))
     resized = picture.resize((CROP, CROP), Image.Resampling.BICUBIC, box=region)

@@ -8,7 +8,8 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 
 HUES, TONES, CELLS, DIRECTIONS = 16, 8, 4, 8
-"""Bins of hue, bins of saturation and lightness, cells a side of the edge grid, bins of gradient direction."""
+"""Bins of hue, bins of saturation and lightness, cells a side of the edge grid, bins of gradient
+direction."""
 REDUCED_SIDE = 56
 """Pictures are reduced to 56 × 56 pixels first."""
 FEATURE_WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}
@@ -18,9 +19,9 @@ FEATURE_WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS *
 def compute_image_features(pixels: Tensor) -> dict[str, Tensor]:
     """Return the three groups of features of pictures, `(n, width) float32` each.
 
-    `colour`: a histogram of hues weighted by saturation, and of saturation and lightness (Swain and Ballard, 1991).
-    `light`: a coarse map of lightness, free of its mean and contrast.
-    `edges`: histograms of gradient directions in a 4 × 4 grid (Dalal and Triggs, 2005).
+    `colour`: a histogram of hues weighted by saturation, and of saturation and lightness (Swain and Ballard,
+    1991). `light`: a coarse map of lightness, free of its mean and contrast. `edges`: histograms of gradient
+    directions in a 4 × 4 grid (Dalal and Triggs, 2005).
 
     Args:
         pixels: `(n, 3, 224, 224) float32` in [0, 1].
@@ -35,7 +36,8 @@ def _colour(pixels: Tensor) -> Tensor:
     red, green, blue = pixels.flatten(2).unbind(1)  # (n, 3136) each
     most, least = torch.stack([red, green, blue]).amax(0), torch.stack([red, green, blue]).amin(0)
     chroma = most - least
-    # Hue by projection onto the colour circle, which is smooth everywhere, unlike the piecewise formula of HSV.
+    # Hue by projection onto the colour circle, which is smooth everywhere, unlike the piecewise formula of
+    # HSV.
     angle = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue)
     hues = _soft_histogram((angle / (2 * torch.pi)) % 1, HUES, chroma, is_circle=True)
     everywhere = torch.ones_like(chroma)

@@ -29,8 +29,8 @@ class Encoder(Protocol[Content_contra]):
     Args:
         name: For people.
         dim: Width of its vectors.
-        fingerprint: The name, and a digest of the weights and of everything else that decides a vector; vectors with
-            equal fingerprint and content are equal and may be reused.
+        fingerprint: The name, and a digest of the weights and of everything else that decides a vector;
+            vectors with equal fingerprint and content are equal and may be reused.
     """
 
     name: str

@@ -18,7 +18,8 @@ from models.encoders.interface import Encoder
 from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
 
 BATCH_TOKENS = 4096
-"""Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the cache."""
+"""Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the
+cache."""
 
 TRAINING_BATCH_TOKENS = 1024
 """The same in training: less padding where short queries and long descriptions are in one step."""

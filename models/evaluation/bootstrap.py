@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES_PER_BLOCK = 64
-"""Draws that exist at a time, which bounds memory. The shape of the products depends on it, and so do their last bits."""
+"""Draws that exist at a time, which bounds memory. The shape of the products depends on it, and so do their
+last bits."""
 
 
 class Interval(NamedTuple):

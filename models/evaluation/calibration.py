@@ -26,7 +26,8 @@ class LogisticCurve(NamedTuple):
 def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> LogisticCurve:
     """Fit slope and shift by maximum likelihood (Platt, "Probabilistic outputs for support vector machines", 1999).
 
-    Newton's method with a ridge of 1e-6, so that outcomes that the scores separate perfectly have a solution, too.
+    Newton's method with a ridge of 1e-6, so that outcomes that the scores separate perfectly have a solution,
+    too.
 
     Args:
         scores: `(n,) float64`.
@@ -47,9 +48,11 @@ def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logis
 def compute_calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
     """Compute the expected calibration error: the mean gap between predicted and observed rate over bins of equal size.
 
-    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
+    2015.
     """
-    # Bins of equal size: click probabilities crowd near 0, where bins of equal width would put almost all in one.
+    # Bins of equal size: click probabilities crowd near 0, where bins of equal width would put almost all in
+    # one.
     order = np.argsort(probabilities, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     gaps = [abs(probabilities[part].mean() - outcomes[part].mean()) * len(part) for part in parts]

@@ -24,7 +24,8 @@ def number_groups(names: StringArray) -> IntArray:
 def compute_disparity(lists: NDArray[np.int32], groups: IntArray, relevant: sparse.csr_matrix) -> float:
     """Compute the Jensen-Shannon divergence between the groups' shares of list places and of users' choices.
 
-    Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 1991, eq. 3.4.
+    Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 1991, eq.
+    3.4.
 
     Args:
         lists: `(users, k)`, -1 for none.

@@ -39,8 +39,8 @@ def find_hits(lists: NDArray[np.int32], relevant: sparse.csr_matrix) -> Hits:
     user = np.repeat(np.arange(len(lists)), counts)
     item = relevant.indices
     hit_user, hit_rank = [], []
-    # One row for each relevant item, compared with the whole list: users have few relevant items, so this is far less
-    # than a dense user-item matrix.
+    # One row for each relevant item, compared with the whole list: users have few relevant items, so this is
+    # far less than a dense user-item matrix.
     block = max(1, BLOCK_BYTES // max(1, 4 * lists.shape[1]))
     for start in range(0, len(user), block):
         part = slice(start, start + block)

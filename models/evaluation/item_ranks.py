@@ -8,16 +8,17 @@ import numba
 import numpy as np
 
 CHUNK = 64
-"""Items that are compared between two checks for k better ones: a fixed inner loop is what LLVM vectorises."""
+"""Items that are compared between two checks for k better ones: a fixed inner loop is what LLVM
+vectorises."""
 
 
 @numba.njit(cache=True, nogil=True)
 def rank_items(rest: Any, weight: Any, scores: Any, user: Any, item: Any, k: int) -> Any:
     """Count the items that rank before each of some items by `rest + weight * scores`, at most `k`.
 
-    The weight search asks for many blends of the same scores, so the sum is made item by item instead of as a matrix.
-    Equal scores rank by item, as they do on lists. An item that may not be recommended, whose score is minus infinity,
-    has rank `k`.
+    The weight search asks for many blends of the same scores, so the sum is made item by item instead of as a
+    matrix. Equal scores rank by item, as they do on lists. An item that may not be recommended, whose score
+    is minus infinity, has rank `k`.
 
     Args:
         rest: `(users, items) float32`.
@@ -34,7 +35,8 @@ def rank_items(rest: Any, weight: Any, scores: Any, user: Any, item: Any, k: int
     items = rest.shape[1]
     for pair in range(len(user)):
         row, place = user[pair], item[pair]
-        # The comparison must repeat this sum exactly: a score differs from itself if it is computed in another order.
+        # The comparison must repeat this sum exactly: a score differs from itself if it is computed in
+        # another order.
         own = rest[row, place] + weight * scores[row, place]
         before = k if own == -np.inf else 0
         start = 0

@@ -1,8 +1,8 @@
 """Off-policy estimates: the clicks that lists would have got, from impressions of another policy's lists.
 
-A click needs that an item was shown, that its place was examined, and that the user liked it. The logging policy decided
-the first two: `propensity` is the probability of being shown, `examined` the probability that a place is looked at (the
-position-based model of Joachims, Swaminathan and Schnabel, WSDM 2017).
+A click needs that an item was shown, that its place was examined, and that the user liked it. The logging
+policy decided the first two: `propensity` is the probability of being shown, `examined` the probability that
+a place is looked at (the position-based model of Joachims, Swaminathan and Schnabel, WSDM 2017).
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class OffPolicyEstimate(NamedTuple):
     def compute_influence(self, user: IntArray) -> Doubles:
         """Compute each user's influence on the estimate (delta method).
 
-        A bootstrap over users of these values gives an interval of the estimate, without dividing by resampled sums.
+        A bootstrap over users of these values gives an interval of the estimate, without dividing by
+        resampled sums.
 
         Args:
             user: `(impressions,)` who saw each impression.
@@ -77,15 +78,17 @@ def estimate_snips(
 ) -> OffPolicyEstimate:
     """Estimate the reward of an examined place of a target policy by self-normalised inverse propensity scoring.
 
-    `sum(w * reward / examined) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims, NeurIPS
-    2015, eq. 8; with places, Li et al., "Offline evaluation of ranking policies with click models", KDD 2018).
+    `sum(w * reward / examined) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims,
+    NeurIPS 2015, eq. 8; with places, Li et al., "Offline evaluation of ranking policies with click models",
+    KDD 2018).
 
     Args:
         reward: `(impressions,)` reward of each logged impression.
         propensity: `(impressions,)` the probability with which it was shown, above 0.
-        target: `(impressions,)` the weight that the target gives it: the probability that it lists the item, times
-            that with which the item's place there is examined.
-        examined: `(impressions,)` the probability with which the place where it was shown is examined; 1 where None.
+        target: `(impressions,)` the weight that the target gives it: the probability that it lists the item,
+            times that with which the item's place there is examined.
+        examined: `(impressions,)` the probability with which the place where it was shown is examined; 1
+            where None.
         clip: Bound of a weight, against the variance of rarely shown items.
     """
     weight = np.minimum(target / np.maximum(propensity, 1e-12), clip)
@@ -96,16 +99,17 @@ def estimate_snips(
 def fit_examination_curve(shown: IntArray, place: IntArray, reward: Doubles, prior: Doubles) -> Doubles:
     """Fit how often each place is examined, from the same items shown to the same users at different places.
 
-    Clicks of one pair of user and item at one place are Poisson with mean `impressions * appeal[pair] * curve[place]`;
-    appeal and curve are fitted in turn. A pair that was only ever shown at one place has no influence, so that a policy
-    which puts the best items on top is not mistaken for users who look at the top (intervention harvesting: Agarwal et
-    al., WSDM 2019).
+    Clicks of one pair of user and item at one place are Poisson with mean
+    `impressions * appeal[pair] * curve[place]`; appeal and curve are fitted in turn. A pair that was only
+    ever shown at one place has no influence, so that a policy which puts the best items on top is not
+    mistaken for users who look at the top (intervention harvesting: Agarwal et al., WSDM 2019).
 
     Args:
         shown: `(impressions,)` code of the pair of user and item.
         place: `(impressions,)` from 0.
         reward: `(impressions,)` 1 where it was clicked.
-        prior: `(places,)` the curve assumed beforehand, 1 at the first place; it counts as `PRIOR_CLICKS` a place.
+        prior: `(places,)` the curve assumed beforehand, 1 at the first place; it counts as `PRIOR_CLICKS` a
+            place.
 
     Returns:
         `(places,)` probabilities relative to the first place, at most 1.
@@ -142,8 +146,8 @@ def find_clicks(shown: Interactions, events: Interactions, items: int) -> BoolAr
     order = np.lexsort((positive.at, key))
     key, at = key[order], positive.at[order]
     wanted = shown.user * items + shown.item
-    # Keys and times as one sorted number, so that one binary search finds the first positive event of this user and item
-    # at or after the impression.
+    # Keys and times as one sorted number, so that one binary search finds the first positive event of this
+    # user and item at or after the impression.
     base = int(min(shown.at.min(initial=0), at.min(initial=0)))
     span = int(max(shown.at.max(initial=0), at.max(initial=0))) - base + 1
     combined = key * span + (at - base)

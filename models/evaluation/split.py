@@ -24,7 +24,8 @@ class EvaluationSplit:
         relevant: `(n, items)`, an entry where the user chose the item in the window.
         candidates: `(items,)` released and sellable at the window's start.
         exclude: `(n, items)`, an entry where the user owned or had bought the item before.
-        slices: For each slice the relevant entries that count in it, `(n, items)`; users without one are not in it.
+        slices: For each slice the relevant entries that count in it, `(n, items)`; users without one are not
+            in it.
     """
 
     past: Dataset
@@ -68,7 +69,8 @@ def make_evaluation_split(
         seed: Of the draw.
     """
     past = data.until(start)
-    # An item counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not known.
+    # An item counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not
+    # known.
     window = data.interactions.between(start, end).positive()
     sold = np.zeros(len(data.catalogue), bool)
     sold[window.item] = True

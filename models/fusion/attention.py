@@ -11,8 +11,9 @@ from models.fusion.interface import Fusion, FusionOutput, masked_softmax
 class Attention(Fusion):
     """`c = Σ α_m h_m`, `α = softmax over present m of a_m · tanh(W h_m) + b_m`.
 
-    The additive form of Bahdanau et al., "Neural machine translation by jointly learning to align and translate",
-    ICLR 2015, over modalities instead of words. `b_m` is how much a modality is trusted in general.
+    The additive form of Bahdanau et al., "Neural machine translation by jointly learning to align and
+    translate", ICLR 2015, over modalities instead of words. `b_m` is how much a modality is trusted in
+    general.
     """
 
     def __init__(self, modalities: int, dim: int) -> None:

@@ -26,7 +26,8 @@ class CrossAttention(Fusion):
 
     def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
         """Fuse as `Fusion.forward`; weights are those of the pooling."""
-        # a row without any modality attends to all of them and is set to zero at the end: softmax of nothing is NaN
+        # a row without any modality attends to all of them and is set to zero at the end: softmax of nothing
+        # is NaN
         hidden = ~present & present.any(1, keepdim=True)
         x = (parts + self.kind) * present.unsqueeze(-1)  # (n, m, d)
         y = self.first(x)

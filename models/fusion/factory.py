@@ -16,7 +16,8 @@ FUSIONS: dict[str, type[Fusion]] = {
     "gated": Gated,
     "cross_attention": CrossAttention,
 }
-"""Fusions of vectors; `late_weighted` and `late_vote` fuse whole recommenders instead (`models.recommender.late_fusion`)."""
+"""Fusions of vectors; `late_weighted` and `late_vote` fuse whole recommenders instead
+(`models.recommender.late_fusion`)."""
 
 
 def build_fusion(name: str, modalities: int, dim: int) -> Fusion:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 
 MASKED_SCORE = -1e9
-"""Score of a missing modality in a softmax. Not minus infinity: a row without any modality would become NaN."""
+"""Score of a missing modality in a softmax. Not minus infinity: a row without any modality would become
+NaN."""
 
 
 class FusionOutput(NamedTuple):

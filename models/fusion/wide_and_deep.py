@@ -11,8 +11,8 @@ from models.fusion.interface import Fusion, FusionOutput, normalise_shares
 class WideAndDeep(Fusion):
     """`c = W x + MLP(x)`, `x = [h_1; …; h_M; present]`: modalities interact in the first layer already.
 
-    Wide and deep (Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016): the linear part lets a
-    phone's identity stand in for a missing picture directly, without a path through the deep network.
+    Wide and deep (Cheng et al., "Wide & deep learning for recommender systems", DLRS 2016): the linear part
+    lets a phone's identity stand in for a missing picture directly, without a path through the deep network.
 
     Args:
         modalities, dim: As of `Fusion`.
@@ -29,8 +29,8 @@ class WideAndDeep(Fusion):
     def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
         """Fuse as `Fusion.forward`; a modality's weight is the length of its summand in both first layers.
 
-        Those weights cost as much as the layers themselves. Training does not read them, so in training mode all present
-        modalities get equal weights instead.
+        Those weights cost as much as the layers themselves. Training does not read them, so in training mode
+        all present modalities get equal weights instead.
         """
         masked = parts * present.unsqueeze(-1)  # (n, m, d)
         x = torch.cat([masked.flatten(1), present.to(parts.dtype)], 1)  # (n, m * (d + 1))

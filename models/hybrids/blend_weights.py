@@ -26,8 +26,8 @@ PARALLEL_TRIALS = 2
 MIN_SEGMENT_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
 ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
-"""Popularity always has a little weight, so that a user whom no weighted member knows gets popular items instead of
-arbitrary ones."""
+"""Popularity always has a little weight, so that a user whom no weighted member knows gets popular items
+instead of arbitrary ones."""
 
 
 class LearnedWeights(NamedTuple):
@@ -150,7 +150,8 @@ def search_weights(
                 ]
                 values = pool.map(partial(_value, validation, validation.blend(others), member), tried)
                 for weight, value in zip(tried, values, strict=True):
-                    # A weight of zero needs no minimum gain: fewer members make faster scoring and simpler reasons.
+                    # A weight of zero needs no minimum gain: fewer members make faster scoring and simpler
+                    # reasons.
                     if value > best + (MIN_GAIN if weight else 0):
                         best, weights[member] = value, weight
             if best - before < MIN_GAIN:

@@ -14,8 +14,8 @@ from models.interface import Factors, Recommender
 class Cascade:
     """The second member's ranking of the first one's best candidates, followed by the first one's ranking of the rest.
 
-    A cascade has no low-rank factors: its users' factors are its scores, its items' factors the identity. Burke, "Hybrid recommender systems:
-    survey and experiments", UMUAI 2002, section 3.2.
+    A cascade has no low-rank factors: its users' factors are its scores, its items' factors the identity.
+    Burke, "Hybrid recommender systems: survey and experiments", UMUAI 2002, section 3.2.
     """
 
     first: Recommender
@@ -41,7 +41,8 @@ def combine_cascade(first: FloatArray, second: FloatArray, candidates: int) -> F
         candidates: How many items the first member proposes.
 
     Returns:
-        `(users, items)`: in (1, 2] for candidates, by the second member; in (0, 1] for the rest, by the first.
+        `(users, items)`: in (1, 2] for candidates, by the second member; in (0, 1] for the rest, by the
+        first.
     """
     proposed = _rank_items(first)
     ranked = _rank_items(second)

@@ -27,7 +27,8 @@ class FeaturesCombined(Member):
     def learn(self, data: Dataset, seed: int) -> Arrays:
         """Fit ALS, the trust in each item's factors, and the ridge regression from content to factors.
 
-        Items weigh as much in the regression as they have users, whose number decides how precise their factors are.
+        Items weigh as much in the regression as they have users, whose number decides how precise their
+        factors are.
         """
         factors = self._als().fit(data, seed).array("items")
         history = self.history(data, np.arange(len(data.users)))
@@ -54,7 +55,8 @@ class FeaturesCombined(Member):
         trust = np.where(place >= 0, self.array("trust")[known], np.float32(0))[:, None]
         content = build_content_matrix(data)
         mapping = self.array("mapping")
-        # The encoders changed since the fit, so the regression does not fit the content: only learned factors count.
+        # The encoders changed since the fit, so the regression does not fit the content: only learned factors
+        # count.
         if content.shape[1] != len(mapping):
             content = np.zeros((len(content), len(mapping)), np.float32)
         items = trust * self.array("items")[known] + (1 - trust) * (content @ mapping)

@@ -8,7 +8,8 @@ from models.data import FloatArray
 from models.interface import Factors
 
 MIN_RELATIVE_DEVIATION = 1e-6
-"""A user whose scores deviate by less than this share of their size has no preference; all their scores become 0.
+"""A user whose scores deviate by less than this share of their size has no preference; all their scores
+become 0.
 
 Such deviations are rounding errors, which scaling would make as large as real preferences."""
 BLOCK = 8192
@@ -18,9 +19,9 @@ BLOCK = 8192
 def standardise_factors(factors: Factors) -> Factors:
     """Scale factors so that each user's scores have mean 0 and standard deviation 1 over the items the member knows.
 
-    Mean and deviation follow from the items' mean and covariance, without making the scores. An item that the member
-    cannot score (a row of zeros) keeps 0: it counts as average, neither best nor worst. One column is added, which
-    subtracts the user's mean from known items.
+    Mean and deviation follow from the items' mean and covariance, without making the scores. An item that the
+    member cannot score (a row of zeros) keeps 0: it counts as average, neither best nor worst. One column is
+    added, which subtracts the user's mean from known items.
     """
     items = factors.items.astype(np.float64)
     is_known = (items != 0).any(axis=1)

@@ -19,8 +19,8 @@ def compute_similarity_features(
 ) -> FloatArray:
     """Compute the largest cosine with the history, the mean of the three largest, and the mean of the positive ones.
 
-    A sum over the whole history, which is what members score by, cannot tell whether a candidate is close to one item or
-    a little similar to many.
+    A sum over the whole history, which is what members score by, cannot tell whether a candidate is close to
+    one item or a little similar to many.
 
     Args:
         lists: `(users, c)` candidates.

@@ -20,9 +20,10 @@ Lists = NDArray[np.int32]
 class StackedRanker:
     """Gradient-boosted trees that re-rank candidate lists by every member's scores of them.
 
-    Burges, "From RankNet to LambdaRank to LambdaMART", 2010; by LightGBM. Features of a candidate are the members'
-    standardised scores, its place on the candidate list, and per-user and per-item columns given by the caller. With
-    the objective `binary` the trees learn whether a candidate is chosen, and lists are sorted by that probability.
+    Burges, "From RankNet to LambdaRank to LambdaMART", 2010; by LightGBM. Features of a candidate are the
+    members' standardised scores, its place on the candidate list, and per-user and per-item columns given by
+    the caller. With the objective `binary` the trees learn whether a candidate is chosen, and lists are
+    sorted by that probability.
     """
 
     def __init__(self, config: StackedConfig, seed: int) -> None:

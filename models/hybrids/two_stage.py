@@ -38,15 +38,17 @@ class Candidates(NamedTuple):
 class TwoStage:
     """Candidates by `sum of weight[m] * standardised score_m`, ranked by trees on each member's scores of them.
 
-    Members are fitted twice: without a random share of every user's choices, on which the trees learn to rank, and on
-    everything. Features are therefore relative to each user's own candidates, because scores grow with the data.
-    The two stages are those of Covington, Adams and Sargin, "Deep neural networks for YouTube recommendations", RecSys
-    2016.
+    Members are fitted twice: without a random share of every user's choices, on which the trees learn to
+    rank, and on everything. Features are therefore relative to each user's own candidates, because scores
+    grow with the data. The two stages are those of Covington, Adams and Sargin, "Deep neural networks for
+    YouTube recommendations", RecSys 2016.
 
-    Items that a user already liked are not recommended. `BLOCK_FLOATS` scores of each member are in memory at once.
+    Items that a user already liked are not recommended. `BLOCK_FLOATS` scores of each member are in memory at
+    once.
 
     Args:
-        members: Members by name, used as prototypes: their classes and settings are copied, they are not fitted.
+        members: Members by name, used as prototypes: their classes and settings are copied, they are not
+            fitted.
         weights: Weight of each member in the sum that proposes.
         vectors: Members whose item vectors give similarity features.
         config: Settings of the trees, and how many candidates they rank.

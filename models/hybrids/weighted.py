@@ -16,7 +16,8 @@ from models.interface import Factors, Recommender
 Weights = Mapping[str, float]
 
 COLD_TERM = "cold"
-"""A term that weights may name instead of a member: 1 for each item that no behavioural member knows, else 0."""
+"""A term that weights may name instead of a member: 1 for each item that no behavioural member knows, else
+0."""
 COLD_SUFFIX = "|cold"
 """Suffix of a member's name in weights: the term is that member's scores of those items alone."""
 
@@ -46,10 +47,11 @@ def make_cold_factors(member: Factors | None, cold: BoolArray, users: int) -> Fa
 class Blend:
     """A blend: `score(u, i) = sum over members m of weight[segment(u), m] * standardised score_m(u, i)`.
 
-    Behavioural members score items without events as average. So the blend has further weights for those items alone:
-    of members that can score them (`content|cold`), and of being cold (`cold`).
+    Behavioural members score items without events as average. So the blend has further weights for those
+    items alone: of members that can score them (`content|cold`), and of being cold (`cold`).
 
-    It stays factored: the members' factors are concatenated, each user's part times the weight of their segment.
+    It stays factored: the members' factors are concatenated, each user's part times the weight of their
+    segment.
 
     Args:
         members: Fitted members by name; those without a weight in any segment are not used.

@@ -1,7 +1,8 @@
 """Trainable encoders of a modality: each recomputes its own columns of the modality's vectors.
 
-Columns of other origin (frozen encoders of the same modality, fixed features) stay as the night's vectors have them. So a
-network whose encoders have not been trained yet sees exactly what a network without them sees.
+Columns of other origin (frozen encoders of the same modality, fixed features) stay as the night's vectors
+have them. So a network whose encoders have not been trained yet sees exactly what a network without them
+sees.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from models.data import Dataset, Modality
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")
 ITEM_SPACE_OF_QUERY = {"text": "text", "image": "image", "audio": "text"}
-"""The phones' modality whose vector space a query modality shares: speech is encoded into the space of the texts."""
+"""The phones' modality whose vector space a query modality shares: speech is encoded into the space of the
+texts."""
 
 
 class ModelMismatch(ValueError):
@@ -64,7 +65,8 @@ class DataSignature:
     def check(self, data: Dataset) -> None:
         """Reject data whose vectors or features mean something else than those of training.
 
-        A modality that the data lacks entirely, or that the network never had, is no mismatch: it counts as missing.
+        A modality that the data lacks entirely, or that the network never had, is no mismatch: it counts as
+        missing.
 
         Raises:
             Mismatch: Naming the first difference.

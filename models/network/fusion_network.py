@@ -28,7 +28,8 @@ class CandidateSet(NamedTuple):
         temporal: `(days, items, TEMPORAL_WIDTH)`, `φ` of each day.
         day: `(n,)` each example's row of `temporal`, ascending.
         excluded: `(n, items) bool` phones that could not be chosen.
-        log_inclusion: `(items,)` logarithm of the probability that each phone is in the set, or None where all are.
+        log_inclusion: `(items,)` logarithm of the probability that each phone is in the set, or None where
+            all are.
     """
 
     temporal: Tensor

@@ -76,7 +76,8 @@ class QueryInputs:
     """Inputs for queries: the content of every query of the data.
 
     Args:
-        content: By modality `(queries + 1, width) float32`, zeros where missing; the last row stands for "no query".
+        content: By modality `(queries + 1, width) float32`, zeros where missing; the last row stands for "no
+            query".
         present: By modality `(queries + 1,) bool`.
     """
 

@@ -34,7 +34,8 @@ class ItemOutput(NamedTuple):
 class InputProjection(nn.Module):
     """An encoder's vectors, centred and scaled as in training, then projected to the network's width.
 
-    The centre is the mean phone: texts of one shop are all alike, and phones differ by their distance from that mean.
+    The centre is the mean phone: texts of one shop are all alike, and phones differ by their distance from
+    that mean.
 
     Args:
         width: Of the encoder's vectors.
@@ -71,8 +72,9 @@ class InputProjection(nn.Module):
 class ItemTower(nn.Module):
     """Content encoders' vectors, price and brand, and an identity embedding, fused.
 
-    In training the identity is dropped at random, phone by phone, so that a phone without history is scored well by its
-    content; the other modalities too, more rarely, so that a phone without a picture still gets a useful vector.
+    In training the identity is dropped at random, phone by phone, so that a phone without history is scored
+    well by its content; the other modalities too, more rarely, so that a phone without a picture still gets a
+    useful vector.
     """
 
     price_mean: Tensor
@@ -147,7 +149,8 @@ class ItemTower(nn.Module):
     def _facts(self, items: ItemInputs) -> Tensor:
         """Return `(items, d)` of price and brand.
 
-        With powers of the log price, an inner product with a user's vector can have its maximum at a preferred price.
+        With powers of the log price, an inner product with a user's vector can have its maximum at a
+        preferred price.
         """
         unknown = items.price.isnan()
         z = ((items.price - self.price_mean) / self.price_scale).masked_fill(unknown, 0.0)  # (items,)

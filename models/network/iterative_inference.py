@@ -1,13 +1,14 @@
 """Iterative inference of the user's vector: a few steps that make it explain what the user did.
 
-The user tower makes a first guess, which is then compared with what is known: if a user's choices are draws from
-`p = softmax(u · V + rest)`, the gradient of their log-likelihood is `Σ v(chosen) - n · E_p[v]`: the vectors chosen,
-less those that this user vector would have chosen on average. Each step follows that gradient, turned by a learned
-matrix and divided by `n + h` with a learned `h`, so that two choices move a guess a little and fifty nearly determine
-it. Training differentiates through all steps, as in Marino, Yue and Mandt, "Iterative amortized inference", ICML 2018.
+The user tower makes a first guess, which is then compared with what is known: if a user's choices are draws
+from `p = softmax(u · V + rest)`, the gradient of their log-likelihood is `Σ v(chosen) - n · E_p[v]`: the
+vectors chosen, less those that this user vector would have chosen on average. Each step follows that
+gradient, turned by a learned matrix and divided by `n + h` with a learned `h`, so that two choices move a
+guess a little and fifty nearly determine it. Training differentiates through all steps, as in Marino, Yue and
+Mandt, "Iterative amortized inference", ICML 2018.
 
-Why not leave it to the sequence encoder: that one has to learn from the shop's data alone what a history says of
-tastes. These steps know it beforehand, which helps most where data are few.
+Why not leave it to the sequence encoder: that one has to learn from the shop's data alone what a history says
+of tastes. These steps know it beforehand, which helps most where data are few.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ class Evidence(NamedTuple):
 class IterativeInference(nn.Module):
     """The inference steps.
 
-    What the shop shows correlates with what a person likes, but less than what they choose: impressions are modelled as
-    draws from a flatter softmax, whose factor (`tilt`) is learned.
+    What the shop shows correlates with what a person likes, but less than what they choose: impressions are
+    modelled as draws from a flatter softmax, whose factor (`tilt`) is learned.
 
     Args:
         dim: Width of the vectors.
@@ -119,8 +120,10 @@ class IterativeInference(nn.Module):
             guess: `(n, d)` user vectors.
             evidence: Of the `n` users, as rows of `items`.
             items: `(items, d)` vectors of all phones.
-            candidates: `(c, d)` vectors that expectations are over: all phones, or a sample of a large catalogue.
-            rest: `(n, c)` the other terms of the candidates' scores, finite; very low where a phone could not be chosen.
+            candidates: `(c, d)` vectors that expectations are over: all phones, or a sample of a large
+                catalogue.
+            rest: `(n, c)` the other terms of the candidates' scores, finite; very low where a phone could not
+                be chosen.
             scale: `()` factor of the inner product.
         """
         if not self.steps:
@@ -133,7 +136,8 @@ class IterativeInference(nn.Module):
             expected = scores.softmax(1) @ candidates  # (n, d)
             expected_shown = (scores * self.tilt).softmax(1) @ candidates  # (n, d)
             for (kind, (total, count)), half in zip(known.items(), halves, strict=True):
-                # the gradient of the log-likelihood; kinds update the vector one after the other within a step
+                # the gradient of the log-likelihood; kinds update the vector one after the other within a
+                # step
                 gradient = total - count * (expected_shown if kind == SHOWN else expected)  # (n, d)
                 vectors = vectors + self.turn[kind](gradient / (count + half))
         return vectors

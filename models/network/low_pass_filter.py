@@ -1,8 +1,9 @@
 """A causal low-pass filter over positions: a running mean, plus as much of the latest input as each channel keeps.
 
-Attention alone must learn from data that neighbours in time are alike. Shin et al., "An attentive inductive bias for
-sequential recommendation beyond the self-attention" (BSARec), AAAI 2024, give it to the network as a filter over
-frequencies. Their filter looks at the whole window; this one looks back only, so that one pass serves every position.
+Attention alone must learn from data that neighbours in time are alike. Shin et al., "An attentive inductive
+bias for sequential recommendation beyond the self-attention" (BSARec), AAAI 2024, give it to the network as a
+filter over frequencies. Their filter looks at the whole window; this one looks back only, so that one pass
+serves every position.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ def multiply_per_day(weights: Tensor, temporal: Tensor, day: Tensor) -> Tensor:
 class _PerDayProduct(torch.autograd.Function):
     """One small matrix product per day.
 
-    A function of its own, because `temporal[day]` would copy `(items, k)` for every example, and its gradient again.
+    A function of its own, because `temporal[day]` would copy `(items, k)` for every example, and its gradient
+    again.
     """
 
     @staticmethod

@@ -23,9 +23,9 @@ LONG_AGO = 1e6
 class SequenceWindows:
     """User sequences cut into windows that a sequence encoder can hold, and the examples of each window.
 
-    A window begins every `stride` tokens and has `length` of them. An example belongs to the first window in which all
-    its known tokens end, or the user's first window: so it sees between `length - stride` and `length` tokens, or all.
-    One pass over a window thus serves all its examples.
+    A window begins every `stride` tokens and has `length` of them. An example belongs to the first window in
+    which all its known tokens end, or the user's first window: so it sees between `length - stride` and
+    `length` tokens, or all. One pass over a window thus serves all its examples.
 
     Args:
         first: `(windows,)` each window's first token.
@@ -173,8 +173,8 @@ class SequenceBatcher:
         Args:
             users: `(n,)` index of the user.
             times: `(n,)` seconds since 1970 UTC.
-            draws: `(queries,)` one uniform number in [0, 1) for each query of the data: queries below a half are taken,
-                and of each user the one with the lowest number in any case.
+            draws: `(queries,)` one uniform number in [0, 1) for each query of the data: queries below a half
+                are taken, and of each user the one with the lowest number in any case.
 
         Returns:
             `(n, q)` queries (one past the data's last for none), and `(n, q)` days between the time and each.

@@ -1,9 +1,10 @@
 """The sequence encoder: a user's events, in order, read by a causal self-attentive network.
 
-A pre-norm transformer in the line of Kang and McAuley, "Self-attentive sequential recommendation" (SASRec), 2018, whose
-attention knows how long ago events were (a learned bias by the logarithm of the time between, as in Zhai et al.,
-"Actions speak louder than words" (HSTU), 2024) instead of counting positions. Optionally each layer mixes the attention
-with a low-pass filter, as in Shin et al., "An attentive inductive bias" (BSARec), 2024.
+A pre-norm transformer in the line of Kang and McAuley, "Self-attentive sequential recommendation" (SASRec),
+2018, whose attention knows how long ago events were (a learned bias by the logarithm of the time between, as
+in Zhai et al., "Actions speak louder than words" (HSTU), 2024) instead of counting positions. Optionally each
+layer mixes the attention with a low-pass filter, as in Shin et al., "An attentive inductive bias" (BSARec),
+2024.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from models.network.user_sequences import EVENT_TYPE_COUNT
 SHORTEST_GROUP = 8
 """Windows up to this length are one group; the next groups hold up to twice, four times … as many tokens."""
 TIME_BUCKETS = 16
-"""Buckets of time between two tokens: powers of two from a quarter of an hour (0) to more than a year (15)."""
+"""Buckets of time between two tokens: powers of two from a quarter of an hour (0) to more than a year
+(15)."""
 
 
 def bucket_days(days: Tensor) -> Tensor:
@@ -68,7 +70,8 @@ class Block(nn.Module):
 
         Args:
             x: `(b, l, d)`.
-            bias: `(b or 1, heads, l, l)` added to the attention's scores, minus infinity where it must not look.
+            bias: `(b or 1, heads, l, l)` added to the attention's scores, minus infinity where it must not
+                look.
         """
         x = x + self.drop(self.attend(self.first(x), bias))
         out: Tensor = x + self.drop(self.think(self.second(x)))
@@ -114,8 +117,8 @@ class SequenceEncoder(nn.Module):
     Args:
         dim, layers, heads: Width, number of layers, attention heads per layer.
         dropout: Share of hidden numbers dropped in training.
-        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are `FilteredBlock`s and tokens
-            are not projected: averages of them have to stay comparable with the items to be predicted.
+        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are `FilteredBlock`s and
+            tokens are not projected: averages of them have to stay comparable with the items to be predicted.
     """
 
     def __init__(self, dim: int, layers: int, heads: int, dropout: float, filtered: float = 0.0) -> None:

@@ -1,7 +1,7 @@
 """Temporal features `φ(item, t)` of phones: time since release, and recent popularity.
 
-Both change every night and are the same for all users, but how much they matter depends on the user: the score has a term
-`w(u) · φ(i, t)`, which is an inner product on any one night.
+Both change every night and are the same for all users, but how much they matter depends on the user: the
+score has a term `w(u) · φ(i, t)`, which is an inner product on any one night.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class TemporalFeatures:
 
     Args:
         first_day: Days since 1970 of the first row.
-        popularity: `(days, half lives, items) float32`, `log(1 + share of choices x items)` before each midnight.
+        popularity: `(days, half lives, items) float32`, `log(1 + share of choices x items)` before each
+            midnight.
         released_at: `(items,)` seconds since 1970 UTC.
     """
 

@@ -199,9 +199,10 @@ class TrainableEncoders(nn.Module):
         Args:
             kind: Of the table.
             vectors: `(n, width)` of the night's dataset.
-            rows: `(up to n,)` rows of the table, -1 where a vector stays as it is; vectors behind the last row stay.
-            fresh: `(table,)` place of each row among newly encoded ones, -1 for others; and those `(encoded, trained)`,
-                through which gradients flow.
+            rows: `(up to n,)` rows of the table, -1 where a vector stays as it is; vectors behind the last
+                row stay.
+            fresh: `(table,)` place of each row among newly encoded ones, -1 for others; and those
+                `(encoded, trained)`, through which gradients flow.
         """
         table = self.tables[kind].vectors
         if table is None or not len(table) or not len(rows):

@@ -1,8 +1,8 @@
 """User sequences: what each user did and asked, in order of time, with lookups by time.
 
-Lists are made at midnight and shown on the day after, so sequences are read as of midnights: what was known before that
-day is the input. A phone that a user viewed, put into the cart and bought on one day is one token, the strongest of
-these events.
+Lists are made at midnight and shown on the day after, so sequences are read as of midnights: what was known
+before that day is the input. A phone that a user viewed, put into the cart and bought on one day is one
+token, the strongest of these events.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def _find_starts(sorted_users: IntArray, users: int) -> IntArray:
 def find_ends_before(start: IntArray, at: IntArray, users: IntArray, times: IntArray) -> IntArray:
     """Return one past the last row of each user before each time.
 
-    A bisection for all pairs at once: `np.searchsorted` knows one sorted array only, and here each user has their own.
+    A bisection for all pairs at once: `np.searchsorted` knows one sorted array only, and here each user has
+    their own.
 
     Args:
         start: `(users + 1,)` where each user's rows begin.

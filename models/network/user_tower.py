@@ -29,7 +29,8 @@ class UserInputs(NamedTuple):
 
     Args:
         tokens, kinds: `(b, l) int64` phones and event types of the windows.
-        days: `(b, l) float32` times, in days since the batch's first example; infinite behind the end of a window.
+        days: `(b, l) float32` times, in days since the batch's first example; infinite behind the end of a
+            window.
         window: `(n,) int64` the window of each example.
         end: `(n,) int64` how many tokens of that window were known.
         history_length: `(n,) int64` how many tokens of the user's whole sequence were known.
@@ -59,8 +60,9 @@ class UserInputs(NamedTuple):
     def as_newcomers(self, rows: Tensor, queries: Tensor, days_since_query: Tensor) -> UserInputs:
         """Return some examples as if only these queries, country, language and the owned phone were known.
 
-        All traces of behaviour are removed together: if the counts of views among the features stayed, the network would
-        learn that many views without a sequence mean a veteran, and would not recognise a newcomer.
+        All traces of behaviour are removed together: if the counts of views among the features stayed, the
+        network would learn that many views without a sequence mean a veteran, and would not recognise a
+        newcomer.
 
         Args:
             rows: `(m,)` of the examples.
@@ -104,8 +106,9 @@ class UserOutput(NamedTuple):
 class QueryPooling(nn.Module):
     """One modality of the recent queries as one vector: attention over queries, with a learned preference by age.
 
-    Queries in the vector space of one of the phones' modalities go through the phones' own projection first, so that
-    what is learned from thousands of events about words and pictures is not learned again from a few queries.
+    Queries in the vector space of one of the phones' modalities go through the phones' own projection first,
+    so that what is learned from thousands of events about words and pictures is not learned again from a few
+    queries.
 
     Args:
         width: Of the encoder's vectors.

@@ -24,12 +24,13 @@ def pretrain_audio(
 ) -> tuple[BiLstm, list[float]]:
     """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one a step.
 
-    The loss is symmetric InfoNCE between recordings and texts (as in AudioCLIP, Guzhov et al., 2022, and CLAP, Elizalde et
-    al., 2023), plus the cosine distance of each recording from its own text.
+    The loss is symmetric InfoNCE between recordings and texts (as in AudioCLIP, Guzhov et al., 2022, and
+    CLAP, Elizalde et al., 2023), plus the cosine distance of each recording from its own text.
 
     Args:
         sounds: `(time, 320) float32` of each recording, from `compute_stacked_bands`.
-        texts: `(recordings, d) float32` of length 1, the vector of the phrase in each; equal rows are the same phrase.
+        texts: `(recordings, d) float32` of length 1, the vector of the phrase in each; equal rows are the
+            same phrase.
         config: Sizes and steps.
         seed: Of the weights and of the batches.
         progress: Shows the steps.

@@ -122,8 +122,9 @@ def export_encoder(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatAr
 def fit_whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the whitening transform of codes: `(codes - mean) @ matrix` is uncorrelated, with unit variance in each column.
 
-    The variance of codes is in a few directions, which alone would decide a cosine (Su et al., "Whitening sentence
-    representations for better semantics and faster retrieval", 2021). Directions without variance become 0.
+    The variance of codes is in a few directions, which alone would decide a cosine (Su et al., "Whitening
+    sentence representations for better semantics and faster retrieval", 2021). Directions without variance
+    become 0.
 
     Args:
         encoded: `(n, dim) float32` codes.
@@ -132,7 +133,8 @@ def fit_whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
         The mean `(dim,) float32`, and the matrix `(dim, dim) float32`.
     """
     mean = encoded.mean(axis=0)
-    # In double precision: the smallest eigenvalues are divided by, and would be rounding errors in single precision.
+    # In double precision: the smallest eigenvalues are divided by, and would be rounding errors in single
+    # precision.
     values, turn = np.linalg.eigh(np.cov((encoded - mean).T.astype(np.float64)))
     is_spread = values > 1e-6 * values.max()
     scale = np.where(is_spread, 1 / np.sqrt(np.where(is_spread, values, 1)), 0)

@@ -58,7 +58,8 @@ def minimize_loss(
         NotFinite: If a loss is NaN or infinite.
     """
     weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
-    # `fused` is one kernel for all weights: with small models most of a step would be the overhead of one each.
+    # `fused` is one kernel for all weights: with small models most of a step would be the overhead of one
+    # each.
     adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _learning_rate_factor(step, steps))
     losses = []

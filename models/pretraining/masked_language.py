@@ -16,8 +16,8 @@ def mask_tokens(
 ) -> tuple[Tensor, Tensor]:
     """Return token ids with some tokens masked, and the labels to predict.
 
-    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token and 10 % stay, so that the model cannot rely on
-    a token that is in no text outside of pretraining.
+    Of the chosen tokens 80 % become `[MASK]`, 10 % a random token and 10 % stay, so that the model cannot
+    rely on a token that is in no text outside of pretraining.
 
     Args:
         ids: `(b, tokens) int64`.

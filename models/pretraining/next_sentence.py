@@ -37,7 +37,8 @@ def choose_second_sentences(count: int, generator: torch.Generator) -> tuple[Ten
         generator: Draws the choice.
 
     Returns:
-        `(count,) int64` the pair whose second sentence is shown, and `(count,) bool` whether it is the pair's own.
+        `(count,) int64` the pair whose second sentence is shown, and `(count,) bool` whether it is the pair's
+        own.
     """
     follows = torch.rand(count, generator=generator) < 0.5
     # A shift of at least one place, so that a pair is never given its own sentence as another's.

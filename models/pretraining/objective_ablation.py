@@ -86,8 +86,8 @@ def compare_objectives(
         cases: Queries or users of the task.
         configured: Objectives in the settings.
         every: All objectives, in the order in which they are trained and returned.
-        measure: Trains with these objectives and returns the mean NDCG@20; called once for each set. An empty set means
-            without any training.
+        measure: Trains with these objectives and returns the mean NDCG@20; called once for each set. An empty
+            set means without any training.
     """
     measured: dict[tuple[Objective, ...], float] = {}
 
@@ -114,8 +114,8 @@ def compare_autoencoders(
 ) -> list[ObjectiveResult]:
     """Return the results of both autoencoders on user histories and on item content.
 
-    On histories the reconstruction is the ranking, and popularity the baseline. On content, items are ranked by likeness
-    of the content next to its whitened code, and the content alone is the baseline.
+    On histories the reconstruction is the ranking, and popularity the baseline. On content, items are ranked
+    by likeness of the content next to its whitened code, and the content alone is the baseline.
 
     Args:
         history: `(users, items)` before the evaluation window, with entries in each row.

@@ -53,7 +53,8 @@ def pretrain_bert(
 ) -> ShopBert:
     """Train a tokenizer and a BERT on the texts with the configured objectives.
 
-    Texts of one sentence are only used for masked-language modelling, as the other objectives need pairs of sentences.
+    Texts of one sentence are only used for masked-language modelling, as the other objectives need pairs of
+    sentences.
 
     Args:
         texts: The shop's texts.

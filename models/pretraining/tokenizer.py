@@ -54,9 +54,9 @@ def _build_tokenizer(model: Any) -> Any:
 def _learn_vocabulary(untrained: Any, texts: Sequence[str], vocabulary: int) -> dict[str, int]:
     """Return the pieces of the vocabulary and their ids.
 
-    The trainer breaks ties between equally frequent pieces by the ids of their parts, and gives ids to the characters
-    inside words in the order of a hash table that differs in every run. Giving them ids beforehand, as special tokens,
-    makes the vocabulary reproducible.
+    The trainer breaks ties between equally frequent pieces by the ids of their parts, and gives ids to the
+    characters inside words in the order of a hash table that differs in every run. Giving them ids
+    beforehand, as special tokens, makes the vocabulary reproducible.
     """
     from tokenizers import trainers
 

@@ -31,8 +31,8 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def compute_beta(step: int, config: RowsPretraining) -> float:
     """Return the weight of the divergence at a step: a linear rise from 0 to its final value.
 
-    With the full weight from the start, codes would collapse to the prior (Bowman et al., 2016; Liang et al., 2018, section
-    2.2.2).
+    With the full weight from the start, codes would collapse to the prior (Bowman et al., 2016; Liang et al.,
+    2018, section 2.2.2).
     """
     growing = config.annealing * config.steps
     return config.final_beta * (min(1.0, step / growing) if growing else 1.0)

@@ -25,9 +25,10 @@ RECIPROCAL_RANK_CONSTANT = 60.0
 class LateFusion:
     """Recommenders by modality, fused by their scores or by their ranks.
 
-    `late_weighted` adds the recommenders' standardised scores, weighted. In `late_vote` each recommender gives a phone
-    `1 / (60 + its rank)` votes. Each recommender knows phones by one modality only, and users by everything. Weights are
-    each one's validation NDCG less half of the worst one's, so that a weak modality counts little.
+    `late_weighted` adds the recommenders' standardised scores, weighted. In `late_vote` each recommender
+    gives a phone `1 / (60 + its rank)` votes. Each recommender knows phones by one modality only, and users
+    by everything. Weights are each one's validation NDCG less half of the worst one's, so that a weak
+    modality counts little.
 
     Args:
         config: Of each recommender's network, apart from its modalities.
@@ -106,8 +107,9 @@ class LateFusion:
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return the factors of some users and all phones.
 
-        Weighted scores are sums of inner products, so all factors are concatenated. Votes are no inner product, so the
-        users' factors are the votes themselves, `(n, items)`, and the items' the identity matrix.
+        Weighted scores are sums of inner products, so all factors are concatenated. Votes are no inner
+        product, so the users' factors are the votes themselves, `(n, items)`, and the items' the identity
+        matrix.
         """
         parts = [(self.weights[name], member.factors(data, users)) for name, member in self.members.items()]
         if self.config.fusion == "late_vote":

@@ -43,9 +43,9 @@ MAX_EXPECTATION_ITEMS = 8192
 class FusionRecommender:
     """Text, pictures, voice, specifications and behaviour in one model.
 
-    `factors` runs the network on tonight's data: one row for each user, one for each phone, and their inner product is
-    the score. What was learned about a phone by its id is used where the id is known; any other phone is scored by
-    its content.
+    `factors` runs the network on tonight's data: one row for each user, one for each phone, and their inner
+    product is the score. What was learned about a phone by its id is used where the id is known; any other
+    phone is scored by its content.
 
     Args:
         config: Of the network.

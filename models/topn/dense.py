@@ -1,13 +1,13 @@
 """Top-N of score matrices, and of factors whose float32 products are taken as the scores.
 
-Lists have the order and the shape of `exact.find_top_n`: best first, equal scores by the lower item index, -1 after the
-last allowed item. Two things differ, and evaluation depends on both:
+Lists have the order and the shape of `exact.find_top_n`: best first, equal scores by the lower item index, -1
+after the last allowed item. Two things differ, and evaluation depends on both:
 
-- The score is the float32 number that is given, or that the matrix product gives. It can differ from the exact score in
-  its last bits, so that two items whose exact scores differ by less may change places. Where products are exact in
-  float32, the lists are the same.
-- Scores need not be finite: NaN ranks last, so that a model with broken scores gets a poor list instead of an error, and
-  the gate can refuse it.
+- The score is the float32 number that is given, or that the matrix product gives. It can differ from the
+  exact score in its last bits, so that two items whose exact scores differ by less may change places. Where
+  products are exact in float32, the lists are the same.
+- Scores need not be finite: NaN ranks last, so that a model with broken scores gets a poor list instead of an
+  error, and the gate can refuse it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def find_top_n_of_scores(
     """Find the k best allowed items of every user from a matrix of scores.
 
     Args:
-        scores: `(users, items)`, higher is better. Changed in place: excluded items and NaN become minus infinity.
+        scores: `(users, items)`, higher is better. Changed in place: excluded items and NaN become minus
+            infinity.
         k: Length of the lists.
         exclude: `(users, items)`; a stored entry keeps the item off that user's list.
         allowed: `(items,)`, False for items that no user may get.

@@ -1,14 +1,14 @@
 """Exact top-N: the N best allowed items of every user, to the last bit, without keeping the score matrix.
 
 **What exact means.** The score of user u for item i is the float32 nearest to the sum of the products
-`float64(u_k) * float64(i_k)`, added in halves (`compute_exact_scores`). Each product is exact in float64 and the order of
-additions is fixed, so block size, thread count and device cannot change a bit of it. Items are ranked by that score,
-equal scores by the lower item index (items are sorted by id, so: by id).
+`float64(u_k) * float64(i_k)`, added in halves (`compute_exact_scores`). Each product is exact in float64 and
+the order of additions is fixed, so block size, thread count and device cannot change a bit of it. Items are
+ranked by that score, equal scores by the lower item index (items are sorted by id, so: by id).
 
-**How it is fast.** A first pass scores everything approximately, tile by tile, within a proven error bound: in 8-bit
-integers where the processor multiplies them exactly (`int8`), on an NVIDIA GPU in TF32 fused with the selection (`gpu`),
-else in float32 (`float32`). Only items whose upper bound reaches the n-th best lower bound are kept and scored exactly, so
-the three passes differ in speed alone.
+**How it is fast.** A first pass scores everything approximately, tile by tile, within a proven error bound:
+in 8-bit integers where the processor multiplies them exactly (`int8`), on an NVIDIA GPU in TF32 fused with
+the selection (`gpu`), else in float32 (`float32`). Only items whose upper bound reaches the n-th best lower
+bound are kept and scored exactly, so the three passes differ in speed alone.
 
 `dense` holds the top-N of scores that are given, or are taken as float32 rounds them.
 """

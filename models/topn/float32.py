@@ -25,10 +25,10 @@ def fill_by_float32(
 ) -> None:
     """Fill `best` by float32 products of blocks of users with all candidate items.
 
-    A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)` times
-    the product of the norms, `eps = 2^-24` (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5).
-    So an item whose approximate score is more than twice that below the n-th best approximate score cannot be in the
-    top n: at least n items have exact scores above its own.
+    A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)`
+    times the product of the norms, `eps = 2^-24` (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
+    ed., eq. 3.5). So an item whose approximate score is more than twice that below the n-th best approximate
+    score cannot be in the top n: at least n items have exact scores above its own.
 
     Args:
         users: `(users, d) float32`, contiguous.
@@ -62,8 +62,8 @@ def fill_by_float32(
         ] = -torch.inf
         # In double from here on: the bound may be smaller than the spacing of float32 at the score.
         floor = torch.topk(scores, kept, dim=1, sorted=True).values[:, -1].double()
-        # A user with fewer than n allowed items has a floor of minus infinity; above -3e38 it lets every allowed item
-        # pass and no excluded one.
+        # A user with fewer than n allowed items has a floor of minus infinity; above -3e38 it lets every
+        # allowed item pass and no excluded one.
         floor = torch.clamp(floor - 2 * torch.from_numpy(error[rows]).to(device), min=-3.0e38)
         found_users, found_items = (
             part.cpu().numpy() for part in torch.nonzero(scores.double() >= floor[:, None], as_tuple=True)

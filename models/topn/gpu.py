@@ -1,13 +1,15 @@
 """The exact top-N on an NVIDIA GPU: products fused with selection, so that the score matrix is never written.
 
-TF32 keeps 10 bits of a float32's fraction, so a factor is off by at most 2^-10 of itself, a product by 2^-9 + 2^-20,
-and, by Cauchy and Schwarz, an inner product by that share of the vectors' lengths; float32 sums of d terms add at most
-`d * 2^-23` of them even where a tensor core rounds towards zero. `bound_tf32_error` is more than that.
+TF32 keeps 10 bits of a float32's fraction, so a factor is off by at most 2^-10 of itself, a product by 2^-9 +
+2^-20, and, by Cauchy and Schwarz, an inner product by that share of the vectors' lengths; float32 sums of d
+terms add at most `d * 2^-23` of them even where a tensor core rounds towards zero. `bound_tf32_error` is more
+than that.
 
-Two passes over the scores, which are computed twice because they are never written: the first keeps the largest lower
-bound of each group of items, whose n-th largest is reached by at least n items; the second collects the items whose upper
-bound reaches it, as all others have n better ones. The collected items are scored exactly, in float64. Users with more
-candidates than their buffer holds are scored by `fill_by_float32`, with the same result.
+Two passes over the scores, which are computed twice because they are never written: the first keeps the
+largest lower bound of each group of items, whose n-th largest is reached by at least n items; the second
+collects the items whose upper bound reaches it, as all others have n better ones. The collected items are
+scored exactly, in float64. Users with more candidates than their buffer holds are scored by
+`fill_by_float32`, with the same result.
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK_USERS = 8192
-"""Users of one kernel launch: enough for any GPU to be busy. Their bounds take `BLOCK_USERS * items / 4` bytes."""
+"""Users of one kernel launch: enough for any GPU to be busy. Their bounds take `BLOCK_USERS * items / 4`
+bytes."""
 MIN_GROUPS_PER_PLACE = 4
-"""Groups of items for each place of a list; with fewer, many of the n best share a group and thresholds are low."""
+"""Groups of items for each place of a list; with fewer, many of the n best share a group and thresholds are
+low."""
 GROUP = 16
 """Items in a group, as in `triton_kernels`, which cannot be imported where there is no Triton."""
 MAX_LENGTH_PRODUCT = 1e36
@@ -46,8 +50,8 @@ def bound_tf32_error(dim: int) -> float:
 def can_run_fused(users: FloatArray, items: FloatArray, n: int, device: str) -> bool:
     """Whether the fused kernels can serve a request.
 
-    They need Triton, an NVIDIA GPU that has TF32, enough items for thresholds to be useful, and scores that cannot
-    overflow.
+    They need Triton, an NVIDIA GPU that has TF32, enough items for thresholds to be useful, and scores that
+    cannot overflow.
     """
     import torch
 
@@ -137,7 +141,8 @@ def _rank_exactly(
     """Score the collected items exactly and keep the n best of each user.
 
     Returns:
-        `(users, n)` places among the candidate items and exact scores; -1 and minus infinity after a list's end.
+        `(users, n)` places among the candidate items and exact scores; -1 and minus infinity after a list's
+        end.
     """
     import torch
 

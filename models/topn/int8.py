@@ -31,7 +31,8 @@ def fill_by_int8(
 ) -> None:
     """Fill `best` by 8-bit products of blocks of users with the candidate items.
 
-    Each block writes its own rows of `best`, so threads share nothing that changes and their number changes no result.
+    Each block writes its own rows of `best`, so threads share nothing that changes and their number changes
+    no result.
 
     Args:
         users: `(users, d) float32`, contiguous.
@@ -70,7 +71,8 @@ def _make_tile(rounded: QuantizedItems, begin: int, end: int) -> tuple[PackedTil
 def _open_threads(most: int) -> Iterator[ThreadPoolExecutor]:
     """Open as many threads as torch may use; each multiplies with one thread of its own.
 
-    Products of one block are too small to be worth splitting, and the kernels between them run on one thread anyway.
+    Products of one block are too small to be worth splitting, and the kernels between them run on one thread
+    anyway.
     """
     import torch
 

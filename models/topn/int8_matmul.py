@@ -1,8 +1,9 @@
 """Matrix products of 8-bit vectors by oneDNN, as torch's quantised layers call it.
 
-One side is packed once and multiplied many times. The sums are exact in 32 bits; each is then multiplied by its item's
-step in float32 and rounded to bfloat16, which halves what has to be written and scanned. That rounding is finer than the
-bound of 8-bit vectors, and has a term of its own in it (`numba_kernels.BFLOAT16_SLACK`).
+One side is packed once and multiplied many times. The sums are exact in 32 bits; each is then multiplied by
+its item's step in float32 and rounded to bfloat16, which halves what has to be written and scanned. That
+rounding is finer than the bound of 8-bit vectors, and has a term of its own in it
+(`numba_kernels.BFLOAT16_SLACK`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from models.data import FloatArray
 from models.topn.numba_kernels import MAX_CODE
 
 ZERO_POINT = 128
-"""Added to the left side's codes: oneDNN's fast kernels take unsigned numbers on the left and signed ones on the right."""
+"""Added to the left side's codes: oneDNN's fast kernels take unsigned numbers on the left and signed ones on
+the right."""
 
 Codes = NDArray[np.int8]
 
@@ -46,7 +48,8 @@ def multiply_codes(codes: Codes, tile: PackedTile) -> NDArray[np.int16]:
         tile: The items.
 
     Returns:
-        `(users, items)`, the bits of bfloat16: the inner product of each pair of codes, times the item's step.
+        `(users, items)`, the bits of bfloat16: the inner product of each pair of codes, times the item's
+        step.
     """
     import torch
 
@@ -75,9 +78,9 @@ def multiply_codes(codes: Codes, tile: PackedTile) -> NDArray[np.int16]:
 def is_int8_exact(dim: int) -> bool:
     """Whether this machine sums products of 8-bit vectors of this length without error.
 
-    Processors without 32-bit accumulation of 8-bit products saturate on large values, so the largest are tried: all four
-    sign patterns of neighbouring codes, as such processors add neighbours first. Builds of torch without oneDNN have no
-    such product at all.
+    Processors without 32-bit accumulation of 8-bit products saturate on large values, so the largest are
+    tried: all four sign patterns of neighbouring codes, as such processors add neighbours first. Builds of
+    torch without oneDNN have no such product at all.
     """
     signs = np.where(np.arange(4)[:, None] & (1 << (np.arange(dim) % 2)), -MAX_CODE, MAX_CODE).astype(np.int8)
     try:

@@ -1,15 +1,15 @@
 """Compiled inner loops of the exact top-N: keep the items that could be among the best, then score those exactly.
 
-A user's candidates are kept in a small buffer. An item enters it when the upper bound of its score reaches the user's
-threshold, which is the n-th highest lower bound seen so far: an item below it has n better ones. A full buffer is
-compacted: items that the risen threshold excludes are dropped; where that is not enough (many equal scores), the rest are
-scored exactly and only the n best stay.
+A user's candidates are kept in a small buffer. An item enters it when the upper bound of its score reaches
+the user's threshold, which is the n-th highest lower bound seen so far: an item below it has n better ones. A
+full buffer is compacted: items that the risen threshold excludes are dropped; where that is not enough (many
+equal scores), the rest are scored exactly and only the n best stay.
 
-`buffer` is a tuple of ids `(users, size) int32`, upper and lower bounds `(users, size) float32`, the count of filled
-places `(users,) int64` and the threshold `(users,) float32`. All are written.
+`buffer` is a tuple of ids `(users, size) int32`, upper and lower bounds `(users, size) float32`, the count of
+filled places `(users,) int64` and the threshold `(users,) float32`. All are written.
 
-Numba infers the types, so annotations are `Any`. None of the functions is compiled with `fastmath`: it would let the
-compiler reorder additions, and the exact score is defined by their order.
+Numba infers the types, so annotations are `Any`. None of the functions is compiled with `fastmath`: it would
+let the compiler reorder additions, and the exact score is defined by their order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 CHUNK, PART = 128, 16
 """Columns that are tested together for a candidate, and the parts into which a chunk with one is split.
 
-Few chunks hold a candidate once thresholds have risen, so most of the work is one vectorised comparison of a chunk."""
+Few chunks hold a candidate once thresholds have risen, so most of the work is one vectorised comparison of a
+chunk."""
 MAX_CODE = 127
 """The largest code; -128 is not used, so that codes have the same range on both sides of zero."""
 BFLOAT16_SLACK = np.float32(2.0**-8)
@@ -33,8 +34,8 @@ BFLOAT16_SLACK = np.float32(2.0**-8)
 def score_pair(user: Any, item: Any, products: Any) -> Any:
     """Compute the exact score of one pair: products in float64, added in halves.
 
-    Products of two float32 are exact in float64 (24 + 24 significant bits of 53), so it does not matter whether the
-    compiler fuses them with the sums.
+    Products of two float32 are exact in float64 (24 + 24 significant bits of 53), so it does not matter
+    whether the compiler fuses them with the sums.
 
     Args:
         user: `(d,) float32`.
@@ -46,8 +47,8 @@ def score_pair(user: Any, item: Any, products: Any) -> Any:
         products[k] = np.float64(user[k]) * np.float64(item[k])
     for k in range(dim, width):
         products[k] = 0.0
-    # Right half onto left half until one number is left: an order that the vector width of a processor does not change,
-    # and that numpy and torch can repeat.
+    # Right half onto left half until one number is left: an order that the vector width of a processor does
+    # not change, and that numpy and torch can repeat.
     while width > 1:
         width //= 2
         for k in range(width):
@@ -109,8 +110,8 @@ def select_best(user: Any, items: Any, ids: Any, count: Any, products: Any, foun
     for place in range(count):
         item = ids[place]
         score = score_pair(user, items[item], products)
-        # Insertion sort: n is small, and most items are rejected by this comparison with the last place. Score and index
-        # order items totally, so that the result does not depend on the order of `ids`.
+        # Insertion sort: n is small, and most items are rejected by this comparison with the last place.
+        # Score and index order items totally, so that the result does not depend on the order of `ids`.
         if filled == n and (score < scores[n - 1] or (score == scores[n - 1] and item > found[n - 1])):
             continue
         if filled < n:
@@ -140,8 +141,8 @@ def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any
                 lower[row, place],
             )
             kept += 1
-    # Less than half of the room beyond n was freed, so the next compaction would come soon. With many equal scores no
-    # bound tells items apart; exact scores and the tie order do.
+    # Less than half of the room beyond n was freed, so the next compaction would come soon. With many equal
+    # scores no bound tells items apart; exact scores and the tie order do.
     if kept > (ids.shape[1] + n) // 2:
         found, scores = np.empty(n, np.int32), np.empty(n, np.float32)
         select_best(user, items, ids[row], kept, products, found, scores)
@@ -198,8 +199,8 @@ def init_thresholds(
 ) -> None:
     """Give each user a threshold from the first tile, so that few of its items become candidates.
 
-    Columns are dealt into groups; the largest lower bound of each group belongs to a different item, so that n items reach
-    the n-th highest of them.
+    Columns are dealt into groups; the largest lower bound of each group belongs to a different item, so that
+    n items reach the n-th highest of them.
 
     Args:
         approximate: As for `gather_candidates`, and so are the bounds, `n`, the buffer and the masks.
@@ -214,7 +215,8 @@ def init_thresholds(
     errors, lengths = item_bounds
     threshold, (_, kind, own_start, own) = buffer[4], masks
     width = approximate.shape[1]
-    # Three groups or more for each place: with fewer, some of the n best would share a group and the threshold be low.
+    # Three groups or more for each place: with fewer, some of the n best would share a group and the
+    # threshold be low.
     groups = 16
     while groups < 3 * n:
         groups *= 2
@@ -261,7 +263,8 @@ def gather_candidates(
         approximate: `(users, tile) int16` bits of bfloat16 inner products, in units of the user's step.
         columns: `(tile,)` index of each column's item.
         item_bounds: `(2, tile) float32`: error and length of each item.
-        user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is added.
+        user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is
+            added.
         n: Length of the lists.
         buffer: Candidates, see the module.
         masks: `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as CSR.
@@ -284,10 +287,11 @@ def gather_candidates(
         for chunk in range(len(most_error)):
             start = chunk * CHUNK
             end = min(start + CHUNK, len(columns))
-            # One bound for the whole chunk, from its largest error and length, lets integers be compared instead of
-            # numbers: the bits of positive floats are in the order of the floats, and those of negative ones are
-            # negative. Cutting off the lower half of the bits rounds the bound down, so that no candidate is lost. A bound of
-            # zero or less lets every item through to the full test below.
+            # One bound for the whole chunk, from its largest error and length, lets integers be compared
+            # instead of numbers: the bits of positive floats are in the order of the floats, and those of
+            # negative ones are negative. Cutting off the lower half of the bits rounds the bound down, so
+            # that no candidate is lost. A bound of zero or less lets every item through to the full test
+            # below.
             number[0] = threshold[row] - (
                 by_error * most_error[chunk] + by_length * most_length[chunk] + more
             )
@@ -377,7 +381,8 @@ def quantize_rows(values: Any, factor: Any, centre: Any, codes: Any, facts: Any)
         factor: `(d,) float64`.
         centre: `(d,) float64`.
         codes: `(rows, d) int8`, written: the multiples, between -127 and 127.
-        facts: `(4, rows) float64`, written: length before centring, step, length of the error, length of the rounded.
+        facts: `(4, rows) float64`, written: length before centring, step, length of the error, length of the
+            rounded.
     """
     dim = values.shape[1]
     exact = np.empty(dim, np.float64)

@@ -1,7 +1,8 @@
 """Vectors rounded to 8 bits for the first pass of the exact top-N, with a bound on what rounding changed.
 
-With û, î the rounded vectors, `|u·i − û·î| = |u·(i−î) + (u−û)·î| ≤ |u| |i−î| + |u−û| |î|` (Cauchy and Schwarz). All
-four lengths are known for each vector, and û·î is computed without error in int32 (`int8_matmul`).
+With û, î the rounded vectors, `|u·i − û·î| = |u·(i−î) + (u−û)·î| ≤ |u| |i−î| + |u−û| |î|` (Cauchy and
+Schwarz). All four lengths are known for each vector, and û·î is computed without error in int32
+(`int8_matmul`).
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ from models.topn.numba_kernels import quantize_rows
 
 Floats = NDArray[np.float64]
 FLOAT32_SLACK = 2.0**-20
-"""Share of |u| |i| that is added to the bound: more than all float32 arithmetic on bounds, and the rounding of the exact
-score, can add up to."""
+"""Share of |u| |i| that is added to the bound: more than all float32 arithmetic on bounds, and the rounding
+of the exact score, can add up to."""
 UNDERFLOW_SLACK = 2.0**-148
-"""Twice the spacing of the smallest float32: exact scores that differ by less may round to the same number."""
+"""Twice the spacing of the smallest float32: exact scores that differ by less may round to the same
+number."""
 
 
 class QuantizedItems(NamedTuple):
     """The items' side of the first pass.
 
-    Rows are sorted by length, the longest first: long items have the largest scores, so that users' thresholds rise early
-    and later tiles yield few candidates.
+    Rows are sorted by length, the longest first: long items have the largest scores, so that users'
+    thresholds rise early and later tiles yield few candidates.
 
     Args:
         codes: `(items, d) int8`.
         order: `(items,) int32` index of each row's item.
-        bounds: `(3, items) float32`: step, length of the rounding error with slack, and length, in units of `unit`.
+        bounds: `(3, items) float32`: step, length of the rounding error with slack, and length, in units of
+            `unit`.
         unit: The largest step.
         balance: `(d,)` powers of two by which users' coordinates are multiplied and items' divided.
     """
@@ -46,9 +49,10 @@ class QuantizedItems(NamedTuple):
 def quantize_items(items: FloatArray, users: FloatArray) -> QuantizedItems:
     """Round the items to 8 bits.
 
-    Coordinates are balanced so that both sides have about the same spread in each: a blend puts score parts of very
-    different models side by side, and a vector's largest coordinate decides the step of all. The mean item is subtracted
-    from all items, which moves all scores of a user by the same amount and leaves smaller numbers to round.
+    Coordinates are balanced so that both sides have about the same spread in each: a blend puts score parts
+    of very different models side by side, and a vector's largest coordinate decides the step of all. The mean
+    item is subtracted from all items, which moves all scores of a user by the same amount and leaves smaller
+    numbers to round.
 
     Args:
         items: `(items, d) float32`.
@@ -71,7 +75,8 @@ def quantize_users(users: FloatArray, items: QuantizedItems) -> tuple[NDArray[np
     Bounds are in units of the user's step times the items' unit, as the approximate scores are.
 
     Returns:
-        `(users, d) int8`, and `(3, users) float32`: factors of the items' error and length, and what is added.
+        `(users, d) int8`, and `(3, users) float32`: factors of the items' error and length, and what is
+        added.
     """
     codes, (length, step, error, _) = _quantize(users, items.balance, np.zeros_like(items.balance))
     bounds = np.stack([length / step, error / step, UNDERFLOW_SLACK / (step * items.unit) + 1e-30])

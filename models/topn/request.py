@@ -15,7 +15,8 @@ class TopN(NamedTuple):
     """The best items of each user.
 
     Args:
-        items: `(users, n) int32` indices of items, best first; -1 where a user has fewer than n allowed items.
+        items: `(users, n) int32` indices of items, best first; -1 where a user has fewer than n allowed
+            items.
         scores: `(users, n) float32`, exact; minus infinity where `items` is -1.
     """
 

@@ -1,8 +1,9 @@
 """GPU kernels of the exact top-N: products and selection in one, so that no score is ever written.
 
-Both kernels compute the same tile of approximate scores in registers. `find_group_maxima` keeps the largest lower bound
-of each group of items, whose n-th largest is a threshold that at least n items reach; `collect_candidates` keeps the items
-whose upper bound reaches it. `TRITON_INTERPRET=1` runs them on a processor, which the tests do.
+Both kernels compute the same tile of approximate scores in registers. `find_group_maxima` keeps the largest
+lower bound of each group of items, whose n-th largest is a threshold that at least n items reach;
+`collect_candidates` keeps the items whose upper bound reaches it. `TRITON_INTERPRET=1` runs them on a
+processor, which the tests do.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
@@ -17,7 +18,8 @@ import triton.language as tl
 ROWS, COLUMNS, DEPTH = 64, 128, 32
 """Users and items of a tile, and coordinates that are multiplied at a time.
 
-A tile of 64 x 128 float32 scores takes 64 registers of each of 128 threads, which leaves room for the operands."""
+A tile of 64 x 128 float32 scores takes 64 registers of each of 128 threads, which leaves room for the
+operands."""
 GROUP = 16
 """Items of which `find_group_maxima` keeps one bound: that makes the bounds a sixteenth of the scores."""
 
@@ -131,7 +133,8 @@ def _collect_candidates(
     threshold = tl.load(thresholds + rows, mask=here, other=float("inf"))
     hit = (may & (scores + error[:, None] * length[None, :] >= threshold[:, None])).to(tl.int32)
     hits = tl.sum(hit, axis=1)
-    # One atomic addition for each user and tile reserves places for all its hits; the running sum numbers them.
+    # One atomic addition for each user and tile reserves places for all its hits; the running sum numbers
+    # them.
     first = tl.atomic_add(counts + rows, hits, mask=here & (hits > 0))
     place = first[:, None] + tl.cumsum(hit, axis=1) - 1
     tl.store(
@@ -189,8 +192,8 @@ def collect_candidates(
         capacity: Items that are kept for a user at most.
 
     Returns:
-        `(users,) int32` how many items reach each user's threshold, and `(users, capacity) int32` which, in any order.
-        Where there are more than `capacity`, the count says so and some are missing.
+        `(users,) int32` how many items reach each user's threshold, and `(users, capacity) int32` which, in
+        any order. Where there are more than `capacity`, the count says so and some are missing.
     """
     counts = torch.zeros(len(users), dtype=torch.int32, device=users.device)
     found = torch.empty((len(users), capacity), dtype=torch.int32, device=users.device)

@@ -61,8 +61,8 @@ def restore_checkpoint(
         digest: Of what is to be trained.
 
     Returns:
-        `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other data or
-        settings; then nothing is changed and training starts from the beginning.
+        `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other
+        data or settings; then nothing is changed and training starts from the beginning.
     """
     try:
         with safe_open(folder / FILE, "pt") as file:

@@ -1,8 +1,8 @@
 """Data-parallel training in several processes: each computes its share of every batch, and gradients are summed.
 
-Started by `torchrun` (or Spark's TorchDistributor), which sets WORLD_SIZE, RANK and the like; without them there is one
-process. Not DistributedDataParallel: that averages gradients, while losses here are sums divided by the whole batch's
-weights, so that any number of processes gives the same model.
+Started by `torchrun` (or Spark's TorchDistributor), which sets WORLD_SIZE, RANK and the like; without them
+there is one process. Not DistributedDataParallel: that averages gradients, while losses here are sums divided
+by the whole batch's weights, so that any number of processes gives the same model.
 """
 
 from __future__ import annotations

@@ -10,15 +10,16 @@ from models.data import Dataset, FloatArray, IntArray
 from models.network.user_sequences import DAY, IMPRESSION, select_strongest
 
 DAY_LIMIT, ITEM_LIMIT = 1 << 16, 1 << 24
-"""Bounds that let a user, a day and a phone share one 64-bit number: days to the year 2149, 16 million phones."""
+"""Bounds that let a user, a day and a phone share one 64-bit number: days to the year 2149, 16 million
+phones."""
 
 
 @dataclass(frozen=True)
 class Examples:
     """Training examples, sorted by user, then day.
 
-    Lists are made at midnight and shown on the day after, so the model is trained on midnights: from what was known
-    before a day, predict what the user chose on it.
+    Lists are made at midnight and shown on the day after, so the model is trained on midnights: from what was
+    known before a day, predict what the user chose on it.
 
     Args:
         user: `(n,)` index into `Dataset.users`.

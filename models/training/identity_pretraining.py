@@ -15,7 +15,8 @@ from models.pretraining.autoencoder import compute_codes
 from models.pretraining.rows import pretrain_rows
 
 INITIAL_SPREAD = 0.1
-"""Standard deviation of an identity's first values, however they are made; that of random ones in the item tower."""
+"""Standard deviation of an identity's first values, however they are made; that of random ones in the item
+tower."""
 ENCODED_TOGETHER = 1024
 
 
@@ -24,8 +25,8 @@ def pretrain_identities(
 ) -> Tensor | None:
     """Return `(phones with an identity, dim)` first values in the order of the signature; None where they are random.
 
-    A phone's code is that of a history with this phone only, less the mean code, scaled to the spread of random values.
-    Phones that the same people choose so start near each other.
+    A phone's code is that of a history with this phone only, less the mean code, scaled to the spread of
+    random values. Phones that the same people choose so start near each other.
 
     Raises:
         NotFinite: If the autoencoder's loss does not stay finite.

@@ -17,10 +17,11 @@ from models.training.training_set import TrainingBatch, TrainingSet
 class JointEncoder:
     """Encodes the contents of a training set's batches.
 
-    The loss compares every choice with all phones, but no machine encodes all pictures of a shop at every step. So at most
-    `rows` contents of each kind are encoded with gradients per step, drawn among those that the batch is about (chosen,
-    shown, in a sequence, asked) and filled up with others (negatives); the rest have the vectors of a table. Each step
-    updates the table's rows that it has encoded, and every `refresh_steps` steps the whole table is encoded again.
+    The loss compares every choice with all phones, but no machine encodes all pictures of a shop at every
+    step. So at most `rows` contents of each kind are encoded with gradients per step, drawn among those that
+    the batch is about (chosen, shown, in a sequence, asked) and filled up with others (negatives); the rest
+    have the vectors of a table. Each step updates the table's rows that it has encoded, and every
+    `refresh_steps` steps the whole table is encoded again.
 
     Args:
         encoders: Of the network that is trained.
@@ -63,7 +64,8 @@ class JointEncoder:
             random: Draws the contents to encode.
 
         Returns:
-            The batch with its queries as rows of the returned queries, the phones, and the queries that the batch needs.
+            The batch with its queries as rows of the returned queries, the phones, and the queries that the
+            batch needs.
         """
         self._is_fresh = False
         users = batch.users

@@ -32,8 +32,8 @@ def compute_choice_loss(
 def compute_impression_loss(scores: Tensor, example: Tensor, column: Tensor, opened: Tensor) -> Tensor:
     """Return the sum over opened phones of `-log softmax` among what the same user was shown on that day.
 
-    What was never shown takes no part, so that popularity with the shop's own ranking is not mistaken for popularity with
-    users (a conditional logit; McFadden, 1974).
+    What was never shown takes no part, so that popularity with the shop's own ranking is not mistaken for
+    popularity with users (a conditional logit; McFadden, 1974).
 
     Args:
         scores: `(n, items)`.

@@ -69,8 +69,9 @@ def _compute_newcomer_loss(
 ) -> Tensor:
     """Return the choice loss of users with queries, predicted as if they were newcomers who had only asked.
 
-    So the query modalities learn from everybody who asks and all that they choose, not only from the few users who have
-    queries and nothing else. Queries made after a choice are used too: both tell of the same taste.
+    So the query modalities learn from everybody who asks and all that they choose, not only from the few
+    users who have queries and nothing else. Queries made after a choice are used too: both tell of the same
+    taste.
     """
     users = batch.users
     has_query = torch.zeros_like(users.end, dtype=torch.bool)  # (n,)

@@ -76,9 +76,10 @@ class FitOptions:
     """Options of one training run.
 
     Args:
-        validation: Evaluation split whose NDCG decides when to stop and which epoch's weights are kept; without it, all
-            epochs are run and the last weights kept.
-        verdict: Stop signal that decides both instead. The run takes the same steps as the one that it follows.
+        validation: Evaluation split whose NDCG decides when to stop and which epoch's weights are kept;
+            without it, all epochs are run and the last weights kept.
+        verdict: Stop signal that decides both instead. The run takes the same steps as the one that it
+            follows.
         epochs: Overrides the configured number of epochs. The learning rate falls until the last of them.
         folder: Where checkpoints are written; None writes none.
         watch: Called after every step.

@@ -13,14 +13,16 @@ from models.network.fusion_network import FusionNetwork
 
 SMALLEST_BATCH = 8
 ADAM_BETAS = (0.9, 0.98)
-"""The second moment averages over about 50 steps: small shops train for a few hundred, too few for the usual 0.999."""
+"""The second moment averages over about 50 steps: small shops train for a few hundred, too few for the usual
+0.999."""
 
 
 def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
     """Return AdamW; only matrices decay, and identities and trainable encoders have learning rates of their own.
 
-    An identity gets gradients from examples with its own phone only, and has to become a whole vector in as many steps as
-    the rest needs for small improvements; so its rate is `identity_pace` times as high, and its decay per step the same.
+    An identity gets gradients from examples with its own phone only, and has to become a whole vector in as
+    many steps as the rest needs for small improvements; so its rate is `identity_pace` times as high, and its
+    decay per step the same.
     """
     own, encoder_parameters = split_parameters(network)
     identity = network.items.identity.weight

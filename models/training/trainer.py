@@ -37,8 +37,8 @@ from models.training.training_set import TrainingBatch, TrainingSet
 class Trainer:
     """Trains a network on a training set.
 
-    All randomness of a step is drawn from generators seeded by the run's seed, epoch and step, so that a run continued
-    after a kill takes the same steps as one that was never killed.
+    All randomness of a step is drawn from generators seeded by the run's seed, epoch and step, so that a run
+    continued after a kill takes the same steps as one that was never killed.
 
     Args:
         network: With its inputs calibrated; it is changed in place.
@@ -125,8 +125,8 @@ class Trainer:
     def _take_step(self, windows: IntArray) -> float:
         """Take one optimizer step on a batch, and return its mean loss.
 
-        The batch is divided among processes, and each share into parts whose gradients add up. Losses are sums over
-        targets divided by the whole batch's totals, so that neither division changes the gradient.
+        The batch is divided among processes, and each share into parts whose gradients add up. Losses are
+        sums over targets divided by the whole batch's totals, so that neither division changes the gradient.
         """
         now = self.state
         for group in self.adam.param_groups:
@@ -170,8 +170,8 @@ class Trainer:
     def _refresh_encodings(self, step: int) -> None:
         """Encode all contents again at intervals, if encoders are trained.
 
-        Also at every checkpoint: a run continued from there has no table and would have to, and both must take the same
-        steps.
+        Also at every checkpoint: a run continued from there has no table and would have to, and both must
+        take the same steps.
         """
         every = self.network.config.end_to_end.refresh_steps
         if self.joint_encoder is not None and 0 in (step % every, step % self.training.checkpoint_steps):

@@ -116,8 +116,8 @@ class TrainingSet:
         Args:
             windows: `(b,)` rows of `self.windows`.
             random: For negatives.
-            draws: `(queries,)` in [0, 1), the same for the whole step, so that an example's queries do not depend on how
-                the step is divided among parts and processes.
+            draws: `(queries,)` in [0, 1), the same for the whole step, so that an example's queries do not
+                depend on how the step is divided among parts and processes.
         """
         examples = self.examples
         users, rows = self.batcher.build_inputs(
@@ -188,11 +188,13 @@ class TrainingSet:
     ) -> tuple[IntArray, Tensor | None]:
         """Return the phones of a batch: all; or, of a large catalogue, those it mentions and negatives by popularity.
 
-        A phone that is often chosen is often in a batch. Subtracting the logarithm of that probability from its score
-        makes the sampled softmax an estimate of the full one (log-Q correction; Yi et al., RecSys 2019).
+        A phone that is often chosen is often in a batch. Subtracting the logarithm of that probability from
+        its score makes the sampled softmax an estimate of the full one (log-Q correction; Yi et al., RecSys
+        2019).
 
         Returns:
-            `(c,)` columns, ascending, and `(c,)` logarithms of their inclusion probabilities, None where all take part.
+            `(c,)` columns, ascending, and `(c,)` logarithms of their inclusion probabilities, None where all
+            take part.
         """
         items = len(self.data.catalogue)
         if items <= self.training.full_softmax:

@@ -15,16 +15,16 @@ VOCABULARIES = {
     "users.country.weight": "countries",
     "users.locale.weight": "locales",
 }
-"""Embedding tables, with the field of the signature that names their rows; all but the phones' start with a row for
-unknown values."""
+"""Embedding tables, with the field of the signature that names their rows; all but the phones' start with a
+row for unknown values."""
 
 
 @torch.no_grad()
 def copy_weights(network: FusionNetwork, earlier: FusionNetwork) -> bool:
     """Copy the weights of an earlier network; new phones, brands or countries keep their fresh rows.
 
-    Nothing is copied from a network of another shape, of other encoders or of other features: its numbers would mean
-    something else.
+    Nothing is copied from a network of another shape, of other encoders or of other features: its numbers
+    would mean something else.
 
     Returns:
         Whether the weights were copied.

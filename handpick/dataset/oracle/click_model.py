@@ -1,10 +1,10 @@
 """The demo shop's click model in expectation: how often one session opens each phone.
 
-A session shows one slate of `SLOTS` draws from the shop's ranking, which mixes what is popular with a little of what
-the user likes: `exposure(i) ∝ exp(TILT · utility)`. A shown phone is opened with
-`POSITION_DECAY**position · sigmoid(utility - RESERVE)`. Besides, a session opens `Poisson(SEARCHES)` phones found by
-search, drawn from `softmax(utility)`. Only phones on sale take part. `handpick.demo.click_model` samples from the same
-model.
+A session shows one slate of `SLOTS` draws from the shop's ranking, which mixes what is popular with a little
+of what the user likes: `exposure(i) ∝ exp(TILT · utility)`. A shown phone is opened with
+`POSITION_DECAY**position · sigmoid(utility - RESERVE)`. Besides, a session opens `Poisson(SEARCHES)` phones
+found by search, drawn from `softmax(utility)`. Only phones on sale take part. `handpick.demo.click_model`
+samples from the same model.
 """
 
 from __future__ import annotations

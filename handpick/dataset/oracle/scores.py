@@ -1,8 +1,8 @@
 """The best possible ranking: the demo shop's own expected rate of positive interactions.
 
-`rate(u, i, day) = sessions(u) · on_sale(i, day) · E[opens of i in one session of u on that day]`, where the expectation
-(`click_model.expected_opens`) covers exposure in slates, position bias, clicks and search. No model can do better than to
-rank by it, except by luck. Only evaluation may read the truth.
+`rate(u, i, day) = sessions(u) · on_sale(i, day) · E[opens of i in one session of u on that day]`, where the
+expectation (`click_model.expected_opens`) covers exposure in slates, position bias, clicks and search. No
+model can do better than to rank by it, except by luck. Only evaluation may read the truth.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def oracle_scores(
         truth_dir: The demo shop's truth folder.
         user_ids: Rows of the result; ids that the shop does not know score 0.
         item_ids: Columns of the result; likewise.
-        day: Prices, stock, launches and fashion are those at the end of this date; phones that are not on sale then,
-            and phones that a user came with, score 0.
+        day: Prices, stock, launches and fashion are those at the end of this date; phones that are not on
+            sale then, and phones that a user came with, score 0.
         without: Blocks of `utility.BLOCKS` that are left out, to see what knowing them is worth.
 
     Raises:
@@ -58,7 +58,8 @@ def oracle_scores(
     phones = np.array([phone_row.get(str(item), -1) for item in item_ids], np.int64)
     users = np.array([user_row.get(str(user), -1) for user in user_ids], np.int64)
     on_sale = np.flatnonzero(stock)
-    # Position among the phones on sale, -1 where not on sale; the extra last entry answers for unknown ids (-1).
+    # Position among the phones on sale, -1 where not on sale; the extra last entry answers for unknown ids
+    # (-1).
     column_of = np.full(phone_count + 1, -1)
     column_of[on_sale] = np.arange(len(on_sale))
     columns = column_of[phones]

@@ -1,8 +1,8 @@
 """The files of a demo shop's hidden truth, as far as the oracle reads them.
 
-`items.parquet` and `users.parquet` have a row for each phone and user, `changes.parquet` one for each change of price or
-stock, `plan.json` the days of the shop, and `utility.json` the scales and fashion phases that were measured or drawn
-when it was made.
+`items.parquet` and `users.parquet` have a row for each phone and user, `changes.parquet` one for each change
+of price or stock, `plan.json` the days of the shop, and `utility.json` the scales and fashion phases that
+were measured or drawn when it was made.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ def read_truth(folder: Path) -> Truth:
     return _read_truth(folder, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
-# The second argument is part of the key: evaluate reads the same truth for each day of the test window, and a shop that
-# has run on since must be read again.
+# The second argument is part of the key: evaluate reads the same truth for each day of the test window, and a
+# shop that has run on since must be read again.
 @lru_cache(maxsize=2)
 def _read_truth(folder: Path, _written_ns: int) -> Truth:
     plan = read_json(folder, PLAN_FILE)

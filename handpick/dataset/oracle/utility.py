@@ -1,9 +1,9 @@
 """The demo shop's utility: how much a user likes a phone on a day, as one inner product.
 
-`utility(u, i, day) = specs + image + text + hidden + price + quality + novelty + fashion`, each block scaled to a fixed
-standard deviation over users and phones. It is written as
-`user_factors[u] · phone_factors[i, day] + constant[u]`, which is cheap for all pairs. The simulation draws sessions from
-it and the oracle computes expected opens from it.
+`utility(u, i, day) = specs + image + text + hidden + price + quality + novelty + fashion`, each block scaled
+to a fixed standard deviation over users and phones. It is written as
+`user_factors[u] · phone_factors[i, day] + constant[u]`, which is cheap for all pairs. The simulation draws
+sessions from it and the oracle computes expected opens from it.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def user_factors(
         `(n, d) float32` factors and the `(n,) float32` constant of each row.
     """
     on = {block: float(block not in without) * scales.sharpness for block in BLOCKS}
-    # -thrift * (log_price - budget)^2, multiplied out: log_price^2 and log_price are columns of the phones' side, and
-    # the budget's square is left as the constant.
+    # -thrift * (log_price - budget)^2, multiplied out: log_price^2 and log_price are columns of the phones'
+    # side, and the budget's square is left as the constant.
     thrift = PRICE_WEIGHT * tastes.thrift[rows] * on["specs"]
     budget = tastes.budget[rows]
     factors = np.column_stack(

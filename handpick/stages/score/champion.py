@@ -43,8 +43,8 @@ class Champion:
     def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
         """Name the members behind each user's scores, largest weight first, joined by `+`.
 
-        A user without events is unknown to behavioural members although their segment's blend may contain some, so for
-        such users each member's scores are checked for a difference between phones.
+        A user without events is unknown to behavioural members although their segment's blend may contain
+        some, so for such users each member's scores are checked for a difference between phones.
 
         Returns:
             `(users,)`; empty where no member scores phones differently.

@@ -1,7 +1,7 @@
 """Counterfactuals: which event or query of a user raised a phone's score, found by removing each and scoring again.
 
-An explanation names an event or a query only if the phone's score falls without it. This holds for any model, and states
-what the model used; attention weights or similarities might mean something else.
+An explanation names an event or a query only if the phone's score falls without it. This holds for any model,
+and states what the model used; attention weights or similarities might mean something else.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def find_counterfactuals(
 ) -> Counterfactuals:
     """Remove each user's latest query, then each of some phones of their history, and measure how far scores fall.
 
-    Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes, whatever
-    the number of users. Members that read other users' data see the same changed data in every block.
+    Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes,
+    whatever the number of users. Members that read other users' data see the same changed data in every
+    block.
 
     Args:
         scorer: The model.
@@ -160,7 +161,8 @@ def _anchors(
     near = (
         np.einsum("hd,hd->h", vectors[known[:, 1]], list_vector[known[:, 0]]) if len(known) else np.zeros(0)
     )
-    # By user, then similarity; equal ones by phone, so that the choice does not depend on the order of events.
+    # By user, then similarity; equal ones by phone, so that the choice does not depend on the order of
+    # events.
     order = np.lexsort((known[:, 1], -near, known[:, 0]))
     known = known[order]
     nth = np.arange(len(known)) - np.searchsorted(known[:, 0], known[:, 0])

@@ -101,7 +101,8 @@ def find_top_n_on_spark(
         for batch in batches:
             yield _best_of(batch, *shared.value)
 
-    # Spark distributes a table's chunks over its partitions as they are, so this distributes the users without a shuffle.
+    # Spark distributes a table's chunks over its partitions as they are, so this distributes the users
+    # without a shuffle.
     rows = _in_chunks(_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism)
     found = spark.createDataFrame(rows).mapInArrow(best, "row long, items array<int>, scores array<float>")
     table = found.toArrow().sort_by("row").combine_chunks()

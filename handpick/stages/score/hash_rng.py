@@ -24,8 +24,8 @@ def derive_seeds(user_ids: StringArray, seed: int, day: date) -> NDArray[np.uint
 def draw_uniform(seed: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
     """Draw the `number`-th uniform number of each seed, in [0, 1).
 
-    SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), which can jump to
-    any draw without making those before it.
+    SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), which
+    can jump to any draw without making those before it.
 
     Args:
         seed: `(users,)` from `derive_seeds`.

@@ -43,7 +43,8 @@ class ScoringData:
         day: The logical date.
         title: `(items,) str`, the item id where unknown.
         model_line: `(items,) str`, empty where unknown.
-        variant_group: `(items,) str`, the same for all colours and memory sizes of a phone; empty where unknown.
+        variant_group: `(items,) str`, the same for all colours and memory sizes of a phone; empty where
+            unknown.
         generation: `(items,) float`, NaN where unknown.
         numbers: Numeric specifications by name, `(items,) float`, NaN where unknown.
         words: Categorical specifications by name, `(items,) str`, empty where unknown.

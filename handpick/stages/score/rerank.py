@@ -1,7 +1,8 @@
 """Re-ranking of candidates into lists: diversity, launch bonus, a maximum per brand, exploration and pins.
 
-Maximal marginal relevance: Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking for reordering
-documents and producing summaries". All users of a block are re-ranked at once, one place of the list at a time.
+Maximal marginal relevance: Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking for
+reordering documents and producing summaries". All users of a block are re-ranked at once, one place of the
+list at a time.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def rerank_candidates(
         pool: `(users, candidates)`, best first.
         phones: Facts about all phones.
         settings: Diversity, launch bonus and exploration.
-        rng_seeds: `(users,) uint64` seeds of the users' own draws, so that no list depends on who else is in the block.
+        rng_seeds: `(users,) uint64` seeds of the users' own draws, so that no list depends on who else is in
+            the block.
         max_per_brand: Maximum number of phones of one brand on a list, or None.
         n: Length of the lists.
 
@@ -113,7 +115,8 @@ def rerank_candidates(
 def _relevance(pool: TopN, phones: PhoneFacts, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
     """Scale scores to the range of each user's candidates and add the launch bonus.
 
-    Only the best launches get it: those whose relevance reaches a floor, up to a maximum number for each list.
+    Only the best launches get it: those whose relevance reaches a floor, up to a maximum number for each
+    list.
 
     Returns:
         `(users, candidates)` relevance, from 0 to 1 without the bonus; and where the bonus was added.
@@ -178,8 +181,8 @@ def _explore(
         share: Probability of exploration.
 
     Returns:
-        Pick, origin and propensity, `(users,)` each. The propensity is the probability with which the pick was made,
-        which off-policy estimates divide by.
+        Pick, origin and propensity, `(users,)` each. The propensity is the probability with which the pick
+        was made, which off-policy estimates divide by.
     """
     users = np.arange(len(pick))
     others = state.free().copy()
@@ -217,7 +220,8 @@ def insert_pins(
         # Its old entry, if any, gets an infinite key and drops off the end.
         places = np.where(items == one.item, np.inf, np.arange(items.shape[1], dtype=np.float64))
         places[items < 0] = items.shape[1]
-        # A sort key half a place before its rank, or after the last phone of a shorter list; its old place sorts last.
+        # A sort key half a place before its rank, or after the last phone of a shorter list; its old place
+        # sorts last.
         target = np.minimum(one.rank - 1, (items >= 0).sum(axis=1)) - 0.5
         order = np.argsort(np.column_stack([places, target]), axis=1, kind="stable")[:, : items.shape[1]]
         lists.items[rows] = _append_column(lists.items[rows], one.item, order)

@@ -35,7 +35,8 @@ KIND_RULES: dict[str, Callable[[ScoringData, RulesSettings], tuple[IntArray, Boo
 }
 """Rules that return each user's kind `(users,)`, and `(kinds, items)` phones that are excluded for a kind.
 
-Users of one kind (country, price band, consent) share a mask, so that memory grows with the kinds and not the users."""
+Users of one kind (country, price band, consent) share a mask, so that memory grows with the kinds and not the
+users."""
 
 PAIR_RULES: dict[str, Callable[[ScoringData, RulesSettings], sparse.csr_matrix]] = {
     "not_owned": not_owned.find_exclusions,
@@ -67,7 +68,8 @@ class Rules:
     def count_excluded(self) -> dict[str, int]:
         """Count the pairs of a user and a phone that each rule excludes; a pair counts for the first one.
 
-        Rules by item and by kind are counted on the mask of each kind, times its users: no matrix of users and items.
+        Rules by item and by kind are counted on the mask of each kind, times its users: no matrix of users
+        and items.
         """
         items = self.nothing.shape[1]
         kind_of, codes = self._kinds(())
