@@ -1,7 +1,7 @@
 """Sources of feature values: Parquet below the lake's root, which is part of the offline store's configuration.
 
-Paths are relative to that root, so that the definitions hold on every machine. Each night adds one partition, with a row
-for every entity that changed.
+Paths are relative to that root, so that the definitions hold on every machine. Each night adds one partition,
+with a row for every entity that changed.
 """
 
 from feast import FileSource, RequestSource

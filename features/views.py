@@ -97,7 +97,8 @@ user_queries = FeatureView(
     schema=_fields(AT_SCORING),
     mode="pandas",
     description="Features of a user and a phone at the time of scoring: whole days since the user's last active day, "
-    "days since the phone's release, and the phone's price relative to the price of the phone that the user owns.",
+    "days since the phone's release, and the phone's price relative to the price of the phone that the user "
+    "owns.",
     owner=OWNER,
     tags={"stage": "features"},
 )

@@ -1,8 +1,8 @@
 """Encodes Arrow columns as the bytes that Feast's online stores hold: serialized `Value` messages and entity keys.
 
-Feast builds a protobuf object for every value. Here each distinct value of a column is serialized once, and columns of
-floating-point numbers are encoded by copying their bytes behind the field's tag; both give the same bytes as Feast.
-Wire format: https://protobuf.dev/programming-guides/encoding/
+Feast builds a protobuf object for every value. Here each distinct value of a column is serialized once, and
+columns of floating-point numbers are encoded by copying their bytes behind the field's tag; both give the
+same bytes as Feast. Wire format: https://protobuf.dev/programming-guides/encoding/
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def encode_entity_keys(columns: Sequence[tuple[str, pa.ChunkedArray]], version: 
         version: The configured `entity_key_serialization_version`.
     """
     if version == 3 and len(columns) == 1 and pa.types.is_string(columns[0][1].type):
-        # The usual case: keys of one string column share all bytes before the length of the value. Feast serializes one
-        # of them, which gives the prefix.
+        # The usual case: keys of one string column share all bytes before the length of the value. Feast
+        # serializes one of them, which gives the prefix.
         name, values = columns[0]
         first = values[0].as_py() if len(values) else ""
         sample = serialize_entity_key(EntityKey(join_keys=[name], entity_values=[Value(string_val=first)]), 3)

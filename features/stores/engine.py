@@ -22,8 +22,9 @@ class ArrowComputeEngineConfig(LocalComputeEngineConfig):
 class ArrowComputeEngine(LocalComputeEngine):
     """Feast's local engine without its detour through pandas and one protobuf object per value.
 
-    The offline store returns one row per entity, so a plain view needs no further filtering. Views with transformations
-    or aggregations, and stores that can only write rows, are left to Feast's own implementation.
+    The offline store returns one row per entity, so a plain view needs no further filtering. Views with
+    transformations or aggregations, and stores that can only write rows, are left to Feast's own
+    implementation.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -190,11 +190,13 @@ def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) 
     wide, shown = sql.Identifier(_wide(name)), sql.Identifier(name)
     cursor.execute("SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s", (schema, name))
     if cursor.fetchone():
-        # A table of Feast's own store would block the view's name; the next materialization fills the new table.
+        # A table of Feast's own store would block the view's name; the next materialization fills the new
+        # table.
         cursor.execute(sql.SQL("DROP TABLE {}").format(shown))
     cursor.execute(
         sql.SQL(
-            "CREATE TABLE IF NOT EXISTS {} (entity_key bytea PRIMARY KEY, event_ts timestamptz, created_ts timestamptz)"
+            "CREATE TABLE IF NOT EXISTS {} (entity_key bytea PRIMARY KEY, event_ts timestamptz, created_ts "
+            "timestamptz)"
         ).format(wide)
     )
     for feature in features:
@@ -206,9 +208,9 @@ def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) 
     cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(shown))
     cursor.execute(
         sql.SQL(
-            "CREATE VIEW {} AS SELECT wide.entity_key, feature.feature_name, feature.value, NULL::text AS value_text, "
-            "NULL::bytea AS vector_value, wide.event_ts, wide.created_ts FROM {} AS wide "
-            "CROSS JOIN LATERAL (VALUES {}) AS feature(feature_name, value) WHERE feature.value IS NOT NULL"
+            "CREATE VIEW {} AS SELECT wide.entity_key, feature.feature_name, feature.value, NULL::text AS "
+            "value_text, NULL::bytea AS vector_value, wide.event_ts, wide.created_ts FROM {} AS wide CROSS "
+            "JOIN LATERAL (VALUES {}) AS feature(feature_name, value) WHERE feature.value IS NOT NULL"
         ).format(shown, wide, values)
     )
 

@@ -1,8 +1,8 @@
 """Feast's Redis online store with commands encoded in bulk.
 
-Feast's layout is kept: a hash per entity, with a field per feature and one for the event's timestamp. Each distinct value
-of a column is encoded once in Redis's protocol, and the fields of an entity are joined to one command.
-Protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
+Feast's layout is kept: a hash per entity, with a field per feature and one for the event's timestamp. Each
+distinct value of a column is encoded once in Redis's protocol, and the fields of an entity are joined to one
+command. Protocol: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
         """Set each entity's hash, except where the stored timestamp is not older than the row's."""
-        # In a cluster every key may be on another server, so commands cannot be sent in bulk over one connection.
+        # In a cluster every key may be on another server, so commands cannot be sent in bulk over one
+        # connection.
         if config.online_store.redis_type == RedisType.redis_cluster:
             kinds = {column.name: column.dtype.to_value_type() for column in view.entity_columns}
             self.online_write_batch(config, view, _convert_arrow_to_proto(rows, view, kinds), None)

@@ -1,8 +1,8 @@
 """Feast's SQLite online store with one physical row per entity instead of one per value.
 
-Feast reads `entity_key, feature_name, value, event_ts` from a relation named after the feature view. Here that relation
-is a SQL view over a table with a column per feature: Feast's unmodified code reads it, while writing updates one B-tree
-once per entity instead of three B-trees per value.
+Feast reads `entity_key, feature_name, value, event_ts` from a relation named after the feature view. Here
+that relation is a SQL view over a table with a column per feature: Feast's unmodified code reads it, while
+writing updates one B-tree once per entity instead of three B-trees per value.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
             f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT(entity_key) DO UPDATE SET {changes}"
         )
         connection = self._get_conn(config)
-        # The file is a cache of the lake and is written again after a power failure, so there is no waiting for the disk.
+        # The file is a cache of the lake and is written again after a power failure, so there is no waiting
+        # for the disk.
         connection.execute("PRAGMA synchronous = OFF")
         with connection:
             connection.executemany(statement, rows)
@@ -126,7 +127,8 @@ def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) ->
         connection.execute("SELECT name, type FROM sqlite_master WHERE name IN (?, ?)", (name, _wide(name)))
     )
     if kinds.get(name) == "table":
-        # A table of Feast's own store would block the view's name; the next materialization fills the new table.
+        # A table of Feast's own store would block the view's name; the next materialization fills the new
+        # table.
         connection.execute(f"DROP TABLE {_quoted(name)}")
     wide = _quoted(_wide(name))
     connection.execute(

@@ -40,10 +40,11 @@ class Column:
         min_value: Smallest number allowed, inclusive.
         max_value: Largest number allowed, inclusive.
         allowed_values: Allowed values of a string, compared case-insensitively.
-        pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2 share.
+        pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2
+            share.
         is_past: Whether a timestamp after the end of the night breaks the contract.
-        severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null, counts it and
-            keeps the row.
+        severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null,
+            counts it and keeps the row.
     """
 
     name: str

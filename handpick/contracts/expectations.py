@@ -1,10 +1,10 @@
 """Builds the Great Expectations suites from a contract.
 
-There are two kinds, both derived from the same declaration. *Row expectations* state the rule of each column in the
-vocabulary of Great Expectations and run on a sample of rows, as documentation. *Share expectations* run on a single row
-of aggregates over all rows, one column per rule, and bound the share that the row filter quarantined. "At most this
-share breaks the rule" is equivalent to a row expectation with `mostly` over every row, and its cost does not grow with
-the number of rows.
+There are two kinds, both derived from the same declaration. *Row expectations* state the rule of each column
+in the vocabulary of Great Expectations and run on a sample of rows, as documentation. *Share expectations*
+run on a single row of aggregates over all rows, one column per rule, and bound the share that the row filter
+quarantined. "At most this share breaks the rule" is equivalent to a row expectation with `mostly` over every
+row, and its cost does not grow with the number of rows.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def _render_section(contract: Contract) -> str:
         *[_render_row(column) for column in contract.columns],
         "",
         *[f"- {rule}" for rule in _list_rules(contract)],
-        f"- Reasons, in the order in which the ledger names the first: {', '.join(list_quarantine_reasons(contract))}.",
+        "- Reasons, in the order in which the ledger names the first: "
+        f"{', '.join(list_quarantine_reasons(contract))}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -65,10 +66,12 @@ def _list_rules(contract: Contract) -> list[str]:
     """List the rules of a contract that concern more than one column or row."""
     key = " and ".join(f"`{name}`" for name in contract.key)
     rules = [
-        f"Key: {key}. Of rows that share it the first by file and line is kept ({', '.join(HARMLESS_REASONS)})."
+        f"Key: {key}. Of rows that share it the first by file and line is kept "
+        f"({', '.join(HARMLESS_REASONS)})."
     ]
     rules += [
-        f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier night's."
+        f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier "
+        "night's."
         for reference in contract.references
     ]
     if contract.any_of:
@@ -76,13 +79,13 @@ def _list_rules(contract: Contract) -> list[str]:
     if contract.freshness:
         freshness = contract.freshness
         rules.append(
-            f"The newest `{freshness.column}` may be {freshness.warn_hours / 24:g} days old without a warning, and "
-            f"{freshness.stop_hours / 24:g} before the night stops."
+            f"The newest `{freshness.column}` may be {freshness.warn_hours / 24:g} days old without a "
+            f"warning, and {freshness.stop_hours / 24:g} before the night stops."
         )
     if contract.volume:
         rules.append(
-            f"A night outside {contract.volume.min_ratio:g} to {contract.volume.max_ratio:g} times the last nights' median "
-            "stops."
+            f"A night outside {contract.volume.min_ratio:g} to {contract.volume.max_ratio:g} times the last "
+            "nights' median stops."
         )
     if contract.max_days_late:
         rules.append(

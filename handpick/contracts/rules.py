@@ -1,8 +1,8 @@
 """Builds the row filter of a contract: each rule is a Spark SQL condition that is true for a row that breaks it.
 
-Rules and values are expressions on the columns of `build_shared_columns`, so that Spark computes each of them once:
-`_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text cast to the contract's
-type, null where the cast fails.
+Rules and values are expressions on the columns of `build_shared_columns`, so that Spark computes each of them
+once: `_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text cast to
+the contract's type, null where the cast fails.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class Rule:
     Args:
         reason: Text of the reason in the ledger and in quarantine.
         column: The offending column, or None for the row as a whole.
-        violation: Spark SQL on the raw and shared columns; true for a row that breaks the rule, else false or null.
+        violation: Spark SQL on the raw and shared columns; true for a row that breaks the rule, else false or
+            null.
         severity: `critical` quarantines the row, `warning` sets the value to null.
     """
 

@@ -45,8 +45,8 @@ def resolve_media_path(root: Path, relative: str) -> Path | None:
 def find_media_problem(root: Path, relative: str, kind: str, limits: ValidateSettings) -> str | None:
     """Return why a media file cannot be used, or None if it can.
 
-    Only headers are read, so a decompression bomb is never unpacked. Whether every pixel and every sample decodes is
-    known when the file is encoded.
+    Only headers are read, so a decompression bomb is never unpacked. Whether every pixel and every sample
+    decodes is known when the file is encoded.
 
     Args:
         root: The media root.
@@ -108,8 +108,8 @@ def blank_unusable_media(
 ) -> tuple[pa.Table, dict[str, int]]:
     """Blank the paths of unusable media files; every row stays.
 
-    Verdicts are cached below the lake's root by path, size, time of change and limits, so that a night checks only
-    files that are new or have changed.
+    Verdicts are cached below the lake's root by path, size, time of change and limits, so that a night checks
+    only files that are new or have changed.
 
     Args:
         lake: The lake whose cache is used.

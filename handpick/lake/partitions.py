@@ -26,8 +26,9 @@ VECTOR_ROW_GROUP_SIZE = 8192
 class Lake:
     """Parquet tables under one root: `<root>/<table>/logical_date=YYYY-MM-DD/*.parquet`.
 
-    A table's name may hold slashes (`raw/events`). A partition becomes visible all at once, when its writer succeeds;
-    a killed writer leaves only a folder whose name starts with `.tmp-`, which the next writer removes.
+    A table's name may hold slashes (`raw/events`). A partition becomes visible all at once, when its writer
+    succeeds; a killed writer leaves only a folder whose name starts with `.tmp-`, which the next writer
+    removes.
 
     Args:
         root: The folder that holds the tables.
@@ -67,11 +68,13 @@ class Lake:
         staging.mkdir()
         try:
             yield staging
-            # Spark and Hadoop leave marker files whose presence depends on the version; digests cover every file.
+            # Spark and Hadoop leave marker files whose presence depends on the version; digests cover every
+            # file.
             for name in ("_SUCCESS", "._SUCCESS.crc"):
                 (staging / name).unlink(missing_ok=True)
-            # A folder cannot replace a non-empty one in a single rename: the old one steps aside first, so that a
-            # reader sees the old partition, for an instant none, then the new one, but never a mixture.
+            # A folder cannot replace a non-empty one in a single rename: the old one steps aside first, so
+            # that a reader sees the old partition, for an instant none, then the new one, but never a
+            # mixture.
             old = target.with_name(f".old-{target.name}")
             shutil.rmtree(old, ignore_errors=True)
             if target.exists():
@@ -108,7 +111,8 @@ class Lake:
         folder = self.partition(table, logical_date)
         if not folder.is_dir():
             raise MissingPartition(
-                f"{table} has no partition for {logical_date}: looked in {folder}. First {_how_to_write(table, logical_date)}."
+                f"{table} has no partition for {logical_date}: looked in {folder}. First "
+                f"{_how_to_write(table, logical_date)}."
             )
         return ds.dataset(folder, format="parquet").to_table(columns=columns, filter=where)
 
@@ -138,7 +142,8 @@ class Lake:
                 f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
                 f"First {_how_to_write(table, logical_date)}."
             )
-        # Permissive: a later night may have a column that earlier ones lack, or only nulls where others have values.
+        # Permissive: a later night may have a column that earlier ones lack, or only nulls where others have
+        # values.
         return pa.concat_tables(
             [self.read(table, day, columns, where) for day in days], promote_options="permissive"
         )
@@ -159,7 +164,8 @@ def count_rows(*partitions: Path) -> int:
 def write_parquet(rows: pa.Table, path: Path) -> None:
     """Write one Parquet file (zstd, timestamps in microseconds) in the form that Spark, DuckDB and Feast all read."""
     is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)
-    # Vector elements hardly ever repeat and nobody filters by them: dictionaries and statistics would only cost time.
+    # Vector elements hardly ever repeat and nobody filters by them: dictionaries and statistics would only
+    # cost time.
     plain = [_leaf_name(field) for field in rows.schema if not _is_vector(field.type)]
     pq.write_table(
         rows,
@@ -198,7 +204,8 @@ def digest_files(path: Path) -> str:
 def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> str:
     """Return the SHA-256 over one night's partitions of several tables, in the given order.
 
-    This is what stages report as the digest of their output: it hashes the hexadecimal digests of the partitions.
+    This is what stages report as the digest of their output: it hashes the hexadecimal digests of the
+    partitions.
     """
     total = hashlib.sha256()
     for table in tables:

@@ -31,7 +31,8 @@ class Flow:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Sorted and without zeros: equal flows have equal JSON. The class is frozen, hence `object.__setattr__`.
+        # Sorted and without zeros: equal flows have equal JSON. The class is frozen, hence
+        # `object.__setattr__`.
         object.__setattr__(self, "dropped", {k: int(v) for k, v in sorted(self.dropped.items()) if v})
         lost = self.rows_in - self.rows_out - self.rows_dropped
         if lost or min(self.dropped.values(), default=1) < 0:

@@ -70,9 +70,9 @@ def reconcile_ledger(results: Sequence[StageResult], lake: Lake, logical_date: d
     found = find_imbalances(results, lake, logical_date, stage)
     if found:
         raise LedgerImbalance(
-            f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. The lists published "
-            f"before stay current. Run the night again from the stage named; `handpick ledger --date {logical_date}` "
-            "shows every line."
+            f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. The lists "
+            "published before stay current. Run the night again from the stage named; `handpick ledger "
+            f"--date {logical_date}` shows every line."
         )
 
 

@@ -108,8 +108,8 @@ def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
     }
     try:
         query: exp.Expression = exp.maybe_parse(compiled, dialect="duckdb")
-        # Parents are renamed to their unique ids, which need no quoting: relations are schema-qualified, and sources are
-        # calls of `read_parquet`, which sqlglot does not take for tables.
+        # Parents are renamed to their unique ids, which need no quoting: relations are schema-qualified, and
+        # sources are calls of `read_parquet`, which sqlglot does not take for tables.
         for table in query.find_all(exp.Table):
             parent = next((one for one in parents if _refers_to(table, one)), None)
             if parent is not None:
@@ -139,7 +139,8 @@ def get_table_name(node: dict[str, Any]) -> str:
         node: The manifest's entry.
     """
     if node["resource_type"] == "source":
-        # With dbt-duckdb the relation is the files that are read; with other adapters the location is in the configuration.
+        # With dbt-duckdb the relation is the files that are read; with other adapters the location is in the
+        # configuration.
         places = (str(node.get(key)) for key in ("relation_name", "config", "meta", "external"))
         found = LAKE_TABLE_PATTERN.search(" ".join(places).replace("{name}", node["name"]))
         return found.group() if found else f"{node['source_name']}/{node['name']}"

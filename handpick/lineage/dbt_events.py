@@ -37,7 +37,8 @@ def emit_dbt_events(results: Iterable[Any], settings: Settings) -> None:
     except Exception as error:  # whatever the transport raises
         reason = " ".join(str(error).split())
         log_progress(
-            f"  lineage: the events of dbt were rejected ({reason}); check [lineage]. Continuing without them."
+            f"  lineage: the events of dbt were rejected ({reason}); check [lineage]. Continuing without "
+            "them."
         )
 
 

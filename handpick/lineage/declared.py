@@ -1,8 +1,9 @@
 """Column lineage of the lake's and the serving tables, declared once; that of dbt's models comes from its manifest.
 
-An entry reads `table: {column: inputs}`. The column `*` stands for all columns that are not named; the input `table.*`
-for the input's column of the same name, and `table.=` for the table as a whole, where no single column is meant.
-Tables without an entry are derived as a whole from what the registry says that their stage reads.
+An entry reads `table: {column: inputs}`. The column `*` stands for all columns that are not named; the input
+`table.*` for the input's column of the same name, and `table.=` for the table as a whole, where no single
+column is meant. Tables without an entry are derived as a whole from what the registry says that their stage
+reads.
 """
 
 from __future__ import annotations

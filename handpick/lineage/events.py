@@ -112,7 +112,8 @@ def build_output_dataset(
     fields, whole = {}, []
     for name in columns:
         sources = graph.find_inputs(ColumnRef(table, name))
-        # OpenLineage has no wildcards: what is declared for `*` or for whole tables becomes the dataset's lineage.
+        # OpenLineage has no wildcards: what is declared for `*` or for whole tables becomes the dataset's
+        # lineage.
         made = [facet.InputField(namespace, source.table, source.name) for source in sources]
         if name == "*" or any(source.name in ("*", WHOLE_TABLE) for source in sources):
             whole += made

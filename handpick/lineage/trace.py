@@ -89,7 +89,8 @@ class LineageGraph:
             return tuple(dict.fromkeys(_resolve(self._tables[column.table][1], column.name)))
         if column.table in self._models:
             return tuple(ColumnRef(*pair) for pair in self._models.find_inputs(column.table, column.name))
-        # Landing files have no inputs here, nor have marts that dbt has not built and tables named as a whole.
+        # Landing files have no inputs here, nor have marts that dbt has not built and tables named as a
+        # whole.
         if column.table.startswith(("landing/", f"{DBT_TABLES}/")) or column.table in _READ_AS_A_WHOLE:
             return ()
         known = ", ".join(sorted(table for table in self._tables if table.startswith("serving.")))

@@ -42,11 +42,12 @@ def release_selection(
         mended: A file of JSON lines in the contract's columns, as `export_rows` returns them.
 
     Returns:
-        The file written (None if no row was selected) and its number of rows. Releasing the same rows into the
-        same night again writes the same file.
+        The file written (None if no row was selected) and its number of rows. Releasing the same rows into
+        the same night again writes the same file.
 
     Raises:
-        InputError: If `into` is not a later night or has landed already, or if the mended file is not JSON lines.
+        InputError: If `into` is not a later night or has landed already, or if the mended file is not JSON
+            lines.
     """
     if into <= night.logical_date:
         raise InputError(f"{into} is not after {night.logical_date}: released rows go into a later night.")

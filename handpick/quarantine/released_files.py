@@ -1,6 +1,7 @@
 """Where released rows wait for their night: the folder, the names of the files, and the prefix of their origin.
 
-Quarantine writes these files and the land stage reads them, so both take the location and the names from here.
+Quarantine writes these files and the land stage reads them, so both take the location and the names from
+here.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def connect(
         settings: Name the server.
         autocommit: Whether each statement is its own transaction.
         timeout_s: Seconds one statement may take, instead of `serving.statement_timeout_s`.
-        reader: Whether to connect as the reader role. With a DSN the role is assumed by `SET ROLE`, so that no second
-            password is needed.
+        reader: Whether to connect as the reader role. With a DSN the role is assumed by `SET ROLE`, so that
+            no second password is needed.
 
     Raises:
         ServingError: If the server does not answer, or the DSN cannot be read.

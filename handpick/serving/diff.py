@@ -17,7 +17,8 @@ from handpick.settings.load import Settings
 TOP_PHONES = 10
 """Phones that are reported, those whose presence on lists changed most."""
 
-# A full join of both versions by user and phone: a row of one version only is a phone that was added or removed.
+# A full join of both versions by user and phone: a row of one version only is a phone that was added or
+# removed.
 PAIRS_DDL: LiteralString = """
 create temporary table pairs on commit drop as
 select coalesce(a.user_id, b.user_id) as user_id, coalesce(a.item_id, b.item_id) as item_id,
@@ -120,7 +121,8 @@ def compare_versions(settings: Settings, before: str, after: str, user: str | No
         user: A user whose two lists are compared row by row.
 
     Raises:
-        ServingError: If the database does not answer, does not keep one of the versions, or has no list of the user.
+        ServingError: If the database does not answer, does not keep one of the versions, or has no list of
+            the user.
     """
     schema = settings.serving.schema_name
     with connect_for_reading(settings) as connection:

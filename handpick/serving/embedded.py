@@ -25,8 +25,9 @@ SUPERUSER = "postgres"
 START_SECONDS = 60
 """Time limit for starting, and for stopping."""
 
-# No replica ever follows the embedded server, so WAL may be minimal: a COPY into a table that was created in the
-# same transaction is then written once, not twice. 200 connections hold Airflow's processes and the readers.
+# No replica ever follows the embedded server, so WAL may be minimal: a COPY into a table that was created in
+# the same transaction is then written once, not twice. 200 connections hold Airflow's processes and the
+# readers.
 CONFIGURATION = """
 max_connections = 200
 wal_level = minimal
@@ -101,13 +102,15 @@ def stop_embedded(settings: Settings) -> bool:
         return False
     with _lock(folder):
         pid_file = folder / "postmaster.pid"
-        # SIGINT is PostgreSQL's fast shutdown: sessions end and nothing is lost. It removes the file when it is done.
+        # SIGINT is PostgreSQL's fast shutdown: sessions end and nothing is lost. It removes the file when it
+        # is done.
         os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
         deadline = time.monotonic() + START_SECONDS
         while pid_file.exists():
             if time.monotonic() > deadline:
                 raise ServingError(
-                    f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: {_last_lines(folder / 'log')}"
+                    f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: "
+                    f"{_last_lines(folder / 'log')}"
                 )
             time.sleep(0.02)
     return True
@@ -179,8 +182,8 @@ def _open_server(folder: Path) -> Any:
 def _start(folder: Path) -> Path:
     """Initialize the data folder if it is new, start the server and wait until it answers.
 
-    A server that is stopping, or still recovering from a crash, has a `postmaster.pid`: it is waited for, and started
-    again once that file is gone or stale.
+    A server that is stopping, or still recovering from a crash, has a `postmaster.pid`: it is waited for, and
+    started again once that file is gone or stale.
     """
     try:
         server = _open_server(folder)
@@ -228,8 +231,8 @@ def _initialize(server: Any, folder: Path) -> None:
 def _remove_stale_pid_file(folder: Path) -> None:
     """Remove a `postmaster.pid` whose process is gone or is no PostgreSQL.
 
-    A killed server stays as a zombie in a container whose first process does not reap its children; it counts as gone.
-    A number below zero is that of a standalone server, such as `initdb` runs.
+    A killed server stays as a zombie in a container whose first process does not reap its children; it counts
+    as gone. A number below zero is that of a standalone server, such as `initdb` runs.
     """
     import psutil
 

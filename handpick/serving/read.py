@@ -16,7 +16,8 @@ LIST_QUERIES: dict[str, LiteralString] = {
     "user": "select r.*, i.title, i.price from {schema}.recommendations r "
     "left join {schema}.items i using (item_id) where user_id = %s order by rank",
     "segment": "select r.*, i.title, i.price, 'popular_items' as source, '' as reason "
-    "from {schema}.popular_items r left join {schema}.items i using (item_id) where segment = %s order by rank",
+    "from {schema}.popular_items r left join {schema}.items i using (item_id) where segment = %s order by "
+    "rank",
     "phone": "select r.*, i.title, i.price, 'similar_items' as source from {schema}.similar_items r "
     "left join {schema}.items i on i.item_id = r.similar_item_id where r.item_id = %s order by rank",
 }
@@ -50,7 +51,8 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
             if current is None:
                 raise ServingError(_nothing_published(settings))
             raise ServingError(
-                f"the {kind} {name!r} has no list in version {current['version']}, which is current. {HINTS[kind]}"
+                f"the {kind} {name!r} has no list in version {current['version']}, which is current. "
+                f"{HINTS[kind]}"
             )
     return rows
 

@@ -1,7 +1,8 @@
 """The serving schema: versioned tables, the pointer, the views, and the rights of the reader role.
 
-A view reads `<name>_all`, which is partitioned by list version, where the version is the pointer's. The pointer is one
-row, so moving it is one update: a statement sees either the old version or the new one, complete, and never waits.
+A view reads `<name>_all`, which is partitioned by list version, where the version is the pointer's. The
+pointer is one row, so moving it is one update: a statement sees either the old version or the new one,
+complete, and never waits.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
     # `detach partition concurrently` came with 14.
     if connection.info.server_version < 140000:
         raise ServingError(
-            f"the serving database is PostgreSQL {connection.info.server_version // 10000}; 14 or newer is needed. "
-            "Nothing was published."
+            f"the serving database is PostgreSQL {connection.info.server_version // 10000}; 14 or newer is "
+            "needed. Nothing was published."
         )
     schema, role = settings.serving.schema_name, settings.serving.reader_role
     # Even with `if not exists`, DDL takes locks for which it would wait until a reader's long query ends.
@@ -86,16 +87,17 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
             _grant(connection, schema, role, may_log_in=settings.serving.dsn is None)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ServingError(
-            f"the publishing user may not set up schema {schema} and role {role}: {error.diag.message_primary}. "
-            f"Nothing was published. Let a database owner run: create role {role}; create schema {schema} "
-            f"authorization {connection.info.user};"
+            f"the publishing user may not set up schema {schema} and role {role}: "
+            f"{error.diag.message_primary}. Nothing was published. Let a database owner run: create role "
+            f"{role}; create schema {schema} authorization {connection.info.user};"
         ) from None
 
 
 def _create_table(schema: str, relation: Relation) -> sql.Composed:
     """Compose the DDL of a relation's partitioned table."""
     return sql.SQL(
-        "create table if not exists {}.{} (list_version integer not null, {}) partition by list (list_version)"
+        "create table if not exists {}.{} (list_version integer not null, {}) partition by list "
+        "(list_version)"
     ).format(sql.Identifier(schema), sql.Identifier(relation.partitioned_table), compose_columns(relation))
 
 

@@ -55,10 +55,10 @@ def list_versions(settings: Settings) -> list[ListVersion]:
 def query_versions(connection: psycopg.Connection[Any], schema: str) -> list[ListVersion]:
     """Query the published versions, newest first."""
     query = compose_statement(
-        "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, user_count, "
-        "similar_item_count, popular_item_count, digest, model, metrics, published_at "
-        "from {schema}.list_versions v left join {schema}.current_version c on true "
-        "where status = 'published' order by v.version desc",
+        "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, "
+        "user_count, similar_item_count, popular_item_count, digest, model, metrics, published_at from "
+        "{schema}.list_versions v left join {schema}.current_version c on true where status = 'published' "
+        "order by v.version desc",
         schema=schema,
     )
     with connection.cursor(row_factory=class_row(ListVersion)) as cursor:
@@ -80,8 +80,8 @@ def rollback(settings: Settings, version: int | str | None = None) -> int:
     """
     with connect_for_reading(settings) as connection:
         connection.commit()
-        # Without autocommit, reading the versions would open a transaction, and `publishing` would roll the move back
-        # with it.
+        # Without autocommit, reading the versions would open a transaction, and `publishing` would roll the
+        # move back with it.
         connection.autocommit = True
         with hold_publish_lock(connection, settings.serving.schema_name):
             kept = query_versions(connection, settings.serving.schema_name)
@@ -118,10 +118,10 @@ def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int)
     """Make a version current, within the caller's transaction."""
     connection.execute(
         compose_statement(
-            "insert into {schema}.current_version as c (version, generated_at) "
-            "select version, published_at from {schema}.list_versions where version = %s and status = 'published' "
-            "on conflict (is_the_one) do update set version = excluded.version, "
-            "generated_at = excluded.generated_at, moved_at = now()",
+            "insert into {schema}.current_version as c (version, generated_at) select version, "
+            "published_at from {schema}.list_versions where version = %s and status = 'published' on "
+            "conflict (is_the_one) do update set version = excluded.version, generated_at = "
+            "excluded.generated_at, moved_at = now()",
             schema=schema,
         ),
         [version],
@@ -142,8 +142,8 @@ def hold_publish_lock(connection: psycopg.Connection[Any], schema: str) -> Itera
         connection.commit()
         if time.monotonic() > deadline:
             raise ServingError(
-                f"another process has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was changed. "
-                "See pg_stat_activity, or run again later."
+                f"another process has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was "
+                "changed. See pg_stat_activity, or run again later."
             )
         time.sleep(0.05)
     connection.commit()
@@ -160,9 +160,9 @@ def hold_publish_lock(connection: psycopg.Connection[Any], schema: str) -> Itera
 def wait_for_planned_statements(connection: psycopg.Connection[Any], schema: str) -> None:
     """Wait until no statement that was planned before now has yet to start.
 
-    A statement that was planned before a partition was attached, and starts after the pointer has moved to it, would
-    see no rows. Such a statement has held a lock on the partitioned table since before its planning, so the
-    transactions that hold one now are waited for, up to `DRAIN_SECONDS`.
+    A statement that was planned before a partition was attached, and starts after the pointer has moved to
+    it, would see no rows. Such a statement has held a lock on the partitioned table since before its
+    planning, so the transactions that hold one now are waited for, up to `DRAIN_SECONDS`.
     """
     names = [f"{schema}.{relation.partitioned_table}" for relation in RELATIONS]
     holders = """
@@ -241,7 +241,8 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
             table = relation.version_table(version)
             if table in tables:
                 _detach(connection, schema, relation.partitioned_table, table)
-            # Its parts are dropped with it; if loading was killed before they were joined, they are separate tables.
+            # Its parts are dropped with it; if loading was killed before they were joined, they are separate
+            # tables.
             parts = sorted(name for name in tables if name.startswith(f"{table}_"))
             for name in (table, *parts):
                 connection.execute(

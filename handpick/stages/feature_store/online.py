@@ -70,7 +70,8 @@ def _rows_until(rows: pa.Table, time: datetime) -> pa.Table:
 def _has_earlier_values(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:
     """Return whether the online store still has three of the entities that it was given: the first, middle and last.
 
-    A sample is enough: stores lose everything (a file is deleted, a server restarts empty), not single entities.
+    A sample is enough: stores lose everything (a file is deleted, a server restarts empty), not single
+    entities.
     """
     from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 

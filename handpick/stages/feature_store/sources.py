@@ -71,9 +71,9 @@ def _literal(file: Path) -> str:
 def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     """Return a row for every point in time since the night before at which a user's features changed.
 
-    These are the ends of active days; the times 7 and 30 days later, at which those days leave a window; and tonight
-    itself. Without the second kind, training rows would carry counts that serving would have dropped long before:
-    training-serving skew.
+    These are the ends of active days; the times 7 and 30 days later, at which those days leave a window; and
+    tonight itself. Without the second kind, training rows would carry counts that serving would have dropped
+    long before: training-serving skew.
     """
     features = [field.name for field in user_activity.features]
     plain = [name for name in features if name != LAST_ACTIVE_COLUMN]
@@ -83,7 +83,8 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     db.execute(
         f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"
     )
-    # A windowed count at any time is the difference of two running totals: that of now and that of the window's start.
+    # A windowed count at any time is the difference of two running totals: that of now and that of the
+    # window's start.
     windows = ", ".join(
         f"now.{event}_count_all - coalesce(d{days}.{event}_count_all, 0) AS {event}_count_{window}"
         for event in COUNTED_EVENTS
@@ -98,8 +99,8 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
         f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"
         for days in WINDOW_DAYS.values()
     )
-    # Mean price and brand count are exact only on active days; between them the last value holds until its window is
-    # empty of views, or of anything that shows a brand.
+    # Mean price and brand count are exact only on active days; between them the last value holds until its
+    # window is empty of views, or of anything that shows a brand.
     seen = " + ".join(f"{event}_count_30d" for event in COUNTED_EVENTS if event != "query")
     faded = (
         f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {LAST_ACTIVE_COLUMN}, {windows}, "
@@ -107,7 +108,8 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
         + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, now.owned_price "
         f"FROM (SELECT * FROM ({ends}) ANTI JOIN history USING (user_id, event_timestamp) "
         f"WHERE event_timestamp > $since AND event_timestamp < $as_of) m "
-        f"ASOF JOIN history now ON m.user_id = now.user_id AND m.event_timestamp >= now.event_timestamp {joins}"
+        "ASOF JOIN history now ON m.user_id = now.user_id AND m.event_timestamp >= now.event_timestamp "
+        f"{joins}"
     )
     listed = ", ".join(features)
     changed = _changed(night, "marts/mart_user_activity", "user_id", plain)

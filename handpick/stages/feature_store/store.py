@@ -28,7 +28,8 @@ class FeatureStoreError(HandpickError):
 def apply_definitions(night: Night) -> FeatureStore:
     """Open the store, register every definition of `features/` and create the tables of its online store.
 
-    The configuration is written to `<features.path>/feature_store.yaml`, without passwords, for the `feast` command.
+    The configuration is written to `<features.path>/feature_store.yaml`, without passwords, for the `feast`
+    command.
 
     Raises:
         FeatureStoreError: If the registry or the online store cannot be reached or refuses a request.
@@ -119,7 +120,8 @@ def run_feast(what: str, settings: Settings) -> Any:
         settings: All settings.
 
     Raises:
-        FeatureStoreError: If the file system or a store's client raised an error; others are bugs and pass through.
+        FeatureStoreError: If the file system or a store's client raised an error; others are bugs and pass
+            through.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -130,7 +132,8 @@ def run_feast(what: str, settings: Settings) -> Any:
     except OSError as error:
         raise FeatureStoreError(_describe(what, settings, error)) from error
     except Exception as error:
-        # By name: importing the clients of all stores only to catch their errors would take longer than the stage.
+        # By name: importing the clients of all stores only to catch their errors would take longer than the
+        # stage.
         if type(error).__module__.split(".")[0] in ("redis", "psycopg", "sqlite3"):
             raise FeatureStoreError(_describe(what, settings, error)) from error
         raise
@@ -140,7 +143,7 @@ def _describe(what: str, settings: Settings, error: Exception) -> str:
     """Return an error's cause, its effect on the data and the next step, in one line."""
     chosen = settings.features.online_store
     return (
-        f"could not {what}: the {chosen} online store reported: {' '.join(str(error).split())}. The lake's feature tables "
-        f"are intact; correct features.{'redis' if chosen == 'redis' else 'online_store'} and run "
-        "`handpick feature-store` again."
+        f"could not {what}: the {chosen} online store reported: {' '.join(str(error).split())}. The lake's "
+        f"feature tables are intact; correct features.{'redis' if chosen == 'redis' else 'online_store'} "
+        "and run `handpick feature-store` again."
     )

@@ -28,8 +28,8 @@ SORT_ORDER = [("user_id", "ascending"), ("event_timestamp", "ascending"), ("even
 def write_training_rows(night: Night, store: FeatureStore) -> Flow:
     """Write tonight's partition: the interactions since the night before, with their features.
 
-    Rows of earlier nights stay as they are: what was known at their time cannot change. Interactions without a
-    positive weight show no preference and are dropped.
+    Rows of earlier nights stay as they are: what was known at their time cannot change. Interactions without
+    a positive weight show no preference and are dropped.
 
     Args:
         night: Tonight.

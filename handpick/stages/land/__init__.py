@@ -22,8 +22,8 @@ def run(night: Night) -> StageResult:
     """Land all four sources, or none.
 
     Raises:
-        InputError: If a needed source has no file for this night, or a file cannot be read in its format; nothing
-            is landed then.
+        InputError: If a needed source has no file for this night, or a file cannot be read in its format;
+            nothing is landed then.
     """
     from handpick.stages.land.pending_files import get_download_folder, list_pending_files
 

@@ -36,8 +36,8 @@ def read_pending_file(
     elif file.path.stat().st_size == 0:
         if settings.needed == "every_night":
             raise InputError(
-                f"{file.path} is empty; nothing was landed tonight, and the lists published before stay current. "
-                f"Bring the whole file and run again, or remove it."
+                f"{file.path} is empty; nothing was landed tonight, and the lists published before stay "
+                "current. Bring the whole file and run again, or remove it."
             )
         return contract.raw_schema().empty_table(), set()
     else:
@@ -75,8 +75,8 @@ def read_file(path: Path, declared: Format = "auto") -> pa.Table:
     except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
         raise InputError(
-            f"{path} cannot be read as {kind}: {reason}. Nothing was landed tonight, and the lists published before stay "
-            "current; bring the file again, or remove it and run the night without it."
+            f"{path} cannot be read as {kind}: {reason}. Nothing was landed tonight, and the lists "
+            "published before stay current; bring the file again, or remove it and run the night without it."
         ) from None
 
 
@@ -93,7 +93,8 @@ def detect_format(path: Path) -> str:
     for mark, what in ARCHIVES.items():
         if head.startswith(mark):
             raise InputError(
-                f"{path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. Unpack it first."
+                f"{path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. Unpack it "
+                "first."
             )
     # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")

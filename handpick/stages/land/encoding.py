@@ -14,7 +14,8 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 def detect_encoding(path: Path) -> tuple[str, bool]:
     """Return the declared or most likely encoding, and whether Arrow can read the file directly (all of it is UTF-8).
 
-    A file that is nearly all UTF-8 counts as UTF-8 with damaged bytes: another encoding would garble every good row.
+    A file that is nearly all UTF-8 counts as UTF-8 with damaged bytes: another encoding would garble every
+    good row.
     """
     with path.open("rb") as stream:
         head = stream.read(SAMPLE_BYTES)

@@ -42,7 +42,8 @@ def conform_rows(
         The rows in the raw schema, and the names of columns that the contract does not know.
 
     Raises:
-        InputError: If a required column is missing; the message lists the present columns and proposes a mapping.
+        InputError: If a required column is missing; the message lists the present columns and proposes a
+            mapping.
     """
     # Before the renaming, as derived columns are declared with the owner's names.
     made = _derive_columns(rows, settings)
@@ -116,8 +117,9 @@ def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: Sour
         or "..."
     )
     raise InputError(
-        f"{name} ({contract.source}) has no column {', '.join(missing)}; it has {', '.join(there)}. Nothing was landed "
-        f"tonight, and the lists published before stay current. If it is only named differently, say so in handpick.toml: "
+        f"{name} ({contract.source}) has no column {', '.join(missing)}; it has {', '.join(there)}. Nothing "
+        "was landed tonight, and the lists published before stay current. If it is only named differently, "
+        "say so in handpick.toml: "
         f'[sources.{contract.source}.columns] {missing[0]} = "{guess}"'
     )
 

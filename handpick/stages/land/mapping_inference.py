@@ -30,18 +30,19 @@ TIMES_IN_TEXT = {
 """Patterns that find a time within a text, and the time format of what they find."""
 
 WORDS_BY_VALUE = {
-    "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui", "si", "sí",
-             "sim", "verfügbar", "lieferbar", "auf lager", "disponible", "en stock"),
-    "false": ("discontinued", "cancelled", "canceled", "out of stock", "outofstock", "sold out", "rumored", "coming",
-              "unavailable", "inactive", "no", "retired", "nein", "non", "não", "nee", "nicht verfügbar", "ausverkauft",
-              "épuisé", "agotado", "esaurito"),
+    "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui",
+             "si", "sí", "sim", "verfügbar", "lieferbar", "auf lager", "disponible", "en stock"),
+    "false": ("discontinued", "cancelled", "canceled", "out of stock", "outofstock", "sold out", "rumored",
+              "coming", "unavailable", "inactive", "no", "retired", "nein", "non", "não", "nee",
+              "nicht verfügbar", "ausverkauft", "épuisé", "agotado", "esaurito"),
     "impression": ("show", "shown", "exposure", "display", "impressions", "angezeigt", "gezeigt"),
-    "view": ("click", "clicked", "pageview", "page_view", "product_view", "detail", "viewed", "pv", "visit", "angesehen", "ansicht",
-             "klick", "geklickt", "vu", "visto"),
-    "cart": ("add_to_cart", "addtocart", "add-to-cart", "add", "basket", "fav", "wishlist", "add to cart", "warenkorb",
-             "panier", "carrito", "carrello"),
-    "purchase": ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout", "gekauft", "kauf",
-                 "bestellt", "bestellung", "achat", "acheté", "compra", "comprado", "acquisto"),
+    "view": ("click", "clicked", "pageview", "page_view", "product_view", "detail", "viewed", "pv", "visit",
+             "angesehen", "ansicht", "klick", "geklickt", "vu", "visto"),
+    "cart": ("add_to_cart", "addtocart", "add-to-cart", "add", "basket", "fav", "wishlist", "add to cart",
+             "warenkorb", "panier", "carrito", "carrello"),
+    "purchase": ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout",
+                 "gekauft", "kauf", "bestellt", "bestellung", "achat", "acheté", "compra", "comprado",
+                 "acquisto"),
     "return": ("refund", "returned", "refunded", "retoure", "zurückgegeben", "retour", "devolución", "reso"),
     "rating": ("review", "rate", "rated", "stars", "feedback", "bewertung", "bewertet", "avis"),
 }  # fmt: skip
@@ -61,8 +62,8 @@ NUMBER = r"([+-]?\d+(?:[.,]\d+)*)"
 class InferredMapping:
     """Inferred settings of one source, beyond the names of its columns; the keys are contract columns.
 
-    The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are sentences
-    about what only the owner can decide.
+    The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are
+    sentences about what only the owner can decide.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -146,8 +147,8 @@ def infer_time_format(samples: Sequence[str]) -> tuple[str, str]:
     """Infer how times are written.
 
     Returns:
-        A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where no
-        format fits.
+        A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where
+        no format fits.
     """
     iso = r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)"
     if _share(re.match(iso, text) is not None for text in samples) >= MIN_SHARE:

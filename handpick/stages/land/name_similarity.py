@@ -10,8 +10,8 @@ from difflib import SequenceMatcher
 from handpick.stages.land.synonyms import COLUMN_SYNONYMS, TABLE_NAME_PREFIXES
 
 VAGUE = frozenset(
-    {"id", "at", "on", "date", "time", "name", "type", "text", "code", "number", "list", "version", "value", "session",
-     "status", "data", "am", "le", "product", "model"}
+    {"id", "at", "on", "date", "time", "name", "type", "text", "code", "number", "list", "version", "value",
+     "session", "status", "data", "am", "le", "product", "model"}
 )  # fmt: skip
 """Words that do not identify a column when a name has others beside them."""
 
@@ -30,7 +30,8 @@ def score_name(column: str, name: str) -> float:
         name: The owner's name.
 
     Returns:
-        1 for equal names, then, in falling order, synonyms, synonyms with words added, and similar letters; at least 0.
+        1 for equal names, then, in falling order, synonyms, synonyms with words added, and similar letters;
+        at least 0.
     """
     plain, target = _strip_separators(name), _strip_separators(column)
     if plain == target:

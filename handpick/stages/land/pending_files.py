@@ -27,7 +27,8 @@ class PendingFile:
     Args:
         name: Path relative to the folder of its source, as quarantine and ledger show it.
         path: The file on this machine, or None for a query.
-        is_released: Whether the rows were released from quarantine, and so have the contract's columns already.
+        is_released: Whether the rows were released from quarantine, and so have the contract's columns
+            already.
         remote: The remote file that is downloaded to `path` before landing, or None for a local one.
     """
 
@@ -52,7 +53,8 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
     folder = get_source_folder(night.settings, source)
     if settings.path and not remote and not folder.exists():
         raise InputError(
-            f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay current."
+            f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay "
+            "current."
         )
     earlier = _list_landed_elsewhere(night, source)
     arrived = _list_arrived(remote, folder, get_download_folder(night, source))
@@ -158,14 +160,16 @@ def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, fou
     return (
         f"no landing file of {source} for {night.logical_date}: looked in "
         f"{place if isinstance(place, Path) else place.url}, {reason}. Nothing was landed, and the "
-        f'lists published before stay current; bring the file, or set sources.{source}.needed = "first_night".'
+        f"lists published before stay current; bring the file, or set sources.{source}.needed = "
+        '"first_night".'
     )
 
 
 def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
     """Return the names of files that earlier nights landed, and, once this night has run, those of later nights.
 
-    A night that is run again therefore lands the files of its first run, and none that a later night has landed.
+    A night that is run again therefore lands the files of its first run, and none that a later night has
+    landed.
     """
     has_run = night.lake.has(f"raw/{source}", night.logical_date)
     names: set[str] = set()

@@ -22,7 +22,8 @@ def render_settings(
         rest: Files or tables that no source was matched to.
     """
     lines = [
-        "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the first night.",
+        "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the "
+        "first night.",
         "",
     ]
     if root := _find_media_root(proposals, Path(place)):
@@ -41,7 +42,8 @@ def render_settings(
     for source in CONTRACTS:
         if source not in {proposal.source for proposal in proposals}:
             lines += [
-                f"# Nothing here looks like {source}. Where you have them: name their path, and take this away.",
+                f"# Nothing here looks like {source}. Where you have them: name their path, and take this "
+                "away.",
                 f"[sources.{source}]",
                 'needed = "never"',
                 "",
@@ -100,7 +102,8 @@ def _render_mapping(proposal: SourceProposal) -> list[str]:
         if match.owner_column and match.owner_column != match.column:
             samples = _replace_controls(", ".join(match.samples))
             lines.append(
-                f"columns.{match.column} = {_quote_toml(match.owner_column)}  # {match.confidence:.0%}: {samples}"
+                f"columns.{match.column} = {_quote_toml(match.owner_column)}  # {match.confidence:.0%}: "
+                f"{samples}"
             )
     lines += [f"columns.{mine} = {_quote_toml(theirs)}" for mine, theirs in completion.columns.items()]
     return [*lines, ""]

@@ -44,12 +44,13 @@ class RemoteFolder:
     """A remote folder, or a single remote file.
 
     Args:
-        url: URL such as `s3://shop/landing/events`. Credentials and endpoints come from the environment only, as the
-            client of the protocol reads them, or as `FSSPEC_<PROTOCOL>_<OPTION>`.
+        url: URL such as `s3://shop/landing/events`. Credentials and endpoints come from the environment only,
+            as the client of the protocol reads them, or as `FSSPEC_<PROTOCOL>_<OPTION>`.
         setting: Name of the setting that holds the URL, for messages.
 
     Raises:
-        InputError: If the URL holds a password, or its protocol is unknown or needs a package that is not installed.
+        InputError: If the URL holds a password, or its protocol is unknown or needs a package that is not
+            installed.
     """
 
     def __init__(self, url: str, setting: str) -> None:
@@ -58,7 +59,8 @@ class RemoteFolder:
         # Settings are shown in messages and kept with results; a password must not be among them.
         if parts.password is not None:
             raise InputError(
-                f"{setting} holds a password; take it out and give it as FSSPEC_{parts.scheme.upper()}_PASSWORD."
+                f"{setting} holds a password; take it out and give it as "
+                f"FSSPEC_{parts.scheme.upper()}_PASSWORD."
             )
         self._files: AbstractFileSystem
         self._root: str
@@ -118,8 +120,8 @@ class RemoteFolder:
             raise InputError(f"{self._setting} is {self.url}: {_first_line(error)}") from None
         except Exception as error:  # each protocol's client raises errors of its own
             raise InputError(
-                f"{self._setting}: {self.url} cannot be read: {_first_line(error)}. Nothing was landed tonight, and the "
-                "lists published before stay current; run the night again when it can."
+                f"{self._setting}: {self.url} cannot be read: {_first_line(error)}. Nothing was landed "
+                "tonight, and the lists published before stay current; run the night again when it can."
             ) from None
 
 

@@ -86,7 +86,8 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
         place: A path, or the SQLAlchemy URL of a database.
 
     Returns:
-        At most one proposal per source, in the order of the contracts, and the files or tables that were not matched.
+        At most one proposal per source, in the order of the contracts, and the files or tables that were not
+        matched.
 
     Raises:
         InputError: If nothing in the place can be read as a table.
@@ -241,8 +242,8 @@ def _score_value(column: Column, text: str) -> float:
 def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
     """Yield each kind of file in a folder as (place, sampled rows, None).
 
-    Files of one folder whose names differ only in digits are one kind, of which the first is sampled; a folder that
-    holds a single kind stands for it.
+    Files of one folder whose names differ only in digits are one kind, of which the first is sampled; a
+    folder that holds a single kind stands for it.
     """
     from handpick.stages.land.adapters import read_file
 

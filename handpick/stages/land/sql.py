@@ -18,8 +18,8 @@ FETCH_ROWS = 50_000
 def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.Table:
     """Run the query of a source and return its rows as text, numbered from 1 as `_source_line`.
 
-    The query may use `:since` (end of the last landed night), `:late` (before it, by the days that rows may be late)
-    and `:until` (end of this night), all in UTC.
+    The query may use `:since` (end of the last landed night), `:late` (before it, by the days that rows may
+    be late) and `:until` (end of this night), all in UTC.
 
     Raises:
         InputError: If the database does not answer or refuses the query; the message never holds the URL.
@@ -41,8 +41,8 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
         "late": since - timedelta(days=contract.max_days_late or 0) if since else first,
         "until": night.as_of,
     }
-    # With an explicit type SQLAlchemy converts the bounds itself; drivers' own adapters are global state that other
-    # libraries may have changed.
+    # With an explicit type SQLAlchemy converts the bounds itself; drivers' own adapters are global state that
+    # other libraries may have changed.
     parameters = [
         bindparam(name, value, DateTime(timezone=True))
         for name, value in bounds.items()

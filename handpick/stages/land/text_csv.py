@@ -23,7 +23,8 @@ MAX_QUOTED_LINES = 2_000
 def read_csv(path: Path) -> pa.Table:
     """Read every row as text with its line; a row whose width differs from the header's is kept whole in `_raw`.
 
-    `_source_line` counts rows, the header being 1; where values hold line breaks, it is less than the line in the file.
+    `_source_line` counts rows, the header being 1; where values hold line breaks, it is less than the line in
+    the file.
 
     Raises:
         InputError: If there is no header line.
@@ -138,8 +139,8 @@ def _read_damaged(text: str, delimiter: str, names: list[str]) -> pa.Table:
 def iterate_csv_rows(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | None, str]]:
     """Yield each row below the header as (line, values, text).
 
-    A quote that is never closed, or is closed only after lines that are whole rows themselves, is damage: its line
-    alone is set aside, and reading continues with the next line.
+    A quote that is never closed, or is closed only after lines that are whole rows themselves, is damage: its
+    line alone is set aside, and reading continues with the next line.
 
     Args:
         text: The whole file.
@@ -147,7 +148,8 @@ def iterate_csv_rows(text: str, delimiter: str, width: int) -> Iterator[tuple[in
         width: Number of columns.
 
     Yields:
-        The line number, the values (None where the text is not a row of that width), and the text of the first line.
+        The line number, the values (None where the text is not a row of that width), and the text of the
+        first line.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     place = 1

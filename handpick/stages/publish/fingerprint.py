@@ -1,10 +1,11 @@
 """A fingerprint of rows that this process and the server compute alike, so that no row has to be read back.
 
 A row's values are hashed one after the other, each seeded by the hash so far, by PostgreSQL's own 64-bit hash
-functions. Hash partitioning depends on them, so they are the same in every version (on little-endian processors). The
-rows' hashes are summed modulo 2^64, so their order does not matter. A value that is changed, lost or swapped with
-another row's or column's, and a row that is lost or doubled, change the sum practically at random: an accident goes
-unnoticed with a probability of about 2^-64. The fingerprint is not cryptographic: it does not protect against forgery.
+functions. Hash partitioning depends on them, so they are the same in every version (on little-endian
+processors). The rows' hashes are summed modulo 2^64, so their order does not matter. A value that is changed,
+lost or swapped with another row's or column's, and a row that is lost or doubled, change the sum practically
+at random: an accident goes unnoticed with a probability of about 2^-64. The fingerprint is not cryptographic:
+it does not protect against forgery.
 
 Source: PostgreSQL, src/common/hashfn.c and src/backend/access/hash/hashfunc.c.
 """

@@ -23,8 +23,8 @@ from handpick.stages.publish.prepare import Part, split_rows
 LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
 """The relations that are lists, and which of their columns is the phone that is shown."""
 SESSION_SETTINGS: LiteralString = (
-    # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here, and the
-    # planner needs no better statistics for look-ups by key.
+    # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here,
+    # and the planner needs no better statistics for look-ups by key.
     "set local jit = off; set local max_parallel_workers_per_gather = 0; "
     "set local max_parallel_maintenance_workers = 0; set local default_statistics_target = 30"
 )
@@ -73,8 +73,8 @@ def load_tables(
 def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
     """Load, key and check one part in one transaction.
 
-    A table that is created in the same transaction is written frozen and, where WAL is minimal, only once; so is its
-    index.
+    A table that is created in the same transaction is written frozen and, where WAL is minimal, only once; so
+    is its index.
     """
     with connection.transaction():
         connection.execute(SESSION_SETTINGS)
@@ -96,8 +96,8 @@ def copy_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
     relation, names = part.relation, {"schema": sql.Identifier(schema), "table": sql.Identifier(part.table)}
     connection.execute(
         sql.SQL(
-            "create table {schema}.{table} "
-            "(list_version integer not null default {version} check (list_version = {version}), {columns}{edges})"
+            "create table {schema}.{table} (list_version integer not null default {version} check "
+            "(list_version = {version}), {columns}{edges})"
         ).format(
             **names,
             version=sql.Literal(version),
@@ -172,8 +172,9 @@ def check_part(
     count, found, unsellable = (0, 0, None) if row is None else row
     if count != len(part.rows) or int(found) % MODULUS != expected:
         raise ServingError(
-            f"{table} differs from {relation.lake_table}: {count} rows with fingerprint {int(found) % MODULUS:016x}, sent "
-            f"were {len(part.rows)} with {expected:016x}. The pointer was not moved; run publish again."
+            f"{table} differs from {relation.lake_table}: {count} rows with fingerprint "
+            f"{int(found) % MODULUS:016x}, sent were {len(part.rows)} with {expected:016x}. The pointer was "
+            "not moved; run publish again."
         )
     if item is None:
         return

@@ -1,7 +1,7 @@
 """Encoding of Arrow rows in PostgreSQL's binary COPY format, at memory speed.
 
-Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT. A row is the number of its
-fields (int16) and each field as its length in bytes (int32, -1 for null) and its value, all big-endian.
+Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT. A row is the number of
+its fields (int16) and each field as its length in bytes (int32, -1 for null) and its value, all big-endian.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def _field_arrays(
     """Return one column as arrays.
 
     Returns:
-        `(n,)` which values are present, empty if all are; `(n + 1,)` offsets of the values, empty if they all have the
-        same width; that width in bytes; and the values' bytes.
+        `(n,)` which values are present, empty if all are; `(n + 1,)` offsets of the values, empty if they all
+        have the same width; that width in bytes; and the values' bytes.
     """
     target, form = COPY_TYPES[sql_type]
     # Empty arrays stand for the common cases: no nulls, and values of the same width.
@@ -97,7 +97,8 @@ def _field_arrays(
         present = values.is_valid().to_numpy(zero_copy_only=False)
     if form is None:
         array: Any = values.cast(target)
-        # An Arrow slice shares its buffers: its offsets begin at `array.offset` and point into the whole data.
+        # An Arrow slice shares its buffers: its offsets begin at `array.offset` and point into the whole
+        # data.
         offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
         data = array.buffers()[2]
         content = np.zeros(1, np.uint8) if data is None or not data.size else np.frombuffer(data, np.uint8)

@@ -54,7 +54,8 @@ def prepare_rows(rows: pa.Table, relation: Relation) -> pa.Table:
         )
         if not column.is_nullable and values.null_count:
             raise InputError(
-                f"{relation.lake_table}.{column.name} is null in {values.null_count} rows; nothing was published."
+                f"{relation.lake_table}.{column.name} is null in {values.null_count} rows; nothing was "
+                "published."
             )
         columns[column.name] = values
     table = pa.table(columns)

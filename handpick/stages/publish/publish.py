@@ -63,14 +63,16 @@ def publish(night: Night) -> StageResult:
                 if version is None:
                     remove_leftovers(connection, schema)
                     version = load_version(connection, night, tables, digest)
-                # Before the pointer moves, so that a full disk leaves both the exports and the pointer as they were.
+                # Before the pointer moves, so that a full disk leaves both the exports and the pointer as
+                # they were.
                 exports = write_exports(night)
                 is_current = _make_current(connection, night, version)
                 dropped = drop_old_versions(connection, settings, night.logical_date)
     except psycopg.Error as error:
         raise ServingError(
-            f"the serving database refused the lists of {night.logical_date}: {' '.join(str(error).split())}. "
-            "The pointer was not moved; the lists published before stay current."
+            f"the serving database refused the lists of {night.logical_date}: "
+            f"{' '.join(str(error).split())}. The pointer was not moved; the lists published before stay "
+            "current."
         ) from None
     log_progress(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
     return StageResult(
@@ -130,7 +132,8 @@ def load_version(
     row = connection.execute(
         compose_statement(
             "insert into {schema}.list_versions (version, logical_date, status) "
-            "select coalesce(max(version), 0) + 1, %s, 'loading' from {schema}.list_versions returning version",
+            "select coalesce(max(version), 0) + 1, %s, 'loading' from {schema}.list_versions returning "
+            "version",
             schema=schema,
         ),
         [night.logical_date],
@@ -162,9 +165,9 @@ def _describe(
     champion_date = _read_champion_date(night)
     connection.execute(
         compose_statement(
-            "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count = %s, "
-            "similar_item_count = %s, popular_item_count = %s, item_count = %s, digest = %s, model = %s, "
-            "metrics = %s, published_at = now() where version = %s",
+            "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count "
+            "= %s, similar_item_count = %s, popular_item_count = %s, item_count = %s, digest = %s, model = "
+            "%s, metrics = %s, published_at = now() where version = %s",
             schema=night.settings.serving.schema_name,
         ),
         [
@@ -213,7 +216,8 @@ def _make_current(connection: psycopg.Connection[Any], night: Night, version: in
     with connection.transaction():
         row = connection.execute(
             compose_statement(
-                "select v.logical_date from {schema}.current_version c join {schema}.list_versions v using (version)",
+                "select v.logical_date from {schema}.current_version c join {schema}.list_versions v using "
+                "(version)",
                 schema=schema,
             )
         ).fetchone()

@@ -1,7 +1,7 @@
 """Unaligned reads and copies of 4 and 8 bytes at a time in loops compiled by numba.
 
-numba alone would assemble a word from single bytes; these intrinsics emit one LLVM load or store with an alignment of 1,
-which is valid at any offset.
+numba alone would assemble a word from single bytes; these intrinsics emit one LLVM load or store with an
+alignment of 1, which is valid at any offset.
 """
 
 # ruff: noqa: ARG001  (numba prescribes the arguments of these functions)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from handpick.stages.transform.tables import SparkTables
 
 CLEAN_TABLES = (
-    "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily", "item_price_history",
-    "position_counts", "carried",
+    "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily",
+    "item_price_history", "position_counts", "carried",
 )  # fmt: skip
 """Tables below `clean/` that every night writes a partition of."""
 CONCURRENT_JOBS = 3
@@ -36,8 +36,9 @@ def run(night: Night) -> StageResult:
     from handpick.stages.transform.public import open_tables
 
     tables = open_tables(night, get_spark_session(night.settings, count_rows(*_input_partitions(night))))
-    # Planning a small job keeps only one core busy, so independent tables are planned and written concurrently.
-    # Items, users and queries need nothing but valid rows; what counts interactions waits for `clean/interactions`.
+    # Planning a small job keeps only one core busy, so independent tables are planned and written
+    # concurrently. Items, users and queries need nothing but valid rows; what counts interactions waits for
+    # `clean/interactions`.
     with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
         independent = [
             pool.submit(_write_items, night, tables),

@@ -131,8 +131,8 @@ def add_specs(items: DataFrame) -> DataFrame:
 def add_model_columns(items: DataFrame) -> DataFrame:
     """Add brand key, model line, generation, variant group and content hash, derived from brand and title.
 
-    The variant group joins variants that differ in memory, radio, SIM or colour: it is the brand and what is left of
-    the title without those words. The model line is that rest without the generation's number.
+    The variant group joins variants that differ in memory, radio, SIM or colour: it is the brand and what is
+    left of the title without those words. The model line is that rest without the generation's number.
     """
     brand_key = F.nullif(F.regexp_replace(F.lower("brand"), r"[^\p{L}\p{N}]+", ""), F.lit(""))
     without_brand = F.when(
@@ -176,7 +176,8 @@ def hash_content() -> Column:
 def update_catalog_snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
     """Merge tonight's phones into the last snapshot.
 
-    The row that the shop updated last wins, tonight's where both are equally new; `first_seen_date` keeps the earliest.
+    The row that the shop updated last wins, tonight's where both are equally new; `first_seen_date` keeps the
+    earliest.
 
     Args:
         previous: The last night's `clean/items`, or None on a first night.

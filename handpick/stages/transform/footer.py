@@ -1,8 +1,9 @@
 """Makes Spark's Parquet files reproducible: sorts the one part that differs from process to process.
 
-A column chunk's footer lists its encodings in the order of a Java hash set over objects without a hash of their own, so
-the same rows give different bytes in different processes. Readers treat the list as a set; here it is sorted in place,
-which changes no length. The footer is Thrift's compact protocol (https://github.com/apache/thrift, doc/specs).
+A column chunk's footer lists its encodings in the order of a Java hash set over objects without a hash of
+their own, so the same rows give different bytes in different processes. Readers treat the list as a set; here
+it is sorted in place, which changes no length. The footer is Thrift's compact protocol
+(https://github.com/apache/thrift, doc/specs).
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class _FooterWalk:
     def walk_struct(self, path: tuple[int, ...]) -> None:
         """Walk over the fields of a struct at a path of field ids."""
         field = 0
-        # The high half of a field's head is the difference to the last field id, or 0 and the id follows; the low half
-        # is the type. A zero byte ends the struct.
+        # The high half of a field's head is the difference to the last field id, or 0 and the id follows; the
+        # low half is the type. A zero byte ends the struct.
         while head := self._byte():
             field = field + (head >> 4) if head >> 4 else (self._varint() >> 1)
             if head & 15 not in (1, 2):  # booleans have no bytes of their own: the type says true or false

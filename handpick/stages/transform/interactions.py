@@ -1,11 +1,11 @@
 """Interactions: tonight's events with session, bot flag, and a weight that is corrected for position bias.
 
-A click far down a slate says more than one at the top, since fewer people look there. The propensity (probability that
-a position is examined) is modelled as `position ** -exponent` (position-based model; Joachims, Swaminathan and Schnabel,
-"Unbiased Learning-to-Rank with Biased Feedback", WSDM 2017), and an event that follows an impression in its session is
-weighted by `1 / propensity`, bounded. The exponent is the negative slope of log click rate over log position in all
-nights so far, weighted by impressions. Where slates are already sorted by relevance it also absorbs the better items at
-the top, so it is an upper bound.
+A click far down a slate says more than one at the top, since fewer people look there. The propensity
+(probability that a position is examined) is modelled as `position ** -exponent` (position-based model;
+Joachims, Swaminathan and Schnabel, "Unbiased Learning-to-Rank with Biased Feedback", WSDM 2017), and an event
+that follows an impression in its session is weighted by `1 / propensity`, bounded. The exponent is the
+negative slope of log click rate over log position in all nights so far, weighted by impressions. Where slates
+are already sorted by relevance it also absorbs the better items at the top, so it is an upper bound.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ MAX_POSITION = 100
 def attribute_positions(events: DataFrame) -> DataFrame:
     """Add `position` (of an impression) and `shown_position` (of the impression that led to any other event).
 
-    An event is attributed to the last impression of the same phone to the same user in the same session before it.
+    An event is attributed to the last impression of the same phone to the same user in the same session
+    before it.
 
     Args:
         events: Tonight's events with `session_id`; the value of an impression is its position, from 1.
@@ -106,7 +107,8 @@ def flag_bots(events: DataFrame, events_per_hour: int) -> DataFrame:
 def select_carried(interactions: DataFrame, since: datetime) -> DataFrame:
     """Select what later nights look back at, in the columns of `CARRIED_SCHEMA`, so that they need not read all interactions.
 
-    These are the events from `since` on, whose sessions may continue, and every purchase, without those of bots.
+    These are the events from `since` on, whose sessions may continue, and every purchase, without those of
+    bots.
     """
     kept = (F.col("occurred_at") >= F.lit(since)) | (F.col("event_type") == "purchase")
     return interactions.where(~F.col("is_bot") & kept).select(*CARRIED_SCHEMA.fieldNames())
@@ -150,7 +152,8 @@ def fit_position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, 
     ]
     if len(points) < 3:
         return default
-    # fsum rounds once, so that the exponent, and every weight after it, does not depend on the order of addition.
+    # fsum rounds once, so that the exponent, and every weight after it, does not depend on the order of
+    # addition.
     mass = math.fsum(w for _, _, w in points)
     mean_x = math.fsum(x * w for x, _, w in points) / mass
     mean_y = math.fsum(y * w for _, y, w in points) / mass
@@ -164,8 +167,9 @@ def add_weights(
 ) -> DataFrame:
     """Add `weight`, the strength of the preference that an event shows, and select the columns of `INTERACTION_SCHEMA`.
 
-    A return counts its configured weight, which is negative; a rating runs from minus its weight at one star to plus
-    its weight at five; an impression shows no preference. Only views, carts and purchases are corrected for position.
+    A return counts its configured weight, which is negative; a rating runs from minus its weight at one star
+    to plus its weight at five; an impression shows no preference. Only views, carts and purchases are
+    corrected for position.
 
     Args:
         events: Events with `shown_position` and `is_bot`.
@@ -177,7 +181,8 @@ def add_weights(
     base: Column = F.lit(0.0)
     for name, weight in weights.items():
         base = F.when(kind == name, F.lit(float(weight))).otherwise(base)
-    # greatest() and least() skip nulls, so a rating without stars would count as one star; it must show nothing.
+    # greatest() and least() skip nulls, so a rating without stars would count as one star; it must show
+    # nothing.
     stars = F.when(
         F.col("value").isNotNull(), (F.least(F.greatest("value", F.lit(1.0)), F.lit(5.0)) - 3.0) / 2.0
     )

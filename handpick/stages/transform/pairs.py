@@ -21,8 +21,10 @@ def count_co_views(tonight: DataFrame, earlier: DataFrame | None, max_items: int
 
     Args:
         tonight: Views, columns `user_id, session_id, item_id, occurred_at`.
-        earlier: Views of sessions that may continue tonight; a pair of two earlier views was counted on its night.
-        max_items: Only the first so many phones of a session make pairs, which bounds the quadratic number of pairs.
+        earlier: Views of sessions that may continue tonight; a pair of two earlier views was counted on its
+            night.
+        max_items: Only the first so many phones of a session make pairs, which bounds the quadratic number of
+            pairs.
 
     Returns:
         Columns `item_id, other_item_id, co_view_count`.
@@ -36,7 +38,8 @@ def count_co_views(tonight: DataFrame, earlier: DataFrame | None, max_items: int
     firsts = views.groupBy(*visit, "item_id").agg(
         F.min("occurred_at").alias("at"), F.min("is_new").alias("is_new")
     )
-    # Earlier views (`is_new` 0) come first: the phones that made pairs last night must be the same ones tonight.
+    # Earlier views (`is_new` 0) come first: the phones that made pairs last night must be the same ones
+    # tonight.
     order = Window.partitionBy(*visit).orderBy("is_new", "at", "item_id")
     kept = firsts.withColumn("place", F.row_number().over(order)).where(F.col("place") <= max_items)
     # Exploding a session's list twice makes its pairs without a second shuffle, which a self-join would need.

@@ -9,12 +9,15 @@ from pyspark.sql import functions as F
 def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
     """Give every event a `session_id`.
 
-    A user's events without a session belong to one session while no gap between them is longer than allowed. A derived
-    session is named after the user and its first second, so that its continuation tonight gets last night's name.
+    A user's events without a session belong to one session while no gap between them is longer than allowed.
+    A derived session is named after the user and its first second, so that its continuation tonight gets last
+    night's name.
 
     Args:
-        events: Columns `event_id, user_id, occurred_at, session_id` (null where the shop does not know it), and others.
-        carried: Earlier events whose sessions may continue, with their `session_id`, or None on a first night.
+        events: Columns `event_id, user_id, occurred_at, session_id` (null where the shop does not know it),
+            and others.
+        carried: Earlier events whose sessions may continue, with their `session_id`, or None on a first
+            night.
         gap_minutes: The longest gap within a session, in minutes.
 
     Returns:
@@ -32,7 +35,8 @@ def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: i
             .drop("_place")
         )
         rows = rows.unionByName(tails, allowMissingColumns=True)
-    # One shuffle by user serves every window over a user's rows, here and where events are attributed to impressions.
+    # One shuffle by user serves every window over a user's rows, here and where events are attributed to
+    # impressions.
     rows = rows.repartition("user_id").withColumn("_is_derived", F.col("session_id").isNull())
     user = Window.partitionBy("user_id", "_is_derived").orderBy("occurred_at", "event_id")
     gap = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(user))

@@ -1,8 +1,8 @@
 """Numeric and categorical specs from raw spec sheets, as native Spark expressions over a map of raw strings.
 
-Keys are those of gsmarena.com sheets and their common variants, with blanks and underscores as hyphens. For each spec
-the keys are tried in order and the first text that states it wins. Units are those customary in the trade: inches, mAh,
-grams, megapixels, GB, mm, Hz, W, pixels per inch.
+Keys are those of gsmarena.com sheets and their common variants, with blanks and underscores as hyphens. For
+each spec the keys are tried in order and the first text that states it wins. Units are those customary in the
+trade: inches, mAh, grams, megapixels, GB, mm, Hz, W, pixels per inch.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def normalize_keys(specs: Column) -> Column:
             entry["value"].alias("value"),
         ),
     )
-    # `map_from_entries` refuses duplicate keys, which normalizing can make of `Display Size` and `display-size`.
+    # `map_from_entries` refuses duplicate keys, which normalizing can make of `Display Size` and
+    # `display-size`.
     keys = F.transform(entries, lambda entry: entry["key"])
     return F.map_from_entries(
         F.filter(entries, lambda entry, place: F.array_position(keys, entry["key"]) == place + 1)
@@ -248,15 +249,17 @@ def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
             raw["os"],
             ("Android|HarmonyOS|EMUI", "Android"), ("iOS|iPadOS", "iOS"), ("Windows", "Windows"),
             ("BlackBerry", "BlackBerry OS"), ("Symbian", "Symbian"), ("Bada", "Bada"), ("Tizen", "Tizen"),
-            ("KaiOS", "KaiOS"), ("Firefox", "Firefox OS"), ("Palm|webOS", "webOS"), ("Linux|Maemo|MeeGo|Sailfish", "Linux"),
+            ("KaiOS", "KaiOS"), ("Firefox", "Firefox OS"), ("Palm|webOS", "webOS"),
+            ("Linux|Maemo|MeeGo|Sailfish", "Linux"),
         ),
         "chipset": _one_of(
             raw["chipset"],
-            ("Snapdragon|Qualcomm|MSM\\d", "Snapdragon"), ("Dimensity|Helio|Media\\s?[Tt]ek|MT\\d{4}", "MediaTek"),
-            ("Exynos", "Exynos"), ("Kirin|HiSilicon", "Kirin"), ("Apple", "Apple"),
-            ("Unisoc|Spreadtrum|\\bSC\\d{4}|Tiger", "Unisoc"), ("Tensor", "Tensor"), ("Tegra|Nvidia", "Tegra"),
-            ("Intel|Atom", "Intel"), ("OMAP|\\bTI\\b", "OMAP"), ("NovaThor|STE\\b|ST-Ericsson", "NovaThor"),
-            ("Broadcom|BCM", "Broadcom"),
+            ("Snapdragon|Qualcomm|MSM\\d", "Snapdragon"),
+            ("Dimensity|Helio|Media\\s?[Tt]ek|MT\\d{4}", "MediaTek"), ("Exynos", "Exynos"),
+            ("Kirin|HiSilicon", "Kirin"), ("Apple", "Apple"),
+            ("Unisoc|Spreadtrum|\\bSC\\d{4}|Tiger", "Unisoc"), ("Tensor", "Tensor"),
+            ("Tegra|Nvidia", "Tegra"), ("Intel|Atom", "Intel"), ("OMAP|\\bTI\\b", "OMAP"),
+            ("NovaThor|STE\\b|ST-Ericsson", "NovaThor"), ("Broadcom|BCM", "Broadcom"),
         ),
         "network": _one_of(
             raw["network"],
@@ -266,18 +269,20 @@ def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
         "display_type": _one_of(
             raw["panel"],
             ("AMOLED", "AMOLED"), ("OLED", "OLED"), ("IPS|PLS|Retina", "IPS LCD"), ("TFT", "TFT"),
-            ("LTPS|Super LCD|S-LCD|LCD", "LCD"), ("STN|UFB", "STN"), ("[Mm]onochrome|[Gg]r[ae]yscale", "monochrome"),
-            ("[Ee]-?[Ii]nk", "e-ink"),
+            ("LTPS|Super LCD|S-LCD|LCD", "LCD"), ("STN|UFB", "STN"),
+            ("[Mm]onochrome|[Gg]r[ae]yscale", "monochrome"), ("[Ee]-?[Ii]nk", "e-ink"),
         ),
         "sim": _one_of(
             raw["sim"],
-            ("[Tt]riple|[Qq]uad", "multi"), ("[Dd]ual|双卡", "dual"), ("^No\\b", "none"), ("eSIM|nano|micro|mini|[Ss]ingle|SIM|Nano|Micro|Mini|Yes", "single"),
+            ("[Tt]riple|[Qq]uad", "multi"), ("[Dd]ual|双卡", "dual"), ("^No\\b", "none"),
+            ("eSIM|nano|micro|mini|[Ss]ingle|SIM|Nano|Micro|Mini|Yes", "single"),
         ),
         "build": _one_of(
             raw["build"],
             ("(?i)glass(?: \\([^)]*\\))? back|glass/\\w+ back", "glass"), ("(?i)ceramic", "ceramic"),
-            ("(?i)leather", "leather"), ("(?i)alumini?um(?:[^,]*) back|metal", "aluminum"), ("(?i)titanium", "titanium"),
-            ("(?i)plastic|polycarbonate", "plastic"), ("(?i)steel", "steel"), ("(?i)alumini?um", "aluminum"), ("(?i)glass", "glass"),
+            ("(?i)leather", "leather"), ("(?i)alumini?um(?:[^,]*) back|metal", "aluminum"),
+            ("(?i)titanium", "titanium"), ("(?i)plastic|polycarbonate", "plastic"), ("(?i)steel", "steel"),
+            ("(?i)alumini?um", "aluminum"), ("(?i)glass", "glass"),
         ),
     }  # fmt: skip
 

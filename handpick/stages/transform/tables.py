@@ -42,7 +42,8 @@ class SparkTables:
         if not self.lake.has(table, self.logical_date):
             raise MissingPartition(
                 f"{table} has no partition for {self.logical_date}: looked in "
-                f"{self.lake.partition(table, self.logical_date)}. Run `handpick validate --date {self.logical_date}` first."
+                f"{self.lake.partition(table, self.logical_date)}. Run `handpick validate --date "
+                f"{self.logical_date}` first."
             )
         return self._read([self.lake.partition(table, self.logical_date)])
 
@@ -74,7 +75,8 @@ class SparkTables:
     ) -> int:
         """Write tonight's partition, sorted by key, and return how many rows it has.
 
-        Many rows are split over files by a hash of the key, so that the bytes do not depend on how Spark split the work.
+        Many rows are split over files by a hash of the key, so that the bytes do not depend on how Spark
+        split the work.
 
         Args:
             table: Name of the table.

@@ -12,8 +12,8 @@ NUMBER_PATTERN = r"(\d{1,2}[ \u00a0\u202f]\d{3}(?!\d)|\d+(?:[.,]\d+)*)"
 def parse_number(written: Column) -> Column:
     """Parse a number as people write it into a double; null where there is none.
 
-    A comma or space before exactly three digits groups thousands (not after a leading zero); any other comma is a
-    decimal mark.
+    A comma or space before exactly three digits groups thousands (not after a leading zero); any other comma
+    is a decimal mark.
 
     Args:
         written: A string column that holds nothing but the number.

@@ -19,7 +19,8 @@ def run(night: Night) -> StageResult:
     """Validate the four sources with Spark, and document them with Great Expectations.
 
     Raises:
-        NightStopped: If a threshold is exceeded; the message names the rule, the number of rows and their partition.
+        NightStopped: If a threshold is exceeded; the message names the rule, the number of rows and their
+            partition.
     """
     from handpick.lake.partitions import count_rows, digest_partitions
     from handpick.runtime.spark import get_spark_session

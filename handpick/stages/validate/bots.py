@@ -11,7 +11,8 @@ from handpick.night import Night
 def find_bots(night: Night) -> list[tuple[str, int]]:
     """Return the users with at least `validation.bot_views_per_hour` views in a clock hour, with their highest count.
 
-    Their rows stay valid, since the events happened; the transform stage marks them and no model learns from them.
+    Their rows stay valid, since the events happened; the transform stage marks them and no model learns from
+    them.
     """
     rows = night.lake.read("valid/events", night.logical_date, ["user_id", "event_type", "occurred_at"])
     views = rows.filter(pc.equal(rows.column("event_type"), "view"))

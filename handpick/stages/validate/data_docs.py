@@ -1,7 +1,7 @@
 """Runs the Great Expectations suites of a night and builds their Data Docs.
 
-The row filter decides on every row. Great Expectations checks the shares of rows that the filter quarantined, which is
-equivalent to checking all rows, and documents the columns on the first rows of each source.
+The row filter decides on every row. Great Expectations checks the shares of rows that the filter quarantined,
+which is equivalent to checking all rows, and documents the columns on the first rows of each source.
 """
 
 from __future__ import annotations

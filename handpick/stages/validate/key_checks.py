@@ -30,8 +30,8 @@ def find_repeated_keys(
 ) -> list[ReasonCodes]:
     """Find the rows whose key is not new.
 
-    Of rows that share a key the first by file and line is kept, unless an earlier night has the key. Key hashes, eight
-    bytes a row, find the few candidates; whole keys and contents are compared for those alone.
+    Of rows that share a key the first by file and line is kept, unless an earlier night has the key. Key
+    hashes, eight bytes a row, find the few candidates; whole keys and contents are compared for those alone.
 
     Args:
         night: The night.

@@ -120,8 +120,8 @@ def check_rows(
 def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
     """Return a session whose tasks read one split of one file each, so that rows keep their order.
 
-    Spark packs several splits into a task by size; it does not where opening a file costs as much as a task may hold.
-    With too many splits the given session is returned, and the rows are sorted afterwards.
+    Spark packs several splits into a task by size; it does not where opening a file costs as much as a task
+    may hold. With too many splits the given session is returned, and the rows are sorted afterwards.
     """
     splits = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
     if splits > MAX_SPLITS:
@@ -143,7 +143,8 @@ def _order_rows(landed: dict[str, Path], folder: Path) -> CheckedBatch:
             found.append((_rank_rows(origin, rank), str(file)))
     found.sort(key=lambda one: int(one[0][0]))
     positions = np.concatenate([one for one, _ in found]) if found else np.zeros(0, np.int64)
-    # Without the sort by origin, which of two rows with one key comes first would depend on the timing of tasks.
+    # Without the sort by origin, which of two rows with one key comes first would depend on the timing of
+    # tasks.
     is_sorted = bool((np.diff(positions) >= 0).all())
     return CheckedBatch(
         landed, [file for _, file in found], None if is_sorted else np.argsort(positions, kind="stable")

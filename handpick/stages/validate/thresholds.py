@@ -22,8 +22,9 @@ def check_thresholds(night: Night, flow: Flow) -> list[str]:
     """Check the thresholds of one source and return its warnings.
 
     Raises:
-        NightStopped: If too many rows were quarantined, by one rule or in all, the volume is far from the median of
-            the last nights, or the newest row is too old; the message is one line with rule, rows and partition.
+        NightStopped: If too many rows were quarantined, by one rule or in all, the volume is far from the
+            median of the last nights, or the newest row is too old; the message is one line with rule, rows
+            and partition.
     """
     if not flow.rows_in:
         return []
@@ -37,8 +38,8 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     limits = night.settings.validation
     where = night.lake.partition(f"quarantine/{flow.source}", night.logical_date)
     next_step = (
-        f"They are in {where} (`handpick quarantine list --date {night.logical_date} --source {flow.source}`). "
-        f"{LISTS_STAY}; mend the file, or raise"
+        f"They are in {where} (`handpick quarantine list --date {night.logical_date} --source "
+        f"{flow.source}`). {LISTS_STAY}; mend the file, or raise"
     )
     warnings = []
     for reason, count in flow.dropped.items():
@@ -46,8 +47,9 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
         stop, warn = limits.stop_shares_by_rule.get(reason), limits.warn_shares_by_rule.get(reason)
         if stop is not None and share > stop:
             raise NightStopped(
-                f"{count:,} of {flow.rows_in:,} rows of {flow.source} ({share:.1%}) break the rule '{reason}', whose limit is "
-                f"{stop:.1%}. {next_step} validation.stop_shares_by_rule, and run the night again."
+                f"{count:,} of {flow.rows_in:,} rows of {flow.source} ({share:.1%}) break the rule "
+                f"'{reason}', whose limit is {stop:.1%}. {next_step} validation.stop_shares_by_rule, and "
+                "run the night again."
             )
         if warn is not None and share > warn:
             warnings.append(
@@ -64,7 +66,8 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     if share > limits.stop_share and are_many:
         raise NightStopped(
             f"{share:.0%} of {flow.source} ({bad:,} of {flow.rows_in:,} rows) break the contract, more than "
-            f"{limits.stop_share:.0%}: {reasons}. {next_step} validation.stop_share, and run the night again.{propose_settings(night, flow)}"
+            f"{limits.stop_share:.0%}: {reasons}. {next_step} validation.stop_share, and run the night "
+            f"again.{propose_settings(night, flow)}"
         )
     if share > limits.warn_share:
         warnings.append(f"{share:.1%} of {flow.source} were quarantined: {reasons}")
@@ -88,9 +91,9 @@ def _check_volume(night: Night, flow: Flow) -> None:
     high = volume.max_ratio if limits.volume_high is None else limits.volume_high
     if usual and not low <= flow.rows_in / usual <= high:
         raise NightStopped(
-            f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is {usual:,.0f}, and "
-            f"{low:g} to {high:g} times that is allowed. {LISTS_STAY}; if the number is right, set validation.volume_low or "
-            "volume_high and run the night again."
+            f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is "
+            f"{usual:,.0f}, and {low:g} to {high:g} times that is allowed. {LISTS_STAY}; if the number is "
+            "right, set validation.volume_low or volume_high and run the night again."
         )
 
 
@@ -112,8 +115,9 @@ def _check_freshness(night: Night, flow: Flow) -> list[str]:
     hours = (night.as_of - newest).total_seconds() / 3600
     if hours > freshness.stop_hours:
         raise NightStopped(
-            f"the newest {flow.source} row is of {newest:%Y-%m-%d %H:%M} UTC, {hours / 24:.0f} days before the night's end; "
-            f"{freshness.stop_hours / 24:.0f} are allowed. {LISTS_STAY}; bring newer rows, or run the date that they belong to."
+            f"the newest {flow.source} row is of {newest:%Y-%m-%d %H:%M} UTC, {hours / 24:.0f} days before "
+            f"the night's end; {freshness.stop_hours / 24:.0f} are allowed. {LISTS_STAY}; bring newer rows, "
+            "or run the date that they belong to."
         )
     if hours > freshness.warn_hours:
         return [f"the newest {flow.source} row is {hours / 24:.1f} days old"]

@@ -11,7 +11,8 @@ def run(night: Night) -> StageResult:
 
     Raises:
         MissingPartition: If transform has not run for this logical date.
-        WarehouseError: If a model cannot be built, a test fails, or another program has the warehouse's file open.
+        WarehouseError: If a model cannot be built, a test fails, or another program has the warehouse's file
+            open.
     """
     from handpick.stages.warehouse.dbt_runner import build_warehouse
     from handpick.stages.warehouse.prepare import prepare_build

@@ -38,7 +38,8 @@ def build_warehouse(night: Night) -> None:
     """Build and test all models for one night.
 
     Raises:
-        WarehouseError: If a model cannot be built or a test fails; names the first one and the file of its SQL.
+        WarehouseError: If a model cannot be built or a test fails; names the first one and the file of its
+            SQL.
     """
     from handpick.lineage import dbt_events
 
@@ -58,8 +59,8 @@ def build_warehouse(night: Night) -> None:
 def open_spark_database(settings: Settings) -> None:
     """Start the Spark session that dbt uses, and create the warehouse's database if the catalog has none.
 
-    The database's folder is next to the DuckDB file. An in-memory catalog forgets its tables when the process ends, so
-    files of an earlier process are removed and the tables are built anew from the lake.
+    The database's folder is next to the DuckDB file. An in-memory catalog forgets its tables when the process
+    ends, so files of an earlier process are removed and the tables are built anew from the lake.
     """
     from handpick.runtime.spark import get_spark_session
 
@@ -140,8 +141,8 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
         sql = find_project_folder() / node.compiled_path
     others = f" (and {more} more)" if more else ""
     return (
-        f"dbt {node.resource_type} {node.name} failed{others}: {_one_line(str(first.message), night.settings)} "
-        f"Its SQL is in {sql}. {untouched}"
+        f"dbt {node.resource_type} {node.name} failed{others}: "
+        f"{_one_line(str(first.message), night.settings)} Its SQL is in {sql}. {untouched}"
     )
 
 

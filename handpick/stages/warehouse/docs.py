@@ -33,8 +33,8 @@ def render_docs_page(night: Night) -> Path:
             outcome = run_dbt(night.settings, "docs generate", *options)
         if not outcome.success:
             raise WarehouseError(
-                f"dbt could not write its documentation: {outcome.exception}. Tonight's marts are written; run "
-                f"`handpick warehouse --date {night.logical_date}` again."
+                f"dbt could not write its documentation: {outcome.exception}. Tonight's marts are written; "
+                f"run `handpick warehouse --date {night.logical_date}` again."
             )
     return page
 

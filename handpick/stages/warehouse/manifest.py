@@ -29,12 +29,14 @@ def parse_manifest(settings: Settings) -> Path:
     manifest = find_target_folder(settings) / "drawn" / MANIFEST_NAME
     if not manifest.is_file() or manifest.stat().st_mtime < find_last_change(find_project_folder()):
         manifest.parent.mkdir(parents=True, exist_ok=True)
-        # The DAG processor and a worker may both find the manifest out of date: each parses in a folder of its own.
+        # The DAG processor and a worker may both find the manifest out of date: each parses in a folder of
+        # its own.
         with TemporaryDirectory(dir=manifest.parent) as staging, set_environment(build_environment(settings)):
             outcome = run_dbt(settings, "parse", target=Path(staging))
             if not outcome.success:
                 raise WarehouseError(
-                    f"dbt cannot parse {find_project_folder()}: {outcome.exception}. The DAG cannot be drawn; fix the project."
+                    f"dbt cannot parse {find_project_folder()}: {outcome.exception}. The DAG cannot be "
+                    "drawn; fix the project."
                 )
             (Path(staging) / MANIFEST_NAME).replace(manifest)
     return manifest

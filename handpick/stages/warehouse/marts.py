@@ -26,7 +26,8 @@ class Mart:
     Args:
         name: Name of the dbt model.
         key: Columns that the partition is sorted by.
-        is_by_night: Whether the warehouse's table has a column `logical_date`, of which a partition holds one value.
+        is_by_night: Whether the warehouse's table has a column `logical_date`, of which a partition holds one
+            value.
     """
 
     name: str
@@ -92,8 +93,9 @@ def _from_duckdb(night: Night) -> dict[str, int]:
             db = duckdb.connect(str(file), read_only=True, config=dict(options))
         except duckdb.IOException as error:
             raise WarehouseError(
-                f"the warehouse cannot be read: {str(error).splitlines()[0]} Tonight's marts were not written. Close the "
-                f"program that has {file} open and run `handpick warehouse --date {night.logical_date}`."
+                f"the warehouse cannot be read: {str(error).splitlines()[0]} Tonight's marts were not "
+                f"written. Close the program that has {file} open and run `handpick warehouse --date "
+                f"{night.logical_date}`."
             ) from None
         with db:
             db.execute("SET TimeZone = 'UTC'")

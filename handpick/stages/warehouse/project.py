@@ -24,8 +24,8 @@ def find_target_folder(settings: Settings) -> Path:
 def build_environment(settings: Settings, logical_date: date | None = None) -> dict[str, str]:
     """Return the environment variables that dbt's project and profiles read.
 
-    The date is an environment variable and not a dbt variable, since dbt parses the whole project again when one of
-    its own variables changes.
+    The date is an environment variable and not a dbt variable, since dbt parses the whole project again when
+    one of its own variables changes.
 
     Args:
         settings: All settings.
