@@ -12,4 +12,4 @@ file.parent.mkdir(parents=True, exist_ok=True)
 file.touch(mode=0o600)
 file.write_text(json.dumps({"admin": os.environ["AIRFLOW_ADMIN_PASSWORD"]}))
 PY
-python -c 'from handpick.settings.load import load; from handpick.stages.warehouse.manifest import parsed_manifest; parsed_manifest(load())'
+python -c 'from handpick.settings.load import load; from handpick.stages.warehouse.manifest import parse_manifest; parse_manifest(load())'

@@ -33,11 +33,11 @@ NIGHT = """
 import sys
 from datetime import date
 from handpick.night import Night
-from handpick.runtime.spark import session
+from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
 from handpick.stages import transform
 transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
-print("executors", session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
+print("executors", get_spark_session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
 """
 
 

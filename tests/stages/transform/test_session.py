@@ -13,9 +13,9 @@ from handpick.runtime import spark
 
 COUNTED = """
 from pathlib import Path
-from handpick.runtime.spark import session
+from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
-running = session(load(home=Path({home!r})), rows={rows})
+running = get_spark_session(load(home=Path({home!r})), rows={rows})
 rows = running.range(1000).selectExpr("id % 7 as who", "id / 3.0 as share")
 print(rows.groupBy("who").agg({{"share": "sum"}}).sort("who").collect())
 print(running.conf.get("spark.driver.extraJavaOptions"))

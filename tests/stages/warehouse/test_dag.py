@@ -21,14 +21,14 @@ SCRIPT = """
 import json
 import nightly_recommendations
 from handpick.settings.load import load
-from handpick.stages.warehouse.manifest import parsed_manifest
+from handpick.stages.warehouse.manifest import parse_manifest
 dag = nightly_recommendations.nightly_recommendations()
 tasks = {
     task.task_id: {"nodes": getattr(task, "nodes", None), "upstream": sorted(task.upstream_task_ids)}
     for task in dag.tasks if task.task_id.startswith("warehouse.")
 }
 print("FOUND " + json.dumps(
-    {"tasks": tasks, "manifest": str(parsed_manifest(load())), "start": dag.start_date.isoformat()}
+    {"tasks": tasks, "manifest": str(parse_manifest(load())), "start": dag.start_date.isoformat()}
 ))
 """
 
