@@ -93,7 +93,7 @@ def test_the_newest_row_of_a_phone_wins_and_its_first_sighting_stays(spark: Spar
 def test_the_content_hash_changes_with_content_and_with_nothing_else(spark: SparkSession) -> None:
     def content(**changes: Any) -> str:
         (row,) = tonight(spark, phone(1, FIRST, **changes)).collect()
-        return str(row.hash_content)
+        return str(row.content_hash)
 
     plain = content()
     assert content(price=1.0, in_stock=False, updated_at=moment(FIRST, 5)) == plain
