@@ -1,4 +1,7 @@
-"""Cohorts: users whom the model scores, and users who get popular phones because nothing is known or may be used."""
+"""Cohorts: users whom the model scores, and users who get popular phones.
+
+The second kind are users of whom nothing is known, or who did not consent.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpick.stages.score.item_metadata import encode_one_hot
-from handpick.stages.score.lists import ListPlan, make_lists
+from handpick.stages.score.list_plan import ListPlan
+from handpick.stages.score.lists import make_lists
 from handpick.stages.score.rerank import RerankedLists
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.data import BoolArray, FloatArray, IntArray, StringArray
@@ -23,7 +27,7 @@ class Cohort:
 
     Args:
         users: Indices into the dataset's users, ascending.
-        source: `(users,)` names of the models that scored them.
+        sources: `(users,)` names of the models that scored them.
         lists: Their lists.
         scores: `(users, n) float32`, exact; 0 after the end of a list.
         is_added: `(users, n) bool`, places that were filled by relaxing rules.
@@ -39,7 +43,9 @@ class Cohort:
 
 
 def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list[Cohort]:
-    """Make the lists of all users: by the model, or by popularity without consent or anything the model can score by.
+    """Make the lists of all users: by the model, or by popularity.
+
+    Popularity is used without consent, and for users whom no member can score.
 
     At most the factors of `scoring_batch_users` users are in memory at once.
 
@@ -57,6 +63,7 @@ def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list
     others = np.setdiff1d(all_users, by_model)
     _, country = plan.shop.countries
 
+    # Popularity as factors, so that the same top-N, rules and re-ranking serve both cohorts.
     def popular_factors(users: IntArray) -> Factors:
         return Factors(encode_one_hot(country[users], len(by_country)), np.ascontiguousarray(by_country.T))
 
@@ -66,11 +73,11 @@ def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list
             _score_block(plan, scorer.factors(data, some), some, source[some])
             for some in split_into_blocks(by_model, size)
         ]
-        found.append(_concatenate(made))
+        found.append(_concatenate_blocks(made))
     if len(others):
         names = np.full(len(all_users), POPULARITY)
         found.append(
-            _concatenate(
+            _concatenate_blocks(
                 [
                     _score_block(plan, popular_factors(some), some, names[some])
                     for some in split_into_blocks(others, size)
@@ -92,7 +99,7 @@ def _score_block(plan: ListPlan, factors: Factors, users: IntArray, source: Stri
     return Cohort(users, source, made.lists, scores, made.is_added, made.held_back)
 
 
-def _concatenate(parts: list[Cohort]) -> Cohort:
+def _concatenate_blocks(parts: list[Cohort]) -> Cohort:
     """Concatenate the blocks of one cohort."""
     return Cohort(
         users=np.concatenate([part.users for part in parts]),

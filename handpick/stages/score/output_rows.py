@@ -1,4 +1,4 @@
-"""The rows of `lists/recommendations`: for each place of each list its phone, score, source and explanation."""
+"""The rows of `lists/recommendations`: phone, score, source and explanation of each place of each list."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from handpick.stages.score.cohorts import POPULARITY, Cohort
 from handpick.stages.score.counterfactuals import Counterfactuals, find_counterfactuals
 from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
 from handpick.stages.score.item_metadata import ScoringData
-from handpick.stages.score.lists import ListPlan, find_broken_rules
+from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import PlacementSource
+from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.data import FloatArray, IntArray
 
@@ -37,14 +38,14 @@ def build_recommendations(
     """
     shop, settings = plan.shop, night.settings
     writer = ExplanationWriter(
-        shop, settings.shop.locales, settings.shop.currency, _is_popular(shop, popular)
+        shop, settings.shop.locales, settings.shop.currency, _mark_popular(shop, popular)
     )
-    parts = [part for group in groups for part in _rows(plan, group, scorer, vectors, writer)]
+    parts = [part for group in groups for part in _write_cohort(plan, group, scorer, vectors, writer)]
     table = pa.concat_tables(parts)
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
 
 
-def _is_popular(shop: ScoringData, popular: pa.Table) -> NDArray[np.bool_]:
+def _mark_popular(shop: ScoringData, popular: pa.Table) -> NDArray[np.bool_]:
     """Mark the phones on each country's popular list: `(countries, items)`.
 
     Users of unknown country (an empty name) have the list of all countries.
@@ -62,14 +63,14 @@ def _is_popular(shop: ScoringData, popular: pa.Table) -> NDArray[np.bool_]:
     return found
 
 
-def _rows(
+def _write_cohort(
     plan: ListPlan, group: Cohort, scorer: Scorer, vectors: FloatArray, writer: ExplanationWriter
 ) -> Iterator[pa.Table]:
     """Write one cohort's rows, a block at a time."""
     row_user, place = np.nonzero(group.lists.items >= 0)
     row_item = group.lists.items[row_user, place].astype(np.int64)
     is_by_model = len(group.sources) > 0 and group.sources[0] != POPULARITY
-    causes = (
+    counterfactuals = (
         find_counterfactuals(
             scorer,
             plan.shop.data,
@@ -85,13 +86,13 @@ def _rows(
     )
     relaxed = find_broken_rules(plan, group.users, group.lists, group.is_added)
     for rows in split_into_blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
-        yield _write_rows(plan, group, causes, relaxed, writer, rows, row_user[rows], place[rows])
+        yield _write_rows(plan, group, counterfactuals, relaxed, writer, rows, row_user[rows], place[rows])
 
 
 def _write_rows(
     plan: ListPlan,
     group: Cohort,
-    causes: Counterfactuals | None,
+    counterfactuals: Counterfactuals | None,
     relaxed: dict[tuple[int, int], str],
     writer: ExplanationWriter,
     rows: IntArray,
@@ -103,7 +104,7 @@ def _write_rows(
     Args:
         plan: The night's rules, settings and catalogue.
         group: The cohort.
-        causes: Counterfactuals of all its rows; None where the lists are by popularity.
+        counterfactuals: Counterfactuals of all its rows; None where the lists are by popularity.
         relaxed: Names of broken rules by (row of the list, place).
         writer: Writes the explanations.
         rows: Numbers of the rows among all of the cohort's.
@@ -123,8 +124,10 @@ def _write_rows(
     ):
         user = int(group.users[local])
         row = ListRow(user, item, PlacementSource(origin), pinned_by.get(item, ""))
-        anchor, query = (-1, -1) if causes is None else choose_counterfactual(causes, number)
-        if causes is None and row.origin is PlacementSource.MODEL:
+        anchor, query = (
+            (-1, -1) if counterfactuals is None else choose_counterfactual(counterfactuals, number)
+        )
+        if counterfactuals is None and row.origin is PlacementSource.MODEL:
             code, text = "popular", writer.explain_popularity(user)
         else:
             code, text = writer.explain(row, anchor, query)

@@ -1,4 +1,4 @@
-"""The score stage's entry: read the champion and the dataset, make the three kinds of lists, and write them."""
+"""The score stage's entry: read champion and dataset, make the three kinds of lists, write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handpick.stages.score.cohorts import Cohort, make_cohorts
 from handpick.stages.score.engine import make_engine
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
-from handpick.stages.score.lists import ListPlan
+from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.output_rows import build_recommendations
 from handpick.stages.score.popularity import build_popular_lists, compute_popularity
 from handpick.stages.score.rerank import PhoneFacts
@@ -45,15 +45,17 @@ def score_night(night: Night) -> StageResult:
         tables, notes = score_shop(shop, champion, night)
     except ModelMismatch as error:
         raise NightStopped(
-            f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was written, the "
-            "lists published last stay; run train, evaluate, gate and score of this night again."
+            f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was "
+            "written, the lists published last stay; run train, evaluate, gate and score of this night again."
         ) from None
-    with ExitStack() as stack:  # all are written before any of them replaces an earlier partition
+    # All tables are written before any of them replaces an earlier partition.
+    with ExitStack() as stack:
         for name, rows in tables.items():
             folder = stack.enter_context(night.lake.replace_partition(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
     users, listed = len(data.users), notes["users_listed"]
     pairs, excluded = users * len(data.catalogue), notes["pairs_barred_by_rule"]
+    # Flows balance: what came in is what went out plus the exclusions of each rule, by cause.
     in_stock = int(data.catalogue.is_sellable.sum())
     return StageResult(
         stage="score",
@@ -139,11 +141,11 @@ def _make_notes(plan: ListPlan, scored: list[Cohort], rows: pa.Table) -> dict[st
         "relaxed_rows": {
             name: sum(name in text.split("+") for text in relaxed) for name in plan.rule_settings.relax
         },
-        "rows_by_source": _counts(rows["source"]),
-        "rows_by_reason": _counts(rows["reason_code"]),
+        "rows_by_source": _count_values(rows["source"]),
+        "rows_by_reason": _count_values(rows["reason_code"]),
     }
 
 
-def _counts(values: pa.ChunkedArray) -> dict[str, int]:
+def _count_values(values: pa.ChunkedArray) -> dict[str, int]:
     """Count how often each value occurs, sorted by value."""
     return dict(sorted((row["values"], row["counts"]) for row in values.value_counts().to_pylist()))

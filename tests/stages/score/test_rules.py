@@ -13,10 +13,12 @@ from handpick.settings.rules import Campaign, NotSold, RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData
-from handpick.stages.score.lists import FinishedLists, ListPlan, find_broken_rules, make_lists
+from handpick.stages.score.list_plan import ListPlan
+from handpick.stages.score.lists import FinishedLists, make_lists
 from handpick.stages.score.rerank import PhoneFacts, PlacementSource
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
+from handpick.stages.score.rules.relaxation import find_broken_rules
 from models.interface import Factors
 
 from .conftest import ITEMS, TODAY, USERS, MakeShop
