@@ -16,6 +16,15 @@ NOMINAL_DAYS = 60
 
 DEFAULT_END = date(2026, 3, 1)
 
+RETURNED_SHARE = 0.07
+"""Share of purchases that are returned within two weeks."""
+RATED_SHARE = 0.43
+"""Share of purchases that are kept and rated within two weeks."""
+PAID_CART_SHARE = 0.4
+"""Share of phones in a cart that are paid for, of which a session buys the first."""
+BOT_SHARE = 0.004
+"""Share of a rung's events that bots cause."""
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -180,8 +189,9 @@ class Plan:
         return int(midnight.timestamp()) * 1_000_000
 
     def stream(self, purpose: str, day: int = 0) -> np.random.Generator:
-        """Return the generator of one purpose on one day, independent of all others and of the number of days."""
+        """Return the random generator of one purpose on one day, independent of all others."""
         # A stream per purpose and day: an added day, or one more draw for one purpose, changes no other number.
+        # The purpose's name is hashed into the seed, so renaming one changes the shop's bytes.
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Simulates the events of a day: visits, impressions, views, carts and purchases, and later returns and ratings."""
+"""Simulates the events of a day: impressions, views, carts, purchases, and later returns and ratings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from handpick.dataset.oracle.click_model import SLOTS
 from handpick.demo.arrays import Bools, Doubles, Floats, Ints
 from handpick.demo.click_model import MAX_SEARCHES, simulate_choices
 from handpick.demo.customers import Customers
-from handpick.demo.parameters import Plan
+from handpick.demo.parameters import (
+    BOT_SHARE,
+    NOMINAL_DAYS,
+    PAID_CART_SHARE,
+    RATED_SHARE,
+    RETURNED_SHARE,
+    Plan,
+)
 
 IMPRESSION, VIEW, CART, PURCHASE, RETURN, RATING = range(6)
 EVENT_NAMES = ("impression", "view", "cart", "purchase", "return", "rating")
@@ -22,8 +29,8 @@ SECOND = 1_000_000
 CART_CHANCE, CART_RESERVE = 0.35, 3.2
 """An opened phone goes into the cart with probability `CART_CHANCE · sigmoid(utility - CART_RESERVE)`."""
 
-BOT_SHARE = 0.004
 BOT_VIEWS = 60
+"""Phones that a bot opens in one visit."""
 
 
 @dataclass
@@ -208,14 +215,14 @@ def _simulate_purchases(
     owned: Ints,
     random: np.random.Generator,
 ) -> list[Events]:
-    """Simulate carts and at most one purchase per session of opened phones, with probabilities rising with utility."""
+    """Simulate carts, and at most one purchase per session; both are likelier the higher the utility."""
     chance = CART_CHANCE / (1 + np.exp(CART_RESERVE - utility))
     carted = opened & (random.random(opened.shape) < chance)
     carted &= ~find_known_keys(
         encode_pairs(np.broadcast_to(visitor_rows[sessions][:, None], items.shape), items), owned
     )
     session, slot = np.nonzero(carted)
-    pays = random.random(len(session)) < 0.4
+    pays = random.random(len(session)) < PAID_CART_SHARE
     at = start[sessions[session]] + SECOND * (700 + 40 * slot)
     paying = np.flatnonzero(pays)
     # `session` is sorted, so that the first entry of each is the first phone that is paid for.
@@ -241,7 +248,7 @@ def _simulate_purchases(
 
 
 def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.random.Generator) -> Events:
-    """Simulate what follows purchases within two weeks: 7 % are returned, 43 % are rated."""
+    """Simulate what follows purchases within two weeks: returns and ratings."""
     bought = events.select(events.kind == PURCHASE)
     fate = random.random(len(bought))
     days = random.integers(2, 15, len(bought))
@@ -251,18 +258,19 @@ def _simulate_later_events(plan: Plan, events: Events, day: int, random: np.rand
         + random.integers(8 * 3600, 22 * 3600, len(bought)) * SECOND
     )
     stars = np.clip(np.round(random.normal(4.1, 0.9, len(bought))), 1, 5)
-    kind = np.where(fate < 0.07, RETURN, RATING)
+    kind = np.where(fate < RETURNED_SHARE, RETURN, RATING)
     value = np.where(kind == RATING, stars, np.nan)
     session = np.full(len(bought), -1, np.int64)
-    return Events(bought.user, bought.item, kind, value, at, session).select(fate < 0.5)
+    return Events(bought.user, bought.item, kind, value, at, session).select(
+        fate < RETURNED_SHARE + RATED_SHARE
+    )
 
 
 def _simulate_bots(
     plan: Plan, customers: Customers, on_sale_rows: Ints, day: int, random: np.random.Generator
 ) -> Events:
     """Simulate bots: under an active customer's name, each opens `BOT_VIEWS` phones at three a second."""
-    # 60: the nominal days of a rung.
-    expected = BOT_SHARE * plan.size.events / 60 / BOT_VIEWS
+    expected = BOT_SHARE * plan.size.events / NOMINAL_DAYS / BOT_VIEWS
     bots = int(random.poisson(expected))
     count = bots * BOT_VIEWS
     user = np.repeat(
