@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 
 from benchmarks.benchmark import run_benchmark
-from benchmarks.registry import BENCHMARKS
+from benchmarks.benchmarks_and_targets import BENCHMARKS
 
 
 def main(arguments: list[str]) -> int:

@@ -128,7 +128,7 @@ _BENCHMARKS = (
             Target("movielens-100k_over_popularity", "x popularity's NDCG@20", at_least=1.0),
         ),
         needs=("gowalla", "movielens-100k"),
-        is_drawn=True,
+        prints_tables=True,
     ),
     Benchmark(
         "hybrid-s",
