@@ -1,4 +1,4 @@
-"""Audio: decoding with soundfile, resampling, log-mel bands, and Wav2Vec2 or Whisper encoders by name or path."""
+"""Audio: decoding, resampling, log-mel bands, and Wav2Vec2 or Whisper encoders by name or path."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from torch import Tensor
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
+from models.encoders.device import choose_device
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
-from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
+from models.encoders.safetensors_loading import digest_model_folder, find_model_folder
 
 SAMPLE_RATE = 16_000
 """Samples a second."""
@@ -72,7 +73,9 @@ def resample(mono: FloatArray, rate: int, target_rate: int = SAMPLE_RATE) -> Flo
 
 @functools.cache
 def build_mel_filters(bands: int = BANDS, rate: int = SAMPLE_RATE, window: int = WINDOW) -> Tensor:
-    """Return triangular filters `(window // 2 + 1, bands)`, evenly spaced on the mel scale `2595 log10(1 + hertz / 700)`.
+    """Return triangular filters `(window // 2 + 1, bands)`, evenly spaced on the mel scale.
+
+    `mel = 2595 log10(1 + hertz / 700)`.
 
     Args:
         bands: Number of filters.
@@ -111,7 +114,9 @@ def compute_log_mel(sound: FloatArray) -> Tensor:
 
 
 class HuggingFaceAudio:
-    """A model of the Wav2Vec2 family (raw waveform) or Whisper's encoder (log-mel), averaged over time, of length 1.
+    """A Wav2Vec2 model (raw waveform) or Whisper's encoder (log-mel), averaged over time.
+
+    Its vectors have length 1.
 
     Args:
         name_or_path: A folder in Hugging Face's format, or a model in the hub's cache.
@@ -167,7 +172,10 @@ class HuggingFaceAudio:
 
 
 def _whisper_features(config: Any) -> Any:
-    """Return the feature extractor of a Whisper model, built from its shape, as the file of the original may be missing."""
+    """Return the feature extractor of a Whisper model, built from the model's shape.
+
+    The extractor's own file may be missing.
+    """
     from transformers import WhisperFeatureExtractor
 
     seconds = config.max_source_positions * 2 * HOP // SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""The default audio encoder: log-mel bands into a bidirectional LSTM, trained in the text encoder's vector space."""
+"""The default audio encoder: a bidirectional LSTM on log-mel bands, in the text encoder's vector space."""
 
 from __future__ import annotations
 
@@ -13,14 +13,9 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
 from models.encoders.audio import BANDS, compute_log_mel
+from models.encoders.device import choose_device
+from models.encoders.safetensors_loading import digest_model_folder, fill_module, load_weights, save_weights
 from models.encoders.text import average_over_tokens, batch_by_length
-from models.encoders.weights import (
-    choose_device,
-    digest_model_folder,
-    fill_module,
-    load_weights,
-    save_weights,
-)
 
 STACKED_FRAMES = 8
 """Frames that one LSTM step reads: 80 ms, about a phoneme. The LSTM's cost is proportional to its steps."""
@@ -61,7 +56,7 @@ class BiLstm(nn.Module):
         return nn.functional.normalize(self.leave(both), dim=1)
 
     def _run_lstm(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Return the LSTM's states `(b, time, 2h)` from `(b, time, h)`; states beyond the end of a row are arbitrary.
+        """Return the LSTM's states `(b, time, 2h)` from `(b, time, h)`; arbitrary beyond a row's end.
 
         The layers run over padded rows. With packed rows torch slices its input at each step, and in training
         most of the time would go into adding up the slices' gradients. For the backward direction each row is
@@ -95,7 +90,7 @@ def _gather_steps(x: Tensor, places: Tensor) -> Tensor:
 
 
 def stack_frames(bands: Tensor) -> Tensor:
-    """Return `(time, 320)` from `(frames, 40)`: eight frames side by side, the last ones padded with zeros."""
+    """Return `(time, 320)` from `(frames, 40)`: eight frames concatenated, the last ones zero-padded."""
     missing = -len(bands) % STACKED_FRAMES
     return nn.functional.pad(bands, (0, 0, 0, missing)).reshape(-1, BANDS * STACKED_FRAMES)
 
@@ -138,7 +133,7 @@ class BiLstmAudio:
         return encode_sounds(self.module, batch, self.device)
 
     def prepare(self, content: FloatArray) -> Tensor:
-        """Return the network's input `(time, 320) float16`; half precision halves the memory of prepared sounds."""
+        """Return the network's input `(time, 320) float16`; half precision saves memory."""
         return compute_stacked_bands(content).half()
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:

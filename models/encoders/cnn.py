@@ -1,4 +1,4 @@
-"""The default image encoder: fixed image features, concatenated with a small convolutional network trained on the shop."""
+"""The default image encoder: fixed image features, concatenated with a small CNN trained on the shop."""
 
 from __future__ import annotations
 
@@ -12,15 +12,10 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
+from models.encoders.device import choose_device
 from models.encoders.image import IMAGENET_MEAN, IMAGENET_STD, Picture
 from models.encoders.image_features import FEATURE_WIDTHS, compute_image_features
-from models.encoders.weights import (
-    choose_device,
-    digest_model_folder,
-    fill_module,
-    load_weights,
-    save_weights,
-)
+from models.encoders.safetensors_loading import digest_model_folder, fill_module, load_weights, save_weights
 
 INPUT_SIDE = 64
 """Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of
@@ -80,7 +75,7 @@ class Cnn(nn.Module):
 
 
 class ShopImageNetwork(nn.Module):
-    """Fixed features, reduced to their principal axes, concatenated with the network's vector, with equal weight.
+    """Principal axes of the fixed features, concatenated with the network's vector, with equal weight.
 
     Args:
         dim: Width of the network's vector.
@@ -135,7 +130,10 @@ class ShopImageNetwork(nn.Module):
 
 
 def shrink_pixels(pixels: Tensor) -> Tensor:
-    """Return the network's input `(n, 3, 64, 64)`, normalized as ImageNet, from `(n, 3, 224, 224)` in [0, 1]."""
+    """Return the network's input `(n, 3, 64, 64)` from `(n, 3, 224, 224)` in [0, 1].
+
+    Normalized with ImageNet's means and deviations.
+    """
     shrunk = nn.functional.interpolate(pixels, INPUT_SIDE, mode="area")
     mean, std = (
         torch.tensor(values, device=pixels.device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD)

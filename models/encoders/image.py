@@ -1,4 +1,4 @@
-"""Images: decoding with limits, ImageNet's preprocessing without torchvision, and any Hugging Face vision encoder."""
+"""Images: decoding with limits, ImageNet's preprocessing, and any Hugging Face vision encoder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
+from models.encoders.device import choose_device
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia
-from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
+from models.encoders.safetensors_loading import digest_model_folder, find_model_folder
 
 Picture: TypeAlias = NDArray[np.uint8]
 """`(224, 224, 3) uint8`, RGB."""
@@ -87,7 +88,7 @@ def normalize_pixels(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> Tensor:
-    """Return pixels with each channel's mean subtracted, divided by its deviation, `(n, 3, 224, 224) float32`.
+    """Return `(n, 3, 224, 224) float32` pixels with each channel standardized.
 
     Args:
         batch: Pictures `(224, 224, 3) uint8`.
@@ -179,7 +180,7 @@ class HuggingFaceImage:
 
 
 def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the channel means and deviations that the model was trained with; ImageNet's where its files do not say."""
+    """Return the channel means and deviations of the model's training; ImageNet's if not stored."""
     file = folder / "preprocessor_config.json"
     config = json.loads(file.read_text()) if file.is_file() else {}
     return config.get("image_mean") or IMAGENET_MEAN, config.get("image_std") or IMAGENET_STD

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 from models.data import FloatArray
+from models.encoders.device import choose_device
 from models.encoders.hugging_face import build_load_error, load_model
 from models.encoders.interface import Encoder
-from models.encoders.weights import choose_device, digest_model_folder, find_model_folder
+from models.encoders.safetensors_loading import digest_model_folder, find_model_folder
 
 BATCH_TOKENS = 4096
 """Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the
@@ -72,7 +73,7 @@ class HuggingFaceText:
 
     @torch.inference_mode()
     def encode(self, batch: Sequence[str]) -> FloatArray:
-        """Return `(len(batch), dim) float32` of length 1; texts of similar length share a batch, to pad little."""
+        """Return `(len(batch), dim) float32` of length 1; texts of similar length share a batch."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         if not batch:
             return vectors

@@ -1,4 +1,4 @@
-"""Weights on disk: finding, digesting, saving and loading them; safetensors and JSON only, never pickle."""
+"""Models on disk: finds a model's folder and digests it, saves and loads safetensors; pickles are refused."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def _from_hub(name: str, allow_download: bool) -> Path:
             else "it is not in the local cache and downloads are off"
         )
         raise EncoderError(
-            f"{name}: no such folder, and {how} ({type(error).__name__}). Name a folder that holds the model, "
-            f"or use the default, {MINILM}."
+            f"{name}: no such folder, and {how} ({type(error).__name__}). Name a folder that holds the "
+            f"model, or use the default, {MINILM}."
         ) from None
 
 
@@ -135,16 +135,3 @@ def fill_module(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wh
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
         raise EncoderError(f"{where}: the weights do not fit their settings ({first})") from None
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device that a setting means on this machine.
-
-    Args:
-        name: `auto` (a GPU where there is one, else the CPU), `cpu`, `cuda`, or `cuda:1` and so on.
-    """
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
