@@ -23,7 +23,10 @@ class Recommendations(AirflowPlugin):
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:
-        """The pages' application; a property, so that only the API server imports it and not every task that loads plugins."""
+        """The pages' application.
+
+        It is a property, so that only the API server imports it and not every task that loads plugins.
+        """
         from recommendation_pages import pages
 
         return [{"app": pages, "url_prefix": "/handpick", "name": "Handpick recommendations"}]
