@@ -1,7 +1,8 @@
 """Measures each pretraining objective downstream, with and without it, on the demo shop and MovieLens-100k.
 
-MovieLens has text (titles and genres) and interactions. Each user's latest fifth of the ratings is held out; films
-are ranked by text similarity to the user's other films, or by an autoencoder's reconstruction of the history.
+MovieLens has text (titles and genres) and interactions. Each user's latest fifth of the ratings is held out;
+films are ranked by text similarity to the user's other films, or by an autoencoder's reconstruction of the
+history.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def measure_movielens_alone() -> dict[str, Any]:
 
 def measure_demo() -> list[ObjectiveResult]:
     """Return the results of `handpick pretrain` on the first night's marts of a fresh demo shop."""
-    from handpick.cli.night import prepare_input as prepare
+    from handpick.cli.prepare_input import prepare_input
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
     from handpick.settings.load import Settings
@@ -59,7 +60,7 @@ def measure_demo() -> list[ObjectiveResult]:
 
     with tempfile.TemporaryDirectory(prefix="handpick-pretraining-") as folder:
         settings = Settings(home=Path(folder))
-        night = Night(settings, prepare(settings, RUNG, None))
+        night = Night(settings, prepare_input(settings, RUNG, None))
         for stage in STAGES:
             run_stage(stage, night)
         return rows_to_results(run_stage("pretrain", night).notes["objectives"])
@@ -72,7 +73,7 @@ def measure_movielens_objectives() -> list[ObjectiveResult]:
     order = ratings.sort_values(["user", "at"], kind="stable")
     rank = order.groupby("user").cumcount()
     is_later = rank >= (1 - HELD_OUT) * order.groupby("user")["at"].transform("size")
-    history, wanted = (
+    history, relevant = (
         _build_matrix(part["user"].to_numpy() - 1, places.get_indexer(part["film"]), len(films))
         for part in (order[~is_later], order[is_later])
     )
@@ -82,14 +83,14 @@ def measure_movielens_objectives() -> list[ObjectiveResult]:
 
     def quality(objectives: tuple[Any, ...]) -> float:
         vectors[objectives] = _encode_texts(texts, config, objectives)
-        return evaluate_profiles(history, vectors[objectives], wanted)
+        return evaluate_profiles(history, vectors[objectives], relevant)
 
-    judged = compare_objectives(
+    results = compare_objectives(
         "films for users, by text", history.shape[0], config.objectives, TEXT_OBJECTIVES, quality
     )
     content = vectors[config.objectives]
     content = (content - content.mean(0)) / np.maximum(content.std(0), 1e-3)
-    return judged + compare_autoencoders(history, content, wanted, RowsPretraining(), SEED)
+    return results + compare_autoencoders(history, content, relevant, RowsPretraining(), SEED)
 
 
 def _encode_texts(texts: list[str], config: TextPretraining, objectives: tuple[Any, ...]) -> FloatArray:
@@ -102,21 +103,21 @@ def _encode_texts(texts: list[str], config: TextPretraining, objectives: tuple[A
 
 def _load_films() -> pd.DataFrame:
     """Return the id and text of each film: title, genres, year."""
-    told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.item", sep="\t").fillna("")
-    told.columns = [name.split(":")[0] for name in told.columns]
-    genres = told["class"].str.replace(" ", ", ")
+    table = pd.read_csv(DATA / "movielens-100k" / "ml-100k.item", sep="\t").fillna("")
+    table.columns = [name.split(":")[0] for name in table.columns]
+    genres = table["class"].str.replace(" ", ", ")
     return pd.DataFrame(
         {
-            "id": told["item_id"],
-            "text": told["movie_title"] + ". " + genres + ". " + told["release_year"].astype(str),
+            "id": table["item_id"],
+            "text": table["movie_title"] + ". " + genres + ". " + table["release_year"].astype(str),
         }
     )
 
 
 def _load_ratings() -> pd.DataFrame:
-    told = pd.read_csv(DATA / "movielens-100k" / "ml-100k.inter", sep="\t")
-    told.columns = ["user", "film", "rating", "at"]
-    return told
+    table = pd.read_csv(DATA / "movielens-100k" / "ml-100k.inter", sep="\t")
+    table.columns = ["user", "film", "rating", "at"]
+    return table
 
 
 def _build_matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
@@ -125,13 +126,13 @@ def _build_matrix(users: Any, films: Any, width: int) -> sparse.csr_matrix:
     )
 
 
-def _result_values(where: str, judged: list[ObjectiveResult]) -> dict[str, Any]:
+def _result_values(where: str, results: list[ObjectiveResult]) -> dict[str, Any]:
     """Return NDCG@20 without and with each objective, their ratio, and the number of cases."""
     figures: dict[str, Any] = {f"{where}_threads": torch.get_num_threads()}
-    for worth in judged:
-        key = f"{where}_{worth.objective}_{worth.task.split()[-1]}"
-        figures[f"{key}_without"], figures[f"{key}_with"] = worth.ndcg_without, worth.ndcg_with
-        figures[f"{key}_cases"] = worth.case_count
-        if worth.ndcg_without:
-            figures[f"{key}_ratio"] = worth.ndcg_with / worth.ndcg_without
+    for result in results:
+        key = f"{where}_{result.objective}_{result.task.split()[-1]}"
+        figures[f"{key}_without"], figures[f"{key}_with"] = result.ndcg_without, result.ndcg_with
+        figures[f"{key}_cases"] = result.case_count
+        if result.ndcg_without:
+            figures[f"{key}_ratio"] = result.ndcg_with / result.ndcg_without
     return figures

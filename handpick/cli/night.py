@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from handpick.cli.options import LogicalDate
-
-if TYPE_CHECKING:
-    from handpick.settings.load import Settings
 
 OptionalDate = Annotated[
     datetime | None,
@@ -38,8 +35,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(date: OptionalDate = None, rung: Rung = "S") -> None:
-    """Run the next night through Airflow and show its summary. The first run makes a demo shop if there is no input."""
+    """Run the next night through Airflow and show its summary.
+
+    The first run makes a demo shop if there is no input.
+    """
     from handpick.cli.night_summary import print_night_summary
+    from handpick.cli.prepare_input import prepare_input
     from handpick.local_airflow.dag_run import run_night, running_airflow
     from handpick.night import Night
     from handpick.settings.load import load
@@ -54,38 +55,8 @@ def run(date: OptionalDate = None, rung: Rung = "S") -> None:
     out.print("Next: `make up` opens Airflow on these nights, `make run` runs the next one.")
 
 
-def prepare_input(settings: Settings, rung: str, logical_date: date | None) -> date:
-    """Choose the logical date to run, and make a demo shop or its next day where there is no input of the owner's.
-
-    Args:
-        settings: Where input, hidden truth and ledger are.
-        rung: Size of the demo shop, if one has to be made.
-        logical_date: The date that was asked for; it is run whether or not it is done.
-
-    Raises:
-        InputError: If no new input has arrived for a shop that is not a demo shop.
-    """
-    from handpick.demo import next_day
-    from handpick.demo.parameters import DEFAULT_END
-    from handpick.pipeline import next_night
-
-    is_own_shop = next_night.has_configured_sources(settings)
-    # What an interrupted demo shop left in the landing folder is no input: the shop is made again.
-    has_files = not next_day.has_unfinished_shop(settings) and next_night.has_landing_files(settings)
-    if not is_own_shop and not has_files:
-        last_day = logical_date or DEFAULT_END
-        next_day.make_first_shop(settings, rung, last_day)
-        return last_day
-    if logical_date is not None:
-        return logical_date
-    if is_own_shop or not next_day.has_demo_shop(settings):
-        return next_night.choose_night(settings)
-    last_day = next_day.last_shop_day(settings)
-    return next_day.add_shop_day(settings) if next_night.is_night_done(settings, last_day) else last_day
-
-
 def night(date: LogicalDate) -> None:
-    """Run all stages of a night one after the other in this process, without Airflow, and show its summary."""
+    """Run all stages of a night in this process, without Airflow, and show its summary."""
     from handpick.cli.night_summary import print_night_summary
     from handpick.night import Night
     from handpick.pipeline.registry import nightly_names

@@ -1,4 +1,4 @@
-"""`handpick run` chooses the newest day with input that is not done, and makes demo data only for a demo shop."""
+"""`handpick run` chooses the newest day with input that is not done; only demo shops get demo data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handpick.cli.night import prepare_input
+from handpick.cli.prepare_input import prepare_input
 from handpick.demo import next_day
 from handpick.demo.parameters import DEFAULT_END
 from handpick.errors import InputError
