@@ -1,4 +1,7 @@
-"""Features of users and phones by name, type and meaning; imports no Feast, so that stages that only read them start fast."""
+"""Names, types and descriptions of the features of users and phones.
+
+This module does not import Feast, so that stages that only read features start fast.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +10,7 @@ WINDOWS = ("7d", "30d", "all")
 
 
 class FeatureColumn(NamedTuple):
-    """One feature.
+    """A feature column.
 
     Args:
         name: Name of the column.
@@ -20,8 +23,8 @@ class FeatureColumn(NamedTuple):
     description: str = ""
 
 
-def _counts(*events: str) -> tuple[FeatureColumn, ...]:
-    """Return a count of each event over each window."""
+def _make_count_columns(*events: str) -> tuple[FeatureColumn, ...]:
+    """Return one count column for each event and window."""
     return tuple(
         FeatureColumn(f"{event}_count_{window}", "Int64", f"{event} events, {window}")
         for event in events
@@ -30,7 +33,7 @@ def _counts(*events: str) -> tuple[FeatureColumn, ...]:
 
 
 USER_ACTIVITY = (
-    *_counts("view", "cart", "purchase", "query"),
+    *_make_count_columns("view", "cart", "purchase", "query"),
     FeatureColumn("mean_viewed_price_30d", "Float64", "Mean price of phones viewed, 30 days"),
     FeatureColumn("distinct_brand_count_30d", "Int64", "Brands viewed, carted or bought, 30 days"),
     FeatureColumn("owned_price", "Float64", "Price of the phone that the user owns"),
@@ -38,7 +41,7 @@ USER_ACTIVITY = (
 )
 
 ITEM_STATISTICS = (
-    *_counts("impression", "view", "cart", "purchase", "return"),
+    *_make_count_columns("impression", "view", "cart", "purchase", "return"),
     FeatureColumn("rating_mean", "Float64", "Mean stars"),
     FeatureColumn("view_rate_30d", "Float64", "Views per impression, 30 days"),
     FeatureColumn("price_change_30d", "Float64", "Relative change of price, 30 days"),
@@ -49,4 +52,7 @@ AT_SCORING = (
     FeatureColumn("phone_age_days", "Float64"),
     FeatureColumn("price_gap_to_owned", "Float64"),
 )
-"""Features computed on demand. They have no descriptions: Feast compares them with the columns that it infers, which have none."""
+"""Features computed on demand.
+
+They have no descriptions: Feast compares them with the columns that it infers, which have none.
+"""

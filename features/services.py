@@ -1,4 +1,4 @@
-"""The features that each version of a model reads; changed inputs get a new service, and the old one stays."""
+"""Feature services, one for each version of a model; a model with other inputs gets a new service."""
 
 from feast import FeatureService
 

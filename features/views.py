@@ -1,4 +1,4 @@
-"""Feature views of users and phones, with their time to live, and the features that are computed on demand at scoring."""
+"""Feature views of users and phones, and the features that are computed on demand at scoring."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from features.columns import AT_SCORING, ITEM_STATISTICS, USER_ACTIVITY, Feature
 from features.entities import OWNER, item, user
 
 
-def _fields(columns: tuple[FeatureColumn, ...]) -> list[Field]:
+def _make_fields(columns: tuple[FeatureColumn, ...]) -> list[Field]:
     """Return columns as Feast fields."""
     return [
         Field(name=column.name, dtype=getattr(types, column.kind), description=column.description)
@@ -25,7 +25,7 @@ user_activity = FeatureView(
     name="user_activity",
     entities=[user],
     ttl=timedelta(days=730),
-    schema=_fields(USER_ACTIVITY),
+    schema=_make_fields(USER_ACTIVITY),
     source=sources.user_activity_source,
     description="What a user did, over three windows of whole days.",
     owner=OWNER,
@@ -36,7 +36,7 @@ item_statistics = FeatureView(
     name="item_statistics",
     entities=[item],
     ttl=timedelta(days=730),
-    schema=_fields(ITEM_STATISTICS),
+    schema=_make_fields(ITEM_STATISTICS),
     source=sources.item_statistics_source,
     description="What all users did with a phone, over three windows of whole days.",
     owner=OWNER,
@@ -94,17 +94,18 @@ user_queries = FeatureView(
 
 @on_demand_feature_view(
     sources=[user_activity[["last_active_at", "owned_price"]], item_offer, sources.scoring_moment],
-    schema=_fields(AT_SCORING),
+    schema=_make_fields(AT_SCORING),
     mode="pandas",
-    description="Features of a user and a phone at the time of scoring: whole days since the user's last active day, "
-    "days since the phone's release, and the phone's price relative to the price of the phone that the user "
-    "owns.",
+    description="Features of a user and a phone at the time of scoring: whole days since the user's last "
+    "active day, days since the phone's release, and the phone's price relative to the price of the phone "
+    "that the user owns.",
     owner=OWNER,
     tags={"stage": "features"},
 )
 def at_scoring(inputs: pd.DataFrame) -> pd.DataFrame:
-    """Compute one row for each of `inputs`; null where the phone, the owned phone or any earlier activity is unknown."""
-    import pandas as pd  # Feast stores this function's source and runs it where this module's imports are missing
+    """Compute the features of each row of `inputs`; null where an input is unknown."""
+    # Feast stores this function's source and runs it where this module's imports are missing.
+    import pandas as pd
 
     def to_timestamps(column: str) -> "pd.Series[pd.Timestamp]":
         values = inputs[column]

@@ -1,1 +1,1 @@
-"""Feast stores and a batch engine that write whole columns instead of rows; unmodified Feast reads what they write."""
+"""Feast stores and a batch engine that write whole columns instead of rows."""

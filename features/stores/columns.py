@@ -1,4 +1,4 @@
-"""Encodes Arrow columns as the bytes that Feast's online stores hold: serialized `Value` messages and entity keys.
+"""Encodes Arrow columns for Feast's online stores, as serialized `Value` messages and entity keys.
 
 Feast builds a protobuf object for every value. Here each distinct value of a column is serialized once, and
 columns of floating-point numbers are encoded by copying their bytes behind the field's tag; both give the
@@ -28,7 +28,7 @@ MISSING = Value().SerializeToString()
 """Feast's encoding of a missing value: a message without content."""
 
 _FIXED64, _LENGTH, _FIXED32 = 1, 2, 5  # wire types of protobuf
-_PACKED_FLOATS = b"\x0a"  # field 1 of FloatList and DoubleList, length-delimited
+_PACKED_FLOATS_TAG = b"\x0a"  # field 1 of FloatList and DoubleList, length-delimited
 
 
 class ColumnWriter(ABC):
@@ -53,7 +53,7 @@ def encode_column(
     Args:
         column: The values.
         kind: The feature's type as declared in its view.
-        frame: Adds what the store's protocol puts around a message.
+        frame: Wraps a message as the store's protocol requires; messages are returned bare by default.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_null(
@@ -63,20 +63,20 @@ def encode_column(
     if pa.types.is_timestamp(array.type):  # Feast stores timestamps as whole seconds
         array = pc.divide(array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()), 1_000_000)
     if kind in (ValueType.DOUBLE, ValueType.FLOAT):
-        messages = _floats(array, kind)
+        messages = _encode_floats(array, kind)
     elif kind in (ValueType.FLOAT_LIST, ValueType.DOUBLE_LIST):
-        messages = _float_lists(array, kind)
+        messages = _encode_float_lists(array, kind)
     elif pa.types.is_nested(array.type):
-        messages = _messages(array.to_pylist(), kind)
+        messages = _serialize_values(array.to_pylist(), kind)
     else:
-        return _by_distinct(array, kind, frame)
+        return _encode_distinct(array, kind, frame)
     return list(map(frame, messages)) if frame else messages
 
 
-def _by_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None) -> list[bytes]:
+def _encode_distinct(array: pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None) -> list[bytes]:
     """Serialize the distinct values and copy the messages to the rows."""
     coded = pc.dictionary_encode(array)
-    messages = [*_messages(coded.dictionary.to_pylist(), kind), MISSING]
+    messages = [*_serialize_values(coded.dictionary.to_pylist(), kind), MISSING]
     framed = list(map(frame, messages)) if frame else messages
     codes = coded.indices.fill_null(len(messages) - 1).to_numpy()
     spread: list[bytes] = np.array(framed, dtype=object)[codes].tolist()
@@ -121,12 +121,12 @@ def convert_timestamps(column: pa.ChunkedArray, convert: Callable[[datetime], An
     return [converted[code] for code in coded.indices.to_pylist()]
 
 
-def _tag(field: str, wire: int) -> bytes:
+def _encode_tag(field: str, wire: int) -> bytes:
     """Return the tag of a field of `Value` with a wire type."""
-    return _varint(Value.DESCRIPTOR.fields_by_name[field].number << 3 | wire)
+    return _encode_varint(Value.DESCRIPTOR.fields_by_name[field].number << 3 | wire)
 
 
-def _varint(number: int) -> bytes:
+def _encode_varint(number: int) -> bytes:
     """Encode an unsigned integer as protobuf's variable-length integer."""
     out = bytearray()
     while number > 0x7F:
@@ -136,19 +136,19 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _messages(values: list[Any], kind: ValueType) -> list[bytes]:
+def _serialize_values(values: list[Any], kind: ValueType) -> list[bytes]:
     """Serialize values by Feast's own conversion."""
     return (
         [value.SerializeToString() for value in python_values_to_proto_values(values, kind)] if values else []
     )
 
 
-def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
+def _encode_floats(array: pa.Array, kind: ValueType) -> list[bytes]:
     """Serialize numbers: a tag and the little-endian bytes of each."""
     field, wire, dtype = (
         ("double_val", _FIXED64, "<f8") if kind == ValueType.DOUBLE else ("float_val", _FIXED32, "<f4")
     )
-    tag = _tag(field, wire)
+    tag = _encode_tag(field, wire)
     numbers = array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
     width = len(tag) + np.dtype(dtype).itemsize
     # All messages have the same width: they are built as one byte matrix and split into rows at once.
@@ -161,18 +161,19 @@ def _floats(array: pa.Array, kind: ValueType) -> list[bytes]:
     return messages
 
 
-def _float_lists(array: pa.Array, kind: ValueType) -> list[bytes]:
-    """Serialize lists of numbers: tag, lengths and the packed numbers of each; the header depends on the length only."""
+def _encode_float_lists(array: pa.Array, kind: ValueType) -> list[bytes]:
+    """Serialize lists of numbers: the tag, the lengths and the packed numbers of each list."""
     field, dtype = ("double_list_val", "<f8") if kind == ValueType.DOUBLE_LIST else ("float_list_val", "<f4")
     if not pa.types.is_list(array.type):
         array = array.cast(pa.list_(array.type.value_type))
-    tag, size = _tag(field, _LENGTH), np.dtype(dtype).itemsize
+    tag, size = _encode_tag(field, _LENGTH), np.dtype(dtype).itemsize
     lengths = pc.list_value_length(array).fill_null(0).to_numpy()
     content = memoryview(array.flatten().to_numpy(zero_copy_only=False).astype(dtype).tobytes())
+    # The bytes before the numbers depend only on how many numbers there are, so each is built once.
     headers = {}
     for length in set(lengths.tolist()):
-        packed = _PACKED_FLOATS + _varint(length * size) if length else b""
-        headers[length] = tag + _varint(len(packed) + length * size) + packed
+        packed = _PACKED_FLOATS_TAG + _encode_varint(length * size) if length else b""
+        headers[length] = tag + _encode_varint(len(packed) + length * size) + packed
     ends = (np.cumsum(lengths) * size).tolist()
     present = array.is_valid().to_pylist()
     return [

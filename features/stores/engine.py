@@ -16,7 +16,7 @@ from features.stores.columns import ColumnWriter
 class ArrowComputeEngineConfig(LocalComputeEngineConfig):
     """Settings of the local engine, without additions."""
 
-    type: Literal["features.stores.engine.ArrowComputeEngine"] = "features.stores.engine.ArrowComputeEngine"  # type: ignore[assignment]
+    type: Literal["features.stores.engine.ArrowComputeEngine"] = "features.stores.engine.ArrowComputeEngine"
 
 
 class ArrowComputeEngine(LocalComputeEngine):
@@ -35,7 +35,7 @@ class ArrowComputeEngine(LocalComputeEngine):
     def _materialize_one(
         self, registry: BaseRegistry, task: MaterializationTask, **kwargs: Any
     ) -> LocalMaterializationJob:
-        """Write one view's newest values online, by columns where view and store allow it."""
+        """Write one view's newest values online, as columns where the view and the store allow it."""
         view, store = task.feature_view, self.online_store
         plain = not (getattr(view, "feature_transformation", None) or getattr(view, "aggregations", None))
         if not (plain and task.only_latest and isinstance(store, ColumnWriter) and view.batch_source):

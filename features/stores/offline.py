@@ -1,4 +1,7 @@
-"""Feast's DuckDB offline store over the lake: source paths are relative to a configured root, and later nights are left out."""
+"""Feast's DuckDB offline store over the lake.
+
+Source paths are relative to a configured root, and nights after a configured date are left out.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ NIGHT_COLUMN = "logical_date"
 
 
 class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
-    """Location of the lake, and the nights of it that may be read."""
+    """Location of the lake, and its nights that may be read."""
 
     type: Literal["features.stores.offline.LakeDuckDBOfflineStore"] = (
         "features.stores.offline.LakeDuckDBOfflineStore"
@@ -32,7 +35,7 @@ class LakeDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
     root: str = "../var/lake"
     """The lake's root, absolute or relative to the feature repository."""
     through: date | None = None
-    """The last logical date to read, so that an old night that is run again sees what it saw then; all by default."""
+    """The last logical date to read, so that a repeated old night reads the same rows; all by default."""
 
 
 def find_lake_root(config: RepoConfig) -> Path:
@@ -57,7 +60,7 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
         """Return each entity's newest row between two times, both included."""
         return pull_latest_from_table_or_query_ibis(
             config, data_source, join_key_columns, feature_name_columns, timestamp_field,
-            created_timestamp_column, start_date, end_date, **_access(config),
+            created_timestamp_column, start_date, end_date, **_make_access(config),
         )  # fmt: skip
 
     @staticmethod
@@ -75,25 +78,28 @@ class LakeDuckDBOfflineStore(DuckDBOfflineStore):
         return pull_all_from_table_or_query_ibis(
             config, data_source, join_key_columns, feature_name_columns, timestamp_field,
             created_timestamp_column=created_timestamp_column, start_date=start_date, end_date=end_date,
-            **_access(config),
+            **_make_access(config),
         )  # fmt: skip
 
     @staticmethod
     def get_historical_features(config: RepoConfig, *args: Any, **kwargs: Any) -> RetrievalJob:
         """Return for each row of the entity frame the newest values that were known at its timestamp."""
-        return get_historical_features_ibis(config, *args, **kwargs, **_access(config))
+        return get_historical_features_ibis(config, *args, **kwargs, **_make_access(config))
 
     @staticmethod
     def validate_data_source(config: RepoConfig, data_source: DataSource) -> None:
-        """Accept every source: there is no file before the first night, and files are written with the view's schema."""
+        """Accept every source: before the first night there are no files to check."""
 
 
-def _access(config: RepoConfig) -> dict[str, Callable[..., Any]]:
-    """Return how Feast's ibis functions read and write sources; Feast's own reader knows neither root nor night."""
-    return {"data_source_reader": partial(_read, config), "data_source_writer": _write_data_source}
+def _make_access(config: RepoConfig) -> dict[str, Callable[..., Any]]:
+    """Return the reader and writer of sources for Feast's ibis functions.
+
+    Feast's own reader knows neither the lake's root nor the last night that may be read.
+    """
+    return {"data_source_reader": partial(_read_source, config), "data_source_writer": _write_data_source}
 
 
-def _read(config: RepoConfig, data_source: DataSource, _repo_path: str) -> ibis.Table:
+def _read_source(config: RepoConfig, data_source: DataSource, _repo_path: str) -> ibis.Table:
     """Read the rows of one source from the nights that may be read."""
     assert isinstance(data_source, FileSource)
     table = ibis.read_parquet(str(find_lake_root(config) / data_source.path), hive_partitioning=True)

@@ -35,24 +35,28 @@ FIXED_COLUMNS = ("entity_key", "event_ts", "created_ts")
 """Columns of every table before those of its features."""
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
-LENGTH = struct.Struct(">i").pack
-NULL = LENGTH(-1)
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""PostgreSQL counts timestamps from here."""
-CHUNK = 5_000
+pack_length = struct.Struct(">i").pack
+NULL_FIELD = pack_length(-1)
+POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Start of PostgreSQL's timestamps."""
+CHUNK_ROWS = 5_000
 """Rows passed to COPY at a time."""
 
 
 class FastPostgreSQLOnlineStoreConfig(PostgreSQLOnlineStoreConfig):
-    """Configuration of Feast's store; vector search is not supported."""
+    """Configuration of Feast's PostgreSQL store; vector search is not supported."""
 
-    type: Literal["features.stores.postgres.FastPostgreSQLOnlineStore"] = (  # type: ignore[assignment]
+    type: Literal["features.stores.postgres.FastPostgreSQLOnlineStore"] = (
         "features.stores.postgres.FastPostgreSQLOnlineStore"
     )
 
 
 class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
     """An online store that writes one row per entity and reads as `PostgreSQLOnlineStore` does."""
+
+    # Feast's attributes; its modules are not read for types.
+    _conn: Connection[Any] | None
+    _conn_pool: Any
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
         """Upsert one row per entity, in one transaction."""
@@ -61,10 +65,15 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
         created = source.created_timestamp_column
         fields = [
-            map(_field, encode_entity_keys(columns, config.entity_key_serialization_version)),
-            convert_timestamps(rows.column(source.timestamp_field), _timestamp_field),
-            convert_timestamps(rows.column(created), _timestamp_field) if created else [NULL] * rows.num_rows,
-            *(encode_column(rows.column(f.name), f.dtype.to_value_type(), _field) for f in view.features),
+            map(_encode_field, encode_entity_keys(columns, config.entity_key_serialization_version)),
+            convert_timestamps(rows.column(source.timestamp_field), _encode_timestamp_field),
+            convert_timestamps(rows.column(created), _encode_timestamp_field)
+            if created
+            else [NULL_FIELD] * rows.num_rows,
+            *(
+                encode_column(rows.column(f.name), f.dtype.to_value_type(), _encode_field)
+                for f in view.features
+            ),
         ]
         self._upsert(config, view, [feature.name for feature in view.features], zip(*fields, strict=True))
 
@@ -76,11 +85,11 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         shapes: dict[tuple[str, ...], dict[bytes, tuple[bytes, ...]]] = {}
         for key, values, event_time, created_time in data:
             packed = serialize_entity_key(key, version)
-            messages = (_field(value.SerializeToString()) for value in values.values())
+            messages = (_encode_field(value.SerializeToString()) for value in values.values())
             row = (
-                _field(packed),
-                _timestamp_field(event_time),
-                _timestamp_field(created_time) if created_time else NULL,
+                _encode_field(packed),
+                _encode_timestamp_field(event_time),
+                _encode_timestamp_field(created_time) if created_time else NULL_FIELD,
                 *messages,
             )
             shapes.setdefault(tuple(values), {})[packed] = row
@@ -107,19 +116,24 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
             for table in tables_to_delete:
-                _drop(cursor, _name(config, table))
+                _drop_table_and_view(cursor, _get_view_name(config, table))
             for table in tables_to_keep:
-                _make(cursor, schema, _name(config, table), [feature.name for feature in table.features])
+                _create_table_and_view(
+                    cursor,
+                    schema,
+                    _get_view_name(config, table),
+                    [feature.name for feature in table.features],
+                )
 
     def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:  # noqa: ARG002
         """Drop the tables of all views."""
         with self._get_conn(config) as connection, connection.transaction(), connection.cursor() as cursor:
             for table in tables:
-                _drop(cursor, _name(config, table))
+                _drop_table_and_view(cursor, _get_view_name(config, table))
 
     @contextlib.contextmanager
     def _get_conn(self, config: RepoConfig, autocommit: bool = False) -> Iterator[Connection[Any]]:
-        """Return a connection as Feast's method does, which refuses a configuration of another `type`."""
+        """Yield a connection, as Feast's method does, which rejects a configuration of another `type`."""
         if config.online_store.conn_type == ConnectionType.pool:
             if not self._conn_pool:
                 self._conn_pool = _get_connection_pool(config.online_store)
@@ -137,7 +151,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
         self, config: RepoConfig, view: FeatureView, names: Sequence[str], rows: Iterable[tuple[bytes, ...]]
     ) -> None:
         """COPY rows of binary fields into a temporary table, then upsert them from there."""
-        wide = sql.Identifier(_wide(_name(config, view)))
+        wide = sql.Identifier(_name_wide_table(_get_view_name(config, view)))
         columns = sql.SQL(", ").join(map(sql.Identifier, (*FIXED_COLUMNS, *names)))
         changes = sql.SQL(", ").join(
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
@@ -152,7 +166,7 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
             with cursor.copy(
                 sql.SQL("COPY arriving ({}) FROM STDIN (FORMAT BINARY)").format(columns)
             ) as copy:
-                for chunk in _packed(rows, len(FIXED_COLUMNS) + len(names)):
+                for chunk in _pack_rows(rows, len(FIXED_COLUMNS) + len(names)):
                     copy.write(chunk)
             cursor.execute(
                 sql.SQL(
@@ -161,33 +175,33 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
             )
 
 
-def _packed(rows: Iterable[tuple[bytes, ...]], width: int) -> Iterator[bytes]:
+def _pack_rows(rows: Iterable[tuple[bytes, ...]], width: int) -> Iterator[bytes]:
     """Yield rows of fields in COPY's binary format, in chunks."""
     head = struct.pack(">h", width)
     waiting = [SIGNATURE]
     for row in rows:
         waiting.append(head)
         waiting += row
-        if len(waiting) > CHUNK * width:
+        if len(waiting) > CHUNK_ROWS * width:
             yield b"".join(waiting)
             waiting.clear()
     yield b"".join((*waiting, TRAILER))
 
 
-def _field(content: bytes) -> bytes:
+def _encode_field(content: bytes) -> bytes:
     """Return a field of COPY's format: its length, then its bytes."""
-    return LENGTH(len(content)) + content
+    return pack_length(len(content)) + content
 
 
-def _timestamp_field(time: datetime) -> bytes:
+def _encode_timestamp_field(time: datetime) -> bytes:
     """Return a timestamp as a field: its length, then microseconds since 2000, UTC."""
-    elapsed = make_tzaware(time) - EPOCH
+    elapsed = make_tzaware(time) - POSTGRES_EPOCH
     return struct.pack(">iq", 8, (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds)
 
 
-def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) -> None:
+def _create_table_and_view(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) -> None:
     """Create the wide table with a column per feature, and the SQL view with the rows that Feast reads."""
-    wide, shown = sql.Identifier(_wide(name)), sql.Identifier(name)
+    wide, shown = sql.Identifier(_name_wide_table(name)), sql.Identifier(name)
     cursor.execute("SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = %s", (schema, name))
     if cursor.fetchone():
         # A table of Feast's own store would block the view's name; the next materialization fills the new
@@ -215,17 +229,17 @@ def _make(cursor: Cursor[Any], schema: str, name: str, features: Sequence[str]) 
     )
 
 
-def _drop(cursor: Cursor[Any], name: str) -> None:
+def _drop_table_and_view(cursor: Cursor[Any], name: str) -> None:
     """Drop the table and the SQL view of a feature view."""
     cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
-    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(_wide(name))))
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(_name_wide_table(name))))
 
 
-def _name(config: RepoConfig, view: FeatureView) -> str:
+def _get_view_name(config: RepoConfig, view: FeatureView) -> str:
     """Return the name under which Feast reads a feature view."""
     return compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
 
 
-def _wide(name: str) -> str:
+def _name_wide_table(name: str) -> str:
     """Return the name of the wide table behind a SQL view."""
     return f"{name}__wide"

@@ -26,20 +26,20 @@ from features.stores.columns import ColumnWriter, convert_timestamps, encode_col
 STORED_FIELD_SCRIPT = (
     b"local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, ARGV[1]) end return r"
 )
-"""Lua script that returns one field of many hashes in one answer."""
+"""Lua script that returns one field of many hashes in one reply."""
 
 COMMANDS_PER_BATCH = 2_000
-"""Commands sent before their answers are read; bounds what both sides hold in memory."""
+"""Commands sent before their replies are read; bounds what client and server hold in memory."""
 
 
 class FastRedisOnlineStoreConfig(RedisOnlineStoreConfig):
     """Configuration of Feast's store, without additions."""
 
-    type: Literal["features.stores.redis.FastRedisOnlineStore"] = "features.stores.redis.FastRedisOnlineStore"  # type: ignore[assignment]
+    type: Literal["features.stores.redis.FastRedisOnlineStore"] = "features.stores.redis.FastRedisOnlineStore"
 
 
 class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
-    """An online store that writes by columns to a single server or a Sentinel's master, and as Feast does to a cluster."""
+    """A Redis online store that writes whole columns; to a cluster it writes as Feast does."""
 
     def write_columns(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> None:
         """Set each entity's hash, except where the stored timestamp is not older than the row's."""
@@ -53,50 +53,58 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         assert source is not None
         name = compute_versioned_name(view, config.registry.enable_online_feature_view_versioning)
         stamp = f"_ts:{name}".encode()
-        keys = self._keys(config, view, rows)
+        keys = self._encode_keys(config, view, rows)
         times = rows.column(source.timestamp_field)
         if not config.online_store.skip_dedup:
-            newer = self._newer(config, keys, stamp, convert_timestamps(times, _serialize_time))
+            newer = self._find_newer(config, keys, stamp, convert_timestamps(times, _serialize_time))
             rows, keys = (
                 rows.filter(pa.array(newer, pa.bool_())),
                 [k for k, new in zip(keys, newer, strict=True) if new],
             )
             times = rows.column(source.timestamp_field)
-        columns = [convert_timestamps(times, lambda time: _field(_bulk(stamp), _serialize_time(time)))]
+        columns = [
+            convert_timestamps(
+                times, lambda time: _encode_hash_field(_encode_bulk_string(stamp), _serialize_time(time))
+            )
+        ]
         for feature in view.features:
-            field = _bulk(_mmh3(f"{name}:{feature.name}"))
-            frame = partial(_field, field)
+            field = _encode_bulk_string(_mmh3(f"{name}:{feature.name}"))
+            frame = partial(_encode_hash_field, field)
             columns.append(encode_column(rows.column(feature.name), feature.dtype.to_value_type(), frame))
         head = b"*%d\r\n$4\r\nHSET\r\n" % (2 + 2 * len(columns))
         commands = [
-            b"".join((head, _bulk(key), *fields)) for key, *fields in zip(keys, *columns, strict=True)
+            b"".join((head, _encode_bulk_string(key), *fields))
+            for key, *fields in zip(keys, *columns, strict=True)
         ]
         seconds = config.online_store.key_ttl_seconds
         if seconds:
-            commands += [_command(b"EXPIRE", key, b"%d" % seconds) for key in keys]
+            commands += [_encode_command(b"EXPIRE", key, b"%d" % seconds) for key in keys]
         self._send(config, commands)
 
-    def _keys(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> list[bytes]:
+    def _encode_keys(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> list[bytes]:
         """Return the key of each entity's hash."""
         columns = [(column.name, rows.column(column.name)) for column in view.entity_columns]
         project = config.project.encode()
         return [key + project for key in encode_entity_keys(columns, config.entity_key_serialization_version)]
 
-    def _newer(self, config: RepoConfig, keys: list[bytes], stamp: bytes, given: list[bytes]) -> list[bool]:
-        """Return for each row whether it is newer than what is stored."""
+    def _find_newer(
+        self, config: RepoConfig, keys: list[bytes], stamp: bytes, given: list[bytes]
+    ) -> list[bool]:
+        """Return for each row whether its timestamp is newer than the stored one."""
         starts = range(0, len(keys), COMMANDS_PER_BATCH)
         chunks = (keys[start : start + COMMANDS_PER_BATCH] for start in starts)
         requests = [
-            _command(b"EVAL", STORED_FIELD_SCRIPT, b"%d" % len(chunk), *chunk, stamp) for chunk in chunks
+            _encode_command(b"EVAL", STORED_FIELD_SCRIPT, b"%d" % len(chunk), *chunk, stamp)
+            for chunk in chunks
         ]
         stored = chain.from_iterable(self._send(config, requests))
         return [
-            old is None or (old != new and _nanoseconds(old) < _nanoseconds(new))
+            old is None or (old != new and _parse_nanoseconds(old) < _parse_nanoseconds(new))
             for old, new in zip(stored, given, strict=True)
         ]
 
     def _send(self, config: RepoConfig, commands: Sequence[bytes]) -> list[Any]:
-        """Send commands and return their answers, in order.
+        """Send commands and return their replies, in order.
 
         Raises:
             redis.ResponseError: If the server refuses one.
@@ -110,26 +118,26 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
                 connection.send_packed_command([b"".join(batch)])
                 answers += [connection.read_response(disable_decoding=True) for _ in batch]
         except BaseException:
-            connection.disconnect()  # unread answers would be taken for those of the next command
+            connection.disconnect()  # unread replies would be taken for those of the next command
             raise
         finally:
             pool.release(connection)
         return answers
 
 
-def _bulk(content: bytes) -> bytes:
+def _encode_bulk_string(content: bytes) -> bytes:
     """Encode a bulk string of Redis's protocol."""
     return b"$%d\r\n%b\r\n" % (len(content), content)
 
 
-def _field(name: bytes, content: bytes) -> bytes:
+def _encode_hash_field(name: bytes, content: bytes) -> bytes:
     """Encode a field of a hash; the name is already encoded."""
     return b"%b$%d\r\n%b\r\n" % (name, len(content), content)
 
 
-def _command(*parts: bytes) -> bytes:
+def _encode_command(*parts: bytes) -> bytes:
     """Encode a command."""
-    return b"*%d\r\n" % len(parts) + b"".join(map(_bulk, parts))
+    return b"*%d\r\n" % len(parts) + b"".join(map(_encode_bulk_string, parts))
 
 
 def _serialize_time(time: datetime) -> bytes:
@@ -139,6 +147,6 @@ def _serialize_time(time: datetime) -> bytes:
     return stamp.SerializeToString()
 
 
-def _nanoseconds(stamp: bytes) -> int:
+def _parse_nanoseconds(stamp: bytes) -> int:
     """Return a stored time in nanoseconds since 1970."""
     return Timestamp.FromString(stamp).ToNanoseconds()

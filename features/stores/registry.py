@@ -9,7 +9,7 @@ from feast.repo_config import RegistryConfig
 
 
 class FolderRegistryStore(FileRegistryStore):
-    """A file registry that works in a fresh checkout, where no night has created `var/` before `feast apply`."""
+    """A file registry that creates its folder, as `feast apply` in a fresh checkout needs."""
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path) -> None:
         super().__init__(registry_config, repo_path)

@@ -21,7 +21,7 @@ from features.stores.offline import NIGHT_COLUMN, find_lake_root
 
 
 class LakeSparkOfflineStoreConfig(SparkOfflineStoreConfig):
-    """Location of the lake, and the nights of it that may be read."""
+    """Location of the lake, and its nights that may be read."""
 
     type: Literal["features.stores.spark.LakeSparkOfflineStore"] = (
         "features.stores.spark.LakeSparkOfflineStore"
@@ -48,8 +48,8 @@ class LakeSparkOfflineStore(SparkOfflineStore):
     ) -> RetrievalJob:
         """Return each entity's newest row between two times, both included."""
         return SparkOfflineStore.pull_latest_from_table_or_query(
-            config, _source(config, data_source), join_key_columns, feature_name_columns, timestamp_field,
-            created_timestamp_column, start_date, end_date,
+            config, _make_spark_source(config, data_source), join_key_columns, feature_name_columns,
+            timestamp_field, created_timestamp_column, start_date, end_date,
         )  # fmt: skip
 
     @staticmethod
@@ -61,16 +61,16 @@ class LakeSparkOfflineStore(SparkOfflineStore):
         for view in feature_views:
             placed = copy.copy(view)
             assert view.batch_source is not None
-            placed.batch_source = _source(config, view.batch_source)
+            placed.batch_source = _make_spark_source(config, view.batch_source)
             views.append(placed)
         return SparkOfflineStore.get_historical_features(config, views, *args, **kwargs)
 
     @staticmethod
     def validate_data_source(config: RepoConfig, data_source: DataSource) -> None:
-        """Accept every source: there is no file before the first night, and files are written with the view's schema."""
+        """Accept every source: before the first night there are no files to check."""
 
 
-def _source(config: RepoConfig, source: DataSource) -> SparkSource:
+def _make_spark_source(config: RepoConfig, source: DataSource) -> SparkSource:
     """Return a file source as a Spark query over the nights that may be read."""
     assert isinstance(source, FileSource)
     folder = find_lake_root(config) / source.path.partition(f"/{NIGHT_COLUMN}=")[0]

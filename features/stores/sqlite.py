@@ -30,10 +30,10 @@ Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 
 
 class FastSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
-    """Configuration of Feast's store; vector and text search are not supported."""
+    """Configuration of Feast's SQLite store; vector and text search are not supported."""
 
     type: Literal["features.stores.sqlite.FastSqliteOnlineStore"] = (
-        "features.stores.sqlite.FastSqliteOnlineStore"  # type: ignore[assignment]
+        "features.stores.sqlite.FastSqliteOnlineStore"
     )
 
 
@@ -95,9 +95,11 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         connection = self._get_conn(config)
         with connection:
             for table in tables_to_delete:
-                _drop(connection, _name(config, table))
+                _drop_table_and_view(connection, _get_view_name(config, table))
             for table in tables_to_keep:
-                _make(connection, _name(config, table), [feature.name for feature in table.features])
+                _create_table_and_view(
+                    connection, _get_view_name(config, table), [feature.name for feature in table.features]
+                )
 
     def plan(self, config: RepoConfig, desired_registry_proto: Registry) -> list[InfraObject]:  # noqa: ARG002
         """Return no objects: `update` creates the tables."""
@@ -106,11 +108,11 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
     def _upsert(
         self, config: RepoConfig, view: FeatureView, names: Sequence[str], rows: Iterable[tuple[Any, ...]]
     ) -> None:
-        """Insert rows, or replace the named columns of entities that are there."""
-        columns = ["entity_key", "event_ts", "created_ts", *(_column(name) for name in names)]
+        """Insert rows, or replace the named columns of entities that are stored already."""
+        columns = ["entity_key", "event_ts", "created_ts", *(_quote_column(name) for name in names)]
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
         statement = (
-            f"INSERT INTO {_quoted(_wide(_name(config, view)))} ({', '.join(columns)}) "
+            f"INSERT INTO {_quote(_name_wide_table(_get_view_name(config, view)))} ({', '.join(columns)}) "
             f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT(entity_key) DO UPDATE SET {changes}"
         )
         connection = self._get_conn(config)
@@ -121,16 +123,18 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
             connection.executemany(statement, rows)
 
 
-def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) -> None:
+def _create_table_and_view(connection: sqlite3.Connection, name: str, features: Sequence[str]) -> None:
     """Create the wide table with a column per feature, and the SQL view with the rows that Feast reads."""
     kinds = dict(
-        connection.execute("SELECT name, type FROM sqlite_master WHERE name IN (?, ?)", (name, _wide(name)))
+        connection.execute(
+            "SELECT name, type FROM sqlite_master WHERE name IN (?, ?)", (name, _name_wide_table(name))
+        )
     )
     if kinds.get(name) == "table":
         # A table of Feast's own store would block the view's name; the next materialization fills the new
         # table.
-        connection.execute(f"DROP TABLE {_quoted(name)}")
-    wide = _quoted(_wide(name))
+        connection.execute(f"DROP TABLE {_quote(name)}")
+    wide = _quote(_name_wide_table(name))
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {wide} "
         "(entity_key BLOB PRIMARY KEY, event_ts timestamp, created_ts timestamp) WITHOUT ROWID"
@@ -138,12 +142,12 @@ def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) ->
     present = {row[1] for row in connection.execute(f"PRAGMA table_info({wide})")}
     for feature in features:
         if feature not in present:
-            connection.execute(f"ALTER TABLE {wide} ADD COLUMN {_column(feature)} BLOB")
+            connection.execute(f"ALTER TABLE {wide} ADD COLUMN {_quote_column(feature)} BLOB")
     values = ", ".join(f"({number}, '{feature}')" for number, feature in enumerate(features))
-    cases = " ".join(f"WHEN {number} THEN wide.{_column(name)}" for number, name in enumerate(features))
-    connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+    cases = " ".join(f"WHEN {number} THEN wide.{_quote_column(name)}" for number, name in enumerate(features))
+    connection.execute(f"DROP VIEW IF EXISTS {_quote(name)}")
     connection.execute(
-        f"CREATE VIEW {_quoted(name)} AS "
+        f"CREATE VIEW {_quote(name)} AS "
         f"WITH feature(number, name) AS (VALUES {values}) "
         f"SELECT wide.entity_key AS entity_key, feature.name AS feature_name, "
         f"CASE feature.number {cases} END AS value, NULL AS value_text, NULL AS vector_value, "
@@ -152,30 +156,30 @@ def _make(connection: sqlite3.Connection, name: str, features: Sequence[str]) ->
     )
 
 
-def _drop(connection: sqlite3.Connection, name: str) -> None:
+def _drop_table_and_view(connection: sqlite3.Connection, name: str) -> None:
     """Drop the table and the SQL view of a feature view."""
-    connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
-    connection.execute(f"DROP TABLE IF EXISTS {_quoted(_wide(name))}")
+    connection.execute(f"DROP VIEW IF EXISTS {_quote(name)}")
+    connection.execute(f"DROP TABLE IF EXISTS {_quote(_name_wide_table(name))}")
 
 
-def _name(config: RepoConfig, view: FeatureView) -> str:
+def _get_view_name(config: RepoConfig, view: FeatureView) -> str:
     """Return the name under which Feast reads a feature view."""
     return compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
 
 
-def _wide(name: str) -> str:
+def _name_wide_table(name: str) -> str:
     """Return the name of the wide table behind a SQL view."""
     return f"{name}__wide"
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     """Quote a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _column(feature: str) -> str:
+def _quote_column(feature: str) -> str:
     """Return the column of a feature, as a SQL identifier."""
-    return _quoted(feature)
+    return _quote(feature)
 
 
 def _to_stored_time(time: datetime) -> int:

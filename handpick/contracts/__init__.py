@@ -1,4 +1,4 @@
-"""The data contract of each source: declared once here, and the single input of everything derived from it."""
+"""The data contracts of the sources, and the rules, expectations, dbt sources and docs derived from them."""
 
 from handpick.contracts.contract import ORIGIN, Column, Contract, Reference
 from handpick.contracts.sources import CONTRACTS

@@ -15,9 +15,9 @@ CATALOG = Contract(
         Column(
             "item_id", "string", "The shop's identifier of the phone.", is_required=True, pattern=ID_PATTERN
         ),
-        Column("title", "string", "Name on the shelf.", is_required=True),
-        Column("brand", "string", "Maker."),
-        Column("description", "string", "Sales text, any language."),
+        Column("title", "string", "Name of the product.", is_required=True),
+        Column("brand", "string", "Manufacturer."),
+        Column("description", "string", "Sales text in any language."),
         Column("specs", "json", "Raw specification strings, as a JSON object.", severity="warning"),
         Column(
             "price",
@@ -30,16 +30,20 @@ CATALOG = Contract(
             "currency", "string", "ISO 4217 code of the price.", pattern=r"[A-Za-z]{3}", severity="warning"
         ),
         Column("release_date", "date", "First day of sale; empty where unknown.", severity="warning"),
-        Column("in_stock", "boolean", "Whether it can be bought now.", is_required=True),
+        Column("in_stock", "boolean", "Whether the phone can be bought now.", is_required=True),
         Column(
             "image_path",
             "string",
-            "Picture, relative to the media root.",
+            "Path of the picture, relative to the media root.",
             pattern=PATH_PATTERN,
             severity="warning",
         ),
         Column(
-            "updated_at", "timestamp", "When the shop last changed the row.", is_required=True, is_past=True
+            "updated_at",
+            "timestamp",
+            "Time of the shop's last change of the row, UTC.",
+            is_required=True,
+            is_past=True,
         ),
     ),
 )

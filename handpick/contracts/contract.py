@@ -22,7 +22,7 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "json": pa.string(),
 }
 EARLIEST_DATE, LATEST_DATE = "1970-01-01", "2100-01-01"
-"""Dates outside this range break the contract: they are typing errors, and pandas or Spark may not hold them."""
+"""Dates outside this range break the contract: they are typing errors, or overflow in pandas or Spark."""
 
 ORIGIN = ("_source_file", "_source_line")
 """Columns that name the file and line a row came from; every raw and valid row keeps them."""
@@ -66,7 +66,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Reference:
-    """A foreign key: the values of `column` must be keys of another source, from this night or an earlier one."""
+    """A foreign key: values of `column` must be keys of another source, from this night or an earlier one."""
 
     column: str
     source: str
@@ -90,7 +90,7 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Volume:
-    """The allowed row count of a night, as a ratio to the median of the last nights; outside it the night stops."""
+    """The allowed ratio of a night's row count to the median of the last nights."""
 
     min_ratio: float
     max_ratio: float
@@ -159,7 +159,7 @@ class Contract:
         return pa.schema([*fields, pa.field("_source_line", pa.int64())])
 
     def quarantine_schema(self) -> pa.Schema:
-        """Return the schema of quarantined rows: the raw row, all rules that it breaks, and the offending values."""
+        """Return the schema of quarantined rows: the raw row, its broken rules and the offending values."""
         return pa.schema(
             [
                 *self.raw_schema(),

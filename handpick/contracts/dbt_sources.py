@@ -1,4 +1,4 @@
-"""Renders the dbt sources file from the contracts: the valid tables as the warehouse reads them, with their tests."""
+"""Renders the dbt sources file from the contracts: the columns of the valid tables, with their tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import yaml
 
 from handpick.contracts.contract import Column, Contract
 
-NOTE = "# Written by `handpick contracts --write` from handpick/contracts; change it there.\n"
+HEADER = "# Written by `handpick contracts --write` from handpick/contracts; change it there.\n"
 WAREHOUSE_TYPES = {
     "string": "varchar",
     "number": "double",
@@ -24,7 +24,7 @@ def render_dbt_sources(contracts: dict[str, Contract]) -> str:
     tables = [_build_table(contract) for contract in contracts.values()]
     about = "Rows that keep their contract, as the validate stage wrote them."
     document = {"version": 2, "sources": [{"name": "valid", "description": about, "tables": tables}]}
-    return NOTE + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
+    return HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _build_table(contract: Contract) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from handpick.contracts.patterns import EVENT_TYPES, ID_PATTERN
 EVENTS = Contract(
     source="events",
     version="1",
-    description="Something a customer did.",
+    description="An interaction of a customer with a phone.",
     key=("event_id",),
     is_log=True,
     references=(Reference("user_id", "users", "user_id"), Reference("item_id", "catalog", "item_id")),
@@ -16,10 +16,16 @@ EVENTS = Contract(
     volume=Volume(min_ratio=0.1, max_ratio=20),
     max_days_late=30,
     columns=(
-        Column("event_id", "string", "Unique for ever.", is_required=True, pattern=ID_PATTERN),
-        Column("user_id", "string", "Who.", is_required=True, pattern=ID_PATTERN),
-        Column("item_id", "string", "Which phone.", is_required=True, pattern=ID_PATTERN),
-        Column("event_type", "string", "What happened.", is_required=True, allowed_values=EVENT_TYPES),
+        Column(
+            "event_id",
+            "string",
+            "Identifier of the event, unique over all nights.",
+            is_required=True,
+            pattern=ID_PATTERN,
+        ),
+        Column("user_id", "string", "The customer.", is_required=True, pattern=ID_PATTERN),
+        Column("item_id", "string", "The phone.", is_required=True, pattern=ID_PATTERN),
+        Column("event_type", "string", "Type of the event.", is_required=True, allowed_values=EVENT_TYPES),
         Column(
             "value",
             "number",
@@ -27,8 +33,8 @@ EVENTS = Contract(
             min_value=0,
             max_value=100_000_000,
         ),
-        Column("occurred_at", "timestamp", "When, UTC.", is_required=True, is_past=True),
-        Column("session_id", "string", "The visit, where the shop knows it."),
+        Column("occurred_at", "timestamp", "Time of the event, UTC.", is_required=True, is_past=True),
+        Column("session_id", "string", "The session, where the shop knows it."),
         Column("list_version", "string", "The list version that was shown, for impressions of lists."),
     ),
 )

@@ -8,10 +8,11 @@ from handpick.contracts.rules import HARMLESS_REASONS, list_quarantine_reasons
 HEAD = """<!-- Written by `handpick contracts --write` from handpick/contracts; change it there. -->
 # The contracts
 
-What each of the four sources promises. A row that breaks a rule is set aside whole, with every rule that it breaks
-([quarantine](quarantine.md)); a bad value in a column marked *emptied* is taken out while the row goes on. Values are
-read as text: numbers with a decimal point, dates and timestamps in ISO form (without an offset they are UTC), booleans
-as true/false, yes/no, t/f, y/n or 1/0. How to map your own columns onto these: [inputs](inputs.md).
+What the rows of each of the four sources must satisfy. A row that breaks a rule is quarantined whole, with
+every rule that it breaks ([quarantine](quarantine.md)); a bad value in a column marked *emptied* is set to
+null, and the row is kept. Values are read as text: numbers with a decimal point, dates and timestamps in ISO
+form (without an offset they are UTC), booleans as true/false, yes/no, t/f, y/n or 1/0. How to map your own
+columns onto these: [inputs](inputs.md).
 """
 
 
@@ -28,7 +29,7 @@ def _render_section(contract: Contract) -> str:
         "",
         f"{contract.description} Contract version {contract.version}.",
         "",
-        "| column | type | needed | bounds | a bad value | what it is |",
+        "| column | type | required | bounds | bad value | description |",
         "|---|---|---|---|---|---|",
         *[_render_row(column) for column in contract.columns],
         "",
@@ -40,10 +41,12 @@ def _render_section(contract: Contract) -> str:
 
 
 def _render_row(column: Column) -> str:
-    """Render the table row of one column."""
-    needed = "yes" if column.is_required else ""
-    treatment = "row set aside" if column.severity == "critical" else "emptied"
-    return f"| `{column.name}` | {column.type} | {needed} | {describe_bounds(column)} | {treatment} | {column.description} |"
+    """Render one column as a table row."""
+    required = "yes" if column.is_required else ""
+    treatment = "row quarantined" if column.severity == "critical" else "emptied"
+    bounds = describe_bounds(column)
+    cells = (f"`{column.name}`", column.type, required, bounds, treatment, column.description)
+    return f"| {' | '.join(cells)} |"
 
 
 def describe_bounds(column: Column) -> str:
@@ -75,7 +78,7 @@ def _list_rules(contract: Contract) -> list[str]:
         for reference in contract.references
     ]
     if contract.any_of:
-        rules.append(f"At least one of {', '.join(f'`{name}`' for name in contract.any_of)} must be there.")
+        rules.append(f"At least one of {', '.join(f'`{name}`' for name in contract.any_of)} must be present.")
     if contract.freshness:
         freshness = contract.freshness
         rules.append(
@@ -89,6 +92,6 @@ def _list_rules(contract: Contract) -> list[str]:
         )
     if contract.max_days_late:
         rules.append(
-            f"After the first night, rows more than {contract.max_days_late} days late are set aside."
+            f"After the first night, rows more than {contract.max_days_late} days late are quarantined."
         )
     return rules

@@ -1,7 +1,7 @@
 """Regular expressions and value sets that several contracts share."""
 
 ID_PATTERN = r"[^\x00-\x20\x7f\u00a0\ufffd]{1,128}"
-"""Visible characters without white space. U+FFFD replaces undecodable bytes, so an id with it identifies nothing."""
+"""Visible characters without white space, except U+FFFD, which replaces undecodable bytes."""
 
 PATH_PATTERN = r"[^\x00-\x1f\x7f]{1,1000}"
 """A relative path without control characters; the media check decides whether the file exists."""

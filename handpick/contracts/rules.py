@@ -1,4 +1,4 @@
-"""Builds the row filter of a contract: each rule is a Spark SQL condition that is true for a row that breaks it.
+"""Builds the row filter of a contract: each rule is a Spark SQL condition, true for rows that break it.
 
 Rules and values are expressions on the columns of `build_shared_columns`, so that Spark computes each of them
 once: `_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text cast to
@@ -17,10 +17,10 @@ REPEATED_TONIGHT = "repeated in this night"
 CHANGED_CONTENT = "same key, different content"
 ALREADY_LANDED = "landed on an earlier night"
 HARMLESS_REASONS = (REPEATED_TONIGHT, ALREADY_LANDED)
-"""Reasons that lose no data, as the same row is in the lake already; the share that stops a night excludes them."""
+"""Reasons that lose no data, as the lake has the same row already; thresholds do not count them."""
 
 DATE_PREFIX = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
-"""Start of a written-out date. Without this check Spark casts `12:00` to today at noon and `2024` to 1 January."""
+"""Start of a full date. Without this check Spark casts `12:00` to today at noon and `2024` to 1 January."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def quote_typed_column(name: str) -> str:
 
 
 def build_shared_columns(contract: Contract) -> tuple[list[str], list[str]]:
-    """Return the select expressions of the shared columns: first the trimmed texts, then the typed values of these."""
+    """Return the select expressions of the shared columns: the trimmed texts, and their typed values."""
     texts = [f"nullif(trim(`{name}`), '') as {quote_text_column(name)}" for name in contract.column_names]
     return texts, [
         f"{_cast_text(column)} as {quote_typed_column(column.name)}" for column in contract.columns
@@ -80,7 +80,7 @@ def _cast_text(column: Column) -> str:
 
 
 def build_valid_value(column: Column) -> str:
-    """Return the SQL of a typed value in the valid rows; a value that breaks a `warning` rule becomes null."""
+    """Return the SQL of a column's valid value; a value that breaks a `warning` rule becomes null."""
     value = quote_typed_column(column.name)
     if column.severity == "critical":
         return value
@@ -89,7 +89,9 @@ def build_valid_value(column: Column) -> str:
 
 
 def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
-    """Return all row rules of a contract, in order of precedence: the ledger counts a row under the first it breaks.
+    """Return all row rules of a contract, in order of precedence.
+
+    The ledger counts a row under the first rule that it breaks.
 
     Args:
         contract: The contract of the source.

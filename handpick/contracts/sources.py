@@ -13,7 +13,9 @@ CONTRACTS: dict[str, Contract] = {contract.source: contract for contract in (CAT
 
 
 def group_by_dependency(contracts: Mapping[str, Contract]) -> list[list[Contract]]:
-    """Group contracts into batches that can be validated in parallel: each refers only to sources of earlier batches.
+    """Group contracts into batches that can be validated in parallel.
+
+    The foreign keys of a batch refer only to sources of earlier batches.
 
     Raises:
         ValueError: If contracts refer to each other in a circle.

@@ -18,9 +18,13 @@ USERS = Contract(
             is_required=True,
             pattern=ID_PATTERN,
         ),
-        Column("signed_up_at", "timestamp", "When the account was made.", is_required=True, is_past=True),
+        Column("signed_up_at", "timestamp", "Time of the registration, UTC.", is_required=True, is_past=True),
         Column(
-            "country", "string", "ISO 3166 code, two letters.", pattern=r"[A-Za-z]{2}", severity="warning"
+            "country",
+            "string",
+            "ISO 3166 country code of two letters.",
+            pattern=r"[A-Za-z]{2}",
+            severity="warning",
         ),
         Column(
             "locale",
@@ -32,10 +36,10 @@ USERS = Contract(
         Column(
             "owned_item_id",
             "string",
-            "The phone that the customer has now.",
+            "The phone that the customer owns now.",
             pattern=ID_PATTERN,
             severity="warning",
         ),
-        Column("consent", "boolean", "Whether lists may be made for this customer.", is_required=True),
+        Column("consent", "boolean", "Whether the customer consented to recommendations.", is_required=True),
     ),
 )

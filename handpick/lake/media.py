@@ -1,4 +1,4 @@
-"""Media files that rows name: resolved only below the media root, and checked against limits before anything decodes them."""
+"""Media files that rows name: resolves their paths below the media root, and checks them against limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CACHE_FILE = "media_verdicts.json"
 
 
 def find_media_columns(names: Iterable[str]) -> list[str]:
-    """Return those of some column names that name media files, in order."""
+    """Return the given column names that name media files, in order."""
     return [name for name in names if name in MEDIA_COLUMNS]
 
 
@@ -85,7 +85,7 @@ def _find_image_problem(path: Path, limits: ValidateSettings) -> str | None:
                 image.verify()
     except Image.DecompressionBombError:
         return "too large image"
-    except Exception:  # parsers of hostile bytes raise anything; each of it means that the picture is broken
+    except Exception:  # parsers of untrusted bytes may raise anything; the picture is broken
         return "broken image"
     return None
 
@@ -108,7 +108,7 @@ def blank_unusable_media(
 ) -> tuple[pa.Table, dict[str, int]]:
     """Blank the paths of unusable media files; every row stays.
 
-    Verdicts are cached below the lake's root by path, size, time of change and limits, so that a night checks
+    Results are cached below the lake's root by path, size, time of change and limits, so that a night checks
     only files that are new or have changed.
 
     Args:
@@ -137,7 +137,7 @@ def blank_unusable_media(
         )
     if len(cache) > known_count:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and renamed: a process that is killed here must not leave half a file.
+        # Written under another name and renamed: a process that is killed here must not leave half a file.
         staged = file.with_suffix(".tmp")
         staged.write_text(json.dumps(cache, indent=0, sort_keys=True))
         staged.replace(file)
@@ -147,7 +147,7 @@ def blank_unusable_media(
 def _look_up_problem(
     root: Path, relative: str, kind: str, limits: ValidateSettings, cache: dict[str, str]
 ) -> str | None:
-    """Return why a file cannot be used, from the cache where the file has not changed; add it there otherwise."""
+    """Return why a file cannot be used, or None; looked up in the cache, and added to it where missing."""
     path = resolve_media_path(root, relative)
     try:
         status = path.stat() if path is not None else None
@@ -167,7 +167,7 @@ def _look_up_problem(
 
 
 def _read_cache(file: Path) -> dict[str, str]:
-    """Read the cached reasons by key; an empty string means usable. A missing or damaged file is an empty cache."""
+    """Read the cached reasons by key, empty for usable files; none if the cache is missing or damaged."""
     try:
         reasons: dict[str, str] = json.loads(file.read_text())
     except (OSError, ValueError):

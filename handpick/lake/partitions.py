@@ -19,7 +19,7 @@ from handpick.pipeline.registry import writer_of
 
 PARTITION_PREFIX = "logical_date="
 VECTOR_ROW_GROUP_SIZE = 8192
-"""Rows of a row group in tables with vectors: 12 MiB of 384 float32 values each, so that several cores read one file."""
+"""Rows per row group in tables with vectors (12 MiB of 384 float32), so that several cores read one file."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Lake:
             # file.
             for name in ("_SUCCESS", "._SUCCESS.crc"):
                 (staging / name).unlink(missing_ok=True)
-            # A folder cannot replace a non-empty one in a single rename: the old one steps aside first, so
+            # A folder cannot replace a non-empty one in a single rename: the old one is renamed first, so
             # that a reader sees the old partition, for an instant none, then the new one, but never a
             # mixture.
             old = target.with_name(f".old-{target.name}")
@@ -112,7 +112,7 @@ class Lake:
         if not folder.is_dir():
             raise MissingPartition(
                 f"{table} has no partition for {logical_date}: looked in {folder}. First "
-                f"{_how_to_write(table, logical_date)}."
+                f"{_describe_how_to_write(table, logical_date)}."
             )
         return ds.dataset(folder, format="parquet").to_table(columns=columns, filter=where)
 
@@ -140,7 +140,7 @@ class Lake:
         if not days:
             raise MissingPartition(
                 f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
-                f"First {_how_to_write(table, logical_date)}."
+                f"First {_describe_how_to_write(table, logical_date)}."
             )
         # Permissive: a later night may have a column that earlier ones lack, or only nulls where others have
         # values.
@@ -149,7 +149,7 @@ class Lake:
         )
 
 
-def _how_to_write(table: str, logical_date: date) -> str:
+def _describe_how_to_write(table: str, logical_date: date) -> str:
     """Return what to run to get a partition of a table, as the end of a sentence."""
     stage = writer_of(table)
     alone = f"run `handpick {stage.command} --date {logical_date}`, or " if stage else ""
@@ -162,11 +162,11 @@ def count_rows(*partitions: Path) -> int:
 
 
 def write_parquet(rows: pa.Table, path: Path) -> None:
-    """Write one Parquet file (zstd, timestamps in microseconds) in the form that Spark, DuckDB and Feast all read."""
+    """Write one Parquet file that Spark, DuckDB and Feast can read (zstd, timestamps in microseconds)."""
     is_wide = any(pa.types.is_list(kind) for kind in rows.schema.types)
     # Vector elements hardly ever repeat and nobody filters by them: dictionaries and statistics would only
     # cost time.
-    plain = [_leaf_name(field) for field in rows.schema if not _is_vector(field.type)]
+    plain = [_name_leaf(field) for field in rows.schema if not _is_vector(field.type)]
     pq.write_table(
         rows,
         path,
@@ -185,13 +185,13 @@ def _is_vector(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) and pa.types.is_floating(kind.value_type))
 
 
-def _leaf_name(field: pa.Field) -> str:
+def _name_leaf(field: pa.Field) -> str:
     """Return the name under which Parquet stores a field's values."""
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
 def digest_files(path: Path) -> str:
-    """Return the SHA-256 over the names and bytes of a file, or of every file below a folder, in name order."""
+    """Return the SHA-256 over name and bytes of a file, or of every file below a folder, in name order."""
     total = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
@@ -204,7 +204,7 @@ def digest_files(path: Path) -> str:
 def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> str:
     """Return the SHA-256 over one night's partitions of several tables, in the given order.
 
-    This is what stages report as the digest of their output: it hashes the hexadecimal digests of the
+    Stages report it as the digest of their output; it hashes the hexadecimal digests of the
     partitions.
     """
     total = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Ledger lines and stage results: for every stage and source, rows in = rows out + rows dropped, with reasons."""
+"""Ledger lines and stage results: rows in = rows out + rows dropped, for every stage and source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handpick.errors import LedgerImbalance
 
 @dataclass(frozen=True)
 class Flow:
-    """One source's rows through one stage.
+    """A ledger line: the rows of one source that one stage read, wrote and dropped.
 
     Args:
         source: What the rows are (`events`, `items`, `lists` ...).

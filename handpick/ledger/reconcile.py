@@ -1,4 +1,4 @@
-"""Reconciles the ledger with the lake: the rows that stages report are the rows that their partitions have."""
+"""Reconciles the ledger with the lake: compares reported row counts with those of the partitions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ LedgerLine = tuple[str, str]
 
 
 def build_ledger_table(results: Iterable[StageResult]) -> pa.Table:
-    """Build a row per stage, source and reason, in the columns of `LEDGER_SCHEMA`; a flow without drops has one row without reason."""
+    """Build the ledger table, in the columns of `LEDGER_SCHEMA`: a row per stage, source and reason.
+
+    A flow that dropped nothing has one row without a reason.
+    """
     rows = []
     for result in results:
         for flow in result.flows:
@@ -99,11 +102,11 @@ def find_imbalances(
     return [
         problem
         for line, flow in lines.items()
-        for problem in _problems(lake, logical_date, line, flow, lines)
+        for problem in _find_problems(lake, logical_date, line, flow, lines)
     ]
 
 
-def _problems(
+def _find_problems(
     lake: Lake, logical_date: date, line: LedgerLine, flow: Flow, lines: Mapping[LedgerLine, Flow]
 ) -> Iterator[str]:
     """Yield how one ledger line differs from the line that it continues and from the lake."""
@@ -114,7 +117,10 @@ def _problems(
     before = lines.get(check.continues) if check.continues else None
     if check.continues and before is not None and before.rows_out != flow.rows_in:
         earlier_stage, earlier_source = check.continues
-        yield f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, {stage} read {flow.rows_in:,}"
+        yield (
+            f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, "
+            f"{stage} read {flow.rows_in:,}"
+        )
     for table, rows in ((check.written, flow.rows_out), (check.dropped, flow.rows_dropped)):
         if table is not None and (found := count_rows(lake.partition(table, logical_date))) != rows:
             yield f"{stage} reported {rows:,} rows in {table}, but the partition has {found:,}"

@@ -1,1 +1,1 @@
-"""Column lineage, from the serving tables back to the landing files, as walks and as OpenLineage events."""
+"""Column lineage from the serving tables back to the landing files, also as OpenLineage events."""

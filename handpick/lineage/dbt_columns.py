@@ -37,7 +37,7 @@ class DbtModels:
 
     def __contains__(self, table: str) -> bool:
         """Return whether a table is a dbt model."""
-        return self._key(table) is not None
+        return self._find_key(table) is not None
 
     def list_marts(self) -> dict[str, list[str]]:
         """Return the documented columns of each mart, by its table in the lake."""
@@ -54,7 +54,7 @@ class DbtModels:
 
     def list_parents(self, node: dict[str, Any]) -> list[str]:
         """Return the tables that a model reads."""
-        return [get_table_name(parent) for parent in self._parents(node)]
+        return [get_table_name(parent) for parent in self._list_parent_nodes(node)]
 
     def find_inputs(self, table: str, column: str) -> list[tuple[str, str]]:
         """Return the tables and columns that one column of a model is derived from.
@@ -66,15 +66,15 @@ class DbtModels:
         Returns:
             Pairs of table and column; all parents as a whole where the SQL cannot be traced.
         """
-        node = self._nodes[self._key(table) or ""]
-        parents = self._parents(node)
+        node = self._nodes[self._find_key(table) or ""]
+        parents = self._list_parent_nodes(node)
         whole = [(get_table_name(parent), WHOLE_TABLE) for parent in parents]
         if column == WHOLE_TABLE or not node.get("compiled_code"):
             return whole
         if node["unique_id"] not in self._traces:
             query = node["compiled_code"]
             described = [
-                [_relation(one), get_table_name(one), one.get("alias"), list(one.get("columns", {}))]
+                [_name_relation(one), get_table_name(one), one.get("alias"), list(one.get("columns", {}))]
                 for one in parents
             ]
             self._traces[node["unique_id"]] = self._cache.get_or_compute(
@@ -86,23 +86,23 @@ class DbtModels:
         """Save the traces of queries for the next build."""
         self._cache.save()
 
-    def _parents(self, node: dict[str, Any]) -> list[dict[str, Any]]:
+    def _list_parent_nodes(self, node: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the manifest's entries of the nodes that a node reads."""
         return [self._nodes[key] for key in node.get("depends_on", {}).get("nodes", []) if key in self._nodes]
 
-    def _key(self, table: str) -> str | None:
-        """Return the unique id of the model behind a table, or None where it is no model's."""
+    def _find_key(self, table: str) -> str | None:
+        """Return the unique id of the model behind a table, or None if it is not a model's."""
         name = table.rpartition("/")[2].removeprefix("dbt.")
         return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
 
 
 def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
-    """Return for each column of a query the leaves of sqlglot's lineage; nothing where sqlglot cannot parse the query."""
+    """Return the leaves of sqlglot's lineage for each column of a query; empty if it cannot be parsed."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
 
-    by_relation = {_relation(parent): parent for parent in parents}
+    by_relation = {_name_relation(parent): parent for parent in parents}
     schema = {
         name: dict.fromkeys(parent.get("columns", {}), "unknown") for name, parent in by_relation.items()
     }
@@ -114,7 +114,7 @@ def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
             parent = next((one for one in parents if _refers_to(table, one)), None)
             if parent is not None:
                 alias = table.alias or table.name or parent["name"]
-                table.replace(exp.alias_(exp.to_table(_relation(parent)), alias, table=True))
+                table.replace(exp.alias_(exp.to_table(_name_relation(parent)), alias, table=True))
         roots = lineage(None, query, schema=schema, dialect="duckdb")
     except SqlglotError:
         return {}
@@ -133,7 +133,7 @@ def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
 
 
 def get_table_name(node: dict[str, Any]) -> str:
-    """Return the lineage name of a dbt node: its table in the lake, or `dbt.<model>` for what stays in the warehouse.
+    """Return the lineage name of a dbt node: its lake table, or `dbt.<model>` for a model without one.
 
     Args:
         node: The manifest's entry.
@@ -147,13 +147,13 @@ def get_table_name(node: dict[str, Any]) -> str:
     return ("marts/" if "marts" in node.get("fqn", []) else "dbt.") + str(node["name"])
 
 
-def _relation(node: dict[str, Any]) -> str:
+def _name_relation(node: dict[str, Any]) -> str:
     """Return a plain identifier for a node."""
     return str(node["unique_id"]).replace(".", "__")
 
 
 def _refers_to(table: Any, node: dict[str, Any]) -> bool:
-    """Return whether a table in compiled SQL is this node, by its qualified name or by the lake files that it reads.
+    """Return whether a table in compiled SQL is this node, by its qualified name or by its lake files.
 
     An unqualified name is a CTE of the query, even if it is also the name of a model.
     """

@@ -1,4 +1,4 @@
-"""OpenLineage events of a dbt build: one per model and snapshot, with the dataset names of the stages' events."""
+"""OpenLineage events of a dbt build, one per model and snapshot, with the dataset names that stages use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Column lineage of the lake's and the serving tables, declared once; that of dbt's models comes from its manifest.
+"""Declared column lineage of lake and serving tables; that of dbt models comes from dbt's manifest.
 
 An entry reads `table: {column: inputs}`. The column `*` stands for all columns that are not named; the input
 `table.*` for the input's column of the same name, and `table.=` for the table as a whole, where no single
@@ -157,12 +157,14 @@ def declared_tables(stage: Stage) -> dict[str, Mapping[str, Inputs]]:
     """
     tables = {table: columns for table, columns in COLUMN_INPUTS.items() if writer_of(table) == stage}
     for written in stage.writes:
-        if written != DBT_TABLES and not _tables_below(written, tables):
-            inputs = [table for read in stage.reads for table in _tables_below(read, COLUMN_INPUTS) or [read]]
+        if written != DBT_TABLES and not _list_tables_below(written, tables):
+            inputs = [
+                table for read in stage.reads for table in _list_tables_below(read, COLUMN_INPUTS) or [read]
+            ]
             tables[written] = {"*": tuple(f"{table}.{WHOLE_TABLE}" for table in inputs)}
     return tables
 
 
-def _tables_below(first: str, tables: Iterable[str]) -> list[str]:
+def _list_tables_below(first: str, tables: Iterable[str]) -> list[str]:
     """Return the tables whose name is, or begins with, a first part such as `clean`."""
     return [table for table in tables if re.split(r"[/.]", table, maxsplit=1)[0] == first]

@@ -79,7 +79,7 @@ def build_stage_event(result: StageResult, namespace: str, models: DbtModels, at
         build_output_dataset(namespace, table, columns, graph)
         for table, columns in declared_tables(stage_named(result.stage)).items()
     ]
-    read = sorted({field.name for out in outputs for field in _input_fields(out)})
+    read = sorted({field.name for out in outputs for field in _list_input_fields(out)})
     inputs: list[InputDataset] = [InputDataset(namespace=namespace, name=table) for table in read]
     # Derived from stage, night and time: a client that sends an event twice reports one run.
     run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{result.stage}/{result.logical_date}/{at.isoformat()}"))
@@ -123,7 +123,7 @@ def build_output_dataset(
     return OutputDataset(namespace=namespace, name=table, facets={"columnLineage": lineage, **facets})
 
 
-def _input_fields(output: OutputDataset) -> list[Any]:
+def _list_input_fields(output: OutputDataset) -> list[Any]:
     """Return the input fields of an output's column lineage."""
     facet: Any = (output.facets or {})["columnLineage"]
     return [*facet.dataset, *(field for fields in facet.fields.values() for field in fields.inputFields)]

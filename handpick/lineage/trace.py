@@ -73,20 +73,20 @@ class LineageGraph:
         }
 
     def find_writer(self, column: ColumnRef) -> str:
-        """Return the stage that writes a column; empty for a landing file, and for a mart that dbt has not built."""
+        """Return the stage that writes a column; empty for landing files and marts that dbt has not built."""
         if column.table in self._tables:
             return self._tables[column.table][0]
         writer = writer_of(DBT_TABLES)
         return writer.name if writer and column.table in self._models else ""
 
     def find_inputs(self, column: ColumnRef) -> tuple[ColumnRef, ...]:
-        """Return the columns that a column is derived from, in declared order; for a whole table those of all its columns.
+        """Return the columns that a column or a whole table is derived from, in declared order.
 
         Raises:
             UnknownColumn: If no stage writes it.
         """
         if column.table in self._tables:
-            return tuple(dict.fromkeys(_resolve(self._tables[column.table][1], column.name)))
+            return tuple(dict.fromkeys(_resolve_inputs(self._tables[column.table][1], column.name)))
         if column.table in self._models:
             return tuple(ColumnRef(*pair) for pair in self._models.find_inputs(column.table, column.name))
         # Landing files have no inputs here, nor have marts that dbt has not built and tables named as a
@@ -99,7 +99,7 @@ class LineageGraph:
         )
 
     def walk(self, start: ColumnRef) -> Iterator[WalkStep]:
-        """Yield the column and, depth first, what it is derived from; inputs of a repeated column are listed once."""
+        """Yield a column and, depth first, what it is derived from; inputs of repeated columns only once."""
         seen: set[ColumnRef] = set()
 
         def descend(column: ColumnRef, depth: int) -> Iterator[WalkStep]:
@@ -126,8 +126,8 @@ def check_serving_column(table: str, column: str) -> None:
         raise UnknownColumn(f"{table} has no column {column!r}; it has {', '.join(relation.column_names)}.")
 
 
-def _resolve(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[ColumnRef]:
-    """Yield the declared inputs of a column of one table; an input `table.*` means the column of the same name."""
+def _resolve_inputs(columns: Mapping[str, tuple[str, ...]], name: str) -> Iterator[ColumnRef]:
+    """Yield the declared inputs of a column; an input `table.*` means the column of the same name."""
     declared = (
         [source for inputs in columns.values() for source in inputs]
         if name == WHOLE_TABLE

@@ -14,7 +14,7 @@ from handpick.quarantine.rows import Selection, select_rows
 
 
 def export_rows(night: Night, chosen: Selection) -> str:
-    """Return the selected rows as JSON lines in the contract's columns, to be mended in an editor.
+    """Return the selected rows as JSON lines in the contract's columns, for correction in an editor.
 
     The fields `_rules`, `_raw`, `_source_file` and `_source_line` are for the reader; releasing ignores them.
     """
@@ -33,7 +33,7 @@ def export_rows(night: Night, chosen: Selection) -> str:
 def release_selection(
     night: Night, chosen: Selection, into: date, mended: Path | None = None
 ) -> tuple[Path | None, int]:
-    """Write rows to where the land stage of a later night reads them; that night validates them again.
+    """Write rows to the folder from which a later night lands them and validates them again.
 
     Args:
         night: The night that quarantined the rows.

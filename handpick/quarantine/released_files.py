@@ -1,4 +1,4 @@
-"""Where released rows wait for their night: the folder, the names of the files, and the prefix of their origin.
+"""Location and names of the files of released rows, which the night that they were released into lands.
 
 Quarantine writes these files and the land stage reads them, so both take the location and the names from
 here.
@@ -13,7 +13,7 @@ from pathlib import Path
 from handpick.lake.partitions import Lake
 
 RELEASED_PREFIX = "released/"
-"""Prefix of a released file's name in `_source_file`, which tells it apart from the landing files of its source."""
+"""Prefix of a released file's name in `_source_file`, which distinguishes it from landing files."""
 
 
 def get_released_folder(lake: Lake, source: str = "") -> Path:
@@ -22,6 +22,6 @@ def get_released_folder(lake: Lake, source: str = "") -> Path:
 
 
 def name_released_file(logical_date: date, body: str) -> str:
-    """Name a file of released rows after its night and its content, so that a repeated release replaces it."""
+    """Name a file of released rows by its night and content, so that a repeated release replaces it."""
     digest = hashlib.sha256(body.encode()).hexdigest()[:12]
     return f"{logical_date.isoformat()}-{digest}.jsonl"

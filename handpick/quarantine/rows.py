@@ -19,7 +19,7 @@ class Selection:
 
     Args:
         source: One of the four sources.
-        rule: A reason as the ledger names it; matches every row that breaks it, also among others.
+        rule: A reason as the ledger names it; matches every row that breaks it.
         file: Name of the landing file of the row (`_source_file`).
         line: Line in that file (`_source_line`).
     """
@@ -31,7 +31,7 @@ class Selection:
 
 
 def count_reasons(lake: Lake, logical_date: date, source: str = "") -> list[tuple[str, str, int]]:
-    """Count quarantined rows by source and reason, most first; a row counts once under each rule that it breaks.
+    """Count quarantined rows by source and reason, most first; a row counts under each broken rule.
 
     Args:
         lake: The lake.

@@ -1,4 +1,4 @@
-"""The differences between two list versions: which users' lists changed, which phones were added or removed, and why."""
+"""Compares two list versions: the users whose lists changed, the phones added and removed, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handpick.serving.versions import ListVersion, query_versions
 from handpick.settings.load import Settings
 
 TOP_PHONES = 10
-"""Phones that are reported, those whose presence on lists changed most."""
+"""Number of phones that are reported: those whose number of lists changed most."""
 
 # A full join of both versions by user and phone: a row of one version only is a phone that was added or
 # removed.
@@ -42,7 +42,8 @@ full join (select * from {schema}.items_all where list_version = {b}) b using (i
 USER_COUNTS_QUERY: LiteralString = """
 select count(*) filter (where had_list and has_list and not is_changed) as same,
     count(*) filter (where had_list and has_list and is_changed) as changed,
-    count(*) filter (where not had_list) as gained_a_list, count(*) filter (where not has_list) as lost_their_list
+    count(*) filter (where not had_list) as gained_a_list,
+    count(*) filter (where not has_list) as lost_their_list
 from people
 """
 ADDED_QUERY: LiteralString = """
@@ -60,11 +61,12 @@ from pairs join people using (user_id) left join phones using (item_id) where ne
 group by 1 order by 2 desc, 1
 """
 PHONES_QUERY: LiteralString = """
-select title, count(*) filter (where old_rank is null) as came, count(*) filter (where new_rank is null) as went,
-    coalesce(min(happened), '') as happened
+select title, count(*) filter (where old_rank is null) as came,
+    count(*) filter (where new_rank is null) as went, coalesce(min(happened), '') as happened
 from pairs left join phones using (item_id) group by item_id, title
 having count(*) filter (where old_rank is null) <> count(*) filter (where new_rank is null)
-order by abs(count(*) filter (where old_rank is null) - count(*) filter (where new_rank is null)) desc, item_id
+order by abs(count(*) filter (where old_rank is null) - count(*) filter (where new_rank is null)) desc,
+    item_id
 limit {shown}
 """
 USER_ROWS_QUERY: LiteralString = """
@@ -84,8 +86,8 @@ class VersionDiff:
         user_counts: Users whose list stayed the same or changed, and who gained or lost a list.
         added: Rows that are new on lists, by cause: rows and users.
         removed: Rows that are gone from lists, likewise.
-        phones: Phones whose presence on lists changed most.
-        user_rows: Rows of the one user that was asked for, by new rank.
+        phones: Phones whose number of lists changed most.
+        user_rows: Rows of the requested user, by new rank; empty without one.
     """
 
     before: ListVersion

@@ -48,7 +48,7 @@ def start_embedded(settings: Settings) -> str:
     Raises:
         ServingError: If it cannot be started; the message holds the last lines of its log.
     """
-    return _uri("postgresql", _socket_folder(settings), "postgres", SUPERUSER)
+    return _build_uri("postgresql", _ensure_running(settings), "postgres", SUPERUSER)
 
 
 def get_sqlalchemy_url(settings: Settings, database: str) -> str:
@@ -62,7 +62,7 @@ def get_sqlalchemy_url(settings: Settings, database: str) -> str:
 def get_database_url(
     settings: Settings, database: str, role: str = SUPERUSER, scheme: str = "postgresql"
 ) -> str:
-    """Return the URL of a database on the embedded server; starts the server and creates the database as needed.
+    """Return the URL of a database on the embedded server; start and create them if necessary.
 
     Args:
         settings: Name the server's data folder.
@@ -71,7 +71,7 @@ def get_database_url(
         scheme: Scheme of the URL, `postgresql+psycopg` for SQLAlchemy.
     """
     ensure_database(settings, database)
-    return _uri(scheme, _socket_folder(settings), database, role)
+    return _build_uri(scheme, _ensure_running(settings), database, role)
 
 
 def ensure_database(settings: Settings, name: str) -> None:
@@ -100,7 +100,7 @@ def stop_embedded(settings: Settings) -> bool:
     folder = settings.path(settings.serving.embedded_path)
     if _find_running(folder) is None:
         return False
-    with _lock(folder):
+    with _hold_lock(folder):
         pid_file = folder / "postmaster.pid"
         # SIGINT is PostgreSQL's fast shutdown: sessions end and nothing is lost. It removes the file when it
         # is done.
@@ -110,33 +110,33 @@ def stop_embedded(settings: Settings) -> bool:
             if time.monotonic() > deadline:
                 raise ServingError(
                     f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: "
-                    f"{_last_lines(folder / 'log')}"
+                    f"{_read_last_lines(folder / 'log')}"
                 )
             time.sleep(0.02)
     return True
 
 
-def _uri(scheme: str, socket_folder: Path, database: str, role: str) -> str:
+def _build_uri(scheme: str, socket_folder: Path, database: str, role: str) -> str:
     """Build a URL by unix socket; the path's slashes stay, anything unusual in it is escaped."""
     return f"{scheme}://{role}@/{database}?host={quote(str(socket_folder))}"
 
 
-def _socket_folder(settings: Settings) -> Path:
-    """Return the socket folder of the embedded server; starts the server as needed."""
+def _ensure_running(settings: Settings) -> Path:
+    """Return the socket folder of the embedded server, which is started if it does not run."""
     folder = settings.path(settings.serving.embedded_path)
     found = _find_running(folder)
     if found is not None:
         return found
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(folder):
+    with _hold_lock(folder):
         # Another process may have started it while this one waited for the lock.
-        return _find_running(folder) or _start(folder)
+        return _find_running(folder) or _start_server(folder)
 
 
 def _find_running(folder: Path) -> Path | None:
     """Return the socket folder of a server that accepts connections, or None.
 
-    `postmaster.pid` alone proves nothing: after a crash its process id may belong to another program. While a
+    `postmaster.pid` alone is no proof: after a crash its process id may belong to another program. While a
     server starts, its fifth line, the socket's folder, is empty.
     """
     import psycopg
@@ -151,14 +151,16 @@ def _find_running(folder: Path) -> Path | None:
         return None
     socket_folder = Path(lines[4])
     try:
-        psycopg.connect(_uri("postgresql", socket_folder, "postgres", SUPERUSER), connect_timeout=2).close()
+        psycopg.connect(
+            _build_uri("postgresql", socket_folder, "postgres", SUPERUSER), connect_timeout=2
+        ).close()
     except psycopg.Error:
         return None
     return socket_folder
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def _hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock on starting and stopping the server of one data folder, across processes."""
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -179,7 +181,7 @@ def _open_server(folder: Path) -> Any:
         return get_server(folder, cleanup_mode=None, start=False)
 
 
-def _start(folder: Path) -> Path:
+def _start_server(folder: Path) -> Path:
     """Initialize the data folder if it is new, start the server and wait until it answers.
 
     A server that is stopping, or still recovering from a crash, has a `postmaster.pid`: it is waited for, and
@@ -196,12 +198,12 @@ def _start(folder: Path) -> Path:
         if time.monotonic() > deadline:
             raise ServingError(
                 f"the embedded PostgreSQL in {folder} did not start; its data is untouched. {last_error}. "
-                f"Log: {_last_lines(folder / 'log')}"
+                f"Log: {_read_last_lines(folder / 'log')}"
             )
         try:
             _remove_stale_pid_file(folder)
-            _initialize(server, folder)
-            _configure(folder)
+            _initialize_folder(server, folder)
+            _write_configuration(folder)
             server.start()
         except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             last_error = f"{type(error).__name__}: {error}"
@@ -209,7 +211,7 @@ def _start(folder: Path) -> Path:
     return found
 
 
-def _initialize(server: Any, folder: Path) -> None:
+def _initialize_folder(server: Any, folder: Path) -> None:
     """Initialize the data folder if it is new; one whose initialization was interrupted is emptied first.
 
     PostgreSQL's `initdb` leaves an incomplete folder if it is killed, on which no server starts.
@@ -229,7 +231,7 @@ def _initialize(server: Any, folder: Path) -> None:
 
 
 def _remove_stale_pid_file(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process is gone or is no PostgreSQL.
+    """Remove a `postmaster.pid` whose process has ended or is not PostgreSQL.
 
     A killed server stays as a zombie in a container whose first process does not reap its children; it counts
     as gone. A number below zero is that of a standalone server, such as `initdb` runs.
@@ -248,7 +250,7 @@ def _remove_stale_pid_file(folder: Path) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _configure(folder: Path) -> None:
+def _write_configuration(folder: Path) -> None:
     """Write our settings to `handpick.conf`, and have PostgreSQL's own configuration include it."""
     (folder / "handpick.conf").write_text(CONFIGURATION)
     # The server may run as another system user, which must be able to read it.
@@ -260,7 +262,7 @@ def _configure(folder: Path) -> None:
             stream.write(f"\n{line}\n")
 
 
-def _last_lines(log: Path, count: int = 3) -> str:
+def _read_last_lines(log: Path, count: int = 3) -> str:
     """Return the end of the server's log on one line, `none` where there is no log."""
     try:
         return " | ".join(log.read_text(errors="replace").splitlines()[-count:])

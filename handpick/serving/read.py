@@ -1,4 +1,4 @@
-"""Reading of the current lists as consumers see them: by user, by phone, or the popular phones of a segment."""
+"""Reads the current lists as consumers do: of a user, of a phone, or the popular phones of a segment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HINTS = {
     "segment": "Segments are `all` and the countries of the users.",
     "phone": "Phones are named by their item_id.",
 }
-"""What to try where there is no list."""
+"""Next step for the reader of an error about a missing list, by kind of list."""
 
 
 def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
                 compose_statement("select version from {schema}.current_version", schema=schema)
             ).fetchone()
             if current is None:
-                raise ServingError(_nothing_published(settings))
+                raise ServingError(_describe_nothing_published(settings))
             raise ServingError(
                 f"the {kind} {name!r} has no list in version {current['version']}, which is current. "
                 f"{HINTS[kind]}"
@@ -65,17 +65,17 @@ def connect_for_reading(settings: Settings) -> psycopg.Connection[Any]:
     """
     serving = settings.serving
     if serving.dsn is None and not settings.path(serving.embedded_path).exists():
-        raise ServingError(_nothing_published(settings))
+        raise ServingError(_describe_nothing_published(settings))
     connection = connect(settings)
     # Checked here, so that a first use is one clear line instead of an undefined table.
     found = connection.execute("select to_regclass(%s)", [f"{serving.schema_name}.items"]).fetchone()
     if found == (None,):
         connection.close()
-        raise ServingError(_nothing_published(settings))
+        raise ServingError(_describe_nothing_published(settings))
     return connection
 
 
-def _nothing_published(settings: Settings) -> str:
+def _describe_nothing_published(settings: Settings) -> str:
     """Return the error text for a database to which no list version has been published."""
     serving = settings.serving
     where = (

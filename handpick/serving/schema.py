@@ -82,9 +82,9 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
             connection.execute(compose_statement("create schema if not exists {schema}", schema=schema))
             connection.execute(compose_statement(CONTROL_TABLES, schema=schema))
             for relation in RELATIONS:
-                connection.execute(_create_table(schema, relation))
-                connection.execute(_create_view(schema, relation))
-            _grant(connection, schema, role, may_log_in=settings.serving.dsn is None)
+                connection.execute(_compose_table(schema, relation))
+                connection.execute(_compose_view(schema, relation))
+            _grant_reader(connection, schema, role, may_log_in=settings.serving.dsn is None)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ServingError(
             f"the publishing user may not set up schema {schema} and role {role}: "
@@ -93,7 +93,7 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         ) from None
 
 
-def _create_table(schema: str, relation: Relation) -> sql.Composed:
+def _compose_table(schema: str, relation: Relation) -> sql.Composed:
     """Compose the DDL of a relation's partitioned table."""
     return sql.SQL(
         "create table if not exists {}.{} (list_version integer not null, {}) partition by list "
@@ -114,7 +114,7 @@ def compose_columns(relation: Relation) -> sql.Composed:
     )
 
 
-def _create_view(schema: str, relation: Relation) -> sql.Composed:
+def _compose_view(schema: str, relation: Relation) -> sql.Composed:
     """Compose the DDL of a view; it reads the pointer by subqueries, so that only one partition is opened."""
     return sql.SQL(
         "create or replace view {schema}.{view} as select {columns}, list_version, "
@@ -128,7 +128,7 @@ def _create_view(schema: str, relation: Relation) -> sql.Composed:
     )
 
 
-def _grant(connection: psycopg.Connection[Any], schema: str, role: str, *, may_log_in: bool) -> None:
+def _grant_reader(connection: psycopg.Connection[Any], schema: str, role: str, *, may_log_in: bool) -> None:
     """Create the reader role and let it select from the views and the control tables, and do nothing else."""
     if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
         connection.execute(

@@ -22,7 +22,7 @@ from handpick.settings.load import Settings
 LOCK_SECONDS = 600
 """Time limit for the publish lock."""
 DRAIN_SECONDS = 5.0
-"""Time limit of `wait_for_plans`; a statement that has run for longer is long past its planning."""
+"""Time limit of `wait_for_planned_statements`; a statement that has run for longer is past its planning."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def rollback(settings: Settings, version: int | str | None = None) -> int:
     """
     with connect_for_reading(settings) as connection:
         connection.commit()
-        # Without autocommit, reading the versions would open a transaction, and `publishing` would roll the
-        # move back with it.
+        # Without autocommit, reading the versions would open a transaction, and `hold_publish_lock` would
+        # roll the move back with it.
         connection.autocommit = True
         with hold_publish_lock(connection, settings.serving.schema_name):
             kept = query_versions(connection, settings.serving.schema_name)
@@ -130,7 +130,7 @@ def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int)
 
 @contextmanager
 def hold_publish_lock(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
-    """Hold the publish lock of a schema; the server releases it when the connection ends, in whatever way.
+    """Hold the publish lock of a schema; the server releases it when the connection ends for any reason.
 
     Raises:
         ServingError: If another process holds it for ten minutes.
@@ -240,7 +240,7 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
         for version in sorted(gone):
             table = relation.version_table(version)
             if table in tables:
-                _detach(connection, schema, relation.partitioned_table, table)
+                _detach_partition(connection, schema, relation.partitioned_table, table)
             # Its parts are dropped with it; if loading was killed before they were joined, they are separate
             # tables.
             parts = sorted(name for name in tables if name.startswith(f"{table}_"))
@@ -253,8 +253,8 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     )
 
 
-def _detach(connection: psycopg.Connection[Any], schema: str, whole: str, table: str) -> None:
-    """Detach a partition without making readers wait; finishes the detaching that a killed run began."""
+def _detach_partition(connection: psycopg.Connection[Any], schema: str, whole: str, table: str) -> None:
+    """Detach a partition without making readers wait; finish what a killed run began to detach."""
     state = _fetch_value(
         connection,
         "select case when inhdetachpending then 'pending' else 'attached' end from pg_inherits "

@@ -1,4 +1,4 @@
-"""The feature store stage: features of users and phones, point-in-time correct for training and as of tonight for scoring."""
+"""The feature store stage: features as of tonight for scoring, and point-in-time features for training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The online store, updated each night by writing only what changed."""
+"""Updates the online store, writing only what changed tonight."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMESTAMP_TYPE = pa.timestamp("us", "UTC")
 
 
 def update_online_store(night: Night, store: FeatureStore) -> tuple[tuple[Flow, ...], int]:
-    """Materialize what changed tonight; a view that lost earlier values, or never had any, is written in full.
+    """Materialize what changed tonight; write a view in full if the store lacks its earlier values.
 
     Args:
         night: Tonight.
@@ -68,7 +68,7 @@ def _rows_until(rows: pa.Table, time: datetime) -> pa.Table:
 
 
 def _has_earlier_values(store: FeatureStore, view: FeatureView, key: str, known: pa.Table) -> bool:
-    """Return whether the online store still has three of the entities that it was given: the first, middle and last.
+    """Return whether the online store still has three entities of earlier nights: the first, middle and last.
 
     A sample is enough: stores lose everything (a file is deleted, a server restarts empty), not single
     entities.

@@ -1,4 +1,4 @@
-"""`features/sources/*`: the offline sources of Feast; each night adds a row for every entity that changed since the last."""
+"""Writes `features/sources/*`, the offline sources of Feast: one row a night for every changed entity."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNTED_EVENTS = ("view", "cart", "purchase", "query")
 WINDOW_DAYS = {window: int(window.removesuffix("d")) for window in WINDOWS if window != "all"}
 """Days of each bounded window."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before anything is known; what the first night's changes are counted from."""
+"""Start of the first night's changes, before any data."""
 
 
 def write_sources(night: Night) -> None:
@@ -34,11 +34,11 @@ def write_sources(night: Night) -> None:
 
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
-        _write(night, "user_activity", _user_activity(db, night))
-        _write(night, "item_statistics", _item_statistics(db, night))
-        _write(night, "item_offer", _item_offer(db, night))
-        _write(night, "item_content", _item_content(night))
-        _write(night, "user_queries", _user_queries(night))
+        _write_source(night, "user_activity", _build_user_activity(db, night))
+        _write_source(night, "item_statistics", _build_item_statistics(db, night))
+        _write_source(night, "item_offer", _build_item_offer(db, night))
+        _write_source(night, "item_content", _build_item_content(night))
+        _write_source(night, "user_queries", _build_user_queries(night))
 
 
 def find_known_until(night: Night) -> datetime:
@@ -47,28 +47,27 @@ def find_known_until(night: Night) -> datetime:
     return BEGINNING if previous is None else Night(night.settings, previous).as_of
 
 
-def _write(night: Night, name: str, rows: pa.Table) -> None:
+def _write_source(night: Night, name: str, rows: pa.Table) -> None:
     """Write one source's partition."""
     night.lake.write(f"{SOURCES_PREFIX}/{name}", night.logical_date, rows)
 
 
-def _files(lake: Lake, table: str, night: Night, through: bool = False) -> str:
-    """Return a DuckDB table function that reads tonight's partition of a table, or all partitions up to tonight."""
+def _scan_table(lake: Lake, table: str, night: Night, through: bool = False) -> str:
+    """Return a DuckDB table function over tonight's partition, or over all partitions up to tonight."""
     days = lake.list_dates(table, night.logical_date) if through else [night.logical_date]
     if not lake.has(table, night.logical_date):
         lake.read(table, night.logical_date)  # raises MissingPartition, which names the stage to run
     files = [file for day in days for file in sorted(lake.partition(table, day).glob("*.parquet"))]
-    return (
-        f"read_parquet([{', '.join(map(_literal, files))}], union_by_name = true, hive_partitioning = false)"
-    )
+    paths = ", ".join(map(_quote_path, files))
+    return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
 
 
-def _literal(file: Path) -> str:
+def _quote_path(file: Path) -> str:
     """Quote a path as a SQL string."""
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+def _build_user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     """Return a row for every point in time since the night before at which a user's features changed.
 
     These are the ends of active days; the times 7 and 30 days later, at which those days leave a window; and
@@ -77,9 +76,9 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     """
     features = [field.name for field in user_activity.features]
     plain = [name for name in features if name != LAST_ACTIVE_COLUMN]
-    mart = _files(night.lake, "marts/mart_user_activity", night)
-    history = _files(night.lake, "marts/mart_user_activity_history", night, through=True)
-    tonight = _files(night.lake, "marts/mart_user_activity_history", night)
+    mart = _scan_table(night.lake, "marts/mart_user_activity", night)
+    history = _scan_table(night.lake, "marts/mart_user_activity_history", night, through=True)
+    tonight = _scan_table(night.lake, "marts/mart_user_activity_history", night)
     db.execute(
         f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"
     )
@@ -102,19 +101,20 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     # Mean price and brand count are exact only on active days; between them the last value holds until its
     # window is empty of views, or of anything that shows a brand.
     seen = " + ".join(f"{event}_count_30d" for event in COUNTED_EVENTS if event != "query")
-    faded = (
+    expired = (
         f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {LAST_ACTIVE_COLUMN}, {windows}, "
         + ", ".join(f"now.{event}_count_all" for event in COUNTED_EVENTS)
-        + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, now.owned_price "
+        + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, "
+        "now.owned_price "
         f"FROM (SELECT * FROM ({ends}) ANTI JOIN history USING (user_id, event_timestamp) "
         f"WHERE event_timestamp > $since AND event_timestamp < $as_of) m "
         "ASOF JOIN history now ON m.user_id = now.user_id AND m.event_timestamp >= now.event_timestamp "
         f"{joins}"
     )
     listed = ", ".join(features)
-    changed = _changed(night, "marts/mart_user_activity", "user_id", plain)
+    changed = _differs_from_previous(night, "marts/mart_user_activity", "user_id", plain)
     query = f"""
-        WITH faded AS ({faded}),
+        WITH expired AS ({expired}),
         rows AS (
             SELECT user_id, event_timestamp, {", ".join(plain)}, event_timestamp AS {LAST_ACTIVE_COLUMN}
             FROM {tonight} WHERE event_timestamp < $as_of
@@ -122,64 +122,67 @@ def _user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
             SELECT * EXCLUDE (price_then, brands_then),
                 CASE WHEN view_count_30d > 0 THEN price_then END AS mean_viewed_price_30d,
                 CASE WHEN {seen} > 0 THEN brands_then ELSE 0 END AS distinct_brand_count_30d
-            FROM faded
+            FROM expired
             UNION ALL BY NAME
             SELECT user_id, $as_of::TIMESTAMPTZ AS event_timestamp, {", ".join(plain)},
-                ($as_of::TIMESTAMPTZ - to_days(days_since_last_event::INTEGER))::TIMESTAMPTZ AS {LAST_ACTIVE_COLUMN}
+                ($as_of::TIMESTAMPTZ - to_days(days_since_last_event::INTEGER))::TIMESTAMPTZ
+                    AS {LAST_ACTIVE_COLUMN}
             FROM {mart} AS tonight WHERE {changed}
         )
         SELECT user_id, event_timestamp::TIMESTAMPTZ AS event_timestamp, {listed} FROM rows ORDER BY 1, 2
     """
     rows = db.sql(query, params={"since": find_known_until(night), "as_of": night.as_of}).to_arrow_table()
-    return _typed(rows, "user_id", user_activity.features)
+    return _cast_to_view(rows, "user_id", user_activity.features)
 
 
-def _item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+def _build_item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
     """Return tonight's statistics of the phones for which they differ from those of the night before."""
     names = [field.name for field in item_statistics.features]
-    mart = _files(night.lake, "marts/mart_item_statistics", night)
-    changed = _changed(night, "marts/mart_item_statistics", "item_id", names)
+    mart = _scan_table(night.lake, "marts/mart_item_statistics", night)
+    changed = _differs_from_previous(night, "marts/mart_item_statistics", "item_id", names)
     rows = db.sql(
         f"SELECT item_id, $as_of::TIMESTAMPTZ AS event_timestamp, {', '.join(names)} "
         f"FROM {mart} AS tonight WHERE {changed} ORDER BY 1",
         params={"as_of": night.as_of},
     ).to_arrow_table()
-    return _typed(rows, "item_id", item_statistics.features)
+    return _cast_to_view(rows, "item_id", item_statistics.features)
 
 
-def _changed(night: Night, table: str, key: str, names: list[str]) -> str:
+def _differs_from_previous(night: Night, table: str, key: str, names: list[str]) -> str:
     """Return a SQL condition on `tonight`: the row differs from that of the night before, or is new."""
     previous = night.lake.latest_date_before("features/users", night.logical_date)
     if previous is None or not night.lake.has(table, previous):
         return "true"
-    before = _files(night.lake, table, Night(night.settings, previous))
+    before = _scan_table(night.lake, table, Night(night.settings, previous))
     same = " AND ".join(f"before.{name} IS NOT DISTINCT FROM tonight.{name}" for name in names)
     return f"NOT EXISTS (FROM {before} AS before WHERE before.{key} = tonight.{key} AND {same})"
 
 
-def _item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
-    """Return tonight's changes of offers at the times of the changes, and the offer as of tonight of each such phone."""
+def _build_item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
+    """Return tonight's changes of offers at their times, and the changed phones' offers as of tonight."""
     from features.views import item_offer
 
-    changes = _files(night.lake, "clean/item_price_history", night)
-    items = _files(night.lake, "marts/dim_item", night)
+    changes = _scan_table(night.lake, "clean/item_price_history", night)
+    items = _scan_table(night.lake, "marts/dim_item", night)
     released = "coalesce(release_date, first_seen_date)::TIMESTAMP AT TIME ZONE 'UTC'"
     rows = db.sql(
         f"""
         WITH change AS (SELECT * FROM {changes}), item AS (SELECT * FROM {items}), rows AS (
-            SELECT item_id, valid_from AS event_timestamp, change.price, change.is_in_stock, {released} AS released_at
+            SELECT item_id, valid_from AS event_timestamp, change.price, change.is_in_stock,
+                {released} AS released_at
             FROM change JOIN item USING (item_id) WHERE valid_from < $as_of
             UNION ALL
-            SELECT item_id, $as_of::TIMESTAMPTZ, price, is_in_stock, {released} FROM item SEMI JOIN change USING (item_id)
+            SELECT item_id, $as_of::TIMESTAMPTZ, price, is_in_stock, {released}
+            FROM item SEMI JOIN change USING (item_id)
         )
         SELECT * FROM rows ORDER BY 1, 2
         """,
         params={"as_of": night.as_of},
     ).to_arrow_table()
-    return _typed(rows, "item_id", item_offer.features)
+    return _cast_to_view(rows, "item_id", item_offer.features)
 
 
-def _item_content(night: Night) -> pa.Table:
+def _build_item_content(night: Night) -> pa.Table:
     """Return the vectors of phones whose content or encoder differs from that of the night before."""
     lake, table = night.lake, "embeddings/items"
     rows = lake.read(table, night.logical_date, ["item_id", "content_hash", "text", "image"]).sort_by(
@@ -193,11 +196,13 @@ def _item_content(night: Night) -> pa.Table:
             pairs = set(zip(old["item_id"].to_pylist(), old["content_hash"].to_pylist(), strict=True))
             both = zip(rows["item_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
             rows = rows.filter(pa.array([pair not in pairs for pair in both], pa.bool_()))
-    return _vectors("item_id", rows["item_id"], night, {"text": rows["text"], "image": rows["image"]})
+    return _build_vector_rows(
+        "item_id", rows["item_id"], night, {"text": rows["text"], "image": rows["image"]}
+    )
 
 
-def _user_queries(night: Night) -> pa.Table:
-    """Return the mean query vectors, over all their queries, of the users who searched tonight."""
+def _build_user_queries(night: Night) -> pa.Table:
+    """Return, for the users who searched tonight, the mean vectors of all their queries."""
     lake, day = night.lake, night.logical_date
     new = lake.read("marts/fct_queries", day, ["user_id"])["user_id"].unique()
     queries = lake.read_through("marts/fct_queries", day, ["query_id", "user_id"])
@@ -213,12 +218,12 @@ def _user_queries(night: Night) -> pa.Table:
         )
     )
     people, firsts = np.unique(rows["user_id"].to_numpy(zero_copy_only=False).astype(str), return_index=True)
-    means = {f"query_{kind}": _means(rows[kind], firsts) for kind in ("text", "image", "audio")}
-    return _vectors("user_id", pa.array(people.tolist(), pa.string()), night, means)
+    means = {f"query_{kind}": _average_runs(rows[kind], firsts) for kind in ("text", "image", "audio")}
+    return _build_vector_rows("user_id", pa.array(people.tolist(), pa.string()), night, means)
 
 
-def _means(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
-    """Return the mean of each run of rows that starts at `firsts`, over the rows that have a vector; null for none."""
+def _average_runs(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+    """Return the mean vector of each run of rows that starts at `firsts`; null for runs without vectors."""
     array = vectors.combine_chunks()
     present = np.asarray(array.is_valid())
     width = len(array.drop_null()[0]) if present.any() else 0
@@ -234,7 +239,7 @@ def _means(vectors: pa.ChunkedArray, firsts: np.ndarray[tuple[int], np.dtype[np.
     )
 
 
-def _vectors(
+def _build_vector_rows(
     key: str, ids: pa.ChunkedArray | pa.Array, night: Night, columns: dict[str, pa.ChunkedArray | pa.Array]
 ) -> pa.Table:
     """Return a source's rows of vectors, known as of the end of tonight."""
@@ -245,7 +250,7 @@ def _vectors(
     return pa.table({key: ids.cast(pa.string()), "event_timestamp": timestamps, **vectors})
 
 
-def _typed(rows: pa.Table, key: str, features: list[object]) -> pa.Table:
+def _cast_to_view(rows: pa.Table, key: str, features: list[object]) -> pa.Table:
     """Cast rows to the types that the feature view declares; timestamps get microseconds and UTC."""
     from feast.types import from_feast_to_pyarrow_type
 

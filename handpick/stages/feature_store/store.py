@@ -81,11 +81,11 @@ def build_configuration(settings: Settings, secrets: bool = True) -> dict[str, A
     raw["offline_store"]["root"] = str(settings.path(settings.lake.root))
     if settings.features.offline_store == "spark":
         raw["offline_store"]["type"] = "features.stores.spark.LakeSparkOfflineStore"
-    raw["online_store"] = _online_store(settings, folder, secrets)
+    raw["online_store"] = _build_online_store(settings, folder, secrets)
     return raw
 
 
-def _online_store(settings: Settings, folder: Path, secrets: bool) -> dict[str, Any]:
+def _build_online_store(settings: Settings, folder: Path, secrets: bool) -> dict[str, Any]:
     """Return the online store's part of the configuration."""
     chosen = settings.features
     if chosen.online_store == "sqlite":
@@ -116,7 +116,7 @@ def run_feast(what: str, settings: Settings) -> Any:
     """Run Feast without its progress output and report errors of its stores in one line.
 
     Args:
-        what: What is being done, as it follows "could not".
+        what: The action, as it follows "could not" in the error.
         settings: All settings.
 
     Raises:
@@ -130,16 +130,16 @@ def run_feast(what: str, settings: Settings) -> Any:
     except HandpickError:
         raise
     except OSError as error:
-        raise FeatureStoreError(_describe(what, settings, error)) from error
+        raise FeatureStoreError(_describe_error(what, settings, error)) from error
     except Exception as error:
         # By name: importing the clients of all stores only to catch their errors would take longer than the
         # stage.
         if type(error).__module__.split(".")[0] in ("redis", "psycopg", "sqlite3"):
-            raise FeatureStoreError(_describe(what, settings, error)) from error
+            raise FeatureStoreError(_describe_error(what, settings, error)) from error
         raise
 
 
-def _describe(what: str, settings: Settings, error: Exception) -> str:
+def _describe_error(what: str, settings: Settings, error: Exception) -> str:
     """Return an error's cause, its effect on the data and the next step, in one line."""
     chosen = settings.features.online_store
     return (

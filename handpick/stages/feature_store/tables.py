@@ -1,4 +1,4 @@
-"""`features/users` and `features/items`: features as of tonight, one row per user and per phone."""
+"""Writes `features/users` and `features/items`: features as of tonight, one row per user and per phone."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from handpick.night import Night
 
 def write_user_features(night: Night) -> Flow:
     """Write `features/users` from `marts/mart_user_activity`."""
-    return _write(night, "users", "marts/mart_user_activity", "user_id", USER_COLUMNS)
+    return _write_features(night, "users", "marts/mart_user_activity", "user_id", USER_COLUMNS)
 
 
 def write_item_features(night: Night) -> Flow:
     """Write `features/items` from `marts/mart_item_statistics`."""
-    return _write(night, "items", "marts/mart_item_statistics", "item_id", ITEM_COLUMNS)
+    return _write_features(night, "items", "marts/mart_item_statistics", "item_id", ITEM_COLUMNS)
 
 
-def _write(night: Night, source: str, mart: str, key: str, columns: dict[str, pa.DataType]) -> Flow:
+def _write_features(night: Night, source: str, mart: str, key: str, columns: dict[str, pa.DataType]) -> Flow:
     """Write the feature columns of a mart, sorted by key; counts that are null become 0."""
     rows = night.lake.read(mart, night.logical_date, [key, *columns]).sort_by(key)
     schema = pa.schema([(key, pa.string()), *columns.items()])

@@ -1,4 +1,4 @@
-"""`features/training`: for every positive interaction, the user's features as they were known at that time."""
+"""Writes `features/training`: for every positive interaction, the features as known at its time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_training_rows(night: Night, store: FeatureStore) -> Flow:
         lake.replace_partition(TRAINING_TABLE, day) as folder,
         pq.ParquetWriter(folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd") as file,
     ):
-        for rows in _joined(store, entities, night):
+        for rows in _join_features(store, entities, night):
             # Batches are slices of rows sorted by user and time, so sorted batches make a sorted file.
             file.write_table(rows.sort_by(SORT_ORDER))
             rows_out += rows.num_rows
@@ -69,8 +69,8 @@ def write_training_rows(night: Night, store: FeatureStore) -> Flow:
     return Flow("training rows", rows_in, rows_out, dropped)
 
 
-def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[pa.Table]:
-    """Yield entity rows with their features, in batches, since the pandas frame that Feast requires is large."""
+def _join_features(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[pa.Table]:
+    """Yield entity rows with their features, in batches that bound the pandas frames that Feast requires."""
     size = night.settings.features.training_batch_rows
     starts = range(0, entities.num_rows, size)
     for start in track_progress(starts, "training rows joined") if len(starts) > 1 else starts:
@@ -79,10 +79,10 @@ def _joined(store: FeatureStore, entities: pa.Table, night: Night) -> Iterator[p
         with run_feast("join training rows", night.settings):
             service = store.get_feature_service(fusion_v1_training.name)
             joined = store.get_historical_features(frame, service).to_arrow()
-        yield _to_schema(joined)
+        yield _cast_to_schema(joined)
 
 
-def _to_schema(joined: pa.Table) -> pa.Table:
+def _cast_to_schema(joined: pa.Table) -> pa.Table:
     """Cast Feast's result to the table's schema; a user without earlier activity has counts of 0."""
     columns = []
     for field in TRAINING_SCHEMA:

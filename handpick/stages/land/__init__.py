@@ -1,4 +1,4 @@
-"""The land stage: copies the pending files of a night into the lake, row for row, as text without validation."""
+"""The land stage: copies the rows of the pending files into the lake, as text and without validation."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(night: Night) -> StageResult:
 
 
 def _land(night: Night, contract: Contract, found: list[PendingFile], folder: Path) -> tuple[Flow, list[str]]:
-    """Write the part files and the manifest of a source; return its ledger line and its sorted unknown columns."""
+    """Write the part files and manifest of a source; return its ledger line and sorted unknown columns."""
     from handpick.stages.land.adapters import read_pending_file
     from handpick.stages.land.derived import keep_first_per_key
     from handpick.stages.land.manifest import build_manifest_entry, write_manifest

@@ -1,4 +1,4 @@
-"""Reads a pending file of any format into the contract's raw schema: every row as text, with its file and line."""
+"""Reads a pending file of any format into the contract's raw schema: text, with file and line of each row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip",
 def read_pending_file(
     file: PendingFile, contract: Contract, settings: SourceSettings, night: Night
 ) -> tuple[pa.Table, set[str]]:
-    """Read a pending file into the contract's raw schema; return its rows and the names of its unknown columns.
+    """Read a pending file into the contract's raw schema.
+
+    Returns:
+        The rows, and the names of columns that the contract does not know.
 
     Raises:
         InputError: If the file is empty, is not in the format that its name says, or lacks a required column.

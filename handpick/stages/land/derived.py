@@ -1,4 +1,4 @@
-"""Derives contract values that the owner has no column for: collected, hashed, extracted from text, reformatted."""
+"""Derives contract values from other columns: collects, hashes, extracts and reformats them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def collect_columns(rows: pa.Table, names: Sequence[str]) -> pa.Array:
 
 
 def hash_rows(rows: pa.Table) -> pa.Array:
-    """Return `(rows,)` ids of 32 hexadecimal digits, hashed from the whole row; null for an unparsable row."""
+    """Return `(rows,)` ids of 32 hexadecimal digits, hashed from whole rows; null for unparsable rows."""
     # In name order, so that a file with reordered columns gives the same ids.
     names = sorted(name for name in rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN))
     columns = [rows.column(name).to_pylist() for name in names]
@@ -40,13 +40,12 @@ def hash_rows(rows: pa.Table) -> pa.Array:
 
 
 def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
-    """Extract the first matching group of a pattern from each text; a text that does not match stays unchanged.
+    """Extract the first matching group of a pattern from each text; keep texts that do not match.
 
     Args:
         column: `(rows,)` texts.
         pattern: Regular expression with at least one group.
         name: The contract column, for the error message.
-
 
     Raises:
         ConfigurationError: If the pattern is not a regular expression or has no group.
@@ -54,9 +53,13 @@ def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.Chun
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise ConfigurationError(f"patterns.{name}: {pattern!r} is no regular expression: {error}") from None
+        raise ConfigurationError(
+            f"patterns.{name}: {pattern!r} is not a regular expression: {error}"
+        ) from None
     if not expression.groups:
-        raise ConfigurationError(f"patterns.{name}: {pattern!r} has no group (...) around what is wanted.")
+        raise ConfigurationError(
+            f"patterns.{name}: {pattern!r} has no group (...) around the part to extract."
+        )
     # Each distinct text is searched once: columns such as units repeat a few texts over all rows.
     encoded = column.combine_chunks().dictionary_encode()
     found = [
@@ -69,7 +72,7 @@ def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.Chun
 
 
 def normalize_numbers(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
-    """Rewrite numbers without grouping and with a decimal point; text that is not in the given form stays unchanged."""
+    """Rewrite numbers with a decimal point and without grouping; keep text of another form."""
     group, mark = (r"\.", ",") if form == "1.299,00" else (",", r"\.")
     text = pc.utf8_trim_whitespace(column)
     is_number = pc.match_substring_regex(text, rf"^[+-]?(\d{{1,3}}({group}\d{{3}})+|\d+)({mark}\d+)?$")

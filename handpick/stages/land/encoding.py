@@ -7,19 +7,23 @@ from pathlib import Path
 
 SAMPLE_BYTES = 1 << 18
 CHUNK_BYTES = 1 << 24
-PROBE = b'abcXYZ019,;|\t{}[]":'
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+ASCII_PROBE = b'abcXYZ019,;|\t{}[]":'
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 def detect_encoding(path: Path) -> tuple[str, bool]:
-    """Return the declared or most likely encoding, and whether Arrow can read the file directly (all of it is UTF-8).
+    """Return the declared or most likely encoding, and whether Arrow can read the file (valid UTF-8).
 
     A file that is nearly all UTF-8 counts as UTF-8 with damaged bytes: another encoding would garble every
     good row.
     """
     with path.open("rb") as stream:
         head = stream.read(SAMPLE_BYTES)
-        for mark, name in MARKS.items():
+        for mark, name in BYTE_ORDER_MARKS.items():
             if head.startswith(mark):
                 return name, False
         stream.seek(0)
@@ -53,12 +57,14 @@ def _guess_encoding(sample: bytes) -> str:
     if best is not None and sample.count(b"\x00") * 8 > len(sample):
         return best.encoding
     # An encoding that is not a superset of ASCII would turn separators and digits into other characters.
-    if best is not None and PROBE.decode(best.encoding, errors="replace") == PROBE.decode("ascii"):
+    if best is not None and ASCII_PROBE.decode(best.encoding, errors="replace") == ASCII_PROBE.decode(
+        "ascii"
+    ):
         return best.encoding
     return "cp1252"
 
 
 def decode_file(path: Path, encoding: str) -> str:
-    """Decode a whole file to text that UTF-8 can store; undecodable bytes become the replacement character."""
+    """Decode a whole file to text that UTF-8 can store; replace undecodable bytes by U+FFFD."""
     text = path.read_bytes().decode(encoding, errors="replace")
     return text.removeprefix("\ufeff").encode("utf-8", errors="replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""Reads JSON: one object per line, an array of objects (also cut off or broken), or a pretty-printed document."""
+"""Reads JSON: one object per line, an array of objects (even a broken one), or an indented document."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from handpick.errors import InputError
 from handpick.stages.land.encoding import decode_file, detect_encoding
 from handpick.stages.land.rows import LINE_COLUMN, append_unparsable
 
-FIRST_LINES = 20
+PROBED_LINES = 20
 """Lines that decide whether a file holds one object per line."""
-WRAPPED = re.compile(r'\{\s*"(?:data|items|results?|rows|records|hits|value|list|[a-z]+s)"\s*:\s*\[')
+WRAPPER_PATTERN = re.compile(r'\{\s*"(?:data|items|results?|rows|records|hits|value|list|[a-z]+s)"\s*:\s*\[')
 """Start of a one-line document that wraps a named list of rows, and is not a row itself."""
 
 Piece = tuple[int, str]
@@ -43,14 +43,14 @@ def read_json(path: Path) -> pa.Table:
 
 def _is_line_by_line(path: Path, encoding: str) -> bool:
     """Return whether the file holds one object per line, and not one document that wraps all rows."""
-    first = list(islice(_iterate_lines(path, encoding), FIRST_LINES + 1))
-    if len(first) == 1 and WRAPPED.match(first[0][1]) and _unwrap_list(first[0][1]) != first[0][1]:
+    first = list(islice(_iterate_lines(path, encoding), PROBED_LINES + 1))
+    if len(first) == 1 and WRAPPER_PATTERN.match(first[0][1]) and _unwrap_list(first[0][1]) != first[0][1]:
         return False
     return any(_parse_object(text) is not None for _, text in first)
 
 
 def _build_table(pieces: Iterator[Piece]) -> pa.Table:
-    """Build a table of text columns from objects; columns are in the order in which their names first appear."""
+    """Build a table of text columns from objects, in the order in which column names first appear."""
     columns: dict[str, list[str | None]] = {}
     lines: list[int] = []
     broken: list[Piece] = []
@@ -87,7 +87,7 @@ def _iterate_lines(path: Path, encoding: str) -> Iterator[Piece]:
 
 
 def _iterate_objects(text: str) -> Iterator[Piece]:
-    """Yield the objects of a document; a broken one extends to the next line that opens one at its indentation."""
+    """Yield the objects of a document; a broken one ends where the next opens at its indentation."""
     text = _unwrap_list(text)
     decoder = json.JSONDecoder()
     # The indentation of the first object is that of all: a broken one ends where the next begins.
@@ -149,6 +149,6 @@ def _format_value(value: object) -> str | None:
 
 
 def _check_storable(text: str) -> str:
-    r"""Return the text, or raise a UnicodeEncodeError for lone surrogates (`\ud800`), which UTF-8 cannot store."""
+    r"""Return the text, or raise a UnicodeEncodeError for a lone surrogate such as `\ud800`."""
     text.encode("utf-8")
     return text

@@ -16,7 +16,7 @@ MANIFEST = "_manifest.json"
 
 
 def build_manifest_entry(name: str, path: Path | None) -> dict[str, Any]:
-    """Describe a landed file by name, size in bytes and SHA-256; a query, which has no path, has no digest."""
+    """Describe a landed file by name, size in bytes and SHA-256; a query has no path and no digest."""
     if path is None:
         return {"name": name, "bytes": 0, "sha256": ""}
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Maps the owner's columns and values onto the contract's; a value that cannot be mapped stays as it arrived."""
+"""Maps the columns and values of a file onto the contract's; values that cannot be mapped stay unchanged."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from handpick.stages.land.derived import (
 )
 from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
 
-EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
-OTHER = "*"
-"""Key of a value mapping that stands for every value not named in it."""
+EPOCH_UNITS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
+OTHER_VALUES = "*"
+"""Key of a value mapping that matches every value without an entry of its own."""
 
 DECIMALS = 9
 """Digits that products with a factor are rounded to, which hides the binary error of, say, 0.01."""
@@ -46,7 +46,7 @@ def conform_rows(
             mapping.
     """
     # Before the renaming, as derived columns are declared with the owner's names.
-    made = _derive_columns(rows, settings)
+    derived = _derive_columns(rows, settings)
     rows = _rename_columns(rows, settings)
     _check_columns(rows, name, contract, settings)
     gathered = {their for names in settings.collected.values() for their in names}
@@ -58,8 +58,8 @@ def conform_rows(
             columns.append(pa.repeat(pa.scalar(name, pa.string()), rows.num_rows))
         elif field.name == "_extra":
             columns.append(_collect_unknown(rows, unknown))
-        elif field.name in made:
-            columns.append(made[field.name])
+        elif field.name in derived:
+            columns.append(derived[field.name])
         elif field.name in rows.column_names:
             columns.append(_map_column(rows.column(field.name), field.name, contract, settings))
         else:
@@ -84,7 +84,7 @@ def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Ar
 
 
 def _rename_columns(rows: pa.Table, settings: SourceSettings) -> pa.Table:
-    """Rename columns to the contract's names; one column of the owner's may serve several contract columns."""
+    """Rename columns to the contract's names; one column may map to several of the contract's."""
     names = [column.strip() for column in rows.column_names]
     rows = rows.rename_columns(names)
     theirs = set(settings.columns.values())
@@ -109,17 +109,17 @@ def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: Sour
     ]
     if not missing or not parsed:
         return
-    there = [column for column in rows.column_names if not column.startswith("_")]
+    present = [column for column in rows.column_names if not column.startswith("_")]
     from handpick.stages.land.name_similarity import find_likely_column
 
     guess = (
-        find_likely_column(missing[0], [column for column in there if column not in contract.column_names])
+        find_likely_column(missing[0], [column for column in present if column not in contract.column_names])
         or "..."
     )
     raise InputError(
-        f"{name} ({contract.source}) has no column {', '.join(missing)}; it has {', '.join(there)}. Nothing "
-        "was landed tonight, and the lists published before stay current. If it is only named differently, "
-        "say so in handpick.toml: "
+        f"{name} ({contract.source}) has no column {', '.join(missing)}; it has {', '.join(present)}. "
+        "Nothing was landed tonight, and the lists published before stay current. If it only has "
+        "another name, map it in handpick.toml: "
         f'[sources.{contract.source}.columns] {missing[0]} = "{guess}"'
     )
 
@@ -135,7 +135,7 @@ def _collect_unknown(rows: pa.Table, unknown: list[str]) -> pa.Array:
 def _map_column(
     column: pa.ChunkedArray, name: str, contract: Contract, settings: SourceSettings
 ) -> pa.ChunkedArray:
-    """Apply the mapping of one column: pattern, values, number form, times, zone and factor, in this order."""
+    """Apply the mapping of one column, in order: pattern, values, number form, times, zone, factor."""
     if name in settings.patterns:
         column = extract_pattern(column, settings.patterns[name], name)
     column = _replace_values(column, settings.values.get(name, {}))
@@ -157,7 +157,7 @@ def _replace_values(column: pa.ChunkedArray, values: dict[str, str]) -> pa.Chunk
     if not values:
         return column
     index = pc.index_in(column, pa.array(list(values), pa.string()))
-    other = pa.scalar(values[OTHER]) if OTHER in values else column
+    other = pa.scalar(values[OTHER_VALUES]) if OTHER_VALUES in values else column
     found = pc.take(pa.array(list(values.values()), pa.string()), index)
     return pc.if_else(pc.is_valid(index), found, pc.if_else(pc.is_valid(column), other, column))
 
@@ -166,32 +166,32 @@ def _format_times(column: pa.ChunkedArray, written: str, declared: str) -> pa.Ch
     """Rewrite times in ISO form; a time that is not in the declared form stays unchanged."""
     if not written:
         return column
-    if written in EPOCHS:
+    if written in EPOCH_UNITS:
         numbers = pc.floor(_parse_numbers(column)).cast(pa.int64(), safe=False)
-        moments = numbers.cast(pa.timestamp(EPOCHS[written])).cast(pa.timestamp("us"), safe=False)
+        times = numbers.cast(pa.timestamp(EPOCH_UNITS[written])).cast(pa.timestamp("us"), safe=False)
     else:
         missing = [
             part for part, codes in {"%d": "dj", "%m": "mbBj"}.items() if not _has_code(written, codes)
         ]
         # Without a day or a month strptime gives no valid date, so the first of each is appended.
         full = pc.binary_join_element_wise(column, *["1"] * len(missing), " ") if missing else column
-        moments = pc.strptime(full, format=" ".join([written, *missing]), unit="us", error_is_null=True)
-    text = pc.strftime(moments, format="%Y-%m-%d" if declared == "date" else "%Y-%m-%dT%H:%M:%S")
+        times = pc.strptime(full, format=" ".join([written, *missing]), unit="us", error_is_null=True)
+    text = pc.strftime(times, format="%Y-%m-%d" if declared == "date" else "%Y-%m-%dT%H:%M:%S")
     return pc.coalesce(text, column)
 
 
 def _has_code(written: str, codes: str) -> bool:
-    """Return whether a time pattern has one of the codes, or `%x`, `%D`, `%F` or `%e`, which need no addition."""
+    """Return whether a time format has one of the codes, or `%x`, `%D`, `%F` or `%e`, which imply them."""
     return any(f"%{code}" in written for code in codes + "xDFe")
 
 
 def _convert_to_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """Convert times without an offset from the declared zone to UTC; a repeated hour of a clock change is its first."""
+    """Convert times without an offset from a zone to UTC; a repeated hour is taken as its first."""
     # Times with an offset are not matched: they state their zone themselves.
     plain = pc.match_substring_regex(column, r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s*$")
     local = pc.if_else(plain, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
-    moments = local.cast(pa.timestamp("us"))
-    zoned = pc.assume_timezone(moments, timezone, ambiguous="earliest", nonexistent="latest")
+    times = local.cast(pa.timestamp("us"))
+    zoned = pc.assume_timezone(times, timezone, ambiguous="earliest", nonexistent="latest")
     text = pc.strftime(zoned.cast(pa.timestamp("us", "UTC")), format="%Y-%m-%dT%H:%M:%SZ")
     return pc.coalesce(text, column)
 

@@ -1,4 +1,4 @@
-"""Infers mapping settings from sample values: forms of times and numbers, words for contract values, missing ids."""
+"""Infers mapping settings from sample values: formats of times and numbers, words for values, missing ids."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ CONTRACT_VALUES = {word: ours for ours, words in WORDS_BY_VALUE.items() for word
 
 CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
 RATING_WORDS = ("rating", "overall", "stars", "score")
-"""Words in the name of a value column that make a log without event types one of ratings, not of purchases."""
+"""Words in the name of the value column that mark a log without event types as ratings, not purchases."""
 
-NUMBER = r"([+-]?\d+(?:[.,]\d+)*)"
+NUMBER_PATTERN = r"([+-]?\d+(?:[.,]\d+)*)"
 
 
 @dataclass
@@ -79,7 +79,7 @@ class InferredMapping:
     first_per_key: bool = False
 
     def describe_origin(self, column: str) -> str:
-        """Describe where the values of a column come from that the owner does not have; empty if from nowhere."""
+        """Describe where the values of an unmapped column come from; empty if it gets none."""
         if column in self.constants:
             return f"(always {self.constants[column]})"
         if column in self.hashed:
@@ -92,7 +92,7 @@ class InferredMapping:
 def infer_mapping(
     contract: Contract, mapped: dict[str, str], samples: dict[str, list[str]]
 ) -> InferredMapping:
-    """Infer the settings of mapped columns from sample values, and substitutes for required columns that are missing.
+    """Infer settings of mapped columns from sample values, and substitutes for missing required columns.
 
     Args:
         contract: The contract of the source.
@@ -151,17 +151,17 @@ def infer_time_format(samples: Sequence[str]) -> tuple[str, str]:
         no format fits.
     """
     iso = r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)"
-    if _share(re.match(iso, text) is not None for text in samples) >= MIN_SHARE:
+    if _compute_share(re.match(iso, text) is not None for text in samples) >= MIN_SHARE:
         return "", ""
     for digits, epoch in EPOCH_DIGITS.items():
         number = rf"\d{{{digits}}}(\.\d+)?"
-        if _share(re.fullmatch(number, text) is not None for text in samples) >= MIN_SHARE:
+        if _compute_share(re.fullmatch(number, text) is not None for text in samples) >= MIN_SHARE:
             return "", epoch
     for form in TIME_FORMATS:
-        if _share(_is_time(text, form) for text in samples) >= MIN_SHARE:
+        if _compute_share(_is_time(text, form) for text in samples) >= MIN_SHARE:
             return "", form
     for pattern, form in TIMES_IN_TEXT.items():
-        if _share(re.search(pattern, text) is not None for text in samples) >= MIN_SHARE:
+        if _compute_share(re.search(pattern, text) is not None for text in samples) >= MIN_SHARE:
             return pattern, form
     return "", ""
 
@@ -175,7 +175,10 @@ def _list_questions(name: str, written: str, samples: Sequence[str]) -> Iterator
         re.search(r"(?:Z|[+-]\d{2}:?\d{2})$", text) for text in samples
     )
     if any(re.search(r"\d:\d", text) for text in samples) and not says_zone:
-        yield f"{name} states no time zone and is read as UTC. If it is local: timezone = 'Europe/Berlin', say."
+        yield (
+            f"{name} states no time zone and is read as UTC. If it is local time, set its zone, such as "
+            "timezone = 'Europe/Berlin'."
+        )
 
 
 def _is_time(text: str, form: str) -> bool:
@@ -188,11 +191,11 @@ def _is_time(text: str, form: str) -> bool:
 
 def _infer_numbers(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the pattern, the number form and the empty value of a numeric column."""
-    numbers = [match.group() for text in samples if (match := re.search(NUMBER, text))]
+    numbers = [match.group() for text in samples if (match := re.search(NUMBER_PATTERN, text))]
     if len(numbers) < MIN_SHARE * len(samples):
         return
     if any(text.strip() != number for text, number in zip(samples, numbers, strict=False)):
-        found.patterns[column.name] = NUMBER
+        found.patterns[column.name] = NUMBER_PATTERN
     # One or two digits after the last comma are cents; three would be a group of thousands.
     if any(re.search(r",\d{1,2}$", number) for number in numbers):
         found.numbers[column.name] = "1.299,00"
@@ -245,7 +248,7 @@ def _infer_words(column: Column, samples: Sequence[str], found: InferredMapping)
 
 def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the currency that price texts state, by ISO 4217 code or by sign."""
-    if _share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
+    if _compute_share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
         found.columns["currency"] = theirs
         found.patterns["currency"] = r"\b([A-Z]{3})\b"
         return
@@ -254,31 +257,33 @@ def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping)
         found.constants["currency"] = signs.pop()
 
 
-def _share(fits: Iterable[bool]) -> float:
+def _compute_share(fits: Iterable[bool]) -> float:
     """Return the share of true values; 0 for none."""
     values = list(fits)
     return sum(values) / max(len(values), 1)
 
 
-def render_toml_lines(found: InferredMapping, quoted: Callable[[str], str]) -> Iterator[str]:
+def render_toml_lines(found: InferredMapping, quote: Callable[[str], str]) -> Iterator[str]:
     """Yield the inferred settings as TOML: keys of the source's own table first, then its sub-tables.
 
     Args:
         found: The inferred settings.
-        quoted: Quotes a text as a TOML string.
+        quote: Quotes a text as a TOML string.
     """
     if found.first_per_key:
         yield "first_per_key = true"
-    yield from (f"# {doubt}" for doubt in found.open_questions)
+    yield from (f"# {question}" for question in found.open_questions)
     if found.hashed:
-        yield f"hashed = [{', '.join(quoted(name) for name in found.hashed)}]  # no column is unique: a hash of the row"
+        names = ", ".join(quote(name) for name in found.hashed)
+        yield f"hashed = [{names}]  # no column is unique: a hash of the row"
     for name, theirs in found.collected.items():
-        yield f"collected.{name} = [{', '.join(quoted(each) for each in theirs)}]  # columns that are mapped to nothing"
+        names = ", ".join(quote(each) for each in theirs)
+        yield f"collected.{name} = [{names}]  # columns that are mapped to nothing"
     for table in ("constants", "times", "patterns", "numbers"):
         for name, value in getattr(found, table).items():
-            yield f"{table}.{name} = {quoted(value)}"
+            yield f"{table}.{name} = {quote(value)}"
     for name, factor in found.factors.items():
         yield f"factors.{name} = {factor}"
     for name, mapping in found.values.items():
-        pairs = ", ".join(f"{quoted(theirs)} = {quoted(ours)}" for theirs, ours in mapping.items())
+        pairs = ", ".join(f"{quote(theirs)} = {quote(ours)}" for theirs, ours in mapping.items())
         yield f"values.{name} = {{ {pairs} }}"

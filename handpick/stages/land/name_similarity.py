@@ -9,11 +9,11 @@ from difflib import SequenceMatcher
 
 from handpick.stages.land.synonyms import COLUMN_SYNONYMS, TABLE_NAME_PREFIXES
 
-VAGUE = frozenset(
+VAGUE_WORDS = frozenset(
     {"id", "at", "on", "date", "time", "name", "type", "text", "code", "number", "list", "version", "value",
      "session", "status", "data", "am", "le", "product", "model"}
 )  # fmt: skip
-"""Words that do not identify a column when a name has others beside them."""
+"""Words that do not identify a column when its name has other words too."""
 
 
 def find_likely_column(column: str, names: Sequence[str]) -> str | None:
@@ -43,7 +43,7 @@ def score_name(column: str, name: str) -> float:
         if plain == _strip_separators(other):
             return 0.96 - rank
         inner = _split_words(other)
-        if inner < words and not inner <= VAGUE:
+        if inner < words and not inner <= VAGUE_WORDS:
             best = max(best, 0.85 - rank - 0.03 * len(words - inner))
     return best
 

@@ -34,7 +34,7 @@ def read_parquet(path: Path) -> pa.Table:
 
 
 def _format_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Format a column of any type as text: times in ISO form, nested values as JSON, bytes decoded as UTF-8."""
+    """Format a column of any type as text: times in ISO form, nested values as JSON, bytes as UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     # Times of another zone than UTC keep their offset.

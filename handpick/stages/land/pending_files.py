@@ -61,9 +61,11 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
     pending = [
-        file for file in found if _date_of_name(file.name) <= night.logical_date and file.name not in earlier
+        file
+        for file in found
+        if _parse_date_in_name(file.name) <= night.logical_date and file.name not in earlier
     ]
-    pending.sort(key=lambda file: (_date_of_name(file.name), file.name))
+    pending.sort(key=lambda file: (_parse_date_in_name(file.name), file.name))
     is_first = not [day for day in night.lake.list_dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
     if is_needed and not [file for file in pending if not file.is_released]:
@@ -99,13 +101,15 @@ def find_newest_file_day(settings: Settings, source: str) -> date | None:
     remote = _open_remote(settings.sources.of(source), source)
     arrived = _list_arrived(remote, get_source_folder(settings, source), Path())
     days = [
-        _date_of_name(file.name) if _date_of_name(file.name) > date.min else _changed_on(file)
+        _parse_date_in_name(file.name)
+        if _parse_date_in_name(file.name) > date.min
+        else _find_change_day(file)
         for file in arrived
     ]
     return max(days, default=None)
 
 
-def _changed_on(file: PendingFile) -> date:
+def _find_change_day(file: PendingFile) -> date:
     """Return the UTC day of a file's last change."""
     if file.remote:
         return file.remote.changed_on or date.min
@@ -114,7 +118,7 @@ def _changed_on(file: PendingFile) -> date:
 
 
 def get_download_folder(night: Night, source: str = "") -> Path:
-    """Return the folder of downloaded files of a source, or the one above all sources; it is deleted after landing."""
+    """Return the folder for downloads of a source, or of all sources; it is deleted after landing."""
     return night.lake.root / "brought" / source
 
 
@@ -132,7 +136,7 @@ def _list_local(folder: Path, prefix: str = "") -> list[PendingFile]:
 
 
 def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Path) -> list[PendingFile]:
-    """List the files of a source that can hold rows: those of the remote folder if there is one, else local ones."""
+    """List the remote files of a source that can hold rows, or the local ones if it has no remote folder."""
     if remote is None:
         return _list_local(folder)
     return [
@@ -149,7 +153,7 @@ def _can_hold_rows(path: PurePath) -> bool:
 
 def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[PendingFile]) -> str:
     """Build the error message for a needed source without files."""
-    newest = max((_date_of_name(file.name) for file in found), default=date.min)
+    newest = max((_parse_date_in_name(file.name) for file in found), default=date.min)
     if isinstance(place, Path) and not place.exists():
         reason = "that folder does not exist"
     elif not found:
@@ -166,7 +170,7 @@ def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, fou
 
 
 def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
-    """Return the names of files that earlier nights landed, and, once this night has run, those of later nights.
+    """Return the names of files that earlier nights landed, and later ones too if this night has run before.
 
     A night that is run again therefore lands the files of its first run, and none that a later night has
     landed.
@@ -181,8 +185,8 @@ def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
     return names
 
 
-def _date_of_name(name: str) -> date:
-    """Return the last date in a file's name; a file without one is dated `date.min` and so belongs to any night."""
+def _parse_date_in_name(name: str) -> date:
+    """Return the last date in a file's name; `date.min` without one, which any night may land."""
     for text in reversed(DATE_IN_NAME.findall(name)):
         try:
             return date.fromisoformat(text)

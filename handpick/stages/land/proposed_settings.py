@@ -22,8 +22,8 @@ def render_settings(
         rest: Files or tables that no source was matched to.
     """
     lines = [
-        "# Proposed by `handpick init`. Confidence stands behind each column; read it through before the "
-        "first night.",
+        "# Proposed by `handpick init`. Each column is followed by its confidence; review this file before "
+        "the first night.",
         "",
     ]
     if root := _find_media_root(proposals, Path(place)):
@@ -42,33 +42,36 @@ def render_settings(
     for source in CONTRACTS:
         if source not in {proposal.source for proposal in proposals}:
             lines += [
-                f"# Nothing here looks like {source}. Where you have them: name their path, and take this "
-                "away.",
+                f"# No files or tables of {source} were found. If you have them, set their path and remove "
+                "`needed`.",
                 f"[sources.{source}]",
                 'needed = "never"',
                 "",
             ]
-    lines += [_replace_controls(f"# Not placed: {each.where} ({', '.join(each.columns)})") for each in rest]
+    lines += [_replace_controls(f"# Not matched: {each.where} ({', '.join(each.columns)})") for each in rest]
     return "\n".join(lines)
 
 
 def _render_query(proposal: SourceProposal, url: str) -> Iterator[str]:
-    """Yield the query of a table; that of a log with a comparable time column reads only new and late rows."""
+    """Yield the query of a table; that of a log with a database timestamp reads only new and late rows."""
     from sqlalchemy.engine import make_url
 
     quote = make_url(url).get_dialect()().identifier_preparer.quote
     columns = {match.column: match.owner_column for match in proposal.matches}
-    completion, when = proposal.mapping, columns.get("occurred_at")
+    mapping, when = proposal.mapping, columns.get("occurred_at")
     since = ""
-    if when and "occurred_at" in {*completion.times, *completion.patterns}:
-        yield "# This reads the whole table every night. To read what is new: where ... between :late and :until (UTC)."
+    if when and "occurred_at" in {*mapping.times, *mapping.patterns}:
+        yield (
+            "# This reads the whole table every night. To read only new rows: "
+            "where ... between :late and :until (UTC)."
+        )
     elif when:
         since = f" where {quote(when)} >= :late and {quote(when)} < :until"
     yield f"query = {_quote_toml(f'select * from {quote(proposal.table or str())}{since}')}"
 
 
 def _find_media_root(proposals: Sequence[SourceProposal], place: Path) -> str:
-    """Return the folder that the first media path found is relative to; empty if none of the named files exists."""
+    """Return the folder that media paths are relative to; empty if none of the sampled files exists."""
     named = [
         sample
         for proposal in proposals
@@ -83,21 +86,21 @@ def _find_media_root(proposals: Sequence[SourceProposal], place: Path) -> str:
 
 def _render_mapping(proposal: SourceProposal) -> list[str]:
     """Render the mapping of one source, with comments for missing columns and confidences."""
-    completion = proposal.mapping
+    mapping = proposal.mapping
     missing = [
         match.column
         for match in proposal.matches
-        if match.is_required and not match.owner_column and not completion.describe_origin(match.column)
+        if match.is_required and not match.owner_column and not mapping.describe_origin(match.column)
     ]
     lines = [
-        f"# Not found, and needed: {column}. Name your column, or set constants.{column} = '...'"
+        f"# Required but not found: {column}. Name your column, or set constants.{column} = '...'"
         for column in missing
     ]
-    if completion.first_per_key:
-        lines.append("# There is no table of customers, so they are taken from the events, each once.")
-    if "consent" in completion.constants:
-        lines.append("# Set consent to true only if you may make lists for these customers.")
-    lines += render_toml_lines(completion, _quote_toml)
+    if mapping.first_per_key:
+        lines.append("# No table of customers was found: they are taken from the events, each once.")
+    if "consent" in mapping.constants:
+        lines.append("# Keep consent = true only if these customers consented to recommendations.")
+    lines += render_toml_lines(mapping, _quote_toml)
     for match in proposal.matches:
         if match.owner_column and match.owner_column != match.column:
             samples = _replace_controls(", ".join(match.samples))
@@ -105,7 +108,7 @@ def _render_mapping(proposal: SourceProposal) -> list[str]:
                 f"columns.{match.column} = {_quote_toml(match.owner_column)}  # {match.confidence:.0%}: "
                 f"{samples}"
             )
-    lines += [f"columns.{mine} = {_quote_toml(theirs)}" for mine, theirs in completion.columns.items()]
+    lines += [f"columns.{mine} = {_quote_toml(theirs)}" for mine, theirs in mapping.columns.items()]
     return [*lines, ""]
 
 

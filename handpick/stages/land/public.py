@@ -1,4 +1,4 @@
-"""The part of the land stage that the validate stage may use: landing, reading, mapping inference and manifests."""
+"""Public interface of the land stage: landing, reading of files, mapping inference, manifests."""
 
 from handpick.stages.land import run
 from handpick.stages.land.adapters import read_pending_file

@@ -65,7 +65,7 @@ class RemoteFolder:
         self._files: AbstractFileSystem
         self._root: str
         # fsspec shares instances and listings within a process, where a second night would not see new files.
-        with self._input_errors():
+        with self._convert_errors():
             self._files, self._root = url_to_fs(url, skip_instance_cache=True, use_listings_cache=False)
 
     def list_files(self) -> list[RemoteFile]:
@@ -74,12 +74,12 @@ class RemoteFolder:
         Raises:
             InputError: If the server does not answer or refuses access.
         """
-        with self._input_errors():
+        with self._convert_errors():
             found: dict[str, dict[str, Any]] = self._retry(self._files.find, self._root, detail=True)
         root = self._root.rstrip("/")
         return [
             RemoteFile(
-                path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1], path, _changed_on(entry)
+                path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1], path, _parse_change_day(entry)
             )
             for path, entry in sorted(found.items())
         ]
@@ -91,20 +91,19 @@ class RemoteFolder:
             file: Path of the remote file in its file system.
             to: The local file; its folder is created.
 
-
         Raises:
             InputError: If the download fails.
         """
         to.parent.mkdir(parents=True, exist_ok=True)
         partial = to.with_name(f".{to.name}.coming")
-        with self._input_errors():
+        with self._convert_errors():
             self._retry(self._files.get_file, file, str(partial))
         partial.replace(to)
 
     def _retry(self, call: Any, *arguments: Any, **options: Any) -> Any:
-        """Call a function up to three times, again only after errors that may pass, such as a lost connection."""
+        """Call a function up to three times; repeat it only after transient errors."""
         tries = Retrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(_is_transient),
             stop=stop_after_attempt(3),
             wait=wait_exponential(0.5, max=5),
             reraise=True,
@@ -112,32 +111,32 @@ class RemoteFolder:
         return tries(call, *arguments, **options)
 
     @contextmanager
-    def _input_errors(self) -> Iterator[None]:
-        """Turn any error of a file system into an InputError of one line that names the setting and no credentials."""
+    def _convert_errors(self) -> Iterator[None]:
+        """Turn any error of a file system into a one-line InputError without credentials."""
         try:
             yield
         except (ImportError, ValueError) as error:
-            raise InputError(f"{self._setting} is {self.url}: {_first_line(error)}") from None
+            raise InputError(f"{self._setting} is {self.url}: {_get_first_line(error)}") from None
         except Exception as error:  # each protocol's client raises errors of its own
             raise InputError(
-                f"{self._setting}: {self.url} cannot be read: {_first_line(error)}. Nothing was landed "
+                f"{self._setting}: {self.url} cannot be read: {_get_first_line(error)}. Nothing was landed "
                 "tonight, and the lists published before stay current; run the night again when it can."
             ) from None
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     """Return whether a repeated call may succeed: not for missing files and missing rights."""
     lasting = (FileNotFoundError, PermissionError, NotADirectoryError)
     return isinstance(error, OSError | EOFError) and not isinstance(error, lasting)
 
 
-def _first_line(error: Exception) -> str:
+def _get_first_line(error: Exception) -> str:
     """Return the first line of an error's message, or its type if it has none."""
     return (str(error) or type(error).__name__).strip().splitlines()[0].removesuffix(".")
 
 
-def _changed_on(entry: dict[str, Any]) -> date | None:
-    """Return the UTC day of a file's last change from any of the forms in which file systems report it, or None."""
+def _parse_change_day(entry: dict[str, Any]) -> date | None:
+    """Return the UTC day of a file's last change, or None; file systems report it in several forms."""
     changed = next((entry[name] for name in TIME_KEYS if entry.get(name)), None)
     if isinstance(changed, datetime):
         return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)).astimezone(UTC).date()

@@ -1,4 +1,4 @@
-"""Names of the columns that every reader adds, and the rows that could not be parsed."""
+"""The columns that every reader adds, and the rows that it could not parse."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MIN_CONFIDENCE = 0.55
 
 @dataclass(frozen=True)
 class ColumnMatch:
-    """A contract column and the owner's column that it most likely is (None for none), with samples of its values."""
+    """A contract column, the most likely column of the owner (None for none), and samples of its values."""
 
     column: str
     owner_column: str | None
@@ -68,7 +68,7 @@ class SourceProposal:
 
     @property
     def score(self) -> float:
-        """The fit, 0 to 1: 0.8 times the mean confidence (optional columns count a quarter), plus 0.2 for the name."""
+        """The score, 0 to 1: 0.8 × mean confidence (optional columns weigh 0.25) + 0.2 for the name."""
         weights = [(1.0 if match.is_required else 0.25, match.confidence) for match in self.matches]
         fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
@@ -132,15 +132,15 @@ def _propose_users(events: SourceProposal) -> SourceProposal:
         else ColumnMatch(column.name, None, 0.0, (), column.is_required)
         for column in CONTRACTS["users"].columns
     )
-    completion = InferredMapping(constants={"consent": "true"}, first_per_key=True)
+    mapping = InferredMapping(constants={"consent": "true"}, first_per_key=True)
     for table in ("times", "patterns"):
         if "occurred_at" in (kept := getattr(events.mapping, table)):
-            getattr(completion, table)["signed_up_at"] = kept["occurred_at"]
-    return SourceProposal("users", events.where, events.rows, matches, events.table, completion)
+            getattr(mapping, table)["signed_up_at"] = kept["occurred_at"]
+    return SourceProposal("users", events.where, events.rows, matches, events.table, mapping)
 
 
 def propose_source(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> SourceProposal:
-    """Propose the mapping of a table onto one source: each column is used once, the most confident match first.
+    """Propose a mapping of a table onto one source; columns are matched greedily, each one once.
 
     Args:
         contract: The contract of the source.
@@ -185,12 +185,12 @@ def propose_source(contract: Contract, where: str, rows: pa.Table, name: str | N
         shown = tuple(text[:40] for text in samples[found[0]][:SHOWN_SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
         matches.append(ColumnMatch(declared.name, their_name, confidence, shown, declared.is_required))
-    completion = infer_mapping(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
-    return SourceProposal(contract.source, where, rows.num_rows, tuple(matches), name, completion)
+    mapping = infer_mapping(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
+    return SourceProposal(contract.source, where, rows.num_rows, tuple(matches), name, mapping)
 
 
 def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
-    """Return a column whose values are complete, distinct and valid ids, preferably one named like an id; or None."""
+    """Return a column of distinct, valid ids without nulls, preferably one named like an id; or None."""
     pattern = contract.column(contract.key[0]).pattern or ""
     candidates = [
         name
@@ -210,7 +210,7 @@ def _sample_values(rows: pa.Table, column: str) -> list[str]:
 
 
 def _score_values(column: Column, samples: list[str]) -> float:
-    """Return the share of samples that would be valid, as they are or with the settings that would be inferred."""
+    """Return the share of samples that are valid, unchanged or with the settings that would be inferred."""
     if not samples:
         return 0.0
     if column.type in ("timestamp", "date") and any(infer_time_format(samples)):
@@ -219,7 +219,7 @@ def _score_values(column: Column, samples: list[str]) -> float:
 
 
 def _score_value(column: Column, text: str) -> float:
-    """Return 1 for a text that is valid as it is, less for one that a mapping could make valid, 0 for others."""
+    """Return 1 for a valid text, less for one that a mapping could make valid, 0 for others."""
     if column.type == "number":
         is_amount = len(text) < 24 and any(char.isdigit() for char in text)
         return 1.0 if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else 0.8 * is_amount

@@ -12,7 +12,7 @@ from handpick.night import Night
 from handpick.settings.sources import SourceSettings
 
 FETCH_ROWS = 50_000
-"""Rows per round trip; bounds what the driver holds beside the columns that are built."""
+"""Rows per round trip; bounds what the driver holds in memory."""
 
 
 def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.Table:

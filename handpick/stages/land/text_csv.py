@@ -21,7 +21,7 @@ MAX_QUOTED_LINES = 2_000
 
 
 def read_csv(path: Path) -> pa.Table:
-    """Read every row as text with its line; a row whose width differs from the header's is kept whole in `_raw`.
+    """Read every row as text with its line; keep rows of another width than the header whole in `_raw`.
 
     `_source_line` counts rows, the header being 1; where values hold line breaks, it is less than the line in
     the file.
@@ -103,7 +103,7 @@ def _read_whole(source: Path | pa.BufferReader, delimiter: str, names: list[str]
 
 
 def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
-    """Return whether a value holds a line that looks like a whole row, as after a quote that was never closed."""
+    """Return whether a value holds a line that looks like a whole row, as after an unclosed quote."""
     multiline = column.filter(pc.match_substring(column, "\n"))
     return any(
         line.count(delimiter) >= max(2, width - 1)
@@ -113,7 +113,7 @@ def _has_swallowed(column: pa.ChunkedArray, delimiter: str, width: int) -> bool:
 
 
 def _number_rows(count: int, gaps: set[int]) -> pa.Array:
-    """Return the numbers of the good rows, the header being row 1, without those of the rows set aside."""
+    """Return the numbers of the good rows, the header being row 1, without those of unparsable rows."""
     if not gaps:
         return pa.array(range(2, count + 2), pa.int64())
     numbers = (number for number in range(2, count + len(gaps) + 2) if number not in gaps)
@@ -140,7 +140,7 @@ def iterate_csv_rows(text: str, delimiter: str, width: int) -> Iterator[tuple[in
     """Yield each row below the header as (line, values, text).
 
     A quote that is never closed, or is closed only after lines that are whole rows themselves, is damage: its
-    line alone is set aside, and reading continues with the next line.
+    line alone counts as unparsable, and reading continues with the next line.
 
     Args:
         text: The whole file.
@@ -167,7 +167,7 @@ def iterate_csv_rows(text: str, delimiter: str, width: int) -> Iterator[tuple[in
 
 
 def _join_lines(lines: list[str], place: int, delimiter: str, width: int) -> tuple[list[str] | None, int]:
-    """Join the lines of a row with a multi-line value; return it and its number of lines, or (None, 1) for damage."""
+    """Join the lines of a multi-line row; return the row and its number of lines, or (None, 1) for damage."""
     parts = [lines[place]]
     for line in lines[place + 1 : place + MAX_QUOTED_LINES]:
         if _parse_row(line, delimiter, width) is not None:

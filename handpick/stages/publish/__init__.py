@@ -1,4 +1,4 @@
-"""The publish stage: load the night's lists as a new version, check it, and move the pointer in one transaction."""
+"""The publish stage: loads the night's lists as a new version, checks it, and makes it current."""
 
 from __future__ import annotations
 

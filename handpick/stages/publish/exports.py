@@ -22,7 +22,7 @@ FORMULA_STARTS = "=+@\t\r-"
 
 
 def write_exports(night: Night) -> Path:
-    """Write `exports/logical_date=D/`: recommendations by country of the user, similar and popular phones whole.
+    """Write `exports/logical_date=D/`: recommendations by country, and all similar and popular phones.
 
     Titles and prices are in the files, so that a spreadsheet alone is enough. Memory is bounded: no more than
     `ROWS_AT_A_TIME` rows are joined with them at a time.
@@ -43,7 +43,7 @@ def write_exports(night: Night) -> Path:
             # Sorted, so that files are opened in the same order on every run.
             for name in sorted(pc.unique(segments).to_pylist()):
                 if name not in files:
-                    stem = folder / "recommendations" / _file_name(name)
+                    stem = folder / "recommendations" / _make_file_name(name)
                     files[name] = stack.enter_context(ExportFiles(stem, rows.schema))
                 files[name].write(rows.filter(pc.equal(segments, name)))
         for relation, item in ((SIMILAR_ITEMS, "similar_item_id"), (POPULAR_ITEMS, "item_id")):
@@ -63,7 +63,7 @@ def _read_sorted(night: Night, relation: Relation) -> pa.Table:
 
 
 def _join_columns(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
-    """Join a table to rows on its first column, which is unique; adds its other columns, null where there is no match."""
+    """Join a table to rows by its unique first column; its other columns are null where there is no match."""
     # A look-up instead of a join keeps the order of the rows.
     places = pc.index_in(rows[key], others[0].combine_chunks())
     for name in others.column_names[1:]:
@@ -71,8 +71,8 @@ def _join_columns(rows: pa.Table, key: str, others: pa.Table) -> pa.Table:
     return rows
 
 
-def _file_name(segment: str) -> str:
-    """Return a segment as a file name: whatever is no letter or digit becomes `_`."""
+def _make_file_name(segment: str) -> str:
+    """Return a segment as a file name: every other character than a letter or digit becomes `_`."""
     return "".join(letter if letter.isalnum() else "_" for letter in segment) or UNKNOWN_SEGMENT
 
 
@@ -85,7 +85,7 @@ def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class ExportFiles:
-    """A pair of growing files, `<stem>.parquet` and `<stem>.csv`; in the CSV no text can be taken for a formula."""
+    """Writer of `<stem>.parquet` and `<stem>.csv`; texts that look like formulas are quoted in the CSV."""
 
     def __init__(self, stem: Path, schema: pa.Schema) -> None:
         stem.parent.mkdir(parents=True, exist_ok=True)

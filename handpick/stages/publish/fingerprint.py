@@ -31,7 +31,7 @@ HASH_SQL = {
     "real": ("hashfloat4extended({}, {})", "0::real"),
     "double precision": ("hashfloat8extended({}, {})", "0::float8"),
 }
-"""SQL by type: the hash of a value with a seed, and the value hashed in place of null (nulls have flags of their own)."""
+"""By SQL type: the hash of a value with a seed, and the value hashed in place of null."""
 TEXT, INTEGER, REAL, DOUBLE = range(4)
 HASH_KINDS = {"text": TEXT, "real": REAL, "double precision": DOUBLE}
 NAN, INFINITE, MAGNITUDE = np.uint64(0x7FF8 << 48), np.uint64(0x7FF0 << 48), np.uint64((1 << 63) - 1)
@@ -105,7 +105,7 @@ def _read_big_endian(data: Any, at: Any, width: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _hash_value(data: Any, at: Any, length: Any, kind: Any, seed: Any) -> Any:
-    """Hash one value; null (length -1) counts as the empty text or zero, as in `HASHES`."""
+    """Hash one value; null (length -1) counts as the empty text or zero, as in `HASH_SQL`."""
     if kind == TEXT:
         return _hash_bytes(data, at, length if length > 0 else 0, seed)
     if kind == INTEGER:
@@ -135,14 +135,14 @@ def _hash_double(bits: Any, seed: Any) -> Any:
     if bits & MAGNITUDE > INFINITE:
         bits = NAN
     a, b, c = _initial_state(8, seed)
-    return _final(a + np.uint32(bits), b + np.uint32(bits >> np.uint64(32)), c)
+    return _finalize(a + np.uint32(bits), b + np.uint32(bits >> np.uint64(32)), c)
 
 
 @numba.njit(cache=True, nogil=True)
 def _hash_integer(number: Any, seed: Any) -> Any:
     """Hash an integer as `hash_bytes_uint32_extended` does."""
     a, b, c = _initial_state(4, seed)
-    return _final(np.uint32(a + number), b, c)
+    return _finalize(np.uint32(a + number), b, c)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -160,7 +160,7 @@ def _hash_bytes(data: Any, at: Any, length: Any, seed: Any) -> Any:
     b += read_word(data, at + 4) & KEPT_BITS[length + 4]
     # The lowest byte of c is kept for the length.
     c += (read_word(data, at + 8) & KEPT_BITS[length]) << np.uint32(8)
-    return _final(a, b, c)
+    return _finalize(a, b, c)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -198,7 +198,7 @@ def _mix(a: Any, b: Any, c: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _final(a: Any, b: Any, c: Any) -> Any:
+def _finalize(a: Any, b: Any, c: Any) -> Any:
     """Return the 64-bit hash of a state (Bob Jenkins, lookup3.c, `final`)."""
     a, b, c = np.uint32(a), np.uint32(b), np.uint32(c)
     c = np.uint32((c ^ b) - _rotate(b, 14))

@@ -1,4 +1,4 @@
-"""Loading of one list version next to the others: parts in parallel, each copied, keyed and checked in a transaction."""
+"""Loads one list version: parts in parallel, each copied, indexed and checked in one transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_ba
 from handpick.stages.publish.prepare import Part, split_rows
 
 LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
-"""The relations that are lists, and which of their columns is the phone that is shown."""
+"""The relations that are lists, and their column with the listed phone."""
 SESSION_SETTINGS: LiteralString = (
     # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here,
     # and the planner needs no better statistics for look-ups by key.
@@ -71,7 +71,7 @@ def load_tables(
 
 
 def load_part(connection: psycopg.Connection[Any], schema: str, version: int, part: Part) -> None:
-    """Load, key and check one part in one transaction.
+    """Load, index and check one part in one transaction.
 
     A table that is created in the same transaction is written frozen and, where WAL is minimal, only once; so
     is its index.
@@ -102,7 +102,7 @@ def copy_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
             **names,
             version=sql.Literal(version),
             columns=compose_columns(relation),
-            edges=_range_constraint(part),
+            edges=_compose_range_constraint(part),
         )
     )
     command = sql.SQL("copy {schema}.{table} ({columns}) from stdin (format binary, freeze)").format(
@@ -118,8 +118,8 @@ def copy_part(connection: psycopg.Connection[Any], schema: str, version: int, pa
     return total % MODULUS
 
 
-def _range_constraint(part: Part) -> sql.Composable:
-    """Build a constraint on the part's range of keys, so that PostgreSQL need not scan the rows to attach it."""
+def _compose_range_constraint(part: Part) -> sql.Composable:
+    """Build a constraint on the part's range of keys, which spares PostgreSQL a scan when attaching it."""
     key = sql.Identifier(part.relation.key[0])
     tests = [
         sql.SQL("{} {} {}").format(key, sql.SQL(operator), sql.Literal(edge))
@@ -134,7 +134,9 @@ def _range_constraint(part: Part) -> sql.Composable:
 ROWS_QUERY: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
 LISTS_QUERY: LiteralString = """
 select coalesce(sum(rows), 0), coalesce(sum(hash), 0), min(item) filter (where items.is_in_stock is not true)
-from (select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}) listed
+from (
+    select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}
+) listed
 left join {schema}.{items} on items.item_id = listed.item
 """
 RANKS_QUERY: LiteralString = """
@@ -146,7 +148,7 @@ group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
 def check_part(
     connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int
 ) -> None:
-    """Check that every row arrived as it was sent, that ranks are 1 to n, and that every listed phone is in stock.
+    """Check that all rows arrived unchanged, that ranks are 1 to n, and that every listed phone is in stock.
 
     Args:
         connection: To the serving database.
@@ -227,7 +229,7 @@ def _join_parts(
 def attach_partitions(
     connection: psycopg.Connection[Any], schema: str, version: int, relations: tuple[Relation, ...]
 ) -> None:
-    """Attach a version's tables as partitions, in the caller's transaction; no reader sees them until the pointer moves."""
+    """Attach a version's tables as partitions; no reader sees them until the pointer moves."""
     for relation in relations:
         connection.execute(
             sql.SQL(

@@ -1,4 +1,4 @@
-"""Encoding of Arrow rows in PostgreSQL's binary COPY format, at memory speed.
+"""Encodes Arrow rows in PostgreSQL's binary COPY format.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT. A row is the number of
 its fields (int16) and each field as its length in bytes (int32, -1 for null) and its value, all big-endian.
@@ -33,7 +33,7 @@ COPY_TYPES: dict[str, tuple[pa.DataType, str | None]] = {
     "boolean": (pa.bool_(), ">u1"),
     "date": (pa.int32(), ">i4"),
 }
-"""By SQL type: the Arrow type that values are cast to, and numpy's big-endian type (None: the bytes as they are)."""
+"""By SQL type: the Arrow type to cast to, and numpy's big-endian type (None for bytes as they are)."""
 
 
 class EncodedBatch(NamedTuple):
@@ -67,7 +67,7 @@ def encode_batches(rows: pa.Table, relation: Relation) -> Iterator[EncodedBatch]
 
 def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> EncodedBatch:
     """Encode one batch: first all rows' lengths, then field by field into one buffer."""
-    fields = [_field_arrays(batch.column(at), column.sql_type) for at, column in enumerate(relation.columns)]
+    fields = [_split_field(batch.column(at), column.sql_type) for at, column in enumerate(relation.columns)]
     ends = np.full(batch.num_rows, 2 + 4 * len(fields), np.int64)
     for present, starts, width, _ in fields:
         _add_lengths(ends, present, starts, width)
@@ -81,7 +81,7 @@ def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> EncodedBatch:
     return EncodedBatch(batch.num_rows, out)
 
 
-def _field_arrays(
+def _split_field(
     values: pa.Array, sql_type: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], int, NDArray[np.uint8]]:
     """Return one column as arrays.

@@ -1,4 +1,4 @@
-"""Preparation of the lake's rows for loading: columns, types and order of the served relation, and cuts into parts."""
+"""Prepares the lake's rows for loading: columns, types and order of the served relation, split into parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handpick.serving.relations import Relation
 from handpick.stages.publish.pg_copy import COPY_TYPES
 
 MIN_PART_ROWS, MAX_PART_ROWS = 100_000, 2_000_000
-"""Bounds of a part: below, it is not worth a table of its own; above, its index is no longer built in memory."""
+"""Rows of a part: fewer are not worth a table, and the index of more is not built in memory."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def prepare_rows(rows: pa.Table, relation: Relation) -> pa.Table:
     """Return the relation's columns in their order and types, sorted by key.
 
     Raises:
-        InputError: If a column that must be there is missing or holds nulls.
+        InputError: If a column that may not be null is missing or holds nulls.
     """
     columns = {}
     for column in relation.columns:
@@ -65,7 +65,7 @@ def prepare_rows(rows: pa.Table, relation: Relation) -> pa.Table:
 
 
 def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
-    """Return whether rows ascend strictly by a key of one or two columns; the lake's usually do, which saves a sort."""
+    """Return whether rows are sorted strictly by a key of one or two columns, as the lake's usually are."""
     if len(table) < 2:
         return True
     first = table[key[0]].combine_chunks()
@@ -79,7 +79,7 @@ def is_sorted(table: pa.Table, key: tuple[str, ...]) -> bool:
 
 
 def split_rows(rows: pa.Table, relation: Relation, version: int, streams: int) -> list[Part]:
-    """Split prepared rows into one part for each stream, or more where there are very many; no list is cut in two.
+    """Split prepared rows into parts, one per stream or more for very many rows; no list is split.
 
     Args:
         rows: Sorted by key.

@@ -150,11 +150,11 @@ def load_version(
     # Only then may the version be described as published, and the pointer move to it.
     wait_for_planned_statements(connection, schema)
     with connection.transaction():
-        _describe(connection, night, version, tables, digest)
+        _mark_published(connection, night, version, tables, digest)
     return version
 
 
-def _describe(
+def _mark_published(
     connection: psycopg.Connection[Any],
     night: Night,
     version: int,
@@ -210,7 +210,11 @@ def _read_metrics(night: Night, champion_date: date | None) -> dict[str, float]:
 
 
 def _make_current(connection: psycopg.Connection[Any], night: Night, version: int) -> bool:
-    """Move the pointer and copy the night's ledger in one transaction; return False where a later night stays current."""
+    """Move the pointer and copy the night's ledger in one transaction.
+
+    Returns:
+        False if a later night's version stays current.
+    """
     settings: Settings = night.settings
     schema = settings.serving.schema_name
     with connection.transaction():

@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 WORD, LONG = ir.IntType(32), ir.IntType(64)
 
 
-def _pointer_to(context: Any, builder: Any, kind: Any, array: Any, at: Any, width: ir.IntType) -> Any:
+def _emit_pointer(context: Any, builder: Any, kind: Any, array: Any, at: Any, width: ir.IntType) -> Any:
     """Emit a pointer to a number of some width that begins at an offset in an array of bytes."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [at]), width.as_pointer())
@@ -28,7 +28,7 @@ def _read_word(typing: Any, data: Any, at: Any) -> Any:
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array, place = arguments
-        return builder.load(_pointer_to(context, builder, signature.args[0], array, place, WORD), align=1)
+        return builder.load(_emit_pointer(context, builder, signature.args[0], array, place, WORD), align=1)
 
     return types.uint32(data, types.int64), emit
 
@@ -50,10 +50,10 @@ def _make_move(width: ir.IntType) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             target, place, source, start = arguments
             value = builder.load(
-                _pointer_to(context, builder, signature.args[2], source, start, width), align=1
+                _emit_pointer(context, builder, signature.args[2], source, start, width), align=1
             )
             builder.store(
-                value, _pointer_to(context, builder, signature.args[0], target, place, width), align=1
+                value, _emit_pointer(context, builder, signature.args[0], target, place, width), align=1
             )
             return context.get_dummy_value()
 
@@ -69,7 +69,7 @@ move_4, move_8 = _make_move(WORD), _make_move(LONG)
 
 @numba.njit(cache=True, nogil=True)
 def copy_bytes(out: Any, to: Any, data: Any, at: Any, length: Any) -> None:
-    """Copy bytes; the last move of 8 or 4 overlaps what is copied already, so that no tail is left to copy one by one."""
+    """Copy bytes; the last move overlaps the one before it, so that no tail is copied byte by byte."""
     if length >= 8:
         for k in range(0, length - 8, 8):
             move_8(out, to + k, data, at + k)

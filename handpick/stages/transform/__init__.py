@@ -1,4 +1,4 @@
-"""The transform stage: clean tables from valid rows on Spark: names, units, prices, sessions, weights, pairs, daily counts."""
+"""The transform stage: derives the clean tables from valid rows on Spark."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def run(night: Night) -> StageResult:
     from handpick.runtime.spark import get_spark_session
     from handpick.stages.transform.public import open_tables
 
-    tables = open_tables(night, get_spark_session(night.settings, count_rows(*_input_partitions(night))))
+    tables = open_tables(night, get_spark_session(night.settings, count_rows(*_list_input_partitions(night))))
     # Planning a small job keeps only one core busy, so independent tables are planned and written
-    # concurrently. Items, users and queries need nothing but valid rows; what counts interactions waits for
+    # concurrently. Items, users and queries need nothing but valid rows; counts of interactions wait for
     # `clean/interactions`.
     with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
         independent = [
@@ -60,8 +60,8 @@ def run(night: Night) -> StageResult:
     return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
 
 
-def _input_partitions(night: Night) -> list[Path]:
-    """Return the partitions that tonight reads, without earlier nights' purchases, which are few in comparison."""
+def _list_input_partitions(night: Night) -> list[Path]:
+    """Return the partitions that tonight reads, except earlier nights' purchases, which are few."""
     valid = [night.lake.partition(f"valid/{source}", night.logical_date) for source in CONTRACTS]
     last = [
         night.lake.partition(f"clean/{name}", day)
@@ -154,10 +154,7 @@ def _write_interactions(night: Night, tables: SparkTables) -> Flow:
 
 
 def _read_carried(night: Night, tables: SparkTables) -> DataFrame | None:
-    """Return earlier events of people whose sessions may continue tonight, or None on a first night.
-
-    They are those of the day before the logical date and later.
-    """
+    """Return earlier events (from the day before) whose sessions may continue tonight, or None."""
     from pyspark.sql import functions as F
 
     last, cutoff = tables.read_last("clean/carried"), night.as_of - timedelta(days=2)
@@ -165,7 +162,7 @@ def _read_carried(night: Night, tables: SparkTables) -> DataFrame | None:
 
 
 def _write_carried(night: Night, tables: SparkTables) -> None:
-    """Write `clean/carried`: the events that later nights look back at.
+    """Write `clean/carried`: the events that later nights need again.
 
     The next night looks back two days from its own end, which is one day from tonight's end.
     """
@@ -174,8 +171,8 @@ def _write_carried(night: Night, tables: SparkTables) -> None:
     kept = interactions.select_carried(
         tables.read_tonight("clean/interactions"), night.as_of - timedelta(days=1)
     )
-    key, about = ("user_id", "occurred_at", "event_id"), tables.count_tonight("valid/events")
-    tables.write("clean/carried", kept, interactions.CARRIED_SCHEMA, *key, expected_rows=about)
+    key, expected_rows = ("user_id", "occurred_at", "event_id"), tables.count_tonight("valid/events")
+    tables.write("clean/carried", kept, interactions.CARRIED_SCHEMA, *key, expected_rows=expected_rows)
 
 
 def _read_people(tables: SparkTables) -> DataFrame:
@@ -202,8 +199,8 @@ def _write_pairs(night: Night, tables: SparkTables) -> Flow:
     )
     counts, key = pairs.merge_pair_counts(co_views, co_purchases), ("item_id", "other_item_id")
     # The number of pairs is not known beforehand; the number of events is of the same order.
-    about = tables.count_tonight("valid/events")
-    rows = tables.write("clean/item_pairs", counts, pairs.PAIR_SCHEMA, *key, expected_rows=about)
+    expected_rows = tables.count_tonight("valid/events")
+    rows = tables.write("clean/item_pairs", counts, pairs.PAIR_SCHEMA, *key, expected_rows=expected_rows)
     return Flow("item pairs", rows, rows)
 
 
@@ -229,9 +226,14 @@ def _write_user_daily(night: Night, tables: SparkTables) -> None:
     by_user = daily.count_by_user(
         people, prices, sessions.find_session_starts(people, _read_carried(night, tables))
     )
-    about = tables.count_tonight("valid/events")
+    expected_rows = tables.count_tonight("valid/events")
     tables.write(
-        "clean/user_daily", by_user, daily.USER_DAILY_SCHEMA, "user_id", "event_date", expected_rows=about
+        "clean/user_daily",
+        by_user,
+        daily.USER_DAILY_SCHEMA,
+        "user_id",
+        "event_date",
+        expected_rows=expected_rows,
     )
 
 

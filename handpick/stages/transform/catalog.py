@@ -1,4 +1,4 @@
-"""The catalogue as of one night: the newest row of every phone, with normalized names, prices, specs and variant groups."""
+"""The catalogue as of one night: the newest row of every phone, normalized."""
 
 from __future__ import annotations
 
@@ -45,8 +45,11 @@ ITEM_SCHEMA = StructType(
     ]
 )
 
-VERSION_WORDS = r"(?i)\(.*?\)|\b\d+(?:\s*/\s*\d+)*\s*(?:[GT]B|MB)(?:\s*RAM)?\b|\b(?:[2345]G|LTE|Wi-?Fi|Dual SIM|Duos|NFC)\b|[,/|].*$"
-"""Parts of a title that distinguish variants of one phone: memory, radio, SIM, and all that follows a comma or slash."""
+VERSION_WORDS = (
+    r"(?i)\(.*?\)|\b\d+(?:\s*/\s*\d+)*\s*(?:[GT]B|MB)(?:\s*RAM)?\b|"
+    r"\b(?:[2345]G|LTE|Wi-?Fi|Dual SIM|Duos|NFC)\b|[,/|].*$"
+)
+"""Parts of a title that distinguish variants of a phone: memory, radio, SIM, all after a comma or slash."""
 
 COLOR_WORDS = (
     r"(?i)\b(?:black|white|gr[ae]y|silver|gold|blue|green|red|pink|purple|yellow|orange|brown|graphite|midnight|"
@@ -59,7 +62,7 @@ ROMAN_NUMERALS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 def normalize_catalog(
     catalog: DataFrame, logical_date: date, currency: str, rates: Mapping[str, float]
 ) -> DataFrame:
-    """Normalize valid catalogue rows: the newest row of each phone, in the columns of `ITEM_SCHEMA`, first seen tonight.
+    """Normalize the newest valid row of each phone into the columns of `ITEM_SCHEMA`, first seen tonight.
 
     Args:
         catalog: Valid rows, in the columns of the `catalog` contract.
@@ -67,10 +70,10 @@ def normalize_catalog(
         currency: The shop's currency, such as `EUR`; prices without a currency are in it.
         rates: Units of the shop's currency for one unit of another; a price in any other currency is unknown.
     """
-    newest = _newest(
+    newest = _keep_first_row(
         catalog, F.col("updated_at").desc(), F.col("_source_file").desc(), F.col("_source_line").desc()
     )
-    # Blank specs count as none, but specs that are there are kept as they arrived, blanks and all.
+    # Blank specs count as none; others are kept as they arrived, including blanks.
     raw = F.when(clean_text(F.col("specs")).isNotNull(), F.col("specs"))
     cleaned = newest.select(
         "item_id",
@@ -98,7 +101,7 @@ def get_stated_currency(currency: str) -> Column:
 
 
 def convert_to_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
-    """Return a catalogue row's price in the shop's currency, to the cent; null where its currency has no rate.
+    """Return a catalogue row's price in the shop's currency, to the cent; null if its currency has no rate.
 
     Args:
         currency: The shop's currency.
@@ -167,7 +170,7 @@ def add_model_columns(items: DataFrame) -> DataFrame:
 
 
 def hash_content() -> Column:
-    """Return the SHA-256 of the texts that a phone's vectors depend on: title, brand, description and raw specs."""
+    """Return the SHA-256 of the texts that are encoded as vectors: title, brand, description, raw specs."""
     # The unit separator occurs in no field, so moving a word from one field to the next changes the hash.
     parts = (F.coalesce(F.col(name), F.lit("")) for name in ("title", "brand", "description", "specs_raw"))
     return F.sha2(F.concat_ws("\x1f", *parts), 256)
@@ -190,12 +193,12 @@ def update_catalog_snapshot(previous: DataFrame | None, tonight: DataFrame) -> D
     )
     first = F.min("first_seen_date").over(Window.partitionBy("item_id"))
     merged = both.withColumn("first_seen_date", first)
-    return _newest(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(
+    return _keep_first_row(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(
         *ITEM_SCHEMA.fieldNames()
     )
 
 
-def _newest(rows: DataFrame, *order: Column) -> DataFrame:
+def _keep_first_row(rows: DataFrame, *order: Column) -> DataFrame:
     """Keep each phone's first row in an order."""
     place = F.row_number().over(Window.partitionBy("item_id").orderBy(*order))
     return rows.withColumn("_place", place).where("_place = 1").drop("_place")

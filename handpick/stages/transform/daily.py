@@ -37,7 +37,7 @@ def count_by_item(people: DataFrame) -> DataFrame:
         people: Interactions without bots.
     """
     days = people.withColumn("event_date", F.to_date("occurred_at"))
-    return days.groupBy("item_id", "event_date").agg(*_counts())
+    return days.groupBy("item_id", "event_date").agg(*_build_counts())
 
 
 def count_by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> DataFrame:
@@ -53,7 +53,9 @@ def count_by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> Da
     )
     viewed = F.when(F.col("event_type") == "view", F.col("price"))
     counts = days.groupBy("user_id", "event_date").agg(
-        *_counts(), _exact_sum(viewed).alias("viewed_price_sum"), F.count(viewed).alias("viewed_price_count")
+        *_build_counts(),
+        _sum_exactly(viewed).alias("viewed_price_sum"),
+        F.count(viewed).alias("viewed_price_count"),
     )
     sessions = starts.groupBy("user_id", F.to_date("started_at").alias("event_date")).agg(
         F.count("*").alias("session_count")
@@ -65,14 +67,14 @@ def count_by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> Da
     )
 
 
-def _counts() -> list[Column]:
+def _build_counts() -> list[Column]:
     """Return the aggregates that phones and users share: events by type, and the sum of stars."""
     kind = F.col("event_type")
     counts = [F.count(F.when(kind == name, 1)).alias(f"{name}_count") for name in EVENT_TYPES]
-    return [*counts, _exact_sum(F.when(kind == "rating", F.col("value"))).alias("rating_sum")]
+    return [*counts, _sum_exactly(F.when(kind == "rating", F.col("value"))).alias("rating_sum")]
 
 
-def _exact_sum(value: Column) -> Column:
+def _sum_exactly(value: Column) -> Column:
     """Return a sum that does not depend on the order of the rows; 0 where there is nothing.
 
     Sums of doubles do depend on it, and Spark adds partitions up in any order; decimals add exactly.

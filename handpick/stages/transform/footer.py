@@ -1,4 +1,4 @@
-"""Makes Spark's Parquet files reproducible: sorts the one part that differs from process to process.
+"""Makes Spark's Parquet files reproducible by sorting the one part that differs between processes.
 
 A column chunk's footer lists its encodings in the order of a Java hash set over objects without a hash of
 their own, so the same rows give different bytes in different processes. Readers treat the list as a set; here
@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ENCODINGS = (4, 1, 3, 2)
-"""Path of field ids to the list: row groups of the file, columns of a group, metadata of a column, its encodings."""
+"""Field ids that lead to the list: row groups, columns of a group, metadata of a column, its encodings."""
 
 BYTE, BINARY, LIST, SET, STRUCT, DOUBLE = 3, 8, 9, 10, 12, 7
 """Type ids of the compact protocol."""
@@ -26,12 +26,12 @@ def sort_encodings(file: Path) -> None:
         length = int.from_bytes(stream.read(4), "little")
         stream.seek(-FOOTER_TAIL_BYTES - length, 2)
         footer = bytearray(stream.read(length))
-        _FooterWalk(footer).walk_struct(())
+        _FooterWalker(footer).walk_struct(())
         stream.seek(-FOOTER_TAIL_BYTES - length, 2)
         stream.write(footer)
 
 
-class _FooterWalk:
+class _FooterWalker:
     """A recursive walk over a Thrift compact message that sorts the lists of encodings it passes."""
 
     def __init__(self, content: bytearray) -> None:
@@ -42,45 +42,45 @@ class _FooterWalk:
         field = 0
         # The high half of a field's head is the difference to the last field id, or 0 and the id follows; the
         # low half is the type. A zero byte ends the struct.
-        while head := self._byte():
-            field = field + (head >> 4) if head >> 4 else (self._varint() >> 1)
-            if head & 15 not in (1, 2):  # booleans have no bytes of their own: the type says true or false
-                self._value(head & 15, (*path, field))
+        while head := self._read_byte():
+            field = field + (head >> 4) if head >> 4 else (self._read_varint() >> 1)
+            if head & 15 not in (1, 2):  # booleans have no bytes of their own: the type states true or false
+                self._walk_value(head & 15, (*path, field))
 
-    def _value(self, kind: int, path: tuple[int, ...]) -> None:
+    def _walk_value(self, kind: int, path: tuple[int, ...]) -> None:
         """Walk over one value of a type."""
         if kind == STRUCT:
             self.walk_struct(path)
         elif kind in (LIST, SET):
-            self._list(path)
+            self._walk_list(path)
         elif kind == BINARY:
-            length = self._varint()
+            length = self._read_varint()
             self.offset += length
         elif kind in (BYTE, DOUBLE):
             self.offset += 1 if kind == BYTE else 8
         else:
-            self._varint()
+            self._read_varint()
 
-    def _list(self, path: tuple[int, ...]) -> None:
+    def _walk_list(self, path: tuple[int, ...]) -> None:
         """Walk over a list or set, and sort it if it is a list of encodings."""
-        head = self._byte()
-        size = head >> 4 if head >> 4 < 15 else self._varint()  # 15 means that the size follows
+        head = self._read_byte()
+        size = head >> 4 if head >> 4 < 15 else self._read_varint()  # 15 means that the size follows
         start = self.offset
         for _ in range(size):
-            self._value(BYTE if head & 15 in (1, 2) else head & 15, path)
+            self._walk_value(BYTE if head & 15 in (1, 2) else head & 15, path)
         if path == ENCODINGS:  # each encoding is a number below 64, which takes one byte
             self.content[start : self.offset] = sorted(self.content[start : self.offset])
 
-    def _byte(self) -> int:
+    def _read_byte(self) -> int:
         """Read one byte."""
         self.offset += 1
         return self.content[self.offset - 1]
 
-    def _varint(self) -> int:
+    def _read_varint(self) -> int:
         """Read an unsigned integer of seven bits a byte, least significant first (LEB128)."""
         value = shift = 0
         while True:
-            byte = self._byte()
+            byte = self._read_byte()
             value |= (byte & 127) << shift
             shift += 7
             if byte < 128:

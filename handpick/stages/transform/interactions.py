@@ -1,6 +1,6 @@
 """Interactions: tonight's events with session, bot flag, and a weight that is corrected for position bias.
 
-A click far down a slate says more than one at the top, since fewer people look there. The propensity
+A click far down a list is more telling than one at the top, since fewer people look there. The propensity
 (probability that a position is examined) is modelled as `position ** -exponent` (position-based model;
 Joachims, Swaminathan and Schnabel, "Unbiased Learning-to-Rank with Biased Feedback", WSDM 2017), and an event
 that follows an impression in its session is weighted by `1 / propensity`, bounded. The exponent is the
@@ -51,7 +51,7 @@ CARRIED_SCHEMA = StructType(
         if field.name in ("event_id", "user_id", "item_id", "event_type", "occurred_at", "session_id")
     ]
 )
-"""Columns of `clean/carried`: who did what in which session, of the few events that later nights look back at."""
+"""Columns of `clean/carried`, the few events that later nights need again."""
 
 POSITION_COUNT_SCHEMA = StructType(
     [
@@ -60,7 +60,7 @@ POSITION_COUNT_SCHEMA = StructType(
         StructField("click_count", LongType()),
     ]
 )
-"""Columns of `clean/position_counts`, which the propensity curve is fitted on: tonight's impressions and clicks by position."""
+"""Columns of `clean/position_counts`, on which the propensity curve is fitted."""
 
 MAX_POSITION = 100
 """Lower positions count as this one; bounds the rows of `clean/position_counts`."""
@@ -89,7 +89,7 @@ def attribute_positions(events: DataFrame) -> DataFrame:
 
 
 def flag_bots(events: DataFrame, events_per_hour: int) -> DataFrame:
-    """Add `is_bot`: whether the user had more events than this in one clock hour, not counting impressions."""
+    """Add `is_bot`: whether the user had more events other than impressions than this in one clock hour."""
     acted = F.count(F.when(F.col("event_type") != "impression", 1))
     busiest = (
         events.groupBy("user_id", F.date_trunc("hour", "occurred_at").alias("hour"))
@@ -105,7 +105,7 @@ def flag_bots(events: DataFrame, events_per_hour: int) -> DataFrame:
 
 
 def select_carried(interactions: DataFrame, since: datetime) -> DataFrame:
-    """Select what later nights look back at, in the columns of `CARRIED_SCHEMA`, so that they need not read all interactions.
+    """Select the events that later nights need again, in the columns of `CARRIED_SCHEMA`.
 
     These are the events from `since` on, whose sessions may continue, and every purchase, without those of
     bots.
@@ -115,7 +115,7 @@ def select_carried(interactions: DataFrame, since: datetime) -> DataFrame:
 
 
 def count_positions(events: DataFrame) -> DataFrame:
-    """Count impressions and clicks by position, in the columns of `POSITION_COUNT_SCHEMA`, without those of bots."""
+    """Count impressions and clicks by position without bots, in the columns of `POSITION_COUNT_SCHEMA`."""
     people = events.where(~F.col("is_bot"))
     shown = (
         people.where("position is not null").groupBy("position").agg(F.count("*").alias("impression_count"))
@@ -165,7 +165,7 @@ def fit_position_exponent(counts: Sequence[tuple[int, int, int]], minimum: int, 
 def add_weights(
     events: DataFrame, weights: Mapping[str, float], exponent: float, max_boost: float
 ) -> DataFrame:
-    """Add `weight`, the strength of the preference that an event shows, and select the columns of `INTERACTION_SCHEMA`.
+    """Add `weight`, the strength of the shown preference, and select the columns of `INTERACTION_SCHEMA`.
 
     A return counts its configured weight, which is negative; a rating runs from minus its weight at one star
     to plus its weight at five; an impression shows no preference. Only views, carts and purchases are

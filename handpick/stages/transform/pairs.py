@@ -1,4 +1,4 @@
-"""Pairs of phones viewed in one session or bought by one user: what tonight adds to their counts, in both directions."""
+"""Counts of pairs of phones viewed in one session or bought by one user, as far as tonight adds to them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def count_co_views(tonight: DataFrame, earlier: DataFrame | None, max_items: int
 
 
 def count_co_purchases(tonight: DataFrame, earlier: DataFrame | None, days: int) -> DataFrame:
-    """Count the users who bought both of two phones within some days of each other, as far as tonight adds to them.
+    """Count the users who bought two phones within some days of each other, as far as tonight adds to them.
 
     Args:
         tonight: Purchases, columns `event_id, user_id, item_id, occurred_at`.
@@ -86,7 +86,7 @@ def count_co_purchases(tonight: DataFrame, earlier: DataFrame | None, days: int)
 
 
 def merge_pair_counts(co_views: DataFrame, co_purchases: DataFrame) -> DataFrame:
-    """Merge the counts of both kinds into the columns of `PAIR_SCHEMA`; a kind that did not happen counts 0."""
+    """Merge the counts of both kinds into the columns of `PAIR_SCHEMA`; a missing count is 0."""
     both = co_views.unionByName(co_purchases, allowMissingColumns=True)
     return both.groupBy("item_id", "other_item_id").agg(
         F.coalesce(F.sum("co_view_count"), F.lit(0)).cast("long").alias("co_view_count"),

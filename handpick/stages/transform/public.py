@@ -1,4 +1,4 @@
-"""What other stages may use of the transform stage: the names of its tables, and Spark access to the lake's tables."""
+"""Public interface of the transform stage: the names of its tables, and Spark access to the lake."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CLEAN_TABLES", "open_tables"]
 
 
 def open_tables(night: Night, spark: SparkSession) -> SparkTables:
-    """Return the lake as one night sees it, read and written by a Spark session."""
+    """Return Spark access to the lake as of one night."""
     # Imported here: stages that only need the names of the tables do not wait for PySpark.
     from handpick.stages.transform.tables import SparkTables
 

@@ -35,7 +35,7 @@ SPEC_KEYS: dict[str, tuple[str, ...]] = {
     "charging_text": ("charging", "wireless-charging"),
     "extras": ("nfc", "35-mm-jack", "card-slot"),
 }
-"""Keys of spec sheets by what is read from them, in the order in which they are tried."""
+"""By group of specs, the keys of spec sheets that state it, in the order in which they are tried."""
 
 NUMERIC_SPECS = (
     "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
@@ -88,7 +88,7 @@ def join_texts(items: Column) -> dict[str, Column]:
 
 
 def normalize_keys(specs: Column) -> Column:
-    """Return a map of raw specs with lower-case, hyphenated keys; where two keys become equal the first one stays.
+    """Return a map of raw specs with lower-case, hyphenated keys; of keys that become equal, the first stays.
 
     Args:
         specs: A `map<string,string>` column, keys as the shop writes them.
@@ -130,7 +130,7 @@ def parse_numbers(raw: dict[str, Column], inches: Column) -> dict[str, Column]:
 
 
 def parse_display_inches(text: Column) -> Column:
-    """Read the display's diagonal in inches, from inches, centimetres or millimetres; areas (`cm²`) are skipped."""
+    """Read the display's diagonal in inches, from inches, cm or mm; areas (`cm²`) are skipped."""
     inches = extract_number(text, INCH_UNIT)
     centimetres = extract_number(text, r"\s*(?:cm|厘米)(?!\s*[2²])") / 2.54
     millimetres = parse_number(F.regexp_extract(text, rf"^\s*{NUMBER_PATTERN}\s*mm(?!\s*[x×2²])", 1)) / 25.4
@@ -147,7 +147,7 @@ def parse_battery_mah(text: Column) -> Column:
 
 
 def parse_weight_g(text: Column) -> Column:
-    """Read the weight in grams, from g or kg, else from pounds and ounces, else from a bare leading number."""
+    """Read the weight in grams, from g or kg, else pounds and ounces, else a bare leading number."""
     pounds = extract_number(text, r"\s*(?:lbs?|pounds?)\b")
     ounces = extract_number(text, r"\s*(?:oz|ounces?)\b")
     imperial = F.coalesce(pounds, F.lit(0.0)) * 453.59237 + F.coalesce(ounces, F.lit(0.0)) * 28.349523125
@@ -172,7 +172,7 @@ def parse_megapixels(text: Column) -> Column:
 
 
 def parse_ram_gb(text: Column) -> Column:
-    """Read the RAM of the first variant in GB: `4GB RAM`, `8GB+256GB`, or a bare amount under the key `ram`."""
+    """Read the RAM of the first variant in GB: `4GB RAM`, `8GB+256GB`, or a bare amount."""
     amount = rf"{NUMBER_PATTERN}\s*([TGMK]B?)\s*(?:LPDDR\w*\s*)?"
     named = rf"(?i){amount}RAM|RAM:?\s*{amount}"
     value = F.coalesce(
@@ -181,27 +181,30 @@ def parse_ram_gb(text: Column) -> Column:
     unit = F.concat(F.regexp_extract(text, named, 2), F.regexp_extract(text, named, 4))
     paired = parse_number(F.regexp_extract(text, r"(?i)(\d+)\s*(?:GB?)?\s*\+\s*\d+\s*[GT]B", 1))
     alone = r"(?i)^\s*(\d+(?:[.,]\d+)?)\s*([GM]B?)\s*(?:LPDDR\w*)?\s*(?:\||$)"
-    bare = _gigabytes(parse_number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
+    bare = _convert_to_gb(parse_number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
     # A bare amount above 24 GB is storage, under whatever key it stands.
     return null_outside(
-        F.round(F.coalesce(_gigabytes(value, unit), paired, F.when(bare <= 24, bare)), 4), 0.0001, 64
+        F.round(F.coalesce(_convert_to_gb(value, unit), paired, F.when(bare <= 24, bare)), 4), 0.0001, 64
     )
 
 
 def parse_storage_gb(text: Column) -> Column:
     """Read the internal storage of the first variant in GB; amounts marked as RAM do not count."""
     paired = r"(?i)\d+\s*(?:GB?)?\s*\+\s*(\d+)\s*([GT]B?)"
-    plain = r"(?i)(?<!RAM: )(?<!RAM )(?<![\d.])(\d+(?:\.\d+)?)(?:\s*/\s*\d+)*\s*([TGMK]B)(?!\s*(?:LPDDR\w*\s*)?RAM)"
+    plain = (
+        r"(?i)(?<!RAM: )(?<!RAM )(?<![\d.])(\d+(?:\.\d+)?)(?:\s*/\s*\d+)*"
+        r"\s*([TGMK]B)(?!\s*(?:LPDDR\w*\s*)?RAM)"
+    )
     value = F.coalesce(
         parse_number(F.regexp_extract(text, paired, 1)), parse_number(F.regexp_extract(text, plain, 1))
     )
     unit = F.when(F.regexp_like(text, F.lit(paired)), F.regexp_extract(text, paired, 2)).otherwise(
         F.regexp_extract(text, plain, 2)
     )
-    return null_outside(F.round(_gigabytes(value, unit), 4), 0.0001, 8192)
+    return null_outside(F.round(_convert_to_gb(value, unit), 4), 0.0001, 8192)
 
 
-def _gigabytes(value: Column, unit: Column) -> Column:
+def _convert_to_gb(value: Column, unit: Column) -> Column:
     """Convert an amount of memory to GB by the first letter of its unit (T, G, M or K)."""
     first = F.upper(F.substring(unit, 1, 1))
     scale = (
@@ -214,7 +217,7 @@ def _gigabytes(value: Column, unit: Column) -> Column:
 
 
 def parse_thickness_mm(text: Column) -> Column:
-    """Read the thickness in mm: the third of three stated dimensions (unfolded, for a folding phone), else a stated one."""
+    """Read the thickness in mm: the third of three dimensions (unfolded), else a single one."""
     triple = rf"{NUMBER_PATTERN}\s*[x×*]\s*{NUMBER_PATTERN}(?:-[\d.]+)?\s*[x×*]\s*{NUMBER_PATTERN}"
     inches = parse_number(F.regexp_extract(text, triple + r"\s*(?:in|\")", 3)) * 25.4
     third = parse_number(F.regexp_extract(text, triple, 3))
@@ -239,20 +242,20 @@ def parse_pixels_per_inch(resolution: Column, inches: Column) -> Column:
 
 
 def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
-    """Return the categorical specs by column; null where the sheet has no text, `other` where the text is not known.
+    """Return the categorical specs by column; null where there is no text, `other` for unknown text.
 
     Args:
         raw: What `join_texts` returned.
     """
     return {
-        "os": _one_of(
+        "os": _match_first(
             raw["os"],
             ("Android|HarmonyOS|EMUI", "Android"), ("iOS|iPadOS", "iOS"), ("Windows", "Windows"),
             ("BlackBerry", "BlackBerry OS"), ("Symbian", "Symbian"), ("Bada", "Bada"), ("Tizen", "Tizen"),
             ("KaiOS", "KaiOS"), ("Firefox", "Firefox OS"), ("Palm|webOS", "webOS"),
             ("Linux|Maemo|MeeGo|Sailfish", "Linux"),
         ),
-        "chipset": _one_of(
+        "chipset": _match_first(
             raw["chipset"],
             ("Snapdragon|Qualcomm|MSM\\d", "Snapdragon"),
             ("Dimensity|Helio|Media\\s?[Tt]ek|MT\\d{4}", "MediaTek"), ("Exynos", "Exynos"),
@@ -261,23 +264,23 @@ def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
             ("Tegra|Nvidia", "Tegra"), ("Intel|Atom", "Intel"), ("OMAP|\\bTI\\b", "OMAP"),
             ("NovaThor|STE\\b|ST-Ericsson", "NovaThor"), ("Broadcom|BCM", "Broadcom"),
         ),
-        "network": _one_of(
+        "network": _match_first(
             raw["network"],
             ("5G", "5G"), ("4G|LTE", "4G"), ("3G|HSPA|UMTS|EVDO|WCDMA|CDMA2000|TD-SCDMA", "3G"),
             ("2G|GSM|CDMA|GPRS|EDGE", "2G"), ("^No", "none"),
         ),
-        "display_type": _one_of(
+        "display_type": _match_first(
             raw["panel"],
             ("AMOLED", "AMOLED"), ("OLED", "OLED"), ("IPS|PLS|Retina", "IPS LCD"), ("TFT", "TFT"),
             ("LTPS|Super LCD|S-LCD|LCD", "LCD"), ("STN|UFB", "STN"),
             ("[Mm]onochrome|[Gg]r[ae]yscale", "monochrome"), ("[Ee]-?[Ii]nk", "e-ink"),
         ),
-        "sim": _one_of(
+        "sim": _match_first(
             raw["sim"],
             ("[Tt]riple|[Qq]uad", "multi"), ("[Dd]ual|双卡", "dual"), ("^No\\b", "none"),
             ("eSIM|nano|micro|mini|[Ss]ingle|SIM|Nano|Micro|Mini|Yes", "single"),
         ),
-        "build": _one_of(
+        "build": _match_first(
             raw["build"],
             ("(?i)glass(?: \\([^)]*\\))? back|glass/\\w+ back", "glass"), ("(?i)ceramic", "ceramic"),
             ("(?i)leather", "leather"), ("(?i)alumini?um(?:[^,]*) back|metal", "aluminum"),
@@ -287,7 +290,7 @@ def parse_categories(raw: dict[str, Column]) -> dict[str, Column]:
     }  # fmt: skip
 
 
-def _one_of(text: Column, *choices: tuple[str, str]) -> Column:
+def _match_first(text: Column, *choices: tuple[str, str]) -> Column:
     """Return the name of the first pattern that a text matches."""
     chosen = F.when(text != "", F.lit("other"))
     for pattern, name in reversed(choices):
@@ -296,9 +299,11 @@ def _one_of(text: Column, *choices: tuple[str, str]) -> Column:
 
 
 def parse_colors(text: Column) -> Column:
-    """Extract basic colour names, sorted, from the shop's own (`Starry Black, Wine red` gives `black`, `red`)."""
+    """Extract basic colour names, sorted, from the shop's (`Starry Black, Wine red` gives `black`, `red`)."""
     lowered = F.lower(text)
-    return _present(*((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLOR_PATTERNS))
+    return _collect_true(
+        *((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLOR_PATTERNS)
+    )
 
 
 def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
@@ -309,7 +314,7 @@ def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
         figures: Numeric and categorical columns by name.
     """
     extras, camera, charging = raw["extras"], raw["camera"], F.lower(raw["charging_text"])
-    return _present(
+    return _collect_true(
         (figures["network"] == "5G", "5g"),
         (figures["battery_mah"] >= 5000, "big-battery"),
         (figures["storage_gb"] >= 256, "big-storage"),
@@ -328,7 +333,7 @@ def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
     )
 
 
-def _present(*choices: tuple[Column, str]) -> Column:
+def _collect_true(*choices: tuple[Column, str]) -> Column:
     """Return the names whose condition holds, sorted."""
     return F.array_sort(
         F.array_compact(F.array(*(F.when(condition, F.lit(name)) for condition, name in choices)))

@@ -1,4 +1,4 @@
-"""The lake's tables as Spark frames: read for one night or several, and written sorted, so that equal rows give equal bytes."""
+"""Reads and writes the lake's tables with Spark; written sorted, so that equal rows give equal bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from handpick.stages.transform.footer import sort_encodings
 
 @dataclass(frozen=True)
 class SparkTables:
-    """The lake as one night sees it: nothing dated after `logical_date` is ever read.
+    """Spark access to the lake as of one night: nothing dated after `logical_date` is read.
 
     Args:
         spark: The session that reads and writes.
@@ -83,7 +83,7 @@ class SparkTables:
             rows: The rows, with at least the columns of the schema.
             schema: Columns and types to write, in order.
             key: Columns to sort by; together they are unique.
-            about: An upper estimate of the number of rows, for the number of files.
+            expected_rows: An upper estimate of the number of rows, for the number of files.
         """
         files = max(1, -(-expected_rows // self.rows_per_file))
         columns = [F.col(field.name).cast(field.dataType).alias(field.name) for field in schema.fields]
@@ -103,7 +103,7 @@ class SparkTables:
 
 
 def _normalize_files(folder: Path) -> None:
-    """Remove what differs from run to run: random parts of file names, checksum files, the order of encodings."""
+    """Remove what differs between runs: random file names, checksum files, the order of encodings."""
     for checksum in folder.glob(".*.crc"):
         checksum.unlink()
     for number, file in enumerate(sorted(folder.glob("*.parquet"))):

@@ -1,4 +1,4 @@
-"""Native Spark expressions that read numbers from free text: thousands and decimal marks, units, first match wins."""
+"""Native Spark expressions that clean free text and read numbers from it."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ USER_SCHEMA = StructType(
 
 
 def normalize_users(users: DataFrame, logical_date: date) -> DataFrame:
-    """Normalize valid user rows into the columns of `USER_SCHEMA`; of two rows for one customer the later line wins."""
+    """Normalize valid user rows into the columns of `USER_SCHEMA`; the last line of a customer wins."""
     later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
     newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
     return newest.select(
@@ -39,7 +39,7 @@ def normalize_users(users: DataFrame, logical_date: date) -> DataFrame:
 
 
 def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
-    """Merge tonight's customers into the last snapshot: tonight's row wins; `first_seen_date` keeps the earliest.
+    """Merge tonight's customers into the last snapshot; tonight's row wins, with the first `first_seen_date`.
 
     Args:
         previous: The last night's `clean/users`, or None on a first night.

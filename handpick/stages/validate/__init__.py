@@ -1,4 +1,4 @@
-"""The validate stage: turns every landed row into a typed valid row, or a quarantined one with its reasons."""
+"""The validate stage: turns each landed row into a typed valid row or a quarantined row with reasons."""
 
 from __future__ import annotations
 

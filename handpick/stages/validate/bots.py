@@ -9,7 +9,7 @@ from handpick.night import Night
 
 
 def find_bots(night: Night) -> list[tuple[str, int]]:
-    """Return the users with at least `validation.bot_views_per_hour` views in a clock hour, with their highest count.
+    """Return users with `validation.bot_views_per_hour` or more views in a clock hour, and their peak.
 
     Their rows stay valid, since the events happened; the transform stage marks them and no model learns from
     them.

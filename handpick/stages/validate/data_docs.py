@@ -31,7 +31,7 @@ SITE = "night"
 
 
 class DataDocs:
-    """The Data Docs of a night; samples of raw rows are checked first, as they do not need the row filter's result."""
+    """The Data Docs of a night: samples of raw rows, and the shares of rows that each rule quarantined."""
 
     def __init__(self, night: Night) -> None:
         import great_expectations as gx

@@ -129,7 +129,7 @@ def _mark_known(
 
 
 def _read_rows_with_keys(file: str, key: str, keys: pa.Array, names: list[str]) -> pa.Table | None:
-    """Return the rows of a file that have one of some keys, or None; other columns are read only if there are any."""
+    """Return the rows of a file that have one of the keys, or None if no row has."""
     mask = pc.is_in(pq.read_table(file, columns=[key]).column(key), keys)
     return pq.read_table(file, columns=names).filter(mask) if pc.any(mask).as_py() else None
 

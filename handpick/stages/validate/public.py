@@ -1,4 +1,4 @@
-"""The part of the validate stage that other stages may use: the trends of quarantined rows, for the report."""
+"""Public interface of the validate stage: the rates of broken rules, for the report."""
 
 from handpick.stages.validate.trends import compute_rule_rates
 

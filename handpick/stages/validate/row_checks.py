@@ -1,4 +1,4 @@
-"""The row filter on Spark: one pass over the raw rows casts the values and evaluates the rules of every row."""
+"""The row filter on Spark: one pass over the raw rows casts their values and evaluates the rules."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ RULE_BITS_COLUMN, KEY_HASH_COLUMN = "_broken", "_key"
 """Columns with the broken rules of a row, one bit each from the lowest, and with a 64-bit hash of its key."""
 
 BATCH_ROWS = 1_000_000
-"""Landing files are batched up to this many rows, which bounds the memory of all steps after the Spark pass."""
+"""Rows of a batch of landing files; bounds the memory of all steps after the Spark pass."""
 
 PARALLEL_BATCHES = 2
 """Batches processed at a time, so that no core idles while the last task of a batch ends."""
 
 SPLIT_BYTES, MAX_SPLITS = 8 * 2**20, 1024
-"""Size in bytes of the splits of raw files, and their highest number for which each becomes a task of its own."""
+"""Size of the splits of raw files in bytes, and the highest number of splits that become a task each."""
 
-Order = npt.NDArray[np.int64]
+RowOrder = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class CheckedBatch:
 
     landed: dict[str, Path]
     files: list[str]
-    order: Order | None
+    order: RowOrder | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def check_rows(
 
     def check_batch(number: int, files: dict[str, Path]) -> CheckedBatch:
         folder = staged / f"{number:05d}"
-        rows = _unpacked_session(spark, files).read.parquet(*map(str, files.values()))
+        rows = _open_unpacked_session(spark, files).read.parquet(*map(str, files.values()))
         typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
         # Read back at once and then deleted: compression would only cost time.
         typed_rows.selectExpr(*selected).write.parquet(str(folder), compression="none")
@@ -117,7 +117,7 @@ def check_rows(
     return CheckedRows(batches, schema)
 
 
-def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
+def _open_unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
     """Return a session whose tasks read one split of one file each, so that rows keep their order.
 
     Spark packs several splits into a task by size; it does not where opening a file costs as much as a task
@@ -134,7 +134,7 @@ def _unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSessi
 
 
 def _order_rows(landed: dict[str, Path], folder: Path) -> CheckedBatch:
-    """Return a batch with its files in the order of their first rows, and a permutation if its rows are not sorted."""
+    """Return a batch: files in the order of their first rows, and a permutation if rows are unsorted."""
     rank = {name: place for place, name in enumerate(sorted(landed))}
     found = []
     for file in sorted(folder.glob("part-*.parquet")):
@@ -151,8 +151,8 @@ def _order_rows(landed: dict[str, Path], folder: Path) -> CheckedBatch:
     )
 
 
-def _rank_rows(origin: pa.Table, rank: dict[str, int]) -> Order:
-    """Return `(rows,)` int64 positions: the rank of the landing file in the upper bits, the line in the lower 40."""
+def _rank_rows(origin: pa.Table, rank: dict[str, int]) -> RowOrder:
+    """Return `(rows,)` int64 positions: the file's rank in the upper bits, the line in the lower 40."""
     names = origin.column(ORIGIN[0]).combine_chunks()
     ranks = np.array([rank[name] for name in names.dictionary.to_pylist()], np.int64)
     return (ranks[names.indices.to_numpy()] << 40) | origin.column(ORIGIN[1]).to_numpy()

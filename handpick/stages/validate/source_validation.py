@@ -145,7 +145,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Va
 def _find_violations(
     night: Night, contract: Contract, checked: CheckedRows, rules: list[Rule]
 ) -> list[RowViolations]:
-    """Return what the rows of each batch break, with foreign keys and repeated keys checked against earlier nights."""
+    """Return the rules that rows of each batch break, including unknown foreign keys and repeated keys."""
     known = [_read_known_keys(night, reference.source, reference.key) for reference in contract.references]
     columns = [RULE_BITS_COLUMN, KEY_HASH_COLUMN, *(reference.column for reference in contract.references)]
     found: list[tuple[npt.NDArray[np.int64], list[Mask]]] = []
@@ -224,7 +224,7 @@ def _read_raw(contract: Contract, checked: CheckedRows, number: int, bad: pa.Tab
 def _write_quarantine(
     contract: Contract, rules: list[Rule], raw: pa.Table, marks: RowViolations, file: Path, tally: _Tally
 ) -> None:
-    """Write the quarantined rows of a batch whole, with every rule that they break and the offending values."""
+    """Write the quarantined rows of a batch, with every rule that they break and the offending values."""
     reasons = _list_reasons(contract, rules, marks)
     columns = {name: raw.column(name).to_pylist() for name in contract.column_names}
     values = [
@@ -248,7 +248,7 @@ def _write_quarantine(
 def _list_reasons(
     contract: Contract, rules: list[Rule], marks: RowViolations
 ) -> list[list[tuple[str, str | None]]]:
-    """Return, for each row, the reasons for its quarantine with the column of each, in the order of the ledger."""
+    """Return the reasons for each row's quarantine, with their columns, in the order of the ledger."""
     critical = [(1 << place, rule) for place, rule in enumerate(rules) if rule.severity == "critical"]
     # Few combinations of broken rules occur: each is decoded once.
     by_bits = {

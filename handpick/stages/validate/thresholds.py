@@ -75,7 +75,7 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
 
 
 def _check_volume(night: Night, flow: Flow) -> None:
-    """Raise NightStopped if the number of rows is far from the median of the last nights; needs three of them."""
+    """Raise NightStopped if the row count is far from the median of the last nights; needs three nights."""
     limits, volume = night.settings.validation, CONTRACTS[flow.source].volume
     if volume is None:
         return

@@ -1,4 +1,4 @@
-"""Computes how often each rule was broken, night by night."""
+"""Computes the share of rows that broke each rule, by night."""
 
 from __future__ import annotations
 

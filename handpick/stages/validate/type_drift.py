@@ -1,4 +1,4 @@
-"""Detects type drift: a column whose values are suddenly written in another form, and settings that can read it."""
+"""Detects type drift, a column whose values changed their form, and proposes settings that can read it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.land.public import infer_mapping, render_toml_lines
 
-SHARE = 0.5
+DRIFT_SHARE = 0.5
 """A rule that quarantines more than this share of the rows points to the column, not to single rows."""
-SAMPLES = 200
+MAX_SAMPLES = 200
 
 
 def propose_settings(night: Night, flow: Flow) -> str:
@@ -25,10 +25,10 @@ def propose_settings(night: Night, flow: Flow) -> str:
         A sentence with lines for `handpick.toml`; empty if no rule breaks for more than half of the rows.
     """
     reason, count = max(flow.dropped.items(), key=lambda pair: pair[1], default=("", 0))
-    if count <= SHARE * flow.rows_in:
+    if count <= DRIFT_SHARE * flow.rows_in:
         return ""
     rules = night.lake.read(f"quarantine/{flow.source}", night.logical_date, ["_values"]).column("_values")
-    entries = [entry for text in rules[:SAMPLES].to_pylist() for entry in json.loads(text)]
+    entries = [entry for text in rules[:MAX_SAMPLES].to_pylist() for entry in json.loads(text)]
     offending = [entry for entry in entries if entry["rule"] == reason and entry.get("value")]
     if not offending:
         return ""

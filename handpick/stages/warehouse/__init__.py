@@ -23,7 +23,7 @@ def run(night: Night) -> StageResult:
 
 
 def write_built_marts(night: Night) -> StageResult:
-    """Write the marts of a warehouse that dbt has already built for this night; `run` does so after its own build.
+    """Write the marts of a warehouse that dbt has built for this night; `run` does so after its own build.
 
     Raises:
         WarehouseError: If dbt has not built it for this night.

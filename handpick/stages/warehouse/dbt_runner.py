@@ -1,4 +1,4 @@
-"""dbt within this process: without output, one build at a time, and failures as an error of one line."""
+"""Runs dbt within this process: without output, one build at a time, and with one-line errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCK_MESSAGE = "Could not set lock on file"
 
 
 class WarehouseError(HandpickError):
-    """dbt could not build or test the warehouse; the marts of earlier nights and the published lists are untouched."""
+    """Failure of dbt to build or test the warehouse; earlier marts and published lists are untouched."""
 
 
 def build_warehouse(night: Night) -> None:
@@ -111,7 +111,7 @@ def _close_database() -> None:
 
 @contextmanager
 def lock_warehouse(settings: Settings) -> Iterator[None]:
-    """Hold the warehouse's lock, after waiting for another night's build: DuckDB allows one writing process."""
+    """Wait for the warehouse's lock and hold it, since DuckDB allows one writing process."""
     lock = settings.path(settings.warehouse.path).with_suffix(".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
@@ -132,7 +132,7 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
     results: list[Any] = list(getattr(outcome.result, "results", None) or ())
     failed = [result for result in results if str(result.status) in FAILED_STATUSES]
     if not failed:
-        return f"dbt did not start: {_one_line(str(outcome.exception), night.settings)} {untouched}"
+        return f"dbt did not start: {_shorten_message(str(outcome.exception), night.settings)} {untouched}"
     first, more = failed[0], len(failed) - 1
     node = first.node
     # Nodes that failed before they were compiled have no `compiled_path`.
@@ -142,11 +142,11 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
     others = f" (and {more} more)" if more else ""
     return (
         f"dbt {node.resource_type} {node.name} failed{others}: "
-        f"{_one_line(str(first.message), night.settings)} Its SQL is in {sql}. {untouched}"
+        f"{_shorten_message(str(first.message), night.settings)} Its SQL is in {sql}. {untouched}"
     )
 
 
-def _one_line(message: str, settings: Settings) -> str:
+def _shorten_message(message: str, settings: Settings) -> str:
     """Return a database's message as one line that ends with a full stop, and a lock as what it means."""
     if LOCK_MESSAGE in message:
         return (

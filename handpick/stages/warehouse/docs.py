@@ -1,4 +1,4 @@
-"""dbt's documentation of the warehouse as one static page."""
+"""Renders dbt's documentation of the warehouse as one static page."""
 
 from __future__ import annotations
 

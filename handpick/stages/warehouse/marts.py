@@ -1,4 +1,4 @@
-"""The marts as partitions of the lake, sorted by their keys, and the ledger lines that compare them with their inputs."""
+"""Writes the marts as partitions of the lake, sorted by their keys, and their ledger lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NIGHT_COLUMN = "logical_date"
 
 @dataclass(frozen=True)
 class Mart:
-    """One mart.
+    """A mart of the warehouse.
 
     Args:
         name: Name of the dbt model.
@@ -62,26 +62,29 @@ def write_marts(night: Night) -> tuple[Flow, ...]:
     Raises:
         WarehouseError: If the warehouse was built for another night, or not at all.
     """
-    rows = (_from_spark if night.settings.warehouse.target == "spark" else _from_duckdb)(night)
-    interactions = _clean(night, "interactions")
+    rows = (_write_from_spark if night.settings.warehouse.target == "spark" else _write_from_duckdb)(night)
+    interactions = _open_clean_table(night, "interactions")
     bots = interactions.count_rows(filter=pc.field("is_bot"))
-    users, items = _clean(night, "users").count_rows(), _clean(night, "items").count_rows()
+    users, items = (
+        _open_clean_table(night, "users").count_rows(),
+        _open_clean_table(night, "items").count_rows(),
+    )
     return (
         Flow("items", items, rows["dim_item"]),
         Flow("users", users, rows["dim_user"]),
         Flow("interactions", interactions.count_rows(), rows["fct_interactions"], {"bot": bots}),
-        Flow("queries", _clean(night, "queries").count_rows(), rows["fct_queries"]),
+        Flow("queries", _open_clean_table(night, "queries").count_rows(), rows["fct_queries"]),
         Flow("user activity", users, rows["mart_user_activity"]),
         Flow("item statistics", items, rows["mart_item_statistics"]),
     )
 
 
-def _clean(night: Night, name: str) -> ds.Dataset:
+def _open_clean_table(night: Night, name: str) -> ds.Dataset:
     """Open tonight's partition of a clean table."""
     return ds.dataset(night.lake.partition(f"clean/{name}", night.logical_date), format="parquet")
 
 
-def _from_duckdb(night: Night) -> dict[str, int]:
+def _write_from_duckdb(night: Night) -> dict[str, int]:
     """Write the partitions from the DuckDB file and return the rows written by mart."""
     import duckdb
 
@@ -130,17 +133,17 @@ def _copy_mart(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
         columns, where = f"* EXCLUDE ({NIGHT_COLUMN})", f"WHERE {NIGHT_COLUMN} = DATE '{night.logical_date}'"
     query = f"SELECT {columns} FROM {WAREHOUSE_SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"
     with night.lake.replace_partition(mart.table, night.logical_date) as folder:
-        target = _literal(folder / "part-00000.parquet")
+        target = _quote_path(folder / "part-00000.parquet")
         ((rows,),) = db.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd)").fetchall()
     return int(rows)
 
 
-def _literal(file: Path) -> str:
+def _quote_path(file: Path) -> str:
     """Quote a path as a SQL string."""
     return "'" + str(file).replace("'", "''") + "'"
 
 
-def _from_spark(night: Night) -> dict[str, int]:
+def _write_from_spark(night: Night) -> dict[str, int]:
     """Write the partitions from Spark's tables and return the rows written by mart."""
     from pyspark.sql import functions as F
 

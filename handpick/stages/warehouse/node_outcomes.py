@@ -14,16 +14,16 @@ SUCCESS_STATUSES = ("success", "pass", "warn", "no-op", "partial success")
 END_MARKER = "over"
 """Empty file that a build leaves when it has ended."""
 _FOLDER: ContextVar[Path | None] = ContextVar("folder", default=None)
-"""Where the builds of this context report; a context variable, since dbt takes no argument for its callbacks."""
+"""Folder that builds of this context report to; dbt passes no argument to its callbacks."""
 
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """How one node ended.
+    """The outcome of one node.
 
     Args:
         status: dbt's status, such as `success`, `error` or `skipped`.
-        message: What the database said.
+        message: The database's message.
     """
 
     status: str
@@ -31,7 +31,7 @@ class NodeOutcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether the night can go on after this node."""
+        """Whether the night can continue after this node."""
         return self.status in SUCCESS_STATUSES
 
 
@@ -51,7 +51,7 @@ def report_nodes_to(folder: Path) -> Iterator[None]:
 
 
 def make_callbacks() -> list[Callable[[Any], None]]:
-    """Return what dbt must call with its events: nothing outside of `report_nodes_to`."""
+    """Return the callbacks for dbt's events; none outside of `report_nodes_to`."""
     folder = _FOLDER.get()
     if folder is None:
         return []
@@ -59,8 +59,9 @@ def make_callbacks() -> list[Callable[[Any], None]]:
     def keep(event: Any) -> None:
         if event.info.name == "NodeFinished":
             node = event.data.node_info
-            _write(
-                _file(folder, node.unique_id), NodeOutcome(node.node_status, event.data.run_result.message)
+            _write_outcome(
+                _get_outcome_file(folder, node.unique_id),
+                NodeOutcome(node.node_status, event.data.run_result.message),
             )
 
     return [keep]
@@ -73,7 +74,7 @@ def read_outcome(folder: Path, unique_id: str) -> NodeOutcome | None:
         folder: Where the build reports.
         unique_id: dbt's name of the node, such as `model.handpick.dim_item`.
     """
-    file = _file(folder, unique_id)
+    file = _get_outcome_file(folder, unique_id)
     return NodeOutcome(**json.loads(file.read_text())) if file.is_file() else None
 
 
@@ -82,11 +83,11 @@ def is_build_over(folder: Path) -> bool:
     return (folder / END_MARKER).is_file()
 
 
-def _file(folder: Path, unique_id: str) -> Path:
+def _get_outcome_file(folder: Path, unique_id: str) -> Path:
     return folder / f"{unique_id}.json"
 
 
-def _write(file: Path, ended: NodeOutcome) -> None:
+def _write_outcome(file: Path, ended: NodeOutcome) -> None:
     """Write an outcome so that a watching process never reads half of it."""
     staged = file.with_suffix(".tmp")
     staged.write_text(json.dumps(asdict(ended)))

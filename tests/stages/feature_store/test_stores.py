@@ -44,13 +44,13 @@ def view() -> Any:
     import feast.types as kinds
     from feast import Entity, FeatureView, Field, ValueType
 
-    from features.sources import _source
+    from features.sources import _make_source
 
     user = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING)
     fields = [Field(name=name, dtype=eval(kind, vars(kinds))) for name, (_, kind) in TYPES.items()]
     return [
         user,
-        FeatureView(name="everything", entities=[user], schema=fields, source=_source("everything", "")),
+        FeatureView(name="everything", entities=[user], schema=fields, source=_make_source("everything", "")),
     ]
 
 

@@ -82,7 +82,7 @@ def test_a_database_with_prices_in_cents_and_stock_in_pieces(tmp_path: Path) -> 
         )
     night, found, text = initialised(url, tmp_path)
     assert found["events"]["query"] == 'select * from "order" where ts >= :late and ts < :until'
-    assert "# Not placed: table staff (badge)" in text
+    assert "# Not matched: table staff (badge)" in text
     land(night)
     items = night.lake.read("raw/catalog", DAY).to_pylist()
     assert [(row["price"], row["in_stock"]) for row in items] == [("129.99", "true"), ("50", "false")]
