@@ -1,4 +1,4 @@
-"""Columns of vectors: each distinct content is encoded once, or its vector is reused from an earlier night's table."""
+"""Columns of vectors: each distinct content is encoded once, or its vector reused from an earlier night."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import pyarrow.compute as pc
 
 from handpick.runtime.log import track_progress
 from handpick.stages.embed.threads import map_in_threads
+from handpick.stages.embed.vector_reuse import reuse_vectors
 from models.data import BoolArray, FloatArray, IntArray
 from models.encoders.interface import Encoder, UnreadableMedia
 
 BATCH = 512
 """Contents prepared and encoded together; 512 pictures of 224 × 224 are 77 MB."""
 CHUNK_ROWS = 65_536
-"""Rows of one Arrow chunk: the 32-bit offsets of a list array would overflow in a single chunk of a large shop."""
+"""Rows of one Arrow chunk: the 32-bit offsets of a list array would overflow in a single chunk of a large
+shop."""
 VECTOR = pa.list_(pa.float32())
 NO_ENCODER = "none"
 """The fingerprint of a column without an encoder."""
@@ -70,12 +72,13 @@ def build_vector_column(
     if encoder is None:
         no_keys = pa.nulls(len(keys), pa.string())
         return VectorColumn(pa.chunked_array([pa.nulls(len(keys), VECTOR)]), no_keys, NO_ENCODER)
-    # From here on contents are numbered by their place among the distinct keys: `code` is -1 where there is no content.
+    # From here on contents are numbered by their place among the distinct keys: `code` is -1 where there is
+    # no content.
     encoded_keys = pa.array(keys, pa.string()).dictionary_encode()
     codes = encoded_keys.indices.fill_null(-1).to_numpy().astype(np.int64)
     distinct = encoded_keys.dictionary
     vectors = np.zeros((len(distinct), encoder.dim), np.float32)
-    known = _reuse_vectors(name, distinct, vectors, encoder.fingerprint, previous)
+    known = reuse_vectors(name, distinct, vectors, encoder.fingerprint, previous)
     reused = int(known.sum())
     for code, key in enumerate(distinct.to_pylist() if precomputed else ()):
         if precomputed and not known[code] and key in precomputed:
@@ -97,25 +100,11 @@ def build_vector_column(
 def _find_first_rows(codes: IntArray, count: int) -> list[int]:
     """Return the first row that has each code."""
     rows = np.full(count, -1, np.int64)
-    # Assigned from the last row to the first: of repeated indices numpy keeps the value that is assigned last.
+    # Assigned from the last row to the first: of repeated indices numpy keeps the value that is assigned
+    # last.
     present = np.flatnonzero(codes >= 0)[::-1]
     rows[codes[present]] = present
     return rows.tolist()
-
-
-def _reuse_vectors(
-    name: str, keys: pa.Array, vectors: FloatArray, fingerprint: str, previous: pa.Table | None
-) -> BoolArray:
-    """Fill in the vectors that the earlier table holds by the same encoder; return which, `(keys,) bool`."""
-    known = np.zeros(len(keys), bool)
-    metadata = (previous.schema.metadata or {}) if previous is not None else {}
-    if previous is None or metadata.get(name.encode()) != fingerprint.encode() or not len(keys):
-        return known
-    places = pc.index_in(keys, previous[f"{name}_key"].combine_chunks())
-    known |= np.asarray(places.is_valid())
-    found = previous[name].take(places.drop_null()).combine_chunks()
-    vectors[known] = found.flatten().to_numpy().reshape(-1, vectors.shape[1])
-    return known
 
 
 def _encode_missing(
@@ -141,7 +130,8 @@ def _encode_missing(
                 reasons[code] = str(error)
         return readable, encoder.encode(contents)
 
-    # Batches are cut before any content is read, so that they, and with them every vector, do not depend on `threads`.
+    # Batches are cut before any content is read, so that they, and with them every vector, do not depend on
+    # `threads`.
     starts = range(0, len(missing), BATCH)
     batches = map_in_threads(encode_batch, starts, threads)
     for readable, batch_vectors in track_progress(batches, f"encode {name}", len(starts)):
