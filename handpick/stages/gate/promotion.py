@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import get_args
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from handpick.dataset.model_store import create_popularity
@@ -26,8 +24,13 @@ from handpick.stages.gate.decision import (
     write_decision,
 )
 from handpick.stages.gate.noninferiority import check_noninferiority
-from handpick.stages.gate.sanity_checks import ModelResult, has_finite_factors, run_sanity_checks
-from models.config import MEMBERS
+from handpick.stages.gate.sanity_checks import (
+    ModelResult,
+    find_suspected_leak,
+    find_truncated_data,
+    has_finite_factors,
+    run_sanity_checks,
+)
 from models.data import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
@@ -35,9 +38,6 @@ from models.evaluation.split import EvaluationSplit
 from models.hybrids.weighted import Blend
 from models.interface import Recommender
 from models.topn.dense import find_top_n_in_float32
-
-SIMPLE_MEMBERS = frozenset(get_args(MEMBERS))
-"""Single members of the family, by the name in the evaluation: no hybrids, no fusion model, no oracle."""
 
 
 def decide_promotion(night: Night, data: Dataset) -> StageResult:
@@ -64,9 +64,9 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
         log_progress(f"  {reason}")
     if decision.champion_date is None:
         raise NightStopped(
-            f"The gate refused the model of {night.logical_date} and there is no champion: {decision.reasons[0]}. "
-            f"The lists published last stay; see {earlier}, or decide otherwise with `handpick override "
-            f"--date {night.logical_date} --who NAME --why REASON`."
+            f"The gate refused the model of {night.logical_date} and there is no champion: "
+            f"{decision.reasons[0]}. The published lists are unchanged. See {earlier}, or promote it with "
+            f"`handpick override --date {night.logical_date} --who NAME --why REASON`."
         )
     return StageResult(
         stage="gate",
@@ -98,8 +98,8 @@ def _decide(night: Night, test: EvaluationSplit) -> Decision:
     against = run_sanity_checks(
         challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
     )
-    against += _find_suspected_leak(night, challenger, champion)
-    against += _find_truncated_data(night, test, previous if champion is not None else None)
+    against += find_suspected_leak(night, challenger, champion)
+    against += find_truncated_data(night, test, previous if champion is not None else None)
     worse, table = check_noninferiority(challenger, popularity, champion, settings, night.seed)
     against += worse
     if against:
@@ -138,47 +138,3 @@ def _measure_champion(
     except MissingPartition as missing:
         return None, None, [f"the champion of {previous} cannot be loaded and counts as absent: {missing}"]
     return previous, measure_model(blend, test, night.settings.evaluate.gate_cutoff), []
-
-
-def _find_suspected_leak(night: Night, challenger: ModelResult, champion: ModelResult | None) -> list[str]:
-    """Return a reason if NDCG is implausibly high: far above the champion, or without one far above every simple member."""
-    settings = night.settings.gate
-    own = float(np.nanmean(challenger.ndcg["all"]))
-    if champion is not None:
-        theirs = float(np.nanmean(champion.ndcg["all"]))
-        if own > (1 + settings.implausible_gain) * theirs:
-            # Models hardly improve by that much from one night to the next: a leak of the test window is likelier.
-            return [
-                f"suspected leak: NDCG {own:.4f} is {own / max(theirs, 1e-9) - 1:+.0%} against the champion's {theirs:.4f}"
-            ]
-        return []
-    file = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
-    rows = pq.read_table(file).to_pylist()
-    cutoff = night.settings.evaluate.gate_cutoff
-    simple = [
-        row["value"]
-        for row in rows
-        if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all")
-        and row["member"] in SIMPLE_MEMBERS
-    ]
-    best = max(simple, default=0.0)
-    if best and own > settings.implausible_ratio * best:
-        return [
-            f"suspected leak: NDCG {own:.4f} is {own / best:.1f} times the best simple member's {best:.4f}"
-        ]
-    return []
-
-
-def _find_truncated_data(night: Night, test: EvaluationSplit, previous: date | None) -> list[str]:
-    """Return a reason if there are far fewer test users than on the champion's night."""
-    if previous is None:
-        return []
-    file = night.lake.partition("evaluation", previous) / "users.parquet"
-    if not file.is_file():
-        return []
-    before = pq.read_metadata(file).num_rows
-    if len(test.users) < night.settings.gate.min_relative_users * before:
-        return [
-            f"truncated data: {len(test.users):,} test users, on the champion's night there were {before:,}"
-        ]
-    return []

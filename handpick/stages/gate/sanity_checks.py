@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import date
+from typing import NamedTuple, get_args
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from handpick.night import Night
 from handpick.settings.gate import GateSettings
+from models.config import MEMBERS
 from models.data import BoolArray
 from models.evaluation.coverage import compute_coverage
+from models.evaluation.split import EvaluationSplit
 from models.interface import Factors
 
 Lists = NDArray[np.int32]
+SIMPLE_MEMBERS = frozenset(get_args(MEMBERS))
+"""Single members of the family, by the name in the evaluation: no hybrids, no fusion model, no oracle."""
 
 
 class ModelResult(NamedTuple):
@@ -63,15 +70,15 @@ def run_sanity_checks(
     # Short lists are normal where there are hardly more candidates than places.
     if short > 0.01 and candidates.sum() > 2 * challenger.lists.shape[1]:
         found.append(f"{short:.0%} of its lists are shorter than {challenger.lists.shape[1]}")
-    # Users without events may well all get the same list; only warm users must differ.
+    # Users without events may all get the same list; only those of warm users must differ.
     warm = challenger.lists[is_warm]
     if len(warm) > 1:
         alike = measure_identical_share(warm)
         if alike > settings.max_identical_lists:
-            found.append(f"constant lists: {alike:.0%} of warm users get the very same one")
+            found.append(f"constant lists: {alike:.0%} of warm users get the same list")
         shared = measure_list_overlap(warm, popularity.lists[is_warm]).mean()
         if shared > settings.max_popularity_overlap:
-            found.append(f"popularity in disguise: {shared:.0%} of the places are popularity's")
+            found.append(f"copy of popularity: {shared:.0%} of the listed phones are on popularity's lists")
     shown = compute_coverage(challenger.lists, candidates)
     if shown < settings.min_coverage:
         found.append(f"coverage collapsed: {shown:.1%} of the phones on sale are on any list")
@@ -95,3 +102,52 @@ def measure_list_overlap(lists: Lists, others: Lists) -> NDArray[np.float64]:
     """Return the share of each list's items that are on the user's other list, `(users,)`."""
     both = (lists[:, :, None] == others[:, None, :]) & (lists >= 0)[:, :, None]
     return both.any(axis=2).sum(axis=1) / np.maximum((lists >= 0).sum(axis=1), 1)
+
+
+def find_suspected_leak(night: Night, challenger: ModelResult, champion: ModelResult | None) -> list[str]:
+    """Return a reason if NDCG is implausibly high.
+
+    That is far above the champion, or without a champion far above every simple member.
+    """
+    settings = night.settings.gate
+    own = float(np.nanmean(challenger.ndcg["all"]))
+    if champion is not None:
+        theirs = float(np.nanmean(champion.ndcg["all"]))
+        if own > (1 + settings.implausible_gain) * theirs:
+            # Models hardly improve by that much from one night to the next: a leak of the test window is
+            # likelier.
+            return [
+                f"suspected leak: NDCG {own:.4f} is {own / max(theirs, 1e-9) - 1:+.0%} against the "
+                f"champion's {theirs:.4f}"
+            ]
+        return []
+    file = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
+    rows = pq.read_table(file).to_pylist()
+    cutoff = night.settings.evaluate.gate_cutoff
+    simple = [
+        row["value"]
+        for row in rows
+        if (row["metric"], row["k"], row["slice"]) == ("ndcg", cutoff, "all")
+        and row["member"] in SIMPLE_MEMBERS
+    ]
+    best = max(simple, default=0.0)
+    if best and own > settings.implausible_ratio * best:
+        return [
+            f"suspected leak: NDCG {own:.4f} is {own / best:.1f} times the best simple member's {best:.4f}"
+        ]
+    return []
+
+
+def find_truncated_data(night: Night, test: EvaluationSplit, previous: date | None) -> list[str]:
+    """Return a reason if there are far fewer test users than on the champion's night."""
+    if previous is None:
+        return []
+    file = night.lake.partition("evaluation", previous) / "users.parquet"
+    if not file.is_file():
+        return []
+    before = pq.read_metadata(file).num_rows
+    if len(test.users) < night.settings.gate.min_relative_users * before:
+        return [
+            f"truncated data: {len(test.users):,} test users, on the champion's night there were {before:,}"
+        ]
+    return []
