@@ -1,4 +1,7 @@
-"""The content behind a night's vectors, and the encoders that made them, for models that train encoders end to end."""
+"""The content behind a night's vectors, and the encoders that made them.
+
+Models that train encoders end to end read both.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from handpick.dataset.corpus import format_item_text, hash_text, read_items, read_queries
+from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.item_text import format_item_text, hash_text
 from handpick.dataset.media_files import MediaFiles
 from handpick.errors import NightStopped
 from handpick.night import Night
@@ -19,7 +23,7 @@ class ContentSource:
     """One modality's content of the items or of the queries; nothing is read before a model calls a method.
 
     Args:
-        sources: The night's marts and media.
+        sources: The night's marts, media and encoders.
         kind: `text`, `image` or `audio`.
         whose: `items` or `queries`.
         fingerprint: Of the encoder that made the vectors.
@@ -53,8 +57,8 @@ class ContentSource:
         if encoder is None or encoder.fingerprint != self.fingerprint:
             date = self.sources.night.logical_date
             raise NightStopped(
-                f"The {self.kind} vectors of {date} were made by another encoder than the one that [embed] chooses now: "
-                f"run `handpick embed --date {date}` again. The lists published last stay."
+                f"The {self.kind} vectors of {date} were made by another encoder than the one that [embed] "
+                f"chooses now: run `handpick embed --date {date}` again. The lists published last stay."
             )
         return encoder
 
@@ -102,10 +106,13 @@ class ContentSources:
         from handpick.dataset.encoders import RegisteredEncoders, open_registry
 
         night = self.night
-        # A new object each time: callers train what they get, so copies must not be shared.
+        # A new object each time: callers train the encoder that they get, so it must not be shared.
         encoders = RegisteredEncoders(night.settings.embed, open_registry(night), night.logical_date)
         return getattr(encoders, kind)
 
     def of(self, kind: str, whose: str, fingerprint: str) -> ContentSource | None:
-        """Return the source of one modality's content; None for spec sheets, whose encoder has no weights to train."""
+        """Return the source of one modality's content; None for spec sheets.
+
+        The encoder of spec sheets has no weights to train.
+        """
         return None if kind == "specs" else ContentSource(self, kind, whose, fingerprint)

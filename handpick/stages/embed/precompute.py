@@ -1,8 +1,9 @@
-"""Work of a first night that a worker process does while this process trains the text encoder, as it needs no text encoder.
+"""Work of a first night that a worker process does while this process trains the text encoder.
 
-It synthesizes phrases for the audio encoder, encodes texts of items with the text encoders that are not trained on the shop,
-and trains the image encoder and encodes pictures with it. The results are, to the byte, what this process would have made,
-because every batch is computed with one thread wherever it is computed.
+None of it needs that text encoder: synthesizing phrases for the audio encoder, encoding texts of items with
+the text encoders that are not trained on the shop, training the image encoder and encoding pictures with it.
+The results are, to the byte, what this process would have made, because every batch is computed with one
+thread wherever it is computed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from handpick.dataset.corpus import format_item_text, read_items, read_queries
+from handpick.dataset.corpus import read_items, read_queries
 from handpick.dataset.encoders import load_text_part, stop_on_encoder_error
+from handpick.dataset.item_text import format_item_text
 from handpick.dataset.media_files import MediaFiles
 from handpick.night import Night
 from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
@@ -30,7 +32,8 @@ from models.encoders.interface import Encoder
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
 MAX_TEXTS = 8192
-"""Items whose texts the worker encodes: beyond that, this process would wait longer than encoding with two threads takes."""
+"""Items whose texts the worker encodes. With more, this process would wait longer than it takes to encode
+them itself with two threads."""
 
 
 @dataclass
@@ -39,7 +42,7 @@ class WorkerResults:
 
     Args:
         worker: The process.
-        tasks: What it makes, in this order.
+        tasks: The tasks that it computes, in this order.
     """
 
     worker: WorkerProcess
@@ -48,14 +51,14 @@ class WorkerResults:
     _lock: Lock = field(default_factory=Lock)
 
     def has(self, task: str) -> bool:
-        """Return whether the worker makes this."""
+        """Return whether the worker computes the results of this task."""
         return task in self.tasks
 
     def wait_for(self, task: str) -> Any:
-        """Return one of the results, waiting for it where it is not there yet.
+        """Return a task's results, waiting for them where they have not arrived yet.
 
         Raises:
-            Exception: What kept the worker from making it.
+            Exception: What the worker raised instead.
         """
         with self._lock:  # batches of texts are encoded in several threads, and each may be the first to wait
             while task not in self._results:
@@ -82,9 +85,9 @@ class RecordingTextEncoder:
 
 
 def plan_precompute(trainer: EncoderTrainer) -> tuple[str, ...]:
-    """Return what the worker process is to make tonight, in order.
+    """Return the tasks of the worker process tonight, in order.
 
-    Nothing, unless the text encoder is to be trained tonight, on a CPU, with at least two threads.
+    There are none unless the text encoder is to be trained tonight, on a CPU, with at least two threads.
     """
     import torch
 
@@ -120,7 +123,7 @@ def precomputing(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
         return
     try:
         with run_in_worker_process(
-            _run_worker, trainer.night, tasks, purpose="make what the text encoder is not needed for"
+            _run_worker, trainer.night, tasks, purpose="precompute what needs no text encoder"
         ) as worker:
             yield WorkerResults(worker, tasks)
     finally:
@@ -133,7 +136,10 @@ def _run_worker(
     night: Night,
     tasks: tuple[str, ...],
 ) -> Iterator[tuple[str, Any]]:
-    """Make the results in the worker process, which reads the marts itself instead of receiving them by pickle."""
+    """Compute the results in the worker process.
+
+    It reads the marts itself instead of receiving them by pickle.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -153,7 +159,10 @@ def _synthesize_sounds(trainer: EncoderTrainer) -> Any:
 
 
 def _encode_item_texts(trainer: EncoderTrainer) -> dict[str, dict[Batch, FloatArray]]:
-    """Return the vectors of batches of items' texts by encoder; queries' texts are left to the process that has time."""
+    """Return the vectors of batches of items' texts, by encoder.
+
+    Texts of queries are encoded by the parent process.
+    """
     settings = trainer.night.settings.embed
     with stop_on_encoder_error():
         parts = [load_text_part(settings, name) for name in settings.text if name != SHOP_BERT]
@@ -165,10 +174,10 @@ def _encode_item_texts(trainer: EncoderTrainer) -> dict[str, dict[Batch, FloatAr
 
 
 def _encode_pictures(trainer: EncoderTrainer) -> tuple[str, dict[str, dict[str, FloatArray]]] | None:
-    """Return the image encoder's version, and the vectors of the items' and of the queries' pictures by content key.
+    """Return the image encoder's version, and the vectors of items' and queries' pictures by content key.
 
-    None where there is no picture to learn from. Items and queries are kept apart because a picture that both show may
-    differ in its vector's last bit, as it is encoded in different batches.
+    None where there is no picture to learn from. Items and queries are kept apart because a picture that both
+    show may differ in its vector's last bit, as it is encoded in different batches.
     """
     with trainer.registry.unregistered(trainer.first_night):
         folder = trainer.train_image(None)

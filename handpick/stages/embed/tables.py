@@ -1,4 +1,7 @@
-"""The tables `embeddings/items` and `embeddings/queries`: one column of vectors and one of content keys for each modality."""
+"""The tables `embeddings/items` and `embeddings/queries`.
+
+Each modality has a column of vectors and a column of content keys.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from handpick.dataset.corpus import build_spec_sheet, format_item_text, hash_text, serialize_spec_sheet
+from handpick.dataset.item_text import build_spec_sheet, format_item_text, hash_text, serialize_spec_sheet
 from handpick.dataset.media_files import MediaFiles
 from handpick.ledger.flows import Flow
 from handpick.stages.embed.encoders import NightEncoders
@@ -25,11 +28,9 @@ def encode_items(
 ) -> tuple[dict[str, VectorColumn], list[Flow]]:
     """Return the vector columns of the items by modality, and the ledger lines of their rows and files.
 
-    Args:
-        items: What `read_items` returns.
-        files: The night's media files.
-        encoders: One for each modality.
-        previous: `embeddings/items` of an earlier night; its vectors are reused where content and encoder are the same.
+    Args: items: What `read_items` returns. files: The night's media files. encoders: One for each modality.
+        previous: `embeddings/items` of an earlier night; its vectors are reused where content and encoder are
+        the same.
     """
     rows, threads = items.to_pylist(), files.embed.threads
     sheets = [build_spec_sheet(row) for row in rows]
@@ -77,7 +78,8 @@ def encode_media(
 ) -> tuple[VectorColumn, Flow]:
     """Return the vector column of media files, and their ledger line.
 
-    A row whose file cannot be used keeps its place and has no vector; the ledger line counts it with the reason.
+    A row whose file cannot be used keeps its place and has no vector; the ledger line counts it with the
+    reason.
 
     Args:
         kind: `image` or `audio`.

@@ -1,6 +1,7 @@
-"""Evaluates pretraining on what users did: items viewed after a query, and items taken up in the last days.
+"""Evaluates pretraining on user behaviour: items viewed after a query, and new items of the last days.
 
-Encoders learn from texts, pictures and sounds, never from behaviour, so queries of all time can be used for evaluation.
+Encoders learn from texts, pictures and sounds, never from behaviour, so queries of all time can be used for
+evaluation.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 from scipy import sparse
 
-from handpick.dataset.corpus import build_spec_sheet, format_item_text
 from handpick.dataset.encoders import RegisteredEncoders
+from handpick.dataset.item_text import build_spec_sheet, format_item_text
 from handpick.errors import HandpickError
 from handpick.runtime.log import track_progress
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 EVENT_TYPES = ("view", "cart", "purchase")
 """Events that show interest in an item."""
 ANSWER_WINDOW = timedelta(hours=24)
-"""Items that a user turns to within a day of a query count as relevant for it."""
+"""Items that a user views, carts or buys within this time after a query count as relevant for it."""
 MAX_QUERIES = 20_000
 """The latest queries of each kind of content that are used, so that a large shop's fit in memory."""
 
@@ -44,7 +45,7 @@ class NoEvaluationEvents(HandpickError):
 
 @dataclass(frozen=True)
 class QueryTargets:
-    """Queries with one kind of content, and the items that their users turned to.
+    """Queries with one kind of content, and the items that their users viewed, carted or bought next.
 
     Args:
         rows: `(n,) int64`, rows of the trainer's queries.
@@ -58,8 +59,8 @@ class QueryTargets:
 class DownstreamEvaluator:
     """Ranks items by the vectors of encoders with and without each objective, and measures NDCG@20.
 
-    There are two tasks: items for queries, by nearness to the query; and items for users, by nearness to the mean of the
-    items that they had turned to before the last `[pretraining] window_days`.
+    There are two tasks: items for queries, by nearness to the query; and items for users, by nearness to the
+    mean of the items that they had events with before the last `[pretraining] window_days`.
 
     Args:
         trainer: Gives the night's content, settings and seed.
@@ -81,12 +82,12 @@ class DownstreamEvaluator:
         if self.users.empty:
             raise NoEvaluationEvents(
                 f"No user has events both before and in the last {self.settings.window_days} days before "
-                f"{self.night.as_of:%Y-%m-%d}: pretraining cannot be evaluated. The new encoders are kept and serve "
-                "from the next night; a shorter [pretraining] window_days may find some."
+                f"{self.night.as_of:%Y-%m-%d}: pretraining cannot be evaluated. The new encoders are kept "
+                "and serve from the next night; a shorter [pretraining] window_days may include more events."
             )
         self.history = self._to_matrix(before)
         later = self._to_matrix(late)
-        # Items a user knew before are no targets: finding them again needs no likeness of content.
+        # Items that a user knew before are no targets: finding them again needs no similarity of content.
         self.relevant = (later - later.multiply(self.history)).tocsr()
         self.relevant.eliminate_zeros()
         has_target = np.flatnonzero(np.diff(self.relevant.indptr))
@@ -216,13 +217,10 @@ class DownstreamEvaluator:
     ) -> list[ObjectiveResult]:
         """Return the results of both tasks; a task without cases is left out.
 
-        Args:
-            queries: The queries, as the task names them.
-            content: The items' content, as the task names it.
-            targets: Queries that can be encoded, and their relevant items.
-            configured: Objectives in the settings.
-            every: All objectives of this kind of content.
-            encode_with: Returns the vectors of the queries and of the items by an encoder with these objectives.
+        Args: queries: The queries, as the task names them. content: The items' content, as the task names it.
+            targets: Queries that can be encoded, and their relevant items. configured: Objectives in the
+            settings. every: All objectives of this kind of content. encode_with: Returns the vectors of the
+            queries and of the items by an encoder with these objectives.
         """
         from models.pretraining.objective_ablation import (
             compare_objectives,
@@ -263,7 +261,7 @@ class DownstreamEvaluator:
         return QueryTargets(rows, _to_indicators(places, items, len(rows), len(self.item_index)))
 
     def _decode(self, targets: QueryTargets, kind: str) -> tuple[list[Any], QueryTargets]:
-        """Return the decoded media of the queries, and the queries without those whose media cannot be decoded."""
+        """Return the decoded media of the queries, and the queries whose media could be decoded."""
         paths = self.trainer.queries[f"{kind}_path"]
         contents = [self._decode_file(paths[row].as_py(), kind) for row in targets.rows.tolist()]
         kept = np.array([place for place, content in enumerate(contents) if content is not None], np.int64)

@@ -1,4 +1,4 @@
-"""Training texts of the encoders: texts of the catalogue and of queries, and the phrases that are read out."""
+"""Texts that the encoders are trained on: of the catalogue, of queries, and the phrases that are spoken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from handpick.dataset.corpus import Row, format_item_text
+from handpick.dataset.item_text import Row, format_item_text
 
 _CLAUSE_END = re.compile(r"[,;:.!?，；：。！？、]+\s*|\n+")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -29,7 +29,7 @@ def sample_evenly(values: Sequence[Any], count: int, seed: int) -> list[Any]:
 
 
 def rank_clauses(items: Iterable[Row], typed: Iterable[str | None]) -> list[str]:
-    """Return what people may say: clauses of typed queries, the most frequent first, then those of descriptions."""
+    """Return clauses that people may say, the most frequent first: of queries, then of descriptions."""
     queried = Counter(clause for text in typed if text for clause in split_clauses(text))
     described = Counter(
         clause for row in items if row.get("description") for clause in split_clauses(row["description"])
@@ -48,7 +48,8 @@ def count_single_phrases(count: int) -> int:
 def draw_phrases(clauses: Sequence[str], count: int, seed: int) -> list[str]:
     """Return at most `count` phrases: half of them single clauses, half of them two clauses in a row.
 
-    Pairs are in one language, because people ask for more than one thing at a time, but in one language.
+    Both clauses of a pair are in one language, as people state several wishes at once, but do not mix
+    languages.
 
     Args:
         clauses: The most frequent first.

@@ -1,4 +1,4 @@
-"""A shop of twelve items: marts with the schemas that dbt writes, real pictures and recordings, small encoders."""
+"""A shop of twelve items: marts as dbt writes them, real pictures and recordings, small encoders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from handpick.dataset.corpus import CATEGORICAL_FIELDS, NUMERIC_FIELDS
+from handpick.dataset.item_text import CATEGORICAL_FIELDS, NUMERIC_FIELDS
 from handpick.night import Night
 from handpick.settings.load import Settings
 
@@ -22,7 +22,8 @@ COLOURS = {"red": (200, 30, 30), "blue": (30, 30, 200), "绿色": (30, 180, 30)}
 SMALL: dict[str, Any] = {
     "embed": {"text": ("shop-bert",), "device": "cpu"},
     "pretraining": {
-        "text": {"vocabulary": 120, "dim": 16, "layers": 1, "heads": 2, "max_tokens": 24, "steps": 4, "batch": 8},
+        "text": {"vocabulary": 120, "dim": 16, "layers": 1, "heads": 2, "max_tokens": 24, "steps": 4,
+                 "batch": 8},
         "image": {"dim": 8, "width": 4, "axes": 4, "steps": 2, "batch": 4},
         "audio": {"hidden": 8, "phrases": 6, "speakers": 1, "steps": 2, "batch": 4},
         "rows": {"hidden": 8, "dim": 4, "steps": 4, "batch": 8},
