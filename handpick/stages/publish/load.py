@@ -11,17 +11,15 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from handpick.errors import ServingError
 from handpick.serving.connection import connect
-from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
+from handpick.serving.relations import ITEMS, Relation
 from handpick.serving.schema import compose_columns, compose_statement
 from handpick.settings.load import Settings
-from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash, compute_fingerprint
+from handpick.stages.publish.checks import check_part
+from handpick.stages.publish.fingerprint import MODULUS, compute_fingerprint
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
 from handpick.stages.publish.prepare import Part, split_rows
 
-LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
-"""The relations that are lists, and their column with the listed phone."""
 SESSION_SETTINGS: LiteralString = (
     # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here,
     # and the planner needs no better statistics for look-ups by key.
@@ -129,70 +127,6 @@ def _compose_range_constraint(part: Part) -> sql.Composable:
     if not tests:
         return sql.SQL("")
     return sql.SQL(", check ({} is not null and {})").format(key, sql.SQL(" and ").join(tests))
-
-
-ROWS_QUERY: LiteralString = "select count(*), coalesce(sum({hash}), 0), null from {schema}.{table}"
-LISTS_QUERY: LiteralString = """
-select coalesce(sum(rows), 0), coalesce(sum(hash), 0), min(item) filter (where items.is_in_stock is not true)
-from (
-    select {item} as item, count(*) as rows, sum({hash}) as hash from {schema}.{table} group by {item}
-) listed
-left join {schema}.{items} on items.item_id = listed.item
-"""
-RANKS_QUERY: LiteralString = """
-select {owner}, count(*), min(rank), max(rank) from {schema}.{table}
-group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
-"""
-
-
-def check_part(
-    connection: psycopg.Connection[Any], schema: str, version: int, part: Part, expected: int
-) -> None:
-    """Check that all rows arrived unchanged, that ranks are 1 to n, and that every listed phone is in stock.
-
-    Args:
-        connection: To the serving database.
-        schema: Its schema.
-        version: The list version.
-        part: What was loaded.
-        expected: Fingerprint of what was sent.
-
-    Raises:
-        ServingError: If a check fails; it names the table, and the first list or phone that is wrong.
-    """
-    relation, table = part.relation, part.table
-    item = LISTED_COLUMNS.get(relation)
-    row = connection.execute(
-        sql.SQL(ROWS_QUERY if item is None else LISTS_QUERY).format(
-            schema=sql.Identifier(schema),
-            table=sql.Identifier(table),
-            items=sql.SQL("{} as items").format(sql.Identifier(ITEMS.version_table(version))),
-            item=sql.Identifier(item or ""),
-            hash=compose_row_hash(relation),
-        )
-    ).fetchone()
-    count, found, unsellable = (0, 0, None) if row is None else row
-    if count != len(part.rows) or int(found) % MODULUS != expected:
-        raise ServingError(
-            f"{table} differs from {relation.lake_table}: {count} rows with fingerprint "
-            f"{int(found) % MODULUS:016x}, sent were {len(part.rows)} with {expected:016x}. The pointer was "
-            "not moved; run publish again."
-        )
-    if item is None:
-        return
-    if unsellable is not None:
-        raise ServingError(
-            f"{table}: phone {unsellable} is on a list but is not in stock; the pointer was not moved."
-        )
-    # The key is unique, so first rank 1 and last rank n leave no gaps.
-    wrong = connection.execute(
-        compose_statement(RANKS_QUERY, schema=schema, table=table, owner=relation.key[0])
-    ).fetchone()
-    if wrong is not None:
-        raise ServingError(
-            f"{table}: the list of {wrong[0]} has {wrong[1]} rows with ranks {wrong[2]} to {wrong[3]}; "
-            "the pointer was not moved."
-        )
 
 
 def _join_parts(

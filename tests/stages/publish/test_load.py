@@ -23,8 +23,9 @@ from handpick.serving.relations import ITEMS, RECOMMENDATIONS, Relation
 from handpick.serving.schema import compose_columns
 from handpick.settings.load import Settings
 from handpick.stages.publish import prepare, run
+from handpick.stages.publish.checks import check_part
 from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash, compute_fingerprint
-from handpick.stages.publish.load import check_part, copy_part
+from handpick.stages.publish.load import copy_part
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
 from handpick.stages.publish.prepare import Part, prepare_rows, split_rows
 
