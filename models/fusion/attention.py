@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fusion, FusionOutput, masked_softmax
+from models.fusion.interface import Fusion, FusionOutput
+from models.fusion.masked_softmax import masked_softmax
 
 
 class Attention(Fusion):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fusion, FusionOutput, masked_softmax
+from models.fusion.interface import Fusion, FusionOutput
+from models.fusion.masked_softmax import masked_softmax
 
 HEADS = 4
+"""Attention heads."""
 
 
 class CrossAttention(Fusion):
@@ -26,8 +28,7 @@ class CrossAttention(Fusion):
 
     def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
         """Fuse as `Fusion.forward`; weights are those of the pooling."""
-        # a row without any modality attends to all of them and is set to zero at the end: softmax of nothing
-        # is NaN
+        # Softmax of nothing is NaN: a row without any modality attends to all, and becomes zero at the end.
         hidden = ~present & present.any(1, keepdim=True)
         x = (parts + self.kind) * present.unsqueeze(-1)  # (n, m, d)
         y = self.first(x)

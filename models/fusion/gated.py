@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import MASKED_SCORE, Fusion, FusionOutput, normalise_shares
+from models.fusion.interface import Fusion, FusionOutput, normalise_shares
+from models.fusion.masked_softmax import MASKED_SCORE
 
 
 class Gated(Fusion):

@@ -8,10 +8,6 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
-MASKED_SCORE = -1e9
-"""Score of a missing modality in a softmax. Not minus infinity: a row without any modality would become
-NaN."""
-
 
 class FusionOutput(NamedTuple):
     """One vector per row, and how much each modality contributes to it.
@@ -50,17 +46,6 @@ class Fusion(nn.Module):
         """Call `forward`; overridden for its return type only."""
         fused: FusionOutput = super().__call__(parts, present)
         return fused
-
-
-def masked_softmax(scores: Tensor, present: Tensor) -> Tensor:
-    """Return the softmax over the last dimension's present entries; zeros where there is none.
-
-    Args:
-        scores: `(..., m)`.
-        present: `(..., m) bool`.
-    """
-    lowest = scores.masked_fill(~present, MASKED_SCORE)
-    return lowest.softmax(-1) * present
 
 
 def normalise_shares(norms: Tensor, present: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The user tower: a user's events, their queries by text, picture and speech, and their profile, fused into one vector."""
+"""The user tower: a user's events, queries (text, picture, speech) and profile, fused into one vector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.config import FusionConfig
 from models.fusion.factory import build_fusion
-from models.fusion.interface import masked_softmax
+from models.fusion.masked_softmax import masked_softmax
 from models.network.byte_dropout import ByteDropout
 from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
 from models.network.inputs import QueryInputs, UserProfiles, shares_item_space
@@ -20,8 +20,9 @@ from models.network.temporal_features import TEMPORAL_WIDTH
 
 BEHAVIOUR, PROFILE = "behaviour", "profile"
 COUNT_BUCKETS = 12
+"""Buckets of the number of a user's tokens, by powers of two."""
 FEATURE_LIMIT = 4
-"""Standard deviations to which users' features are cut: one outlier must not decide a vector."""
+"""Standard deviations at which users' features are clipped: one outlier must not decide a vector."""
 
 
 class UserInputs(NamedTuple):
@@ -72,7 +73,7 @@ class UserInputs(NamedTuple):
         none = torch.zeros_like(rows)
         features = self.profiles.features[rows]
         return UserInputs(
-            # one window of one padding token, which all of them share
+            # One window of one padding token, which all of them share.
             tokens=self.tokens[:1, :1],
             kinds=self.kinds[:1, :1],
             days=torch.full_like(self.days[:1, :1], torch.inf),
@@ -94,7 +95,7 @@ class UserOutput(NamedTuple):
 
     Args:
         vectors: `(n, dim)`.
-        temporal_weights: `(n, TEMPORAL_WIDTH)` how much novelty and popularity matter to each user.
+        temporal_weights: `(n, TEMPORAL_WIDTH)` weights of age and popularity features for each user.
         weights: `(n, modalities)` how much each modality contributes to each vector.
     """
 
@@ -104,7 +105,7 @@ class UserOutput(NamedTuple):
 
 
 class QueryPooling(nn.Module):
-    """One modality of the recent queries as one vector: attention over queries, with a learned preference by age.
+    """One modality of the recent queries as one vector, by attention that depends on their age.
 
     Queries in the vector space of one of the phones' modalities go through the phones' own projection first,
     so that what is learned from thousands of events about words and pictures is not learned again from a few
@@ -131,7 +132,7 @@ class QueryPooling(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, vectors: Tensor) -> None:
-        """Set the mean query, which differs from the mean phone: people ask in other words than shops describe."""
+        """Set the mean query, which differs from the mean phone: users and shops use different words."""
         if len(vectors):
             self.mean.copy_(vectors.mean(0))
             self.own.calibrate(vectors)
@@ -158,15 +159,14 @@ class QueryPooling(nn.Module):
             projected = projected + self.adapt(shared(vectors, self.mean))
         # `embedding`, not indexing: its backward pass is faster on a CPU
         gathered = torch.nn.functional.embedding(place, projected)  # (n, q, d)
-        scores = self.score(gathered).squeeze(-1) + self.recency(bucket_days(days_since)).squeeze(
-            -1
-        )  # (n, q)
+        by_age = self.recency(bucket_days(days_since)).squeeze(-1)  # (n, q)
+        scores = self.score(gathered).squeeze(-1) + by_age  # (n, q)
         weights = masked_softmax(scores, present)  # (n, q)
         return (weights.unsqueeze(-1) * gathered).sum(1), present.any(1)
 
 
 class UserTower(nn.Module):
-    """Behaviour, queries and profile, fused; then a feed-forward network over the fused vector and activity counts."""
+    """Behaviour, queries and profile, fused; then a feed-forward network that also sees activity counts."""
 
     feature_mean: Tensor
     feature_scale: Tensor
@@ -223,7 +223,7 @@ class UserTower(nn.Module):
             features: `(examples, f)`, NaN where unknown.
         """
         for name in self.query_names:
-            self._pooling(name).calibrate(queries.content[name][queries.present[name]])
+            self._get_pooling(name).calibrate(queries.content[name][queries.present[name]])
         z = compress_features(features)
         known = ~z.isnan()
         count = known.sum(0).clamp(min=1)
@@ -252,16 +252,16 @@ class UserTower(nn.Module):
             space = ITEM_SPACE_OF_QUERY[name]
             shared = item_tower.enter[space] if space in item_tower.content_names else None
             assert shared is None or isinstance(shared, InputProjection)
-            pooled, has_query = self._pooling(name)(
+            pooled, has_query = self._get_pooling(name)(
                 queries.content[name][different], place, is_known, inputs.days_since_query, shared
             )  # (n, d), (n,)
             parts.append(pooled)
             masks.append(self._drop_at_random(has_query, self.query_dropout))
         if BEHAVIOUR in self.modality_names:
-            parts.append(self._behaviour(inputs, item_vectors))
+            parts.append(self._encode_behaviour(inputs, item_vectors))
             masks.append(inputs.end > 0)
         if PROFILE in self.modality_names:
-            parts.append(self._profile(inputs.profiles))
+            parts.append(self._encode_profile(inputs.profiles))
             masks.append(torch.ones_like(inputs.end, dtype=torch.bool))
         fused = self.fusion(torch.stack(parts, 1), torch.stack(masks, 1))  # (n, d) from (n, m, d)
         state = (
@@ -272,8 +272,8 @@ class UserTower(nn.Module):
         vectors = fused.vector + self.leave(state)  # (n, d)
         return UserOutput(vectors, self.moments(torch.tanh(vectors)), fused.weights)
 
-    def _behaviour(self, inputs: UserInputs, item_vectors: Tensor) -> Tensor:
-        """Return `(n, d)` states after each example's last known token; state 0 of a window where there is none."""
+    def _encode_behaviour(self, inputs: UserInputs, item_vectors: Tensor) -> Tensor:
+        """Return `(n, d)` states after each example's last known token; state 0 of a window for none."""
         states, first, count = [], torch.zeros_like(inputs.tokens[:, 0]), 0
         for rows, length in group_by_length(inputs.days):
             tokens = torch.nn.functional.embedding(inputs.tokens[rows, :length], item_vectors)  # (g, l, d)
@@ -284,7 +284,7 @@ class UserTower(nn.Module):
             count += len(states[-1])
         return torch.nn.functional.embedding(first[inputs.window] + inputs.end, torch.cat(states))
 
-    def _profile(self, profiles: UserProfiles) -> Tensor:
+    def _encode_profile(self, profiles: UserProfiles) -> Tensor:
         """Return `(n, d)` of features, country and language; unknown features are means with a mask of 0."""
         z = (compress_features(profiles.features) - self.feature_mean) / self.feature_scale  # (n, f)
         known = ~z.isnan()
@@ -302,7 +302,7 @@ class UserTower(nn.Module):
             return present
         return present & (torch.rand(len(present), device=present.device) >= dropout)
 
-    def _pooling(self, name: str) -> QueryPooling:
+    def _get_pooling(self, name: str) -> QueryPooling:
         """Return the pooling of a query modality, typed."""
         pooling = self.intents[name]
         assert isinstance(pooling, QueryPooling)

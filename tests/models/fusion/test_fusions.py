@@ -7,7 +7,7 @@ import torch
 
 from models.fusion.attention import Attention
 from models.fusion.factory import FUSIONS, build_fusion
-from models.fusion.interface import masked_softmax
+from models.fusion.masked_softmax import masked_softmax
 
 ROWS, MODALITIES, DIM = 12, 4, 8
 
