@@ -1,8 +1,3 @@
-{#- The windows that events are counted over, in whole days; none means all time. -#}
-{% macro windows() -%}
-    {{ return({"7d": 7, "30d": 30, "all": none}) }}
-{%- endmacro %}
-
 {#- `<event>_count_<window>` for each event and window, as of the end of a day; ends with a comma. -#}
 {% macro windowed_counts(events, as_of, event_date="event_date") -%}
     {%- for event in events %}
