@@ -15,6 +15,7 @@ from handpick.settings.load import Settings, load
 FIRST = date(2026, 3, 1)
 SECOND = date(2026, 3, 2)
 UTC_US = pa.timestamp("us", "UTC")
+Nights = tuple[Night, Night]
 WINDOWS = {"7d": 7, "30d": 30, "all": 10_000}
 ITEM_EVENTS = ("impression", "view", "cart", "purchase", "return")
 USER_EVENTS = ("view", "cart", "purchase", "query")
@@ -23,6 +24,11 @@ USER_EVENTS = ("view", "cart", "purchase", "query")
 def midnight(day: date) -> datetime:
     """The first moment of a day, UTC."""
     return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def read_training(night: Night) -> list[dict[str, object]]:
+    """All training rows by the end of the night."""
+    return night.lake.read_through("features/training", night.logical_date).to_pylist()
 
 
 class Shop:

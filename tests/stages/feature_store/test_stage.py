@@ -1,11 +1,10 @@
-"""The feature store stage over two nights: tables, point-in-time training rows, the online store, the ledger."""
+"""The feature store stage over two nights: tables, training rows, the online store, the ledger."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from handpick.dataset.feature_columns import TRAINING_SCHEMA, USER_COLUMNS
@@ -15,14 +14,7 @@ from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.feature_store import run
 from handpick.stages.feature_store.store import FeatureStoreError, open_store
-from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, midnight, settings_in
-
-Nights = tuple[Night, Night]
-
-
-def training(night: Night) -> list[dict[str, object]]:
-    """All training rows by the end of the night."""
-    return night.lake.read_through("features/training", night.logical_date).to_pylist()
+from tests.stages.feature_store.conftest import FIRST, SECOND, Nights, Shop, read_training, settings_in
 
 
 def online(night: Night, view: str, key: str, ids: list[str]) -> dict[str, list[object]]:
@@ -33,28 +25,6 @@ def online(night: Night, view: str, key: str, ids: list[str]) -> dict[str, list[
         features, [{key: one} for one in ids]
     ).to_dict()
     return answer
-
-
-def test_every_training_row_is_what_was_known_at_the_midnight_before_the_event(
-    two_nights: Nights, shop: Shop
-) -> None:
-    rows = training(two_nights[1])
-    assert len(rows) == sum(event[2] != "query" for event in shop.events)
-    for row in rows:
-        at = row["event_timestamp"]
-        assert isinstance(at, datetime)
-        expected = shop.activity(str(row["user_id"]), midnight(at.date()))
-        # Between active days, mean price and brands stay what they were on the last one.
-        exact = [
-            name for name in USER_COLUMNS if name not in ("mean_viewed_price_30d", "distinct_brand_count_30d")
-        ]
-        assert {name: row[name] for name in exact} == {name: expected[name] for name in exact}, row[
-            "event_id"
-        ]
-        assert (row["mean_viewed_price_30d"] is None) == (expected["mean_viewed_price_30d"] is None)
-        if row["days_since_last_event"] == 0:
-            assert row["distinct_brand_count_30d"] == expected["distinct_brand_count_30d"]
-            assert row["mean_viewed_price_30d"] == pytest.approx(expected["mean_viewed_price_30d"])
 
 
 def test_the_second_night_writes_only_what_is_new(two_nights: Nights) -> None:
@@ -84,48 +54,7 @@ def test_what_a_night_without_features_brought_is_joined_by_the_next(shop: Shop,
     shop.write(Night(settings, SECOND))
     late = Night(settings, SECOND)
     run(late)
-    assert len(training(late)) == sum(event[2] != "query" for event in shop.events)
-
-
-def test_what_depends_on_the_phone_is_as_of_the_event(two_nights: Nights, shop: Shop) -> None:
-    row = next(
-        row
-        for row in training(two_nights[1])
-        if row["event_timestamp"] == midnight(SECOND) + timedelta(hours=9)
-    )
-    # The price of that phone fell at noon, three hours after the event.
-    assert row["price_gap_to_owned"] == pytest.approx((shop.price[shop.items[0]] - 150.0) / 150.0)
-    assert row["phone_age_days"] == pytest.approx(60 + 9 / 24)
-
-
-def test_a_feature_of_one_second_after_the_event_is_not_seen(tmp_path: Path, shop: Shop) -> None:
-    night = Night(settings_in(tmp_path), FIRST)
-    shop.write(night)
-    plain = _rows_with_history_at(night, None)
-    before = _rows_with_history_at(night, timedelta(seconds=0))
-    after = _rows_with_history_at(night, timedelta(seconds=1))
-    assert before["view_count_all"] == 999_999
-    assert after["view_count_all"] == plain["view_count_all"] != 999_999
-
-
-def _rows_with_history_at(night: Night, delay: timedelta | None) -> dict[str, object]:
-    """The training row of one event, with a telling feature row planted so long after it."""
-    table, day = "marts/mart_user_activity_history", night.logical_date
-    original = night.lake.read(table, day)
-    event = night.lake.read("marts/fct_interactions", day).to_pylist()[-2]
-    if delay is not None:
-        planted = {
-            **original.to_pylist()[0],
-            "user_id": event["user_id"],
-            "event_timestamp": event["occurred_at"] + delay,
-            "view_count_all": 999_999,
-        }
-        night.lake.write(
-            table, day, pa.concat_tables([original, pa.Table.from_pylist([planted], original.schema)])
-        )
-    run(night)
-    night.lake.write(table, day, original)
-    return next(row for row in training(night) if row["event_id"] == event["event_id"])
+    assert len(read_training(late)) == sum(event[2] != "query" for event in shop.events)
 
 
 def test_the_tables_of_a_night_are_as_of_its_end(two_nights: Nights, shop: Shop) -> None:
