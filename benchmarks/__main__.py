@@ -14,8 +14,8 @@ def main(arguments: list[str]) -> int:
     """List the benchmarks, or run the named ones; a measurement that several of them share runs once.
 
     Returns:
-        The exit status: 0 if all targets were met, 1 if one was missed, 2 for an unknown name, 77 if something that a
-        benchmark needs is missing.
+        The exit status: 0 if all targets were met, 1 if one was missed, 2 for an unknown name, 77 if
+        something that a benchmark needs is missing.
     """
     console = Console(highlight=False)
     if not arguments:

@@ -1,4 +1,4 @@
-"""Compares `implicit`'s ALS through the family's interface with the library called directly, on MovieLens-100k."""
+"""Compares `implicit`'s ALS through the family's interface with the library itself, on MovieLens-100k."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRID = [
 
 
 def measure() -> dict[str, Any]:
-    """Measure NDCG@20 and Recall@20 of both, tuned on validation, and the largest relative difference between them."""
+    """Measure NDCG@20 and Recall@20 of both, tuned on validation, and their largest relative difference."""
     events = load_movielens()
     share = relative_positions(events)
     train, validation, test = (share < 0.7), (share >= 0.7) & (share < 0.8), share >= 0.8
@@ -44,9 +44,9 @@ def measure() -> dict[str, Any]:
 
 
 def _measure_library(
-    events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
+    events: Interactions, known: BoolArray, relevant: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
-    """Return Recall@20 and NDCG@20 of the library, used as in its documentation, with the family's preference weights."""
+    """Return Recall@20 and NDCG@20 of the library used directly, with the family's preference weights."""
     from implicit.als import AlternatingLeastSquares
 
     dim, regularization, alpha = setting
@@ -57,11 +57,11 @@ def _measure_library(
     )
     model.fit((pairs * np.float32(np.log(2))).tocsr(), show_progress=False)
     scores = np.asarray(model.user_factors) @ np.asarray(model.item_factors).T
-    return _measure_quality(scores, pairs, build_matrix(events, wanted, shape))
+    return _measure_quality(scores, pairs, build_matrix(events, relevant, shape))
 
 
 def _measure_member(
-    events: Interactions, known: BoolArray, wanted: BoolArray, setting: tuple[int, float, float]
+    events: Interactions, known: BoolArray, relevant: BoolArray, setting: tuple[int, float, float]
 ) -> tuple[float, float]:
     """Return Recall@20 and NDCG@20 of the family's member on a dataset of the same pairs."""
     dim, regularization, alpha = setting
@@ -69,12 +69,12 @@ def _measure_member(
     data = build_dataset(events.where(known), *shape)
     member = Als(AlsConfig(dim=dim, regularization=regularization, alpha=alpha, iterations=12)).fit(data, 7)
     scores = member.score(data, np.arange(shape[0]))
-    return _measure_quality(scores, build_matrix(events, known, shape), build_matrix(events, wanted, shape))
+    return _measure_quality(scores, build_matrix(events, known, shape), build_matrix(events, relevant, shape))
 
 
 def _measure_quality(
-    scores: FloatArray, known: sparse.csr_matrix, wanted: sparse.csr_matrix
+    scores: FloatArray, known: sparse.csr_matrix, relevant: sparse.csr_matrix
 ) -> tuple[float, float]:
-    asked = np.flatnonzero(np.diff(wanted.indptr))
-    judged = find_hits(find_top_n_of_scores(scores[asked].astype(np.float32), K, known[asked]), wanted[asked])
-    return float(recall_at_k(judged, K).mean()), float(ndcg_at_k(judged, K).mean())
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    hits = find_hits(find_top_n_of_scores(scores[users].astype(np.float32), K, known[users]), relevant[users])
+    return float(recall_at_k(hits, K).mean()), float(ndcg_at_k(hits, K).mean())

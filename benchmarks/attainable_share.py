@@ -1,10 +1,11 @@
-"""Measures the share of the oracle's NDCG that is attainable when users' tastes must be inferred from their behaviour.
+"""Measures the share of the oracle's NDCG that is attainable if tastes must be inferred from behaviour.
 
-The oracle knows all users' tastes. The ideal learner here knows everything else: the phones' true attributes, the
-distribution of tastes, how slates are made, how users choose and how they ask. It sees what the models see, events and
-queries before the test window, and samples each user's tastes from the posterior (Metropolis steps within blocks, all
-users in parallel). Its lists rank by the expected number of opens over those samples; a model with the same inputs can beat
-them only by chance. Two things are approximated: that slates do not repeat a phone, and the day within five days.
+The oracle knows all users' tastes. The ideal learner here knows everything else: the phones' true attributes,
+the distribution of tastes, how slates are made, how users choose and how they ask. It sees what the models
+see, events and queries before the test window, and samples each user's tastes from the posterior (Metropolis
+steps within blocks, all users in parallel). Its lists rank by the expected number of opens over those
+samples; a model with the same inputs can beat them only by chance. Two things are approximated: that slates
+do not repeat a phone, and the day within five days.
 """
 
 from __future__ import annotations
@@ -78,14 +79,16 @@ class IdealLearner:
             min(day + CANDIDATE_SET_DAYS // 2, self.plan.days - 1)
             for day in range(0, self.plan.days, CANDIDATE_SET_DAYS)
         ]
-        self.shelves = [torch.from_numpy(self.sides[day][0][self.sides[day][1]]) for day in middles]
+        self.candidate_sets = [torch.from_numpy(self.sides[day][0][self.sides[day][1]]) for day in middles]
         self._load_archetypes()
         self._load_events(str(night.lake.root / "clean"))
         self._load_owned()
         self._load_queries(str(night.lake.root / "clean"))
 
     def scores(self) -> Floats:
-        """Return the `(users, items)` expected opens on the test window's first and last day, summed over the samples.
+        """Return `(users, items)` expected opens, summed over the samples.
+
+        They are those of the test window's first and last day.
 
         The start is the likeliest of `STARTS` draws from the prior; the first third of the sweeps is burn-in.
         """
@@ -100,8 +103,8 @@ class IdealLearner:
             for change in self._proposals(sweep):
                 other = {**person, **change(person)}
                 value = self.likelihood(other)
-                taken = torch.rand(self.people, generator=self.random).log() < value - known
-                person, known = _select_accepted(person, other, taken), torch.where(taken, value, known)
+                accepted = torch.rand(self.people, generator=self.random).log() < value - known
+                person, known = _select_accepted(person, other, accepted), torch.where(accepted, value, known)
             if sweep >= SWEEPS // 3 and sweep % EVERY == 0:
                 total += self._opens(person)
         return total
@@ -110,7 +113,7 @@ class IdealLearner:
         """Return the `(users,)` log-likelihood of each user's events and queries."""
         side, constant, budget = self._person_side(person)
         total = torch.zeros(self.people)
-        all_scores = [side @ shelf.T for shelf in self.shelves]
+        all_scores = [side @ items.T for items in self.candidate_sets]
         chosen_of = torch.stack([scores.logsumexp(1) for scores in all_scores])
         shown_of = torch.stack([(TILT * scores).logsumexp(1) for scores in all_scores])
         user, item, bucket = self.shown
@@ -140,8 +143,8 @@ class IdealLearner:
         signed = (1 - noise) * signed + noise / signed.shape[1]
         level = torch.searchsorted(torch.tensor(BUDGET_LEVELS), budget)
         money = (1 - noise) * one_hot(level, len(BUDGETS)) + noise / len(BUDGETS)
-        for (user, told), chance in zip(self.wishes, (words, signed, money), strict=True):
-            total.index_add_(0, user, (chance[user, told] + 1e-4).log())
+        for (user, stated), chance in zip(self.wishes, (words, signed, money), strict=True):
+            total.index_add_(0, user, (chance[user, stated] + 1e-4).log())
         user, hue, is_round, layout, finish = self.photos
         away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / HUES
         away = torch.atan2(away.sin(), away.cos())
@@ -169,7 +172,7 @@ class IdealLearner:
         return shared**0.5 * self.tables[block][kind] + (1 - shared) ** 0.5 * self.spread[block] * own
 
     def _person_side(self, person: Person) -> tuple[Tensor, Tensor, Tensor]:
-        """Return user factors as in `utility.user_factors`, the constant part of the utility, and the budgets."""
+        """Return user factors as in `utility.user_factors`, the constant part of utility, and the budgets."""
         sharp = self.scales.sharpness
         thrift = PRICE_WEIGHT * (0.5 + _normal_cdf(person["thrift"])) * sharp
         budget = self.mean_budget + BUDGET_SPREAD * person["budget"]
@@ -204,26 +207,28 @@ class IdealLearner:
     def _proposals(self, sweep: int) -> list[Callable[[Person], Person]]:
         """Return Metropolis proposals that leave the prior invariant.
 
-        For each block: another archetype, another archetype with a new individual part, or a move of the individual part.
+        For each block: another archetype, another archetype with a new individual part, or a move of the
+        individual part.
         """
         size = MOVES[sweep % len(MOVES)]
         keep = (1 - size**2) ** 0.5
-        changes: list[Callable[[Person], Person]] = []
-        for block in BLOCKS:
-            changes += [
-                lambda now, block=block: {block: (self._draw_block(block)[0], now[block][1])},
-                lambda _, block=block: {block: self._draw_block(block)},
-                lambda now, block=block: {
+
+        def of_block(block: str) -> list[Callable[[Person], Person]]:
+            return [
+                lambda now: {block: (self._draw_block(block)[0], now[block][1])},
+                lambda _: {block: self._draw_block(block)},
+                lambda now: {
                     block: (
                         now[block][0],
                         keep * now[block][1] + size * self._draw_noise(*now[block][1].shape),
                     )
                 },
             ]
-        return changes + [
-            lambda now, trait=trait: {trait: keep * now[trait] + size * self._draw_noise(self.people)}
-            for trait in TRAITS
-        ]
+
+        def of_trait(trait: str) -> Callable[[Person], Person]:
+            return lambda now: {trait: keep * now[trait] + size * self._draw_noise(self.people)}
+
+        return [change for block in BLOCKS for change in of_block(block)] + [of_trait(one) for one in TRAITS]
 
     def _side(self, day: int) -> tuple[Floats, Any]:
         euros, stock = self.world.inventory.as_of(day, len(self.world.phones))
@@ -242,10 +247,11 @@ class IdealLearner:
         return total[:, columns]
 
     def _load_events(self, clean: str) -> None:
-        """Load impressions and whether each was opened, views that came from search, and views that led to a cart event."""
-        events = duckdb.sql(
-            f"""select user_id, item_id, event_type, position, shown_position, session_id, epoch(occurred_at) as at
-            from '{clean}/interactions/*/*.parquet' where not is_bot and epoch(occurred_at) < {self.past.as_of}
+        """Load impressions and which were opened, views from search, and views that led to a cart event."""
+        events = duckdb.execute(
+            f"""select user_id, item_id, event_type, position, shown_position, session_id,
+            epoch(occurred_at) as at from '{clean}/interactions/*/*.parquet'
+            where not is_bot and epoch(occurred_at) < {self.past.as_of}
             order by occurred_at, event_id"""
         ).df()
         events = events[events.user_id.isin(self.row) & events.item_id.isin(self.item)]
@@ -266,7 +272,7 @@ class IdealLearner:
         )
 
     def _index_events(self, events: pd.DataFrame) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the user, the phone's vector on the day, and the index of the candidate set of each event."""
+        """Return the user, the phone's vector on the day, and the candidate set's index, of each event."""
         day = ((events["at"].to_numpy() - self.plan.micros_of(0) / 1e6) // 86_400).astype(int)
         items = events.item_id.map(self.item).to_numpy()
         vectors = np.stack([self.sides[one][0][item] for one, item in zip(day, items, strict=True)])
@@ -292,7 +298,7 @@ class IdealLearner:
 
     def _load_queries(self, clean: str) -> None:
         """Load the requested attributes, parsed from the texts and from the demo's file names."""
-        asked = duckdb.sql(
+        queries = duckdb.execute(
             f"""select user_id, coalesce(text, '') as text, coalesce(image_path, '') as image,
             coalesce(audio_path, '') as audio from '{clean}/queries/*/*.parquet'
             where epoch(occurred_at) < {self.past.as_of}"""
@@ -304,25 +310,25 @@ class IdealLearner:
         names |= {name: (2, number) for number, name in enumerate(BUDGETS)}
         ways = [
             (way, names[wish])
-            for wish, told in QUERY_PHRASES.items()
-            for some in told.values()
+            for wish, phrases in QUERY_PHRASES.items()
+            for some in phrases.values()
             for way in some
         ]
         ways.sort(key=lambda way: -len(way[0]))
         wishes: list[list[tuple[int, int]]] = [[], [], []]
         photos = []
-        for question in asked[asked.user_id.isin(self.row)].itertuples():
-            user, text = self.row[question.user_id], question.text
+        for query in queries[queries.user_id.isin(self.row)].itertuples():
+            user, text = self.row[query.user_id], query.text
             for way, (kind, number) in ways:
                 if way in text:
                     wishes[kind].append((user, number))
                     text = text.replace(way, "")
-            for part in Path(question.audio).name.rsplit("-", 3)[0].split("_"):
+            for part in Path(query.audio).name.rsplit("-", 3)[0].split("_"):
                 name = part.replace("-high", "+").replace("-low", "-")
                 if name in names:
                     wishes[names[name][0]].append((user, names[name][1]))
-            if Path(question.image).name.startswith("photo"):
-                _, hue, shape, layout, finish, _ = Path(question.image).stem.split("-")
+            if Path(query.image).name.startswith("photo"):
+                _, hue, shape, layout, finish, _ = Path(query.image).stem.split("-")
                 photos.append(
                     (user, int(hue), shape == "round", LAYOUTS.index(layout), FINISHES.index(finish))
                 )

@@ -1,4 +1,4 @@
-"""Defines a benchmark and its targets, and runs it: compares with the targets, prints and stores the result."""
+"""Defines a benchmark and its targets, and runs it: compares, prints and stores the result."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ class Benchmark:
 
     Args:
         name: The name on the command line.
-        what: A description of one line.
-        where: `module:function` below `benchmarks`; the function returns the measured values by name.
+        description: One line.
+        function: `module:function` below `benchmarks`; the function returns the measured values by name.
         targets: The values that decide success; the first is the headline.
         needs: Files below `../shared/data` without which it cannot run.
-        is_drawn: Whether it prints its own tables; then only the values with a target are printed after them.
+        prints_tables: Whether it prints its own tables; then only the values with a target are printed after
+            them.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Benchmark:
     function: str
     targets: tuple[Target, ...]
     needs: tuple[str, ...] = ()
-    is_drawn: bool = False
+    prints_tables: bool = False
 
     def measure(self) -> dict[str, Any]:
         """Run the benchmark and return the measured values by name.
@@ -112,7 +113,7 @@ def _read_lines(file: str) -> list[str]:
 
 
 def run_benchmark(benchmark: Benchmark, console: Console) -> int:
-    """Run one benchmark, print and store its values, and return the exit status: whether the targets were met."""
+    """Run one benchmark, print and store its values; return the exit status, 0 if all targets were met."""
     try:
         measured = benchmark.measure()
     except Unavailable as reason:
@@ -145,11 +146,11 @@ def _print_table(benchmark: Benchmark, measured: Mapping[str, Any], console: Con
     for heading in ("figure", "measured", "target", ""):
         table.add_column(heading, justify="right" if heading == "measured" else "left")
     targets = {target.key: target for target in benchmark.targets}
-    shown = {key: measured[key] for key in targets} if benchmark.is_drawn else measured
+    shown = {key: measured[key] for key in targets} if benchmark.prints_tables else measured
     for key, value in shown.items():
         target = targets.get(key)
-        verdict = "" if target is None else "met" if target.is_met(measured) else "missed"
-        table.add_row(key, _format_number(value), f"{target} {target.unit}" if target else "", verdict)
+        outcome = "" if target is None else "met" if target.is_met(measured) else "missed"
+        table.add_row(key, _format_number(value), f"{target} {target.unit}" if target else "", outcome)
     console.print(table)
     console.print(", ".join(f"{key} {value}" for key, value in describe_machine().items()), style="dim")
 

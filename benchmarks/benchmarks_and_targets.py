@@ -98,7 +98,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "gowalla-fast",
-        "a graph filter on Gowalla against LightGCN's published Recall@20, fitting and scoring within a minute",
+        "a graph filter on Gowalla against LightGCN's published Recall@20, fitting and scoring within a "
+        "minute",
         "gowalla:measure_fast_filter",
         (Target("recall_20", "Recall@20", at_least=0.1830), Target("seconds", "s", at_most=60)),
         needs=("gowalla",),
@@ -121,7 +122,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "arena",
-        "every member of the family on Gowalla and MovieLens-100k compared with published results, with time and memory",
+        "every member of the family on Gowalla and MovieLens-100k compared with published results, with "
+        "time and memory",
         "model_comparison:measure",
         (
             Target("gowalla_best_recall_20", "Recall@20", at_least=0.1830),
@@ -179,7 +181,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "growth",
-        "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over rows, after a constant",
+        "landing to features at rungs S, M and L, S and M before and after L: the exponent of time over "
+        "rows, after a constant",
         "features_m:measure_growth",
         (Target("exponent", "", at_most=1.05), Target("largest_peak_gib", "GiB", at_most=24)),
     ),
@@ -196,7 +199,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "topn",
-        "exact top-20 of all users on ALS factors of Gowalla compared with implicit and the bare float32 product",
+        "exact top-20 of all users on ALS factors of Gowalla compared with implicit and the bare float32 "
+        "product",
         "topn:measure",
         (
             Target("of_product", "of the product's time", at_most=0.6),
@@ -209,7 +213,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "topn-spark",
-        "exact top-100, local and on Spark, compared with Spark's ALS.recommendForAllUsers on the same factors",
+        "exact top-100, local and on Spark, compared with Spark's ALS.recommendForAllUsers on the same "
+        "factors",
         "topn_spark:measure",
         (
             Target("times_faster", "x faster", at_least=20),
@@ -270,7 +275,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "training-speed",
-        "training speed of the sequence encoder compared with RecBole's SASRec, two cores, every third user of Beauty",
+        "training speed of the sequence encoder compared with RecBole's SASRec, two cores, every third user "
+        "of Beauty",
         "training_speed:measure",
         (
             Target("times_recbole", "x RecBole's samples a second", at_least=2.0),

@@ -1,8 +1,8 @@
 """Compares dbt through Airflow, with Cosmos's task per model and test, with a plain `dbt build`, in one run.
 
-The plain build is timed from the start to the end of the command. Through Airflow, the time is from the start of the first
-task of the group to the end of the last. The stage's work after dbt (marts as partitions, documentation) is timed alone in
-this process and subtracted, because the plain build does not do it.
+The plain build is timed from the start to the end of the command. Through Airflow, the time is from the start
+of the first task of the group to the end of the last. The stage's work after dbt (marts as partitions,
+documentation) is timed alone in this process and subtracted, because the plain build does not do it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def measure() -> dict[str, Any]:
             for _ in range(ROUNDS):
                 began = time.perf_counter()
                 write_built_marts(night)
-                besides = time.perf_counter() - began
-                rounds.append((_time_bare_build(settings), _run_group_again(client, run), besides))
+                after_dbt = time.perf_counter() - began
+                rounds.append((_time_bare_build(settings), _run_group_again(client, run), after_dbt))
     finally:
         stop_embedded(load())
         if before is None:
@@ -64,12 +64,12 @@ def measure() -> dict[str, Any]:
         else:
             os.environ["HANDPICK_CONFIG"] = before
         shutil.rmtree(home, ignore_errors=True)
-    bare, group, besides = (median(column) for column in zip(*rounds, strict=True))
+    bare, group, after_dbt = (median(column) for column in zip(*rounds, strict=True))
     return {
-        "cosmos_over_bare": (group - besides) / bare,
+        "cosmos_over_bare": (group - after_dbt) / bare,
         "bare_seconds": bare,
         "group_seconds": group,
-        "besides_dbt_seconds": besides,
+        "besides_dbt_seconds": after_dbt,
     }
 
 
@@ -83,7 +83,8 @@ def _time_bare_build(settings: Any) -> float:
         "--quiet",
         "build",
         *("--project-dir", folder, "--profiles-dir", folder),
-        # The same options as the stage: with other ones dbt would discard its partial parse and parse the project again.
+        # The same options as the stage: with other ones dbt would discard its partial parse and parse the
+        # project again.
         *("--target", settings.warehouse.target),
         *(
             "--target-path",

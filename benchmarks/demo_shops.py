@@ -1,4 +1,4 @@
-"""Provides demo shops for the benchmarks, generated once per rung in the system's temporary folder, with fresh lakes."""
+"""Provides demo shops, generated once per rung in the system's temporary folder, with fresh lakes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ LAST_DAY = date(2026, 3, 1)
 
 
 def make_shop(rung: str) -> Path:
-    """Return the folder of a rung's shop without media, generated if it is missing; its last day is `LAST_DAY`."""
+    """Return the folder of a rung's shop without media, generated if it is missing.
+
+    Its last day is `LAST_DAY`.
+    """
     folder = KEPT_FOLDER / rung
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)

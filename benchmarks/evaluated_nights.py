@@ -1,4 +1,4 @@
-"""Provides demo shops whose night has run up to the evaluation, made once in the system's temporary folder."""
+"""Provides demo shops whose night has run up to the evaluation, made once in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Measures the stages from landing to features: rung M's first and second night, and growth over rungs.
 
-Each stage runs in its own process, forked as Airflow's scheduler forks tasks. The first night takes all days of the shop
-except the last, the second the last day's files.
+Each stage runs in its own process, forked as Airflow's scheduler forks tasks. The first night takes all days
+of the shop except the last, the second the last day's files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ WAREHOUSE = {"L": "8GiB"}
 
 
 def measure() -> dict[str, Any]:
-    """Measure the seconds of the first and the second night, and their ratio; at rung M, or RUNG from the environment."""
+    """Measure the seconds of the first and the second night, and their ratio.
+
+    At rung M, or RUNG from the environment.
+    """
     rung = os.environ.get("RUNG", "M")
     first, second = _run_nights(rung, [LAST_DAY - timedelta(days=1), LAST_DAY])
     return {
@@ -48,8 +51,9 @@ def measure() -> dict[str, Any]:
 def measure_growth() -> dict[str, Any]:
     """Measure the seconds and memory of the first night at each rung, and fit the exponent.
 
-    The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine that gets faster
-    or slower within the hour does not bias the fit; each rung's seconds are the mean of its nights.
+    The smaller rungs (RUNGS, by default S, M and L) run before and after the largest, so that a machine that
+    gets faster or slower within the hour does not bias the fit; each rung's seconds are the mean of its
+    nights.
     """
     rungs = os.environ.get("RUNGS", "S,M,L").split(",")
     nights: dict[str, list[dict[str, Any]]] = {rung: [] for rung in rungs}
@@ -77,7 +81,7 @@ def measure_growth() -> dict[str, Any]:
 
 
 def fit_growth(points: list[tuple[float, float]]) -> tuple[float, float]:
-    """Fit exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by least squares of relative errors.
+    """Fit exponent p and constant c >= 0 of `seconds = c + a * rows ** p`, by relative least squares.
 
     Args:
         points: Rows and seconds of at least three sizes.
@@ -97,7 +101,7 @@ def fit_growth(points: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def _run_nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
-    """Run nights and return for each the seconds in total and by stage, the peak memory and the events that it read."""
+    """Run nights; return for each its seconds in total and by stage, its peak memory and its events."""
     with shop_settings(rung) as chosen:
         config = chosen.home / "handpick.toml"
         lake = {name: str(getattr(chosen.lake, name)) for name in ("root", "landing", "media", "truth")}
@@ -109,16 +113,17 @@ def _run_nights(rung: str, days: list[date]) -> list[dict[str, Any]]:
 
 
 def _run_night(config: Any, lake: Any, day: date) -> dict[str, Any]:
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as errors:
         night = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.run_forked_stages", str(day), *STAGES],
-            env={**os.environ, "HANDPICK_CONFIG": str(config)}, stdout=subprocess.PIPE, stderr=said, text=True,
+            env={**os.environ, "HANDPICK_CONFIG": str(config)}, stdout=subprocess.PIPE, stderr=errors,
+            text=True,
         )  # fmt: skip
-        most = _watch_memory(night.pid, night.poll)
+        peak = _watch_memory(night.pid, night.poll)
         lines, _ = night.communicate()
         if night.returncode:
-            said.seek(0)
-            raise RuntimeError(f"the night of {day} failed:\n{said.read()[-3000:]}")
+            errors.seek(0)
+            raise RuntimeError(f"the night of {day} failed:\n{errors.read()[-3000:]}")
     found = {stage: float(seconds) for stage, seconds in map(str.split, lines.splitlines())}
     folder = lake / "ledger" / f"logical_date={day}"
     results = {stage: json.loads((folder / f"{stage}.json").read_text()) for stage in STAGES}
@@ -127,22 +132,22 @@ def _run_night(config: Any, lake: Any, day: date) -> dict[str, Any]:
         **found,
         "seconds": sum(found.values()),
         "rows": events["rows_in"],
-        "peak_mib": most,
+        "peak_mib": peak,
     }
 
 
 def _watch_memory(process: int, ended: Callable[[], int | None]) -> float:
-    """Return the peak memory, in MiB, of a process and all its descendants together until it ends, sampled every second.
+    """Return the peak memory in MiB of a process with its descendants until it ends, sampled every second.
 
     Pages that they share are counted once (the proportional set size).
     """
-    most = 0
+    peak = 0
     while ended() is None:
         total = 0
         with contextlib.suppress(psutil.NoSuchProcess):
             for one in (psutil.Process(process), *psutil.Process(process).children(recursive=True)):
                 with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                     total += one.memory_full_info().pss
-        most = max(most, total)
+        peak = max(peak, total)
         time.sleep(1)
-    return most / 2**20
+    return peak / 2**20

@@ -37,7 +37,8 @@ SHOPS: dict[str, dict[str, Any]] = {
     "other_": {"seed": 8},
     "third_": {"seed": 9},
 }
-"""Prefix of the values and parameters of each shop: the one with targets, an easier, a harder, and two with other seeds."""
+"""Prefix of the values and parameters of each shop: the one with targets, an easier, a harder, and two with
+other seeds."""
 K = 20
 Lists = NDArray[np.int32]
 
@@ -64,7 +65,9 @@ def load_setup(shop: str = "") -> Setup:
 
 
 def measure_oracle_share() -> dict[str, Any]:
-    """Measure the shares of the oracle's NDCG@20 for all and for query-only users, and cold phones against `content`.
+    """Measure the shares of the oracle's NDCG@20, and cold phones' recall against `content`.
+
+    The shares are of all users and of query-only users.
 
     Targets are for the first shop; the others are for comparison.
     """
@@ -100,8 +103,8 @@ def _measure_shop(shop: str) -> dict[str, float]:
 def measure_missing_modality() -> dict[str, Any]:
     """Measure the fall of NDCG@20 when every other phone lacks one modality of its content.
 
-    Two cases: the phones have always lacked it, or it is removed only when lists are made. For comparison, the fall of an
-    oracle that does not know this modality of those phones.
+    Two cases: the phones have always lacked it, or it is removed only when lists are made. For comparison,
+    the fall of an oracle that does not know this modality of those phones.
     """
     here = load_setup()
     whole = _mean_ndcg(here, [_fit_shop(seed) for seed in SEEDS], here.test)

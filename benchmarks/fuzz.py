@@ -1,6 +1,7 @@
 """Sends a corpus of damaged files through landing and validation.
 
-Checks that no file crashes the night, no good row is lost, and every landed row is either valid or in quarantine.
+Checks that no file crashes the night, no good row is lost, and every landed row is either valid or in
+quarantine.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ ITEMS = "item_id,title,in_stock,updated_at\np1,Phone,yes,2026-01-10T00:00:00Z\n"
 
 
 def measure() -> dict[str, Any]:
-    """Count the files, and those that crashed (anything but an error of one line), lost a good row, or did not balance."""
+    """Count the files, and those that crashed, lost a good row, or did not balance.
+
+    A crash is anything but an error of one line.
+    """
     corpus = [_load_fuzzer().damaged(seed) for seed in range(FILES)]
     folder = Path(tempfile.mkdtemp(prefix="handpick-fuzz-"))
     try:
@@ -57,7 +61,7 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
         (folder / "landing" / source).mkdir(parents=True)
         if text:
             (folder / "landing" / source / "all.csv").write_text(text)
-    refused, crashed, readable = 0, 0, []
+    rejected, crashed, readable = 0, 0, []
     for number, file in enumerate(corpus):
         path = folder / "landing" / "events" / f"{number:05d}{file.suffix}"
         path.write_bytes(file.content)
@@ -65,10 +69,10 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
             conform_rows(read_file(path), path.name, CONTRACTS["events"], SourceSettings())
             readable.append(file)
         except InputError as error:
-            refused += 1
+            rejected += 1
             crashed += "\n" in str(error)
             path.unlink()
-        except Exception:  # whatever else is raised would be a traceback in the night
+        except Exception:  # any other error would be a traceback in the night
             crashed += 1
             path.unlink()
     sources = {"queries": {"needed": "never"}}
@@ -91,7 +95,7 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
         "crashed": crashed,
         "files_that_lost_a_good_row": sum(not file.whole <= kept for file in readable),
         "files_that_do_not_balance": len(unbalanced),
-        "refused_in_one_line": refused,
+        "refused_in_one_line": rejected,
         "rows_landed": rows["raw"].num_rows,
         "rows_set_aside": rows["quarantine"].num_rows,
     }

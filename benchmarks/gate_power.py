@@ -1,9 +1,9 @@
 """Measures how often the gate promotes a truly worse, and a truly better, challenger over simulated nights.
 
-A night is a set of test users with a few relevant items each. The champion's list contains each of them with some
-probability, at a random rank. The challenger's list is the champion's, with a share of the relevant items drawn again with
-a probability that makes the expected NDCG@20 lower or higher by the stated amount. The part that the two lists share makes
-the comparison paired, so the changed share is reported with the results.
+A night is a set of test users with a few relevant items each. The champion's list contains each of them with
+some probability, at a random rank. The challenger's list is the champion's, with a share of the relevant
+items drawn again with a probability that makes the expected NDCG@20 lower or higher by the stated amount. The
+part that the two lists share makes the comparison paired, so the changed share is reported with the results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SLICES = {"warm": 0.85, "cold_item": 0.25, "cold_user": 0.12, "query_only": 0.07
 
 
 def measure() -> dict[str, Any]:
-    """Measure the share of nights with a promotion at -2 % and +2 % true NDCG, with 5,000 and with 2,000 test users."""
+    """Measure the share of nights with a promotion at -2 % and +2 % true NDCG, with two numbers of users."""
     figures: dict[str, Any] = {"nights": NIGHTS, "users": USERS, "changed_share": CHANGED_SHARE}
     for users, suffix in ((USERS, ""), (FEWER_USERS, f"_{FEWER_USERS}_users")):
         for change, name in ((-0.02, "worse"), (0.02, "better")):
@@ -61,7 +61,7 @@ def _simulate_night(
     kinds = {name: random.random(users) < share for name, share in SLICES.items()}
     place = _draw_ranks(len(user), HIT_PROBABILITY, random)
     again = random.random(len(user)) < CHANGED_SHARE
-    # Only the redrawn share can carry the change, so its probability changes by 1 / CHANGED as much.
+    # Only the redrawn share can carry the change, so its probability changes by 1 / CHANGED_SHARE as much.
     redrawn = _draw_ranks(len(user), HIT_PROBABILITY * (1 + change / CHANGED_SHARE), random)
     weak = _draw_ranks(len(user), HIT_PROBABILITY * 0.4, random)
     made = []

@@ -1,4 +1,4 @@
-"""Compares the nightly hybrid with every single member of its family on the demo shop's test week, by slice."""
+"""Compares the nightly hybrid with every member of its family on the demo shop's test week, by slice."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ K = 20
 
 
 def measure() -> dict[str, Any]:
-    """Measure per slice NDCG@20 of the hybrid and of the best member, and count slices where a member is significantly better."""
+    """Measure NDCG@20 of the hybrid and of the best member by slice.
+
+    The slices where a member is significantly better are counted.
+    """
     night = evaluated_night("S")
     data = load_dataset(night)
     blend = load_blend(night, night.logical_date, "selection")
-    exam = build_test_split(night, data)
+    test = build_test_split(night, data)
     family = night.settings.family.model_copy(update={"hybrids": ()})
-    entries = rank_models(blend, build_validation_split(night, data), exam, family, seed=night.seed, k=K)
+    entries = rank_models(blend, build_validation_split(night, data), test, family, seed=night.seed, k=K)
     figures: dict[str, Any] = {}
     beaten = 0
-    for name, relevant in exam.slices.items():
+    for name, relevant in test.slices.items():
         users = np.flatnonzero(np.diff(relevant.indptr))
         if not len(users):
             continue

@@ -1,8 +1,8 @@
-"""Kills score and publish at random times: checks what readers see meanwhile, and the digests of the run afterwards.
+"""Kills score and publish at random times; checks what readers see, and the digests afterwards.
 
-A night at rung XS is run up to the gate. Then score and publish run repeatedly with alternating seeds (which give
-different lists), are killed with SIGKILL, and run again to the end. `KILLS=4 make bench NAME=kill` is a short run; the
-default is 50.
+A night at rung XS is run up to the gate. Then score and publish run repeatedly with alternating seeds (which
+give different lists), are killed with SIGKILL, and run again to the end. `KILLS=4 make bench NAME=kill` is a
+short run; the default is 50.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ KILLS = int(os.environ.get("KILLS", "50"))
 SEEDS = ("7", "8")
 STAGES_KILLED = ("score", "publish")
 CONTENT = (
-    "select list_version, count(*), count(distinct user_id), sum(hashtext(user_id || rank || item_id || reason)::bigint) "
-    "from serving.recommendations group by list_version"
+    "select list_version, count(*), count(distinct user_id), sum(hashtext(user_id || rank || item_id || "
+    "reason)::bigint) from serving.recommendations group by list_version"
 )
 
 
@@ -41,7 +41,8 @@ def measure() -> dict[str, Any]:
     home = Path(tempfile.mkdtemp(prefix="handpick-kill-"))
     made = make_shop("XS")
     (home / "handpick.toml").write_text(
-        f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = "{made / "truth"}"\n'
+        f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = '
+        f'"{made / "truth"}"\n'
     )
     os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
     settings = load()
@@ -132,7 +133,10 @@ def _start_and_kill(stage: str, seed: str, after: float) -> bool:
 
 
 class _Reader(threading.Thread):
-    """Reads the lists continuously, as a consumer; collects results that are not one of the complete versions."""
+    """Reads the lists continuously, as a consumer.
+
+    Collects results that are not one of the complete versions.
+    """
 
     def __init__(self, settings: Settings, allowed: set[tuple[int, ...]]) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Compares materialization into online stores by columns with Feast's own path, in one run.
 
-Both go through `FeatureStore.materialize`: the same source, the same reading in DuckDB, the same values afterwards.
+Both go through `FeatureStore.materialize`: the same source, the same reading in DuckDB, the same values
+afterwards.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ FAST = "features.stores"
 def measure() -> dict[str, Any]:
     """Measure entities of 20 features per second into each store, and the ratio to Feast's own rate.
 
-    A store whose server is not installed is left out. Feast's own path gets fewer entities, because its rate does
-    not depend on their number. Both are medians of three alternating rounds.
+    A store whose server is not installed is left out. Feast's own path gets fewer entities, because its rate
+    does not depend on their number. Both are medians of three alternating rounds.
     """
     folder = Path(tempfile.mkdtemp(prefix="handpick-materialize-"))
     figures: dict[str, Any] = {"entities": ENTITIES, "stock_entities": STOCK_ENTITIES, "features": FEATURES}
@@ -77,7 +78,7 @@ def _write_source(root: Path, rows: int) -> None:
 
 
 def _measure_rate(root: Path, online: dict[str, Any], rows: int) -> float:
-    """Materialize into an empty store, read two entities back as a check, and return the entities per second."""
+    """Materialize into an empty store, read two entities back as a check, return the entities per second."""
     store = _open_store(root, online)
     view = _feast_objects()[1]
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -92,7 +93,7 @@ def _measure_rate(root: Path, online: dict[str, Any], rows: int) -> float:
         ).to_dict()
         store.teardown()
     if any(None in values for values in read.values()):
-        raise RuntimeError(f"{online['type']} did not give back what was materialized")
+        raise RuntimeError(f"{online['type']} did not return what was materialized")
     return rows / seconds
 
 

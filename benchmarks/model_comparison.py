@@ -1,9 +1,9 @@
 """Compares the family's members with published results on public splits: quality, seconds and memory.
 
-Gowalla: all items ranked, training items excluded. MovieLens-100k: each user's last fifth, in time, is the test.
-Members run with their default settings, except for those in `LARGE`, which a catalogue of this size needs; they were
-chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit into memory; the graph filter and the
-two-stage hybrid at full size (`benchmarks/gowalla.py`) replace them.
+Gowalla: all items ranked, training items excluded. MovieLens-100k: each user's last fifth, in time, is the
+test. Members run with their default settings, except for those in `LARGE`, which a catalogue of this size
+needs; they were chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit into
+memory; the graph filter and the two-stage hybrid at full size (`benchmarks/gowalla.py`) replace them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEMBERS = {
         "als", "bpr", "ease", "graph_filter", "mult_vae",
     ),
 }  # fmt: skip
-LARGE_SETTINGS = {
+LARGE_SETTINGS: dict[str, dict[str, float]] = {
     "als": {"dim": 128, "regularization": 1.0, "alpha": 5.0, "iterations": 8},
     "bpr": {"dim": 128, "regularization": 0.005, "iterations": 60},
     "mult_vae": {"hidden": 256, "dim": 128, "epochs": 10, "batch": 512},

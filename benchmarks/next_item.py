@@ -1,8 +1,11 @@
-"""Trains the fusion recommender's sequence encoder alone on next-item prediction; items are identity embeddings.
+"""Trains the fusion recommender's sequence encoder alone on next-item prediction.
 
-Speed on a CPU comes from three things. One pass over a user's sequence gives predictions at all its positions. The users
-of a step are batched in groups of similar length, so that hardly anything is padded. And the softmax is over the true
-items and one draw of negatives for the whole step, corrected for the draw, in bfloat16 if the processor multiplies it.
+Items are identity embeddings.
+
+Speed on a CPU comes from three things. One pass over a user's sequence gives predictions at all its
+positions. The users of a step are batched in groups of similar length, so that hardly anything is padded. And
+the softmax is over the true items and one draw of negatives for the whole step, corrected for the draw, in
+bfloat16 if the processor multiplies it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from models.training.schedule import compute_rate_factor
 
 Sequences = list[NDArray[np.int64]]
 LENGTH_QUANTILES = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)
-"""Quantiles at which a step's users, sorted by length, are split into groups: finer where lengths differ more."""
+"""Quantiles at which a step's users, sorted by length, are split into groups: finer where lengths differ
+more."""
 MATMUL_DTYPE = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
@@ -59,7 +63,10 @@ class Settings(NamedTuple):
 
 
 class NextItem(nn.Module):
-    """Next-item network: item embeddings in, states out; a score is the inner product of state and item embedding."""
+    """Next-item network: item embeddings in, states out.
+
+    A score is the inner product of state and item embedding.
+    """
 
     def __init__(self, items: int, settings: Settings) -> None:
         super().__init__()
@@ -70,7 +77,10 @@ class NextItem(nn.Module):
         nn.init.normal_(self.items.weight, std=0.02)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Return `(b, 1 + l, dim)` states from `(b, l, dim)`; the data have no times, so items are one day apart."""
+        """Return `(b, 1 + l, dim)` states from `(b, l, dim)`.
+
+        The data have no times, so items are one day apart.
+        """
         days = torch.arange(vectors.shape[1], dtype=torch.float32).unsqueeze(0)
         states: Tensor = self.encoder(vectors, torch.zeros_like(days, dtype=torch.int64), days)
         return states
@@ -155,7 +165,7 @@ class NextItemTrainer:
             ]
         )
         rest = (self.items - 1) / len(drawn)
-        loss = SampledSoftmax.apply(states, wanted, others, true[:, None] == drawn, rest)
+        loss = SampledSoftmax.apply(states, wanted, others, true[:, None] == drawn, rest)  # type: ignore[no-untyped-call]
         self.optimizer.zero_grad()
         loss.backward()
         self.steps += 1
@@ -227,6 +237,6 @@ def encode_sequences(network: NextItem, sequences: Sequences, history: int) -> N
     states = np.empty((len(known), network.items.embedding_dim), np.float32)
     for start in range(0, len(order), 512):
         some = order[start : start + 512]
-        told = network(network.items(pad_sequences([known[user] for user in some], 0)))
-        states[some] = told[torch.arange(len(some)), torch.from_numpy(lengths[some])].numpy()
+        outputs = network(network.items(pad_sequences([known[user] for user in some], 0)))
+        states[some] = outputs[torch.arange(len(some)), torch.from_numpy(lengths[some])].numpy()
     return states

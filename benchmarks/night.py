@@ -1,4 +1,4 @@
-"""Measures the first and the second night at rung S as a new user runs them: in a fresh folder, one command each."""
+"""Measures the first two nights at rung S as a new user runs them: a fresh folder, one command each."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _time_command(command: list[str], environment: dict[str, str]) -> dict[str, 
     seconds = time.perf_counter() - began
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stderr[-3000:]}")
-    told = next(
+    announced = next(
         line for line in done.stderr.splitlines() if line.startswith("The night of") and " took " in line
     )
-    return {"seconds": seconds, "night": float(told.rsplit(" took ", 1)[1].split()[0])}
+    return {"seconds": seconds, "night": float(announced.rsplit(" took ", 1)[1].split()[0])}

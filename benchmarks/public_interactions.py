@@ -1,4 +1,4 @@
-"""Loads public user-item pairs and turns them into datasets of the family."""
+"""Loads public user-item pairs and builds datasets of them for the family's members."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load_movielens() -> Interactions:
 
 
 def relative_positions(events: Interactions) -> np.ndarray:
-    """Return the relative position of each event in its user's history, `(events,)`, from 0 (first) to below 1 (last)."""
+    """Return each event's relative position in its user's history, `(events,)`, from 0 to below 1."""
     place = np.arange(len(events)) - np.searchsorted(events.user, events.user)
     return np.asarray(place / np.bincount(events.user)[events.user])
 

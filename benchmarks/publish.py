@@ -1,4 +1,4 @@
-"""Compares publishing with a bare binary COPY of the same rows into an unindexed table, on the embedded server."""
+"""Compares publishing with a bare binary COPY of the same rows into an unindexed table."""
 
 from __future__ import annotations
 
@@ -37,10 +37,13 @@ RUNG_L_ROWS = 20_000_000
 
 
 def measure() -> dict[str, Any]:
-    """Measure the row rate of loading relative to the bare COPY (medians over runs), and the seconds of the whole stage.
+    """Measure the row rate of loading relative to the bare COPY, and the seconds of the whole stage.
 
-    The bare COPY gets pre-encoded bytes; loading starts from the rows and ends with a checked, attached version. The stage also reads the lake, moves the pointer and writes the exports; `seconds_for_rung_l` scales it to
-    20 million rows.
+    Rates are medians over runs.
+
+    The bare COPY gets pre-encoded bytes; loading starts from the rows and ends with a checked, attached
+    version. The stage also reads the lake, moves the pointer and writes the exports; `seconds_for_rung_l`
+    scales it to 20 million rows.
     """
     with temporary_server() as settings:
         night = Night(settings, DAY)

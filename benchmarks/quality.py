@@ -1,4 +1,4 @@
-"""Compares the fusion model at rung S with popularity, the best collaborative member, content and the oracle."""
+"""Compares the fusion model with popularity, the best collaborative member, content and the oracle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def measure_quality_s() -> dict[str, Any]:
 
 
 def measure_shop(seed: int) -> dict[str, Any]:
-    """Return NDCG@20 of all and of query-only users, Recall@20 of cold phones, and their ratios, for one shop."""
+    """Return one shop's NDCG@20 of all and query-only users, Recall@20 of cold phones, and their ratios."""
     night = evaluated_night("S", seed)
     table = pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
     table = table.filter(pc.equal(table["k"], K))

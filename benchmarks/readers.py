@@ -1,4 +1,4 @@
-"""Runs eight readers during a publish or a rollback every two seconds: errors, empty or mixed lists, and latency.
+"""Runs eight readers during a publish or rollback every two seconds: errors, wrong lists, and latency.
 
 `READING_SECONDS=20 make bench NAME=readers` is a short run; the default is five minutes.
 """
@@ -24,7 +24,10 @@ from handpick.stages.publish.publish import publish
 
 READERS, EVERY_SECONDS, USERS = 8, 2.0, 2_000
 SECONDS = float(os.environ.get("READING_SECONDS", "300"))
-QUERY = "select list_version, generated_at, rank, item_id from serving.recommendations where user_id = %s order by rank"
+QUERY = (
+    "select list_version, generated_at, rank, item_id from serving.recommendations "
+    "where user_id = %s order by rank"
+)
 
 
 def measure() -> dict[str, Any]:

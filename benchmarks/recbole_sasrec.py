@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,8 @@ K, HISTORY = 10, 50
 def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threads: str, seed: str) -> None:
     """Train on all but each user's last two items until NDCG@10 on the last but one stops rising.
 
-    Writes `peer.json` (seconds of each epoch, samples per epoch, NDCG@10 after each) and `lists.npy`, the best lists.
+    Writes `peer.json` (seconds of each epoch, samples per epoch, NDCG@10 after each) and `lists.npy`, the
+    best lists.
     """
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
@@ -28,11 +30,13 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
     from recbole.utils import init_seed
 
     folder = Path(out)
-    told = [[int(word) for word in line.split()[1:]] for line in Path(sequences).read_text().splitlines()]
-    _write_interactions(told, folder)
+    histories = [
+        [int(word) for word in line.split()[1:]] for line in Path(sequences).read_text().splitlines()
+    ]
+    _write_interactions(histories, folder)
     config = Config(
         model="SASRec",
-        dataset="told",
+        dataset="sequences",
         config_dict={
             "data_path": str(folder),
             "checkpoint_dir": str(folder),
@@ -59,16 +63,16 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
     train, _, _ = data_preparation(config, dataset)
     model = SASRec(config, train.dataset).to(config["device"])
     trainer = Trainer(config, model)
-    wanted = np.array([items[-2] for items in told])
+    targets = np.array([items[-2] for items in histories])
     seconds: list[float] = []
     gains: list[float] = []
     while len(gains) < int(epochs) and len(gains) - int(np.argmax([*gains, 0])) <= int(patience):
         began = time.perf_counter()
         trainer._train_epoch(train, len(seconds))
         seconds.append(time.perf_counter() - began)
-        lists = _make_lists(model, dataset, told)
-        _, place = np.nonzero(lists == wanted[:, None])
-        gains.append(float((1 / np.log2(place + 2)).sum() / len(told)))
+        lists = _make_lists(model, dataset, histories)
+        _, place = np.nonzero(lists == targets[:, None])
+        gains.append(float((1 / np.log2(place + 2)).sum() / len(histories)))
         if gains[-1] == max(gains):
             np.save(folder / "lists.npy", lists)
         print(f"RecBole: epoch {len(gains)}, {seconds[-1]:.0f} s, NDCG@10 {gains[-1]:.4f}", flush=True)
@@ -76,26 +80,28 @@ def main(sequences: str, out: str, epochs: str, patience: str, batch: str, threa
     (folder / "peer.json").write_text(json.dumps(about))
 
 
-def _write_interactions(told: list[list[int]], folder: Path) -> None:
-    """Write the file that RecBole reads: a row per interaction, with the position in the sequence as its time."""
+def _write_interactions(histories: list[list[int]], folder: Path) -> None:
+    """Write the file that RecBole reads: a row per interaction, whose time is its place in the sequence."""
     rows = ["user_id:token\titem_id:token\ttimestamp:float"]
     rows += [
-        f"u{user}\t{item}\t{place}" for user, items in enumerate(told) for place, item in enumerate(items)
+        f"u{user}\t{item}\t{place}"
+        for user, items in enumerate(histories)
+        for place, item in enumerate(items)
     ]
-    (folder / "told").mkdir(parents=True, exist_ok=True)
-    (folder / "told" / "told.inter").write_text("\n".join(rows) + "\n")
+    (folder / "sequences").mkdir(parents=True, exist_ok=True)
+    (folder / "sequences" / "sequences.inter").write_text("\n".join(rows) + "\n")
 
 
 @torch.inference_mode()
-def _make_lists(model: torch.nn.Module, dataset: object, told: list[list[int]]) -> np.ndarray:
-    """Return the `(users, 10)` best items after all but the last two, best first, without items of the history."""
+def _make_lists(model: Any, dataset: Any, histories: list[list[int]]) -> np.ndarray:
+    """Return `(users, 10)` best items after all but the last two, best first, without the history's items."""
     model.eval()  # RecBole's epoch sets training mode
-    token_of = dataset.field2id_token["item_id"]  # type: ignore[attr-defined]
+    token_of = dataset.field2id_token["item_id"]
     number = {int(token): at for at, token in enumerate(token_of) if at}
     item_of = np.array([0] + [int(token) for token in token_of[1:]])
-    lists = np.empty((len(told), K), np.int64)
-    for start in range(0, len(told), 256):
-        known = [[number[item] for item in items[:-2]] for items in told[start : start + 256]]
+    lists = np.empty((len(histories), K), np.int64)
+    for start in range(0, len(histories), 256):
+        known = [[number[item] for item in items[:-2]] for items in histories[start : start + 256]]
         tokens = np.zeros((len(known), HISTORY), np.int64)
         for row, items in enumerate(known):
             recent = items[-HISTORY:]

@@ -1,8 +1,8 @@
 """Runs stages as Airflow's scheduler starts them: `python -m benchmarks.run_forked_stages DATE STAGE ...`.
 
-Prints one line with the seconds of each stage. Tasks of Handpick's DAGs are forked from a process that has loaded the
-libraries that most of them need (`handpick.local_airflow.preload`); so are the stages here. The settings file is that of
-`HANDPICK_CONFIG`.
+Prints one line with the seconds of each stage. Tasks of Handpick's DAGs are forked from a process that has
+loaded the libraries that most of them need (`handpick.local_airflow.preload`); so are the stages here. The
+settings file is that of `HANDPICK_CONFIG`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Measures one member of the model comparison in its own process: `python -m benchmarks.run_member SPLIT MEMBER`.
+"""Measures one member of the model comparison: `python -m benchmarks.run_member SPLIT MEMBER`.
+
+It runs in its own process, so that its peak memory is its own.
 
 Prints one line of JSON.
 """
@@ -39,24 +41,24 @@ FILTERS = {"filter": filters.BEST, "filter_fast": filters.FAST}
 
 def main(split: str, member: str) -> None:
     """Fit a member on a split, rank all items and print the measurements."""
-    train, known, wanted = _load_gowalla_split() if split == "gowalla" else _load_movielens_split()
+    train, known, relevant = _load_gowalla_split() if split == "gowalla" else _load_movielens_split()
     began = time.perf_counter()
     if member in FILTERS:
         fitted = began
         lists = filters.filter_lists(known, FILTERS[member], np.arange(known.shape[0]))
     elif member == "two_stage":
         data = build_dataset(train, *known.shape)
-        made = filters.make_hybrid().fit(data, SEED)
+        model = filters.make_hybrid().fit(data, SEED)
         fitted = time.perf_counter()
-        lists = made.top_n(data, np.arange(known.shape[0]), K)
+        lists = model.top_n(data, np.arange(known.shape[0]), K)
     else:
         lists, fitted = _fit_member(member, train, known, LARGE_SETTINGS if split == "gowalla" else {})
     ended = time.perf_counter()
-    asked = np.flatnonzero(np.diff(wanted.indptr))
-    judged = find_hits(lists[asked], wanted[asked])
+    users = np.flatnonzero(np.diff(relevant.indptr))
+    hits = find_hits(lists[users], relevant[users])
     figures = {
-        "recall_20": float(recall_at_k(judged, K).mean()),
-        "ndcg_20": float(ndcg_at_k(judged, K).mean()),
+        "recall_20": float(recall_at_k(hits, K).mean()),
+        "ndcg_20": float(ndcg_at_k(hits, K).mean()),
         "fit_seconds": fitted - began,
         "score_seconds": ended - fitted,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

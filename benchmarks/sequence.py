@@ -1,17 +1,18 @@
-"""Measures the sequence encoder alone on Amazon Beauty and Sports (the S3-Rec splits), on the published protocol.
+"""Measures the sequence encoder alone on Amazon Beauty and Sports (the S3-Rec splits and protocol).
 
-The last item of each user is predicted from all the others, the one before was held out for validation; all items are
-ranked. No user bought an item twice in these data, so a user's own items are excluded from their list, as S3-Rec, DuoRec
-and RecTools do; the values with them included are reported as well. One configuration serves both data sets. Training
-takes the settings' epochs, or ends when NDCG@10 on the validation items has not risen for `PATIENCE` validations; the
-weights that were best there are tested.
+The last item of each user is predicted from all the others, the one before was held out for validation; all
+items are ranked. No user bought an item twice in these data, so a user's own items are excluded from their
+list, as S3-Rec, DuoRec and RecTools do; the values with them included are reported as well. One configuration
+serves both data sets. Training takes the settings' epochs, or ends when NDCG@10 on the validation items has
+not risen for `PATIENCE` validations; the weights that were best there are tested.
 
-What was tried: attention alone at width 128 (test 0.0875 / 0.0517 on Beauty after 27 epochs, with an exponential mean in
-parallel; a third of the speed without); BSARec's mixture with normalisation after each sum, which reached that within
-12 epochs; softmax over all items, which learns a little more per epoch and takes three times as long; weights averaged
-over about an epoch. Not tried: other widths, depths and shares of the filter.
+Tried: attention alone at width 128 (test 0.0875 / 0.0517 on Beauty after 27 epochs, with an exponential mean
+in parallel; a third of the speed without); BSARec's mixture with normalisation after each sum, which reached
+that within 12 epochs; softmax over all items, which learns a little more per epoch and takes three times as
+long; weights averaged over about an epoch. Not tried: other widths, depths and shares of the filter.
 
-`SEQUENCE_SECONDS=400` stops after that time and stores the state in `var/benchmarks`; the same command resumes from it.
+`SEQUENCE_SECONDS=400` stops after that time and stores the state in `var/benchmarks`; the same command
+resumes from it.
 """
 
 from __future__ import annotations
@@ -61,14 +62,14 @@ def measure(name: str) -> dict[str, Any]:
     """
     sequences, items = read_sequences(name)
     settings = Settings()
-    course = NextItemTrainer([sequence[:-2] for sequence in sequences], items, settings, SEED)
+    trainer = NextItemTrainer([sequence[:-2] for sequence in sequences], items, settings, SEED)
     kept = STATE_FOLDER / f"{name}.pt"
     best: dict[str, Any] = {"ndcg": -1.0, "epoch": 0}
     done, seconds = 0, 0.0
     if kept.exists():
         before = torch.load(kept, weights_only=False)
-        if before["settings"] == settings._asdict():
-            course.restore(before["course"])
+        if before["settings"] == settings._asdict() and "trainer" in before:
+            trainer.restore(before["trainer"])
             best, done, seconds = before["best"], before["done"], before["seconds"]
     limit = float(os.environ.get("SEQUENCE_SECONDS", "inf"))
     began = time.perf_counter()
@@ -76,23 +77,23 @@ def measure(name: str) -> dict[str, Any]:
         if time.perf_counter() - began > limit:
             raise Unavailable(f"{name}: {done} epochs in {seconds:.0f} s so far; run it again to resume")
         started = time.perf_counter()
-        loss = course.epoch()
+        loss = trainer.epoch()
         done, seconds = done + 1, seconds + time.perf_counter() - started
         if done % EVERY == 0:
-            found, gain = measure_quality(course.average, sequences, items, 2)
+            recall, ndcg = measure_quality(trainer.average, sequences, items, 2)
             print(
-                f"{name}: epoch {done}, loss {loss:.3f}, validation Recall@10 {found:.4f}, NDCG@10 {gain:.4f}, "
-                f"{seconds:.0f} s",
+                f"{name}: epoch {done}, loss {loss:.3f}, validation Recall@10 {recall:.4f}, NDCG@10 "
+                f"{ndcg:.4f}, {seconds:.0f} s",
                 flush=True,
             )
-            if gain > best["ndcg"]:
-                weights = {key: value.clone() for key, value in course.average.state_dict().items()}
-                best = {"ndcg": gain, "recall": found, "epoch": done, "weights": weights}
+            if ndcg > best["ndcg"]:
+                weights = {key: value.clone() for key, value in trainer.average.state_dict().items()}
+                best = {"ndcg": ndcg, "recall": recall, "epoch": done, "weights": weights}
         _save_state(
             kept,
             {
                 "settings": settings._asdict(),
-                "course": course.state(),
+                "trainer": trainer.state(),
                 "best": best,
                 "done": done,
                 "seconds": seconds,
@@ -101,13 +102,13 @@ def measure(name: str) -> dict[str, Any]:
     kept.unlink(missing_ok=True)
     network = NextItem(items, settings)
     network.load_state_dict(best["weights"])
-    found, gain = measure_quality(network, sequences, items, 1)
-    open_found, open_gain = measure_quality(network, sequences, items, 1, leave_out=False)
+    recall, ndcg = measure_quality(network, sequences, items, 1)
+    open_recall, open_ndcg = measure_quality(network, sequences, items, 1, leave_out=False)
     return {
-        "recall_10": found,
-        "ndcg_10": gain,
-        "recall_10_history_ranked": open_found,
-        "ndcg_10_history_ranked": open_gain,
+        "recall_10": recall,
+        "ndcg_10": ndcg,
+        "recall_10_history_ranked": open_recall,
+        "ndcg_10_history_ranked": open_ndcg,
         "validation_recall_10": best["recall"],
         "validation_ndcg_10": best["ndcg"],
         "best_epoch": best["epoch"],
@@ -125,13 +126,13 @@ def measure_quality(
 
     Args:
         network: The network whose states and item embeddings give the scores.
-        sequences: Each user's items, as from `read`.
+        sequences: Each user's items, as from `read_sequences`.
         items: The number of items.
         held: 2 for validation, 1 for the test.
         leave_out: Whether a user's own items are excluded from their list.
     """
     known = [sequence[:-held] for sequence in sequences]
-    wanted = torch.tensor([int(sequence[-held]) for sequence in sequences])
+    targets = torch.tensor([int(sequence[-held]) for sequence in sequences])
     states = torch.from_numpy(encode_sequences(network, known, Settings().history))
     vectors = network.items.weight.detach().T.contiguous()
     owned = history_matrix(known, items)
@@ -139,13 +140,13 @@ def measure_quality(
     for start in range(0, len(known), BLOCK):
         part = slice(start, start + BLOCK)
         scores = states[part] @ vectors  # (users, items)
-        own = scores.gather(1, wanted[part, None])
+        own = scores.gather(1, targets[part, None])
         if leave_out:
             scores[owned[part].nonzero()] = -torch.inf
         rank[part] = (scores >= own).sum(1) - 1  # ties count against the item
     listed = np.flatnonzero(rank < K)
-    judged = Hits(listed, rank[listed], np.ones(len(known), np.int64))
-    return float(recall_at_k(judged, K).mean()), float(ndcg_at_k(judged, K).mean())
+    hits = Hits(listed, rank[listed], np.ones(len(known), np.int64))
+    return float(recall_at_k(hits, K).mean()), float(ndcg_at_k(hits, K).mean())
 
 
 def history_matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:

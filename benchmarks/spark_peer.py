@@ -1,7 +1,8 @@
-"""Compares the transform of a night's events on Spark with the same logic in one DuckDB process, on the same valid rows.
+"""Compares the transform of a night's events on Spark with the same logic in one DuckDB process.
 
-The DuckDB version computes sessions, bots, positions of impressions, weights, co-views, and daily counts by item and by
-user, and writes the same tables as Parquet. Its tables are compared with Spark's before any ratio is reported.
+The DuckDB version computes sessions, bots, positions of impressions, weights, co-views, and daily counts by
+item and by user, and writes the same tables as Parquet. Its tables are compared with Spark's before any ratio
+is reported.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 
 
 def measure() -> dict[str, Any]:
-    """Measure the ratio at the last of RUNGS (by default S and M), and the number of events at which both take the same time.
+    """Measure the ratio at the last of RUNGS, and the number of events at which both are equally fast.
+
+    RUNGS are S and M by default.
 
     Each is modelled as a constant plus a time per event, from the first and the last rung.
     """
@@ -33,17 +36,20 @@ def measure() -> dict[str, Any]:
 
 
 def find_crossover(small: dict[str, Any], large: dict[str, Any]) -> float:
-    """Return the number of events from which Spark would be faster; infinite if DuckDB needs less time per event as well."""
+    """Return the number of events from which Spark would be faster.
+
+    Infinite if DuckDB needs less time per event as well.
+    """
     more = large["events"] - small["events"]
     if not more:
         return float("inf")
     spark, duckdb = ((large[key] - small[key]) / more for key in ("spark_seconds", "duckdb_seconds"))
-    ahead = large["spark_seconds"] - large["duckdb_seconds"]
-    return float("inf") if spark >= duckdb else float(large["events"] + ahead / (duckdb - spark))
+    lead = large["spark_seconds"] - large["duckdb_seconds"]
+    return float("inf") if spark >= duckdb else float(large["events"] + lead / (duckdb - spark))
 
 
 def _measure_rung(rung: str) -> dict[str, Any]:
-    """Return the seconds of the transform stage on Spark and of the DuckDB version at one rung, without loading."""
+    """Return the seconds of the transform stage on Spark and in DuckDB at one rung, without loading."""
     from benchmarks.demo_shops import LAST_DAY, shop_settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
@@ -89,9 +95,10 @@ def run_duckdb_transforms(night: Any, out: Path) -> None:
         with rows as (select *, nullif(trim(session_id), '') as given from '{events}'),
         silences as (select *, occurred_at - lag(occurred_at) over w as silence from rows
           window w as (partition by user_id, given is null order by occurred_at, event_id)),
-        numbered as (select *, sum((silence is null or silence > interval {chosen.session_gap_minutes} minute)::int) over
-          (partition by user_id, given is null order by occurred_at, event_id rows unbounded preceding) as visit
-          from silences),
+        numbered as (select *,
+          sum((silence is null or silence > interval {chosen.session_gap_minutes} minute)::int) over
+          (partition by user_id, given is null order by occurred_at, event_id rows unbounded preceding)
+          as visit from silences),
         named as (select * replace (coalesce(given, user_id || '-' || floor(epoch(min(occurred_at) over
           (partition by user_id, given is null, visit)))::bigint) as session_id) from numbered),
         busy as (select distinct user_id from rows where event_type <> 'impression'
@@ -115,14 +122,15 @@ def run_duckdb_transforms(night: Any, out: Path) -> None:
               coalesce((least(greatest(value, 1.0), 5.0) - 3.0) / 2.0, 0.0)
             else (case {weight} else 0.0 end) end, 6) as weight, is_bot
           from visits order by user_id, occurred_at, event_id""",
-        "item_pairs": f"""with firsts as (select user_id, session_id, item_id, min(occurred_at) as first_at from visits
-            where not is_bot and event_type = 'view' group by all),
+        "item_pairs": f"""with firsts as (select user_id, session_id, item_id, min(occurred_at) as first_at
+            from visits where not is_bot and event_type = 'view' group by all),
           kept as (select * from firsts qualify row_number() over (partition by user_id, session_id
             order by first_at, item_id) <= {chosen.max_session_items})
           select a.item_id, b.item_id as other_item_id, count(*) as co_view_count
-          from kept a join kept b using (user_id, session_id) where a.item_id <> b.item_id group by all order by all""",
-        "item_daily": f"""select item_id, occurred_at::date as event_date, {_count_columns()} from visits where not is_bot
+          from kept a join kept b using (user_id, session_id) where a.item_id <> b.item_id
           group by all order by all""",
+        "item_daily": f"""select item_id, occurred_at::date as event_date, {_count_columns()} from visits
+          where not is_bot group by all order by all""",
         "user_daily": f"""select user_id, occurred_at::date as event_date, {_count_columns()},
             coalesce(sum(price::decimal(18, 2)) filter (event_type = 'view'), 0)::double as viewed_price_sum
           from visits left join (select item_id, price from '{items}') using (item_id) where not is_bot
@@ -141,9 +149,11 @@ def _fit_exponent(database: Any, chosen: Any) -> float:
 
     counts = database.execute(
         """select position, shown, coalesce(clicked, 0) from
-           (select position, count(*) as shown from visits where position is not null and not is_bot group by 1)
+           (select position, count(*) as shown from visits
+             where position is not null and not is_bot group by 1)
            left join (select shown_position as position, count(*) as clicked from visits
-             where event_type = 'view' and shown_position is not null and not is_bot group by 1) using (position)"""
+             where event_type = 'view' and shown_position is not null and not is_bot group by 1)
+             using (position)"""
     ).fetchall()
     return fit_position_exponent(counts, chosen.min_position_impressions, chosen.default_position_exponent)
 
@@ -155,11 +165,12 @@ def _find_differences(night: Any, peer: Path) -> list[str]:
     found = []
     for file in sorted(peer.glob("*.parquet")):
         ours = night.lake.partition(f"clean/{file.stem}", night.logical_date) / "*.parquet"
-        columns = [name for (name, *_) in duckdb.sql(f"describe select * from '{file}'").fetchall()]
+        columns = [name for (name, *_) in duckdb.execute(f"describe select * from '{file}'").fetchall()]
         listed = ", ".join(columns)
         only = " where co_view_count > 0" if file.stem == "item_pairs" else ""
-        ((count,),) = duckdb.sql(
-            f"""select count(*) from ((select {listed} from '{ours}'{only} except select {listed} from '{file}')
+        ((count,),) = duckdb.execute(
+            f"""select count(*) from (
+                (select {listed} from '{ours}'{only} except select {listed} from '{file}')
                 union all (select {listed} from '{file}' except select {listed} from '{ours}'))"""
         ).fetchall()
         if count:

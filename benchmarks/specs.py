@@ -1,9 +1,9 @@
 """Measures the parsing of raw spec sheets of real phones, against 200 phones that a person read.
 
-`benchmarks/expectations/specs.csv` names each phone by the number of its page and holds what a person found stated on its
-raw sheet (inches, mAh, grams, megapixels; empty if the sheet states nothing; VGA is 0.3 and CIF 0.1 megapixels).
-Coverage is counted twice: on the sample, and on all phones by a simple search for a number with its unit that is
-independent of the parsers.
+`benchmarks/expectations/specs.csv` names each phone by the number of its page and holds what a person found
+stated on its raw sheet (inches, mAh, grams, megapixels; empty if the sheet states nothing; VGA is 0.3 and CIF
+0.1 megapixels). Coverage is counted twice: on the sample, and on all phones by a simple search for a number
+with its unit that is independent of the parsers.
 """
 
 from __future__ import annotations
@@ -37,25 +37,27 @@ def measure() -> dict[str, Any]:
     measured: dict[str, Any] = {}
     for name in FIGURES:
         key, pattern = STATED[name]
-        saying = [
+        stating = [
             item for item, sheet in catalog.items() if re.search(pattern, sheet.get(key, ""), re.IGNORECASE)
         ]
-        got = sum(read[item][name] is not None for item in saying)
-        covered, stated = covered + got, stated + len(saying)
-        measured[f"{name}_coverage"] = got / len(saying)
-    told = [(item, name) for item, row in expected.items() for name in FIGURES if row[name] is not None]
+        got = sum(read[item][name] is not None for item in stating)
+        covered, stated = covered + got, stated + len(stating)
+        measured[f"{name}_coverage"] = got / len(stating)
+    stated_pairs = [
+        (item, name) for item, row in expected.items() for name in FIGURES if row[name] is not None
+    ]
     found = [(item, name) for item in expected for name in FIGURES if read[item][name] is not None]
     right = sum(read[item][name] == expected[item][name] for item, name in found)
-    both = set(told) & set(found)
+    both = set(stated_pairs) & set(found)
     wrong = [f"{item} {name}" for item, name in found if read[item][name] != expected[item][name]]
     return {
         "coverage": covered / stated,
-        "sample_coverage": len(both) / len(told),
+        "sample_coverage": len(both) / len(stated_pairs),
         "correctness": right / len(found),
         **measured,
         "phones": len(catalog),
         "sample_phones": len(expected),
-        "sample_figures": len(told),
+        "sample_figures": len(stated_pairs),
         "wrong": ", ".join(wrong) or "none",
     }
 

@@ -1,7 +1,8 @@
-"""Compares the exact top-20 for all users with implicit's `recommend` and the bare float32 matrix product, in one run.
+"""Compares the exact top-20 with implicit's `recommend` and the bare float32 product, in one run.
 
-Factors are ALS factors of Gowalla (29,858 × 40,981, d = 128); seen items are excluded. For rung L (1 million users,
-50 thousand phones) a block of users is scored, since every user costs the same: Gowalla's factors, resampled with noise.
+Factors are ALS factors of Gowalla (29,858 × 40,981, d = 128); seen items are excluded. For rung L (1 million
+users, 50 thousand phones) a block of users is scored, since every user costs the same: Gowalla's factors,
+resampled with noise.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ PRODUCT_ROWS = 1024
 
 
 def measure() -> dict[str, Any]:
-    """Measure the seconds of all three, the ratios (medians over runs), and the differences from brute force."""
+    """Measure the seconds of all three, the ratios (medians over runs), and differences from brute force."""
     seen = read_pairs("train")
     factors = gowalla_factors(DIM)
     large = rung_l_factors(factors)
-    nothing = sparse.csr_matrix((len(large.users), len(large.items)), dtype=np.float32)
+    nothing = sparse.csr_matrix((len(large.users), len(large.items))).astype(np.float32)
     find_top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compile before timing
     return {
         **_compare(factors, seen, ""),
@@ -83,7 +84,7 @@ def run_implicit(model: AlternatingLeastSquares, users: IntArray, seen: sparse.c
 
 
 def gowalla_factors(dim: int) -> Factors:
-    """Return implicit's ALS factors of Gowalla's training pairs, fitted once and stored in the system's temporary folder."""
+    """Return implicit's ALS factors of Gowalla's training pairs, fitted once and kept in a temporary file."""
     file = KEPT_FOLDER / f"gowalla-als-{dim}.npz"
     if not file.exists():
         model = AlternatingLeastSquares(factors=dim, iterations=15, random_state=7)

@@ -1,4 +1,4 @@
-"""Compares the exact top-100, local and on Spark, with Spark's `ALSModel.recommendForAllUsers` on the same factors."""
+"""Compares the exact top-100, local and on Spark, with Spark's `ALSModel.recommendForAllUsers`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def measure() -> dict[str, Any]:
 
 
 def _spark_model(spark: SparkSession, factors: Factors) -> ALSModel:
-    """Return Spark's model with these factors, through the Java constructor that only its trainer calls otherwise."""
+    """Return Spark's model with these factors, by a Java constructor that only its trainer else calls."""
     from pyspark.ml.recommendation import ALSModel
 
     def frame(rows: Any) -> Any:

@@ -1,8 +1,8 @@
 """Compares validation of rung M's events with reading and writing alone, and with Great Expectations.
 
-Great Expectations gets the same row rules on its Spark engine, with every unexpected index, on the first `GX_ROWS` rows;
-our validation is timed on the same rows for that ratio. References and repeated keys across nights, for which Great
-Expectations has no row rule, are checked by ours only.
+Great Expectations gets the same row rules on its Spark engine, with every unexpected index, on the first
+`GX_ROWS` rows; our validation is timed on the same rows for that ratio. References and repeated keys across
+nights, for which Great Expectations has no row rule, are checked by ours only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MEMORY = "6g"
 
 
 def measure() -> dict[str, Any]:
-    """Measure the seconds of validation, of reading and writing without checks, and of Great Expectations; and their ratios."""
+    """Measure the seconds of validation, of reading and writing, of Great Expectations; and the ratios."""
     from benchmarks.demo_shops import LAST_DAY, shop_settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
@@ -68,11 +68,11 @@ def _read_and_write(spark: Any, raw: Path, folder: Path) -> float:
 
 def _keep_first(raw: Path, rows: int) -> None:
     """Shorten a landed partition to its first rows: whole files, and the last of them truncated."""
-    room = rows
+    remaining = rows
     for file in sorted(raw.glob("*.parquet")):
         table = pq.read_table(file)
-        pq.write_table(table.slice(0, room), file)
-        room = max(0, room - table.num_rows)
+        pq.write_table(table.slice(0, remaining), file)
+        remaining = max(0, remaining - table.num_rows)
 
 
 def _great_expectations(spark: Any, night: Any, raw: Path) -> float:
@@ -101,10 +101,10 @@ def _great_expectations(spark: Any, night: Any, raw: Path) -> float:
         definition = context.validation_definitions.add(
             gx.ValidationDefinition(name="events", data=batch, suite=suite)
         )
-        wanted = {
+        result_format = {
             "result_format": "COMPLETE",
             "unexpected_index_column_names": ["_source_file", "_source_line"],
         }
         began = time.perf_counter()
-        definition.run(batch_parameters={"dataframe": frame}, result_format=wanted)
+        definition.run(batch_parameters={"dataframe": frame}, result_format=result_format)
         return time.perf_counter() - began

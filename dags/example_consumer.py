@@ -1,4 +1,4 @@
-"""An example of a downstream DAG: runs whenever a new list version is current, and hands its lists on, by segment."""
+"""An example downstream DAG: runs when a new list version becomes current, and reads its lists."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from stage_task import PUBLISHED, without_traceback
 
 
 @dag(schedule=[PUBLISHED], catchup=False, doc_md=__doc__, tags=["handpick", "example"])
-def example_consumer():
+def example_consumer() -> None:
+    """Read the current version, then the files of its night."""
+
     @task
     def current_version() -> dict[str, Any]:
-        """What is current, by SQL as the role of the consumers: version, night, users by source."""
+        """Return the current version, its night and users by source, read by SQL in the consumers' role."""
         from handpick.serving.connection import connect
         from handpick.serving.schema import compose_statement
         from handpick.settings.load import load
@@ -21,17 +23,23 @@ def example_consumer():
             settings = load()
             with connect(settings, reader=True) as connection:
                 schema = settings.serving.schema_name
-                query = "select version, logical_date from {schema}.current_version join {schema}.list_versions using (version)"
-                version, day = connection.execute(compose_statement(query, schema=schema)).fetchone()
-                query = "select source, count(distinct user_id) from {schema}.recommendations group by 1 order by 1"
+                query = (
+                    "select version, logical_date from {schema}.current_version "
+                    "join {schema}.list_versions using (version)"
+                )
+                ((version, day),) = connection.execute(compose_statement(query, schema=schema)).fetchall()
+                query = (
+                    "select source, count(distinct user_id) from {schema}.recommendations "
+                    "group by 1 order by 1"
+                )
                 users = dict(connection.execute(compose_statement(query, schema=schema)).fetchall())
             return {"version": version, "logical_date": day.isoformat(), "users_by_source": users}
 
         return without_traceback(read)
 
     @task
-    def hand_on(current: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """The night's files for those who do not read SQL: for each segment its file, users and rows."""
+    def read_exports(current: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return file, users and rows of each segment, from the exports for consumers without SQL."""
         from datetime import date
 
         import pyarrow.parquet as pq
@@ -55,7 +63,7 @@ def example_consumer():
 
         return without_traceback(read)
 
-    hand_on(current_version())
+    read_exports(current_version())
 
 
 example_consumer()

@@ -1,4 +1,4 @@
-"""The night: from what arrived to a published, explained top-N list for every user."""
+"""The night: from landed files to a published, explained top-N list for every user."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import chain, dag, task
-from stage_task import BY_THE_CLOCK, PUBLISHED, SETTINGS, stage_task, timetable
+from stage_task import PUBLISHED, SCHEDULED_DAG, SETTINGS, build_timetable, stage_task
 from warehouse import WAREHOUSE, warehouse
 
 from handpick.pipeline.registry import nightly_stages
 
 
 @task.branch
-def who_scores(logical_date=None) -> str:
-    """The gate's decision, as a branch that people can see."""
+def who_scores(logical_date: Any = None) -> str:
+    """Return the task that stands for the gate's decision, so that the web UI shows it as a branch."""
     from handpick.night import Night
     from handpick.stages.gate.public import read_decision
 
@@ -23,9 +23,12 @@ def who_scores(logical_date=None) -> str:
     return "challenger_promoted" if decision.promoted else "champion_kept"
 
 
-@dag(schedule=timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **BY_THE_CLOCK)
-def nightly_recommendations():
-    """One task a stage, in the registry's order; the warehouse is a group, and the gate ends in a branch."""
+@dag(schedule=build_timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **SCHEDULED_DAG)
+def nightly_recommendations() -> None:
+    """Chain one task a stage, in the registry's order.
+
+    The warehouse is a group, the gate ends in a branch.
+    """
     steps: list[Any] = []
     for stage in nightly_stages():
         if stage.name == WAREHOUSE:

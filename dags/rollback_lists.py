@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.sdk import Param, dag, task
 from stage_task import PUBLISHED, without_traceback
 
@@ -17,13 +19,15 @@ from stage_task import PUBLISHED, without_traceback
     },
     tags=["handpick"],
 )
-def rollback_lists():
+def rollback_lists() -> None:
+    """Make an earlier list version the current one."""
+
     @task(outlets=[PUBLISHED])
-    def rollback(params=None) -> str:
-        from handpick.serving.versions import rollback as move_back
+    def rollback(params: Any = None) -> str:
+        from handpick.serving.versions import rollback as make_current
         from handpick.settings.load import load
 
-        return without_traceback(lambda: str(move_back(load(), params["version"] or None)))
+        return without_traceback(lambda: str(make_current(load(), params["version"] or None)))
 
     rollback()
 

@@ -1,4 +1,4 @@
-"""How a stage of Handpick becomes one Airflow task."""
+"""Builds the Airflow task of a stage, and what the DAGs share: options, timetable, one-line errors."""
 
 from __future__ import annotations
 
@@ -17,48 +17,49 @@ from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
 from handpick.settings.load import load
 
-# The first tells of each of its own functions as it is imported, the others of each event that went well.
-for talkative in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
-    logging.getLogger(talkative).setLevel(logging.WARNING)
+# The first logs every function that it imports, the others every event that was sent.
+for noisy in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
+    logging.getLogger(noisy).setLevel(logging.WARNING)
 SETTINGS = load()
-RETRIES = {
+RETRIES: dict[str, Any] = {
     "retries": SETTINGS.airflow.retries,
     "retry_delay": timedelta(seconds=SETTINGS.airflow.retry_delay_seconds),
 }
-BY_THE_CLOCK = {
-    # Airflow runs no task of a day before this one; data may be of any age, and nothing is caught up on.
+SCHEDULED_DAG: dict[str, Any] = {
+    # Airflow runs no logical date before this one. Data may be of any age; with `catchup` off, no missed run
+    # is made up.
     "start_date": datetime(1990, 1, 1, tzinfo=UTC),
     "catchup": False,
     "max_active_runs": 1,
     "tags": ["handpick"],
 }
 """Options of DAGs that run on a timetable."""
-TELLING = "HANDPICK:"
+ERROR_MARK = "HANDPICK:"
 """Marks the log line that says why a stage stopped; `handpick run` looks for it and shows it."""
 PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendations")
 """Updated when a new list version is current; downstream DAGs schedule on it."""
 
 
-def timetable(cron: str) -> CronDataIntervalTimetable | None:
-    """A clock in UTC; none where `[airflow] schedule` is empty and people start the runs."""
+def build_timetable(cron: str | None) -> CronDataIntervalTimetable | None:
+    """Return the timetable of a cron expression in UTC; None where `[airflow] schedule` is empty."""
     return CronDataIntervalTimetable(cron, timezone="UTC") if SETTINGS.airflow.schedule else None
 
 
 def without_traceback(body: Callable[[], Any]) -> Any:
-    """Run a task's body; an error that a person must mend fails the task at once, in one line.
+    """Run a task's body; an error that a person must fix fails the task at once, in one line.
 
-    Progress goes to standard output: Airflow shows what comes by standard error as errors.
+    Progress goes to standard output, as Airflow shows lines of standard error as errors.
     """
     console.file = sys.stdout
     try:
         return body()
     except HandpickError as error:
-        print(f"{TELLING} {error}", flush=True)
+        print(f"{ERROR_MARK} {error}", flush=True)
         raise AirflowFailException(str(error)) from None
 
 
-def ledger_lines(result: Any) -> dict[str, Any]:
-    """What a stage leaves in XCom."""
+def summarize_result(result: Any) -> dict[str, Any]:
+    """Return what a stage's task leaves in XCom: path, digest, seconds, pages and ledger lines."""
     return {
         "where": result.where,
         "digest": result.digest,
@@ -79,22 +80,22 @@ def stage_task(stage: Stage, **options: Any) -> Any:
         options: Further options of Airflow's task.
     """
 
-    @task(task_id=stage.name, doc_md=stage_doc(stage), **RETRIES, **options)
+    @task(task_id=stage.name, doc_md=render_stage_doc(stage), **RETRIES, **options)
     def run(logical_date: Any = None) -> dict[str, Any]:
         from handpick.night import Night
         from handpick.pipeline.runner import run_stage
 
         night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
-        return ledger_lines(without_traceback(lambda: run_stage(stage.name, night)))
+        return summarize_result(without_traceback(lambda: run_stage(stage.name, night)))
 
     return run()
 
 
-def stage_doc(stage: Stage) -> str:
-    """Return what the web UI says of a stage's task, as Markdown."""
+def render_stage_doc(stage: Stage) -> str:
+    """Return the description of a stage's task in the web UI, as Markdown."""
     needs = ", ".join(stage.resources) or "nothing beyond a processor core"
     return (
         f"{stage.title}.\n\n"
         f"* reads: {', '.join(stage.reads)}\n* writes: {', '.join(stage.writes)}\n* needs: {needs}\n\n"
-        f"Alone: `handpick {stage.command} --date YYYY-MM-DD`"
+        f"To run it alone: `handpick {stage.command} --date YYYY-MM-DD`"
     )

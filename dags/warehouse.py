@@ -1,4 +1,4 @@
-"""The warehouse stage in Airflow: one task builds everything; around it every dbt model, snapshot and test has a task."""
+"""The warehouse stage in Airflow: one task builds, and a task per dbt node shows the node's outcome."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from airflow.sdk import TaskGroup, get_parsing_context, task
-from stage_task import RETRIES, ledger_lines, without_traceback
+from stage_task import RETRIES, summarize_result, without_traceback
 
 from handpick.settings.load import load
 
@@ -28,14 +28,14 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
     night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
     with report_nodes_to(folder):
-        return ledger_lines(without_traceback(lambda: run_stage(WAREHOUSE, night)))
+        return summarize_result(without_traceback(lambda: run_stage(WAREHOUSE, night)))
 
 
 def warehouse(before: Any) -> TaskGroup:
     """Return the task group of the warehouse.
 
-    Where a worker parses the DAG to run a task outside of the group, or the build itself, the group holds only the
-    build: that worker does not need Cosmos, which takes a second to import.
+    Where a worker parses the DAG to run a task outside of the group, or the build itself, the group holds
+    only the build: that worker does not need Cosmos, which takes a second to import.
 
     Args:
         before: The task after which dbt builds.

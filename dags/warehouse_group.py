@@ -17,7 +17,7 @@ from handpick.stages.warehouse.manifest import parse_manifest
 from handpick.stages.warehouse.project import find_project_folder
 
 WATCH_TIMEOUT = timedelta(hours=12)
-"""The longest wait of a task for its nodes."""
+"""How long a task waits for its nodes at most."""
 
 
 def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[DbtNodeSensor]]:
@@ -34,10 +34,16 @@ def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[Dbt
     """
 
     def watch(task_id: str, nodes: list[str], **options: Any) -> DbtNodeSensor:
-        # All tasks start watching when the task before the build has succeeded. The dependencies between them only show
-        # dbt's order; with this trigger rule they do not wait for one another.
-        watched = {"build_task_id": build_task_id, "nodes": nodes, "timeout": WATCH_TIMEOUT}
-        return DbtNodeSensor(task_id=task_id, trigger_rule="one_success", **watched, **options)
+        # All tasks start watching when the task before the build has succeeded. The dependencies between them
+        # only show dbt's order; with this trigger rule they do not wait for one another.
+        return DbtNodeSensor(
+            task_id=task_id,
+            trigger_rule="one_success",
+            build_task_id=build_task_id,
+            nodes=nodes,
+            timeout=WATCH_TIMEOUT,
+            **options,
+        )
 
     manifest = parse_manifest(SETTINGS)
     tests_of, lone_tests = _group_tests(json.loads(manifest.read_text()))
@@ -73,14 +79,15 @@ def build_node_group(name: str, build_task_id: str) -> tuple[TaskGroup, list[Dbt
     )
     with group:
         for parent, nodes in tests_of.items():
-            # Tests of sources get their tasks here: Cosmos would add a task for the source's freshness as well.
+            # Tests of sources get their tasks here: Cosmos would add a task for the source's freshness as
+            # well.
             if parent.startswith("source."):
                 watch("__".join(parent.split(".")[2:]) + "_test", nodes)
     return group, [one for one in group.iter_tasks() if isinstance(one, DbtNodeSensor)]
 
 
 def _group_tests(manifest: dict[str, Any]) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """Return the tests of a single parent by parent, which share a task, and the other tests by the ids of their tasks."""
+    """Return the tests of a single parent, which share a task, by parent; and the others by task id."""
     tests_of: dict[str, list[str]] = defaultdict(list)
     lone_tests: dict[str, str] = {}
     for unique_id, node in manifest["nodes"].items():

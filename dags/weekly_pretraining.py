@@ -1,21 +1,26 @@
-"""Once a week, train the shop's own encoders again on its texts, pictures and phrases; they serve from the next night on."""
+"""Trains the shop's own encoders again, once a week; they serve from the next night on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow.sdk import dag, task
-from stage_task import BY_THE_CLOCK, RETRIES, SETTINGS, timetable, without_traceback
+from stage_task import RETRIES, SCHEDULED_DAG, SETTINGS, build_timetable, without_traceback
 
 SUNDAYS_AT_NOON = "0 12 * * 0"
 """A time at which no night runs."""
 
 
-@dag(schedule=timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **BY_THE_CLOCK)
-def weekly_pretraining():
+@dag(schedule=build_timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **SCHEDULED_DAG)
+def weekly_pretraining() -> None:
+    """Run the stage `pretrain` on the newest night's marts."""
+
     @task(**RETRIES)
     def pretrain() -> list[dict[str, Any]]:
-        """Train on the newest night's marts; return each objective's NDCG@20 without and with it, for XCom."""
+        """Train on the newest night's marts.
+
+        Return each objective's NDCG@20 without and with it, for XCom.
+        """
         from handpick.dataset.corpus import find_newest_marts
         from handpick.lake.partitions import Lake
         from handpick.night import Night

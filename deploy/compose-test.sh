@@ -37,21 +37,21 @@ inside scheduler handpick demo --rung XS 2>/dev/null || fail "the demo shop cann
 say "running the night of $night through the scheduler"
 # The DAG is known only after the DAG processor has read its file.
 for attempt in $(seq 24); do
-  said=$(inside scheduler airflow dags trigger nightly_recommendations --run-id compose-test \
+  output=$(inside scheduler airflow dags trigger nightly_recommendations --run-id compose-test \
     --logical-date "${night}T00:00:00+00:00" --output plain 2>&1) && break
-  [[ $attempt -lt 24 ]] || fail "the night cannot be triggered: $(tail -n 1 <<<"$said")"
+  [[ $attempt -lt 24 ]] || fail "the night cannot be triggered: $(tail -n 1 <<<"$output")"
   sleep 5
 done
-# Asked of the database: Airflow's own command would load Airflow each time, at the cost of the night.
-asked() { inside -e PGPASSWORD="$POSTGRES_PASSWORD" postgres psql -h 127.0.0.1 -U handpick -d airflow -tAX -c "$1"; }
+# Airflow's own command would load Airflow for each query, and take processor time from the night.
+query_airflow() { inside -e PGPASSWORD="$POSTGRES_PASSWORD" postgres psql -h 127.0.0.1 -U handpick -d airflow -tAX -c "$1"; }
 state=queued
 for _ in $(seq 180); do
-  state=$(asked "select state from dag_run where run_id = 'compose-test'" 2>/dev/null || true)
+  state=$(query_airflow "select state from dag_run where run_id = 'compose-test'" 2>/dev/null || true)
   [[ $state == success || $state == failed ]] && break
   sleep 5
 done
 if [[ $state != success ]]; then
-  asked "select task_id, state, start_date, end_date from task_instance where run_id = 'compose-test' and start_date is not null
+  query_airflow "select task_id, state, start_date, end_date from task_instance where run_id = 'compose-test' and start_date is not null
     order by start_date" >&2 || true
   fail "the night ended as $state"
 fi

@@ -1,6 +1,6 @@
-"""Whether Airflow's API server hears the heartbeat of a component; the exit status is the answer.
+"""Exits with 0 if Airflow's API server reports a component as healthy, else with 1: `healthy.py COMPONENT`.
 
-`airflow jobs check` says the same, but each time loads Airflow for seconds.
+`airflow jobs check` reports the same, but takes seconds to load Airflow each time.
 """
 
 import json

@@ -1,12 +1,18 @@
-"""Errors that a person can cause and fix. The command line and the DAGs print them as one line, without a traceback."""
+"""Errors that a person can cause and fix.
+
+The command line and the DAGs print them as one line, without a traceback.
+"""
 
 
 class HandpickError(Exception):
-    """The base of these errors. Its message says what was wrong and where, what happened to the data, and what to do next."""
+    """The base class of these errors.
+
+    A message says what was wrong and where, what happened to the data, and what to do next.
+    """
 
 
 class ConfigurationError(HandpickError):
-    """A key of `handpick.toml`, or its environment override, is missing or has a value that cannot be used."""
+    """A key of `handpick.toml`, or its environment variable, is missing or has an unusable value."""
 
 
 class InputError(HandpickError):
@@ -14,7 +20,7 @@ class InputError(HandpickError):
 
 
 class NightStopped(HandpickError):
-    """A check rejected tonight's data; the lists published last stay current."""
+    """A check rejected tonight's data or model; the published lists are unchanged."""
 
 
 class LedgerImbalance(HandpickError):
@@ -26,4 +32,4 @@ class MissingPartition(HandpickError):
 
 
 class ServingError(HandpickError):
-    """The serving database does not answer, or rejected a version; consumers still read the version before."""
+    """The serving database does not answer, or rejected a version; consumers still read the previous one."""

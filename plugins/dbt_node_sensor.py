@@ -1,7 +1,8 @@
-"""Deferred Airflow tasks that show the outcome of single dbt nodes of one build, without a process of their own.
+"""Deferred Airflow tasks that show the outcome of dbt nodes of one build, without their own process.
 
-The stage task runs one `dbt build` and writes the outcome of every node into a folder. Each model, snapshot and test has
-a task that starts in the triggerer and watches that folder. (Cosmos's own operators would start dbt once per task.)
+The stage task runs one `dbt build` and writes the outcome of every node into a folder. Each model, snapshot
+and test has a task that starts in the triggerer and watches that folder. (Cosmos's own operators would start
+dbt once per task.)
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from handpick.stages.warehouse.node_outcomes import NodeOutcome, is_build_over, 
 OUTCOMES_FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
 POLL_SECONDS = 0.5
-"""Between two looks at the folder, which costs a file access per node."""
+"""Time between two checks of the folder, each of which costs a file access per node."""
 STATE_SECONDS = 2.0
-"""Between two requests to Airflow's API for the building task's state; shared by all triggers of a run."""
+"""Time between two requests to Airflow's API for the building task's state; shared by all triggers of a
+run."""
 ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 """States in which a task has ended."""
 
@@ -41,7 +43,8 @@ ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
 class BuildState:
     """State of the building task, shared by the triggers of one DAG run.
 
-    It is kept while one trigger watches, so that a group of tasks that is cleared starts without an old state.
+    It is dropped when the last trigger has ended, so that a cleared group of tasks starts without an old
+    state.
 
     Args:
         dag_id: The DAG.
@@ -89,7 +92,8 @@ class BuildState:
             self.state = None if state is None else str(getattr(state, "value", state))
             folder = await self._find_folder() if self.state in {"running", *ENDED} else None
             if self.state == "running" and folder != self.folder and folder and is_build_over(folder):
-                # A task that runs again keeps the XCom of its last try until its body begins: that folder is complete.
+                # A task that runs again keeps the XCom of its last try until its body begins: that folder is
+                # complete.
                 folder = None
             self.folder = folder
             self._updated_at = time.monotonic()
@@ -103,7 +107,7 @@ class BuildState:
 
 
 class DbtNodeTrigger(BaseTrigger):
-    """Ends a task with the outcome of its dbt nodes, or with that of the building task where dbt did not reach them.
+    """Ends a task with the outcome of its dbt nodes, or of the building task where dbt missed them.
 
     Args:
         dag_id: The DAG.
@@ -146,7 +150,9 @@ class DbtNodeTrigger(BaseTrigger):
 
 
 class DbtNodeSensor(BaseOperator):
-    """A task that waits for dbt nodes; it never runs in a worker, since the scheduler hands it to the triggerer.
+    """A task that waits for dbt nodes.
+
+    It never runs in a worker, since the scheduler hands it to the triggerer.
 
     Args:
         build_task_id: The task that builds.

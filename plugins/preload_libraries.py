@@ -1,4 +1,4 @@
-"""Airflow plugin: preloads the stages' libraries in the scheduler, before it forks the workers of LocalExecutor."""
+"""Airflow plugin that preloads the stages' libraries in the scheduler, before it forks its workers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Runs all tests: each folder below `tests/` in a pytest process of its own, two of them at a time.
 
-The tests of a folder share what is slow to start (Spark, PostgreSQL, Airflow); those of different folders share nothing and
-can run in parallel. Usage: `run_tests.py [PROCESSES]`. To run some tests alone, use `pytest tests/FOLDER`.
+The tests of a folder share what is slow to start (Spark, PostgreSQL, Airflow); those of different folders
+share nothing and can run in parallel. Usage: `run_tests.py [PROCESSES]`. To run some tests alone, use `pytest
+tests/FOLDER`.
 """
 
 from __future__ import annotations
@@ -30,17 +31,20 @@ LONGEST = (
     *("stages/feature_store", "models/recommender", "stages/train", "stages/publish"),
 )
 """Folders that take minutes. They begin first, so that none of them is left to run alone at the end."""
-APART = TESTS / "end_to_end" / "test_real_catalogue.py"
-"""A file that shares nothing with the rest of its folder and takes as long as it, so it is run like a folder."""
+OWN_PROCESS = TESTS / "end_to_end" / "test_real_catalogue.py"
+"""A file that shares nothing with its folder and takes as long as the rest, so that it is run like a
+folder."""
 SLOWEST = 10
-"""Tests that are named at the end with their seconds."""
+"""How many of the slowest tests are named at the end."""
 
 
 def find_groups() -> dict[str, list[str]]:
     """Return the test files of each folder by its name, longest first."""
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(TESTS.rglob("test_*.py")):
-        group = file.stem.removeprefix("test_") if file == APART else str(file.parent.relative_to(TESTS))
+        group = (
+            file.stem.removeprefix("test_") if file == OWN_PROCESS else str(file.parent.relative_to(TESTS))
+        )
         found[group].append(str(file))
     order = {group: place for place, group in enumerate(LONGEST)}
     return {
@@ -50,10 +54,13 @@ def find_groups() -> dict[str, list[str]]:
 
 
 def run(files: list[str], report: Path) -> tuple[int, str]:
-    """Run pytest on some files and return its exit status and output; the tests' temporary folders are next to `report`.
+    """Run pytest on some files and return its exit status and output.
 
-    They are not in pytest's default folder, as each new pytest removes other users' access to that. A PostgreSQL that runs as
-    another user, as it must if the tests run as root, would then stop at its next checkpoint.
+    The tests' temporary folders are next to `report`.
+
+    They are not in pytest's default folder, as each new pytest removes other users' access to that. A
+    PostgreSQL that runs as another user, as it must if the tests run as root, would then stop at its next
+    checkpoint.
     """
     # OpenMP threads of two processes that spin while they wait would take the cores from each other.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}

@@ -1,4 +1,5 @@
 """The command line, one module a theme, each with `register(app)`.
 
-Commands import what they run inside their functions, so that `handpick --help` and every other command start fast.
+Commands import what they run inside their functions, so that `handpick --help` and every other command start
+fast.
 """

@@ -32,7 +32,7 @@ def ablate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the table to this file, as JSON.")] = None,
 ) -> None:
-    """Train variants of the model (without a modality, with another fusion or pretraining) and compare their NDCG.
+    """Train variants of the model (without a modality, another fusion or pretraining) and compare NDCG.
 
     The change is against the model as configured, on the same test users, with
     its 95 % bootstrap interval. Nothing is published.
@@ -44,12 +44,11 @@ def ablate(
     from handpick.dataset.load import load_dataset
     from handpick.night import Night
     from handpick.settings.load import load
-    from handpick.stages.train.ablation import ablation_to_json
-    from handpick.stages.train.ablation import run_ablation as run
+    from handpick.stages.train.ablation import ablation_to_json, run_ablation
 
     night = Night(load(), date.date())
     parts: list[AblationRow] = []
-    for part in run(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()):
+    for part in run_ablation(night, load_dataset(night), range(night.seed, night.seed + seeds), only or ()):
         parts.append(part)
         if out is not None:  # after each variant, as all of them can take hours
             out.write_text(json.dumps(ablation_to_json(parts), indent=1, sort_keys=True) + "\n")
@@ -59,7 +58,7 @@ def ablate(
 
 
 def build_ablation_table(parts: Sequence[AblationRow], title: str) -> Table:
-    """Build a table for 80 columns: NDCG@20, change and its 95 % interval, NDCG of each slice, seconds per training."""
+    """Build the table for 80 columns: NDCG@20, change and its 95 % interval, NDCG by slice, seconds."""
     names = [name for name in parts[0].slices if name != "all"]
     drawn = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False

@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
 
 
 def backfill(first: First, last: Last, through: Through = "report") -> None:
-    """Run a range of nights, oldest first, for the first time or again. If a later night is published, its lists stay current."""
+    """Run a range of nights, oldest first, for the first time or again.
+
+    If a later night is published, its lists stay current.
+    """
     from handpick.night import Night
     from handpick.pipeline.backfill import iterate_dates, run_nights
     from handpick.runtime.log import log_progress
@@ -29,6 +32,6 @@ def backfill(first: First, last: Last, through: Through = "report") -> None:
     later = [day for day in nights[-1].lake.list_dates("raw/events") if day > last.date()]
     if later:
         log_progress(
-            f"Later nights, up to {later[-1]}, were built before these and have not been run again. To build them on the new "
-            f"results: handpick backfill --from {later[0]} --to {later[-1]}"
+            f"Later nights, up to {later[-1]}, do not include the new results. To run them again: "
+            f"handpick backfill --from {later[0]} --to {later[-1]}"
         )

@@ -48,7 +48,7 @@ def demo(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing demo shop.")] = False,
 ) -> None:
-    """Make a simulated phone shop (landing files, media and its hidden truth), or simulate one more day of it."""
+    """Make a simulated phone shop (landing files, media, hidden truth), or simulate one more day of it."""
     from handpick.demo import shop
     from handpick.demo.catalogue import plan_catalogue_shop
     from handpick.demo.landing import DemoFolders

@@ -36,7 +36,10 @@ def gsmarena(
         ),
     ] = None,
 ) -> None:
-    """Turn a scraped gsmarena.com CSV into `catalog`: launch dates and prices from free text, specifications as they are."""
+    """Turn a scraped gsmarena.com CSV into `catalog`.
+
+    Launch dates and prices are parsed from free text; specifications stay as they are.
+    """
     from handpick.demo.public_data.gsmarena import import_gsmarena
     from handpick.settings.load import load
 
@@ -54,7 +57,7 @@ def amazon_reviews(
         typer.Option("--consent/--no-consent", help="Whether the reviewers consent to lists made for them."),
     ] = True,
 ) -> None:
-    """Turn a JSON dump of reviews into `events` and `users`; the validation quarantines broken ones."""
+    """Turn a JSON dump of reviews into `events` and `users`; validation quarantines broken ones."""
     from handpick.demo.public_data.amazon_reviews import import_amazon_reviews
     from handpick.settings.load import load
 

@@ -45,8 +45,8 @@ def init(
     if not found:
         columns = "; ".join(f"{each.where}: {', '.join(each.columns)}" for each in rest)
         raise InputError(
-            f"nothing in {place} looks like phones, customers, events or queries, and no {out} was written. Columns there: "
-            f"{columns}. See docs/inputs.md for writing the mapping by hand."
+            f"nothing in {place} looks like phones, customers, events or queries, and no {out} was written. "
+            f"Columns there: {columns}. See docs/inputs.md for writing the mapping by hand."
         )
     text = render_settings(found, place, rest)
     console = Console()
@@ -140,7 +140,8 @@ def list_reasons(date: LogicalDate, source: Source = "") -> None:
         table.add_row(name, reason, f"{count:,}")
     Console().print(table)
     typer.echo(
-        "A row counts under each rule that it breaks. To show rows: handpick quarantine show --source ... --rule ..."
+        "A row counts under each rule that it breaks. To show rows: handpick quarantine show --source ... "
+        "--rule ..."
     )
 
 
@@ -166,7 +167,8 @@ def show(
     if out is not None:
         out.write_text(export_rows(night, chosen), encoding="utf-8")
         typer.echo(
-            f"Wrote {out}. Correct it, then run: handpick quarantine release --date {date.date()} --source {source} --mended {out}"
+            f"Wrote {out}. Correct it, then run: handpick quarantine release --date {date.date()} --source "
+            f"{source} --mended {out}"
         )
         return
     rows = select_rows(night.lake, date.date(), chosen)

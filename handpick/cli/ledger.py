@@ -15,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def ledger(date: LogicalDate) -> None:
-    """Show rows in, out and dropped by reason, per stage and source of a night. Exit status 1 if they do not balance."""
+    """Show rows in, out and dropped by reason, per stage and source of a night.
+
+    The exit status is 1 if they do not balance.
+    """
     from handpick.errors import MissingPartition
     from handpick.ledger.reconcile import find_imbalances, write_ledger
     from handpick.night import Night

@@ -27,6 +27,7 @@ def lineage(
         typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
     if not manifest.is_file():
         typer.echo(
-            f"dbt has left no manifest in {manifest}, so the lineage stops at the marts. Run `handpick warehouse` first.",
+            f"dbt has left no manifest in {manifest}, so the lineage stops at the marts. Run `handpick "
+            "warehouse` first.",
             err=True,
         )

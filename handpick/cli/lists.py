@@ -34,8 +34,8 @@ def lists(
     from handpick.serving.read import read_list
     from handpick.settings.load import load
 
-    asked = {"user": user, "segment": segment, "phone": phone}
-    given = [(kind, name) for kind, name in asked.items() if name is not None]
+    requested = {"user": user, "segment": segment, "phone": phone}
+    given = [(kind, name) for kind, name in requested.items() if name is not None]
     if len(given) != 1:
         raise typer.BadParameter("give a user_id, or one of --segment and --phone")
     settings = load()
@@ -62,7 +62,7 @@ def lists(
 
 def versions() -> None:
     """List the versions that are kept, newest first, and mark the current one."""
-    from handpick.serving.versions import list_versions as kept
+    from handpick.serving.versions import list_versions
     from handpick.settings.load import load
 
     table = _table(
@@ -70,7 +70,7 @@ def versions() -> None:
         ("version", "night", "", "users", "rows", "model of", "digest", "published at (UTC)"),
         right=("version", "users", "rows"),
     )
-    for one in kept(load()):
+    for one in list_versions(load()):
         table.add_row(
             str(one.version),
             str(one.logical_date),
@@ -91,10 +91,10 @@ def rollback(
     ] = None,
 ) -> None:
     """Make another version, older or newer, the current one, at once for all consumers."""
-    from handpick.serving.versions import rollback as move_back
+    from handpick.serving.versions import rollback as make_current
     from handpick.settings.load import load
 
-    typer.echo(f"Version {move_back(load(), version)} is current.")
+    typer.echo(f"Version {make_current(load(), version)} is current.")
 
 
 def diff(
@@ -123,21 +123,22 @@ def diff(
 def _show(found: VersionDiff) -> None:
     """Print a difference of two versions: users by what happened to their list, rows by reason, phones."""
     typer.echo(
-        f"Version {found.before.version} to {found.after.version}: {'; '.join(found.overall_causes) or 'same night and model'}"
+        f"Version {found.before.version} to {found.after.version}: "
+        f"{'; '.join(found.overall_causes) or 'same night and model'}"
     )
     table = _table("For whom", ("users", "their list"), right=("users",))
     for name, count in found.user_counts.items():
         table.add_row(f"{count:,}", name.replace("_", " "))
     _print(table)
-    for title, rows in (("Came on lists", found.added), ("Went off lists", found.removed)):
+    for title, rows in (("Added to lists", found.added), ("Removed from lists", found.removed)):
         table = _table(title, ("rows", "users", "why"), right=("rows", "users"))
         for row in rows:
             table.add_row(f"{row['rows']:,}", f"{row['users']:,}", row["why"])
         _print(table)
     table = _table(
         "Phones that are on more or fewer lists",
-        ("came", "went", "phone", "what happened to it"),
-        right=("came", "went"),
+        ("added", "removed", "phone", "what happened to it"),
+        right=("added", "removed"),
     )
     for row in found.phones:
         table.add_row(f"{row['came']:,}", f"{row['went']:,}", row["title"], row["happened"])
@@ -158,5 +159,5 @@ def _table(title: str, columns: tuple[str, ...], right: tuple[str, ...]) -> Tabl
 
 
 def _print(table: Table) -> None:
-    """Print a table; titles of phones may hold brackets, which are no markup."""
+    """Print a table; titles of phones may hold brackets, which rich would take for markup."""
     Console(highlight=False, markup=False).print(table)

@@ -28,7 +28,7 @@ COMMAND_MODULES = (
     "imports",
     "inputs",
     "night",
-    "gate_command",
+    "override",
     "ledger",
     "lists",
     "models",
@@ -59,8 +59,8 @@ def build_renamed_command(stage: Stage) -> Callable[[], None]:
 
     def command() -> None:
         raise InputError(
-            f"`handpick {stage.former_name}` is now called `handpick {stage.command}`; nothing was run. Use the new name "
-            "with the same options."
+            f"`handpick {stage.former_name}` is now called `handpick {stage.command}`; nothing was run. Use "
+            "the new name with the same options."
         )
 
     return command

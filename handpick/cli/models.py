@@ -1,4 +1,4 @@
-"""`handpick pretrain`: train new versions of the shop's own encoders, and measure each pretraining objective."""
+"""`handpick pretrain`: new versions of the shop's own encoders, and a measurement of each objective."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
 
 
 def pretrain(date: MaybeDate = None) -> None:
-    """Train new versions of the shop's own encoders, which serve from the next night on, and measure every objective."""
+    """Train new versions of the shop's own encoders, and measure every pretraining objective.
+
+    The new versions serve from the next night on.
+    """
     from rich.console import Console
 
     from handpick.dataset.corpus import find_newest_marts

@@ -1,4 +1,4 @@
-"""The summary of a finished night on the terminal: ledger, evaluation, example lists and the path of the report."""
+"""The summary of a finished night on the terminal: ledger, evaluation, example lists, path of the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def build_ledger_table(results: list[StageResult], wall_seconds: float | None = 
 
     Args:
         results: Results of the stages that have run.
-        wall_seconds: Wall time of the whole run; its difference to the stages' seconds becomes a row `overhead`.
+        wall_seconds: Wall time of the whole run; its difference to the stages' seconds becomes a row
+            `overhead`.
     """
     table = Table(
         title="The night",
@@ -74,7 +75,10 @@ def describe_dropped_rows(results: list[StageResult]) -> list[str]:
 
 
 def build_evaluation_table(metrics: pa.Table) -> Table:
-    """Build the table of NDCG@20 by member and slice, best member on all users first; the best of a slice is green."""
+    """Build the table of NDCG@20 by member and slice, best member on all users first.
+
+    The best of a slice is green.
+    """
     rows = metrics.filter(pc.and_(pc.equal(metrics["metric"], METRIC), pc.equal(metrics["k"], K))).to_pylist()
     slices = list(dict.fromkeys(row["slice"] for row in rows))
     members = list(dict.fromkeys(row["member"] for row in rows))

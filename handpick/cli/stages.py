@@ -40,11 +40,14 @@ def render_page() -> str:
     from handpick.pipeline.registry import STAGES, inputs_of
 
     lines = [
-        "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py; change it there. -->",
+        "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py; change it there. "
+        "-->",
         "# The stages",
         "",
-        "A night runs the stages in this order. Each is a command (`handpick <stage> --date YYYY-MM-DD`), a task of the DAG",
-        "`nightly_recommendations`, and a package `handpick/stages/<stage>/` with `run(night) -> StageResult`. Names such as",
+        "A night runs the stages in this order. Each is a command (`handpick <stage> --date YYYY-MM-DD`), a "
+        "task of the DAG",
+        "`nightly_recommendations`, and a package `handpick/stages/<stage>/` with `run(night) -> "
+        "StageResult`. Names such as",
         "`clean` stand for all lake tables `clean/…`.",
     ]
     for stage in STAGES:
@@ -59,14 +62,14 @@ def render_page() -> str:
         lines += [f"- needs {resource}" for resource in stage.resources]
         for check in stage.flows:
             who = "every source" if check.source == "*" else f"`{check.source}`"
-            told = [f"the rows out of {who} are those of `{check.written}`"] if check.written else []
-            told += [f"the rows dropped are those of `{check.dropped}`"] if check.dropped else []
+            checks = [f"the rows out of {who} are those of `{check.written}`"] if check.written else []
+            checks += [f"the rows dropped are those of `{check.dropped}`"] if check.dropped else []
             if check.continues:
-                giver, source = check.continues
-                told.append(
-                    f"the rows in are the rows out of {giver}" + ("" if source == "*" else f", `{source}`")
+                origin, source = check.continues
+                checks.append(
+                    f"the rows in are the rows out of {origin}" + ("" if source == "*" else f", `{source}`")
                 )
-            lines.append(f"- ledger: {'; '.join(told)}")
+            lines.append(f"- ledger: {'; '.join(checks)}")
         if stage.former_name:
             lines.append(f"- was called `{stage.former_name}` before")
     return "\n".join(lines) + "\n"

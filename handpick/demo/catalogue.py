@@ -1,8 +1,10 @@
-"""Reads a catalogue of real phones for simulated customers: traits come from its rows, or are drawn where it has none.
+"""Reads a catalogue of real phones for simulated customers.
 
-Screen, battery, camera and memory are parsed from the spec sheets with the parsers of the transform stage; prices and
-launch days come from the rows. The phones of a brand share a persona, which is what text can reveal here. There are no
-looks, as real catalogues come without the pictures that would show them.
+Traits come from its rows, or are drawn where it has none.
+
+Screen, battery, camera and memory are parsed from the spec sheets with the parsers of the transform stage;
+prices and launch days come from the rows. The phones of a brand share a persona, which is what text can
+reveal here. There are no looks, as real catalogues come without the pictures that would show them.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ DEFAULT_LOG_PRICE = 5.5
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Real phones in the order of launch: `rows` as the owner wrote them, `phones` with their simulated traits."""
+    """Real phones in the order of launch: the owner's `rows`, and `phones` with their simulated traits."""
 
     rows: list[Row]
     phones: Phones
@@ -46,7 +48,7 @@ class Catalogue:
         return [str(row["item_id"]) for row in self.rows]
 
     def find_out_of_stock(self, rows: slice) -> Bools:
-        """Return, for a slice of the phones, `(phones,)` whether each is out of stock in the owner's catalogue."""
+        """Return `(phones,)` whether each phone of a slice is out of stock in the owner's catalogue."""
         return np.array([not _is_true(row.get("in_stock")) for row in self.rows[rows]], np.bool_)
 
     def select_launched(self, first: int, day: int) -> Phones:
@@ -57,18 +59,20 @@ class Catalogue:
 
 
 def read_catalogue_rows(file: Path) -> list[Row]:
-    """Read the rows of a catalogue file with the columns of the source `catalog`, as JSON Lines, CSV or Parquet.
+    """Read the rows of a catalogue file (JSON Lines, CSV or Parquet) with the columns of `catalog`.
 
     Raises:
-        InputError: If the file cannot be read, lacks ids or titles, or has no phone in stock; nothing was written.
+        InputError: If the file cannot be read, lacks ids or titles, or has no phone in stock; nothing was
+            written.
     """
     from handpick.stages.land.adapters import read_file
 
     table = read_file(file)
     if missing := {"item_id", "title"} - set(table.column_names):
         raise InputError(
-            f"{file} has no {', '.join(sorted(missing))}; it has {', '.join(table.column_names[:12])}. Nothing was "
-            "written: `handpick import` turns a scraped catalogue into one, `handpick init` maps your own columns."
+            f"{file} has no {', '.join(sorted(missing))}; it has {', '.join(table.column_names[:12])}. "
+            "Nothing was written: `handpick import` turns a scraped catalogue into one, `handpick init` "
+            "maps your own columns."
         )
     rows = [
         {key: value for key, value in row.items() if not key.startswith("_")} for row in table.to_pylist()
@@ -98,13 +102,13 @@ def plan_catalogue_shop(
     """
     if landing.resolve() in file.resolve().parents:
         raise InputError(
-            f"{file} is in the landing folder that the demo shop will fill; nothing was written. Move it, or import "
-            "into another folder with `handpick import ... --out`."
+            f"{file} is in the landing folder that the demo shop will fill; nothing was written. Move it, or "
+            "import into another folder with `handpick import ... --out`."
         )
     rows = read_catalogue_rows(file)
     last = end or find_newest_row_day(rows)
     if last is None:
-        raise InputError(f"{file} has no day in updated_at; nothing was written. Say --end-date YYYY-MM-DD.")
+        raise InputError(f"{file} has no day in updated_at; nothing was written. Set --end-date YYYY-MM-DD.")
     plan = plan_of(last, hashlib.sha256(file.read_bytes()).hexdigest())
     return plan, build_catalogue(plan, rows)
 
@@ -171,7 +175,10 @@ def build_row_at_price(catalogue: Catalogue, row: int, euros: float) -> Row:
 
 
 def _parse_launch_day(plan: Plan, row: Row) -> int:
-    """Return the launch day counted from the plan's first date, or `LONG_AGO` without a release date."""
+    """Return the launch day, counted from the plan's first date.
+
+    It is `UNKNOWN_LAUNCH_DAY` without a release date.
+    """
     launched = _parse_day(row.get("release_date"))
     return (
         UNKNOWN_LAUNCH_DAY if launched is None else max(UNKNOWN_LAUNCH_DAY, (launched - plan.first_date).days)
@@ -192,7 +199,10 @@ def _is_true(value: Any) -> bool:
 
 
 def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
-    """Return `(rows,)` natural logarithms of EUR and currency indices; an unknown currency counts as no price."""
+    """Return `(rows,)` natural logarithms of EUR and currency indices.
+
+    An unknown currency counts as no price.
+    """
     log_price = np.full(len(rows), DEFAULT_LOG_PRICE)
     currency = np.zeros(len(rows), np.int64)
     for place, row in enumerate(rows):
@@ -202,17 +212,19 @@ def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
         except ValueError:
             continue
         if amount > 0:
-            # Between about EUR 25 and 4,900: one mistyped price must not dominate the utility.
+            # Clipped to about EUR 25 to 4,900: one mistyped price must not dominate the utility.
             log_price[place] = np.clip(np.log(amount), 3.2, 8.5)
             currency[place] = CURRENCIES.index(code)
     return log_price, currency
 
 
 def _standardize_specs(rows: list[Row]) -> Doubles:
-    """Return `(rows, 4)` battery, camera, screen and memory in standard deviations, 0 where a sheet lacks one.
+    """Return `(rows, 4)` battery, camera, screen and memory, in standard deviations.
 
-    They are logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16, relative to the mean and spread of the
-    phones in stock, and clipped at three standard deviations.
+    They are 0 where a sheet lacks one.
+
+    They are logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16, relative to the mean and
+    spread of the phones in stock, and clipped at three standard deviations.
     """
     from handpick.runtime.spark import get_spark_session
     from handpick.settings.load import load

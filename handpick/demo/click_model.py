@@ -1,7 +1,7 @@
 """Samples what sessions show and open, from the click model of `handpick.dataset.oracle.click_model`.
 
-A session shows a slate of `SLOTS` phones, which are opened with a position bias, and opens further phones found by
-search.
+A session shows a slate of `SLOTS` phones, which are opened with a position bias, and opens further phones
+found by search.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ SHARE = 0.005
 """Share of bad rows in a file, over all kinds."""
 
 EVERY_DAYS = {"catalog": 3, "users": 5, "events": 1, "queries": 2}
-"""Days after which a small file gets at least one bad row, its kinds in turn; the first day gets every kind."""
+"""Days after which a small file gets at least one bad row, its kinds in turn; the first day gets every
+kind."""
 
 BROKEN_PICTURES = 0.004
 """Share of phones whose picture is missing, and of those whose picture file is not an image."""
@@ -58,7 +59,7 @@ def draw_flaw_kinds(plan: Plan, source: str, kinds: tuple[str, ...], rows: int, 
     if day == 0:
         numbers = np.maximum(numbers, 1)
     elif day % EVERY_DAYS[source] == 0:
-        # Small files draw none by chance: the kinds take turns.
+        # Small files would hardly ever get a bad row by chance: the kinds take turns.
         numbers[day // EVERY_DAYS[source] % len(kinds)] += 1
     return [kind for kind, number in zip(kinds, numbers, strict=True) for _ in range(number)]
 
@@ -136,7 +137,7 @@ EVENT_KINDS = (
     "negative price",
     "six stars",
 )
-FAR_AHEAD = timedelta(days=400)
+FUTURE_SHIFT = timedelta(days=400)
 """Shift of events in the future: beyond any night that the demo shop runs."""
 
 
@@ -161,7 +162,7 @@ def _build_event_flaw(kind: str, row: Row) -> Row:
     return {
         "unknown item": {"item_id": "P999999"},
         "unknown user": {"user_id": "U9999999"},
-        "in the future": {"occurred_at": row["occurred_at"] + FAR_AHEAD},
+        "in the future": {"occurred_at": row["occurred_at"] + FUTURE_SHIFT},
         "unknown event type": {"event_type": "telepathy"},
         "missing user": {"user_id": None},
         "negative price": {"event_type": "purchase", "value": -49.9},

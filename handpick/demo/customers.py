@@ -1,4 +1,4 @@
-"""Draws the customers: their hidden tastes, budgets, frequency of visits, and the day of their first action."""
+"""Draws the customers: hidden tastes, budgets, frequency of visits, and the day of their first action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ LOCALES = ("de-DE", "fr-FR", "en-GB", "en-US", "es-ES", "zh-CN", "zh-TW", "en-IN
 COUNTRY_SHARES = (0.22, 0.12, 0.14, 0.14, 0.08, 0.2, 0.04, 0.06)
 WEALTH = (0.15, 0.1, 0.1, 0.2, -0.05, -0.1, 0.05, -0.45)
 MEAN_BUDGET, BUDGET_SPREAD = 5.75, 0.45
-"""Natural logarithm of the EUR that customers like to spend: mean, and standard deviation within a country."""
+"""Natural logarithm of the EUR that customers like to spend: mean, and standard deviation within a
+country."""
 
 ACTIVE, QUERYING, SILENT = range(3)
 """Habits: acts from sign-up on; only sends queries until the first day of action; does neither until then."""
@@ -165,7 +166,7 @@ def draw_customers(plan: Plan, kinds: Archetypes, count: int, purpose: str, day:
 
 
 def compute_mean_sessions(plan: Plan) -> float:
-    """Return the expected sessions per day of an active customer that give the number of events of the rung."""
+    """Return an active customer's expected sessions per day, which give the rung's number of events."""
     # By the shares of habits, about two thirds of the mean number of customers have begun to act.
     acting = 0.66 * (plan.size.first_users + plan.size.users) / 2
     return plan.size.events / NOMINAL_DAYS / plan.size.events_per_session / acting

@@ -1,4 +1,4 @@
-"""Writes the landing files of a day: catalog and queries as JSON Lines, users as CSV, events as Parquet, and media."""
+"""Writes the landing files of a day: catalog, queries (JSON Lines), users (CSV), events (Parquet), media."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def write_events(
 def write_queries(
     plan: Plan, folders: DemoFolders, queries: list[Query], day: int, corruption: CorruptionCounts
 ) -> None:
-    """Write the queries file of a day, with bad rows, and its pictures and recordings that do not exist yet."""
+    """Write the queries file of a day, with bad rows, and its media files that do not exist yet."""
     rows: list[Row] = []
     for number, query in enumerate(queries):
         row: Row = {

@@ -1,4 +1,4 @@
-"""The demo shop that `handpick run` makes where there is no input, and the day that it adds for each further night."""
+"""The demo shop that `handpick run` makes where there is no input, and the days that it adds to it."""
 
 from __future__ import annotations
 

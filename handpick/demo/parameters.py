@@ -12,7 +12,8 @@ import numpy as np
 from handpick.errors import InputError
 
 NOMINAL_DAYS = 60
-"""Days for which the numbers of a rung are stated; longer shops have sign-ups and launches at the same rate."""
+"""Days for which the numbers of a rung are stated; longer shops have sign-ups and launches at the same
+rate."""
 
 DEFAULT_END = date(2026, 3, 1)
 
@@ -37,7 +38,8 @@ class Rung:
         brands: Number of brands.
         lines_per_brand: Number of model lines of each brand.
         pixels: Width and height of the pictures.
-        phones_per_group: Number of phones that a group of sessions chooses among, which bounds the work of a big shop.
+        phones_per_group: Number of phones that a group of sessions chooses among, which bounds the work of a
+            big shop.
         events_per_session: Events per expected session, as measured; converts events into sessions.
     """
 
@@ -155,7 +157,8 @@ class Plan:
         """Return a plan whose last day is `end`; the other arguments are the fields of `Plan`.
 
         Raises:
-            InputError: If the rung or difficulty is unknown, there is less than a day, or the seed is negative.
+            InputError: If the rung or difficulty is unknown, there is less than a day, or the seed is
+                negative.
         """
         if rung not in RUNGS:
             raise InputError(f"--rung {rung}: there are {', '.join(RUNGS)}; nothing was written.")
@@ -190,8 +193,8 @@ class Plan:
 
     def stream(self, purpose: str, day: int = 0) -> np.random.Generator:
         """Return the random generator of one purpose on one day, independent of all others."""
-        # A stream per purpose and day: an added day, or one more draw for one purpose, changes no other number.
-        # The purpose's name is hashed into the seed, so renaming one changes the shop's bytes.
+        # A stream per purpose and day: an added day, or one more draw for one purpose, changes no other
+        # number. The purpose's name is hashed into the seed, so renaming one changes the shop's bytes.
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode()), day])
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Draws the phones: model lines, generations, and the hidden traits of the four blocks that utility depends on."""
+"""Draws the phones: model lines, generations, and the hidden traits that utility depends on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class ProductLines:
 
 @lru_cache(maxsize=4)
 def draw_lines(plan: Plan) -> ProductLines:
-    """Draw brands and model lines with made-up names; the lines of a brand share hidden traits and a price premium."""
+    """Draw brands and model lines with made-up names.
+
+    The lines of a brand share hidden traits and a price premium.
+    """
     random = plan.stream("lines")
     brands, per_brand = plan.size.brands, plan.size.lines_per_brand
     count = brands * per_brand

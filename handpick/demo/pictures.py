@@ -19,7 +19,10 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class PhoneLook:
-    """The looks of a phone: hue in radians, roundness from -1.3 (sharp) to 1.3 (round), layout and finish by name."""
+    """The looks of a phone.
+
+    Hue in radians, roundness from -1.3 (sharp) to 1.3 (round), layout and finish by name.
+    """
 
     hue: float
     roundness: float

@@ -1,4 +1,7 @@
-"""Simulates search queries as text, picture and voice; each modality reveals wishes that the others do not."""
+"""Simulates search queries as text, picture and voice.
+
+Each modality reveals wishes that the others do not.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ BUDGET_LEVELS = (5.5, 6.0)
 PHOTOS = 3
 """Number of different customer photos of each combination of looks."""
 
-ASKS_IN = {"text": 0.65, "image": 0.4, "audio": 0.35}
+MODALITY_SHARES = {"text": 0.65, "image": 0.4, "audio": 0.35}
+"""Probability that a query uses each modality; a query that would use none has a text."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def _simulate_query(
     plan: Plan, customers: Customers, user: int, at: int, random: np.random.Generator
 ) -> Query:
     """Simulate one query: draw its modalities, and divide persona, spec and budget wishes among them."""
-    uses = {kind: bool(random.random() < share) for kind, share in ASKS_IN.items()}
+    uses = {kind: bool(random.random() < share) for kind, share in MODALITY_SHARES.items()}
     uses["image"] &= plan.catalog_digest is None  # real phones have no looks to ask for
     if not any(uses.values()):
         uses["text"] = True
@@ -104,7 +108,10 @@ def _simulate_query(
 def _draw_wishes(
     plan: Plan, customers: Customers, user: int, random: np.random.Generator
 ) -> tuple[str, str, str]:
-    """Draw a persona, a spec and a budget wish of a customer; each is random with the probability `query_noise`."""
+    """Draw a persona, a spec and a budget wish of a customer.
+
+    Each is random with the probability `query_noise`.
+    """
     tastes = customers.persona[user]
     persona = PERSONAS[int(random.choice(len(PERSONAS), p=_softmax(PERSONA_SHARPNESS * tastes)))]
     dimension = int(random.choice(4, p=_softmax(SPEC_SHARPNESS * np.abs(customers.specs[user]))))
@@ -138,7 +145,10 @@ def _draw_phrase(wish: str, language: str, random: np.random.Generator) -> str:
 def _build_photo(
     plan: Plan, customers: Customers, user: int, random: np.random.Generator
 ) -> tuple[str, Callable[[], bytes]]:
-    """Return path and drawing function of a photo of the looks that a customer likes best, its hue one of `HUES`."""
+    """Return path and drawing function of a photo of the looks that a customer likes best.
+
+    Its hue is one of `HUES` steps.
+    """
     taste = customers.style[user]
     hue = float(np.arctan2(taste[1], taste[0])) + float(random.normal(0, HUE_NOISE))
     # Few distinct looks: customers share the same photos, which bounds the number of files.
@@ -149,7 +159,8 @@ def _build_photo(
     if random.random() < plan.difficulty_parameters.query_noise:
         level = int(random.integers(HUES))
     take = int(random.integers(PHOTOS))
-    name = f"images/photo-{level:02d}-{'round' if is_round else 'sharp'}-{LAYOUTS[layout]}-{FINISHES[finish]}-{take}.jpg"
+    shape = "round" if is_round else "sharp"
+    name = f"images/photo-{level:02d}-{shape}-{LAYOUTS[layout]}-{FINISHES[finish]}-{take}.jpg"
     look = PhoneLook(level * 2 * np.pi / HUES, 0.9 if is_round else -0.9, LAYOUTS[layout], FINISHES[finish])
     # A stream per combination of looks and take: every customer sends the same bytes.
     number = ((level * 2 + is_round) * len(LAYOUTS) + layout) * len(FINISHES) + finish
@@ -161,7 +172,10 @@ def _build_photo(
 def _build_speech(
     wishes: list[str], language: str, random: np.random.Generator
 ) -> tuple[str, Callable[[], bytes]]:
-    """Return path and synthesis function of the wishes, spoken by a voice of the language in one of two wordings."""
+    """Return path and synthesis function of a spoken query.
+
+    A voice of the language speaks the wishes, in one of two wordings.
+    """
     wording, speaker = int(random.integers(2)), int(random.integers(len(VOICES[language])))
     name = "_".join(
         wish.replace("+", "-high") if "+" in wish else wish.replace("-", "-low") for wish in wishes

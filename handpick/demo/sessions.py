@@ -96,7 +96,8 @@ def simulate_day(
     Args:
         plan: The plan, for its sizes and random streams.
         customers: All customers.
-        sides: `(sessions, d)` factors and `(sessions,)` constants of the visitors, as `user_factors` returns them.
+        sides: `(sessions, d)` factors and `(sessions,)` constants of the visitors, as `user_factors` returns
+            them.
         visitor_rows: `(sessions,)` rows of the visitors.
         on_sale_rows: `(on sale,)` rows of the phones on sale.
         on_sale_factors: `(on sale, d)` factors of these phones.

@@ -60,7 +60,8 @@ def generate_shop(
         The state of the shop after its last day.
 
     Raises:
-        InputError: If files exist and `overwrite` is not set, or are not a demo shop's; they stay as they are.
+        InputError: If files exist and `overwrite` is not set, or are not a demo shop's; they stay as they
+            are.
     """
     _clear_folders(folders, overwrite)
     mark = _unfinished_mark(folders)
@@ -85,7 +86,9 @@ def _unfinished_mark(folders: DemoFolders) -> Path:
 
 
 def add_day(folders: DemoFolders) -> ShopState:
-    """Simulate one more day of an existing demo shop, with the same bytes as if it had been generated with that day.
+    """Simulate one more day of an existing demo shop.
+
+    Its bytes are those of a shop that was generated with that day.
 
     Raises:
         InputError: If there is no demo shop.
@@ -138,7 +141,8 @@ def run_day(world: ShopState, folders: DemoFolders, day: int) -> None:
     world.corruption_counts[plan.date_of(day).isoformat()] = corruption.to_json()
     if day >= plan.days:
         log_progress(
-            f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} sign-ups, {len(changed):,} phones new or changed"
+            f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} "
+            f"sign-ups, {len(changed):,} phones new or changed"
         )
 
 
@@ -157,15 +161,18 @@ def _clear_folders(folders: DemoFolders, overwrite: bool) -> None:
     foreign = folders.find_foreign_file()
     if foreign:
         raise InputError(
-            f"{foreign} is no file of a demo shop, so nothing was deleted or written: move your own files away, or make "
-            "the demo shop elsewhere with `--out`."
+            f"{foreign} is no file of a demo shop, so nothing was deleted or written: move your own files "
+            "away, or make the demo shop elsewhere with `--out`."
         )
     for folder in (*taken, folders.media):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _add_customers(world: ShopState, day: int) -> Ints:
-    """Add the new customers of a day; return the rows for its users file, which are all customers on the first day."""
+    """Add the new customers of a day.
+
+    Return the rows for its users file, which are all customers on the first day.
+    """
     plan, old = world.plan, len(world.customers)
     count = int(plan.stream("sign-ups", day).poisson(plan.size.signups_per_day))
     newcomers = draw_customers(plan, draw_archetypes(plan), count, "people", day)

@@ -1,4 +1,7 @@
-"""What a demo shop measures and draws once for its utility (`handpick.dataset.oracle.utility`): scales and fashion."""
+"""What a demo shop measures and draws once for its utility: scales and fashion.
+
+The utility itself is in `handpick.dataset.oracle.utility`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small client of Airflow's public REST API: sign in, trigger a run, read the states and logs of its tasks."""
+"""A small client of Airflow's REST API: signs in, triggers a run, reads the states and logs of its tasks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class AirflowClient:
 
     Args:
         http: A signed-in HTTP client.
-        patience_seconds: How long a read request is retried. Requests that change something are never retried, as the
-            first one may have been carried out although its answer was lost.
+        patience_seconds: How long a read request is retried. Requests that change something are never
+            retried, as the first one may have been carried out although its answer was lost.
     """
 
     def __init__(self, http: httpx.Client, patience_seconds: float = RETRY_SECONDS) -> None:
@@ -65,7 +65,7 @@ class AirflowClient:
         """Send one request and return its JSON answer.
 
         Raises:
-            NoAnswer: If Airflow could not be reached, or answered with a server error.
+            AirflowNotAnswering: If Airflow could not be reached, or answered with a server error.
             HandpickError: If Airflow rejected the request.
         """
         try:
@@ -78,7 +78,7 @@ class AirflowClient:
         if response.is_error:
             kind = AirflowNotAnswering if response.is_server_error else HandpickError
             raise kind(
-                f"Airflow refused {method} {path} with status {response.status_code}: {response.text[:300]}"
+                f"Airflow rejected {method} {path} with status {response.status_code}: {response.text[:300]}"
             )
         return dict(response.json())
 
@@ -96,7 +96,8 @@ class AirflowClient:
             changed: When the files that the DAG is made of last changed; an earlier parse does not count.
 
         Raises:
-            HandpickError: If a DAG file cannot be imported, or was not parsed in time; names the import error.
+            HandpickError: If a DAG file cannot be imported, or was not parsed in time; names the import
+                error.
         """
         errors = self._get("/api/v2/importErrors")["import_errors"]
         if errors:
@@ -143,7 +144,10 @@ class AirflowClient:
 
 
 def _lines(entry: Any) -> list[str]:
-    """Return a log entry as plain lines; an exception that ended the task is one more line, marked with `UNEXPECTED`."""
+    """Return a log entry as plain lines.
+
+    An exception that ended the task is one more line, marked with `UNEXPECTED_MARK`.
+    """
     if not isinstance(entry, dict):
         return [str(entry)]
     raised = [
@@ -160,7 +164,7 @@ def sign_in(settings: Settings) -> Iterator[AirflowClient]:
     Raises:
         HandpickError: If Airflow does not answer or rejects the password.
     """
-    # Without trust_env=False a proxy of the environment would be asked for an address on this machine.
+    # Without trust_env=False, requests to this machine would go through a proxy of the environment.
     with httpx.Client(base_url=build_base_url(settings), timeout=30, trust_env=False) as http:
         try:
             answer = http.post(
@@ -169,7 +173,8 @@ def sign_in(settings: Settings) -> Iterator[AirflowClient]:
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise HandpickError(
-                f"Airflow at {build_base_url(settings)} rejected the admin's sign-in or does not answer: {error}"
+                f"Airflow at {build_base_url(settings)} rejected the admin's sign-in or does not answer: "
+                f"{error}"
             ) from None
         http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         yield AirflowClient(http)

@@ -61,19 +61,23 @@ def run_night(settings: Settings, logical_date: date) -> DagRun:
         seconds = time.perf_counter() - began
         if state != "success":
             raise HandpickError(_why_it_failed(client, run_id, logical_date))
-    # A run also succeeds if somebody marked tasks as done in the web UI; only the ledger tells which stages ran.
+    # A run also succeeds if somebody marked tasks as done in the web UI; only the ledger shows which stages
+    # ran.
     done = {result.stage for result in Night(settings, logical_date).results()}
     if left := [stage for stage in nightly_names() if stage not in done]:
         raise HandpickError(
-            f"Airflow ended the night of {logical_date} without running {', '.join(left)}; look at {run_id} in the web UI "
-            "(`make up`)."
+            f"Airflow ended the night of {logical_date} without running {', '.join(left)}; look at {run_id} "
+            "in the web UI (`make up`)."
         )
     log_progress(f"The night of {logical_date} took {seconds:.0f} s")
     return DagRun(run_id, state, seconds)
 
 
 def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
-    """Wait until a run has ended and return its state; shows a live table on a terminal, a line per stage in a log."""
+    """Wait until a run has ended and return its state.
+
+    Shows a live table on a terminal, a line per stage in a log.
+    """
     began = time.perf_counter()
     if not sys.stderr.isatty():
         reported: set[str] = set()
@@ -83,7 +87,8 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
                 if stage_state in FINAL_STATES - {"upstream_failed"} and stage not in reported:
                     reported.add(stage)
                     log_progress(
-                        f"  {time.perf_counter() - began:6.0f} s  {stage:<13} {stage_state} in {seconds:.0f} s"
+                        f"  {time.perf_counter() - began:6.0f} s  {stage:<13} {stage_state} in {seconds:.0f} "
+                        "s"
                     )
             if state in FINAL_STATES:
                 return state
@@ -99,7 +104,10 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
 
 
 def _by_stage(tasks: list[TaskState]) -> dict[str, tuple[str, float]]:
-    """Return state and seconds of each stage; a group of tasks counts as the stage that has the group's name."""
+    """Return state and seconds of each stage.
+
+    A group of tasks counts as the stage that has the group's name.
+    """
     stages: dict[str, tuple[str, float]] = {}
     for stage in nightly_names():
         own = [task for task in tasks if task.task_id == stage or task.task_id.split(".")[0] == stage]
@@ -130,18 +138,19 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
 
 
 def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> str:
-    """Return what made a run fail, what that means for the lists, and what to do, from the logs of its failed tasks."""
+    """Return a failed run's cause, its effect on the lists, and the next step, from its tasks' logs."""
     failed = [task for task in client.list_tasks(NIGHTLY_DAG_ID, run_id) if task.state == "failed"]
     if not failed:
         return (
-            f"the night of {logical_date} failed, but none of its tasks did; the lists published before stay current. See the "
-            "run in the web UI (`make up`)."
+            f"the night of {logical_date} failed, but none of its tasks did; the published lists are "
+            "unchanged. See the run in the web UI (`make up`)."
         )
     logs = {
         task: [line.strip() for line in client.read_task_log(NIGHTLY_DAG_ID, run_id, task) if line.strip()]
         for task in failed
     }
-    # A failed dbt test fails a task of its own too, whose log only says so; the task that ran dbt says why and what to do.
+    # A failed dbt test fails a task of its own too, whose log holds no reason; the log of the task that ran
+    # dbt does.
     task = next((one for one in failed if any("HANDPICK:" in line for line in logs[one])), failed[0])
     lines = logs[task]
     explained = [line for line in lines if "HANDPICK:" in line]
@@ -153,8 +162,9 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
     else:
         reason = "\n".join(lines[-8:])
     return (
-        f"the night of {logical_date} stopped at {task.task_id}; the lists published before stay current.\n{reason}\n"
-        f"Fix the cause and run again; finished stages keep their results. Full log: `make up`, then {NIGHTLY_DAG_ID} › {run_id}."
+        f"the night of {logical_date} stopped at {task.task_id}; the published lists are "
+        f"unchanged.\n{reason}\nFix the cause and run again; finished stages keep their results. Full log: "
+        f"`make up`, then {NIGHTLY_DAG_ID} › {run_id}."
     )
 
 

@@ -13,7 +13,7 @@ from handpick.settings.load import Settings
 
 
 def migrate_database(settings: Settings, environment: dict[str, str], log: Path) -> bool:
-    """Run `airflow db migrate` unless this version of Airflow has done so and the database still is as it left it.
+    """Run `airflow db migrate`, unless this version has run it and the database is unchanged since.
 
     Args:
         settings: Where Airflow's home and database are.

@@ -20,7 +20,8 @@ DAG_FILES = (
     "dbt/*.yml",
     *(f"dbt/{part}/**/*" for part in ("macros", "models", "snapshots", "tests")),
 )
-"""Files that the DAGs are made of, relative to the project's folder; the warehouse's tasks come from the dbt project."""
+"""Files that the DAGs are made of, relative to the project's folder; the warehouse's tasks come from the dbt
+project."""
 
 
 def find_project_root() -> Path:
@@ -29,7 +30,7 @@ def find_project_root() -> Path:
 
 
 def find_dags_change_time() -> datetime:
-    """Return when the newest of the files that the DAGs are made of was written: `DAG_FILES` and the settings file."""
+    """Return when the newest of `DAG_FILES` and the settings file was written."""
     files = [file for part in DAG_FILES for file in find_project_root().glob(part)]
     written = [file.stat().st_mtime for file in (*files, find_configuration_file()) if file.is_file()]
     return datetime.fromtimestamp(max(written), UTC)
@@ -41,7 +42,10 @@ def build_base_url(settings: Settings) -> str:
 
 
 def read_password(settings: Settings) -> str:
-    """Return the admin's password, which is made on first use and kept in a file that only its owner can read."""
+    """Return the admin's password.
+
+    It is generated on first use and kept in a file that only its owner can read.
+    """
     file = _password_file(settings)
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,7 @@ def _password_file(settings: Settings) -> Path:
 
 
 def _secret(settings: Settings, name: str) -> str:
-    """Return a random key of this installation, which is made on first use and kept.
+    """Return a random key of this installation, which is generated on first use and kept.
 
     If it changed at every start, sessions of the web UI and tokens of running tasks would become invalid.
     """
@@ -69,7 +73,10 @@ def _secret(settings: Settings, name: str) -> str:
 
 
 def _lineage(settings: Settings) -> str:
-    """Return the transport of Airflow's own OpenLineage events as JSON: the same as for the stages' events."""
+    """Return the transport of Airflow's own OpenLineage events as JSON.
+
+    It is the transport of the stages' events.
+    """
     lineage = settings.lineage
     if lineage.url is None:
         file = settings.path(lineage.file)
@@ -80,7 +87,10 @@ def _lineage(settings: Settings) -> str:
 
 
 def build_airflow_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of every Airflow process: LocalExecutor, embedded PostgreSQL, loopback only, no telemetry."""
+    """Return the environment of every Airflow process.
+
+    LocalExecutor, embedded PostgreSQL, loopback only, no telemetry.
+    """
     home = settings.path(settings.airflow.home)
     read_password(settings)
     database = get_sqlalchemy_url(settings, settings.airflow.database)
@@ -94,7 +104,8 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN_USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
         "CORE__EXECUTION_API_SERVER_URL": f"{build_base_url(settings)}/execution/",
-        # The first import parses the dbt project, which takes longer than the default of 30 s on a busy machine.
+        # The first import parses the dbt project, which takes longer than the default of 30 s on a busy
+        # machine.
         "CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "DATABASE__SQL_ALCHEMY_CONN": database,
         "DATABASE__SQL_ALCHEMY_CONN_ASYNC": database,
@@ -109,7 +120,7 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "LOGGING__LOGGING_LEVEL": "INFO",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        # A worker can miss the end of its task's process; this is how often it checks, and so the delay that costs.
+        # A worker can miss the end of its task's process; it checks this often, so this is the longest delay.
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",

@@ -1,4 +1,4 @@
-"""Starts Airflow's four processes, waits until they are healthy, and stops exactly the processes that it started."""
+"""Starts Airflow's four processes, waits until they are healthy, and stops exactly those."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ ZOMBIE = "Z"
 API_SERVER = "api-server"
 COMPONENTS = (API_SERVER, "scheduler", "dag-processor", "triggerer")
 START_WAVES = ((API_SERVER, "scheduler"), ("triggerer", "dag-processor"))
-"""The components in the order of their start. Each keeps a core busy for seconds, so those that others wait for go first."""
+"""The components in the order of their start. Each keeps a core busy for seconds, so those that others wait
+for go first."""
 AWAITED_COMPONENTS = ("scheduler", "triggerer")
-"""Components that must be healthy before Airflow counts as up. The DAG processor is none of them: a DAG's first run waits for
-it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
+"""Components that must be healthy before Airflow counts as up. The DAG processor is none of them: a DAG's
+first run waits for it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
 
@@ -47,8 +48,8 @@ def find_log_file(settings: Settings, component: str) -> Path:
 def _started_at(pid: int) -> str | None:
     """Return the start time of a process as the kernel or `ps` writes it, or None if it has ended.
 
-    A process id together with its start time is unique, so a process id that the system gave to another program since is
-    not mistaken for ours. A zombie has a start time as well, but counts as ended.
+    A process id together with its start time is unique, so a process id that the system gave to another
+    program since is not mistaken for ours. A zombie has a start time as well, but counts as ended.
     """
     try:
         # The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
@@ -63,7 +64,10 @@ def _started_at(pid: int) -> str | None:
 
 
 def find_running_components(settings: Settings) -> dict[str, int]:
-    """Return the process ids of the components that were started here and are alive; files of ended ones are removed."""
+    """Return the process ids of the components that were started here and are alive.
+
+    Files of ended ones are removed.
+    """
     alive = {}
     for component in COMPONENTS:
         file = _pid_file(settings, component)
@@ -91,8 +95,8 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise HandpickError(
-                f"Port {port} on 127.0.0.1 is already in use by another program; nothing was started. Stop it, or choose "
-                f"another port: HANDPICK__AIRFLOW__PORT={port + 1} make run"
+                f"Port {port} on 127.0.0.1 is already in use by another program; nothing was started. Stop "
+                f"it, or choose another port: HANDPICK__AIRFLOW__PORT={port + 1} make run"
             ) from None
 
 
@@ -125,7 +129,8 @@ def start_airflow(settings: Settings) -> bool:
             _spawn(settings, component, environment)
         started |= set(wave)
         _wait(settings, started, ())
-    # The API server builds the part that tasks use at its first request, which takes seconds: do it while the others load.
+    # The API server builds the part that tasks use at its first request, which takes seconds: do it while the
+    # others load.
     with suppress(httpx.HTTPError):
         httpx.get(f"{build_base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
     _wait(settings, started, AWAITED_COMPONENTS)
@@ -192,7 +197,8 @@ def stop_airflow(settings: Settings) -> list[str]:
         _signal_group(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     while (left := find_running_components(settings)) and time.monotonic() < deadline:
-        # Without its socket the API server has finished its requests, but would go on clearing up for seconds.
+        # Once its socket is closed the API server has answered all requests, but its shutdown takes seconds
+        # more.
         if API_SERVER in left and not _accepts(settings.airflow.port):
             _signal_group(left[API_SERVER], signal.SIGKILL)
         time.sleep(0.1)

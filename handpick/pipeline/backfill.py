@@ -27,8 +27,8 @@ def iterate_dates(first: date, last: date) -> Iterator[date]:
 def run_nights(nights: list[Night], through: str = "report") -> None:
     """Run the stages of each night up to one of them; a night begins when the one before is done.
 
-    Every stage sees only what is dated up to its night, and `land` takes the same files as when the night was first run,
-    so a night that is run again writes what it wrote then.
+    Every stage sees only what is dated up to its night, and `land` takes the same files as when the night was
+    first run, so a night that is run again writes what it wrote then.
 
     Args:
         nights: The nights, oldest first.
@@ -50,7 +50,7 @@ def run_nights(nights: list[Night], through: str = "report") -> None:
             done = f"{number} of {len(nights)} nights are done" if number else "no night is done"
             # The same type, so that callers can still tell the errors apart.
             raise type(error)(
-                f"the backfill stopped at {night.logical_date}, {done}: {error} Then continue with: handpick backfill "
-                f"--from {night.logical_date} --to {nights[-1].logical_date}"
+                f"the backfill stopped at {night.logical_date}, {done}: {error} Then continue with: handpick "
+                f"backfill --from {night.logical_date} --to {nights[-1].logical_date}"
             ) from None
         log_progress(f"{night.logical_date} is done, {number + 1} of {len(nights)} nights")

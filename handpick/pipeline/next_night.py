@@ -24,9 +24,9 @@ def choose_night(settings: Settings) -> date:
     newest = _newest_input_day(settings)
     if is_night_done(settings, newest):
         raise InputError(
-            f"nothing new has arrived: the night of {newest} is done, and no file is of a later day; looked in "
-            f"{_describe_places(settings)}. The published lists stay current; bring the next day's files, or run that "
-            f"night again with --date {newest}."
+            f"nothing new has arrived: the night of {newest} is done, and no file is of a later day; looked "
+            f"in {_describe_places(settings)}. The published lists stay current; add the next day's files, "
+            f"or run that night again with --date {newest}."
         )
     return newest
 
@@ -48,7 +48,10 @@ def has_landing_files(settings: Settings) -> bool:
 
 
 def _newest_input_day(settings: Settings) -> date:
-    """Return the newest day of any source's files; a database is taken to be complete up to yesterday (UTC)."""
+    """Return the newest day of any source's files.
+
+    A database is taken to be complete up to yesterday (UTC).
+    """
     urls = [settings.sources.of(source).url for source in CONTRACTS]
     days = [
         find_newest_file_day(settings, source)
@@ -60,8 +63,8 @@ def _newest_input_day(settings: Settings) -> date:
         found.append(datetime.now(UTC).date() - timedelta(days=1))
     if not found:
         raise InputError(
-            f"no file of any source: looked in {_describe_places(settings)}. Nothing was run; bring files there, or take "
-            "the paths out of handpick.toml to run on a demo shop."
+            f"no file of any source: looked in {_describe_places(settings)}. Nothing was run; put files "
+            "there, or remove the paths from handpick.toml to run on a demo shop."
         )
     return max(found)
 

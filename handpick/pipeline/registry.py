@@ -1,10 +1,11 @@
 """The stages, declared once: order, what each reads and writes, its ledger checks, libraries and resources.
 
-Everything that has to know the stages derives it from `STAGES`: the runner, the commands, the DAGs, lineage, the
-reconciliation of the ledger, the errors that say which stage to run first, the report and the documentation page.
-A stage is added by one entry here and one package `handpick/stages/<name>/` with `run(night) -> StageResult`.
+Everything that has to know the stages derives it from `STAGES`: the runner, the commands, the DAGs, lineage,
+the reconciliation of the ledger, the errors that say which stage to run first, the report and the
+documentation page. A stage is added by one entry here and one package `handpick/stages/<name>/` with
+`run(night) -> StageResult`.
 
-This module declares and imports nothing of Handpick, so that every room may read it, whatever its place on the ladder.
+This module imports nothing of Handpick, so that every package may import it, whatever its layer.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class FlowCheck:
     """What must hold of one ledger line, beyond its own balance.
 
     Args:
-        source: The line's source, or `*` for every source of the stage; `*` in the other arguments is replaced by it.
+        source: The line's source, or `*` for every source of the stage; `*` in the other arguments is
+            replaced by it.
         written: The lake table that holds exactly `rows_out` rows.
         dropped: The lake table that holds exactly `rows_dropped` rows.
         continues: The stage and source whose `rows_out` are this line's `rows_in`.
@@ -49,13 +51,17 @@ class Stage:
     Args:
         name: Its verb, which is also its command, its task and its package below `handpick.stages`.
         title: What it does, in one line.
-        reads: What it reads: lake tables or their first parts (`clean` for all of `clean/…`), or `landing`.
+        reads: What it
+        reads: lake tables or their first parts (`clean` for all of `clean/…`), or `landing`.
         writes: What it writes, in the same terms; `serving` is the serving database.
         flows: Checks of its ledger lines against the lake and the stages before it.
-        preload: Heavy libraries, loaded before its body so that loading is told apart from work.
-        resources: What it needs all the time it runs.
-        is_nightly: Whether every night runs it, in the order of this file; others run by a schedule of their own.
-        former_name: What it was called before; its old results are still found, its old command says the new name.
+        preload: Heavy libraries, imported before `run` is called, so that their loading time is measured
+            apart.
+        resources: What it needs as long as it runs.
+        is_nightly: Whether every night runs it, in the order of this file; others run by a schedule of their
+            own.
+        former_name: What it was called before; old results are still found, the old command names the new
+            one.
     """
 
     name: str
@@ -93,7 +99,7 @@ class Stage:
 
 
 _MODEL_INPUTS = ("marts", "embeddings", "features")
-"""What everything that learns or scores reads of the lake."""
+"""Lake tables that every stage with models reads."""
 
 STAGES: list[Stage] = [
     Stage(
@@ -154,7 +160,7 @@ STAGES: list[Stage] = [
     ),
     Stage(
         "feature_store",
-        "Point-in-time training rows and online features with Feast",
+        "Build point-in-time training rows and online features with Feast",
         reads=("clean", "marts"),
         writes=("features",),
         preload=("handpick.stages.feature_store.feast_loading",),
@@ -178,7 +184,7 @@ STAGES: list[Stage] = [
     ),
     Stage(
         "gate",
-        "Champion against challenger: who scores tonight",
+        "Compare the challenger with the champion; decide which scores tonight",
         reads=("models", "evaluation", *_MODEL_INPUTS),
         writes=("gate",),
         preload=("torch",),
@@ -186,7 +192,7 @@ STAGES: list[Stage] = [
     ),
     Stage(
         "score",
-        "Exact top-N with rules, diversity and reasons",
+        "Make the lists: exact top-N with rules, diversity and reasons",
         reads=("models", "evaluation", "gate", *_MODEL_INPUTS),
         writes=("lists",),
         preload=("torch",),

@@ -1,4 +1,4 @@
-"""Runs stages: loads what they need, times them, keeps their results, balances the ledger and emits lineage."""
+"""Runs stages: loads their libraries, times them, keeps their results, checks the ledger, emits lineage."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from handpick.runtime.log import log_progress
 
 
 def run_stage(name: str, night: Night) -> StageResult:
-    """Run one stage, time it, keep its result in the ledger, which must balance, and say what it did.
+    """Run one stage: time it, store its result, check that the ledger balances, and log what it did.
 
     Raises:
         LedgerImbalance: If the ledger does not balance up to this stage.
-        HandpickError: Whatever the stage raises for a person to fix.
+        HandpickError: What the stage raises for a person to fix.
     """
     stage = stage_named(name)
     log_progress(f"{name} {night.logical_date}: {stage.title}")
@@ -39,7 +39,7 @@ def run_stage(name: str, night: Night) -> StageResult:
         measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
         seconds = round(time.perf_counter() - loaded, 3)
         result = replace(result, seconds=seconds, notes={**result.notes, **measured})
-        _keep(result, night.result_file(name))
+        _store_result(result, night.result_file(name))
     if stage.is_nightly:
         reconcile_ledger(night.results(), night.lake, night.logical_date, name)
     _emit_lineage(result, night)
@@ -75,8 +75,8 @@ def _emit_lineage(result: StageResult, night: Night) -> None:
         )
 
 
-def _keep(result: StageResult, file: Path) -> None:
-    """Write a stage's result, whole or not at all."""
+def _store_result(result: StageResult, file: Path) -> None:
+    """Write a stage's result atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     staged = file.with_suffix(".tmp")
     staged.write_text(result.to_json())

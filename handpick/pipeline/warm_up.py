@@ -1,7 +1,7 @@
-"""Compiles the numba kernels of the evaluate, score and publish stages, so that the first night need not compile them.
+"""Compiles the numba kernels of evaluate, score and publish, so that the first night need not.
 
-Run once where the environment is installed: `python -m handpick.pipeline.warm_up`. Numba keeps the machine code in
-`__pycache__` and compiles a kernel again whose source file has changed.
+Run once where the environment is installed: `python -m handpick.pipeline.warm_up`. Numba keeps the machine
+code in `__pycache__` and compiles a kernel again whose source file has changed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "bo
 
 
 def main() -> None:
-    """Score and select top-N lists of a small shop, and encode a row of every served table for PostgreSQL's COPY."""
-    # Numba compiles a kernel once per signature, so shapes do not matter, but types and layouts are those of a night.
+    """Score and select top-N lists of a small shop, and encode a row of every served table for COPY."""
+    # Numba compiles a kernel once per signature, so shapes do not matter, but types and layouts are those of
+    # a night.
     random = np.random.default_rng(0)
     factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
     find_top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))

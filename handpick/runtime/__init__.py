@@ -1,1 +1,1 @@
-"""Processes and libraries: worker process, Spark session, prefetching, OpenMP, telemetry, disk errors, log, speech."""
+"""Processes and libraries: worker process, Spark, prefetching, OpenMP, telemetry, disk errors, log."""

@@ -11,7 +11,7 @@ from handpick.errors import HandpickError
 DISK_FULL_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
-    # What the system answers beyond `ulimit -f`, which batch schedulers set.
+    # The error beyond `ulimit -f`, which batch schedulers set.
     errno.EFBIG: "a file may not grow any further",
 }
 """Meanings of the system's error numbers for a full disk."""
@@ -30,7 +30,7 @@ def report_disk_full(content: str, command: str) -> Iterator[None]:
         command: The command that writes it again.
 
     Raises:
-        NoRoom: If the disk or the quota was full, or a file grew beyond its limit.
+        DiskFull: If the disk or the quota was full, or a file grew beyond its limit.
     """
     try:
         yield
@@ -40,6 +40,6 @@ def report_disk_full(content: str, command: str) -> Iterator[None]:
         # Errors of a stream, such as a pipe to another program, name no file.
         where = f" ({error.filename})" if error.filename else ""
         raise DiskFull(
-            f"{DISK_FULL_ERRORS[error.errno]}: {content} could not be written{where}. Nothing half-written is left, and what was there "
-            f"before stays. Free some space, then run `{command}`."
+            f"{DISK_FULL_ERRORS[error.errno]}: {content} could not be written{where}. No partial file is "
+            f"left, and the earlier data is unchanged. Free some space, then run `{command}`."
         ) from None

@@ -1,7 +1,8 @@
-"""Makes the class-data-sharing archive of Spark's JVM, so that each of a night's Spark sessions starts seconds sooner.
+"""Makes the class-data-sharing archive of Spark's JVM, with which Spark sessions start seconds sooner.
 
-Run once where the environment is installed: `python -m handpick.runtime.jvm_archive`. The JVM checks that an archive was
-made by the same Java from the same jars and otherwise ignores it; without an archive Spark only starts more slowly.
+Run once where the environment is installed: `python -m handpick.runtime.jvm_archive`. The JVM checks that an
+archive was made by the same Java from the same jars and otherwise ignores it; without an archive Spark only
+starts more slowly.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def main() -> None:
         )
         running = spark.get_spark_session(settings.model_copy(update={"spark": chosen}), rows=0)
         _run_job(running, Path(folder))
-        # The archive is written when the JVM exits. Closing its standard input ends it; PySpark alone would leave it
-        # running until this process ends.
+        # The archive is written when the JVM exits. Closing its standard input ends it; PySpark alone would
+        # leave it running until this process ends.
         gateway: Any = running.sparkContext._gateway
         running.stop()
         gateway.shutdown()

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
-"""The console of everything that is not a command's result. Lines are not wrapped, so that logs can be searched."""
+"""The console of everything that is not a command's result. Lines are not wrapped, so that logs can be
+searched."""
 
 
 def log_progress(line: str) -> None:
@@ -27,7 +28,8 @@ def track_progress(things: Iterable[T], what: str, total: int | None = None) -> 
     Args:
         things: What to go through.
         what: The name of the work, shown with the numbers.
-        total: How many things there are, where they have no length; logs show nothing without it, or below 100.
+        total: How many things there are, where they have no length; logs show nothing without it, or below
+            100.
     """
     if total is None and isinstance(things, Sized):
         total = len(things)

@@ -7,10 +7,10 @@ SPIN_COUNT = "20000"
 
 
 def limit_openmp_spinning() -> None:
-    """Set `GOMP_SPINCOUNT` unless it is set; it must be called before a library starts its OpenMP threads.
+    """Set `GOMP_SPINCOUNT` unless it is set; call it before a library starts its OpenMP threads.
 
-    GNU's OpenMP (of torch, LightGBM, implicit) reads it once, when it is loaded. By default a thread that is
-    done spins far longer than it worked. On a machine where something else runs too it keeps the slower threads off their
-    cores, and small training steps take several times as long.
+    GNU's OpenMP (of torch, LightGBM, implicit) reads it once, when it is loaded. By default a thread that has
+    finished spins far longer than it worked. Where other processes run too, spinning threads occupy the cores
+    that the slower threads need, and small training steps take several times as long.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 def prefetch_library(library: str) -> Iterator[None]:
     """Import a library in a thread while the block runs; after the block it is imported.
 
-    It pays where the block reads files or waits: importing is file reading and C code that leaves the interpreter's lock
-    in part. An import of the same library inside the block waits for the thread's, as Python locks each module.
+    It saves time where the block reads files or waits: an import mostly reads files and runs C code, which
+    partly release the interpreter's lock. An import of the same library inside the block waits for the
+    thread's, as Python locks each module.
 
     Args:
         library: Name of the module.

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 CONF_FOLDER = Path(__file__).parent / "spark_conf"
 MISSING_CONF_FOLDER = CONF_FOLDER / "none"
-"""Absent on purpose: Spark puts its configuration folder on the class path, and a JVM whose class path holds a folder
-with files does not use the archive."""
+"""Absent on purpose: Spark puts its configuration folder on the class path, and a JVM whose class path holds
+a folder with files does not use the archive."""
 CLASS_ARCHIVE = Path(sys.prefix) / "share" / "handpick" / "spark.jsa"
-"""Class-data-sharing archive of Spark's classes, made by `handpick.runtime.jvm_archive` when the environment is installed."""
+"""Class-data-sharing archive of Spark's classes, made by `handpick.runtime.jvm_archive` when the environment
+is installed."""
 
 JVM_OPTIONS = (
     "-XX:+UseParallelGC",
@@ -30,16 +31,18 @@ LONG_RUN_OPTIONS = (
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=1000000",
 )
-"""Raise the thresholds of the optimizing compiler (C2) several times: by default much of a night's processor time goes into
-compiling code that runs for a second."""
+"""Raise the thresholds of the optimizing compiler (C2) several times: by default much of a night's processor
+time goes into compiling code that runs for a second."""
 SHORT_RUN_OPTIONS = ("-XX:TieredStopAtLevel=1",)
 """Compile with the fast compiler (C1) only."""
 SHORT_OPTIONS = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "1"}
 SHORT_ROWS = 1_000_000
-"""With fewer rows no code runs long enough to gain from the optimizing compiler, and one partition is enough."""
+"""With fewer rows no code runs long enough to gain from the optimizing compiler, and one partition is
+enough."""
 TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 TINY_ROWS = 50_000
-"""With fewer rows even compiling the Java code that Spark generates for each query takes longer than interpreting it."""
+"""With fewer rows even compiling the Java code that Spark generates for each query takes longer than
+interpreting it."""
 
 
 def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
@@ -47,7 +50,8 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
 
     Args:
         settings: All settings; `[spark]` names the master and further options.
-        rows: About how many rows will be read. With few, options favour a fast start over throughput; results are the same.
+        rows: About how many rows will be read. With few, options favour a fast start over throughput; results
+            are the same.
     """
     from pyspark.sql import SparkSession
 
@@ -69,7 +73,8 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.adaptive.coalescePartitions.enabled": "true",
-        # Spark refuses to read nanosecond timestamps, which other writers may have left in a file, any other way.
+        # Spark refuses to read nanosecond timestamps, which other writers may have left in a file, any other
+        # way.
         "spark.sql.legacy.parquet.nanosAsLong": "true",
         # No `_SUCCESS` file: a partition's digest covers every file in its folder.
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",

@@ -1,11 +1,12 @@
 """A program that synthesizes speech with espeak-ng, run by `handpick.runtime.speech_synthesis`.
 
-Protocol: the first line of its output is the sample rate in Hz. For each line of its input, a JSON object with `name`,
-`speed`, `pitch` and `phrase`, it writes a line with a number of bytes, and then as many bytes of 16-bit mono samples.
+Protocol: the first line of its output is the sample rate in Hz. For each line of its input, a JSON object
+with `name`, `speed`, `pitch` and `phrase`, it writes a line with a number of bytes, and then as many bytes of
+16-bit mono samples.
 
-espeak-ng keeps state between phrases, so that a phrase would sound different after another one. Every phrase is therefore
-synthesized by a freshly forked child of this process, which itself never synthesizes any. It is a program of its own because
-forking takes long from a process that holds much memory, as the caller does.
+espeak-ng keeps state between phrases, so that a phrase would sound different after another one. Every phrase
+is therefore synthesized by a freshly forked child of this process, which itself never synthesizes any. It is
+a program of its own because forking a process with much memory, such as the caller, takes long.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import Any
 AUDIO_OUTPUT_SYNCHRONOUS = 2
 CHARACTERS_UTF8 = 1
 SPEED, PITCH = 1, 3
-"""Constants of espeak-ng's `speak_lib.h`: `AUDIO_OUTPUT_SYNCHRONOUS`, `espeakCHARS_UTF8`, `espeakRATE`, `espeakPITCH`."""
+"""Constants of espeak-ng's `speak_lib.h`: `AUDIO_OUTPUT_SYNCHRONOUS`, `espeakCHARS_UTF8`, `espeakRATE`,
+`espeakPITCH`."""
 
 
 def main() -> None:

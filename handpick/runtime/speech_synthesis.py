@@ -1,4 +1,4 @@
-"""Speech synthesis with espeak-ng from a wheel: 16 kHz mono WAV, the same bytes for the same phrase and voice."""
+"""Speech synthesis with espeak-ng: 16 kHz mono WAV, the same bytes for the same phrase and voice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Voice:
     pitch: int
 
 
-# No voices with a `breath` (f2, f3, f5): espeak-ng draws their noise from memory, so their bytes differ every time.
+# No voices with a `breath` (f2, f3, f5): espeak-ng draws their noise from memory, so their bytes differ every
+# time.
 VOICES = {
     "en": (Voice("en-us", 185, 45), Voice("en+f4", 200, 60), Voice("en-gb-scotland", 170, 35)),
     "zh": (Voice("cmn", 180, 45), Voice("cmn+f1", 195, 62), Voice("cmn+m3", 170, 30)),

@@ -1,9 +1,10 @@
-"""Opts out of the usage statistics that libraries would otherwise send to their makers."""
+"""Opts out of the usage statistics that libraries would otherwise send to their vendors."""
 
 import os
 
 OPT_OUTS = {
-    # Two conventions that several libraries share, then each library's own variable: no library follows all of them.
+    # Two conventions that several libraries share, then each library's own variable: no library follows all
+    # of them.
     "SCARF_ANALYTICS": "false",
     "DO_NOT_TRACK": "1",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -1,10 +1,11 @@
 """A worker process: one generator function in a second Python process, so that two cores work at once.
 
-The worker ends with this process, whatever ends it. Its output appears here, and its exceptions are raised here.
+The worker ends with this process, whatever ends it. Its output appears here, and its exceptions are raised
+here.
 
-Not `multiprocessing`: its spawned child reruns the caller's main module, which in an Airflow task is Airflow's own; and a
-killed parent leaves its children running. Here the child reads its inbox from a pipe, which the system closes when the parent
-ends for whatever reason, and ends itself then.
+Not `multiprocessing`: its spawned child reruns the caller's main module, which in an Airflow task is
+Airflow's own; and a killed parent leaves its children running. Here the child reads its inbox from a pipe,
+which the system closes when the parent ends for whatever reason, and ends itself then.
 """
 
 from __future__ import annotations
@@ -72,20 +73,19 @@ class WorkerProcess:
         kind, content = self._answers.get()
         if kind == YIELDED:
             return content
-        self._answers.put(
-            (kind, content)
-        )  # so that a further call raises the same instead of waiting for ever
+        # Put back, so that a further call raises the same instead of waiting for ever.
+        self._answers.put((kind, content))
         if kind == FAILED:
             raise content
         code = self._process.wait()
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         raise WorkerDied(
-            f"The worker process that was to {self._what} ended {how}; its results were discarded. Run the stage again; if "
-            "memory was short, give the machine more."
+            f"The worker process that was to {self._what} ended {how}; its results were discarded. Run the "
+            "stage again; if memory was short, give the machine more."
         )
 
     def _receive_answers(self, pipe: IO[bytes]) -> None:
-        """Queue the worker's messages until its pipe ends, as it does when the process ends in whatever way."""
+        """Queue the worker's messages until its pipe ends, which it does however the process ends."""
         while (answer := _receive(pipe)) is not None:
             self._answers.put(answer)
         self._answers.put((DONE, None))
@@ -108,14 +108,14 @@ def run_in_worker_process(
     """Run a generator function in a worker process, which is killed at the end of the block.
 
     Args:
-        function: A function of a module that can be imported, as it is pickled by name. Its first argument is its inbox, a
-            queue of the messages that it is sent.
+        function: A function of a module that can be imported, as it is pickled by name. Its first argument is
+            its inbox, a queue of the messages that it is sent.
         arguments: Its other arguments; they are pickled.
-        what: Its work in words, to follow "was to".
+        purpose: Its work in words, to follow "was to" in the error if the process dies.
         threads: Threads that numerical libraries may use in the worker.
 
     Yields:
-        The worker; its `next` returns what the function yields.
+        The worker; its `receive` returns what the function yields.
     """
     # The child must find the same modules, also those of folders that Airflow or pytest have put on the path.
     paths = os.pathsep.join(path for path in sys.path if path)
@@ -161,7 +161,8 @@ def main() -> None:
     """Run as the worker process: receive a function, run it and send what it yields."""
     # Ctrl-C reaches both processes; the parent handles it and kills this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Messages go to a copy of standard output, and prints of libraries to standard error, so that they cannot mix.
+    # Messages go to a copy of standard output, and prints of libraries to standard error, so that they cannot
+    # mix.
     inbox_pipe, answer_pipe = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     work = _receive(inbox_pipe)
@@ -181,23 +182,24 @@ def main() -> None:
 
 
 def _fill_inbox(pipe: IO[bytes], inbox: SimpleQueue[Any]) -> None:
-    """Put the parent's messages into the inbox, and end this process when the pipe ends, as the parent then has."""
+    """Put the parent's messages into the inbox; exit when the pipe ends, as the parent then has."""
     while (message := _receive(pipe)) is not None:
         inbox.put(message)
     os._exit(1)
 
 
 def _make_picklable(error: Exception) -> Exception:
-    """Return an error that can be pickled; a bug's traceback goes along as a note, as pickle drops tracebacks."""
+    """Return an error that can be pickled.
+
+    A bug's traceback goes along as a note, as pickle drops tracebacks.
+    """
     trace = "".join(traceback.format_exception(error))
     error.__cause__ = error.__context__ = None
     if not isinstance(error, HandpickError):
         error.add_note(trace)
     try:
         pickle.loads(pickle.dumps(error))
-    except (
-        Exception
-    ):  # libraries' errors may fail in many ways here, such as by arguments that __init__ demands
+    except Exception:  # an error class may fail here in any way, such as by arguments of its __init__
         error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(trace)
     return error

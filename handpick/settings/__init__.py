@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A section of the configuration. Unknown keys are errors; values are checked once and cannot be changed afterwards."""
+    """A section of the configuration, checked once and immutable afterwards.
+
+    Unknown keys are errors.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

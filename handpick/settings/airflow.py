@@ -19,8 +19,8 @@ class AirflowSettings(Section):
     )
     schedule: str | None = Field(
         None,
-        description="Cron expression (UTC) of `nightly_recommendations`, such as `0 2 * * *`. Without it, nights run only "
-        "when they are triggered, as the demo shop gets no new day by itself.",
+        description="Cron expression (UTC) of `nightly_recommendations`, such as `0 2 * * *`. Without it, "
+        "nights run only when they are triggered, as the demo shop gets no new day by itself.",
     )
     retries: int = Field(1, ge=0, description="Retries of a failed stage before the night fails.")
     retry_delay_seconds: int = Field(60, ge=0, description="Seconds before a retry.")

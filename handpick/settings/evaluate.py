@@ -12,7 +12,8 @@ class EvaluateSettings(Section):
     validation_days: int = Field(
         7,
         ge=1,
-        description="Days of the validation window before it, on which blend weights and early stopping are decided.",
+        description="Days of the validation window before it, on which blend weights and early stopping are "
+        "decided.",
     )
     cutoffs: tuple[int, ...] = Field(
         (10, 20), min_length=1, description="List lengths k of Recall@k, NDCG@k and the other metrics."
@@ -32,5 +33,5 @@ class EvaluateSettings(Section):
         description="Lower bounds of the activity segments, in positive events before the window.",
     )
     max_users: int = Field(
-        50_000, ge=100, description="Most users that are measured; of more, a seeded sample."
+        50_000, ge=100, description="Largest number of users that are measured; of more, a seeded sample."
     )

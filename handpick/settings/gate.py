@@ -6,13 +6,14 @@ from handpick.settings import Section
 
 
 class GateSettings(Section):
-    """The non-inferiority test of the challenger, and the sanity checks that reject it whatever its metrics."""
+    """The challenger's non-inferiority test, and the sanity checks that reject it whatever its metrics."""
 
     margin: float = Field(
         0.02,
         ge=0,
         lt=1,
-        description="Non-inferiority margin: loss of NDCG over all users, as a share of the champion's, that must be ruled out.",
+        description="Non-inferiority margin: loss of NDCG over all users, as a share of the champion's, "
+        "that must be ruled out.",
     )
     slice_margin: float = Field(
         0.15,
@@ -37,13 +38,15 @@ class GateSettings(Section):
         0.5,
         gt=0,
         le=1,
-        description="Largest share of warm users who may get the very same list; above it the lists count as constant.",
+        description="Largest share of warm users who may get the same list; above it the lists count as "
+        "constant.",
     )
     max_popularity_overlap: float = Field(
         0.9,
         gt=0,
         le=1,
-        description="Largest mean overlap with the lists of `popularity`; above it the model counts as a copy of popularity.",
+        description="Largest mean overlap with the lists of `popularity`; above it the model counts as a "
+        "copy of popularity.",
     )
     min_coverage: float = Field(
         0.03, ge=0, le=1, description="Smallest share of the phones on sale that must be on some list."
@@ -54,18 +57,20 @@ class GateSettings(Section):
     implausible_gain: float = Field(
         0.5,
         gt=0,
-        description="Gain of NDCG over the champion, as a share of it, above which leaked test data is suspected.",
+        description="Gain of NDCG over the champion, as a share of it, above which leaked test data is "
+        "suspected.",
     )
     implausible_ratio: float = Field(
         4.0,
         gt=1,
-        description="Multiple of the best family member's NDCG above which, without a champion, leaked test data is suspected.",
+        description="Multiple of the best family member's NDCG above which, without a champion, leaked test "
+        "data is suspected.",
     )
     min_relative_users: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Smallest number of test users, as a share of those of the champion's night; below it tonight's data counts as "
-        "truncated.",
+        description="Smallest number of test users, as a share of those of the champion's night; below it "
+        "tonight's data counts as truncated.",
     )
     resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users for each test.")

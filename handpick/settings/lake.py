@@ -1,4 +1,4 @@
-"""`[lake]`: where files arrive and where the nights keep theirs."""
+"""`[lake]`: the folders of landing files, media, the lake's tables and the demo shop's truth."""
 
 from pathlib import Path
 

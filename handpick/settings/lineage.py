@@ -18,7 +18,8 @@ class LineageSettings(Section):
     )
     api_key: SecretStr | None = Field(
         None,
-        description="Bearer token of the endpoint. Set it by the environment variable HANDPICK__LINEAGE__API_KEY.",
+        description="Bearer token of the endpoint. Set it by the environment variable "
+        "HANDPICK__LINEAGE__API_KEY.",
     )
     namespace: str = Field("handpick", description="OpenLineage namespace of the jobs and datasets.")
     manifest: Path = Field(

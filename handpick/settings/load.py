@@ -92,7 +92,10 @@ class Settings(BaseSettings):
 
 
 def find_configuration_file() -> Path:
-    """Return `$HANDPICK_CONFIG`, or else `handpick.toml` of the working folder or of the nearest folder above it."""
+    """Return `$HANDPICK_CONFIG`, or else the nearest `handpick.toml` from the working folder upwards.
+
+    Where there is none, it is the path that the file would have in the working folder.
+    """
     if FILE_VARIABLE in os.environ:
         return Path(os.environ[FILE_VARIABLE])
     here = Path.cwd()
@@ -109,7 +112,8 @@ def load(**overrides: Any) -> Settings:
         overrides: Sections or keys that win over the file and the environment.
 
     Raises:
-        ConfigurationError: If a key is unknown, has another name now, or has an unusable value; names each of them.
+        ConfigurationError: If a key is unknown, has another name now, or has an unusable value; names each of
+            them.
     """
     file = find_configuration_file()
     try:

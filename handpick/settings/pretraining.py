@@ -20,10 +20,15 @@ class PretrainingSettings(Section):
     image: ImagePretraining = ImagePretraining()
     audio: AudioPretraining = AudioPretraining()
     rows: RowsPretraining = RowsPretraining()
-    max_texts: int = Field(50_000, ge=1, description="Most texts to train on; of more, an even sample.")
-    max_images: int = Field(4000, ge=1, description="Most images to train on; of more, an even sample.")
+    max_texts: int = Field(
+        50_000, ge=1, description="Largest number of texts to train on; of more, a uniform sample."
+    )
+    max_images: int = Field(
+        4000, ge=1, description="Largest number of images to train on; of more, a uniform sample."
+    )
     window_days: int = Field(
         14,
         ge=1,
-        description="Days before the logical date on whose events the benefit of each pretraining is measured.",
+        description="Days before the logical date on whose events the benefit of each pretraining is "
+        "measured.",
     )

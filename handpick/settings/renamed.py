@@ -1,4 +1,4 @@
-"""Keys of `handpick.toml` that were renamed: using an old name is an error that says the new one."""
+"""Keys of `handpick.toml` that were renamed: using an old name is an error that names the new one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ RENAMED_KEYS = {
     "training.most_beside": "training.max_parallel_interactions",
     "validation.stop_least_rows": "validation.stop_min_rows",
 }
-"""Old dotted key = new dotted key. Keys that are stored with fitted models are also in `Config.former_keys` of their class."""
+"""Old dotted key = new dotted key. Keys that are stored with fitted models are also in `Config.former_keys`
+of their class."""
 
 PREFIX, DELIMITER = "HANDPICK__", "__"
 
@@ -38,7 +39,8 @@ def describe_renamed_keys(error: ValidationError, file: Path) -> list[str]:
     """Describe the renamed keys among those that the settings rejected as unknown.
 
     Args:
-        error: What pydantic found wrong; it is independent of whether a key came from the file or the environment.
+        error: What pydantic found wrong; it is independent of whether a key came from the file or the
+            environment.
         file: The settings file, named for keys that are not in the environment.
 
     Returns:

@@ -54,7 +54,8 @@ class RulesSettings(Section):
     )
     price_band: tuple[float, float] | None = Field(
         (0.35, 2.5),
-        description="Lowest and highest price, relative to the phones that the user owns and looks at; null for no band.",
+        description="Lowest and highest price, relative to the phones that the user owns and looks at; null "
+        "for no band.",
     )
     not_returned: bool = Field(True, description="Do not recommend a phone that the user has returned.")
     generation: bool = Field(
@@ -62,13 +63,14 @@ class RulesSettings(Section):
         description="Do not recommend a phone that is older than the user's own of the same product line.",
     )
     max_per_brand: int | None = Field(
-        6, ge=1, description="Most phones of one brand on a list; null for no limit."
+        6, ge=1, description="Largest number of phones of one brand on a list; null for no limit."
     )
     campaigns: tuple[Campaign, ...] = Field((), description="Boosts and pins for a period.")
     min_items: int = Field(10, ge=1, description="Rules are relaxed for lists that are shorter than this.")
     relax: tuple[Relaxable, ...] = Field(
         ("price_band", "max_per_brand", "generation"),
-        description="Rules that are relaxed for a list that is too short, one after another in this order; all others always hold.",
+        description="Rules that are relaxed for a list that is too short, one after another in this order; "
+        "all others always hold.",
     )
 
     @model_validator(mode="after")

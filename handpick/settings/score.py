@@ -14,7 +14,8 @@ class ScoreSettings(Section):
     candidates: int = Field(
         100,
         ge=1,
-        description="Candidates per user: the phones with the highest scores, from which re-ranking makes the list.",
+        description="Candidates per user: the phones with the highest scores, from which re-ranking makes "
+        "the list.",
     )
     similar: int = Field(10, ge=1, description="Phones in each `similar_items` list.")
     popular: int = Field(50, ge=1, description="Phones in each `popular_items` list.")
@@ -30,8 +31,9 @@ class ScoreSettings(Section):
     scoring_batch_users: int = Field(
         131_072,
         ge=1,
-        description="Users whose factors are in memory at a time. Each batch reads the night's events again. The lists do not "
-        "depend on it; scores are equal to the last bit for multiples of 2048, the fusion model's own batch.",
+        description="Users whose factors are in memory at a time. Each batch reads the night's events "
+        "again. The lists do not depend on it; scores are equal to the last bit for multiples of 2048, the "
+        "fusion model's own batch.",
     )
     rerank_batch_users: int = Field(
         4096, ge=1, description="Users who are re-ranked at a time; bounds memory, and changes nothing else."
@@ -40,7 +42,8 @@ class ScoreSettings(Section):
         0.15,
         ge=0,
         le=1,
-        description="Weight of dissimilarity to the phones that are already on the list (maximal marginal relevance).",
+        description="Weight of dissimilarity to the phones that are already on the list (maximal marginal "
+        "relevance).",
     )
     launch_days: int = Field(7, ge=0, description="Days from its release during which a phone counts as new.")
     launch_bonus: float = Field(
@@ -56,10 +59,13 @@ class ScoreSettings(Section):
         description="Guard: new phones with a relevance below this share of that range get no bonus.",
     )
     max_launch_items: int = Field(
-        3, ge=0, description="Guard: most new phones that get the bonus in one list."
+        3, ge=0, description="Guard: largest number of new phones that get the bonus in one list."
     )
     explore_share: float = Field(
-        0.05, ge=0, lt=1, description="Probability that a rank shows a random candidate instead."
+        0.05,
+        ge=0,
+        lt=1,
+        description="Probability that a rank shows a random candidate instead of the best one left.",
     )
     explore_from_rank: int = Field(4, ge=1, description="First rank at which exploration may happen.")
     popularity_half_life_days: float = Field(
@@ -69,5 +75,6 @@ class ScoreSettings(Section):
         2,
         ge=0,
         le=5,
-        description="Most phones of a user's history that are tried as reasons; each costs one more scoring of the users.",
+        description="Largest number of phones of a user's history that are tried as reasons; each costs one "
+        "more scoring of the users.",
     )

@@ -10,13 +10,17 @@ SQL_NAME = "^[a-z_][a-z0-9_]*$"
 
 
 class ServingSettings(Section):
-    """Where lists are published. Without `dsn`, an embedded server in `embedded_path` is started when it is needed."""
+    """Where lists are published: a PostgreSQL server, or without `dsn` an embedded one in `embedded_path`."""
 
     dsn: SecretStr | None = Field(
         None,
-        description="DSN of a PostgreSQL server, version 14 or newer. Set it by the environment variable HANDPICK__SERVING__DSN.",
+        description="DSN of a PostgreSQL server, version 14 or newer. Set it by the environment variable "
+        "HANDPICK__SERVING__DSN.",
     )
-    embedded_path: Path = Field(Path("var/postgres"), description="Data folder of the embedded server.")
+    embedded_path: Path = Field(
+        Path("var/postgres"),
+        description="Data folder of the embedded server, which is started when it is needed.",
+    )
     database: str = Field(
         "handpick",
         pattern=SQL_NAME,
@@ -36,7 +40,9 @@ class ServingSettings(Section):
     load_streams: int = Field(
         2, ge=1, le=64, description="Parts of a list version that are loaded in parallel, each on a core."
     )
-    keep_versions: int = Field(7, ge=2, description="Most older list versions that are kept for a rollback.")
+    keep_versions: int = Field(
+        7, ge=2, description="Largest number of older list versions that are kept for a rollback."
+    )
     keep_days: int = Field(
         30,
         ge=1,

@@ -1,4 +1,4 @@
-"""`[sources]`: where the rows of each source arrive, and how the owner's columns and values map onto the contract."""
+"""`[sources]`: where each source's rows arrive, and how the owner's columns map onto the contract."""
 
 from typing import Literal
 
@@ -16,7 +16,8 @@ class SourceSettings(Section):
 
     path: str = Field(
         "",
-        description="Folder or file, or a URL of fsspec, such as `s3://shop/events`; empty for `<landing>/<source>`.",
+        description="Folder or file, or a URL of fsspec, such as `s3://shop/events`; empty for "
+        "`<landing>/<source>`.",
     )
     format: Format = Field(
         "auto", description="Format of the files; `auto` detects it by the first bytes and the name."
@@ -27,11 +28,13 @@ class SourceSettings(Section):
     )
     values: dict[str, dict[str, str]] = Field(
         {},
-        description="Per contract column: the owner's value = the contract's value; `*` stands for any other value.",
+        description="Per contract column: the owner's value = the contract's value; `*` stands for any "
+        "other value.",
     )
     constants: dict[str, str] = Field(
         {},
-        description="Contract column = value, where the owner has no such column; `{logical_date}` is the night's date.",
+        description="Contract column = value, where the owner has no such column; `{logical_date}` is the "
+        "night's date.",
     )
     patterns: dict[str, str] = Field(
         {},
@@ -43,21 +46,24 @@ class SourceSettings(Section):
     )
     collected: dict[str, list[str]] = Field(
         {},
-        description="Contract column = the owner's columns that are collected in it as one JSON object; `*` stands for all "
-        'columns that are not mapped, such as `specs = ["*"]` for a table with a column per specification.',
+        description="Contract column = the owner's columns that are collected in it as one JSON object; `*` "
+        "stands for all columns that are not mapped, such as "
+        '`specs = ["*"]` for a table with a column per specification.',
     )
     hashed: tuple[str, ...] = Field(
         (),
-        description="Contract columns that are filled with a hash of the owner's whole row, for rows without an identifier.",
+        description="Contract columns that are filled with a hash of the owner's whole row, for rows "
+        "without an identifier.",
     )
     first_per_key: bool = Field(
         False,
-        description="Land only the first row of each key and count the others, such as for customers that are read from a log.",
+        description="Land only the first row of each key and count the others, such as for customers that "
+        "are read from a log.",
     )
     times: dict[str, str] = Field(
         {},
-        description="Contract column = how its dates or timestamps are written, if not in ISO 8601: `epoch_s`, `epoch_ms`, or "
-        "a pattern such as `%d.%m.%Y %H:%M`.",
+        description="Contract column = how its dates or timestamps are written, if not in ISO 8601: "
+        "`epoch_s`, `epoch_ms`, or a pattern such as `%d.%m.%Y %H:%M`.",
     )
     timezone: str = Field(
         "UTC", description="Time zone of timestamps that do not state one, such as `Europe/Berlin`."
@@ -68,8 +74,9 @@ class SourceSettings(Section):
     url: SecretStr | None = Field(None, description="SQLAlchemy URL of a database, with `format = 'sql'`.")
     query: str = Field(
         "",
-        description="Query of the database. `:since` and `:until` are the night's bounds (UTC); `:late` is before `:since` by "
-        "the days that the contract allows rows to be late. Rows that an earlier night has are recognized by their key.",
+        description="Query of the database. `:since` and `:until` are the night's bounds (UTC); `:late` is "
+        "before `:since` by the days that the contract allows rows to be late. Rows that an earlier night "
+        "has are recognized by their key.",
     )
 
 

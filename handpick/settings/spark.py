@@ -1,4 +1,4 @@
-"""`[spark]`: the Spark session of validation and transforms, and of other stages that are set to use Spark."""
+"""`[spark]`: the Spark session of validation, transforms and other stages that are set to use Spark."""
 
 from pydantic import Field
 

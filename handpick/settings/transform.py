@@ -14,7 +14,8 @@ class TransformSettings(Section):
     bot_events_per_hour: int = Field(
         500,
         ge=1,
-        description="A user with more events than this within one hour, impressions not counted, is a bot for the night.",
+        description="A user with more events than this within one hour, impressions not counted, counts as "
+        "a bot on that night.",
     )
     weights: dict[str, float] = Field(
         {"view": 1.0, "cart": 3.0, "purchase": 5.0, "return": -4.0, "rating": 2.0},
@@ -29,8 +30,8 @@ class TransformSettings(Section):
         0.5,
         ge=0,
         le=2,
-        description="Exponent of the examination propensity `position ** -exponent`, used until there are enough impressions to "
-        "estimate it.",
+        description="Exponent of the examination propensity `position ** -exponent`, used until there are "
+        "enough impressions to estimate it.",
     )
     min_position_impressions: int = Field(
         500,

@@ -1,4 +1,4 @@
-"""`[validation]`: when invalid rows are only counted, when they are a warning, and when they stop the night."""
+"""`[validation]`: when invalid rows are counted, when they are a warning, and when they stop the night."""
 
 from pydantic import Field
 
@@ -12,19 +12,22 @@ class ValidateSettings(Section):
         0.2,
         gt=0,
         le=1,
-        description="A larger share of quarantined rows stops the night; rows that an earlier night has already do not count.",
+        description="A larger share of quarantined rows stops the night; rows that an earlier night already "
+        "has do not count.",
     )
     stop_min_rows: int = Field(
         3,
         ge=1,
-        description="Fewer quarantined rows than this do not stop the night whatever their share, unless all rows are quarantined.",
+        description="Fewer quarantined rows than this do not stop the night whatever their share, unless "
+        "all rows are quarantined.",
     )
     warn_share: float = Field(
         0.05, ge=0, le=1, description="A larger share of quarantined rows is a warning."
     )
     stop_shares_by_rule: dict[str, float] = Field(
         {},
-        description="The same share that stops the night for single rules, by their reason, such as `missing user_id`.",
+        description="The same share that stops the night for single rules, by their reason, such as "
+        "`missing user_id`.",
     )
     warn_shares_by_rule: dict[str, float] = Field(
         {}, description="The same share that is a warning for single rules, by their reason."
@@ -32,12 +35,14 @@ class ValidateSettings(Section):
     volume_low: float | None = Field(
         None,
         ge=0,
-        description="Fewer rows than this share of the median stop the night; without it, the contract's share.",
+        description="Fewer rows than this share of the median stop the night; without it, the contract's "
+        "share.",
     )
     volume_high: float | None = Field(
         None,
         gt=1,
-        description="More rows than this multiple of the median stop the night; without it, the contract's multiple.",
+        description="More rows than this multiple of the median stop the night; without it, the contract's "
+        "multiple.",
     )
     volume_nights: int = Field(
         7,

@@ -38,8 +38,8 @@ def query_rows(query: LiteralString, *parameters: Any) -> tuple[list[dict[str, A
         parameters: Values of its placeholders.
 
     Returns:
-        The rows, and the error to show if the database could not be read. Before the first publish there is neither
-        schema nor reader role: then there are no rows and no error.
+        The rows, and the error to show if the database could not be read. Before the first publish there is
+        neither schema nor reader role: then there are no rows and no error.
     """
     from psycopg import errors
     from psycopg.rows import dict_row
@@ -126,8 +126,8 @@ def show_lists(user_id: Annotated[str, Query(max_length=200)] = "") -> HTMLRespo
     if not user_id and users:
         user_id = users[0]["user_id"]
     found, _ = query_rows(
-        "select r.*, i.title, i.price from {schema}.recommendations r left join {schema}.items i using (item_id) "
-        "where r.user_id = %s order by r.rank",
+        "select r.*, i.title, i.price from {schema}.recommendations r left join {schema}.items i using "
+        "(item_id) where r.user_id = %s order by r.rank",
         user_id,
     )
     return render_response("lists.html", user_id=user_id, rows=found, users=users, problem=problem)

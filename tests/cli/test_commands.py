@@ -33,8 +33,8 @@ def test_a_former_name_stops_with_one_line_that_says_the_new_one(options: tuple[
         done = run_handpick(str(old), *options)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
-            f"handpick: `handpick {old}` is now called `handpick {new}`; nothing was run. Use the new name with the same "
-            "options.\n"
+            f"handpick: `handpick {old}` is now called `handpick {new}`; nothing was run. Use the new name "
+            "with the same options.\n"
         )
 
 

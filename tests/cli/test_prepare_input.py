@@ -33,7 +33,12 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         next_day, "make_first_shop", lambda _, rung, last_day: made.append(("shop", rung, last_day))
     )
     monkeypatch.setattr(next_day, "last_shop_day", lambda _: FIRST)
-    monkeypatch.setattr(next_day, "add_shop_day", lambda _: made.append("day") or SECOND)
+
+    def add_shop_day(_: Settings) -> date:
+        made.append("day")
+        return SECOND
+
+    monkeypatch.setattr(next_day, "add_shop_day", add_shop_day)
     return made
 
 

@@ -1,10 +1,11 @@
-"""The ground truth: every modality reveals something that the others do not, and the oracle uses all of it."""
+"""The ground truth: every modality reveals what the others do not, and the oracle uses all of it."""
 
 from __future__ import annotations
 
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_a_shop_of_an_earlier_release_is_told_from_no_shop(
 
 @pytest.mark.parametrize(("named", "what"), [("rung", "XXL"), ("difficulty", "brutal"), ("days", 0)])
 def test_an_unusable_plan_is_refused_in_one_line(named: str, what: object) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "rung": "XS",
         "seed": 7,
         "days": 3,
@@ -141,7 +142,7 @@ def test_an_unusable_plan_is_refused_in_one_line(named: str, what: object) -> No
 
 
 def test_an_easier_shop_has_a_higher_ceiling(tmp_path: Path) -> None:
-    """How often the best list's first ten phones hold what a person opens next: easy above default above hard."""
+    """How often the best ten phones hold what a person opens next: easy above default above hard."""
     ceilings = []
     for difficulty in ("easy", "default", "hard"):
         of = Plan.ending("XS", 7, 3, LAST, difficulty, has_media=False)

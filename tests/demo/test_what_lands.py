@@ -1,4 +1,4 @@
-"""The landing files of a demo shop: messy spec sheets, bilingual queries, readable media, and counted bad rows."""
+"""The landing files of a demo shop: messy spec sheets, bilingual queries, media, and counted bad rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Two whole nights at rung XS through Airflow, as a newcomer runs them; shared by all tests that look at the outcome."""
+"""Two whole nights at rung XS through Airflow, as a newcomer runs them.
+
+Shared by all tests that look at the outcome.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def test_the_run_ends_with_stages_evaluation_five_lists_the_report_and_the_next_
     assert "overhead" in told
     for member in ("fusion", "popularity", "als", "oracle"):
         assert member in told
-    assert "only asked a question" in told
+    assert "has sent queries, but has no events" in told
     assert "(new today)" in told
     assert len(re.findall(r"^U\d{7}: ", told, re.MULTILINE)) == 5
     assert "index.html" in told
@@ -109,7 +109,8 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
     assert {"all", "query_only"} <= {row["slice"] for row in own}
     for row in own:
         assert re.search(
-            rf"<td>{row['slice']}</td><td class=\"n\">{row['users']:,}</td>\s*<td class=\"n\">{row['value']:.4f}",
+            rf"<td>{row['slice']}</td><td class=\"n\">{row['users']:,}</td>\s*<td "
+            rf"class=\"n\">{row['value']:.4f}",
             card,
         )
     assert card.count("<svg") == 2

@@ -1,4 +1,4 @@
-"""A night on real phones: a scraped catalogue, simulated shoppers, and every stage up to the lists, in this process."""
+"""A night on real phones: a scraped catalogue, simulated shoppers, and every stage up to the lists."""
 
 from __future__ import annotations
 

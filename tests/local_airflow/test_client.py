@@ -16,7 +16,7 @@ from handpick.local_airflow.client import AirflowClient, AirflowNotAnswering
 
 
 class Busy(BaseHTTPRequestHandler):
-    """A server that answers the first requests of a method with an error, then with a run that has succeeded."""
+    """A server that answers a method's first requests with an error, then with a run that succeeded."""
 
     errors: ClassVar[dict[str, int]] = {}
     methods: ClassVar[list[str]] = []
@@ -44,7 +44,7 @@ class Busy(BaseHTTPRequestHandler):
 def client_of_busy_server(
     patience_seconds: float = 30, **errors: int
 ) -> Iterator[tuple[AirflowClient, list[str]]]:
-    """Yield a client of a server that is too busy for the first requests, and the methods of all requests so far."""
+    """Yield a client of a server that is too busy at first, and the methods of all requests so far."""
     methods: list[str] = []
     handler = type("Handler", (Busy,), {"errors": errors, "methods": methods})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""The stages are declared once: a toy stage runs from one entry, nothing else lists stages, imports follow the registry."""
+"""The stages are declared once: one entry adds a stage, nothing else lists stages, imports follow it."""
 
 from __future__ import annotations
 

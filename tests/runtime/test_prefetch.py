@@ -1,4 +1,4 @@
-"""Preloading and prefetching import the same modules as an ordinary import, and nothing of Handpick's own stays."""
+"""Preloading and prefetching import what an ordinary import does, and none of Handpick's own modules."""
 
 from __future__ import annotations
 

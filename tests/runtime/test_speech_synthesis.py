@@ -1,4 +1,4 @@
-"""A phrase is synthesized to the same bytes in every process, so encoders learn from the same sounds everywhere."""
+"""A phrase is synthesized to the same bytes in every process, so that encoders are reproducible."""
 
 from __future__ import annotations
 

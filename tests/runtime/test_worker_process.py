@@ -1,4 +1,4 @@
-"""The worker process: values, output and errors arrive in the parent, and it never outlives its work or its parent."""
+"""The worker process: values, output and errors reach the parent; it outlives neither work nor parent."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ def doubled(inbox: Inbox, numbers: np.ndarray) -> Iterator[np.ndarray]:
     yield 2 * inbox.get()
 
 
-def stopped(inbox: Inbox) -> Iterator[None]:
-    raise NightStopped("the phones are gone; nothing was published")
-    yield
+def stopped(inbox: Inbox) -> Iterator[int]:
+    def stop() -> int:
+        raise NightStopped("the phones are gone; nothing was published")
+
+    yield stop()
 
 
 def broken(inbox: Inbox) -> Iterator[None]:
-    yield {}["no such key"]
+    nothing: dict[str, None] = {}
+    yield nothing["no such key"]
 
 
 def killed(inbox: Inbox) -> Iterator[int]:

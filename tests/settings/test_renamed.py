@@ -1,4 +1,7 @@
-"""Renamed keys: an old name in the file or the environment stops with the new one; stored configurations still load."""
+"""Renamed keys: an old name in the file or the environment stops with the new one.
+
+Stored configurations still load.
+"""
 
 from __future__ import annotations
 

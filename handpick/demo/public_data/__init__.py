@@ -1,1 +1,4 @@
-"""Importers that convert public data sets into landing files; validation is left to the night that lands them."""
+"""Importers that convert public data sets into landing files.
+
+Validation is left to the night that lands them.
+"""

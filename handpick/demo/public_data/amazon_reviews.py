@@ -1,4 +1,4 @@
-"""Imports product reviews (one JSON object per line, also in a broken array) as the sources `events` and `users`."""
+"""Imports product reviews (a JSON object per line, also in a broken array) as `events` and `users`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
     missing = [name for name in NEEDED if name not in table.column_names]
     if missing:
         raise InputError(
-            f"{file} has no {', '.join(missing)}; it has {', '.join(table.column_names)}. Nothing was written."
+            f"{file} has no {', '.join(missing)}; it has {', '.join(table.column_names)}. Nothing was "
+            "written."
         )
     rows = table.to_pylist()
     events = [row["_raw"] if row.get("_raw") is not None else _build_event(row) for row in rows]
@@ -66,7 +67,10 @@ def import_amazon_reviews(file: Path, landing: Path, consent: bool = True) -> tu
 
 
 def _build_event(row: dict[str, Any]) -> dict[str, Any]:
-    """Build a rating event; its id is a hash of the review, so that it is the same in every copy of the data."""
+    """Build a rating event.
+
+    Its id is a hash of the review, so that it is the same in every copy of the data.
+    """
     content = "\x1f".join(str(row.get(name)) for name in (*NEEDED, "summary", "reviewText"))
     return {
         "event_id": f"review-{hashlib.sha256(content.encode()).hexdigest()[:20]}",

@@ -1,4 +1,4 @@
-"""Imports a scraped gsmarena.com catalogue as the source `catalog`: one row per phone, with its raw spec sheet."""
+"""Imports a scraped gsmarena.com catalogue as `catalog`: a row per phone, with its raw spec sheet."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_SPECS = {"name", "timestamp"}
 def import_gsmarena(
     file: Path, landing: Path, currency: str, taken_on: date | None = None
 ) -> tuple[Path, Flow]:
-    """Write a landing file of `catalog` from a CSV with `name`, `url` and a column per line of the spec sheet.
+    """Write a landing file of `catalog` from a CSV with `name`, `url` and a column per specification.
 
     Args:
         file: The scraped CSV.
@@ -35,7 +35,8 @@ def import_gsmarena(
         The file written, and the ledger line, which counts every row that was left out by reason.
 
     Raises:
-        InputError: If the file has no column `name`, or no timestamp and `taken_on` is None; nothing was written.
+        InputError: If the file has no column `name`, or no timestamp and `taken_on` is None; nothing was
+            written.
     """
     from handpick.demo.landing import write_json_lines
     from handpick.stages.land.adapters import read_file
@@ -49,7 +50,8 @@ def import_gsmarena(
     day = taken_on or _find_newest_day(rows)
     if day is None:
         raise InputError(
-            f"{file} does not state when it was scraped (no timestamp); nothing was written. Set --date YYYY-MM-DD."
+            f"{file} does not state when it was scraped (no timestamp); nothing was written. Set --date "
+            "YYYY-MM-DD."
         )
     kept, dropped = build_catalog_rows(rows, currency, day)
     path = landing / "catalog" / f"catalog-{day}.jsonl"
@@ -61,7 +63,7 @@ def import_gsmarena(
 def build_catalog_rows(
     rows: Iterable[Mapping[str, str]], currency: str, day: date
 ) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Build the rows of `catalog` in the order of the file, and count the rows that were left out by reason."""
+    """Build the rows of `catalog` in the file's order, and count the rows that were left out by reason."""
     kept: dict[str, dict[str, Any]] = {}
     dropped: Counter[str] = Counter()
     for row in rows:
@@ -104,7 +106,10 @@ def _build_catalog_row(row: Mapping[str, str], currency: str, day: date) -> dict
 
 
 def extract_brand(title: str, maker: str) -> str:
-    """Return the brand as the title spells it: the words that match the maker in the page's URL, else the first."""
+    """Return the brand as the title spells it.
+
+    These are the words that match the maker in the page's URL, else the first word.
+    """
     for brand in TWO_WORD_BRANDS:
         if title.lower().startswith(brand.lower() + " "):
             return title[: len(brand)]

@@ -8,7 +8,8 @@ from datetime import date
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = r"(?P<month>jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 DATE = re.compile(
-    rf"(?P<year>(?:19|20)\d\d)(?:\s*,\s*(?:Q(?P<quarter>[1-4])|(?P<turned>[1-4])Q|{MONTH}(?:\s+(?P<day>\d{{1,2}}))?))?"
+    r"(?P<year>(?:19|20)\d\d)(?:\s*,\s*"
+    rf"(?:Q(?P<quarter>[1-4])|(?P<turned>[1-4])Q|{MONTH}(?:\s+(?P<day>\d{{1,2}}))?))?"
     rf"|{MONTH.replace('month', 'month_first')}\s+(?P<year_after>(?:19|20)\d\d)",
     re.IGNORECASE,
 )
@@ -39,7 +40,10 @@ def parse_first_date(text: str) -> date | None:
 
 
 def parse_prices(text: str) -> dict[str, float]:
-    """Return the prices in free text by ISO 4217 code, the first of each currency; a comma groups thousands."""
+    """Return the prices in free text by ISO 4217 code, the first of each currency.
+
+    A comma groups thousands.
+    """
     found: dict[str, float] = {}
     for sign, after_sign, before_code, code in PRICE.findall(text):
         amount = float((after_sign or before_code).replace(",", ""))

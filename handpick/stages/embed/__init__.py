@@ -1,4 +1,4 @@
-"""The `embed` stage: encode new and changed content of items and queries; reuse the previous night's vectors of the rest."""
+"""The `embed` stage: encodes new and changed content, and reuses the previous night's vectors of the rest."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ BERT_MODULE = "transformers.models.bert.modeling_bert"
 
 
 def run(night: Night) -> StageResult:
-    """Write tonight's `embeddings/items` and `embeddings/queries`: a row for each item, and for each query so far.
+    """Write tonight's `embeddings/items` and `embeddings/queries`.
 
-    Each table has a column of vectors for each modality, null where the row has no such content. `<modality>_key` holds
-    the content key that a vector was made of, and the schema's metadata the fingerprint of the encoder that made it.
-    Encoders trained on the shop that have no version yet are trained first.
+    There is a row for each item, and for each query so far. Each table has a column of vectors for each
+    modality, null where the row has no such content. `<modality>_key` holds the content key that a vector was
+    made of, and the schema's metadata the fingerprint of the encoder that made it. Encoders trained on the
+    shop that have no version yet are trained first.
 
     Raises:
         MissingPartition: If the warehouse has not been built for this logical date.
@@ -54,7 +55,8 @@ def run(night: Night) -> StageResult:
     trainer = EncoderTrainer(night, items, queries, files, night.logical_date)
     with one_torch_thread(), precomputing(trainer) as precomputed:
         encoders = NightEncoders(replace(trainer, precomputed=precomputed))
-        # Queries first: while the worker process still encodes pictures, their texts and recordings can be encoded here.
+        # Queries first: while the worker process still encodes pictures, their texts and recordings can be
+        # encoded here.
         query_columns, query_flows = encode_queries(queries, files, encoders, previous[QUERIES])
         item_columns, item_flows = encode_items(items, files, encoders, previous[ITEMS])
     night.lake.write(ITEMS, night.logical_date, build_table(items, KEPT_COLUMNS[ITEMS], item_columns))

@@ -1,4 +1,8 @@
-"""The encoders of one night: registered versions, versions trained now where there is none, and vectors made in advance."""
+"""The encoders of one night.
+
+They are registered versions, or are trained now where there is none. A worker process may have made some of
+their vectors already.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +31,12 @@ Batch = tuple[str, ...]
 
 @dataclass(frozen=True)
 class NightEncoders:
-    """One encoder for each modality; each is loaded, and trained where it has no version yet, when it is first read.
+    """One encoder for each modality, loaded when it is first read.
 
-    Reading any of them raises `EncoderUnusable` if it cannot be loaded, and `NightStopped` if training it fails.
+    An encoder that has no version yet is trained then.
+
+    Reading any of them raises `EncoderUnusable` if it cannot be loaded, and `NightStopped` if training it
+    fails.
 
     Args:
         trainer: Of the night; its settings choose the encoders.
@@ -83,7 +90,10 @@ class NightEncoders:
 
     @cached_property
     def audio(self) -> Encoder[Any] | None:
-        """The audio encoder, trained again when its text encoder has changed; None where the shop has no recordings."""
+        """The audio encoder, trained again when its text encoder has changed.
+
+        None where the shop has no recordings.
+        """
         trainer, text = self.trainer, self.text
         if not trainer.has_sounds():
             return None
@@ -122,7 +132,8 @@ class PrecomputedTextEncoder:
 
     def encode(self, batch: Sequence[str]) -> FloatArray:
         """Return `(len(batch), dim) float32`."""
-        # Whole batches, not single texts: padding depends on a batch's other texts, and with it a vector's last bits.
+        # Whole batches, not single texts: padding depends on a batch's other texts, and with it a vector's
+        # last bits.
         known: Mapping[Batch, FloatArray] = self.precomputed.wait_for(TEXTS).get(self.name, {})
         found = known.get(tuple(batch))
         return self.encoder.encode(batch) if found is None else found

@@ -28,9 +28,12 @@ def encode_items(
 ) -> tuple[dict[str, VectorColumn], list[Flow]]:
     """Return the vector columns of the items by modality, and the ledger lines of their rows and files.
 
-    Args: items: What `read_items` returns. files: The night's media files. encoders: One for each modality.
+    Args:
+        items: What `read_items` returns.
+        files: The night's media files.
+        encoders: One for each modality.
         previous: `embeddings/items` of an earlier night; its vectors are reused where content and encoder are
-        the same.
+            the same.
     """
     rows, threads = items.to_pylist(), files.embed.threads
     sheets = [build_spec_sheet(row) for row in rows]

@@ -1,7 +1,7 @@
-"""Parallelism whose results do not depend on the number of cores: one torch thread a batch, several batches at a time.
+"""Encodes several batches at a time, each with one torch thread: results do not depend on the cores.
 
-Torch splits sums over its threads, so the last bits of a vector depend on how many there are. With one thread a batch they
-do not, and the cores are used by encoding several batches at once.
+Torch splits sums over its threads, so the last bits of a vector depend on how many there are. With one thread
+a batch they do not, and the cores are used by encoding several batches at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ Result = TypeVar("Result")
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Let torch compute with the calling thread alone inside the block; the former number of threads is restored."""
+    """Let torch compute with the calling thread alone inside the block.
+
+    The former number of threads is restored.
+    """
     import torch
 
     before = torch.get_num_threads()

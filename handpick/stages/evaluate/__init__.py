@@ -1,4 +1,4 @@
-"""The evaluate stage: measure every member, the hybrids and the oracle on the held-out test window, by slice."""
+"""The `evaluate` stage: measures members, hybrids and the oracle on the held-out test window, by slice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from handpick.night import Night
 
 
 def run(night: Night) -> StageResult:
-    """Learn the blend on the validation split, measure all models on the test split, and write `evaluation`."""
+    """Learn the blend on the validation split, measure all models on the test split, write `evaluation`."""
     from handpick.dataset.load import load_dataset
     from handpick.stages.evaluate.impressions import read_impressions
     from handpick.stages.evaluate.measurement import measure_models

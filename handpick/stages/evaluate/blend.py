@@ -62,7 +62,8 @@ def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blen
     gone = sorted(set(blend.used_members) - set(members))
     if gone:
         raise MissingPartition(
-            f"The blend of {logical_date} needs {', '.join(gone)}, which the models of {logical_date} ({which}) lack: "
-            f"run `handpick train --date {logical_date}` and `handpick evaluate --date {logical_date}` again."
+            f"The blend of {logical_date} needs {', '.join(gone)}, which the models of {logical_date} "
+            f"({which}) lack: run `handpick train --date {logical_date}` and `handpick evaluate --date "
+            f"{logical_date}` again."
         )
     return blend

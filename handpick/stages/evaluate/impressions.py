@@ -29,8 +29,8 @@ class ImpressionLog(NamedTuple):
     Args:
         events: The impressions of known users and items.
         position: `(impressions,) int64` position on the list, from 0; 0 where it was not logged.
-        propensity: `(impressions,) float64` probability with which the published list put the item there; NaN where
-            the impression did not come from a published list.
+        propensity: `(impressions,) float64` probability with which the published list put the item there; NaN
+            where the impression did not come from a published list.
     """
 
     events: Interactions
@@ -51,7 +51,8 @@ def read_impressions(night: Night, data: Dataset) -> ImpressionLog:
         night: Whose lake to read.
         data: The dataset; impressions of users and items that it does not know are left out.
     """
-    # Impressions of the validation window serve to fit the examination curve; clicks are estimated on the test window.
+    # Impressions of the validation window serve to fit the examination curve; clicks are estimated on the
+    # test window.
     start = compute_time_split(night).train_end
     columns = ["user_id", "item_id", "event_type", "occurred_at", "position", "list_version"]
     since = datetime.fromtimestamp(start, UTC).date()
@@ -105,7 +106,7 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
 
 
 def find_published_nights(night: Night) -> dict[str, date]:
-    """Return the night of each published list version, of nights up to this one whose lists the lake still has."""
+    """Return the night of each published list version whose lists the lake still has, up to this night."""
     nights = {}
     for day in night.lake.list_dates("lists/recommendations", night.logical_date):
         file = Night(night.settings, day).result_file("publish")

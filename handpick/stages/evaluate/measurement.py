@@ -35,7 +35,8 @@ def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None
     Args:
         night: The night to evaluate.
         data: Everything that is known on its logical date.
-        log: The impressions with their positions and propensities; by default the dataset's own, without either.
+        log: The impressions with their positions and propensities; by default the dataset's own, without
+            either.
 
     Returns:
         The stage's result; its notes hold NDCG by model and the blend in words.

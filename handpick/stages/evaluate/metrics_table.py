@@ -72,7 +72,7 @@ def build_metrics_table(
 def compute_ranking_rows(
     entries: Mapping[str, ModelLists], test: EvaluationSplit, settings: EvaluateSettings, seed: int
 ) -> list[Row]:
-    """Return ranking metrics of every model on every slice, each with its bootstrap interval over the slice's users."""
+    """Return ranking metrics of every model and slice, with bootstrap intervals over the slice's users."""
     rows: list[Row] = []
     for name, relevant in test.slices.items():
         users = np.flatnonzero(np.diff(relevant.indptr))

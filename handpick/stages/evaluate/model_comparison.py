@@ -1,4 +1,4 @@
-"""The model comparison: every member and hybrid ranks the same candidates for the same users of the test split."""
+"""The model comparison: all members and hybrids rank the same candidates for the same test users."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class ModelLists:
 
     Args:
         lists: `(users, k) int32` items, best first, -1 where there are fewer.
-        scores: `(users, k) float32` scores of the listed items; None where they are not comparable between users.
+        scores: `(users, k) float32` scores of the listed items; None where they are not comparable between
+            users.
     """
 
     lists: Lists
@@ -62,23 +63,23 @@ def learn_blend(
     affordable = MAX_SCORES_AT_ONCE // (len(names) * max(len(validation.candidates), 1))
     rows = _sample_rows(len(validation.users), min(MAX_LEARNING_USERS, max(affordable, 100)), seed)
     part = validation.select_users(rows)
-    # On the test split the models are one validation window old, so items released in that time are cold. On the
-    # validation split no model is that old: items released in an equally long time before it are hidden from the
-    # behavioural members, so that weights for cold items can be learned.
+    # On the test split the models are one validation window old, so items released in that time are cold. On
+    # the validation split no model is that old: items released in an equally long time before it are hidden
+    # from the behavioural members, so that weights for cold items can be learned.
     gap = settings.validation_days * DAY_SECONDS
     unknown = part.past.catalogue.released_at >= part.past.as_of - gap
     scores = score_terms(list(compute_term_factors(members, part.past, part.users, unknown).values()), part)
     who = assign_segments(part.past, part.users, settings.segments)
-    answers = ValidationScores(scores, part.relevant, settings.gate_cutoff)
-    learned = learn_weights(answers, names, who, list_segments(settings.segments))
+    validation_scores = ValidationScores(scores, part.relevant, settings.gate_cutoff)
+    learned = learn_weights(validation_scores, names, who, list_segments(settings.segments))
     return Blend(members, learned.weights, settings.segments), learned
 
 
 def list_blend_terms(members: Mapping[str, Recommender]) -> list[str]:
     """Return what a blend may weigh.
 
-    These are the members, the members that can score cold items once more for cold items alone, and the indicator of
-    being a cold item.
+    These are the members, the members that can score cold items once more for cold items alone, and the
+    indicator of being a cold item.
     """
     able = [name + COLD_SUFFIX for name in COLD_START_MEMBERS if name in members]
     return [*sorted(members), *able, COLD_TERM]
@@ -115,7 +116,10 @@ def compute_term_factors(
 
 
 def score_terms(factors: list[Factors], part: EvaluationSplit) -> FloatArray:
-    """Return scores by term as `(terms, users, items) float32`, minus infinity where an item may not be recommended."""
+    """Return scores by term, `(terms, users, items) float32`.
+
+    They are minus infinity where an item may not be recommended.
+    """
     scores = np.stack([multiply_factors(one) for one in factors])
     excluded = part.exclude.tocoo()
     scores[:, excluded.row, excluded.col] = -np.inf
@@ -177,7 +181,10 @@ def _best_behavioural_member(blend: Blend) -> str:
 def _score_blocks(
     members: Mapping[str, Recommender], whole: EvaluationSplit
 ) -> Iterator[tuple[EvaluationSplit, FloatArray]]:
-    """Yield parts of a split with the scores of all blend terms; memory is bounded whatever the number of users."""
+    """Yield parts of a split with the scores of all blend terms.
+
+    Memory is bounded whatever the number of users.
+    """
     factors = list(compute_term_factors(members, whole.past, whole.users).values())
     step = max(16, MAX_SCORES_AT_ONCE // (len(factors) * max(len(whole.candidates), 1)))
     for start in range(0, len(whole.users), step):
@@ -205,14 +212,14 @@ def _mask_like(scores: FloatArray, like: FloatArray) -> FloatArray:
 
 def _rank_top(ranking: FloatArray, k: int) -> ModelLists:
     """Return the top k of scores with their scores, NaN behind the end of a short list."""
-    # A copy: `top_of_scores` writes into the scores.
+    # A copy: `find_top_n_of_scores` writes into the scores.
     lists = find_top_n_of_scores(ranking.copy(), k)
     scores = np.take_along_axis(ranking, np.maximum(lists, 0), axis=1)
     return ModelLists(lists, np.where(lists >= 0, scores, np.float32(np.nan)))
 
 
 def _concatenate(entries: list[ModelLists]) -> ModelLists:
-    """Put the lists of consecutive blocks of users together."""
+    """Concatenate the lists of consecutive blocks of users."""
     scores = [entry.scores for entry in entries if entry.scores is not None]
     return ModelLists(np.vstack([entry.lists for entry in entries]), np.vstack(scores) if scores else None)
 
@@ -237,7 +244,10 @@ def _fit_stacked(
 def _stacked_candidates(
     part: EvaluationSplit, scores: FloatArray, blended: FloatArray, count: int
 ) -> tuple[Lists, FloatArray]:
-    """Return the blend's best items, and of each the members' scores, price, age and the user's activity as features."""
+    """Return the blend's best items, and the features of each for the stacked ranker.
+
+    The features are the members' scores, price, age, and the user's activity.
+    """
     lists = find_top_n_of_scores(blended.copy(), count)
     catalogue = part.past.catalogue
     age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY_SECONDS

@@ -21,7 +21,8 @@ from models.evaluation.off_policy import (
 from models.evaluation.split import EvaluationSplit
 
 SLATE_POSITIONS = 8.0
-"""Positions of a slate on the shop's site, whose impressions come from no published list; scales their propensities."""
+"""Positions of a slate on the shop's site, whose impressions come from no published list; scales their
+propensities."""
 LAST_POSITION = 100
 """Positions from this one on count as this one."""
 
@@ -37,7 +38,8 @@ class OffPolicyLog(NamedTuple):
         position: `(impressions,)` its position, from 0.
         reward: `(impressions,)` 1 where it was clicked.
         propensity: `(impressions,)` probability of being shown.
-        examination: `(LAST_POSITION,)` examination curve: how often each position is looked at, relative to the first.
+        examination: `(LAST_POSITION,)` examination curve: how often each position is looked at, relative to
+            the first.
     """
 
     user_row: IntArray
@@ -92,10 +94,10 @@ def estimate_click_rates(
         seed: Of the bootstrap.
 
     Returns:
-        For each model of which at least one listed item was shown, the metrics `snips_click_rate` (click rate of what
-        it lists, positions weighted by the examination curve), `shown_click_rate` (uncorrected, over what it lists
-        among what was shown) and `snips_showings` (the effective sample size of the first), each with the number of
-        users behind it.
+        For each model of which at least one listed item was shown, the metrics `snips_click_rate` (click rate
+        of what it lists, positions weighted by the examination curve), `shown_click_rate` (uncorrected, over
+        what it lists among what was shown) and `snips_showings` (the effective sample size of the first),
+        each with the number of users behind it.
     """
     made = {}
     for name, entry in entries.items():
@@ -104,12 +106,14 @@ def estimate_click_rates(
         if not listed.any():
             continue
         rank = np.minimum(hit.argmax(axis=1), LAST_POSITION - 1)
-        # The target policy shows what it lists with certainty, and is examined as the curve says at its own rank.
+        # The target policy shows what it lists with certainty, and is examined as the curve says at its own
+        # rank.
         target = np.where(listed, impressions.examination[rank], 0.0)
         estimate = estimate_snips(
             impressions.reward, impressions.propensity, target, impressions.examination[impressions.position]
         )
-        # The estimate is a ratio of means: the delta method gives one number per user, which can be bootstrapped.
+        # The estimate is a ratio of means: the delta method gives one number per user, which can be
+        # bootstrapped.
         influence = estimate.compute_influence(impressions.user_row)
         users = len(influence)
         bounds = bootstrap_intervals(influence[:, None], resamples, seed)[0]

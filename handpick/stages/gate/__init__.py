@@ -1,4 +1,4 @@
-"""The gate stage: compare champion and challenger on the same users, and decide which model scores tonight's lists."""
+"""The `gate` stage: compares champion and challenger, and decides which model scores tonight's lists."""
 
 from __future__ import annotations
 

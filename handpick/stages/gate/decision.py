@@ -21,7 +21,8 @@ class Decision:
     Args:
         promoted: Whether tonight's challenger was promoted.
         champion_date: The night whose models and blend score; None if no model may.
-        previous_champion: The night of the champion that the challenger was compared with, None on a first night.
+        previous_champion: The night of the champion that the challenger was compared with, None on a first
+            night.
         reasons: The findings, one line each.
         slices: The metrics by slice.
         override: Who overrode the gate, why and how; None if nobody did.
@@ -88,14 +89,16 @@ def apply_override(decision: Decision, logical_date: date, override: dict[str, s
     if not is_promoted and decision.previous_champion is None:
         raise InputError(
             f"{logical_date} has no earlier champion that could score instead; nothing was changed. "
-            "Leave the night stopped: the lists published last stay."
+            "Leave the night stopped; the published lists are unchanged."
         )
     champion = logical_date if is_promoted else decision.previous_champion
     return replace(decision, promoted=is_promoted, champion_date=champion, override=override)
 
 
 def record_override(night: Night, *, to: str, who: str, why: str) -> Decision:
-    """Record that a person promotes or refuses a night's challenger; running the gate again keeps the override.
+    """Record that a person promotes or refuses a night's challenger.
+
+    Running the gate again keeps the override.
 
     Args:
         night: The night whose decision is overridden.

@@ -1,4 +1,4 @@
-"""The non-inferiority test of the challenger against the champion, and the superiority test against popularity.
+"""The challenger's non-inferiority test against the champion, and superiority test against popularity.
 
 Both compare NDCG of the same users by a paired bootstrap. The one-sided bounds hold with the configured risk.
 """
@@ -26,9 +26,10 @@ def check_noninferiority(
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Compare the challenger with the champion and with popularity, slice by slice.
 
-    Against the champion: on each gated slice the one-sided paired bootstrap bound of the loss must stay within the
-    margin, so that a challenger that is truly worse by the margin is promoted with at most the stated risk. Against
-    popularity: over all users the bound must lie above 0, on the other slices above minus the slice margin.
+    Against the champion: on each gated slice the one-sided paired bootstrap bound of the loss must stay
+    within the margin, so that a challenger that is truly worse by the margin is promoted with at most the
+    stated risk. Against popularity: over all users the bound must lie above 0, on the other slices above
+    minus the slice margin.
 
     Args:
         challenger: Results of tonight's model.
@@ -59,8 +60,8 @@ def check_noninferiority(
                 continue
             theirs = other.ndcg[name][users]
             margin = _margin(rival, name, settings)
-            # On a slice where a rival has next to no hits, a share of its NDCG would be no margin at all: there the
-            # margin is a share of at least a quarter of the overall NDCG.
+            # On a slice where a rival has next to no hits, a share of its NDCG would be no margin at all:
+            # there the margin is a share of at least a quarter of the overall NDCG.
             overall = max(float(np.nanmean(one.ndcg[ALL_USERS])) for one in (challenger, other))
             scale = float(theirs.mean()) if name == ALL_USERS else max(float(theirs.mean()), overall / 4)
             bounds = bound_relative_gain(own, theirs, scale, settings, seed)
@@ -68,8 +69,9 @@ def check_noninferiority(
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
             if is_gated and not bounds["low"] > -margin:  # `not >`, so that NaN refuses
                 reasons.append(
-                    f"{name}: NDCG {own.mean():.4f} against the {rival}'s {theirs.mean():.4f} over {len(users):,} users: "
-                    f"the difference may be {bounds['low']:+.1%} at {settings.risk:.0%} risk; more than {-margin:+.1%} is needed"
+                    f"{name}: NDCG {own.mean():.4f} against the {rival}'s {theirs.mean():.4f} over "
+                    f"{len(users):,} users: the difference may be {bounds['low']:+.1%} at "
+                    f"{settings.risk:.0%} risk; more than {-margin:+.1%} is needed"
                 )
     return reasons, table
 

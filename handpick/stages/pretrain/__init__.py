@@ -1,4 +1,4 @@
-"""The `pretrain` stage: new versions of the encoders trained on the shop's content, and a measurement of each objective."""
+"""The `pretrain` stage: trains new versions of the shop's own encoders, and measures each objective."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from handpick.night import Night
 def run(night: Night) -> StageResult:
     """Train and register the chosen encoders on one night's marts, and measure every pretraining objective.
 
-    The new versions serve from the next night on, as one set; a failed training leaves the set before. The lake's
-    `pretraining/worth` keeps the measurements.
+    The new versions serve from the next night on, as one set; a failed training leaves the previous set in
+    place. The lake's `pretraining/worth` keeps the measurements.
 
     Returns:
         The ledger lines of the content that was read for training, a digest of the new set, and in the notes
@@ -24,7 +24,7 @@ def run(night: Night) -> StageResult:
         MissingPartition: If the warehouse has not been built for this logical date.
         EncoderUnusable: If a configured encoder cannot be loaded.
         NightStopped: If a training fails.
-        NoEvaluationEvents: If nobody did anything in the days to evaluate on; the new versions are kept.
+        NoEvaluationEvents: If there are no events in the days to evaluate on; the new versions are kept.
     """
     from handpick.dataset.corpus import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles

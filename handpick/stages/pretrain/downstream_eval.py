@@ -217,10 +217,14 @@ class DownstreamEvaluator:
     ) -> list[ObjectiveResult]:
         """Return the results of both tasks; a task without cases is left out.
 
-        Args: queries: The queries, as the task names them. content: The items' content, as the task names it.
-            targets: Queries that can be encoded, and their relevant items. configured: Objectives in the
-            settings. every: All objectives of this kind of content. encode_with: Returns the vectors of the
-            queries and of the items by an encoder with these objectives.
+        Args:
+            queries: The queries, as the task names them.
+            content: The items' content, as the task names it.
+            targets: Queries that can be encoded, and their relevant items.
+            configured: Objectives in the settings.
+            every: All objectives of this kind of content.
+            encode_with: Returns the vectors of the queries and of the items by an encoder with these
+                objectives.
         """
         from models.pretraining.objective_ablation import (
             compare_objectives,

@@ -40,7 +40,10 @@ def results_to_rows(results: Iterable[ObjectiveResult]) -> list[dict[str, Any]]:
 
 
 def rows_to_results(rows: Iterable[Mapping[str, Any]]) -> list[ObjectiveResult]:
-    """Return the results that `results_to_rows` made these rows of, for example those in the notes of the stage's result."""
+    """Return the results that `results_to_rows` made these rows of.
+
+    The notes of the stage's result hold such rows.
+    """
     from models.pretraining.objective_ablation import ObjectiveResult
 
     return [
@@ -64,7 +67,7 @@ def render_objectives(rows: Iterable[Mapping[str, Any]]) -> Table:
     """
     from rich.table import Table
 
-    table = Table(title="What each objective is worth (NDCG@20)", title_justify="left", header_style="bold")
+    table = Table(title="NDCG@20 without and with each objective", title_justify="left", header_style="bold")
     table.add_column("objective")
     table.add_column("task")
     for heading in ("cases", "without", "with", "change"):

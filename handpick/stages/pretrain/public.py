@@ -1,4 +1,4 @@
-"""What other stages, the commands and the DAGs may import from `pretrain`: training encoders, and showing its results."""
+"""What other stages, commands and DAGs may import from `pretrain`: the trainer, and a table of results."""
 
 from handpick.stages.pretrain.objective_results import render_objectives, rows_to_results
 from handpick.stages.pretrain.precomputed import IMAGES, SOUNDS, Precomputed

@@ -1,4 +1,4 @@
-"""Phrases read out by a speech synthesizer: training examples for a shop that has no transcribed recordings."""
+"""Phrases spoken by a speech synthesizer: training examples for shops without transcribed recordings."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from handpick.runtime.speech_synthesis import Voice, synthesize_speech
 from handpick.stages.pretrain.training_texts import is_chinese
 
 VOICES_BY_LANGUAGE = {
-    False: (Voice("en-us+m3", 175, 40), Voice("en-gb+f1", 190, 60), Voice("en-us+f4", 205, 55), Voice("en-gb", 165, 30)),
-    True: (Voice("cmn+m1", 175, 40), Voice("cmn+f4", 190, 60), Voice("cmn+f1", 200, 50), Voice("cmn+m4", 165, 30)),
+    False: (Voice("en-us+m3", 175, 40), Voice("en-gb+f1", 190, 60),
+            Voice("en-us+f4", 205, 55), Voice("en-gb", 165, 30)),
+    True: (Voice("cmn+m1", 175, 40), Voice("cmn+f4", 190, 60),
+           Voice("cmn+f1", 200, 50), Voice("cmn+m4", 165, 30)),
 }  # fmt: skip
-"""Voices by whether the text is Chinese; the others read English and all other Latin text."""
+"""Voices by whether the text is Chinese; the other voices speak English and all other text."""
 
 
 def synthesize_phrases(phrases: Sequence[str], speakers: int) -> tuple[list[Any], list[int]]:
-    """Return each phrase read out by some of the voices.
+    """Return each phrase spoken by some of the voices.
 
     Args:
         phrases: The texts.
-        speakers: Voices that read each phrase; the voices take turns over the phrases.
+        speakers: Voices that speak each phrase; the voices take turns over the phrases.
 
     Returns:
         `(samples,) float32` at 16 kHz; and for each sound the index of its phrase.
@@ -29,7 +31,7 @@ def synthesize_phrases(phrases: Sequence[str], speakers: int) -> tuple[list[Any]
     from models.encoders.audio import decode_audio
 
     sounds, rows = [], []
-    for row, phrase in enumerate(track_progress(phrases, "read phrases out")):
+    for row, phrase in enumerate(track_progress(phrases, "synthesize phrases")):
         voices = VOICES_BY_LANGUAGE[is_chinese(phrase)]
         for take in range(speakers):
             sounds.append(decode_audio(synthesize_speech(phrase, voices[(row + take) % len(voices)])))

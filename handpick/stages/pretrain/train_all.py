@@ -19,7 +19,8 @@ def train_encoders(trainer: EncoderTrainer) -> RegisteredEncoders:
         trainer.fit_specs()
         if SHOP_BERT in settings.text:
             trainer.train_text()
-        # Read inside the transaction, so that it is the new text encoder whose vectors the others learn from.
+        # Read inside the transaction, so that it is the new text encoder whose vectors the other encoders are
+        # trained on.
         text = _registered(trainer).text
         if trainer.has_pictures() and settings.image == SHOP_CNN:
             trainer.train_image(text)

@@ -1,4 +1,4 @@
-"""Trains the encoders that learn from the shop's own content, and registers each as the version serving from a given night."""
+"""Trains the shop's own encoders, and registers each as the version that serves from a given night on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CURVE_FILE = "curve.csv"
 """Holds the losses of a training, one a line, next to its weights; no encoder reads it."""
 NOT_DRAWN = "beyond the limit"
-"""Why content is not learned from where there is more than `[pretraining]` allows."""
+"""Reason, in the ledger, for content that is not trained on because `[pretraining]` limits its amount."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class EncoderTrainer:
         files: The night's media files.
         first_night: From which the new versions serve.
         precomputed: Results of a worker process, where one runs.
-        flows: Ledger lines of the content that was read for training, by source; filled in by the training methods.
+        flows: Ledger lines of the content that was read for training, by source; filled in by the training
+            methods.
     """
 
     night: Night
@@ -100,7 +101,9 @@ class EncoderTrainer:
         return self._registered(SPECS)
 
     def train_image(self, text: Encoder[str] | None) -> Path | None:
-        """Train and register the shop's CNN; return the folder of its version, None where there is no readable picture.
+        """Train and register the shop's CNN; return the folder of its version.
+
+        Returns None where there is no readable picture.
 
         Args:
             text: The text encoder, which the objective `text_image` needs.
@@ -140,9 +143,9 @@ class EncoderTrainer:
         return self._registered(SHOP_CNN)
 
     def train_audio(self, text: Encoder[str]) -> Path | None:
-        """Train and register the BiLSTM in the vector space of a text encoder; return the folder of its version.
+        """Train and register the BiLSTM in a text encoder's vector space; return the folder of its version.
 
-        None where there are fewer than two phrases to read out.
+        Returns None where there are fewer than two phrases.
 
         Args:
             text: Its vectors of the phrases are the targets.
@@ -171,7 +174,7 @@ class EncoderTrainer:
         return self._registered(BILSTM)
 
     def synthesize_sounds(self) -> tuple[list[Any], list[int]]:
-        """Return the phrases read out.
+        """Return the phrases as synthesized speech.
 
         Returns:
             `(time, 320) float32` tensors, as the BiLSTM reads them; and for each the index of its phrase.
@@ -213,8 +216,8 @@ class EncoderTrainer:
         for path in self.queries["image_path"].to_pylist():
             if path:
                 texts.setdefault(path, "")
-        most = self.night.settings.pretraining.max_images
-        paths = training_texts.sample_evenly(sorted(texts), most, self.night.seed)
+        limit = self.night.settings.pretraining.max_images
+        paths = training_texts.sample_evenly(sorted(texts), limit, self.night.seed)
         pictures: dict[str, Any] = {}
         dropped = Counter({NOT_DRAWN: len(texts) - len(paths)})
         for path in paths:
@@ -227,7 +230,7 @@ class EncoderTrainer:
         return list(pictures.values()), [texts[path] for path in pictures]
 
     def _record(self, flow: Flow) -> None:
-        """Keep a ledger line; content that is read again gives the same one."""
+        """Keep a ledger line by source; content that is read twice gives the same line twice."""
         self.flows[flow.source] = flow
 
     def _registered(self, name: str) -> Path:
@@ -244,13 +247,13 @@ def _save_curve(folder: Path, losses: Sequence[float]) -> None:
 
 @contextmanager
 def _stop_on_infinite_loss() -> Iterator[None]:
-    """Turn a loss that is not finite into a stopped night; the registered version stays as it was."""
+    """Turn a loss that is not finite into a stopped night; the registered version is unchanged."""
     from models.pretraining.loop import NonFiniteLoss
 
     try:
         yield
     except NonFiniteLoss as error:
         raise NightStopped(
-            f"Pretraining stopped: {error} ([pretraining] learning_rate). Nothing was replaced; the encoders and "
-            "lists of the night before stay."
+            f"Pretraining stopped: {error} ([pretraining] learning_rate). No encoder was replaced, and the "
+            "published lists are unchanged. Lower the learning rate, then run the stage again."
         ) from None

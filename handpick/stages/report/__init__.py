@@ -1,4 +1,4 @@
-"""The report stage: one self-contained HTML page a night, with plots, and the model card."""
+"""The `report` stage: one self-contained HTML page a night, with plots, and the model card."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def run(night: Night) -> StageResult:
 def find_stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:
     """Return the entry pages of the sites that stages built, such as dbt's documentation, by name.
 
-    A stage names such a page in its notes under a key that ends in `_page`; the name here is the key without it.
+    A stage names such a page in its notes under a key that ends in `_page`; the name here is the key without
+    it.
     """
     return {
         key.removesuffix("_page"): Path(str(value)).resolve()

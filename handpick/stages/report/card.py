@@ -79,7 +79,7 @@ def _last_days(night: Night) -> dict[str, str]:
 
 
 def _slice_row(name: str, values: dict[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
-    """Return one row of the table: the model's ranking metrics, and NDCG of the models it is compared with."""
+    """Return one row of the table: the model's ranking metrics, and NDCG of its rivals."""
     rivals = {rival: values.get((rival, name, "ndcg")) for rival in RIVALS}
     return {
         "name": name,

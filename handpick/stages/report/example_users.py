@@ -1,4 +1,4 @@
-"""A few users of a night and the top of their lists: the examples of the report page and of the terminal's summary."""
+"""Example users of a night and the top of their lists, for the report page and the terminal's summary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOWN_USERS = 5
 
 
 def choose_example_users(lists: pa.Table, users: pa.Table, launched: set[str]) -> list[tuple[str, str]]:
-    """Choose five users of different kinds: one with queries only, one offered a launch of the day, others.
+    """Choose five users of different kinds: by queries, launches of the day, and activity.
 
     Args:
         lists: The night's `lists/recommendations`.
@@ -34,13 +34,13 @@ def choose_example_users(lists: pa.Table, users: pa.Table, launched: set[str]) -
         row["user_id"] for row in sorted(people, key=lambda row: (-(row["event_count"] or 0), row["user_id"]))
     ]
     kinds = [
-        ("only asked a question", queried),
+        ("has sent queries, but has no events", queried),
         ("offered a phone launched today", offered),
-        ("new, nothing known yet", cold),
-        ("knows what they like", busy),
+        ("new, without events or queries", cold),
+        ("has the most events", busy),
         # Users from the middle of the order by activity, so that not all examples are the busiest ones.
-        ("a regular", busy[len(busy) // 4 :]),
-        ("a customer", busy[len(busy) // 2 :]),
+        ("an active customer", busy[len(busy) // 4 :]),
+        ("an average customer", busy[len(busy) // 2 :]),
     ]
     chosen: list[tuple[str, str]] = []
     for about, candidates in kinds:

@@ -18,6 +18,9 @@ def render_template(template: str, **values: Any) -> str:
 
 
 def read_interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
-    """Return value, lower and upper bound of a row of `metrics.parquet`; the value itself where there is no bound."""
+    """Return value, lower and upper bound of a row of `metrics.parquet`.
+
+    The value itself where there is no bound.
+    """
     value: float = row["value"]
     return value, value if row["low"] is None else row["low"], value if row["high"] is None else row["high"]

@@ -1,4 +1,4 @@
-"""The `train` stage: fit the recommender family and the fusion model, each for selection and for serving."""
+"""The `train` stage: fits the recommender family and the fusion model, each for selection and for serving."""
 
 from __future__ import annotations
 

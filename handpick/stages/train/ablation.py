@@ -1,4 +1,4 @@
-"""Ablation of the fusion model: NDCG@20 of each variant on the same test split, with paired confidence intervals."""
+"""Ablation of the fusion model: each variant's NDCG@20 on the same test split, with paired intervals."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def has_any_word(name: str, words: Sequence[str]) -> bool:
 def run_ablation(
     night: Night, data: Dataset, seeds: Sequence[int], only: Sequence[str] = ()
 ) -> Iterator[AblationRow]:
-    """Train and measure each variant of the fusion model, then each variant of pretraining; the first is as configured.
+    """Train and measure each variant of the fusion model, then each variant of pretraining.
+
+    The first row is the model as configured.
 
     Args:
         night: Gives the settings.

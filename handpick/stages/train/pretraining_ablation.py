@@ -1,4 +1,4 @@
-"""The night's dataset with encoders that were pretrained differently: without one objective, or with one more."""
+"""The night's dataset with encoders pretrained differently: without one objective, or with one more."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PretrainingVariant:
 def list_pretraining_variants(
     configured: PretrainingSettings, encoders: EmbedSettings, has_pictures: bool, has_sounds: bool
 ) -> dict[str, PretrainingVariant]:
-    """Return every variant that differs from the configured pretraining in one objective, by the name of its row.
+    """Return the pretraining variants that differ from the configured one in one objective, by row name.
 
     An encoder without its last objective keeps its initial random weights.
 
@@ -66,7 +66,7 @@ def list_pretraining_variants(
 def _vary_objectives(
     configured: PretrainingSettings, kind: str, encoder: str, every: Sequence[str]
 ) -> dict[str, PretrainingVariant]:
-    """Return the variants of one kind of content: each configured objective left out, each other one added."""
+    """Return one content's variants: each configured objective left out, each other objective added."""
     section = getattr(configured, kind)
     variants = {}
     for objective in every:
@@ -81,7 +81,9 @@ def _vary_objectives(
 
 @contextmanager
 def dataset_with_variant(night: Night, variant: PretrainingVariant) -> Iterator[Dataset]:
-    """Yield tonight's dataset with the vectors of encoders pretrained as the variant says; nothing of it is kept.
+    """Yield tonight's dataset with the vectors of encoders pretrained as the variant says.
+
+    Nothing of it is kept.
 
     Raises:
         NightStopped: If a training fails.
@@ -96,8 +98,8 @@ def reencode_with_variant(
 ) -> Iterator[tuple[Night, dict[str, pa.Table]]]:
     """Yield the night with the variant's encoders, and the tables that `embed` would have written with them.
 
-    The encoders are gone after the block. The audio encoder is trained again with the text encoder, whose vector space it
-    shares.
+    The encoders are gone after the block. The audio encoder is trained again with the text encoder, whose
+    vector space it shares.
 
     Yields:
         The night with a registry of its own; and the tables `items` and `queries`.

@@ -1,9 +1,9 @@
 """Fits the models for serving in a worker process, at the same time as those for selection.
 
-Both processes fit the family first, then the fusion model. The fusion model for serving is trained for as many epochs as
-selection finds best. That number is not known yet, so the worker trains on and keeps the weights of each epoch that may turn
-out to be the last one. The result is, to the byte, the model that training after selection would give, whichever process is
-faster.
+Both processes fit the family first, then the fusion model. The fusion model for serving is trained for as
+many epochs as selection finds best. That number is not known yet, so the worker trains on and keeps the
+weights of each epoch that may turn out to be the last one. The result is, to the byte, the model that
+training after selection would give, whichever process is faster.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ SERVING = "train fusion for serving"
 
 
 def can_train_in_parallel(night: Night, data: Dataset) -> bool:
-    """Return whether both trainings fit this machine at once.
+    """Return whether both trainings can run on this machine at the same time.
 
-    They do on a CPU with at least two threads, for data of at most `[training] max_parallel_interactions` events. Trainings that are
-    distributed by a launcher such as torchrun, late fusion and end-to-end training are done one after the other.
+    They can on a CPU with at least two threads, for data of at most `[training] max_parallel_interactions`
+    events. Trainings that are distributed by a launcher such as torchrun, late fusion and end-to-end training
+    are done one after the other.
     """
     training, fusion = night.settings.training, night.settings.fusion
     return (
@@ -62,7 +63,7 @@ class ServingTraining:
     worker: WorkerProcess
 
     def finish(self, best: int) -> TrainState:
-        """Let it stop after this epoch, and wait until its model is saved.
+        """Tell the worker the epoch to stop after, and wait until its model is saved.
 
         Args:
             best: The best epoch of selection, from 1.

@@ -57,8 +57,8 @@ def train_models(night: Night, data: Dataset) -> StageResult:
             curves, seconds = _fit_models(night, data, folder)
         except TrainingError as error:
             raise NightStopped(
-                f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight was kept; the "
-                "champion and the lists published last stay."
+                f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight "
+                "was kept; the champion and the published lists are unchanged."
             ) from None
         (folder / "training.json").write_text(json.dumps({"curves": curves}, indent=1, sort_keys=True))
     where = night.lake.partition("models", night.logical_date)
@@ -73,10 +73,10 @@ def train_models(night: Night, data: Dataset) -> StageResult:
 
 
 def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
-    """Fit and save all of the night's models; return the fusion model's learning curves, and the seconds of each step.
+    """Fit and save all models of the night; return the learning curves, and the seconds of each step.
 
-    The fusion model is fitted for selection, with early stopping on the validation window, and for serving, on all data
-    and for as many epochs as selection finds best.
+    The fusion model is fitted for selection, with early stopping on the validation window, and for serving,
+    on all data and for as many epochs as selection finds best.
     """
     settings, seconds = night.settings, dict[str, float]()
     validation = sample_users(
@@ -98,7 +98,7 @@ def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, An
             serving_training = stack.enter_context(
                 train_serving_in_worker(night, data, epochs, serving_start, folder, cache)
             )
-            # numpy's and scipy's libraries too, or both processes together would use more threads than there are cores
+            # numpy's and scipy's libraries too, or both processes would use more threads than there are cores
             stack.enter_context(threadpool_limits(training.threads))
         with _timed(seconds, "family"):
             which = ("selection",) if is_parallel else model_store.PURPOSES
@@ -114,14 +114,14 @@ def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, An
         with _timed(seconds, "fusion_serving"):
             if is_parallel:
                 with prefetch_library("mlflow.tracking") if settings.training.tracking else nullcontext():
-                    standing = serving_training.finish(selection.train_state.best_epoch)
+                    train_state = serving_training.finish(selection.train_state.best_epoch)
             else:
                 with show_progress(SERVING, is_validated=False) as watch:
                     serving = selection.refit(data, night.seed, watch, serving_start)
                 serving.save(where)
-                standing = serving.train_state
+                train_state = serving.train_state
     shutil.rmtree(checkpoints, ignore_errors=True)
-    curves = {"selection": selection.train_state.curves, "serving": standing.curves}
+    curves = {"selection": selection.train_state.curves, "serving": train_state.curves}
     log_training(night, curves, hash_dataset(data), selection.train_state.best)
     return curves, seconds
 
@@ -135,7 +135,7 @@ def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
 
 
 def find_warm_start(night: Night, data: Dataset, which: str = "selection") -> FusionRecommender | None:
-    """Return the newest earlier night's fusion model, if tonight's training can start from its weights, else None.
+    """Return the newest earlier fusion model if tonight's training can start from its weights, else None.
 
     Args:
         night: Tonight.

@@ -1,4 +1,4 @@
-"""Logs each night's training to a local MLflow: settings, learning curves, digests, and a registered model version."""
+"""Logs each night's training to a local MLflow: settings, curves, digests, and a registered model version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ EXPERIMENT, MODEL = "handpick", "fusion"
 def log_training(
     night: Night, curves: Mapping[str, Mapping[str, list[float]]], data_digest: str, best: float
 ) -> None:
-    """Log a run and register its model as a version of `fusion`; a night that is run again adds another version.
+    """Log a run and register its model as a version of `fusion`.
+
+    A night that is run again adds another version.
 
     Nothing is logged where `[training] tracking` is empty.
 
@@ -64,7 +66,7 @@ def log_training(
 
 
 def describe_code_version() -> str:
-    """Return the commit that runs, with `+` where files differ from it; outside a checkout the package's version."""
+    """Return the running commit, `+` if files differ from it; outside a checkout the package's version."""
     from importlib.metadata import version
 
     root = Path(__file__).resolve().parents[3]

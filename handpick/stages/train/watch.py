@@ -19,7 +19,8 @@ def show_progress(what: str, is_validated: bool = True) -> Iterator[ProgressCall
 
     Args:
         what: Names the training.
-        is_validated: Whether each epoch ends with a validation, which the log line of the epoch then waits for.
+        is_validated: Whether each epoch ends with a validation; the epoch's log line is then written after
+            it.
     """
     if not sys.stderr.isatty():
         last = 0
@@ -33,14 +34,14 @@ def show_progress(what: str, is_validated: bool = True) -> Iterator[ProgressCall
 
         yield log_epoch
         return
-    columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(what, total=None, said="")
+        task = bars.add_task(what, total=None, state="")
 
         def show(progress: Progress) -> None:
             done = (progress.epoch - 1) * progress.steps + progress.step
             total = progress.epochs * progress.steps
-            bars.update(task, completed=done, total=total, said=describe_progress(progress))
+            bars.update(task, completed=done, total=total, state=describe_progress(progress))
 
         yield show
 
@@ -48,11 +49,17 @@ def show_progress(what: str, is_validated: bool = True) -> Iterator[ProgressCall
 def describe_progress(progress: Progress) -> str:
     """Return epoch, loss, throughput and validation NDCG in one line."""
     rate = progress.examples / max(progress.seconds, 1e-9)
-    words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, {rate:,.0f} examples a second"
+    words = (
+        f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}, "
+        f"{rate:,.0f} examples a second"
+    )
     return words if progress.ndcg is None else f"{words}, validation NDCG@{VALIDATION_K} {progress.ndcg:.4f}"
 
 
 def _log_epoch(what: str, progress: Progress) -> None:
-    """Log an epoch, with the time that the remaining epochs would take; early stopping may save some of it."""
+    """Log an epoch, with the time that the remaining epochs would take.
+
+    Early stopping may save some of it.
+    """
     left = progress.seconds * (progress.epochs - progress.epoch)
     log_progress(f"  {what}: {describe_progress(progress)}, at most {left:,.0f} s left")

@@ -1,4 +1,7 @@
-"""A damaged file of reviews becomes events and users; its unparsable lines reach quarantine with their text."""
+"""A damaged file of reviews becomes events and users.
+
+Its unparsable lines reach quarantine with their text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sequence encoder trained alone (`benchmarks.next_item`): exact gradients, exact resume, and it learns an order."""
+"""The sequence encoder alone (`benchmarks.next_item`): exact gradients, exact resume, and it learns."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def test_the_gradients_of_the_sampled_softmax_are_those_of_its_formula(
     (2 * formula).backward()
     assert loss.item() == pytest.approx(formula.item(), rel=1e-5)
     for one, other in zip(mine, plain, strict=True):
+        assert one.grad is not None and other.grad is not None
         assert torch.allclose(one.grad, other.grad, atol=1e-6)
 
 

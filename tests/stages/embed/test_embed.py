@@ -1,4 +1,4 @@
-"""The stage `embed` encodes what changed, reuses the other vectors, and keeps every row despite damaged files."""
+"""The stage `embed` encodes what changed, reuses other vectors, and keeps every row despite damaged files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def test_the_next_night_encodes_only_a_changed_text_and_a_changed_picture(shop: 
     night = shop.night(SECOND)
     second = run(night)
     assert second.notes["encoded_count"] == {
-        "items.text": 1, "items.image": 0, "items.specs": 0, "queries.text": 0, "queries.image": 0, "queries.audio": 0,
+        "items.text": 1, "items.image": 0, "items.specs": 0,
+        "queries.text": 0, "queries.image": 0, "queries.audio": 0,
     }  # fmt: skip
     assert second.notes["reused_count"]["items.text"] == 11
     before, after = (night.lake.read(ITEMS, day) for day in (FIRST, SECOND))

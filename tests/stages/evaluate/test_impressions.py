@@ -1,4 +1,4 @@
-"""The log of impressions, read from the warehouse and the published lists, and the off-policy estimates from it."""
+"""The log of impressions from the warehouse and published lists, and the off-policy estimates from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def night(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Night:
-    """A night after version 3 was published five nights before; u0000 and u0001 were shown its lists, and slates of the site."""
+    """A night five nights after version 3 was published.
+
+    u0000 and u0001 were shown its lists, and slates of the site.
+    """
     tonight = Night(Settings(home=tmp_path_factory.mktemp("shown")), TONIGHT)
     earlier = Night(tonight.settings, TONIGHT - timedelta(days=5))
     tonight.lake.write(
@@ -93,8 +96,8 @@ def test_impressions_of_lists_have_their_place_and_the_lists_propensity(night: N
     log = read_impressions(night, data)
     assert data.users.user_ids[log.events.user].tolist() == ["u0000", "u0000", "u0001", "u0001", "u0001"]
     assert log.position.tolist() == [0, 1, 1, 3, 0]
-    # Impressions from no list of that user, from an unknown version or from no version have no propensity here; it is
-    # estimated by how often the phone is shown.
+    # Impressions from no list of that user, from an unknown version or from no version have no propensity
+    # here; it is estimated by how often the phone is shown.
     np.testing.assert_allclose(log.propensity, [0.9, 0.05, np.nan, np.nan, np.nan], rtol=1e-6)
     start = compute_time_split(night).validation_end
     assert len(log.events.between(start, start + DAY)) == 0

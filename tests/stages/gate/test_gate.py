@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_a_first_night_that_beats_popularity_is_promoted(two: Two, data: Dataset
 def test_a_first_night_of_popularity_stops_and_leaves_its_reasons(two: Two, data: Dataset) -> None:
     first, _ = two
     set_blend(first, {"popularity": 1.0})
-    with pytest.raises(NightStopped, match=r"no champion.*popularity in disguise.*handpick override"):
+    with pytest.raises(NightStopped, match=r"no champion.*copy of popularity.*handpick override"):
         decide_promotion(first, known_at(first, data))
     decision = read_decision(first.lake, FIRST)
     assert not decision.promoted and decision.champion_date is None
@@ -130,7 +131,7 @@ def test_truncated_data_is_refused(two: Two, data: Dataset) -> None:
 
 
 def test_a_leaked_feature_is_refused_for_being_too_good(two: Two, data: Dataset) -> None:
-    """The challenger was trained on the test week and retrieves each user's own relevant items by their history."""
+    """The challenger was trained on the test week, and finds each user's relevant items in their history."""
     first, second = two
     decide_promotion(first, known_at(first, data))
     set_blend(first, {"item_cosine": 1.0})
@@ -188,7 +189,7 @@ def test_an_override_needs_a_name_a_reason_and_a_decision(two: Two, data: Datase
 def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     import typer
 
-    from handpick.cli import gate_command
+    from handpick.cli import override
 
     first, _ = two
     decide_promotion(first, known_at(first, data))
@@ -196,7 +197,7 @@ def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: p
     monkeypatch.setenv("HANDPICK_CONFIG", str(first.settings.home / "handpick.toml"))
     app = typer.Typer()
     app.callback()(lambda: None)
-    gate_command.register(app)
+    override.register(app)
     done = CliRunner().invoke(
         app, ["override", "--date", FIRST.isoformat(), "--who", "Ada", "--why", "seen it"]
     )
@@ -238,7 +239,7 @@ def test_degenerate_lists_are_refused_whatever_their_metrics(lists: np.ndarray, 
 def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() -> None:
     values = np.ones(300)
     popular = np.tile(np.arange(10), (300, 1))
-    arguments = {
+    arguments: dict[str, Any] = {
         "is_warm": np.ones(300, bool),
         "candidates": np.ones(100, bool),
         "settings": GateSettings(max_identical_lists=1.0),
@@ -250,7 +251,7 @@ def test_healthy_lists_draw_no_complaint_and_popularity_is_known_in_any_order() 
     disguised = run_sanity_checks(
         result_of(popular[:, ::-1], values), result_of(popular, values), None, **arguments
     )
-    assert any("disguise" in line for line in disguised)
+    assert any("copy of popularity" in line for line in disguised)
     assert measure_identical_share(np.array([[1, 2], [2, 1], [3, 4], [5, 6]])) == 0.5
     assert measure_list_overlap(np.array([[1, 2, -1]]), np.array([[2, 9, -1]])).tolist() == [0.5]
 

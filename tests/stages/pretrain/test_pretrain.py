@@ -1,4 +1,4 @@
-"""The stage `pretrain`: new versions that serve from the next night on, and a measurement of every objective."""
+"""The stage `pretrain`: new versions serve from the next night on, and every objective is measured."""
 
 from __future__ import annotations
 

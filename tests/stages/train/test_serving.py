@@ -1,4 +1,4 @@
-"""Training for serving in a worker process gives the models of a training after selection, to the byte, also after a kill."""
+"""Training for serving in a worker process gives the bytes of training after selection, also after a kill."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ def test_a_killed_worker_stops_the_night_in_one_line(tmp_path: Path, data: Datas
 def test_a_night_continues_where_it_was_killed(
     tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This process stops in its second epoch; the worker ends with it, and both continue from their checkpoints."""
+    """This process stops in its second epoch.
+
+    The worker ends with it, and both continue from their checkpoints.
+    """
     whole, killed = night(tmp_path / "whole", threads=2), night(tmp_path / "killed", threads=2)
     train_models(whole, data)
     tell = Trainer._report_progress

@@ -1,0 +1,34 @@
+"""`handpick override`: a person overrides the gate's decision and says why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from handpick.cli.options import LogicalDate
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to the command line."""
+    app.command("override", rich_help_panel="Whole nights")(override)
+
+
+def override(
+    date: LogicalDate,
+    who: Annotated[str, typer.Option(help="Name of the person who decides.")],
+    why: Annotated[str, typer.Option(help="The reason, shown in the report.")],
+    refuse: Annotated[bool, typer.Option("--refuse", help="Keep the champion instead.")] = False,
+) -> None:
+    """Promote a night's model against the gate, or reject it with --refuse.
+
+    Then run score, publish and report.
+    """
+    from handpick.night import Night
+    from handpick.settings.load import load
+    from handpick.stages.gate.decision import record_override
+
+    decision = record_override(
+        Night(load(), date.date()), to="refuse" if refuse else "promote", who=who, why=why
+    )
+    typer.echo(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")
