@@ -1,4 +1,7 @@
-"""Typed settings of all models and their training. This module imports no torch, so that reading settings stays fast."""
+"""Typed settings of all models and their training.
+
+This module imports no torch, so that reading settings stays fast.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from models.encoders.names import MINILM
 
 
 class Config(BaseModel):
-    """A group of settings. Unknown keys are errors; values are checked once and cannot be changed afterwards."""
+    """A group of settings.
+
+    Unknown keys are errors; values are checked once and cannot be changed afterwards.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     former_keys: ClassVar[Mapping[str, str]] = {}
@@ -19,7 +25,7 @@ class Config(BaseModel):
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what `model_dump` returned when a model was saved, also by a version in which keys had other names.
+        """Read what `model_dump` returned when a model was saved, also under former names of keys.
 
         Raises:
             ValidationError: If a key is unknown under any name, or a value cannot be used.
@@ -44,7 +50,8 @@ class EndToEndConfig(Config):
     inner: InnerFusion = Field("attention", description="How the modalities' vectors are fused into one.")
     frozen: tuple[str, ...] = Field(
         (MINILM,),
-        description="Kinds of content (`text`, `image`, `audio`), or text encoders by name, whose encoders are not trained.",
+        description="Kinds of content (`text`, `image`, `audio`), or text encoders by name, whose encoders "
+        "are not trained.",
     )
     learning_rate: float = Field(
         3e-4, gt=0, description="Peak learning rate of AdamW for the encoders' weights."
@@ -52,16 +59,16 @@ class EndToEndConfig(Config):
     rows: int = Field(
         64,
         ge=1,
-        description="Most contents of each kind that are encoded with gradients in a step, those of the batch first; the "
-        "vectors of all others are read from a table. Bounds memory and time.",
+        description="Maximum number of contents of each kind that are encoded with gradients in a step, "
+        "those of the batch first; the vectors of all others are read from a table. Bounds memory and time.",
     )
     refresh_steps: int = Field(
         100, ge=1, description="Steps after which that table is computed again with the current weights."
     )
     save_memory: bool = Field(
         False,
-        description="Compute the encoders' activations a second time in the backward pass instead of keeping them (gradient "
-        "checkpointing).",
+        description="Compute the encoders' activations a second time in the backward pass instead of "
+        "keeping them (gradient checkpointing).",
     )
 
 
@@ -95,8 +102,8 @@ class FusionConfig(Config):
     queries: int = Field(8, ge=1, description="Queries of a user that are read: the latest ones.")
     without: tuple[str, ...] = Field(
         (),
-        description="Modalities that are left out. Of phones: text, image, specs, facts, identity. Of users: behaviour, "
-        "query_text, query_image, query_audio, profile.",
+        description="Modalities that are left out. Of phones: text, image, specs, facts, identity. Of "
+        "users: behaviour, query_text, query_image, query_audio, profile.",
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout rate of hidden layers.")
     input_dropout: float = Field(0.1, ge=0, lt=1, description="Dropout rate of the encoders' vectors.")
@@ -115,8 +122,8 @@ class FusionConfig(Config):
     inference_steps: int = Field(
         3,
         ge=0,
-        description="Steps of iterative inference, which move a user's vector towards one that explains their choices; 0 for "
-        "none.",
+        description="Steps of iterative inference, which move a user's vector towards one that explains "
+        "their choices; 0 for none.",
     )
     evidence: int = Field(
         200,
@@ -125,8 +132,8 @@ class FusionConfig(Config):
     )
     identity_start: Literal["random", "autoencoder", "variational"] = Field(
         "random",
-        description="Initial values of the phones' identity embeddings: random, or each phone's code by an autoencoder, or by "
-        "a variational autoencoder, of users' histories.",
+        description="Initial values of the phones' identity embeddings: random, or each phone's code by an "
+        "autoencoder, or by a variational autoencoder, of users' histories.",
     )
     identity_rows: RowsPretraining = RowsPretraining()
     end_to_end: EndToEndConfig = EndToEndConfig()
@@ -187,7 +194,7 @@ class UserNeighboursConfig(MemberConfig):
     pool: int = Field(
         50_000,
         ge=1,
-        description="Most users who may be neighbours; of more, a seeded sample.",
+        description="Maximum number of users who may be neighbours; of more, a seeded sample is taken.",
     )
 
 
@@ -233,7 +240,8 @@ class EaseConfig(MemberConfig):
     max_items: int = Field(
         12_000,
         ge=1,
-        description="Most liked phones; with more, the member is left out, as it needs about 24 bytes times their square.",
+        description="Maximum number of liked phones; with more, the member is left out, as it needs about "
+        "24 bytes times their square.",
     )
 
 
@@ -257,8 +265,8 @@ class GraphFilterConfig(MemberConfig):
     )
     is_exact: bool = Field(
         False,
-        description="Score by the filter itself instead of its approximation of width `rank`; takes about `12 * pairs + 8 * "
-        "phones * frequencies` bytes more.",
+        description="Score by the filter itself instead of its approximation of width `rank`; takes about "
+        "`12 * pairs + 8 * phones * frequencies` bytes more.",
     )
 
 
@@ -286,7 +294,8 @@ class ContentConfig(MemberConfig):
     )
     code: CodeKind = Field(
         "autoencoder",
-        description="Model that makes a learned code of a phone's whole content, used in addition to its modalities.",
+        description="Model that makes a learned code of a phone's whole content, used in addition to its "
+        "modalities.",
     )
     code_weight: float = Field(2.0, ge=0, description="Weight of that code.")
     rows: RowsPretraining = RowsPretraining(hidden=128, steps=200, batch=64)
@@ -307,18 +316,21 @@ class StackedConfig(Config):
 
     objective: Literal["lambdarank", "binary"] = Field(
         "lambdarank",
-        description="What the trees learn: the order of a list (LambdaMART), or whether each phone is chosen.",
+        description="What the trees learn: the order of a list (LambdaMART), or whether each phone is "
+        "chosen.",
     )
     threads: int = Field(1, ge=1, description="CPU threads; the trees do not depend on it.")
-    min_leaf_rows: int = Field(40, ge=1, description="Fewest candidates in a leaf.")
+    min_leaf_rows: int = Field(40, ge=1, description="Minimum number of candidates in a leaf.")
     trees: int = Field(80, ge=1, description="Boosting rounds.")
-    leaves: int = Field(15, ge=2, description="Most leaves of a tree.")
+    leaves: int = Field(15, ge=2, description="Maximum number of leaves of a tree.")
     learning_rate: float = Field(0.08, gt=0, description="Shrinkage of each tree.")
     candidates: int = Field(
         60, ge=1, description="Phones per user that it ranks, proposed by the weighted hybrid."
     )
     max_users: int = Field(
-        1500, ge=10, description="Most validation users that it is trained on; of more, a sample."
+        1500,
+        ge=10,
+        description="Maximum number of validation users that it is trained on; of more, a sample is taken.",
     )
 
 
@@ -371,14 +383,15 @@ class TrainingConfig(Config):
     threads: int = Field(
         2,
         ge=1,
-        description="CPU threads. The last bits of a model depend on it, so it is not taken from the machine.",
+        description="CPU threads. The last bits of a model depend on it, so it is not taken from the "
+        "machine.",
     )
     max_parallel_interactions: int = Field(
         2_000_000,
         ge=0,
-        description="Most interactions with which the fusion models for selection and for serving are trained in parallel on "
-        "a CPU, in two processes with half of the threads each. With more, with one thread or on a GPU, they are trained one "
-        "after the other.",
+        description="Maximum number of interactions with which the fusion models for selection and for "
+        "serving are trained in parallel on a CPU, in two processes with half of the threads each. With "
+        "more, with one thread or on a GPU, they are trained one after the other.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Precision of matrix products; `auto` uses bfloat16 on GPUs that support it."
@@ -386,20 +399,22 @@ class TrainingConfig(Config):
     compile: bool = Field(
         False, description="Compile the loss with torch.compile, which pays off in long trainings."
     )
-    epochs: int = Field(8, ge=1, description="Most passes over the user sequences.")
+    epochs: int = Field(8, ge=1, description="Maximum number of passes over the user sequences.")
     patience: int = Field(
         4, ge=1, description="Epochs without a better validation NDCG after which training stops."
     )
-    batch: int = Field(128, ge=1, description="Most sequence windows per step.")
+    batch: int = Field(128, ge=1, description="Maximum number of sequence windows per step.")
     min_epoch_steps: int = Field(
         24,
         ge=1,
-        description="Fewest steps per epoch: the batches of a small shop are smaller, down to 8 sequence windows.",
+        description="Minimum number of steps per epoch: the batches of a small shop are smaller, down to 8 "
+        "sequence windows.",
     )
     accumulation: int = Field(
         1,
         ge=1,
-        description="Parts in which a batch is computed one after the other, to save memory (gradient accumulation).",
+        description="Parts in which a batch is computed one after the other, to save memory (gradient "
+        "accumulation).",
     )
     learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate of AdamW.")
     identity_pace: float = Field(
@@ -426,10 +441,13 @@ class TrainingConfig(Config):
     newcomer_weight: float = Field(
         1.0,
         ge=0,
-        description="Weight of a second example of each user with queries, in which their events are hidden as for a new user.",
+        description="Weight of a second example of each user with queries, in which their events are hidden "
+        "as for a new user.",
     )
     full_softmax: int = Field(
-        20_000, ge=1, description="Most phones with which the softmax is over the whole catalogue."
+        20_000,
+        ge=1,
+        description="Maximum number of phones with which the softmax is over the whole catalogue.",
     )
     negatives: int = Field(
         2048, ge=1, description="Negatives that are sampled per step in larger catalogues, by popularity."
@@ -439,12 +457,15 @@ class TrainingConfig(Config):
         True, description="Start from the last night's weights if encoders and settings are the same."
     )
     warm_epochs: int = Field(
-        2, ge=1, description="Most passes when training starts from the last night's weights."
+        2, ge=1, description="Maximum number of passes when training starts from the last night's weights."
     )
     tracking: str = Field(
         "var/mlflow.db",
         description="SQLite file of MLflow, relative to the folder of handpick.toml; empty for no tracking.",
     )
     validation_users: int = Field(
-        3000, ge=20, description="Most users by whom early stopping is decided; of more, a seeded sample."
+        3000,
+        ge=20,
+        description="Maximum number of users by whom early stopping is decided; of more, a "
+        "seeded sample is taken.",
     )

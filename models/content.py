@@ -1,4 +1,4 @@
-"""Content-based filtering: items similar to those that the user liked and searched for, whatever other users do."""
+"""Content-based filtering: items similar to those that the user liked and searched for."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from models.interface import Factors
 from models.normalize import normalise_rows
 
 MIN_QUERIES = 50
-"""Number of queries from which their mean is subtracted; with fewer, it would mostly describe who
-searched."""
+"""Fewest queries whose mean is subtracted; the mean of fewer would mostly describe who searched."""
 
 
 class ContentBased(Member):
-    """The cosine between an item's content and the user's profile, summed over modalities and a learned code of all.
+    """The cosine of item content and user profile, summed over modalities and a learned code of all.
 
     The profile is the time-decayed sum of the vectors of liked items and, where queries are encoded in the
     same space, of queries. Vectors are centred on the mean item (queries on the mean query), so that
@@ -34,10 +33,10 @@ class ContentBased(Member):
         names = self._modalities(data)
         learned |= fit_content_code(data, names, self.config.code, self.config.rows, seed)
         for name in names:
-            learned[f"item_{name}"] = _mean(data.catalogue.modalities[name])
+            learned[f"item_{name}"] = _compute_mean(data.catalogue.modalities[name])
             queries = data.queries.modalities.get(name)
             if queries is not None and queries.present.sum() >= MIN_QUERIES:
-                learned[f"query_{name}"] = _mean(queries)
+                learned[f"query_{name}"] = _compute_mean(queries)
         return learned
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
@@ -46,7 +45,7 @@ class ContentBased(Member):
         profiles, items_by_part = [], []
         names = self._modalities(data)
         for name in names:
-            items = self._unit(data.catalogue.modalities[name], f"item_{name}")
+            items = self._centre_and_normalise(data.catalogue.modalities[name], f"item_{name}")
             profile = np.asarray(history @ items, np.float32) + self._sum_queries(
                 data, users, name, items.shape[1]
             )
@@ -67,11 +66,14 @@ class ContentBased(Member):
         """List the catalogue's modalities that have a weight and content."""
         weights = self.config.modality_weights
         return [
-            name for name in sorted(data.catalogue.modalities) if weights.get(name) and _width(data, name)
+            name for name in sorted(data.catalogue.modalities) if weights.get(name) and _get_width(data, name)
         ]
 
     def _sum_queries(self, data: Dataset, users: IntArray, name: str, width: int) -> FloatArray:
-        """Sum the users' query vectors with time decay: `(users, width)`, zero where they are in another space."""
+        """Sum the users' query vectors with time decay: `(users, width)`.
+
+        Zero where queries are encoded in another space than the items.
+        """
         queries = data.queries.modalities.get(name)
         if queries is None or queries.values.shape[1] != width or not len(data.queries):
             return np.zeros((len(users), width), np.float32)
@@ -85,9 +87,9 @@ class ContentBased(Member):
         sums = sparse.csr_matrix(
             (weights, (row_of[data.queries.user[mine]], np.arange(len(mine)))), shape=(len(users), len(mine))
         )
-        return np.asarray(sums @ self._unit(queries.take(mine), f"query_{name}"), np.float32)
+        return np.asarray(sums @ self._centre_and_normalise(queries.take(mine), f"query_{name}"), np.float32)
 
-    def _unit(self, modality: Modality, mean: str) -> FloatArray:
+    def _centre_and_normalise(self, modality: Modality, mean: str) -> FloatArray:
         """Return centred rows of length 1; zero rows where the modality is missing."""
         values = modality.values
         # An encoder that changed since the fit has another width, and a mean of the old space means nothing.
@@ -96,12 +98,12 @@ class ContentBased(Member):
         return normalise_rows(values) * modality.present[:, None]
 
 
-def _width(data: Dataset, name: str) -> int:
+def _get_width(data: Dataset, name: str) -> int:
     """Return the width of a modality's vectors, 0 where no item has it."""
     modality = data.catalogue.modalities[name]
     return int(modality.values.shape[1]) if modality.present.any() else 0
 
 
-def _mean(modality: Modality) -> FloatArray:
+def _compute_mean(modality: Modality) -> FloatArray:
     """Return the mean vector of the rows that are present."""
     return np.asarray(modality.values[modality.present].mean(axis=0), np.float32)

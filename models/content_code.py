@@ -15,7 +15,7 @@ from models.data import BoolArray, Dataset, FloatArray
 from models.normalize import normalise_rows
 
 ITEMS_PER_DIMENSION = 8
-"""Items for each dimension of the code at least: of fewer items a wider code would fit noise."""
+"""Minimum number of items for each dimension of the code: of fewer items a wider code would fit noise."""
 MIN_DIM = 4
 """Width below which no code is learned."""
 
@@ -36,11 +36,11 @@ def fit_content_code(
         Arrays by name; empty for `none`, without content and with too few items.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     if kind == "none" or not names:
         return {}
-    values, seen = _content(data, names)
+    values, seen = _concatenate_modalities(data, names)
     known = seen.any(axis=1)
     dim = min(config.dim, int(known.sum()) // ITEMS_PER_DIMENSION)
     if dim < MIN_DIM:
@@ -51,7 +51,7 @@ def fit_content_code(
     # Items without a modality count neither in its mean nor in its deviation.
     mean = values.mean(axis=0, where=seen)
     scale = 1 / np.maximum(values.std(axis=0, where=seen), 1e-3)
-    rows = _standardised(values, seen, mean, scale)[known]
+    rows = _standardise(values, seen, mean, scale)[known]
     module = pretrain_rows(kind, rows, config.model_copy(update={"dim": dim}), seed, is_counts=False)
     middle, turn = fit_whitening(compute_codes(module, rows))
     inner, inner_bias, outer, outer_bias = export_encoder(module)
@@ -81,23 +81,23 @@ def encode_content(arrays: Arrays, data: Dataset, names: list[str]) -> FloatArra
     if "code_inner" not in arrays or not names:
         return None
     known = {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
-    values, seen = _content(data, names)
+    values, seen = _concatenate_modalities(data, names)
     if values.shape[1] != len(known["code_mean"]):
         return None
-    rows = normalise_rows(_standardised(values, seen, known["code_mean"], known["code_scale"]))
+    rows = normalise_rows(_standardise(values, seen, known["code_mean"], known["code_scale"]))
     hidden = np.tanh(rows @ known["code_inner"] + known["code_inner_bias"])
     codes = normalise_rows(hidden @ known["code_outer"] + known["code_outer_bias"])
     return codes * np.asarray(seen.any(axis=1))[:, None]
 
 
-def _content(data: Dataset, names: list[str]) -> tuple[FloatArray, BoolArray]:
-    """Concatenate the modalities, and tell which numbers are present: `(items, width)` each."""
+def _concatenate_modalities(data: Dataset, names: list[str]) -> tuple[FloatArray, BoolArray]:
+    """Return the modalities concatenated, and which numbers are present: `(items, width)` each."""
     modalities = [data.catalogue.modalities[name] for name in names]
     values = [modality.values for modality in modalities]
     seen = [np.broadcast_to(one.present[:, None], one.values.shape) for one in modalities]
     return np.hstack(values).astype(np.float32, copy=False), np.hstack(seen)
 
 
-def _standardised(values: FloatArray, seen: BoolArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
+def _standardise(values: FloatArray, seen: BoolArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Return each column with mean 0 and deviation 1; missing numbers are 0, like the mean."""
     return (values - mean) * scale * seen

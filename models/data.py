@@ -15,19 +15,26 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 StringArray: TypeAlias = NDArray[np.str_]
 
 DAY_SECONDS = 86_400
+"""Seconds of a day."""
 EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
 """Event types by code; `Interactions.event_type` holds indices into this tuple."""
 
 
 class ModalitySource(Protocol):
-    """The contents and the encoder behind a modality's vectors, for models that train encoders; both are read lazily."""
+    """The contents and the encoder behind a modality's vectors, both read lazily.
+
+    Models that train encoders read them.
+    """
 
     def content(self, key: str) -> Any:
-        """Read the text, image or audio of a key in the form that the encoder takes; None where it is gone."""
+        """Read the text, image or audio of a key as the encoder takes it; None if it is gone."""
         ...
 
     def encoder(self) -> Any:
-        """Load the encoder that made the vectors (`models.encoders.interface.Encoder`), with a fresh copy of its weights."""
+        """Load the encoder that made the vectors, with a fresh copy of its weights.
+
+        A `models.encoders.interface.Encoder`.
+        """
         ...
 
 
@@ -151,7 +158,7 @@ class Interactions:
         return self.where((self.at >= start) & (self.at < end))
 
     def positive(self) -> Interactions:
-        """Select the rows that show a preference: views, carts, purchases and ratings with a positive weight."""
+        """Select the rows that show a preference: events of any type with a positive weight."""
         return self.where(self.weight > 0)
 
 
@@ -233,8 +240,7 @@ class Dataset:
         """Return the users with the features of their last interaction among the `known` ones."""
         features = np.full_like(self.users.features, np.nan)
         if self.context is not None:
-            # Interactions are sorted by user, then time, and of several writes to one row numpy keeps the
-            # last.
+            # Interactions are sorted by user, then time; of several writes to a row numpy keeps the last.
             rows = np.flatnonzero(known & ~np.isnan(self.context).all(axis=1))
             features[self.interactions.user[rows]] = self.context[rows]
         return replace(self.users, features=features)

@@ -1,4 +1,4 @@
-"""The interface of every recommender: fitted on a dataset, it scores any user and item by an inner product."""
+"""The interface of every recommender: fitted on a dataset, it scores by inner products of factors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class Recommender(Protocol):
         ...
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Return these users' scores for the whole catalogue in factored form; `users` are indices into `data.users`."""
+        """Return these users' scores for the whole catalogue in factored form.
+
+        `users` are indices into `data.users`.
+        """
         ...
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:

@@ -1,4 +1,6 @@
-"""Warm-up of MKL's vector functions: importing this module makes torch give the same bits from the first call on.
+"""Warm-up of MKL's vector functions, for equal bits from the first call of a process on.
+
+Importing this module is all that is needed.
 
 On x86, torch takes tanh, log and similar functions from MKL's vector library, which looks up the processor's
 code path when a function is first used. Where two threads use one for the first time at once, one of them can

@@ -1,1 +1,1 @@
-"""What models read: arrays of the lake, content and encoders behind the vectors, the time split, and stored models."""
+"""What models read: arrays of the lake, content, encoders, the time split and stored models."""

@@ -1,4 +1,4 @@
-"""The registry of the encoders trained on the shop's own content: immutable versions, and the set that serves each night."""
+"""The registry of encoders trained on the shop's content: immutable versions, and sets that serve nights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 SET_PREFIX = "from="
+"""Start of the names of set files; the first night that they serve follows."""
 
 
 class EncoderRegistry:
@@ -29,13 +30,13 @@ class EncoderRegistry:
         self._draft_date = date.max
 
     def find(self, name: str, logical_date: date) -> Path | None:
-        """Return the folder of the version that serves a night; None where there is none, or it was deleted."""
+        """Return the folder of the version that serves a night; None if there is none, or it was deleted."""
         digest = self.members(logical_date).get(name)
         folder = self.root / name / digest if digest is not None else None
         return folder if folder is not None and folder.is_dir() else None
 
     def members(self, logical_date: date) -> dict[str, str]:
-        """Return the newest set that serves a night: the version's digest by encoder; empty where there is no set."""
+        """Return the newest set that serves a night: the version's digest by encoder, or nothing."""
         if self._draft is not None and logical_date >= self._draft_date:
             return self._draft
         found = [
@@ -51,18 +52,21 @@ class EncoderRegistry:
 
     @contextmanager
     def write_version(self, name: str, first_night: date) -> Iterator[Path]:
-        """Yield an empty folder for a new version; on success register it in the set that serves from `first_night`.
+        """Yield an empty folder for a new version; on success register the version.
+
+        It becomes a member of the set that serves from `first_night`.
 
         On failure, and after a kill, the registry is as before. Files with the same bytes are the same
         version.
         """
         above = self.root / name
         above.mkdir(parents=True, exist_ok=True)
-        staging = self._staging(name, first_night)
+        staging = self._staging_folder(name, first_night)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         try:
             yield staging
+            # Named by content, so that training the same bytes again adds nothing.
             digest = _digest_folder(staging)
             if not (above / digest).exists():
                 staging.replace(above / digest)
@@ -80,11 +84,13 @@ class EncoderRegistry:
 
     def remove_staging(self, name: str, first_night: date) -> None:
         """Remove the unfinished version that a killed writer has left."""
-        shutil.rmtree(self._staging(name, first_night), ignore_errors=True)
+        shutil.rmtree(self._staging_folder(name, first_night), ignore_errors=True)
 
     @contextmanager
     def transaction(self, first_night: date) -> Iterator[None]:
-        """Collect the versions registered inside in a draft that only this object sees; write the set at the end.
+        """Collect the versions registered inside the block in a draft; write the set at the end.
+
+        Only this object sees the draft.
 
         If the block raises, the set stays as it was.
         """
@@ -105,22 +111,26 @@ class EncoderRegistry:
             self._draft, self._draft_date = None, date.max
 
     def link_into(self, root: Path, logical_date: date, without: Collection[str]) -> EncoderRegistry:
-        """Return a registry in another folder that links to the set serving a night, except for some encoders."""
+        """Return a registry in another folder that links to the set serving a night.
+
+        Some encoders can be left out.
+        """
         other = EncoderRegistry(root)
         for name, digest in self.members(logical_date).items():
             if name not in without:
                 (root / name).mkdir(parents=True, exist_ok=True)
                 (root / name / digest).symlink_to((self.root / name / digest).resolve())
         members = {name: one for name, one in self.members(logical_date).items() if name not in without}
+        # Links instead of copies: versions are large and never change.
         other._write_set(members, logical_date)
         return other
 
-    def _staging(self, name: str, first_night: date) -> Path:
+    def _staging_folder(self, name: str, first_night: date) -> Path:
         """Return the folder in which a version is written before it has a digest."""
         return self.root / name / f".tmp-{SET_PREFIX}{first_night.isoformat()}"
 
     def _write_set(self, members: dict[str, str], first_night: date) -> None:
-        """Write a set beside its place and move it there, so that readers see the old one or the new one."""
+        """Write a set to a temporary file and rename it, so that readers see the old one or the new one."""
         file = self.root / f"{SET_PREFIX}{first_night.isoformat()}.json"
         staged = file.with_name(f".tmp-{file.name}")
         staged.write_text(json.dumps(members, indent=1, sort_keys=True) + "\n")
@@ -128,7 +138,10 @@ class EncoderRegistry:
 
 
 def read_text_space(folder: Path) -> str:
-    """Return the fingerprint of the text encoder in whose vector space an audio encoder was trained; empty where unknown."""
+    """Return the fingerprint of the text encoder in whose vector space an audio encoder was trained.
+
+    It is empty where unknown.
+    """
     space: str = json.loads((folder / "config.json").read_text()).get("about", {}).get("space", "")
     return space
 

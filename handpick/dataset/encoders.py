@@ -1,4 +1,4 @@
-"""Loads the encoders that `[embed]` chooses: Hugging Face models, and registered versions of those trained on the shop."""
+"""Loading of the encoders that `[embed]` chooses: Hugging Face models, and registered versions."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ class RegisteredEncoders:
         with stop_on_encoder_error():
             return join_text_parts(
                 [
-                    load_text_part(self.settings, name, self._folder(name) if name == SHOP_BERT else None)
+                    load_text_part(
+                        self.settings, name, self._find_folder(name) if name == SHOP_BERT else None
+                    )
                     for name in self.settings.text
                 ]
             )
@@ -134,7 +136,7 @@ class RegisteredEncoders:
         from models.encoders.specs import SpecsEncoder
 
         with stop_on_encoder_error():
-            return SpecsEncoder.load(self._folder(SPECS))
+            return SpecsEncoder.load(self._find_folder(SPECS))
 
     @cached_property
     def image(self) -> Encoder[Any] | None:
@@ -148,15 +150,17 @@ class RegisteredEncoders:
         with stop_on_encoder_error():
             folder = self.registry.find(BILSTM, self.logical_date)
             if self.settings.audio == BILSTM and folder is not None:
+                # Its vectors are compared with texts, which a newer text encoder places elsewhere.
                 folder = folder if read_text_space(folder) == self.text.fingerprint else None
             return load_audio_encoder(self.settings, folder)
 
-    def _folder(self, name: str) -> Path:
+    def _find_folder(self, name: str) -> Path:
         """Return the folder of a version that every night needs."""
         folder = self.registry.find(name, self.logical_date)
         if folder is None:
             date = self.logical_date
             raise EncoderError(
-                f"no version of {name} in {self.registry.root} serves {date}; `handpick embed --date {date}` trains one."
+                f"no version of {name} in {self.registry.root} serves {date}; `handpick embed --date {date}` "
+                "trains one."
             )
         return folder

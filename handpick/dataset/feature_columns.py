@@ -1,4 +1,4 @@
-"""Names and Arrow types of the columns of the feature tables, derived from the declarations of the feature repository."""
+"""Names and Arrow types of the feature tables' columns, from the feature repository's declarations."""
 
 from __future__ import annotations
 

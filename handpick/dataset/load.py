@@ -1,4 +1,4 @@
-"""Loads a night's dataset from the lake: the arrays that models read, with everything known as of the logical date."""
+"""Loading of a night's dataset from the lake: the arrays that models read, as of the logical date."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ ID_COLUMNS = {"items": "item_id", "queries": "query_id"}
 
 
 def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None) -> Dataset:
-    """Return everything known as of tonight.
+    """Load everything known as of the night.
 
     Args:
         night: Whose lake and logical date.
-        embeddings: The tables `items` and `queries` to use instead of tonight's `embeddings`.
+        embeddings: The tables `items` and `queries` to use instead of the night's `embeddings`.
 
     Raises:
         MissingPartition: If an earlier stage has not run for this logical date.
@@ -72,6 +72,7 @@ def _load_catalogue(night: Night, encoded: pa.Table, sources: ContentSources) ->
     items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     ids = items["item_id"].cast(pa.string())
     statistics = night.lake.read("features/items", night.logical_date)
+    # A release date is often missing; the first day in the catalogue is the next best.
     released = pc.coalesce(items["release_date"], items["first_seen_date"])
     return Catalogue(
         item_ids=_to_strings(ids),
@@ -103,9 +104,13 @@ def _load_users(night: Night, item_ids: StringArray) -> Users:
 
 
 def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Table:
-    """Return interactions of known users with known items as indices, sorted by user, then time, then event id."""
+    """Return interactions of known users with known items as indices.
+
+    They are sorted by user, then time, then event id.
+    """
     columns = ["event_id", "user_id", "item_id", "event_type", "occurred_at", "weight"]
     facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns)
+    # An event type that the models do not know has a null index and is left out below.
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
     rows = pa.table(
         {
@@ -123,7 +128,7 @@ def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArra
 
 
 def _load_context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
-    """Return `(events, f) float32`: the point-in-time user features at each interaction, as Feast joined them.
+    """Return `(events, f) float32`: the point-in-time user features at each interaction, by Feast.
 
     NaN for interactions without a row in `features/training`, which holds only those that show a preference.
     """
@@ -153,7 +158,9 @@ def _load_queries(night: Night, encoded: pa.Table, user_ids: StringArray, source
 def _load_modalities(
     encoded: pa.Table, whose: str, ids: pa.ChunkedArray, names: tuple[str, ...], sources: ContentSources
 ) -> dict[str, Modality]:
-    """Return the vectors of each modality for these ids; the table's metadata names the encoder of each column.
+    """Return the vectors of each modality for these ids.
+
+    The table's metadata names the encoder of each column.
 
     Args:
         encoded: `embeddings/items` or `embeddings/queries`.
@@ -179,7 +186,10 @@ def _load_modalities(
 
 
 def _read_content_keys(encoded: pa.Table, name: str, rows: pa.Array) -> StringArray | None:
-    """Return the content key of each row's vector, empty where there is none; None for tables without keys."""
+    """Return the content key of each row's vector, empty where there is none.
+
+    None for tables without keys.
+    """
     if f"{name}_key" not in encoded.column_names:
         return None
     return _to_strings(pa.chunked_array([encoded[f"{name}_key"].combine_chunks().take(rows)]))
@@ -194,6 +204,7 @@ def _decode_vectors(lists: pa.ListArray) -> tuple[FloatArray, BoolArray]:
     width = int(np.nanmax(lengths, initial=0))
     present = lengths == width if width else np.zeros(len(lists), bool)
     values = np.zeros((len(lists), width), np.float32)
+    # Lists of one length can be flattened and reshaped without a Python loop.
     kept = lists.filter(pa.array(present))
     values[present] = _to_floats(kept.flatten()).reshape(len(kept), width)
     present &= np.isfinite(values).all(axis=1)

@@ -1,4 +1,4 @@
-"""Media files of the lake's rows: content keys (digests of their bytes), and decoding within the `[validation]` limits."""
+"""Media files of the lake's rows: content keys (digests of their bytes), and decoding within limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DecodedMedia(NamedTuple):
 
 
 class MediaFiles:
-    """Reads pictures and recordings of one night's rows.
+    """Reader of the pictures and recordings of one night's rows.
 
     Digests are cached below the lake by path, size and modification time, so that a night reads only files in
     full that are new or have changed.
@@ -53,7 +53,7 @@ class MediaFiles:
             24 hex digits for each path, None where there is no usable file; and counts of paths by reason.
         """
         paths = list(paths)
-        checked = {path: self._check(path, kind) for path in sorted({path for path in paths if path})}
+        checked = {path: self._digest_usable(path, kind) for path in sorted({path for path in paths if path})}
         unusable = Counter(reason for path in paths if path for _, reason in [checked[path]] if reason)
         return [checked[path][0] if path else None for path in paths], unusable
 
@@ -102,13 +102,14 @@ class MediaFiles:
         staged.write_text(json.dumps(self._digests, indent=0, sort_keys=True))
         staged.replace(self._cache_file)
 
-    def _check(self, path: str, kind: str) -> tuple[str | None, str | None]:
-        """Return the digest of a file, or the reason why it cannot be used."""
+    def _digest_usable(self, path: str, kind: str) -> tuple[str | None, str | None]:
+        """Return the digest of a file and None, or None and the reason why it cannot be used."""
         file = resolve_media_path(self.root, path)
         try:
             stat = None if file is None else file.stat()
         except (OSError, ValueError):
             stat = None
+        # A changed file has another size or time, so that its old digest is not found.
         stamp = f"{file}|{kind}|{stat.st_size}|{stat.st_mtime_ns}" if stat else ""
         if stamp not in self._digests:
             reason = find_media_problem(self.root, path, kind, self.limits)
@@ -119,7 +120,10 @@ class MediaFiles:
 
 
 def _read_cache(file: Path) -> dict[str, str]:
-    """Return the cached digests; a missing or damaged cache is an empty one, as it can always be computed again."""
+    """Return the cached digests; a missing or damaged cache counts as empty.
+
+    It can always be computed again.
+    """
     try:
         digests: dict[str, str] = json.loads(file.read_text())
     except (OSError, ValueError):

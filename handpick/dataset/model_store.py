@@ -1,4 +1,4 @@
-"""Fits and saves a night's recommender family, and loads the models of a night's `models` partition."""
+"""Fitting and saving of a night's recommender family, and loading of a night's models."""
 
 from __future__ import annotations
 
@@ -41,13 +41,15 @@ def fit_family(
     history = dataset.until(time_split.train_end)
     if not len(history.interactions.positive()):
         raise NightStopped(
-            f"No event is older than the validation window of {night.logical_date}, so nothing can be learned and "
-            "tested. Nothing was published; shorten [evaluate] test_days and validation_days, or wait for more days."
+            f"No event is older than the validation window of {night.logical_date}, so nothing can be "
+            "learned and tested. Nothing was published; shorten [evaluate] test_days and validation_days, or "
+            "wait for more days."
         )
     config = night.settings.family
     # Checked with the larger dataset for both purposes: a model that serves must have been evaluated.
     too_large = {name: make_member(name, config).describe_size_limit(dataset) for name in config.members}
     for name, reason in too_large.items():
+        # Logged once, also where both purposes are fitted one after the other.
         if reason and purposes[0] == PURPOSES[0]:
             log_progress(f"  family: {name} is left out: {reason}")
     chosen = [name for name in config.members if not too_large[name]]

@@ -1,4 +1,7 @@
-"""A night's evaluation splits: validation, which hyperparameters and blend weights are fitted on, and test, which the gate uses."""
+"""A night's evaluation splits: validation and test.
+
+Hyperparameters and blend weights are chosen on the validation split; the gate uses the test split.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from models.data import Dataset
 from models.evaluation.split import EvaluationSplit, make_evaluation_split
 
 MIN_USERS = 20
-"""Users that a window needs at least; metrics over fewer do not tell models apart."""
+"""Minimum number of users of a window; metrics over fewer do not distinguish models."""
 
 
 def build_validation_split(night: Night, data: Dataset) -> EvaluationSplit:
-    """Return the evaluation split of the validation window; models fitted for selection have seen no event of it.
+    """Return the evaluation split of the validation window.
+
+    Models fitted for selection have seen no event of it.
 
     Args:
         night: Gives settings and seed.
@@ -68,7 +73,8 @@ def _require_users(night: Night, found: EvaluationSplit, window: str) -> Evaluat
     """Return the split, or stop the night where it has too few users."""
     if len(found.users) < MIN_USERS:
         raise NightStopped(
-            f"Only {len(found.users)} users did something in the {window} window of {night.logical_date}; at least "
-            f"{MIN_USERS} are needed to tell models apart. The lists published last stay; widen [evaluate] {window}_days."
+            f"Only {len(found.users)} users did something in the {window} window of {night.logical_date}; at "
+            f"least {MIN_USERS} are needed to tell models apart. The lists published last stay; widen "
+            f"[evaluate] {window}_days."
         )
     return found

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handpick.night import Night
-
-SECONDS_PER_DAY = 86_400
-"""Seconds."""
+from models.data import DAY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -26,13 +24,15 @@ class TimeSplit:
 
 
 def compute_time_split(night: Night) -> TimeSplit:
-    """Return the night's time split, counted back from the end of the logical date in the days of `[evaluate]`.
+    """Return the night's time split, counted back from the end of the logical date.
+
+    The lengths of the windows are those of `[evaluate]`, in days.
 
     Args:
         night: Gives the settings and the logical date.
     """
     test_end = int(night.as_of.timestamp())
-    validation_end = test_end - night.settings.evaluate.test_days * SECONDS_PER_DAY
+    validation_end = test_end - night.settings.evaluate.test_days * DAY_SECONDS
     return TimeSplit(
-        validation_end - night.settings.evaluate.validation_days * SECONDS_PER_DAY, validation_end, test_end
+        validation_end - night.settings.evaluate.validation_days * DAY_SECONDS, validation_end, test_end
     )

@@ -1,4 +1,4 @@
-"""Implicit alternating least squares by the library `implicit`; users are folded in from their current history."""
+"""Implicit alternating least squares by the library `implicit`; users are folded in from their history."""
 
 from __future__ import annotations
 

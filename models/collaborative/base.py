@@ -1,4 +1,7 @@
-"""Base class of the family's members and what they share: matching by id, preferences, low-rank approximation, storage."""
+"""Base class of the family's members, and what they share.
+
+That is: matching of ids, preferences, low-rank approximation and storage.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +20,27 @@ from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, StringArray
 from models.interface import Factors
 
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
-"""Of the subspace iteration: directions beyond those returned, and rounds that turn them to the largest
-singular vectors."""
+"""Extra directions and rounds of the subspace iteration; more of either make it more accurate."""
 MAX_LANCZOS_VECTORS = 128
-"""Largest number of singular vectors that are found by Lanczos iteration; more are found as a subspace, which
-is faster."""
+"""Largest number of singular vectors found by Lanczos iteration; subspace iteration is faster for more."""
 Arrays = dict[str, NDArray[np.generic]]
 """Learned arrays by the name under which they are saved."""
 
 
-def find_positions(known: StringArray, wanted: StringArray) -> IntArray:
-    """Find the index of each wanted id among the known ones.
+def find_positions(known: StringArray, requested: StringArray) -> IntArray:
+    """Find the index of each requested id among the known ones.
 
     Args:
         known: Sorted ids.
-        wanted: Ids to look up.
+        requested: Ids to look up.
 
     Returns:
-        `(wanted,) int64`, -1 where an id is not known.
+        `(requested,) int64`, -1 where an id is not known.
     """
     if not len(known):
-        return np.full(len(wanted), -1, np.int64)
-    found = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[found] == wanted, found, -1).astype(np.int64)
+        return np.full(len(requested), -1, np.int64)
+    found = np.minimum(np.searchsorted(known, requested), len(known) - 1)
+    return np.where(known[found] == requested, found, -1).astype(np.int64)
 
 
 def build_preferences(
@@ -117,20 +118,20 @@ def approximate_low_rank(
 
 
 def compute_leading_directions(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
-    """Compute the first right singular vectors of a matrix; above `LANCZOS` of them, approximately.
+    """Compute the first right singular vectors of a matrix; above `MAX_LANCZOS_VECTORS`, approximately.
 
     Returns:
         `(columns, rank) float32`, by falling singular value.
     """
     if rank > MAX_LANCZOS_VECTORS:
-        return _subspace(matrix.astype(np.float32), rank, seed)
+        return _iterate_subspace(matrix.astype(np.float32), rank, seed)
     # svds would draw its start from numpy's global state.
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
     _, values, right = svds(matrix, k=min(rank, min(matrix.shape) - 1), v0=start)
     return np.ascontiguousarray(right[np.argsort(-values)].T, np.float32)
 
 
-def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
+def _iterate_subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
     """Compute leading directions by subspace iteration, in about `16 * columns * rank` bytes."""
     width = min(rank + OVERSAMPLING, *matrix.shape)
     turned = matrix.T.tocsr()
@@ -138,6 +139,7 @@ def _subspace(matrix: sparse.csr_matrix, rank: int, seed: int) -> FloatArray:
     for _ in range(POWER_ITERATIONS):
         basis = np.linalg.qr(turned @ (matrix @ basis))[0]
     image = matrix @ basis
+    # eigh sorts by rising eigenvalue; the leading directions are the last ones.
     vectors = np.linalg.eigh(image.T @ image)[1][:, ::-1]
     return np.ascontiguousarray(basis @ vectors[:, :rank], np.float32)
 
@@ -179,7 +181,8 @@ class Member:
         with.
         """
         liked = np.unique(data.interactions.positive().item)
-        self.__dict__.pop("_kept", None)  # a cached property made from arrays learned before
+        # A cached property of `GraphFilter`, made from arrays that were learned before.
+        self.__dict__.pop("_kept", None)
         self.item_ids = data.catalogue.item_ids[liked]
         self.arrays = self.learn(data, seed)
         return self
@@ -197,7 +200,10 @@ class Member:
         return factors.users @ factors.items.T
 
     def top_n(self, data: Dataset, users: IntArray, n: int) -> IntArray:
-        """Find each user's n best items: `(len(users), n)`, best first, equal scores by id; nothing is excluded."""
+        """Find each user's n best items: `(len(users), n)`, best first, equal scores by id.
+
+        No item is excluded.
+        """
         scores = self.score(data, users)
         return np.argsort(-scores, axis=1, kind="stable")[:, :n].astype(np.int64)
 
@@ -206,7 +212,7 @@ class Member:
         raise NotImplementedError
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """Return `(items, d)` those vectors for the data's catalogue, 0 for items that are not known."""
+        """Return `known_item_vectors` for the data's catalogue, `(items, d)`; 0 for unknown items."""
         place = find_positions(self.item_ids, data.catalogue.item_ids)
         known = self.known_item_vectors()
         return np.where((place >= 0)[:, None], known[np.maximum(place, 0)], np.float32(0))

@@ -14,8 +14,8 @@ from models.interface import Factors
 class Bpr(Member):
     """Matrix factorisation trained on pairs of a chosen and another item.
 
-    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. A user who was not
-    there at fitting gets the mean vector of the items that they liked.
+    Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009. A user who was
+    unknown at fitting gets the mean vector of the items that they liked.
     """
 
     settings_class = BprConfig
@@ -45,6 +45,7 @@ class Bpr(Member):
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
         """Return the learned vectors of known users, and means over the history for others."""
         items, learned = self.array("items"), self.array("users")
+        # Stored ids are sorted, as users are in every dataset.
         place = find_positions(decode_ids(self.arrays["user_ids"]), data.users.user_ids[users])
         history = self.history(data, users)
         vectors: FloatArray = np.asarray(history @ items, np.float32)

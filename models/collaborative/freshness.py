@@ -1,4 +1,4 @@
-"""Freshness: how often items of each age since release are liked, which is known of an item without any event."""
+"""Freshness: how often items of each age since release are liked; needs no event of the item itself."""
 
 from __future__ import annotations
 
@@ -20,15 +20,14 @@ class Freshness(Member):
     config: FreshnessConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
-        """Count one rate for each age group; few events lean on the average rate (`prior_events`)."""
+        """Count one rate for each age group, shrunk towards the average rate (`prior_events`)."""
         events = data.interactions.positive()
         released = data.catalogue.released_at
         if not len(events):
             return {"rates": np.zeros(len(AGE_BOUNDS_DAYS), np.float32)}
-        # The divisor counts items on sale by age on each day: new items are few, so they have few events even
-        # if liked.
+        # Divided by items on sale of each age: few items are new, so even liked ones have few events.
         days = np.arange(events.at.min() // DAY_SECONDS, data.as_of // DAY_SECONDS)
-        counted = np.bincount(
+        weighted_events = np.bincount(
             find_age_groups(events.at, released[events.item]),
             weights=events.weight,
             minlength=len(AGE_BOUNDS_DAYS),
@@ -40,9 +39,9 @@ class Freshness(Member):
                 find_age_groups(np.full(len(present), day * DAY_SECONDS), present),
                 minlength=len(AGE_BOUNDS_DAYS),
             )
-        mean = counted.sum() / max(on_sale.sum(), 1)
+        mean = weighted_events.sum() / max(on_sale.sum(), 1)
         prior = self.config.prior_events
-        rates = (counted + prior) / (on_sale * mean + prior)
+        rates = (weighted_events + prior) / (on_sale * mean + prior)
         return {"rates": np.log(np.maximum(rates, 1e-6)).astype(np.float32)}
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:

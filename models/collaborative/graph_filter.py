@@ -1,4 +1,4 @@
-"""A linear graph filter: neighbours of neighbours plus an ideal low-pass filter, computed without training."""
+"""A linear graph filter: neighbours of neighbours plus an ideal low-pass filter, without training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.config import GraphFilterConfig
 from models.data import Dataset, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
-BLOCK = 16_384
+BLOCK_USERS = 16_384
 """Users whose neighbours are summed at a time, which bounds memory."""
 
 
@@ -51,7 +51,7 @@ class GraphFilter(ItemItem):
         if not self.config.is_exact:
             return super().learn(data, seed)
         history = self.history(data, np.arange(len(data.users)))
-        left, right = self._low_pass(history, seed)
+        left, right = self._build_low_pass(history, seed)
         return {
             "data": history.data,
             "indices": history.indices,
@@ -63,7 +63,9 @@ class GraphFilter(ItemItem):
     def weights(self, data: Dataset, seed: int) -> LinearOperator:
         """Return `W` without its diagonal, as an operator to multiply with."""
         history = self.history(data, np.arange(len(data.users))).astype(np.float64)
-        return FilterOperator(FilterFactors(*self._neighbours(history), *self._low_pass(history, seed)))
+        return FilterOperator(
+            FilterFactors(*self._build_neighbourhood(history), *self._build_low_pass(history, seed))
+        )
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
         """Return `(len(users), items) float32` scores; exact where the filter's factors were kept."""
@@ -90,20 +92,22 @@ class GraphFilter(ItemItem):
         indices, indptr = (self.arrays[name].astype(np.int64) for name in ("indices", "indptr"))
         shape = (len(indptr) - 1, len(self.item_ids))
         history: sparse.csr_matrix = sparse.csr_matrix((self.array("data"), indices, indptr), shape=shape)
-        parts = FilterFactors(*self._neighbours(history), self.array("low_left"), self.array("low_right"))
-        return parts, _diagonal(parts).astype(np.float32)
+        parts = FilterFactors(
+            *self._build_neighbourhood(history), self.array("low_left"), self.array("low_right")
+        )
+        return parts, _compute_diagonal(parts).astype(np.float32)
 
-    def _neighbours(self, history: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    def _build_neighbourhood(self, history: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """Return the neighbours' part as two sparse matrices, degrees and weight included."""
-        user_degree, item_degree = _degrees(history)
+        user_degree, item_degree = _compute_degrees(history)
         towards = history @ sparse.diags(item_degree**-self.config.from_degree)
         between = sparse.diags(self.config.neighbours * user_degree**-self.config.between_degree)
         onwards = between @ history @ sparse.diags(item_degree**-self.config.to_degree)
         return towards.tocsr().astype(history.dtype), onwards.tocsr().astype(history.dtype)
 
-    def _low_pass(self, history: sparse.csr_matrix, seed: int) -> tuple[Doubles, Doubles]:
+    def _build_low_pass(self, history: sparse.csr_matrix, seed: int) -> tuple[Doubles, Doubles]:
         """Return the low-pass part as two thin matrices, degrees and weight included."""
-        user_degree, item_degree = _degrees(history)
+        user_degree, item_degree = _compute_degrees(history)
         power = self.config.degree
         if not self.config.low_pass:
             return np.zeros((len(item_degree), 0)), np.zeros((len(item_degree), 0))
@@ -114,12 +118,15 @@ class GraphFilter(ItemItem):
 
 
 class FilterOperator(LinearOperator):
-    """The filter without its diagonal as an operator; a product needs `8 * BLOCK` bytes for each column of its operand."""
+    """The filter without its diagonal as an operator.
+
+    A product needs `8 * BLOCK_USERS` bytes for each column of its operand.
+    """
 
     def __init__(self, parts: FilterFactors) -> None:
         items = parts.left.shape[0]
         super().__init__(np.dtype(np.float64), (items, items))  # type: ignore[call-arg]
-        self.parts, self.diagonal = parts, _diagonal(parts)
+        self.parts, self.diagonal = parts, _compute_diagonal(parts)
 
     def _matmat(self, x: Doubles) -> Doubles:
         """Multiply the filter with a matrix."""
@@ -132,13 +139,13 @@ class FilterOperator(LinearOperator):
         return _multiply_in_blocks(onwards, towards, x) + right @ (left.T @ x) - self.diagonal[:, None] * x
 
 
-def _degrees(history: sparse.csr_matrix) -> tuple[Doubles, Doubles]:
+def _compute_degrees(history: sparse.csr_matrix) -> tuple[Doubles, Doubles]:
     """Return the degrees of users and items, never 0, so that negative powers exist."""
     users, items = (np.asarray(history.sum(axis=axis), np.float64).ravel() for axis in (1, 0))
     return np.maximum(users, 1e-6), np.maximum(items, 1e-6)
 
 
-def _diagonal(parts: FilterFactors) -> Doubles:
+def _compute_diagonal(parts: FilterFactors) -> Doubles:
     """Return the filter's diagonal without making the filter."""
     products = np.asarray(parts.towards.multiply(parts.onwards).sum(axis=0), np.float64).ravel()
     return np.asarray(products + (parts.left * parts.right).sum(axis=1))
@@ -147,7 +154,7 @@ def _diagonal(parts: FilterFactors) -> Doubles:
 def _multiply_in_blocks(back: sparse.csr_matrix, forth: sparse.csr_matrix, x: Doubles) -> Doubles:
     """Compute `back' @ (forth @ x)`, a block of users at a time."""
     total = np.zeros_like(x)
-    for start in range(0, back.shape[0], BLOCK):
-        rows = slice(start, start + BLOCK)
+    for start in range(0, back.shape[0], BLOCK_USERS):
+        rows = slice(start, start + BLOCK_USERS)
         total += back[rows].T @ (forth[rows] @ x)
     return total

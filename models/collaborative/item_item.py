@@ -14,7 +14,7 @@ Matrix = FloatArray | sparse.csr_matrix | LinearOperator
 
 
 class ItemItem(Member):
-    """Base of item-item members: `score(u, i) = sum over j in u's history of preference(u, j) * weights[j, i]`.
+    """Base of item-item members: `score(u, i) = sum over j liked by u of preference(u, j) * weights[j, i]`.
 
     For catalogues of more than `config.rank` items the best approximation of that rank is kept, so that the
     factors of any number of users fit in memory; their matrix is sparse or an operator, and never dense.
@@ -28,12 +28,13 @@ class ItemItem(Member):
         """Compute the item-item matrix, as it is or as two thin ones."""
         weights = self.weights(data, seed)
         if weights.shape[0] <= self.config.rank:
+            # Width `rank` or less: two thin matrices would not be smaller.
             return {"weights": make_dense(weights)}
         left, right = approximate_low_rank(weights, self.config.rank, seed)
         return {"left": left, "right": right}
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Return the histories and the transposed matrix, or the projected histories and the thin right side."""
+        """Return histories and the transposed matrix, or projected histories and the thin right side."""
         history = self.history(data, users)
         if "weights" in self.arrays:
             return Factors(history.toarray(), np.ascontiguousarray(self.array("weights").T))

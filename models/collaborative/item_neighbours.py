@@ -17,7 +17,7 @@ BLOCK_ITEMS = 512
 
 
 class ItemNeighbours(ItemItem):
-    """Item-item weights: each item's `neighbours` most similar items, by the cosine of their weighted columns of users.
+    """Item-item weights: each item's `neighbours` most similar items by cosine of their user columns.
 
     Sarwar et al., "Item-based collaborative filtering", WWW 2001; weightings as in implicit's
     `nearest_neighbours`.
@@ -50,13 +50,14 @@ def find_nearest_items(vectors: sparse.csr_matrix, count: int, block: int = BLOC
     blocks = []
     for start in range(0, vectors.shape[0], block):
         similar = (vectors[start : start + block] @ others).toarray()
+        # An item is its own nearest neighbour, and would crowd out another one.
         similar[np.arange(len(similar)), np.arange(start, start + len(similar))] = 0
         blocks.append(sparse.csr_matrix(keep_largest(similar, count)))
     return sparse.vstack(blocks, format="csr", dtype=np.float32)
 
 
 def keep_largest(similarity: FloatArray, count: int) -> FloatArray:
-    """Keep the `count` largest entries of each row and set the others to 0; of equal ones, the first are kept."""
+    """Keep the `count` largest entries of each row (of equal ones, the first) and set others to 0."""
     if count >= similarity.shape[1]:
         return similarity
     cut = similarity.shape[1] - count
@@ -69,12 +70,12 @@ def keep_largest(similarity: FloatArray, count: int) -> FloatArray:
     return np.where(keep, similarity, np.float32(0))
 
 
-def _plain(items: sparse.csr_matrix) -> sparse.csr_matrix:
+def _keep_preferences(items: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the preferences as they are."""
     return items
 
 
-def _tf_idf(items: sparse.csr_matrix) -> sparse.csr_matrix:
+def _weight_by_tf_idf(items: sparse.csr_matrix) -> sparse.csr_matrix:
     """Weight by `sqrt(preference) * log(1 + items / (1 + items of that user))`: active users count less."""
     counts = np.bincount(items.indices, minlength=items.shape[1])
     weighted = items.copy()
@@ -82,7 +83,7 @@ def _tf_idf(items: sparse.csr_matrix) -> sparse.csr_matrix:
     return weighted.astype(np.float32)
 
 
-def _bm25(items: sparse.csr_matrix, k1: float = 1.2, b: float = 0.75) -> sparse.csr_matrix:
+def _weight_by_bm25(items: sparse.csr_matrix, k1: float = 1.2, b: float = 0.75) -> sparse.csr_matrix:
     """Weight by BM25 with items as documents and users as terms (Robertson and Zaragoza 2009, eq. 3.15)."""
     counts = np.bincount(items.indices, minlength=items.shape[1])
     idf = np.log1p((items.shape[0] - counts + 0.5) / (counts + 0.5))
@@ -95,8 +96,8 @@ def _bm25(items: sparse.csr_matrix, k1: float = 1.2, b: float = 0.75) -> sparse.
 
 
 WEIGHTINGS: dict[str, Callable[[sparse.csr_matrix], sparse.csr_matrix]] = {
-    "cosine": _plain,
-    "tf_idf": _tf_idf,
-    "bm25": _bm25,
+    "cosine": _keep_preferences,
+    "tf_idf": _weight_by_tf_idf,
+    "bm25": _weight_by_bm25,
 }
 """Weightings of `(items, users)` preferences by the name they have in the settings."""

@@ -27,31 +27,35 @@ class MultVae(Member):
     config: MultVaeConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """Train the four layers with Adam; the weight of the Kullback-Leibler term grows over the first half."""
+        """Train the four layers with Adam, with an annealed weight of the Kullback-Leibler term."""
         import torch
 
-        # Before the first product, so that torch's vector functions give the same bits in every process.
+        # Before the first use of torch's vector functions, so that they give the same bits in every process.
         import models.mkl_warm_up  # noqa: F401
 
         history = self.history(data, np.arange(len(data.users)))
         history = history[np.flatnonzero(np.diff(history.indptr))]
         generator = torch.Generator().manual_seed(seed)
-        layers = _fresh_layers(history.shape[1], self.config, generator)
+        layers = _initialise_layers(history.shape[1], self.config, generator)
         adam = torch.optim.Adam(layers.values(), lr=self.config.learning_rate)
         steps = self.config.epochs * -(-history.shape[0] // self.config.batch)
         step = 0
         for _ in range(self.config.epochs):
             order = torch.randperm(history.shape[0], generator=generator).numpy()
             for start in range(0, len(order), self.config.batch):
+                # The weight rises over the first half of the steps: at full weight from the start, the latent
+                # distribution would collapse to its prior.
                 beta = self.config.anneal * min(1.0, 2 * step / max(steps, 1))
-                loss = self._loss(layers, history[order[start : start + self.config.batch]], beta, generator)
+                loss = self._compute_loss(
+                    layers, history[order[start : start + self.config.batch]], beta, generator
+                )
                 adam.zero_grad()
                 torch.autograd.backward(loss)
                 adam.step()
                 step += 1
         return {name: layer.detach().numpy() for name, layer in layers.items()}
 
-    def _loss(
+    def _compute_loss(
         self,
         layers: dict[str, torch.Tensor],
         rows: sparse.csr_matrix,
@@ -63,6 +67,7 @@ class MultVae(Member):
 
         target = torch.from_numpy(rows.toarray())  # (b, items)
         keep = torch.rand(target.shape, generator=generator) >= self.config.dropout
+        # Dropout of the input: the network reconstructs the whole history from a part of it.
         seen = torch.nn.functional.normalize(target * keep)
         hidden = torch.tanh(seen @ layers["encode"] + layers["encode_bias"])  # (b, hidden)
         both = hidden @ layers["latent"] + layers["latent_bias"]  # (b, 2 * dim)
@@ -78,7 +83,10 @@ class MultVae(Member):
         return beta * divergence - likelihood
 
     def known_factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Return the decoder's hidden layer with a one appended, and the output layer with its bias; 0 without history."""
+        """Return the decoder's last hidden layer and the output layer as factors.
+
+        A column of ones is appended for the output layer's bias. Users without history have zeros.
+        """
         history = self.history(data, users)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1))).reshape(-1, 1)
         seen = np.asarray(history @ self.array("encode")) / np.maximum(length, 1e-12)
@@ -90,7 +98,9 @@ class MultVae(Member):
         return Factors(with_one, np.hstack([self.array("out"), self.array("out_bias")[:, None]]))
 
 
-def _fresh_layers(items: int, config: MultVaeConfig, generator: torch.Generator) -> dict[str, torch.Tensor]:
+def _initialise_layers(
+    items: int, config: MultVaeConfig, generator: torch.Generator
+) -> dict[str, torch.Tensor]:
     """Draw weights with Xavier's variance (Glorot and Bengio 2010); biases are zero."""
     import torch
 

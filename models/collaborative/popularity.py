@@ -11,7 +11,7 @@ from models.interface import Factors
 
 
 class Popularity(Member):
-    """Scores `log(1 + decayed weight of an item's events)` in the user's country, mixed with those of all countries.
+    """Scores `log(1 + decayed weight of an item's events)` by country, mixed with that of all countries.
 
     It counts the events of the dataset that it scores, so it is never stale.
     """
@@ -36,6 +36,7 @@ class Popularity(Member):
         counts = np.zeros((len(names), len(data.catalogue)))
         np.add.at(counts, (country[events.user], events.item), weights)
         overall = counts.sum(axis=0)
+        # A country with few events leans on the shares of all countries.
         share = overall / max(overall.sum(), 1e-12)
         mixed = np.log1p(counts + self.config.prior_events * share)
         return Factors(np.eye(len(names), dtype=np.float32)[country[users]], mixed.T.astype(np.float32))

@@ -1,4 +1,4 @@
-"""User-based nearest neighbours: items that similar users liked (cosine, or Pearson correlation with shrinkage)."""
+"""User-based nearest neighbours: items that similar users liked (cosine, or shrunk Pearson correlation)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from models.data import Dataset, FloatArray, IntArray
 from models.interface import Factors
 
 MAX_BLOCK_USERS, BLOCK_FLOATS = 1024, 2**25
-"""Users scored at once: the first number, or fewer where their similarities to the pool would be more than
-the second."""
+"""Maximum number of users scored at once, and of their similarities with the pool."""
 
 Similarity = Callable[[sparse.csr_matrix], FloatArray]
 """A function from rows to their similarities with the pool's rows, `(rows, pool) float32`."""
 
 
 class UserNeighbours(Member):
-    """Mean preference for an item among the `neighbours` users most similar to the user, weighted by similarity.
+    """Similarity-weighted mean preference for an item among the `neighbours` most similar users.
 
     Pearson correlates centred preferences over the items that both users have, and is shrunk by
     `n / (n + shrinkage)`, where n is their number (Herlocker et al., SIGIR 1999; Bell and Koren, KDD Cup
@@ -36,7 +35,7 @@ class UserNeighbours(Member):
     config: UserNeighboursConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """Draw the pool and keep its preferences; for large catalogues also directions to project scores on."""
+        """Draw the pool and keep its preferences; for large catalogues also directions to project on."""
         history = self.history(data, np.arange(len(data.users)))
         active = np.flatnonzero(np.diff(history.indptr))
         if len(active) > self.config.pool:
@@ -69,14 +68,13 @@ class UserNeighbours(Member):
             )
             block = max(1, min(MAX_BLOCK_USERS, BLOCK_FLOATS // pool.shape[0]))
             for start in range(0, len(users), block):
-                near = self._nearest(similarity(history[start : start + block]))
+                near = self._keep_nearest(similarity(history[start : start + block]))
                 rows[start : start + block] = (near @ pool) @ side
         return Factors(rows, side)
 
-    def _nearest(self, similar: FloatArray) -> sparse.csr_matrix:
-        """Keep the nearest neighbours: `(users, pool)`, rows that sum to 1 or are empty. Changes its argument."""
-        # Users with exactly the same history are often the same user, who is in the pool, too, and add
-        # nothing new.
+    def _keep_nearest(self, similar: FloatArray) -> sparse.csr_matrix:
+        """Keep the nearest neighbours: `(users, pool)`, rows sum to 1 or are empty. Changes its argument."""
+        # A user in the pool is their own nearest neighbour; equal histories add nothing new.
         similar[similar > 1 - 1e-6] = 0
         count = self.config.neighbours
         if count < similar.shape[1]:
@@ -95,13 +93,16 @@ def make_cosine_similarity(pool: sparse.csr_matrix) -> Similarity:
 
 
 def make_pearson_similarity(pool: sparse.csr_matrix, shrinkage: float) -> Similarity:
-    """Return a function that computes shrunk correlations with the pool's rows over the columns that both rows have."""
-    seen, centred = (_centred(pool, keep_ones=ones).T.tocsr() for ones in (True, False))
+    """Return a function that computes shrunk correlations with the pool's rows.
+
+    A correlation is over the columns that both rows have.
+    """
+    seen, centred = (_centre_rows(pool, keep_ones=ones).T.tocsr() for ones in (True, False))
     squared = centred.multiply(centred).tocsr()
 
     # Sums over common columns are products of sparse matrices: of squares with ones, and of centred values.
     def similarity(rows: sparse.csr_matrix) -> FloatArray:
-        own_seen, own = _centred(rows, keep_ones=True), _centred(rows, keep_ones=False)
+        own_seen, own = _centre_rows(rows, keep_ones=True), _centre_rows(rows, keep_ones=False)
         squares = (own.multiply(own) @ seen).toarray()
         squares *= (own_seen @ squared).toarray()
         found = (own @ centred).toarray()
@@ -113,8 +114,8 @@ def make_pearson_similarity(pool: sparse.csr_matrix, shrinkage: float) -> Simila
     return similarity
 
 
-def _centred(matrix: sparse.csr_matrix, keep_ones: bool) -> sparse.csr_matrix:
-    """Return the matrix with a one at each entry, or with each row's mean entry subtracted from its entries."""
+def _centre_rows(matrix: sparse.csr_matrix, keep_ones: bool) -> sparse.csr_matrix:
+    """Return the matrix with a one at each entry, or with each row's mean entry subtracted."""
     result = matrix.copy()
     if keep_ones:
         result.data = np.ones_like(matrix.data)

@@ -135,7 +135,7 @@ class HuggingFaceAudio:
             raise EncoderError(f"{name_or_path}: a {model.config.model_type} model takes no audio")
         self.device = choose_device(device)
         self.model = (model.get_encoder() if self.is_whisper else model).to(self.device).eval()
-        self.features = _whisper_features(model.config) if self.is_whisper else None
+        self.features = _build_whisper_features(model.config) if self.is_whisper else None
         self.dim = int(model.config.d_model if self.is_whisper else model.config.hidden_size)
         self.name = Path(name_or_path).name
         self.fingerprint = f"{self.name}:{digest_model_folder(folder, SAMPLE_RATE)}"
@@ -145,13 +145,12 @@ class HuggingFaceAudio:
         """Return `(len(batch), dim) float32` of length 1, from sounds `(samples,) float32` at 16 kHz."""
         vectors = np.zeros((len(batch), self.dim), np.float32)
         for row, sound in enumerate(batch):
-            # One at a time: these models were not trained on padded sounds, and a batch would change the
-            # result.
-            states = self._whisper(sound) if self.is_whisper else self._wav2vec(sound)
+            # One at a time: these models were not trained on padded sounds; a batch would change the result.
+            states = self._run_whisper(sound) if self.is_whisper else self._run_wav2vec(sound)
             vectors[row] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
         return vectors
 
-    def _wav2vec(self, sound: FloatArray) -> Tensor:
+    def _run_wav2vec(self, sound: FloatArray) -> Tensor:
         """Return the states of a raw waveform, `(time, dim)`."""
         shortest = WINDOW * 2  # of much less the convolutions of these models make no state
         padded = np.pad(sound, (0, max(0, shortest - len(sound))))
@@ -161,7 +160,7 @@ class HuggingFaceAudio:
         ).last_hidden_state
         return states[0]  # (time, dim)
 
-    def _whisper(self, sound: FloatArray) -> Tensor:
+    def _run_whisper(self, sound: FloatArray) -> Tensor:
         """Return the states of Whisper's encoder without those of padding, `(time, dim)`."""
         assert self.features is not None
         bands = self.features(sound, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
@@ -171,7 +170,7 @@ class HuggingFaceAudio:
         return states[0, :spoken]
 
 
-def _whisper_features(config: Any) -> Any:
+def _build_whisper_features(config: Any) -> Any:
     """Return the feature extractor of a Whisper model, built from the model's shape.
 
     The extractor's own file may be missing.

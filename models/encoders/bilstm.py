@@ -67,8 +67,7 @@ class BiLstm(nn.Module):
             steps < lengths[:, None], lengths[:, None] - 1 - steps, steps
         )  # (b, time)
         start = x.new_zeros(1, len(x), self.hidden)
-        # cuDNN keeps what the backward pass needs only where this is set, also for a module in evaluation
-        # mode.
+        # cuDNN keeps what the backward pass needs only where this is set, even in evaluation mode.
         is_learning = torch.is_grad_enabled()
         for layer in range(self.layers):
             directions = []
@@ -76,9 +75,10 @@ class BiLstm(nn.Module):
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 weights = [getattr(self.lstm, f"{name}_l{layer}{suffix}") for name in names]
                 inputs = _gather_steps(x, reversed_steps) if is_backward else x
-                states = torch.lstm(inputs, (start, start), weights, True, 1, 0.0, is_learning, False, True)[
-                    0
-                ]
+                # Biases, one layer, no dropout, training or not, one direction, batch first.
+                states, _, _ = torch.lstm(
+                    inputs, (start, start), weights, True, 1, 0.0, is_learning, False, True
+                )
                 directions.append(_gather_steps(states, reversed_steps) if is_backward else states)
             x = torch.cat(directions, 2)
         return x

@@ -18,8 +18,7 @@ from models.encoders.image_features import FEATURE_WIDTHS, compute_image_feature
 from models.encoders.safetensors_loading import digest_model_folder, fill_module, load_weights, save_weights
 
 INPUT_SIDE = 64
-"""Pixels of each side of the network's input: enough to distinguish products, at a twelfth of the cost of
-224."""
+"""Pixels a side of the network's input: enough to distinguish products, at a twelfth of the cost of 224."""
 BATCH = 128
 """Pictures that are encoded together."""
 
@@ -116,8 +115,7 @@ class ShopImageNetwork(nn.Module):
         _, _, axes = torch.linalg.svd((features - self.mean) / self.scale, full_matrices=False)
         self.rotation = torch.zeros_like(self.rotation)
         kept = min(self.axes, len(axes))
-        # The sign of a principal axis is arbitrary: it is fixed here, so that every machine gives the same
-        # axes.
+        # The sign of a principal axis is arbitrary; it is fixed, so that every machine gives the same axes.
         signs = torch.sign(axes.gather(1, axes.abs().argmax(1, keepdim=True)))
         self.rotation[:, :kept] = (axes * signs)[:kept].T
 

@@ -1,4 +1,4 @@
-"""Loads models in Hugging Face's format, without output on the terminal and without randomly initialized weights."""
+"""Loading of models in Hugging Face's format, silently and without randomly initialized weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNUSED_WEIGHTS = ("pooler", "masked_spec_embed", "position_ids")
 """Parts of the names of weights that encoding does not need; files often lack them."""
 
 
-def load_model(folder: Path, called: str, kind: str) -> Any:
+def load_model(folder: Path, name: str, kind: str) -> Any:
     """Load the model of a folder, in evaluation mode.
 
     A pooler that the file lacks is removed: transformers would initialize it at random, differently in every
@@ -19,7 +19,7 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
 
     Args:
         folder: In Hugging Face's format, with safetensors.
-        called: Its name in the settings.
+        name: Its name in the settings.
         kind: `text`, `image` or `audio`, for the error.
 
     Raises:
@@ -34,29 +34,30 @@ def load_model(folder: Path, called: str, kind: str) -> Any:
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise build_load_error(called, kind, error) from None
+        raise build_load_error(name, kind, error) from None
     lacking = sorted(str(name) for name in report["missing_keys"])
     needed = [name for name in lacking if not any(part in name for part in UNUSED_WEIGHTS)]
     if needed:
         raise EncoderError(
-            f"{called}: its weights lack {needed[0]} and {len(needed) - 1} more; they would be random. Save it again."
+            f"{name}: its weights lack {needed[0]} and {len(needed) - 1} more; they would be random. Save "
+            "it again."
         )
     if any("pooler" in name for name in lacking) and hasattr(model, "pooler"):
         model.pooler = None
     return model.eval()
 
 
-def build_load_error(called: str, kind: str, error: Exception) -> EncoderError:
+def build_load_error(name: str, kind: str, error: Exception) -> EncoderError:
     """Return the error for a folder that transformers cannot load, in one line.
 
     Args:
-        called: Its name in the settings.
+        name: Its name in the settings.
         kind: `text`, `image` or `audio`.
         error: What transformers raised.
     """
     why = " ".join(str(error).split())[:200]
     article = "a" if kind == "text" else "an"
-    return EncoderError(f"{called}: not {article} {kind} encoder that transformers can load ({why})")
+    return EncoderError(f"{name}: not {article} {kind} encoder that transformers can load ({why})")
 
 
 def silence_transformers() -> None:

@@ -25,6 +25,7 @@ Picture: TypeAlias = NDArray[np.uint8]
 """`(224, 224, 3) uint8`, RGB."""
 
 SHORT_SIDE, CROP = 256, 224
+"""Pixels of the shorter side after resizing, and of each side of the crop, as in ImageNet's evaluation."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the channels red, green, blue in [0, 1]."""
 BATCH = 32
@@ -54,25 +55,23 @@ def decode_image(content: bytes, max_pixels: int = 40_000_000) -> Picture:
             with Image.open(io.BytesIO(content)) as opened:
                 if opened.width * opened.height > max_pixels:
                     raise UnreadableMedia("too large image")
-                picture = _on_white(ImageOps.exif_transpose(opened))
+                picture = _put_on_white(ImageOps.exif_transpose(opened))
     except UnreadableMedia:
         raise
-    except (
-        Exception
-    ):  # Pillow's decoders raise many kinds of errors on hostile bytes; each means a broken picture
+    # Pillow's decoders raise many kinds of errors on hostile bytes; each means a broken picture.
+    except Exception:
         raise UnreadableMedia("image does not decode") from None
     scale = SHORT_SIDE / min(picture.size)
     width, height = (max(SHORT_SIDE, round(side * scale)) for side in picture.size)
     left, top = (width - CROP) // 2, (height - CROP) // 2
-    # Only the box that the crop keeps is resized: it costs less, and a 20,000 × 2 picture needs no huge
-    # buffer.
+    # Only the box that the crop keeps is resized, so that a 20,000 × 2 picture needs no huge buffer.
     box = (left / width, top / height, (left + CROP) / width, (top + CROP) / height)
     region = tuple(part * side for part, side in zip(box, picture.size * 2, strict=True))
     resized = picture.resize((CROP, CROP), Image.Resampling.BICUBIC, box=region)
     return np.asarray(resized, np.uint8)
 
 
-def _on_white(picture: Any) -> Any:
+def _put_on_white(picture: Any) -> Any:
     """Return the picture in RGB, on a white background where it is transparent."""
     from PIL import Image
 
@@ -128,7 +127,7 @@ class HuggingFaceImage:
         self.model = self.model.to(self.device).eval()
         vision = self.model.config.vision_config if self.is_clip else self.model.config
         self.side = int(getattr(vision, "image_size", CROP))
-        self.mean, self.std = _normalisation(folder)
+        self.mean, self.std = _read_normalisation(folder)
         # No configuration key holds the width for every kind of model; so it is measured on a blank picture.
         with torch.inference_mode():
             self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
@@ -179,7 +178,7 @@ class HuggingFaceImage:
         return torch.nn.functional.normalize(output.float(), dim=1)
 
 
-def _normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
+def _read_normalisation(folder: Path) -> tuple[Sequence[float], Sequence[float]]:
     """Return the channel means and deviations of the model's training; ImageNet's if not stored."""
     file = folder / "preprocessor_config.json"
     config = json.loads(file.read_text()) if file.is_file() else {}

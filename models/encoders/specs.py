@@ -1,4 +1,7 @@
-"""The spec sheet encoder: standardized numbers, one-hot categories and hashed tags, with columns for missing values."""
+"""The spec sheet encoder: standardized numbers, one-hot categories and hashed tags.
+
+Missing values have columns of their own.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class SpecsState:
 
 
 class SpecsEncoder:
-    """Encodes a sheet as `[standardized number, is missing] … [one-hot category, other] … [hashed tags]`, side by side.
+    """Encoder of sheets as `[standardized number, is missing] … [one-hot category, other] … [hashed tags]`.
 
     Args:
         state: From `fit` or `load`.

@@ -19,8 +19,7 @@ from models.encoders.interface import Encoder
 from models.encoders.safetensors_loading import digest_model_folder, find_model_folder
 
 BATCH_TOKENS = 4096
-"""Tokens of one batch, padding included: large enough for efficient matrix products, small enough for the
-cache."""
+"""Tokens of one batch with padding: enough for efficient products, few enough for the cache."""
 
 TRAINING_BATCH_TOKENS = 1024
 """The same in training: less padding where short queries and long descriptions are in one step."""
@@ -79,7 +78,7 @@ class HuggingFaceText:
             return vectors
         tokens = [torch.tensor(ids) for ids in self._tokenize(list(batch))]
         for rows in batch_by_length([len(ids) for ids in tokens]):
-            vectors[rows] = self._pooled([tokens[row] for row in rows]).cpu().numpy()
+            vectors[rows] = self._encode_batch([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
     def prepare(self, content: str) -> Tensor:
@@ -89,12 +88,12 @@ class HuggingFaceText:
     def vectors(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return `(len(prepared), dim)` of length 1, with gradients."""
         groups = list(batch_by_length([len(ids) for ids in prepared], TRAINING_BATCH_TOKENS))
-        parts = [self._pooled([prepared[row] for row in rows]) for rows in groups]
+        parts = [self._encode_batch([prepared[row] for row in rows]) for rows in groups]
         # Undoes the grouping: the rank of each row among the rows in the order of the groups.
         place = torch.tensor([row for rows in groups for row in rows]).argsort()
         return torch.cat(parts)[place.to(parts[0].device)]
 
-    def _pooled(self, prepared: Sequence[Tensor]) -> Tensor:
+    def _encode_batch(self, prepared: Sequence[Tensor]) -> Tensor:
         """Return the vectors `(len(prepared), dim)` of one batch of token ids."""
         device = next(self.model.parameters()).device
         lengths = torch.tensor([len(ids) for ids in prepared])

@@ -1,1 +1,1 @@
-"""Offline evaluation: temporal split and slices, metrics of one idea each, confidence intervals, off-policy estimates."""
+"""Offline evaluation: temporal split, slices, metrics, confidence intervals, off-policy estimates."""

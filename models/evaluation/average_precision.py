@@ -9,7 +9,7 @@ from models.evaluation.hits import Hits
 
 
 def average_precision_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
-    """Compute average precision at k: the sum over hits of the precision at their place, over the relevant items.
+    """Compute average precision at k: the sum of the precision at each hit, over the relevant items.
 
     The divisor is the number of all relevant items, also where it is above k.
 

@@ -1,4 +1,4 @@
-"""Bootstrap over users: confidence intervals of means, and of differences between models on the same users."""
+"""Bootstrap over users: confidence intervals of means, and of differences on the same users."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES_PER_BLOCK = 64
-"""Draws that exist at a time, which bounds memory. The shape of the products depends on it, and so do their
-last bits."""
+"""Draws in memory at a time; the last bits of the products depend on it."""
 
 
 class Interval(NamedTuple):

@@ -19,12 +19,17 @@ class LogisticCurve(NamedTuple):
     shift: float
 
     def __call__(self, scores: Doubles) -> Doubles:
-        """Return the probabilities of scores; exponents are clipped to 30, where float64 would reach 0 or 1."""
+        """Return the probabilities of scores; exponents are clipped to 30.
+
+        Beyond that, float64 would hardly differ from 0 or 1.
+        """
         return np.asarray(1 / (1 + np.exp(-np.clip(self.slope * scores + self.shift, -30, 30))))
 
 
 def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> LogisticCurve:
-    """Fit slope and shift by maximum likelihood (Platt, "Probabilistic outputs for support vector machines", 1999).
+    """Fit slope and shift by maximum likelihood (Platt scaling).
+
+    Platt, "Probabilistic outputs for support vector machines", 1999.
 
     Newton's method with a ridge of 1e-6, so that outcomes that the scores separate perfectly have a solution,
     too.
@@ -46,13 +51,12 @@ def fit_logistic(scores: Doubles, outcomes: BoolArray, steps: int = 25) -> Logis
 
 
 def compute_calibration_error(probabilities: Doubles, outcomes: BoolArray, bins: int = 15) -> float:
-    """Compute the expected calibration error: the mean gap between predicted and observed rate over bins of equal size.
+    """Compute the expected calibration error: mean gap of predicted and observed rate over bins.
 
     Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
     2015.
     """
-    # Bins of equal size: click probabilities crowd near 0, where bins of equal width would put almost all in
-    # one.
+    # Bins of equal size: most click probabilities are near 0, in one bin if all had equal width.
     order = np.argsort(probabilities, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     gaps = [abs(probabilities[part].mean() - outcomes[part].mean()) * len(part) for part in parts]

@@ -20,7 +20,10 @@ def compute_coverage(lists: NDArray[np.int32], candidates: BoolArray) -> float:
 
 
 def compute_gini_index(lists: NDArray[np.int32], candidates: BoolArray) -> float:
-    """Compute the Gini index of the candidates' exposure: 0 where all are shown equally often, near 1 where one item is shown to all."""
+    """Compute the Gini index of the candidates' exposure.
+
+    0 where all are shown equally often, near 1 where one item is shown to all.
+    """
     shown = np.sort(count_exposure(lists, len(candidates))[candidates])
     if not shown.sum():
         return 0.0

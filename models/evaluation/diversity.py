@@ -31,8 +31,7 @@ def compute_diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[
     block = max(1, (64 << 20) // (4 * max(1, unit.shape[1])))
     for start in range(0, len(lists), block):
         part = slice(start, start + block)
-        # |sum of vectors|² = sum of lengths² + 2 · sum over pairs, which needs no k × k cosines for each
-        # list.
+        # |sum of vectors|² = sum of lengths² + 2 · sum over pairs: no k × k cosines for each list.
         pairs = ((shown[part] @ unit) ** 2).sum(axis=1) - lengths[part]
         result[part] = np.where(
             count[part] > 1, 1 - pairs / np.maximum(count[part] * (count[part] - 1), 1), 0

@@ -1,4 +1,4 @@
-"""Fairness towards brands and price bands: whether lists show groups of items as often as users choose them."""
+"""Fairness towards brands and price bands: shares of list places compared with shares of choices."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def compute_disparity(lists: NDArray[np.int32], groups: IntArray, relevant: spar
         return 0.0
     p, q = shown / shown.sum(), chosen / chosen.sum()
     middle = (p + q) / 2
-    return float((_divergence(p, middle) + _divergence(q, middle)) / 2)
+    return float((_compute_divergence(p, middle) + _compute_divergence(q, middle)) / 2)
 
 
-def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+def _compute_divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     """Compute the Kullback-Leibler divergence in bits; groups without weight add nothing."""
     some = p > 0
     return float((p[some] * np.log2(p[some] / q[some])).sum())

@@ -20,7 +20,7 @@ class Hits(NamedTuple):
     Args:
         user: `(hits,) int64`, the list's row; sorted.
         rank: `(hits,) int64`, 0 for the first place; ascending for each user.
-        relevant: `(users,) int64`, how many items were relevant to each user.
+        relevant_counts: `(users,) int64`, how many items were relevant to each user.
     """
 
     user: IntArray

@@ -1,4 +1,7 @@
-"""Random hold-out: a share of every user's choices, for data without times or with too few choices in a window."""
+"""Random hold-out: a share of every user's choices.
+
+For data without times, or with too few choices in a window.
+"""
 
 from __future__ import annotations
 

@@ -8,8 +8,7 @@ import numba
 import numpy as np
 
 CHUNK = 64
-"""Items that are compared between two checks for k better ones: a fixed inner loop is what LLVM
-vectorises."""
+"""Items compared between two checks for k better ones: LLVM vectorises an inner loop of fixed length."""
 
 
 @numba.njit(cache=True, nogil=True)
@@ -35,8 +34,7 @@ def rank_items(rest: Any, weight: Any, scores: Any, user: Any, item: Any, k: int
     items = rest.shape[1]
     for pair in range(len(user)):
         row, place = user[pair], item[pair]
-        # The comparison must repeat this sum exactly: a score differs from itself if it is computed in
-        # another order.
+        # The comparison must repeat this sum exactly: another order of operations gives other last bits.
         own = rest[row, place] + weight * scores[row, place]
         before = k if own == -np.inf else 0
         start = 0

@@ -11,7 +11,7 @@ from models.evaluation.hits import find_hits
 
 
 def compute_novelty(lists: NDArray[np.int32], interacting_users: IntArray, users: int) -> NDArray[np.float64]:
-    """Compute the mean self-information of each list's items, `-log2(share of users who interacted with the item)`.
+    """Compute the mean self-information of each list's items, `-log2(share of users with the item)`.
 
     Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
 

@@ -18,7 +18,7 @@ IMPRESSION = EVENT_TYPES.index("impression")
 CLICK_WINDOW_SECONDS = 3600
 """An item that is opened within this time of its impression was clicked."""
 MAX_FIT_ROUNDS = 200
-"""Rounds of the alternating fit at most; it ends earlier where the curve stops moving."""
+"""Maximum number of rounds of the alternating fit; it ends earlier where the curve stops moving."""
 PRIOR_CLICKS = 20.0
 """Weight of the prior curve at each place, in expected clicks."""
 
@@ -29,8 +29,8 @@ class OffPolicyEstimate(NamedTuple):
     """A self-normalised off-policy estimate.
 
     Args:
-        earned: `(impressions,)` each impression's part of the numerator: its weight times its reward.
-        weight: `(impressions,)` its part of the denominator.
+        weighted_reward: `(impressions,)` terms of the numerator: weight times reward of each impression.
+        weight: `(impressions,)` terms of the denominator.
     """
 
     weighted_reward: Doubles
@@ -38,7 +38,7 @@ class OffPolicyEstimate(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The estimate, `sum(earned) / sum(weight)`; NaN where the target lists nothing that was shown."""
+        """The estimate, `sum(weighted_reward) / sum(weight)`; NaN where the target lists nothing shown."""
         total = self.weight.sum()
         return float(self.weighted_reward.sum() / total) if total > 0 else float("nan")
 
@@ -61,12 +61,12 @@ class OffPolicyEstimate(NamedTuple):
             `(users with weight,)` numbers whose mean is the estimate and whose standard error is its own.
         """
         rows = np.unique(user, return_inverse=True)[1]
-        earned, weight = (np.bincount(rows, weights=part) for part in self)
-        there = weight > 0
-        earned, weight = earned[there], weight[there]
+        reward, weight = (np.bincount(rows, weights=part) for part in self)
+        has_weight = weight > 0
+        reward, weight = reward[has_weight], weight[has_weight]
         if not len(weight):
             return np.empty(0, np.float64)
-        return np.asarray(self.value + (earned - self.value * weight) / weight.mean())
+        return np.asarray(self.value + (reward - self.value * weight) / weight.mean())
 
 
 def estimate_snips(
@@ -76,7 +76,7 @@ def estimate_snips(
     examined: Doubles | None = None,
     clip: float = 100.0,
 ) -> OffPolicyEstimate:
-    """Estimate the reward of an examined place of a target policy by self-normalised inverse propensity scoring.
+    """Estimate a target policy's reward for each examined place, by self-normalised IPS (SNIPS).
 
     `sum(w * reward / examined) / sum(w)`, `w = min(target / propensity, clip)` (Swaminathan and Joachims,
     NeurIPS 2015, eq. 8; with places, Li et al., "Offline evaluation of ranking policies with click models",
@@ -114,13 +114,13 @@ def fit_examination_curve(shown: IntArray, place: IntArray, reward: Doubles, pri
     Returns:
         `(places,)` probabilities relative to the first place, at most 1.
     """
-    thing = np.unique(shown, return_inverse=True)[1]
-    clicks_of, clicks_at = np.bincount(thing, reward), np.bincount(place, reward, len(prior))
+    pair = np.unique(shown, return_inverse=True)[1]
+    clicks_of, clicks_at = np.bincount(pair, reward), np.bincount(place, reward, len(prior))
     curve = prior.astype(np.float64)
     for _ in range(MAX_FIT_ROUNDS):
         # Each factor given the other one is the maximum of a Poisson likelihood in closed form.
-        appeal = clicks_of / np.maximum(np.bincount(thing, curve[place]), 1e-12)
-        expected = np.bincount(place, appeal[thing], len(prior))
+        appeal = clicks_of / np.maximum(np.bincount(pair, curve[place]), 1e-12)
+        expected = np.bincount(place, appeal[pair], len(prior))
         before = curve
         curve = (clicks_at + PRIOR_CLICKS * prior) / (expected + PRIOR_CLICKS)
         # Only the product of appeal and curve is determined, so the first place is set to 1.
@@ -145,17 +145,17 @@ def find_clicks(shown: Interactions, events: Interactions, items: int) -> BoolAr
     key = positive.user * items + positive.item
     order = np.lexsort((positive.at, key))
     key, at = key[order], positive.at[order]
-    wanted = shown.user * items + shown.item
+    shown_key = shown.user * items + shown.item
     # Keys and times as one sorted number, so that one binary search finds the first positive event of this
     # user and item at or after the impression.
     base = int(min(shown.at.min(initial=0), at.min(initial=0)))
     span = int(max(shown.at.max(initial=0), at.max(initial=0))) - base + 1
     combined = key * span + (at - base)
-    place = np.searchsorted(combined, wanted * span + (shown.at - base))
+    place = np.searchsorted(combined, shown_key * span + (shown.at - base))
     inside = np.minimum(place, max(len(key) - 1, 0))
     if not len(key):
         return np.zeros(len(shown), bool)
-    is_same = (place < len(key)) & (key[inside] == wanted)
+    is_same = (place < len(key)) & (key[inside] == shown_key)
     return np.asarray(is_same & (at[inside] - shown.at <= CLICK_WINDOW_SECONDS))
 
 

@@ -1,4 +1,4 @@
-"""The temporal split: what was relevant in a window, what could be recommended, and slices of users and items."""
+"""The temporal split: what was relevant in a window, what could be recommended, and slices."""
 
 from __future__ import annotations
 
@@ -69,16 +69,15 @@ def make_evaluation_split(
         seed: Of the draw.
     """
     past = data.until(start)
-    # An item counts as sellable if it is so now or was chosen in the window: stock of an earlier day is not
-    # known.
+    # Sellable is what is so now or was chosen in the window: stock of an earlier day is not known.
     window = data.interactions.between(start, end).positive()
     sold = np.zeros(len(data.catalogue), bool)
     sold[window.item] = True
     candidates = (data.catalogue.released_at < start) & (data.catalogue.is_sellable | sold)
-    owned = _owned(past)
-    chosen = _pairs(window.user, window.item, owned.shape)
-    # What a user owned or what was not on offer cannot be recommended, so no model should be judged by it.
-    chosen = _columns(_without(chosen, owned), candidates)
+    owned = _find_owned(past)
+    chosen = _build_pair_matrix(window.user, window.item, owned.shape)
+    # What a user owned or what was not on sale cannot be recommended, so no model is measured by it.
+    chosen = _keep_columns(_remove_entries(chosen, owned), candidates)
     users = np.flatnonzero(np.diff(chosen.indptr))
     if max_users is not None and len(users) > max_users:
         users = np.sort(np.random.default_rng(seed).choice(users, max_users, replace=False))
@@ -90,7 +89,7 @@ def make_evaluation_split(
         relevant,
         candidates,
         owned[users],
-        _slices(
+        _build_slices(
             data,
             past,
             users,
@@ -101,7 +100,7 @@ def make_evaluation_split(
     )
 
 
-def _slices(
+def _build_slices(
     data: Dataset,
     past: Dataset,
     users: IntArray,
@@ -113,33 +112,33 @@ def _slices(
     """Return the relevant entries of each slice: some slices are of users, some of items."""
     before = past.interactions.positive()
     is_warm = np.isin(users, before.user)
-    has_asked = np.isin(users, past.queries.user)
+    has_queried = np.isin(users, past.queries.user)
     # Cold for the models that are measured: events between training and the window do not help them.
     trained = before.item[before.at < trained_until]
     is_cold = ~np.isin(np.arange(len(data.catalogue)), trained)
     is_launched = data.catalogue.released_at >= launched_after
     return {
         "all": relevant,
-        "warm": _rows(relevant, is_warm),
-        "cold_item": _columns(relevant, is_cold),
-        "cold_user": _rows(relevant, ~is_warm),
-        "query_only": _rows(relevant, ~is_warm & has_asked),
-        "launch_week": _columns(relevant, is_launched),
+        "warm": _keep_rows(relevant, is_warm),
+        "cold_item": _keep_columns(relevant, is_cold),
+        "cold_user": _keep_rows(relevant, ~is_warm),
+        "query_only": _keep_rows(relevant, ~is_warm & has_queried),
+        "launch_week": _keep_columns(relevant, is_launched),
     }
 
 
-def _owned(past: Dataset) -> sparse.csr_matrix:
+def _find_owned(past: Dataset) -> sparse.csr_matrix:
     """Return `(users, items)`, an entry for what users own by their account, or had bought."""
     bought = past.interactions.where(past.interactions.event_type == PURCHASE)
     owners = np.flatnonzero(past.users.owned_item >= 0)
-    return _pairs(
+    return _build_pair_matrix(
         np.concatenate([bought.user, owners]),
         np.concatenate([bought.item, past.users.owned_item[owners]]),
         (len(past.users), len(past.catalogue)),
     )
 
 
-def _pairs(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
+def _build_pair_matrix(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
     """Return a matrix with a one at each of the pairs."""
     matrix: sparse.csr_matrix = sparse.csr_matrix(
         (np.ones(len(users), np.float32), (users, items)), shape=shape
@@ -149,19 +148,19 @@ def _pairs(users: IntArray, items: IntArray, shape: tuple[int, int]) -> sparse.c
     return matrix
 
 
-def _without(matrix: sparse.csr_matrix, other: sparse.csr_matrix) -> sparse.csr_matrix:
+def _remove_entries(matrix: sparse.csr_matrix, other: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return the matrix without the entries that the other one has; both hold ones."""
     return (matrix - matrix.multiply(other)).tocsr()
 
 
-def _rows(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+def _keep_rows(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
     """Return the matrix with the rows that are not kept empty."""
     kept = (sparse.diags(keep.astype(np.float32)) @ matrix).tocsr()
     kept.eliminate_zeros()
     return kept
 
 
-def _columns(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
+def _keep_columns(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
     """Return the matrix with the columns that are not kept empty."""
     kept = (matrix @ sparse.diags(keep.astype(np.float32))).tocsr()
     kept.eliminate_zeros()

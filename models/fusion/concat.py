@@ -16,10 +16,10 @@ class Concat(Fusion):
         self.mix = nn.Linear(modalities * (dim + 1), dim)
 
     def forward(self, parts: Tensor, present: Tensor) -> FusionOutput:
-        """Fuse as `Fusion.forward`; a modality's weight is the length of its summand, as a share of all lengths."""
+        """Fuse as `Fusion.forward`; a modality's weight is its summand's share of all lengths."""
         masked = parts * present.unsqueeze(-1)  # (n, m, d)
         vector = self.mix(torch.cat([masked.flatten(1), present.to(parts.dtype)], 1))  # (n, d)
-        # the layer is linear, so its output is a sum of one summand per modality
+        # The layer is linear, so its output is a sum of one summand per modality.
         by_part = self.mix.weight[:, : self.modalities * self.dim].view(self.dim, self.modalities, self.dim)
         summands = torch.einsum("nmd,omd->nmo", masked, by_part)  # (n, m, d)
         return FusionOutput(

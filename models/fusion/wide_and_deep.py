@@ -1,4 +1,4 @@
-"""Feature-level fusion: all modalities concatenated go through a deep network and, in parallel, a linear layer."""
+"""Feature-level fusion: a deep network and a parallel linear layer on all modalities concatenated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blend weights by coordinate search on validation NDCG, with a cross-check before a segment gets weights of its own."""
+"""Blend weights by coordinate search on validation NDCG, cross-checked for each segment."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from models.evaluation.bootstrap import bootstrap_difference
 from models.evaluation.item_ranks import rank_items
 
 WEIGHT_GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""Weights that are tried for a member, relative to the others."""
+"""Weights that are tried for a member, while the others keep theirs."""
 MIN_GAIN = 2e-4
 """Gain in NDCG below which a weight is not changed: smaller ones are noise of a few thousand users."""
 MAX_SWEEPS = 3
-"""Rounds over the members at most."""
+"""Maximum number of rounds over the members."""
 PARALLEL_TRIALS = 2
 """Weights of a member that are tried in parallel; more would hold more scores in memory."""
 MIN_SEGMENT_USERS = 60
 """Segments with fewer validation users than this share the weights of all."""
-ANCHOR, ANCHOR_WEIGHT = "popularity", 0.02
-"""Popularity always has a little weight, so that a user whom no weighted member knows gets popular items
-instead of arbitrary ones."""
+ANCHOR_MEMBER, ANCHOR_WEIGHT = "popularity", 0.02
+"""A member that always has a little weight, so that users whom no other member knows get popular items."""
 
 
 class LearnedWeights(NamedTuple):
@@ -36,7 +35,7 @@ class LearnedWeights(NamedTuple):
     Args:
         weights: By segment, then member; they sum to 1 in each segment.
         ndcg: Validation NDCG@k by segment, and `all`.
-        own: Segments with weights of their own; the others have those of all users.
+        own_segments: Segments with weights of their own; the others have those of all users.
     """
 
     weights: dict[str, dict[str, float]]
@@ -72,7 +71,7 @@ class ValidationScores(NamedTuple):
     def ndcg(
         self, rest: FloatArray, weight: float = 0.0, scores: FloatArray | None = None
     ) -> NDArray[np.float64]:
-        """Compute NDCG@k of `rest + weight * scores` from the ranks of the relevant items alone, without making lists.
+        """Compute NDCG@k of `rest + weight * scores` from the ranks of the relevant items alone.
 
         Args:
             rest: `(users, items)`.
@@ -85,10 +84,8 @@ class ValidationScores(NamedTuple):
         counts = np.diff(self.relevant.indptr)
         user = np.repeat(np.arange(len(counts)), counts)
         if scores is None or not weight:
-            weight, scores = (
-                1.0,
-                rest,
-            )  # `rank_items` needs two matrices; twice the scores have the same order
+            # `rank_items` needs two matrices; twice the scores have the same order.
+            weight, scores = 1.0, rest
         rank = rank_items(rest, np.float32(weight), scores, user, self.relevant.indices, self.k)
         gains = np.where(rank < self.k, 1 / np.log2(rank + 2), 0)
         ideal = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(self.k) + 2))])
@@ -98,11 +95,13 @@ class ValidationScores(NamedTuple):
 def learn_weights(
     validation: ValidationScores, names: list[str], segment: StringArray, all_segments: list[str]
 ) -> LearnedWeights:
-    """Learn weights of all users, and of each segment whose own weights hold on users they were not learned on.
+    """Learn weights of all users, and of each segment whose own weights generalise.
+
+    They generalise if they beat the common ones on users that they were not learned on.
 
     Args:
-        answers: The validation window.
-        names: The members, in the order of `answers.scores`.
+        validation: The validation window.
+        names: The members, in the order of `validation.scores`.
         segment: `(users,)` each user's segment.
         all_segments: All segments that can occur; each gets weights.
     """
@@ -112,13 +111,14 @@ def learn_weights(
     for name in all_segments:
         rows = np.flatnonzero(segment == name)
         chosen = common
+        # Of few users the best weights are mostly noise.
         if len(rows) >= MIN_SEGMENT_USERS:
             part = validation.select_users(rows)
-            if _holds(part, common):
+            if _generalises(part, common):
                 chosen = search_weights(part, common)
                 own.append(name)
             measured[name] = float(part.ndcg(part.blend(chosen)).mean())
-        weights[name] = _named(chosen, names)
+        weights[name] = _name_weights(chosen, names)
     return LearnedWeights(weights, measured, own)
 
 
@@ -128,7 +128,7 @@ def search_weights(
     """Search for weights by coordinate ascent: one weight at a time, while mean NDCG@k grows.
 
     Args:
-        answers: The validation users.
+        validation: The validation users.
         start: `(members,)` weights to start from; by default the best single member.
 
     Returns:
@@ -138,6 +138,7 @@ def search_weights(
     alone = np.array([validation.ndcg(scores).mean() for scores in validation.scores])
     weights = np.eye(members)[int(alone.argmax())] if start is None else start.copy()
     best = max(float(validation.ndcg(validation.blend(weights)).mean()), 0.0)
+    # Threads: `rank_items`, where the time is spent, releases the interpreter's lock.
     with ThreadPoolExecutor(PARALLEL_TRIALS) as pool:
         for _ in range(MAX_SWEEPS):
             before = best
@@ -148,10 +149,9 @@ def search_weights(
                 tried = [
                     weight for weight in WEIGHT_GRID if weight != weights[member] and (weight or others.any())
                 ]
-                values = pool.map(partial(_value, validation, validation.blend(others), member), tried)
+                values = pool.map(partial(_mean_ndcg, validation, validation.blend(others), member), tried)
                 for weight, value in zip(tried, values, strict=True):
-                    # A weight of zero needs no minimum gain: fewer members make faster scoring and simpler
-                    # reasons.
+                    # A weight of zero needs no minimum gain: fewer members are faster and simpler.
                     if value > best + (MIN_GAIN if weight else 0):
                         best, weights[member] = value, weight
             if best - before < MIN_GAIN:
@@ -159,12 +159,12 @@ def search_weights(
     return weights
 
 
-def _value(answers: ValidationScores, rest: FloatArray, member: int, weight: float) -> float:
+def _mean_ndcg(validation: ValidationScores, rest: FloatArray, member: int, weight: float) -> float:
     """Return mean NDCG@k of a blend of the other members plus one member with a weight."""
-    return float(answers.ndcg(rest, weight, answers.scores[member]).mean())
+    return float(validation.ndcg(rest, weight, validation.scores[member]).mean())
 
 
-def _holds(part: ValidationScores, common: NDArray[np.float64]) -> bool:
+def _generalises(part: ValidationScores, common: NDArray[np.float64]) -> bool:
     """Whether weights learned on each half of a segment's users beat the common ones on the other half.
 
     They do if the lower end of an 80 % bootstrap interval of the gain is above 0.
@@ -181,12 +181,12 @@ def _holds(part: ValidationScores, common: NDArray[np.float64]) -> bool:
     return bootstrap_difference(gains, np.zeros_like(gains), resamples=400, confidence=0.8).low > 0
 
 
-def _named(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
+def _name_weights(weights: NDArray[np.float64], names: list[str]) -> dict[str, float]:
     """Return weights by member that sum to 1, the anchor included, without zeros."""
     kept = {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
-    if ANCHOR in names:
+    if ANCHOR_MEMBER in names:
         # Relative to the other weights, which do not sum to 1 before they are normalised.
-        kept[ANCHOR] = max(kept.get(ANCHOR, 0.0), ANCHOR_WEIGHT * sum(kept.values()))
+        kept[ANCHOR_MEMBER] = max(kept.get(ANCHOR_MEMBER, 0.0), ANCHOR_WEIGHT * sum(kept.values()))
     total = sum(kept.values()) or 1.0
     return {name: round(weight / total, 4) for name, weight in sorted(kept.items())}
 

@@ -12,7 +12,7 @@ from models.interface import Factors, Recommender
 
 @dataclass(frozen=True)
 class Cascade:
-    """The second member's ranking of the first one's best candidates, followed by the first one's ranking of the rest.
+    """The second member's ranking of the first one's candidates, then the first one's of the rest.
 
     A cascade has no low-rank factors: its users' factors are its scores, its items' factors the identity.
     Burke, "Hybrid recommender systems: survey and experiments", UMUAI 2002, section 3.2.
@@ -28,7 +28,7 @@ class Cascade:
         return combine_cascade(self.first.score(data, users), self.second.score(data, users), self.candidates)
 
     def factors(self, data: Dataset, users: IntArray) -> Factors:
-        """Return the scores and the identity, whose product they are."""
+        """Return the scores as users' factors, and the identity as items' factors."""
         return Factors(self.score(data, users), np.eye(len(data.catalogue), dtype=np.float32))
 
 

@@ -8,16 +8,15 @@ from models.data import FloatArray
 from models.interface import Factors
 
 MIN_RELATIVE_DEVIATION = 1e-6
-"""A user whose scores deviate by less than this share of their size has no preference; all their scores
-become 0.
+"""Deviation, as a share of the scores' size, below which a user has no preference and all scores become 0.
 
 Such deviations are rounding errors, which scaling would make as large as real preferences."""
-BLOCK = 8192
+BLOCK_USERS = 8192
 """Users whose factors are in float64 at a time."""
 
 
 def standardise_factors(factors: Factors) -> Factors:
-    """Scale factors so that each user's scores have mean 0 and standard deviation 1 over the items the member knows.
+    """Scale factors so that each user's scores of known items have mean 0 and standard deviation 1.
 
     Mean and deviation follow from the items' mean and covariance, without making the scores. An item that the
     member cannot score (a row of zeros) keeps 0: it counts as average, neither best nor worst. One column is
@@ -27,25 +26,27 @@ def standardise_factors(factors: Factors) -> Factors:
     is_known = (items != 0).any(axis=1)
     if not is_known.any():
         return Factors(np.zeros((len(factors.users), 1), np.float32), np.zeros((len(items), 1), np.float32))
+    # Float64: the variance is a small difference of large products where scores are large.
     mean_item = items[is_known].mean(axis=0)
     centred = items[is_known] - mean_item
     covariance = centred.T @ centred / is_known.sum()
-    second = covariance + np.outer(mean_item, mean_item)
+    # From it follows the root mean square of a user's scores, their size.
+    second_moment = covariance + np.outer(mean_item, mean_item)
     users = np.zeros((len(factors.users), items.shape[1] + 1), np.float32)
-    for start in range(0, len(users), BLOCK):
-        block = factors.users[start : start + BLOCK].astype(np.float64)
+    for start in range(0, len(users), BLOCK_USERS):
+        block = factors.users[start : start + BLOCK_USERS].astype(np.float64)
         mean = block @ mean_item
         deviation = np.sqrt(np.maximum(((block @ covariance) * block).sum(axis=1), 0))
-        size = np.sqrt(np.maximum(((block @ second) * block).sum(axis=1), 0))
+        size = np.sqrt(np.maximum(((block @ second_moment) * block).sum(axis=1), 0))
         has_opinion = deviation > MIN_RELATIVE_DEVIATION * np.maximum(size, 1e-12)
         scale = np.where(has_opinion, 1 / np.maximum(deviation, 1e-30), 0)
-        users[start : start + BLOCK, :-1] = block * scale[:, None]
-        users[start : start + BLOCK, -1] = -mean * scale
+        users[start : start + BLOCK_USERS, :-1] = block * scale[:, None]
+        users[start : start + BLOCK_USERS, -1] = -mean * scale
     return Factors(users, np.hstack([factors.items, is_known[:, None]]).astype(np.float32))
 
 
 def standardise_scores(scores: FloatArray) -> FloatArray:
-    """Standardise each user's scores in place to mean 0 and standard deviation 1; to 0 where they are all equal.
+    """Standardise each user's scores in place to mean 0 and deviation 1; to 0 if all are equal.
 
     Args:
         scores: `(users, items) float32`, changed.

@@ -1,4 +1,4 @@
-"""Similarity of candidates to a user's history: to the most similar item of it, to the three most similar, and to all."""
+"""Similarity features: cosines of candidates with the nearest item, nearest three and whole history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEATURE_NAMES = ("likeness_first", "likeness_nearest", "likeness_all")
 def compute_similarity_features(
     lists: NDArray[np.int32], history: sparse.csr_matrix, vectors: FloatArray
 ) -> FloatArray:
-    """Compute the largest cosine with the history, the mean of the three largest, and the mean of the positive ones.
+    """Compute the largest cosine with the history, the mean of the top three, and that of the positive.
 
     A sum over the whole history, which is what members score by, cannot tell whether a candidate is close to
     one item or a little similar to many.
@@ -33,6 +33,7 @@ def compute_similarity_features(
     unit = normalise_rows(vectors)
     found = np.zeros((*lists.shape, len(FEATURE_NAMES)), np.float32)
     for row in range(len(lists)):
+        # One user at a time: histories differ in length, and padding them would cost more than this loop.
         liked = history.indices[history.indptr[row] : history.indptr[row + 1]]
         if not len(liked):
             continue

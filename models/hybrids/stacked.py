@@ -1,4 +1,4 @@
-"""The stacked ranker: gradient-boosted trees over the members' scores, by LambdaMART or by probability of choice."""
+"""The stacked ranker: gradient-boosted trees (LambdaMART or probability of choice) over member scores."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class StackedRanker:
             "verbosity": -1,
         }
         if self.config.objective == "lambdarank":
-            # Pairs of the first 25 places alone: further down no list is shown.
+            # Only pairs with one of the first 25 places: users see no place further down.
             parameters["lambdarank_truncation_level"] = 25
         self.booster = lightgbm.train(parameters, data, num_boost_round=self.config.trees)
         return self

@@ -1,4 +1,4 @@
-"""The two-stage hybrid: a weighted sum of members proposes candidates, trees fitted on held-out choices rank them."""
+"""The two-stage hybrid: a weighted sum of members proposes candidates, fitted trees rank them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Candidates(NamedTuple):
 
 
 class TwoStage:
-    """Candidates by `sum of weight[m] * standardised score_m`, ranked by trees on each member's scores of them.
+    """Candidates by `sum of weight[m] * standardised score_m`, ranked by trees on the members' scores.
 
     Members are fitted twice: without a random share of every user's choices, on which the trees learn to
     rank, and on everything. Features are therefore relative to each user's own candidates, because scores
@@ -77,10 +77,11 @@ class TwoStage:
         if len(users) > self.config.max_users:
             users = np.random.default_rng(seed).choice(users, self.config.max_users, replace=False)
             users.sort()
-        self.members = self._fitted(past, seed)
+        # Trees must learn on scores of members that have not seen the choices to be ranked.
+        self.members = self._fit_members(past, seed)
         lists, features = self.propose(past, users)
         self.ranker = StackedRanker(self.config, seed).fit(lists, features, held_out[users])
-        self.members = self._fitted(data, seed)
+        self.members = self._fit_members(data, seed)
         return self
 
     def top_n(self, data: Dataset, users: IntArray, n: int) -> Lists:
@@ -103,23 +104,23 @@ class TwoStage:
         items = len(data.catalogue)
         step = max(1, BLOCK_FLOATS // max(items, 1))
         vectors = [self.members[name].item_vectors(data) for name in self.vectors]
-        liked_by = np.bincount(_liked(data, np.arange(len(data.users))).indices, minlength=items)
+        liked_by = np.bincount(_build_liked(data, np.arange(len(data.users))).indices, minlength=items)
         popularity = np.log(np.maximum(liked_by, 1)).astype(np.float32)
         blocks = [
-            self._block(data, users[start : start + step], vectors, popularity)
+            self._propose_block(data, users[start : start + step], vectors, popularity)
             for start in range(0, len(users), step)
         ]
         return Candidates(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
-    def _fitted(self, data: Dataset, seed: int) -> dict[str, Member]:
+    def _fit_members(self, data: Dataset, seed: int) -> dict[str, Member]:
         """Fit a copy of every prototype."""
         return {name: type(one)(one.config).fit(data, seed) for name, one in self.prototypes.items()}
 
-    def _block(
+    def _propose_block(
         self, data: Dataset, users: IntArray, vectors: list[FloatArray], popularity: FloatArray
     ) -> Candidates:
         """Propose candidates for one block of users."""
-        history = _liked(data, users)
+        history = _build_liked(data, users)
         scores = {name: standardise_scores(one.score(data, users)) for name, one in self.members.items()}
         total = np.zeros((len(users), len(popularity)), np.float32)
         for name, weight in self.weights.items():
@@ -132,7 +133,7 @@ class TwoStage:
         return Candidates(lists, _build_features(lists, by_member, similarity, history, popularity))
 
 
-def _liked(data: Dataset, users: IntArray) -> sparse.csr_matrix:
+def _build_liked(data: Dataset, users: IntArray) -> sparse.csr_matrix:
     """Return `(len(users), items)` with an entry for each item that a user showed a preference for."""
     return build_preferences(data, users, data.catalogue.item_ids, None)
 
@@ -144,7 +145,7 @@ def _build_features(
     history: sparse.csr_matrix,
     popularity: FloatArray,
 ) -> FloatArray:
-    """Build the features of the candidates, scores and mean similarities standardised within each user's list.
+    """Build the features of the candidates, most of them standardised within each user's list.
 
     Args:
         lists: `(users, c)` candidates, -1 for none.

@@ -1,4 +1,4 @@
-"""The weighted hybrid: a sum of standardised members, with weights of each activity segment learned on validation."""
+"""The weighted hybrid: a sum of standardised members, with weights learned for each activity segment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from models.interface import Factors, Recommender
 Weights = Mapping[str, float]
 
 COLD_TERM = "cold"
-"""A term that weights may name instead of a member: 1 for each item that no behavioural member knows, else
-0."""
+"""A term that weights may name instead of a member: 1 for items that no behavioural member knows, else 0."""
 COLD_SUFFIX = "|cold"
 """Suffix of a member's name in weights: the term is that member's scores of those items alone."""
 
@@ -37,7 +36,7 @@ def find_cold_items(members: Mapping[str, Recommender], data: Dataset) -> BoolAr
 
 
 def make_cold_factors(member: Factors | None, cold: BoolArray, users: int) -> Factors:
-    """Return standardised factors over cold items alone; without a member, factors that score each of them 1."""
+    """Return standardised factors over cold items; without a member, each of them scores 1."""
     if member is None:
         return Factors(np.ones((users, 1), np.float32), cold.astype(np.float32)[:, None])
     return Factors(member.users, member.items * cold[:, None])
@@ -79,7 +78,7 @@ class Blend:
         return assign_segments(data, users, self.bounds)
 
     def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
-        """Return `(users,)` the members behind each user's scores, largest weight first, as `fusion+item_cosine`."""
+        """Return `(users,)` members behind each user's scores, largest weight first: `fusion+item_cosine`."""
         names = {
             segment: "+".join(
                 sorted((m for m, w in part.items() if w and m in self.members), key=lambda m: (-part[m], m))

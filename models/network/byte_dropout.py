@@ -9,7 +9,7 @@ import models.mkl_warm_up  # noqa: F401
 
 
 class ByteDropout(nn.Module):
-    """Dropout whose probability is rounded to a multiple of 1/256; kept numbers are scaled up to keep the mean.
+    """Dropout whose probability is rounded to a multiple of 1/256; what is kept is scaled up.
 
     Args:
         share: Probability that a number is dropped, in `[0, 1)`.

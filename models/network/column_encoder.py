@@ -1,4 +1,4 @@
-"""Trainable encoders of a modality: each recomputes its own columns of the modality's vectors.
+"""Trainable encoders as modules: each recomputes its own columns of a modality's vectors.
 
 Columns of other origin (frozen encoders of the same modality, fixed features) stay as the night's vectors
 have them. So a network whose encoders have not been trained yet sees exactly what a network without them
@@ -21,14 +21,14 @@ from models.encoders.image import HuggingFaceImage
 from models.encoders.interface import Encoder, Learnable
 from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
 
-TRAINABLE: dict[str, Any] = {
+TRAINABLE_CLASSES: dict[str, Any] = {
     "text": HuggingFaceText,
     "cnn": ShopCnn,
     "image": HuggingFaceImage,
     "bilstm": BiLstmAudio,
 }
 """Classes of encoders that can be trained, by the word for them in `model.json`."""
-RECOMPUTED_TOGETHER = 16
+RECOMPUTE_BATCH = 16
 """Contents encoded at once where memory is saved by recomputing."""
 
 
@@ -56,9 +56,7 @@ class ColumnEncoder(nn.Module):
         """
         if not save_memory:
             return self.encoder.vectors(prepared) * self.scale
-        pieces = [
-            prepared[at : at + RECOMPUTED_TOGETHER] for at in range(0, len(prepared), RECOMPUTED_TOGETHER)
-        ]
+        pieces = [prepared[at : at + RECOMPUTE_BATCH] for at in range(0, len(prepared), RECOMPUTE_BATCH)]
         vectors = [checkpoint(self.encoder.vectors, piece, use_reentrant=False) for piece in pieces]
         return torch.cat(vectors) * self.scale
 
@@ -66,7 +64,7 @@ class ColumnEncoder(nn.Module):
         """Write the encoder, and return what `load` needs in addition."""
         folder.mkdir(parents=True, exist_ok=True)
         self.encoder.save(folder)
-        kind = next(word for word, one in TRAINABLE.items() if type(self.encoder) is one)
+        kind = next(word for word, one in TRAINABLE_CLASSES.items() if type(self.encoder) is one)
         return {
             "class": kind,
             "settings": dict(self.encoder.settings),
@@ -81,10 +79,10 @@ class ColumnEncoder(nn.Module):
         Raises:
             EncoderError: If a file is missing or damaged.
         """
-        made = TRAINABLE[about["class"]]
-        # Hugging Face encoders take a model's name or a folder, as text; the shop's own take a path
-        where = folder if made in (ShopCnn, BiLstmAudio) else str(folder)
-        return cls(made(where, device="cpu", **about["settings"]), about["first"], about["scale"])
+        encoder_class = TRAINABLE_CLASSES[about["class"]]
+        # Hugging Face encoders take a model's name or a folder, as text; the shop's own take a path.
+        where = folder if encoder_class in (ShopCnn, BiLstmAudio) else str(folder)
+        return cls(encoder_class(where, device="cpu", **about["settings"]), about["first"], about["scale"])
 
 
 def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]) -> list[ColumnEncoder]:
@@ -92,7 +90,7 @@ def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]
 
     Args:
         kind: `text`, `image` or `audio`.
-        encoder: Of a modality; several ones if it is a `SideBySide`.
+        encoder: Of a modality; several ones if it is a `ConcatenatedTextEncoder`.
         frozen: Kinds of content, and names of encoders, that must not change.
     """
     if kind in frozen:
@@ -100,8 +98,12 @@ def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]
     parts = encoder.parts if isinstance(encoder, ConcatenatedTextEncoder) else [encoder]
     found, first = [], 0
     for part in parts:
-        if type(part) in TRAINABLE.values() and part.name not in frozen and isinstance(part, Learnable):
-            # the factor by which `SideBySide` gives the concatenation a length of 1
+        if (
+            type(part) in TRAINABLE_CLASSES.values()
+            and part.name not in frozen
+            and isinstance(part, Learnable)
+        ):
+            # The factor by which `ConcatenatedTextEncoder` gives the concatenation a length of 1.
             found.append(ColumnEncoder(part, first, len(parts) ** -0.5))
         first += part.dim
     return found

@@ -1,4 +1,4 @@
-"""The signature of the data that a network was trained on, by which tonight's data is matched to it or rejected."""
+"""The signature of a network's training data, by which tonight's data is matched to it or rejected."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from models.data import Dataset, Modality
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")
 ITEM_SPACE_OF_QUERY = {"text": "text", "image": "image", "audio": "text"}
-"""The phones' modality whose vector space a query modality shares: speech is encoded into the space of the
-texts."""
+"""The phones' modality whose space a query modality shares: speech is encoded into the texts' space."""
 
 
 class ModelMismatch(ValueError):
-    """A stored model is unusable or was trained on other encoders or features than the data has; one line."""
+    """A stored model cannot be read, or was trained on other encoders or features than the data has."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class DataSignature:
     def from_json(cls, text: str) -> DataSignature:
         """Read back what `to_json` wrote."""
         stored = json.loads(text)
-        # sort_keys has sorted the modalities; a fusion's weights are in the order of ITEM_MODALITIES
+        # sort_keys has sorted the modalities; a fusion's weights are in the order of ITEM_MODALITIES.
         pairs: dict[str, Any] = {
             side: {
                 name: (int(stored[side][name][0]), str(stored[side][name][1]))
@@ -69,7 +68,7 @@ class DataSignature:
         missing.
 
         Raises:
-            Mismatch: Naming the first difference.
+            ModelMismatch: Naming the first difference.
         """
         here = build_signature(data)
         for side, trained, found in (
@@ -79,8 +78,8 @@ class DataSignature:
             for name in sorted(set(trained) & set(found)):
                 if trained[name] != found[name]:
                     raise ModelMismatch(
-                        f"the {name} vectors of {side} come from {describe_encoder(found[name])}, but the model was "
-                        f"trained on {describe_encoder(trained[name])}; train it again"
+                        f"the {name} vectors of {side} come from {describe_encoder(found[name])}, but the "
+                        f"model was trained on {describe_encoder(trained[name])}; train it again"
                     )
         if self.feature_names != here.feature_names:
             odd = sorted(set(self.feature_names) ^ set(here.feature_names))
@@ -90,27 +89,30 @@ class DataSignature:
 
 
 def describe_encoder(modality: tuple[int, str]) -> str:
-    """Return a modality's encoder in words, from its width and fingerprint."""
+    """Describe a modality's encoder by its fingerprint and width."""
     width, fingerprint = modality
     return f"{fingerprint or 'an unnamed encoder'} (width {width})"
 
 
 def build_signature(data: Dataset) -> DataSignature:
-    """Return the signature of a network that is to be trained on this data; modalities without any vector are left out."""
+    """Return the signature of a network to be trained on this data.
+
+    Modalities without any vector are left out.
+    """
     events = data.interactions.positive()
     chosen = np.unique(events.item)
     return DataSignature(
-        items=_modality_shapes(data.catalogue.modalities, ITEM_MODALITIES),
-        queries=_modality_shapes(data.queries.modalities, QUERY_MODALITIES),
+        items=_describe_modalities(data.catalogue.modalities, ITEM_MODALITIES),
+        queries=_describe_modalities(data.queries.modalities, QUERY_MODALITIES),
         feature_names=tuple(data.users.feature_names),
         item_ids=tuple(data.catalogue.item_ids[chosen].tolist()),
-        brands=_vocabulary(data.catalogue.brand),
-        countries=_vocabulary(data.users.country),
-        locales=_vocabulary(data.users.locale),
+        brands=_build_vocabulary(data.catalogue.brand),
+        countries=_build_vocabulary(data.users.country),
+        locales=_build_vocabulary(data.users.locale),
     )
 
 
-def _modality_shapes(
+def _describe_modalities(
     modalities: Mapping[str, Modality], names: tuple[str, ...]
 ) -> dict[str, tuple[int, str]]:
     """Return width and encoder fingerprint of each modality that has any vector."""
@@ -121,6 +123,6 @@ def _modality_shapes(
     }
 
 
-def _vocabulary(values: np.ndarray[tuple[int], np.dtype[np.str_]]) -> tuple[str, ...]:
+def _build_vocabulary(values: np.ndarray[tuple[int], np.dtype[np.str_]]) -> tuple[str, ...]:
     """Return the different non-empty words, sorted."""
     return tuple(str(word) for word in np.unique(values) if word)

@@ -1,4 +1,7 @@
-"""The fusion network: `score(u, i, t) = user · item + w(user) · φ(item, t) + bias(item)`, one inner product on any night."""
+"""The fusion network: `score(u, i, t) = user · item + w(user) · φ(item, t) + bias(item)`.
+
+On any one night that is one inner product.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +55,15 @@ class CandidateSet(NamedTuple):
         return CandidateSet(self.temporal, self.day[rows], self.excluded[rows], self.log_inclusion)
 
     def mask_scores(self, scores: Tensor) -> Tensor:
-        """Return `(n, items)` scores for a softmax: excluded phones at minus infinity, sampled ones corrected."""
+        """Return `(n, items)` scores for a softmax: excluded ones minus infinity, sampled ones corrected."""
         masked = scores.masked_fill(self.excluded, -torch.inf)
         return masked if self.log_inclusion is None else masked - self.log_inclusion
 
 
 class FusionNetwork(nn.Module):
-    """Both towers, and the inference steps from the user tower's guess to a vector that explains the user's choices.
+    """Both towers, and the inference steps that refine the user tower's output.
+
+    The refined vector explains the user's choices better than the user tower's first guess.
 
     Args:
         signature: Of the data that it is trained on.
@@ -79,7 +84,7 @@ class FusionNetwork(nn.Module):
         kinds = ((CHOSEN, BEHAVIOUR), (SHOWN, BEHAVIOUR), (OWNED, PROFILE))
         used = tuple(kind for kind, modality in kinds if modality not in config.without)
         self.inference = IterativeInference(config.dim, config.inference_steps, used)
-        # a random user and a random phone start with a product of about 1
+        # A random user and a random phone start with a product of about 1.
         self.log_scale = nn.Parameter(torch.tensor(-0.5 * math.log(config.dim)))
 
     def calibrate(self, items: ItemInputs, queries: QueryInputs, features: Tensor) -> None:

@@ -58,7 +58,7 @@ def build_item_inputs(data: Dataset, signature: DataSignature) -> ItemInputs:
     catalogue = data.catalogue
     content, present = {}, {}
     for name, (width, _) in signature.items.items():
-        content[name], present[name] = _padded(catalogue.modalities.get(name), len(catalogue), width)
+        content[name], present[name] = _pad_modality(catalogue.modalities.get(name), len(catalogue), width)
     with np.errstate(divide="ignore", invalid="ignore"):
         price = np.log(catalogue.price)
     return ItemInputs(
@@ -96,7 +96,7 @@ def build_query_inputs(data: Dataset, signature: DataSignature) -> QueryInputs:
     """Return the queries' content, with one more row for "no query" at the end."""
     content, present = {}, {}
     for name, (width, _) in signature.queries.items():
-        values, is_present = _padded(data.queries.modalities.get(name), len(data.queries), width)
+        values, is_present = _pad_modality(data.queries.modalities.get(name), len(data.queries), width)
         content[name] = torch.cat([values, torch.zeros(1, width)])
         present[name] = torch.cat([is_present, torch.zeros(1, dtype=torch.bool)])
     return QueryInputs(content, present)
@@ -149,7 +149,7 @@ def shares_item_space(signature: DataSignature, name: str) -> bool:
     return space is not None and space[0] == signature.queries[name][0]
 
 
-def _padded(modality: Modality | None, rows: int, width: int) -> tuple[Tensor, Tensor]:
+def _pad_modality(modality: Modality | None, rows: int, width: int) -> tuple[Tensor, Tensor]:
     """Return vectors and mask, all missing where the data has no such modality (or none of this width)."""
     if modality is None or modality.values.shape[1] != width:
         return torch.zeros(rows, width), torch.zeros(rows, dtype=torch.bool)

@@ -15,6 +15,7 @@ from models.network.inputs import ItemInputs
 
 FACTS, IDENTITY = "facts", "identity"
 PRICE_POWERS = 3
+"""Powers of the standardised log price that are features of a phone."""
 
 
 class ItemOutput(NamedTuple):
@@ -54,7 +55,10 @@ class InputProjection(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, vectors: Tensor) -> None:
-        """Set the centre, and the scale at which a centred vector `(width,)` has a length of about `sqrt(width)`."""
+        """Set the centre and the scale of the vectors.
+
+        A centred vector `(width,)` divided by the scale has a length of about `sqrt(width)`.
+        """
         if len(vectors):
             self.mean.copy_(vectors.mean(0))
             self.scale.copy_((vectors - self.mean).square().mean().sqrt().clamp(min=1e-6))
@@ -112,7 +116,7 @@ class ItemTower(nn.Module):
     def calibrate(self, items: ItemInputs) -> None:
         """Set centres and scales of the content and of the price."""
         for name in self.content_names:
-            self._projection(name).calibrate(items.content[name][items.present[name]])
+            self._get_projection(name).calibrate(items.content[name][items.present[name]])
         known = items.price[~items.price.isnan()]
         if len(known) > 1:
             self.price_mean.copy_(known.mean())
@@ -128,7 +132,7 @@ class ItemTower(nn.Module):
         """Return the vectors of all phones."""
         parts, masks = [], []
         for name in self.modality_names:
-            part, is_present = self._part(name, items)  # (items, d), (items,)
+            part, is_present = self._encode_part(name, items)  # (items, d), (items,)
             dropout = self.dropout_by_modality[name]
             if self.training and dropout:
                 is_present = is_present & (torch.rand(len(is_present), device=is_present.device) >= dropout)
@@ -136,17 +140,17 @@ class ItemTower(nn.Module):
             masks.append(is_present)
         present = torch.stack(masks, 1)  # (items, m)
         fused = self.fusion(torch.stack(parts, 1), present)  # (items, d) from (items, m, d)
-        return ItemOutput(fused.vector, self._bias(items, present), fused.weights)
+        return ItemOutput(fused.vector, self._look_up_bias(items, present), fused.weights)
 
-    def _part(self, name: str, items: ItemInputs) -> tuple[Tensor, Tensor]:
+    def _encode_part(self, name: str, items: ItemInputs) -> tuple[Tensor, Tensor]:
         """Return one modality's `(items, d)` vectors and `(items,) bool` mask."""
         if name == FACTS:
-            return self._facts(items), torch.ones_like(items.identity, dtype=torch.bool)
+            return self._encode_facts(items), torch.ones_like(items.identity, dtype=torch.bool)
         if name == IDENTITY:
             return self.identity(items.identity.clamp(min=0)), items.identity >= 0
-        return self._projection(name)(items.content[name]), items.present[name]
+        return self._get_projection(name)(items.content[name]), items.present[name]
 
-    def _facts(self, items: ItemInputs) -> Tensor:
+    def _encode_facts(self, items: ItemInputs) -> Tensor:
         """Return `(items, d)` of price and brand.
 
         With powers of the log price, an inner product with a user's vector can have its maximum at a
@@ -158,14 +162,14 @@ class ItemTower(nn.Module):
         facts: Tensor = self.price(powers) + self.brand(items.brand)
         return facts
 
-    def _bias(self, items: ItemInputs, present: Tensor) -> Tensor:
+    def _look_up_bias(self, items: ItemInputs, present: Tensor) -> Tensor:
         """Return `(items,)` the bias of each phone, 0 where its identity is unknown or dropped."""
         if IDENTITY not in self.modality_names:
             return torch.zeros_like(items.price)
         own: Tensor = self.bias(items.identity.clamp(min=0)).squeeze(-1)
         return own * present[:, self.modality_names.index(IDENTITY)]
 
-    def _projection(self, name: str) -> InputProjection:
+    def _get_projection(self, name: str) -> InputProjection:
         """Return the projection of a content modality, typed."""
         projection = self.enter[name]
         assert isinstance(projection, InputProjection)

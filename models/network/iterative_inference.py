@@ -7,8 +7,8 @@ gradient, turned by a learned matrix and divided by `n + h` with a learned `h`, 
 guess a little and fifty nearly determine it. Training differentiates through all steps, as in Marino, Yue and
 Mandt, "Iterative amortized inference", ICML 2018.
 
-Why not leave it to the sequence encoder: that one has to learn from the shop's data alone what a history says
-of tastes. These steps know it beforehand, which helps most where data are few.
+The sequence encoder has to learn from the shop's data alone what a history reveals about taste. These steps
+have that knowledge built in, which helps most where data are few.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ import models.mkl_warm_up  # noqa: F401
 CHOSEN, SHOWN, OWNED = "chosen", "shown", "owned"
 EVIDENCE_KINDS = (CHOSEN, SHOWN, OWNED)
 INITIAL_TILT = 0.5
-"""First factor of the scores by which impressions are explained: half as steep as choices."""
+"""Initial factor of the scores that explain impressions: half as steep as for choices."""
 INITIAL_TURN = 0.5
-"""First turn, as a multiple of the identity matrix: steps start along the gradient, at half its length."""
+"""Initial step matrix, as a multiple of the identity: steps start along the gradient, at half its length."""
 INITIAL_LOG_HALF = 2.0
-"""First `log h`: about seven events count as much as the guess."""
+"""Initial `log h`: about seven events count as much as the guess."""
 
 
 class ItemBags(NamedTuple):
@@ -76,7 +76,7 @@ class Evidence(NamedTuple):
         return type(self)(*(ItemBags(torch.searchsorted(columns, part.items), part.start) for part in self))
 
     def as_newcomers(self, rows: Tensor) -> Evidence:
-        """Return the evidence of some users as if they had done nothing in this shop yet; what they own stays."""
+        """Return some users' evidence as if they had done nothing yet; what they own stays."""
         nothing = self.chosen.empty(len(rows))
         return Evidence(nothing, nothing, self.owned.take(rows))
 
@@ -136,8 +136,7 @@ class IterativeInference(nn.Module):
             expected = scores.softmax(1) @ candidates  # (n, d)
             expected_shown = (scores * self.tilt).softmax(1) @ candidates  # (n, d)
             for (kind, (total, count)), half in zip(known.items(), halves, strict=True):
-                # the gradient of the log-likelihood; kinds update the vector one after the other within a
-                # step
+                # The gradient of the log-likelihood; within a step kinds update the vector in turn.
                 gradient = total - count * (expected_shown if kind == SHOWN else expected)  # (n, d)
                 vectors = vectors + self.turn[kind](gradient / (count + half))
         return vectors

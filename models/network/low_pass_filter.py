@@ -1,4 +1,4 @@
-"""A causal low-pass filter over positions: a running mean, plus as much of the latest input as each channel keeps.
+"""A causal low-pass filter over positions: a running mean, plus a share of the latest input.
 
 Attention alone must learn from data that neighbours in time are alike. Shin et al., "An attentive inductive
 bias for sequential recommendation beyond the self-attention" (BSARec), AAAI 2024, give it to the network as a
@@ -41,10 +41,10 @@ class LowPassFilter(nn.Module):
         """Filter `(b, l, d)` along `l`."""
         b, length, d = x.shape
         grouped = x.view(b, length, SPEEDS, d // SPEEDS).transpose(1, 2)  # (b, speeds, l, d / speeds)
-        mean = (self._weights(length) @ grouped).transpose(1, 2).reshape(b, length, d)
+        mean = (self._compute_weights(length) @ grouped).transpose(1, 2).reshape(b, length, d)
         return torch.lerp(mean, x, self.detail.square())
 
-    def _weights(self, length: int) -> Tensor:
+    def _compute_weights(self, length: int) -> Tensor:
         """Return `(speeds, l, l)` how much each position counts for each later one; rows sum to one."""
         place = torch.arange(length, device=self.detail.device)
         since = (place[:, None] - place).clamp(min=0)  # (l, l)

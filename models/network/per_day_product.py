@@ -1,4 +1,7 @@
-"""The product of each example's weights with the temporal features of its day, without a copy of the day per example."""
+"""The product of each example's weights with the temporal features of its day.
+
+It makes no copy of a day's features for each example.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def multiply_per_day(weights: Tensor, temporal: Tensor, day: Tensor) -> Tensor:
         temporal: `(days, items, k)`.
         day: `(n,)` rows of `temporal`, ascending.
     """
-    # the graph compiler cannot trace the splits, and a GPU prefers one large product
+    # The graph compiler cannot trace the splits, and a GPU prefers one large product.
     if weights.device.type != "cpu" or torch.compiler.is_compiling():
         return torch.einsum("nk,nik->ni", weights, temporal[day])
     counts = torch.bincount(day, minlength=len(temporal)).tolist()

@@ -1,4 +1,7 @@
-"""Batching: examples (a user at a time) with their sequence windows, as the arrays that the user tower reads."""
+"""Batching: examples with their sequence windows, as the arrays that the user tower reads.
+
+An example is a user at one time.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data import BoolArray, Dataset, FloatArray, IntArray
+from models.data import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
 from models.network.data_signature import DataSignature
 from models.network.inputs import build_user_profiles
 from models.network.iterative_inference import Evidence, ItemBags
-from models.network.user_sequences import DAY, ItemEvents, UserSequences
+from models.network.user_sequences import ItemEvents, UserSequences
 from models.network.user_tower import UserInputs
 
 LONG_AGO = 1e6
-"""Days that stand for never."""
+"""Days since an event that never happened: finite, so that differences stay numbers."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +128,12 @@ class SequenceBatcher:
         kinds = np.zeros_like(rows) if empty else sequences.kind[rows]
         # days since the batch's first example: float32 cannot tell minutes apart in days since 1970
         origin = int(when.min()) if len(when) else 0
-        days = np.zeros(rows.shape) if empty else (sequences.at[rows] - origin) / DAY
+        days = np.zeros(rows.shape) if empty else (sequences.at[rows] - origin) / DAY_SECONDS
         days = np.where(is_token, days, np.inf)
         has_any = known_end > sequences.start[who]
         latest = sequences.at[np.maximum(known_end - 1, 0)] if not empty else np.zeros(len(who), np.int64)
-        since = np.where(has_any, (when - latest) / DAY, LONG_AGO)
-        queries, days_since_query = self._latest_queries_before(who, when)
+        since = np.where(has_any, (when - latest) / DAY_SECONDS, LONG_AGO)
+        queries, days_since_query = self._find_latest_queries_before(who, when)
         inputs = UserInputs(
             tokens=torch.from_numpy(np.where(is_token, tokens, 0)),
             kinds=torch.from_numpy(np.where(is_token, kinds, 0)),
@@ -142,23 +145,23 @@ class SequenceBatcher:
             queries=torch.from_numpy(queries),
             days_since_query=torch.from_numpy(days_since_query),
             profiles=build_user_profiles(self.data, self.signature, who, features[examples]),
-            evidence=self._evidence(who, when),
+            evidence=self._build_evidence(who, when),
         )
         return inputs, examples
 
-    def _evidence(self, users: IntArray, times: IntArray) -> Evidence:
+    def _build_evidence(self, users: IntArray, times: IntArray) -> Evidence:
         """Return what was known of these users' choices before these times."""
         owned = self.data.users.owned_item[users]
         has_phone = owned >= 0
         return Evidence(
-            chosen=self._latest_items(self.sequences.chosen, users, times),
-            shown=self._latest_items(self.sequences.shown, users, times),
+            chosen=self._collect_latest_items(self.sequences.chosen, users, times),
+            shown=self._collect_latest_items(self.sequences.shown, users, times),
             owned=ItemBags(
                 torch.from_numpy(owned[has_phone]), torch.from_numpy(np.cumsum(has_phone) - has_phone)
             ),
         )
 
-    def _latest_items(self, events: ItemEvents, users: IntArray, times: IntArray) -> ItemBags:
+    def _collect_latest_items(self, events: ItemEvents, users: IntArray, times: IntArray) -> ItemBags:
         """Return the phones of each user's latest events before each time."""
         first, end = events.find_latest(users, times, self.max_evidence)
         counts = end - first
@@ -179,33 +182,41 @@ class SequenceBatcher:
         Returns:
             `(n, q)` queries (one past the data's last for none), and `(n, q)` days between the time and each.
         """
-        rows = self._latest_queries(users, self.sequences.query_start[users + 1])
+        rows = self._find_latest_queries(users, self.sequences.query_start[users + 1])
         drawn = np.append(draws, np.inf)[rows]
         is_taken = (drawn < 0.5) | (drawn == drawn.min(1, keepdims=True))
         taken = np.where(is_taken, rows, len(self.sequences.query_at))
-        return torch.from_numpy(taken), torch.from_numpy(self._days_between(taken, times))
+        return torch.from_numpy(taken), torch.from_numpy(self._compute_days_between(taken, times))
 
-    def _latest_queries_before(self, users: IntArray, times: IntArray) -> tuple[IntArray, FloatArray]:
-        """Return `(n, q)` the latest queries before each time (one past the last for none), and days since each."""
-        rows = self._latest_queries(users, self.sequences.find_query_ends(users, times))
-        return rows, self._days_between(rows, times)
+    def _find_latest_queries_before(self, users: IntArray, times: IntArray) -> tuple[IntArray, FloatArray]:
+        """Return `(n, q)` the latest queries before each time, and days since each.
 
-    def _latest_queries(self, users: IntArray, end: IntArray) -> IntArray:
-        """Return `(n, q)` each user's latest queries before row `end` of the data; one past the data's last for none."""
+        A query index one past the data's last stands for none.
+        """
+        rows = self._find_latest_queries(users, self.sequences.find_query_ends(users, times))
+        return rows, self._compute_days_between(rows, times)
+
+    def _find_latest_queries(self, users: IntArray, end: IntArray) -> IntArray:
+        """Return `(n, q)` each user's latest queries before row `end` of the data.
+
+        A query index one past the data's last stands for none.
+        """
         rows = end[:, None] - 1 - np.arange(self.max_queries)
         return np.where(
             rows >= self.sequences.query_start[users][:, None], rows, len(self.sequences.query_at)
         )
 
-    def _days_between(self, queries: IntArray, times: IntArray) -> FloatArray:
+    def _compute_days_between(self, queries: IntArray, times: IntArray) -> FloatArray:
         """Return `(n, q)` days between each time and its queries, `LONG_AGO` where there is none."""
         at = np.append(self.sequences.query_at, 0)[queries]
-        days = np.abs(times[:, None] - at) / DAY
+        days = np.abs(times[:, None] - at) / DAY_SECONDS
         return np.where(queries < len(self.sequences.query_at), days, LONG_AGO).astype(np.float32)
 
 
 def find_excluded(data: Dataset, users: IntArray, times: IntArray, columns: IntArray) -> BoolArray:
-    """Return `(n, c)` which phones an example's user cannot choose: those released after the day, and the one owned.
+    """Return `(n, c)` which phones an example's user cannot choose.
+
+    They are those released after the day, and the one that the user owns.
 
     Args:
         data: Catalogue and users.
@@ -213,7 +224,7 @@ def find_excluded(data: Dataset, users: IntArray, times: IntArray, columns: IntA
         times: `(n,)` seconds since 1970 UTC.
         columns: `(c,)` phones, ascending.
     """
-    excluded = data.catalogue.released_at[columns][None, :] >= times[:, None] + DAY
+    excluded = data.catalogue.released_at[columns][None, :] >= times[:, None] + DAY_SECONDS
     owned = data.users.owned_item[users]
     place = np.minimum(np.searchsorted(columns, owned), len(columns) - 1)
     rows = np.flatnonzero((owned >= 0) & (columns[place] == owned))

@@ -21,8 +21,7 @@ from models.network.user_sequences import EVENT_TYPE_COUNT
 SHORTEST_GROUP = 8
 """Windows up to this length are one group; the next groups hold up to twice, four times … as many tokens."""
 TIME_BUCKETS = 16
-"""Buckets of time between two tokens: powers of two from a quarter of an hour (0) to more than a year
-(15)."""
+"""Buckets of the time between tokens: powers of two, from 15 minutes (0) to more than a year (15)."""
 
 
 def bucket_days(days: Tensor) -> Tensor:
@@ -31,7 +30,7 @@ def bucket_days(days: Tensor) -> Tensor:
 
 
 def group_by_length(days: Tensor) -> list[tuple[Tensor, int]]:
-    """Return groups of windows of similar length, each with the length of its longest, so that little is padding.
+    """Return groups of windows of similar length, with the longest length, so that padding is small.
 
     On a GPU, where padding costs less than many small steps, and while compiling, there is one group.
 
@@ -88,7 +87,7 @@ class Block(nn.Module):
 
 
 class FilteredBlock(Block):
-    """Attention and a low-pass filter in parallel, then a feed-forward network; normalised after each (post-norm).
+    """Attention and a low-pass filter in parallel, then a feed-forward network (post-norm).
 
     Args:
         dim, heads: Width and number of heads of the attention.
@@ -117,8 +116,8 @@ class SequenceEncoder(nn.Module):
     Args:
         dim, layers, heads: Width, number of layers, attention heads per layer.
         dropout: Share of hidden numbers dropped in training.
-        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are `FilteredBlock`s and
-            tokens are not projected: averages of them have to stay comparable with the items to be predicted.
+        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are `FilteredBlock`s, and
+            no linear layer projects the tokens, as averages of them must stay comparable with items.
     """
 
     def __init__(self, dim: int, layers: int, heads: int, dropout: float, filtered: float = 0.0) -> None:
@@ -150,17 +149,17 @@ class SequenceEncoder(nn.Module):
         """
         x = self.drop(self.meet(self.enter(vectors) + self.kind(kinds)))  # (b, l, d)
         x = torch.cat([self.start.expand(len(x), 1, -1), x], 1)  # (b, 1 + l, d)
-        bias = self._bias(torch.cat([days.new_full((len(days), 1), -torch.inf), days], 1))
+        bias = self._build_bias(torch.cat([days.new_full((len(days), 1), -torch.inf), days], 1))
         for block in self.blocks:
             x = block(x, bias)
         states: Tensor = self.leave(x)
         return states
 
-    def _bias(self, days: Tensor) -> Tensor:
-        """Return `(b or 1, heads, l, l)` by the time between two tokens; later tokens are hidden (causal mask)."""
+    def _build_bias(self, days: Tensor) -> Tensor:
+        """Return `(b or 1, heads, l, l)` by the time between two tokens, with a causal mask."""
         length = days.shape[1]
         between = days[:, :, None] - days[:, None, :]  # (b, l, l)
-        # the start lies at minus infinity and padding at infinity: their difference from themselves is NaN
+        # The start is at minus infinity and padding at infinity: their difference from themselves is NaN.
         bias = self.gap_bias(bucket_days(torch.nan_to_num(between, nan=0.0))).permute(0, 3, 1, 2)
         later = torch.ones(length, length, dtype=torch.bool, device=days.device).triu(1)
         return bias.masked_fill(later, -torch.inf)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import Dataset, FloatArray, IntArray
-from models.network.user_sequences import DAY
+from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
 
 AGES = (0.0, 3.0, 7.0, 14.0, 28.0, 60.0, 180.0, 720.0)
-"""Days since release at the knots of the age features; between two knots an age is shared by both."""
+"""Days since release at the knots of the age features; an age between two knots is shared by both."""
 HALF_LIVES = (3.0, 14.0)
 """Days after which a choice counts half, in the two measures of popularity."""
 TEMPORAL_WIDTH = len(AGES) + len(HALF_LIVES)
@@ -43,8 +42,8 @@ class TemporalFeatures:
             items: `(items,)` indices into the catalogue; all phones where None.
         """
         rows = slice(None) if items is None else items
-        ages = np.maximum(times[:, None] - self.released_at[rows], 0) / DAY  # (n, items)
-        day = np.clip(times // DAY - self.first_day, 0, len(self.popularity) - 1)
+        ages = np.maximum(times[:, None] - self.released_at[rows], 0) / DAY_SECONDS  # (n, items)
+        day = np.clip(times // DAY_SECONDS - self.first_day, 0, len(self.popularity) - 1)
         popularity = self.popularity[day][:, :, rows].transpose(0, 2, 1)  # (n, items, half lives)
         return np.concatenate([interpolate_ages(ages), popularity], axis=2).astype(np.float32)
 
@@ -52,11 +51,11 @@ class TemporalFeatures:
 def build_temporal_features(data: Dataset) -> TemporalFeatures:
     """Count the choices of a dataset by day, from its first event to the midnight at its end."""
     events = data.interactions.positive()
-    last = data.as_of // DAY
-    first = int(events.at.min() // DAY) if len(events) else last
+    last = data.as_of // DAY_SECONDS
+    first = int(events.at.min() // DAY_SECONDS) if len(events) else last
     items = len(data.catalogue)
     counts = np.zeros((last - first + 1, items), np.float64)
-    np.add.at(counts, (events.at // DAY - first, events.item), 1.0)
+    np.add.at(counts, (events.at // DAY_SECONDS - first, events.item), 1.0)
     popularity = np.zeros((last - first + 1, len(HALF_LIVES), items), np.float32)
     for place, half_life in enumerate(HALF_LIVES):
         decay, total = 0.5 ** (1 / half_life), np.zeros(items)

@@ -1,4 +1,4 @@
-"""Encoders trained together with the network: tables of encoded contents, and item and query inputs made from them."""
+"""Encoders trained together with the network: tables of encoded contents, and inputs made from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.network.column_encoder import ColumnEncoder, find_column_encoders
 from models.network.data_signature import DataSignature
 from models.network.inputs import ItemInputs, QueryInputs
 
-ENCODED_TOGETHER = 128
+ENCODING_BATCH = 128
 """Contents per batch where no gradient is needed."""
 
 
@@ -38,7 +38,10 @@ class ContentTable:
     is_readable: list[bool] = field(default_factory=list)
 
     def find_rows(self, modality: Modality, encoders: Sequence[ColumnEncoder]) -> IntArray:
-        """Return `(n,)` the row of each content, -1 where there is none or it is gone; new contents are read and added."""
+        """Return `(n,)` the row of each content, -1 where there is none or it is gone.
+
+        New contents are read and added to the table.
+        """
         found = np.full(len(modality.present), -1, np.int64)
         if modality.keys is None or modality.content_source is None:
             return found
@@ -73,7 +76,7 @@ class TrainableEncoders(nn.Module):
         self.item_kinds, self.query_kinds = self.kinds, self.kinds
 
     def restrict_kinds(self, item_names: Sequence[str], query_names: Sequence[str]) -> None:
-        """Encode only these kinds of content from now on: those of phones, and those of queries, that the network reads."""
+        """Encode only the kinds of content that the network reads, of phones and of queries, from now on."""
         self.item_kinds, self.query_kinds = (
             tuple(kind for kind in self.kinds if kind in names) for names in (item_names, query_names)
         )
@@ -94,7 +97,7 @@ class TrainableEncoders(nn.Module):
         return torch.tensor([column for one in self.get_encoders(kind) for column in one.columns])
 
     def encode_rows(self, kind: str, rows: IntArray) -> Tensor:
-        """Return `(rows, trained)` vectors of some rows of a table, with gradients where these are enabled."""
+        """Return `(rows, trained)` vectors of some rows of a table, with gradients if enabled."""
         found = [self.tables[kind].prepared[row] for row in rows.tolist()]
         prepared = [one for one in found if one is not None]
         save_memory = self.config.save_memory and torch.is_grad_enabled()
@@ -127,8 +130,8 @@ class TrainableEncoders(nn.Module):
             vectors = torch.zeros(count, len(self.get_columns(kind)), device=device)
             if table.vectors is not None:
                 vectors[:known] = table.vectors[:known]
-            for at in range(0, len(rows), ENCODED_TOGETHER):
-                some = rows[at : at + ENCODED_TOGETHER]
+            for at in range(0, len(rows), ENCODING_BATCH):
+                some = rows[at : at + ENCODING_BATCH]
                 vectors[torch.from_numpy(some).to(device)] = self.encode_rows(kind, some).float()
         self.train(was_training)
         table.vectors = vectors
@@ -136,7 +139,7 @@ class TrainableEncoders(nn.Module):
             table.prepared = [None] * len(table.prepared)
 
     def start_training(self) -> None:
-        """Keep contents as the encoders take them from now on, because training encodes them again and again."""
+        """Keep prepared contents from now on, because training encodes them again and again."""
         self.tables = {kind: ContentTable() for kind in self.by_kind}
         self.keeps_prepared = True
 
@@ -224,7 +227,7 @@ class TrainableEncoders(nn.Module):
 def build_trainable_encoders(
     data: Dataset, signature: DataSignature, config: FusionConfig
 ) -> TrainableEncoders:
-    """Return the encoders of the data's modalities that can be trained and are not frozen; empty where there is none.
+    """Return the encoders of the data's modalities that can be trained and are not frozen.
 
     They are the encoders that made the data's vectors, with the weights that they had then.
     """
@@ -252,6 +255,6 @@ def _find_modalities(data: Dataset, signature: DataSignature, config: FusionConf
                 and modality is not None
                 and modality.content_source is not None
             ):
-                # phones come first: where both sides have a kind, both use the phones' encoder
+                # Phones come first: where both sides have a kind, both use the phones' encoder.
                 found.setdefault(kind, modality)
     return found

@@ -1,4 +1,4 @@
-"""User sequences: what each user did and asked, in order of time, with lookups by time.
+"""User sequences: each user's events and queries in order of time, with lookups by time.
 
 Lists are made at midnight and shown on the day after, so sequences are read as of midnights: what was known
 before that day is the input. A phone that a user viewed, put into the cart and bought on one day is one
@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import EVENT_TYPES, Dataset, IntArray
+from models.data import DAY_SECONDS, EVENT_TYPES, Dataset, IntArray
 
-DAY = 86_400
-"""Seconds."""
 EVENT_TYPE_COUNT = len(EVENT_TYPES)
 IMPRESSION = EVENT_TYPES.index("impression")
 
@@ -90,24 +88,27 @@ def build_user_sequences(data: Dataset) -> UserSequences:
         item=events.item[rows],
         kind=events.event_type[rows].astype(np.int64),
         at=events.at[rows],
-        chosen=_item_events(data, rows[events.weight[rows] > 0]),
-        shown=_item_events(data, np.flatnonzero(events.event_type == IMPRESSION)),
+        chosen=_select_item_events(data, rows[events.weight[rows] > 0]),
+        shown=_select_item_events(data, np.flatnonzero(events.event_type == IMPRESSION)),
         query_start=_find_starts(data.queries.user, users),
         query_at=data.queries.at,
     )
 
 
-def _item_events(data: Dataset, rows: IntArray) -> ItemEvents:
+def _select_item_events(data: Dataset, rows: IntArray) -> ItemEvents:
     """Return some rows of the interactions, which are in the order of user and time."""
     events = data.interactions
     return ItemEvents(_find_starts(events.user[rows], len(data.users)), events.item[rows], events.at[rows])
 
 
 def select_strongest(data: Dataset) -> IntArray:
-    """Return rows of interactions with a weight: of each user, phone and day the strongest one, in their order."""
+    """Return rows of interactions with a weight: the strongest of each user, phone and day.
+
+    Rows keep their order.
+    """
     events = data.interactions
     rows = np.flatnonzero(events.weight != 0)
-    key = (events.at[rows] // DAY, events.item[rows], events.user[rows])
+    key = (events.at[rows] // DAY_SECONDS, events.item[rows], events.user[rows])
     order = np.lexsort((-np.abs(events.weight[rows]), *key))
     day, item, user = (part[order] for part in key)
     is_first = np.ones(len(order), bool)

@@ -159,8 +159,8 @@ class QueryPooling(nn.Module):
             projected = projected + self.adapt(shared(vectors, self.mean))
         # `embedding`, not indexing: its backward pass is faster on a CPU
         gathered = torch.nn.functional.embedding(place, projected)  # (n, q, d)
-        by_age = self.recency(bucket_days(days_since)).squeeze(-1)  # (n, q)
-        scores = self.score(gathered).squeeze(-1) + by_age  # (n, q)
+        scores = self.score(gathered).squeeze(-1)  # (n, q)
+        scores = scores + self.recency(bucket_days(days_since)).squeeze(-1)
         weights = masked_softmax(scores, present)  # (n, q)
         return (weights.unsqueeze(-1) * gathered).sum(1), present.any(1)
 

@@ -36,7 +36,7 @@ def pretrain_audio(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     written = torch.from_numpy(texts)
     same = torch.unique(written, dim=0, return_inverse=True)[1]
@@ -64,7 +64,9 @@ def pretrain_audio(
 
 
 def augment_sound(steps: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a recording with another pace, a masked moment, masked bands and noise (Park et al., SpecAugment, 2019).
+    """Return a recording with another pace, a masked interval, masked bands and noise.
+
+    Time and frequency masks as in SpecAugment (Park et al., 2019).
 
     Args:
         steps: `(time, 320)`.
@@ -74,11 +76,11 @@ def augment_sound(steps: Tensor, generator: torch.Generator) -> Tensor:
         `(0.85 … 1.15 time, 320)`.
     """
     pace, place, band, louder = torch.rand(4, generator=generator).tolist()
-    wanted = max(1, round(len(steps) * (0.85 + 0.3 * pace)))
-    said = nn.functional.interpolate(steps.T[None], wanted, mode="linear", align_corners=False)[0].T.clone()
-    start = int(place * max(1, len(said) - 2))
-    said[start : start + 2] = 0  # 160 ms
-    frames = said.reshape(len(said), STACKED_FRAMES, BANDS)
+    length = max(1, round(len(steps) * (0.85 + 0.3 * pace)))
+    varied = nn.functional.interpolate(steps.T[None], length, mode="linear", align_corners=False)[0].T.clone()
+    start = int(place * max(1, len(varied) - 2))
+    varied[start : start + 2] = 0  # 160 ms
+    frames = varied.reshape(len(varied), STACKED_FRAMES, BANDS)
     first = int(band * (frames.shape[2] - 5))
-    frames[:, :, first : first + 5] = 0  # 5 of the 40 mel bands; `frames` is a view of `said`
-    return said + 0.2 * louder * torch.randn(said.shape, generator=generator)
+    frames[:, :, first : first + 5] = 0  # 5 of the 40 mel bands; `frames` is a view of `varied`
+    return varied + 0.2 * louder * torch.randn(varied.shape, generator=generator)

@@ -1,4 +1,4 @@
-"""A denoising autoencoder of rows (Vincent et al., 2008): a row is reconstructed from a part of its entries."""
+"""A denoising autoencoder (Vincent et al., 2008): rows are reconstructed from a part of their entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = FloatArray | sparse.csr_matrix
 
 
 class Autoencoder(nn.Module):
-    """Row → code → row. Its output is logits over items for histories, and values for content vectors.
+    """Autoencoder: row → code → row, with logits over items for histories, values for content vectors.
 
     Args:
         width: Of a row.
@@ -51,7 +51,7 @@ def pretrain_autoencoder(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     with seeded_generator(seed) as generator:
         module = Autoencoder(rows.shape[1], config.hidden, config.dim)
@@ -110,7 +110,7 @@ def compute_codes(module: Autoencoder, rows: FloatArray) -> FloatArray:
 
 
 def export_encoder(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return the encoder for numpy: weights `(width, hidden)` and bias, then weights `(hidden, dim)` and bias.
+    """Return the encoder for numpy: weights `(width, hidden)`, bias, weights `(hidden, dim)`, bias.
 
     A code is `tanh(row of length 1 @ weights + bias) @ weights + bias`.
     """
@@ -120,7 +120,9 @@ def export_encoder(module: Autoencoder) -> tuple[FloatArray, FloatArray, FloatAr
 
 
 def fit_whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the whitening transform of codes: `(codes - mean) @ matrix` is uncorrelated, with unit variance in each column.
+    """Return the whitening transform of codes, as a mean and a matrix.
+
+    `(codes - mean) @ matrix` is uncorrelated, with unit variance in each column.
 
     The variance of codes is in a few directions, which alone would decide a cosine (Su et al., "Whitening
     sentence representations for better semantics and faster retrieval", 2021). Directions without variance
@@ -133,8 +135,7 @@ def fit_whitening(encoded: FloatArray) -> tuple[FloatArray, FloatArray]:
         The mean `(dim,) float32`, and the matrix `(dim, dim) float32`.
     """
     mean = encoded.mean(axis=0)
-    # In double precision: the smallest eigenvalues are divided by, and would be rounding errors in single
-    # precision.
+    # In double precision: the smallest eigenvalues, which are divisors, would be rounding errors in single.
     values, turn = np.linalg.eigh(np.cov((encoded - mean).T.astype(np.float64)))
     is_spread = values > 1e-6 * values.max()
     scale = np.where(is_spread, 1 / np.sqrt(np.where(is_spread, values, 1)), 0)

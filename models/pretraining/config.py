@@ -32,7 +32,7 @@ class TextPretraining(Config):
     steps: int = Field(80, ge=0, description="Gradient steps.")
     batch: int = Field(32, ge=2, description="Pairs of sentences a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Highest step of AdamW.")
-    masked_share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are to be guessed.")
+    masked_share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are masked.")
     temperature: float = Field(0.1, gt=0, description="Of the contrast between sentences.")
 
 
@@ -40,11 +40,12 @@ class ImagePretraining(Config):
     """The shop's convolutional network."""
 
     objectives: tuple[ImageObjective, ...] = Field(
-        ("image_views",), description="Losses that are summed; `text_image` needs words that tell looks."
+        ("image_views",),
+        description="Losses that are summed; `text_image` needs texts that describe appearance.",
     )
     dim: int = Field(64, ge=8, description="Width of the network's vector.")
     width: int = Field(16, ge=4, description="Channels of the first convolution, a multiple of 4.")
-    axes: int = Field(64, ge=1, description="Principal axes of the fixed features beside it.")
+    axes: int = Field(64, ge=1, description="Principal axes that are kept of the fixed features.")
     steps: int = Field(40, ge=0, description="Gradient steps.")
     batch: int = Field(96, ge=2, description="Pictures a step.")
     learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")

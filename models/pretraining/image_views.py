@@ -48,7 +48,7 @@ def augment_pictures(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _fit_fixed_features(pictures: Sequence[Picture], module: ShopImageNetwork) -> Tensor:
-    """Fit the module's fixed features to the pictures; return the network's input, `(n, 3, 64, 64) float32`."""
+    """Fit the module's fixed features; return the network's input, `(n, 3, 64, 64) float32`."""
     groups, reduced = [], []
     with torch.no_grad():
         for start in range(0, len(pictures), FEATURE_BATCH):
@@ -76,7 +76,7 @@ def pretrain_image(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     with seeded_generator(seed) as generator:
         module = ShopImageNetwork(config.dim, config.width, config.axes)

@@ -1,4 +1,4 @@
-"""Symmetric InfoNCE, the contrastive loss of CLIP: each row has to find its partner in the batch, in both directions."""
+"""Symmetric InfoNCE, the contrastive loss of CLIP: rows find their partners in the batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import models.mkl_warm_up  # noqa: F401
 
 
 def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | None = None) -> Tensor:
-    """Return the mean of both directions' cross entropies (Radford et al., 2021, figure 3; van den Oord et al., 2018).
+    """Return the mean of both directions' cross entropies.
+
+    Radford et al., 2021, figure 3; van den Oord et al., 2018.
 
     Args:
         left: `(b, d)` of length 1.

@@ -1,4 +1,4 @@
-"""The training loop of all objectives: AdamW, linear warm-up and cosine decay, clipped gradients, a seed of its own."""
+"""The training loop of all objectives: AdamW, warm-up, cosine decay, clipped gradients, own seed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def show_nothing(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG
 
 @contextmanager
 def seeded_generator(seed: int) -> Iterator[torch.Generator]:
-    """Yield a generator, and draw weights inside the block from the seed; the global random state is restored afterwards."""
+    """Yield a seeded generator, with torch's global generator seeded alike inside the block.
+
+    The global random state is restored afterwards.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)
@@ -55,11 +58,10 @@ def minimize_loss(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If a loss is NaN or infinite.
+        NonFiniteLoss: If a loss is NaN or infinite.
     """
     weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
-    # `fused` is one kernel for all weights: with small models most of a step would be the overhead of one
-    # each.
+    # `fused` is one kernel for all weights: for small models the overhead of many would dominate a step.
     adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _learning_rate_factor(step, steps))
     losses = []

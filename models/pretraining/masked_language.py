@@ -1,4 +1,4 @@
-"""Masked-language modelling: predict masked tokens from both sides (Devlin et al., BERT, 2019, section 3.1)."""
+"""Masked-language modelling (Devlin et al., BERT, 2019, section 3.1)."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def mask_tokens(
         Both `(b, tokens) int64`; labels are -100 where nothing is to be predicted.
     """
     chosen = (torch.rand(ids.shape, generator=generator) < share) & ~is_special
-    fate = torch.rand(ids.shape, generator=generator)
+    replacement = torch.rand(ids.shape, generator=generator)
     noise = torch.randint(vocabulary, ids.shape, generator=generator)
-    hidden = torch.where(chosen & (fate < 0.8), mask_id, ids)
-    hidden = torch.where(chosen & (fate >= 0.9), noise, hidden)
+    hidden = torch.where(chosen & (replacement < 0.8), mask_id, ids)
+    hidden = torch.where(chosen & (replacement >= 0.9), noise, hidden)
     return hidden, torch.where(chosen, ids, IGNORED_LABEL)
 
 

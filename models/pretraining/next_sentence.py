@@ -1,4 +1,7 @@
-"""Next-sentence prediction: whether the second sentence follows the first (Devlin et al., BERT, 2019, section 3.1)."""
+"""Next-sentence prediction (Devlin et al., BERT, 2019, section 3.1).
+
+The objective is to tell whether the second sentence follows the first.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
-_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
 
 
 def split_sentences(text: str) -> list[str]:
     """Return the sentences of a text, which end with English or Chinese stops or with a line."""
-    return [part.strip() for part in _END.split(text) if part.strip()]
+    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
 
 
 def pair_sentences(texts: Sequence[str]) -> list[tuple[str, str]]:
@@ -24,8 +27,8 @@ def pair_sentences(texts: Sequence[str]) -> list[tuple[str, str]]:
     return [
         (one, two)
         for text in texts
-        for said in [split_sentences(text)]
-        for one, two in itertools.pairwise(said)
+        for sentences in [split_sentences(text)]
+        for one, two in itertools.pairwise(sentences)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Ablation of pretraining objectives: the downstream NDCG@20 with and without each, everything else being equal."""
+"""Ablation of pretraining objectives: the downstream NDCG@20 with and without each."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def compare_autoencoders(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If a loss does not stay finite.
+        NonFiniteLoss: If a loss does not stay finite.
     """
     users = history.shape[0]
     popularity = np.tile(np.asarray(history.sum(0), np.float32), (users, 1))
@@ -151,7 +151,9 @@ def compare_autoencoders(
 
 
 def concatenate_codes(content: FloatArray, encoded: FloatArray) -> FloatArray:
-    """Return content and whitened codes side by side, `(items, d + dim) float32`, with equal weight in a cosine.
+    """Return content and whitened codes concatenated, `(items, d + dim) float32`.
+
+    Both have equal weight in a cosine.
 
     Args:
         content: `(items, d) float32`.

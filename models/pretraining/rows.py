@@ -1,4 +1,4 @@
-"""Chooses the autoencoder of rows by its name in the settings."""
+"""Choice of the autoencoder of rows by its name in the settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pretrain_rows(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     pretrain = pretrain_autoencoder if kind == "autoencoder" else pretrain_variational
     return pretrain(rows, config, seed, is_counts, progress)[0]

@@ -1,4 +1,4 @@
-"""The shop's BERT: tokenizer and transformer trained on the shop's own text, saved in Hugging Face's format."""
+"""The shop's BERT: tokenizer and transformer trained on the shop's own text, in Hugging Face's format."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pretrain_bert(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     from transformers import BertConfig, BertModel
 
@@ -90,7 +90,7 @@ def pretrain_bert(
 
 
 class _TextObjective:
-    """Draws a batch of sentence pairs at each step, and sums the losses of the configured objectives on it."""
+    """The sum of the configured objectives' losses on a batch of sentence pairs, drawn at each step."""
 
     def __init__(
         self,
@@ -119,21 +119,23 @@ class _TextObjective:
         """Return the sum of the configured objectives' losses on a new batch."""
         total = torch.zeros(())
         if {"masked_language", "next_sentence"} & set(self.config.objectives):
-            total = total + self._bert_loss()
+            total = total + self._compute_bert_loss()
         if "sentence_contrast" in self.config.objectives and self.pair_count > 1:
-            total = total + self._contrast_loss()
+            total = total + self._compute_contrast_loss()
         return total
 
-    def _draw(self, among: int) -> list[tuple[str, str]]:
+    def _draw_pairs(self, among: int) -> list[tuple[str, str]]:
         """Return a batch of the first `among` pairs, drawn with replacement."""
         rows = torch.randint(among, (min(self.config.batch, among),), generator=self.generator)
         return [self.pairs[row] for row in rows.tolist()]
 
-    def _bert_loss(self) -> Tensor:
+    def _compute_bert_loss(self) -> Tensor:
         """Return the masked-language and next-sentence losses, which share one pass through the model."""
-        drawn = self._draw(len(self.pairs))
+        drawn = self._draw_pairs(len(self.pairs))
         shown, follows = choose_second_sentences(len(drawn), self.generator)
-        ids, kinds, mask = self._batch([(drawn[i][0], drawn[j][1]) for i, j in enumerate(shown.tolist())])
+        ids, kinds, mask = self._build_batch(
+            [(drawn[i][0], drawn[j][1]) for i, j in enumerate(shown.tolist())]
+        )
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
         hidden, labels = mask_tokens(
             ids,
@@ -157,23 +159,23 @@ class _TextObjective:
             total = total + next_sentence_loss(self.next_head, states[has_two, 0], follows[has_two])
         return total
 
-    def _contrast_loss(self) -> Tensor:
+    def _compute_contrast_loss(self) -> Tensor:
         """Return InfoNCE between neighbouring sentences.
 
         As in SimCSE (Gao et al., 2021), with neighbouring sentences as partners instead of two dropout masks.
         """
-        drawn = self._draw(self.pair_count)
+        drawn = self._draw_pairs(self.pair_count)
         same = torch.tensor([self.number[one] for one, _ in drawn])
-        one, two = self._pooled([(pair[side], "") for side in (0, 1) for pair in drawn]).chunk(2)
+        one, two = self._encode_pairs([(pair[side], "") for side in (0, 1) for pair in drawn]).chunk(2)
         return info_nce(one, two, self.config.temperature, same)
 
-    def _pooled(self, pairs: list[tuple[str, str]]) -> Tensor:
+    def _encode_pairs(self, pairs: list[tuple[str, str]]) -> Tensor:
         """Return the mean state of each pair, `(pairs, dim)` of length 1."""
-        ids, kinds, mask = self._batch(pairs)
+        ids, kinds, mask = self._build_batch(pairs)
         states = self.model(input_ids=ids, token_type_ids=kinds, attention_mask=mask).last_hidden_state
         return nn.functional.normalize(average_over_tokens(states, mask.bool()), dim=1)
 
-    def _batch(self, pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
+    def _build_batch(self, pairs: list[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
         """Return token ids, sentence numbers and attention mask, `(b, tokens) int64` each."""
         start, stop, pad = (
             self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self.tokenizer.pad_token_id

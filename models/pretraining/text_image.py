@@ -1,4 +1,4 @@
-"""Contrastive text–image pretraining: a picture and its item's text are partners (Radford et al., CLIP, 2021)."""
+"""Contrastive text–image pretraining: a picture and its item's text are partners (CLIP, 2021)."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ CONTINUATION_PREFIX = "##"
 
 
 def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> Any:
-    """Return a `PreTrainedTokenizerFast` with a vocabulary learned from the texts; equal texts give an equal one.
+    """Return a `PreTrainedTokenizerFast` with a vocabulary learned from the texts.
+
+    Equal texts give an equal tokenizer.
 
     Args:
         texts: The shop's texts.

@@ -11,7 +11,7 @@ from models.pretraining.loop import StepProgress, minimize_loss, seeded_generato
 
 
 class VariationalAutoencoder(Autoencoder):
-    """An autoencoder whose encoder returns a normal distribution over codes instead of one code; arguments as of it."""
+    """An autoencoder whose encoder returns a normal distribution over codes instead of one code."""
 
     def __init__(self, width: int, hidden: int, dim: int) -> None:
         super().__init__(width, hidden, dim)
@@ -53,7 +53,7 @@ def pretrain_variational(
         progress: Shows the steps.
 
     Raises:
-        NotFinite: If the loss does not stay finite.
+        NonFiniteLoss: If the loss does not stay finite.
     """
     with seeded_generator(seed) as generator:
         module = VariationalAutoencoder(rows.shape[1], config.hidden, config.dim)

@@ -20,10 +20,10 @@ def load_fusion_recommender(folder: Path) -> FusionRecommender | LateFusion:
     """Load a recommender of either class from its folder.
 
     Raises:
-        Mismatch: If a file is missing or damaged.
+        ModelMismatch: If a file is missing or damaged.
     """
     try:
-        # only the description of late fusion has weights of its members
+        # Only the description of late fusion has weights of its members.
         is_several = "weights" in json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError) as error:
         raise ModelMismatch(f"{folder}: no usable fusion model ({error}); train it again") from None

@@ -1,4 +1,4 @@
-"""Late fusion: one whole recommender for each modality of the phones; their scores are added, or their ranks vote."""
+"""Late fusion: one recommender for each modality of the phones, fused by their scores or ranks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class LateFusion:
         options: FitOptions | None = None,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
-        """Fit a recommender for each modality that the data has; weights come from the validation in the options.
+        """Fit a recommender for each modality that the data has, and their weights.
+
+        Weights come from the validation in the options.
 
         Args:
             data: As of `FusionRecommender.fit`.
@@ -71,7 +73,7 @@ class LateFusion:
         Raises:
             TrainingError: If no modality is left, or a recommender cannot be trained.
         """
-        for name in self._modalities(data):
+        for name in self._list_modalities(data):
             earlier = start.members.get(name) if isinstance(start, LateFusion) else None
             self.members[name] = self._build_member(name).fit(data, seed, options, earlier)
         if not self.members:
@@ -88,7 +90,9 @@ class LateFusion:
         on_step: ProgressCallback = ignore_progress,
         start: FusionRecommender | LateFusion | None = None,
     ) -> Self:
-        """Return a new model with the same weights, its recommenders refitted to other data up to their best epochs.
+        """Return a new model with the same weights, its recommenders refitted to other data.
+
+        Each is trained up to its best epoch.
 
         Args:
             data: As of `FusionRecommender.refit`.
@@ -113,6 +117,7 @@ class LateFusion:
         """
         parts = [(self.weights[name], member.factors(data, users)) for name, member in self.members.items()]
         if self.config.fusion == "late_vote":
+            # Ranks need the scores of all phones, so this one makes the dense matrix.
             votes = sum(count_votes(part.users @ part.items.T) for _, part in parts)
             return Factors(np.asarray(votes, np.float32), np.eye(len(data.catalogue), dtype=np.float32))
         scaled = [part.users * (weight / score_deviations(part))[:, None] for weight, part in parts]
@@ -155,7 +160,7 @@ class LateFusion:
         """Load what `save` wrote.
 
         Raises:
-            Mismatch: If a file is missing or damaged.
+            ModelMismatch: If a file is missing or damaged.
         """
         try:
             about = json.loads((folder / ABOUT).read_text())
@@ -167,7 +172,7 @@ class LateFusion:
         model.members = {name: FusionRecommender.load(folder / name) for name in model.weights}
         return model
 
-    def _modalities(self, data: Dataset) -> list[str]:
+    def _list_modalities(self, data: Dataset) -> list[str]:
         """Return the modalities of phones that the data has and the configuration does not leave out."""
         found = [
             name
@@ -178,6 +183,7 @@ class LateFusion:
 
     def _build_member(self, name: str) -> FusionRecommender:
         """Return an unfitted recommender that knows phones by one modality only."""
+        # With one modality there is nothing to fuse, so the simplest fusion serves.
         others = {*ITEM_MODALITIES, FACTS, IDENTITY} - {name}
         without = tuple(sorted({*self.config.without, *others}))
         config = self.config.model_copy(update={"fusion": "concat", "without": without})
@@ -186,13 +192,14 @@ class LateFusion:
     def _compute_weights(self) -> dict[str, float]:
         """Return the weights by validation NDCG, all alike where there was no validation."""
         found = np.array([max(member.train_state.best, 0.0) for member in self.members.values()])
+        # Without the subtraction a weak modality would weigh almost as much as a good one.
         above = found - found.min() / 2
         shares = above / above.sum() if above.sum() > 0 else np.full(len(found), 1 / len(found))
         return {name: float(share) for name, share in zip(self.members, shares, strict=True)}
 
 
 def score_deviations(factors: Factors) -> FloatArray:
-    """Return `(users,)` the standard deviation of each user's scores over the phones, without computing the scores.
+    """Return `(users,)` the standard deviation of each user's scores over the phones.
 
     The variance of `u · v` over the phones is `uᵀ C u` with the covariance `C` `(d, d)` of their vectors.
     """

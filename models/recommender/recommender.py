@@ -37,11 +37,11 @@ ENCODER_PREFIX = "encoders."
 """Start of the names of trainable encoders' weights, which are stored apart: `FusionNetwork.encoders`."""
 USERS_PER_BATCH = 2048
 MAX_EXPECTATION_ITEMS = 8192
-"""Phones that expectations are over at scoring; of a larger catalogue, every second, third … phone."""
+"""Maximum number of phones of an expectation at scoring; of more, every second, third … is taken."""
 
 
 class FusionRecommender:
-    """Text, pictures, voice, specifications and behaviour in one model.
+    """Recommender that fuses text, pictures, voice, specifications and behaviour in one network.
 
     `factors` runs the network on tonight's data: one row for each user, one for each phone, and their inner
     product is the score. What was learned about a phone by its id is used where the id is known; any other
@@ -92,7 +92,7 @@ class FusionRecommender:
             if start is not None:
                 copy_weights(self.network, start._fitted_network())
             with join_process_group(resolve_device(training.device)):
-                digest = self._digest(hash_dataset(data), seed)
+                digest = self._hash_inputs(hash_dataset(data), seed)
                 trainer = Trainer(self.network, training_set, training, seed, options, self.factors, digest)
                 self.train_state = trainer.run()
         return self
@@ -101,15 +101,16 @@ class FusionRecommender:
         """Return the encoders to train with the network, None where the configuration freezes all.
 
         Raises:
-            TrainingError: If the configuration wants some and there is none.
+            TrainingError: If the configuration asks for some and there is none.
         """
         if not self.config.is_end_to_end:
             return None
         encoders = build_trainable_encoders(data, signature, self.config)
         if not encoders.kinds:
             raise TrainingError(
-                '[fusion] fusion = "end_to_end" finds no encoder to train: every one is frozen, left out or of a kind '
-                "that cannot be trained, or the contents of the vectors were not kept; choose another fusion"
+                '[fusion] fusion = "end_to_end" finds no encoder to train: every one is frozen, left out or '
+                "of a kind that cannot be trained, or the contents of the vectors were not kept; choose "
+                "another fusion"
             )
         return encoders
 
@@ -133,7 +134,7 @@ class FusionRecommender:
         options = FitOptions(stop_signal=stop, epochs=state.epochs or None, on_step=on_step)
         return type(self)(self.config, self.training).fit(data, seed, options, start)
 
-    def _digest(self, data: str, seed: int) -> str:
+    def _hash_inputs(self, data: str, seed: int) -> str:
         """Return the SHA-256 of everything that decides the weights; `data` is the dataset's digest."""
         assert self.network is not None
         total = hashlib.sha256(data.encode())
@@ -154,7 +155,7 @@ class FusionRecommender:
             users: `(n,)` indices into `data.users`.
 
         Raises:
-            Mismatch: If the data's vectors or features are not those of training.
+            ModelMismatch: If the data's vectors or features are not those of training.
         """
         network, items = self._fitted_network(), self._item_output(data)
         device = next(network.parameters()).device
@@ -163,9 +164,8 @@ class FusionRecommender:
             queries = network.encoders.encode_queries(queries, data)
         some_items = np.arange(0, len(data.catalogue), 1 + (len(data.catalogue) - 1) // MAX_EXPECTATION_ITEMS)
         columns = torch.from_numpy(some_items).to(device)
-        temporal = build_temporal_features(data).compute_at(np.array([data.as_of]))[
-            0
-        ]  # (items, TEMPORAL_WIDTH)
+        # `(items, TEMPORAL_WIDTH)` at the end of the logical date.
+        temporal = build_temporal_features(data).compute_at(np.array([data.as_of]))[0]
         temporal_of_some = torch.from_numpy(temporal[some_items][None]).to(device)  # (1, c, TEMPORAL_WIDTH)
         scale = float(network.log_scale.exp())
         item_side = np.hstack(
@@ -184,7 +184,7 @@ class FusionRecommender:
         for at in range(0, len(users), USERS_PER_BATCH):
             some = users[at : at + USERS_PER_BATCH]
             now = np.full(len(some), data.as_of)
-            # a stride of 1 gives each user the window of their very latest tokens
+            # A stride of 1 gives each user the window of their very latest tokens.
             windows = cut_windows(batcher.sequences, some, now, config.history, 1)
             inputs, order = batcher.build_inputs(
                 windows, np.arange(len(windows)), some, now, data.users.features[some]
@@ -195,7 +195,7 @@ class FusionRecommender:
             output = network.encode_users(inputs.to(device), queries, items, candidates, columns)
             ones = torch.ones_like(output.vectors[:, :1])
             user_side = torch.cat([output.vectors, output.temporal_weights, ones], 1).cpu().numpy()
-            # examples come by window; put them back into the order of `users`
+            # Examples come by window; they are put back into the order of `users`.
             block = np.empty_like(user_side)
             block[order] = user_side
             blocks.append(block)
@@ -211,12 +211,12 @@ class FusionRecommender:
         return self._item_output(data).vectors.cpu().numpy()
 
     def item_weights(self, data: Dataset) -> tuple[tuple[str, ...], FloatArray]:
-        """Return the modalities' names, and `(items, modalities)` how much each contributes to each phone's vector."""
+        """Return modality names, and `(items, modalities)` their contribution to each phone's vector."""
         network = self._fitted_network()
         return network.items.modality_names, self._item_output(data).weights.cpu().numpy()
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors` and `model.json`; trainable encoders get folders of their own in `encoders/`."""
+        """Write `weights.safetensors`, `model.json`, and trainable encoders in folders of `encoders/`."""
         network = self._fitted_network()
         folder.mkdir(parents=True, exist_ok=True)
         weights = {
@@ -239,7 +239,7 @@ class FusionRecommender:
         """Load what `save` wrote.
 
         Raises:
-            Mismatch: If a file is missing or damaged, or the weights do not fit their settings.
+            ModelMismatch: If a file is missing or damaged, or the weights do not fit their settings.
         """
         try:
             about = json.loads((folder / ABOUT).read_text())
@@ -269,7 +269,7 @@ class FusionRecommender:
 
     @torch.inference_mode()
     def _item_output(self, data: Dataset) -> ItemOutput:
-        """Return the item tower's output for the data's phones, after checking that the data fits the network."""
+        """Check that the data fits the network, and return the item tower's output for its phones."""
         network = self._fitted_network()
         network.signature.check(data)
         network.eval()

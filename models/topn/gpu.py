@@ -29,11 +29,9 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK_USERS = 8192
-"""Users of one kernel launch: enough for any GPU to be busy. Their bounds take `BLOCK_USERS * items / 4`
-bytes."""
+"""Users of one kernel launch: enough to keep a GPU busy. Bounds take `BLOCK_USERS * items / 4` bytes."""
 MIN_GROUPS_PER_PLACE = 4
-"""Groups of items for each place of a list; with fewer, many of the n best share a group and thresholds are
-low."""
+"""Groups of items for each place of a list; with fewer, many of the best share one: thresholds are low."""
 GROUP = 16
 """Items in a group, as in `triton_kernels`, which cannot be imported where there is no Triton."""
 MAX_LENGTH_PRODUCT = 1e36
@@ -43,12 +41,12 @@ UNDERFLOW_SLACK = 1e-35
 
 
 def bound_tf32_error(dim: int) -> float:
-    """Return a bound on the error of an inner product in TF32, as a share of the product of the vectors' lengths."""
+    """Return a bound on the error of an inner product in TF32, as a share of the lengths' product."""
     return (2.0**-9 + 2.0**-20 + dim * 2.0**-23) * 1.01
 
 
 def can_run_fused(users: FloatArray, items: FloatArray, n: int, device: str) -> bool:
-    """Whether the fused kernels can serve a request.
+    """Return whether the fused kernels can serve a request.
 
     They need Triton, an NVIDIA GPU that has TF32, enough items for thresholds to be useful, and scores that
     cannot overflow.
@@ -120,7 +118,7 @@ def _pack_bits(allowed: BoolArray) -> IntArray:
 
 
 def _make_masks(allowed: torch.Tensor, kind: NDArray[np.int32], excluded: sparse.coo_matrix) -> torch.Tensor:
-    """Return `(users, words) int32`: what the users' kinds are allowed, without each user's own exclusions."""
+    """Return `(users, words) int32`: what users' kinds are allowed, without their own exclusions."""
     import torch
 
     device = allowed.device
@@ -154,14 +152,14 @@ def _rank_exactly(
     width = 1 << (left.shape[1] - 1).bit_length()
     step = max(1, DEVICE_TILE_BYTES // (16 * width * ids.shape[1]))  # float64 products, and their sums
     for start in range(0, len(left), step):
-        mine = ids[start : start + step]
-        vectors = right[mine.clamp(max=no_item - 1)].double()
+        block_ids = ids[start : start + step]
+        vectors = right[block_ids.clamp(max=no_item - 1)].double()
         products = vectors * left[start : start + step, None, :].double()
         products = torch.nn.functional.pad(products, (0, width - left.shape[1]))
         while products.shape[2] > 1:  # the order of additions of `numba_kernels.score_pair`
             half = products.shape[2] // 2
             products = products[:, :, :half] + products[:, :, half:]
-        scores[start : start + step] = torch.where(mine < no_item, products[:, :, 0].float(), -torch.inf)
+        scores[start : start + step] = torch.where(block_ids < no_item, products[:, :, 0].float(), -torch.inf)
     # Adding zero makes -0 equal 0, which a sort by bits might tell apart.
     order = torch.sort(scores + 0.0, dim=1, descending=True, stable=True).indices[:, :n]
     chosen, made = ids.gather(1, order), scores.gather(1, order)

@@ -1,4 +1,4 @@
-"""The exact top-N by 8-bit products: blocks of users in parallel threads, each going through tiles of items."""
+"""The exact top-N by 8-bit products: threads take blocks of users, each over tiles of items."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _make_tile(rounded: QuantizedItems, begin: int, end: int) -> tuple[PackedTil
 
 
 @contextmanager
-def _open_threads(most: int) -> Iterator[ThreadPoolExecutor]:
+def _open_threads(max_threads: int) -> Iterator[ThreadPoolExecutor]:
     """Open as many threads as torch may use; each multiplies with one thread of its own.
 
     Products of one block are too small to be worth splitting, and the kernels between them run on one thread
@@ -78,7 +78,9 @@ def _open_threads(most: int) -> Iterator[ThreadPoolExecutor]:
 
     count = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(min(count, most), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(
+            min(count, max_threads), initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
             yield pool
     finally:
         torch.set_num_threads(count)  # new threads inherit what was set last in any thread

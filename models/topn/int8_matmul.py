@@ -17,8 +17,7 @@ from models.data import FloatArray
 from models.topn.numba_kernels import MAX_CODE
 
 ZERO_POINT = 128
-"""Added to the left side's codes: oneDNN's fast kernels take unsigned numbers on the left and signed ones on
-the right."""
+"""Added to the left side's codes: oneDNN's fast kernels take unsigned times signed numbers."""
 
 Codes = NDArray[np.int8]
 
@@ -76,7 +75,7 @@ def multiply_codes(codes: Codes, tile: PackedTile) -> NDArray[np.int16]:
 
 @cache
 def is_int8_exact(dim: int) -> bool:
-    """Whether this machine sums products of 8-bit vectors of this length without error.
+    """Return whether this machine sums products of 8-bit vectors of this length without error.
 
     Processors without 32-bit accumulation of 8-bit products saturate on large values, so the largest are
     tried: all four sign patterns of neighbouring codes, as such processors add neighbours first. Builds of

@@ -1,4 +1,4 @@
-"""Compiled inner loops of the exact top-N: keep the items that could be among the best, then score those exactly.
+"""Compiled inner loops of the exact top-N: select possible items by bounds, then score them exactly.
 
 A user's candidates are kept in a small buffer. An item enters it when the upper bound of its score reaches
 the user's threshold, which is the n-th highest lower bound seen so far: an item below it has n better ones. A
@@ -22,8 +22,7 @@ import numpy as np
 CHUNK, PART = 128, 16
 """Columns that are tested together for a candidate, and the parts into which a chunk with one is split.
 
-Few chunks hold a candidate once thresholds have risen, so most of the work is one vectorised comparison of a
-chunk."""
+Few chunks hold a candidate once thresholds are high, so most work is one vectorised comparison a chunk."""
 MAX_CODE = 127
 """The largest code; -128 is not used, so that codes have the same range on both sides of zero."""
 BFLOAT16_SLACK = np.float32(2.0**-8)
@@ -69,7 +68,7 @@ def score_pairs(users: Any, items: Any, rows: Any, columns: Any, scores: Any) ->
 
 @numba.njit(cache=True, nogil=True)
 def is_excluded(column: Any, allowed: Any, columns: Any, start: Any, end: Any) -> Any:
-    """Whether an item may not be on a user's list.
+    """Return whether an item may not be on a user's list.
 
     Args:
         column: The item.
@@ -125,8 +124,11 @@ def select_best(user: Any, items: Any, ids: Any, count: Any, products: Any, foun
 
 
 @numba.njit(cache=True, nogil=True)
-def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any) -> None:
-    """Raise a user's threshold and drop what is below it; where that frees too little, keep the n best by exact score."""
+def _compact_buffer(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any) -> None:
+    """Raise a user's threshold and drop what is below it.
+
+    Where that frees too little, only the n best by exact score are kept.
+    """
     ids, upper, lower, count, threshold = buffer
     size = count[row]
     if size >= n:
@@ -160,7 +162,7 @@ def _compact(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any
 
 
 @numba.njit(cache=True, nogil=True)
-def _chunk_maxima(values: Any) -> Any:
+def _compute_chunk_maxima(values: Any) -> Any:
     """Return the largest value of each chunk of columns."""
     most = np.empty((len(values) + CHUNK - 1) // CHUNK, values.dtype)
     for chunk in range(len(most)):
@@ -170,7 +172,10 @@ def _chunk_maxima(values: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _chunk_reaches(values: Any, least: Any) -> Any:
-    """Whether one of `CHUNK` values is at least `least`; a fixed length and or-ing integers let LLVM vectorise the loop."""
+    """Return whether one of `CHUNK` values is at least `least`.
+
+    A fixed length and or-ing integers let LLVM vectorise the loop.
+    """
     hits = np.int16(0)
     for at in range(CHUNK):
         hits |= np.int16(values[at] >= least)
@@ -179,7 +184,7 @@ def _chunk_reaches(values: Any, least: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _part_reaches(values: Any, least: Any) -> Any:
-    """Whether one of `PART` values is at least `least`."""
+    """Return whether one of `PART` values is at least `least`."""
     hits = np.int16(0)
     for at in range(PART):
         hits |= np.int16(values[at] >= least)
@@ -280,7 +285,7 @@ def gather_candidates(
     products = np.empty(width, np.float64)
     number = np.empty(1, np.float32)
     bits = number.view(np.int32)
-    most_error, most_length = _chunk_maxima(errors), _chunk_maxima(lengths)
+    most_error, most_length = _compute_chunk_maxima(errors), _compute_chunk_maxima(lengths)
     for row in range(len(count)):
         by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
         values = approximate[row]
@@ -317,7 +322,7 @@ def gather_candidates(
                     ):
                         continue
                     if count[row] == ids.shape[1]:
-                        _compact(row, n, buffer, users[row], items, products)
+                        _compact_buffer(row, n, buffer, users[row], items, products)
                         if not value + bound >= threshold[row]:
                             continue
                     place = count[row]
@@ -347,7 +352,7 @@ def rank_candidates(n: Any, buffer: Any, users: Any, items: Any, found: Any, sco
         width *= 2
     products = np.empty(width, np.float64)
     for row in range(len(count)):
-        _compact(row, n, buffer, users[row], items, products)
+        _compact_buffer(row, n, buffer, users[row], items, products)
         select_best(users[row], items, ids[row], count[row], products, found[row], scores[row])
 
 

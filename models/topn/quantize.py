@@ -17,11 +17,9 @@ from models.topn.numba_kernels import quantize_rows
 
 Floats = NDArray[np.float64]
 FLOAT32_SLACK = 2.0**-20
-"""Share of |u| |i| that is added to the bound: more than all float32 arithmetic on bounds, and the rounding
-of the exact score, can add up to."""
+"""Share of |u| |i| added to the bound: more than what float32 arithmetic and rounding can add up to."""
 UNDERFLOW_SLACK = 2.0**-148
-"""Twice the spacing of the smallest float32: exact scores that differ by less may round to the same
-number."""
+"""Twice the spacing of the smallest float32: exact scores that differ by less may round to one number."""
 
 
 class QuantizedItems(NamedTuple):
@@ -58,9 +56,9 @@ def quantize_items(items: FloatArray, users: FloatArray) -> QuantizedItems:
         items: `(items, d) float32`.
         users: `(users, d) float32`, of which only the size of each coordinate is read.
     """
-    balance = _balance(users, items)
+    balance = _compute_balance(users, items)
     mean = items.mean(axis=0, dtype=np.float64) / balance
-    codes, (length, step, error, rounded) = _quantize(items, 1 / balance, mean)
+    codes, (length, step, error, rounded) = _quantize_rows(items, 1 / balance, mean)
     order = np.argsort(-rounded, kind="stable")
     unit = float(step.max())
     # The factors 1 + 1e-6 keep bounds upper bounds when they are rounded to float32.
@@ -78,20 +76,23 @@ def quantize_users(users: FloatArray, items: QuantizedItems) -> tuple[NDArray[np
         `(users, d) int8`, and `(3, users) float32`: factors of the items' error and length, and what is
         added.
     """
-    codes, (length, step, error, _) = _quantize(users, items.balance, np.zeros_like(items.balance))
+    codes, (length, step, error, _) = _quantize_rows(users, items.balance, np.zeros_like(items.balance))
     bounds = np.stack([length / step, error / step, UNDERFLOW_SLACK / (step * items.unit) + 1e-30])
     # A bound of 1e37 lets every item pass, as infinity would, but never becomes NaN.
     return codes, np.minimum(bounds * (1 + 1e-6), 1e37).astype(np.float32)
 
 
-def _quantize(values: FloatArray, factor: Floats, centre: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Return codes of `values * factor - centre`, and by row: length before centring, step, error, rounded length."""
+def _quantize_rows(values: FloatArray, factor: Floats, centre: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Return codes of `values * factor - centre`, and four numbers for each row.
+
+    The length before centring, the step, the length of the error, and the length of the rounded row.
+    """
     codes, facts = np.empty(values.shape, np.int8), np.empty((4, len(values)))
     quantize_rows(values, factor, centre, codes, facts)
     return codes, facts
 
 
-def _balance(users: FloatArray, items: FloatArray) -> Floats:
+def _compute_balance(users: FloatArray, items: FloatArray) -> Floats:
     """Return `(d,)` powers of two that make both sides' coordinates about equally large."""
     sizes = [
         np.sqrt(np.einsum("nd,nd->d", part, part, dtype=np.float64) / len(part)) for part in (items, users)

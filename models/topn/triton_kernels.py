@@ -18,14 +18,13 @@ import triton.language as tl
 ROWS, COLUMNS, DEPTH = 64, 128, 32
 """Users and items of a tile, and coordinates that are multiplied at a time.
 
-A tile of 64 x 128 float32 scores takes 64 registers of each of 128 threads, which leaves room for the
-operands."""
+A tile of 64 x 128 float32 scores takes 64 registers of each of 128 threads, with room for operands."""
 GROUP = 16
 """Items of which `find_group_maxima` keeps one bound: that makes the bounds a sixteenth of the scores."""
 
 
 @triton.jit
-def _tile(
+def _score_tile(
     users,
     items,
     user_count,
@@ -84,10 +83,13 @@ def _find_group_maxima(
     DEPTH: tl.constexpr,
     GROUP: tl.constexpr,
 ):
-    """Write the largest lower bound of each group of each user's items; minus infinity where all are excluded."""
+    """Write the largest lower bound of each group of each user's items.
+
+    Minus infinity where all items of a group are excluded.
+    """
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    scores, may = _tile(
+    scores, may = _score_tile(
         users, items, user_count, item_count, words, rows, columns, dim, width, ROWS, COLUMNS, DEPTH
     )
     error = tl.load(user_errors + rows, mask=rows < user_count, other=0.0)
@@ -121,10 +123,13 @@ def _collect_candidates(
     COLUMNS: tl.constexpr,
     DEPTH: tl.constexpr,
 ):
-    """Append the items whose upper bound reaches the user's threshold, in any order; count those without room, too."""
+    """Append the items whose upper bound reaches the user's threshold, in any order.
+
+    Items for which there is no room are counted, too.
+    """
     rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     columns = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    scores, may = _tile(
+    scores, may = _score_tile(
         users, items, user_count, item_count, words, rows, columns, dim, width, ROWS, COLUMNS, DEPTH
     )
     here = rows < user_count
@@ -133,8 +138,7 @@ def _collect_candidates(
     threshold = tl.load(thresholds + rows, mask=here, other=float("inf"))
     hit = (may & (scores + error[:, None] * length[None, :] >= threshold[:, None])).to(tl.int32)
     hits = tl.sum(hit, axis=1)
-    # One atomic addition for each user and tile reserves places for all its hits; the running sum numbers
-    # them.
+    # One atomic addition a user and tile reserves places for all hits; the running sum numbers them.
     first = tl.atomic_add(counts + rows, hits, mask=here & (hits > 0))
     place = first[:, None] + tl.cumsum(hit, axis=1) - 1
     tl.store(

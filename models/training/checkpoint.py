@@ -1,4 +1,7 @@
-"""Checkpoints: all state that a killed training needs to continue to the same bytes, as safetensors and JSON."""
+"""Checkpoints: all state that a killed training needs to continue to the same bytes.
+
+They are stored as safetensors and JSON.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from torch import Tensor, nn
 import models.mkl_warm_up  # noqa: F401
 
 FILE = "checkpoint.safetensors"
+"""Name of the checkpoint in its folder."""
 
 
 def write_checkpoint(
@@ -88,7 +92,7 @@ def _strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tenso
 
 
 def _group_by_number(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Return tensors with names like `3.weight` by number, then by the rest of their names."""
+    """Return tensors named like `3.weight` by number, then by the rest of their names."""
     found: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         number, key = name.split(".", 1)

@@ -27,13 +27,14 @@ def resolve_device(name: str) -> torch.device:
         raise TrainingError(f"[training] device = {name!r} is no device; use auto, cpu or cuda") from None
     if device.type == "cuda" and not has_gpu:
         raise TrainingError(
-            f"[training] device = {name!r}, but torch sees no GPU here; use auto or cpu, or install a CUDA build of torch"
+            f"[training] device = {name!r}, but torch sees no GPU here; use auto or cpu, or install a CUDA "
+            "build of torch"
         )
     return device
 
 
 def autocast_products(training: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
-    """Return a context in which matrix products use bfloat16, where it is chosen and supported; else a null context."""
+    """Return a context in which matrix products use bfloat16 where chosen, else a null context."""
     precision = training.precision
     if precision == "auto":
         precision = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
@@ -42,7 +43,9 @@ def autocast_products(training: TrainingConfig, device: torch.device) -> Abstrac
 
 @contextmanager
 def run_deterministically(seed: int, threads: int) -> Iterator[None]:
-    """Seed random numbers and fix the order of sums within the context; restore the process's settings after it.
+    """Seed random numbers and fix the order of sums within the context.
+
+    The process's settings are restored afterwards.
 
     Args:
         seed: Of torch's random numbers.
@@ -52,7 +55,7 @@ def run_deterministically(seed: int, threads: int) -> Iterator[None]:
     with torch.random.fork_rng(), _without_memory_filling():
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
-        # warn only: some CUDA kernels have no deterministic form
+        # Warn only: some CUDA kernels have no deterministic form.
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
@@ -63,7 +66,10 @@ def run_deterministically(seed: int, threads: int) -> Iterator[None]:
 
 @contextmanager
 def _without_memory_filling() -> Iterator[None]:
-    """Switch off the filling of fresh memory in deterministic mode: it is for debugging, and takes a tenth of a step."""
+    """Switch off the filling of fresh memory in deterministic mode.
+
+    It is for debugging, and takes a tenth of a step.
+    """
     switches = torch.utils.deterministic
     before = switches.fill_uninitialized_memory  # type: ignore[attr-defined]
     switches.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Data-parallel training in several processes: each computes its share of every batch, and gradients are summed.
+"""Data-parallel training in several processes, each with a share of every batch.
 
 Started by `torchrun` (or Spark's TorchDistributor), which sets WORLD_SIZE, RANK and the like; without them
 there is one process. Not DistributedDataParallel: that averages gradients, while losses here are sums divided
@@ -52,10 +52,10 @@ def sum_gradients(network: nn.Module) -> None:
         return
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     for weight in weights:
-        # a process whose share did not use a weight has no gradient for it, but must take part in the sum
+        # A process whose share did not use a weight has no gradient for it, but must take part in the sum.
         if weight.grad is None:
             weight.grad = torch.zeros_like(weight)
-    # one message for all weights: hundreds of small ones would wait for each other
+    # One message for all weights: hundreds of small ones would wait for each other.
     flat = torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None])
     distributed.all_reduce(flat)
     at = 0

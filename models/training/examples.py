@@ -1,4 +1,4 @@
-"""Training examples of a dataset: a user at a midnight, with the phones that they chose on the day after as targets."""
+"""Training examples of a dataset: a user at a midnight, and as targets the phones chosen the day after."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import Dataset, FloatArray, IntArray
-from models.network.user_sequences import DAY, IMPRESSION, select_strongest
+from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
+from models.network.user_sequences import IMPRESSION, select_strongest
 
 DAY_LIMIT, ITEM_LIMIT = 1 << 16, 1 << 24
-"""Bounds that let a user, a day and a phone share one 64-bit number: days to the year 2149, 16 million
-phones."""
+"""Bounds by which user, day and phone share a 64-bit number: days to the year 2149, 16 million phones."""
 
 
 @dataclass(frozen=True)
@@ -57,21 +56,21 @@ def build_examples(data: Dataset, half_life_days: float | None) -> Examples:
     events = data.interactions
     rows = select_strongest(data)
     rows = rows[events.weight[rows] > 0]
-    keys = events.user[rows] * DAY_LIMIT + events.at[rows] // DAY
+    keys = events.user[rows] * DAY_LIMIT + events.at[rows] // DAY_SECONDS
     unique, first = np.unique(keys, return_index=True)
     user, day = unique // DAY_LIMIT, unique % DAY_LIMIT
-    age = (data.as_of - events.at[rows]) / DAY
+    age = (data.as_of - events.at[rows]) / DAY_SECONDS
     weight = np.ones(len(rows)) if half_life_days is None else 0.5 ** (age / half_life_days)
     # impressions of days without a choice say nothing here: nobody opened any of them
     shown = np.flatnonzero(events.event_type == IMPRESSION)
-    shown_keys = events.user[shown] * DAY_LIMIT + events.at[shown] // DAY
+    shown_keys = events.user[shown] * DAY_LIMIT + events.at[shown] // DAY_SECONDS
     has_example = np.isin(shown_keys, unique)
     shown, shown_keys = shown[has_example], shown_keys[has_example]
     pairs = np.unique(np.column_stack([shown_keys, events.item[shown]]), axis=0)
     chosen = keys * ITEM_LIMIT + events.item[rows]
     return Examples(
         user=user,
-        at=day * DAY,
+        at=day * DAY_SECONDS,
         context_row=rows[first],
         target_start=np.append(first, len(rows)).astype(np.int64),
         target_item=events.item[rows],

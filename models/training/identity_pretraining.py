@@ -15,21 +15,22 @@ from models.pretraining.autoencoder import compute_codes
 from models.pretraining.rows import pretrain_rows
 
 INITIAL_SPREAD = 0.1
-"""Standard deviation of an identity's first values, however they are made; that of random ones in the item
-tower."""
-ENCODED_TOGETHER = 1024
+"""Standard deviation of an identity's first values; the same as of random ones in the item tower."""
+ENCODING_BATCH = 1024
 
 
 def pretrain_identities(
     data: Dataset, signature: DataSignature, config: FusionConfig, seed: int
 ) -> Tensor | None:
-    """Return `(phones with an identity, dim)` first values in the order of the signature; None where they are random.
+    """Return first values `(phones with an identity, dim)`; None where they are random.
+
+    Rows are in the order of the signature.
 
     A phone's code is that of a history with this phone only, less the mean code, scaled to the spread of
     random values. Phones that the same people choose so start near each other.
 
     Raises:
-        NotFinite: If the autoencoder's loss does not stay finite.
+        NonFiniteLoss: If the autoencoder's loss does not stay finite.
     """
     if config.identity_start == "random":
         return None
@@ -38,8 +39,8 @@ def pretrain_identities(
     module = pretrain_rows(config.identity_start, history, rows, seed, is_counts=True)
     alone = sparse.identity(history.shape[1], np.float32, format="csr")
     parts = [
-        compute_codes(module, alone[at : at + ENCODED_TOGETHER].toarray())
-        for at in range(0, alone.shape[0], ENCODED_TOGETHER)
+        compute_codes(module, alone[at : at + ENCODING_BATCH].toarray())
+        for at in range(0, alone.shape[0], ENCODING_BATCH)
     ]
     identities = np.vstack(parts)
     identities = identities - identities.mean(0)

@@ -1,4 +1,7 @@
-"""Joint encoding: a step's phones and queries where encoders are trained too, some encoded with gradients, most from a table."""
+"""Joint encoding: a step's phones and queries where encoders are trained together with the network.
+
+Some contents are encoded with gradients; most vectors are read from a table.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,10 @@ class JointEncoder:
     """Encodes the contents of a training set's batches.
 
     The loss compares every choice with all phones, but no machine encodes all pictures of a shop at every
-    step. So at most `rows` contents of each kind are encoded with gradients per step, drawn among those that
-    the batch is about (chosen, shown, in a sequence, asked) and filled up with others (negatives); the rest
-    have the vectors of a table. Each step updates the table's rows that it has encoded, and every
-    `refresh_steps` steps the whole table is encoded again.
+    step. So at most `rows` contents of each kind are encoded with gradients per step: first those of the
+    batch's targets, impressions, sequences and queries, then others (negatives). The rest have the vectors of
+    a table. Each step updates the table's rows that it has encoded, and every `refresh_steps` steps the whole
+    table is encoded again.
 
     Args:
         encoders: Of the network that is trained.
@@ -41,7 +44,7 @@ class JointEncoder:
         for rows, kinds, modalities in sides:
             for kind in kinds:
                 rows[kind] = encoders.tables[kind].find_rows(modalities[kind], encoders.get_encoders(kind))
-        # contents that validation adds later are encoded apart: other batches would change the last bits
+        # Contents that validation adds later are encoded apart: other batches would change the last bits.
         self.counts = {kind: len(table.prepared) for kind, table in encoders.tables.items()}
         self._is_fresh = False
 
@@ -85,7 +88,7 @@ class JointEncoder:
             if not len(chosen):
                 continue
             vectors = self.encoders.encode_rows(kind, chosen)  # (chosen, trained)
-            fresh = (self._places(kind, chosen), vectors)
+            fresh = (self._find_places(kind, chosen), vectors)
             if kind in self.item_rows:
                 item_content[kind] = self.encoders.overlay_columns(kind, item_content[kind], item_rows, fresh)
             if kind in self.query_rows:
@@ -104,19 +107,19 @@ class JointEncoder:
     def _draw_rows(
         self, batch: TrainingBatch, item_rows: IntArray, query_rows: IntArray, random: np.random.Generator
     ) -> IntArray:
-        """Return the rows of the table that this step encodes: first those that the batch mentions, then others."""
+        """Return the table's rows that this step encodes: first the batch's own, then others."""
         limit = self.encoders.config.rows
         mentioned = np.unique(
             torch.cat([batch.target_column, batch.impression_column, batch.users.tokens.flatten()])
             .cpu()
             .numpy()
         )
-        wanted = np.concatenate([item_rows[mentioned], query_rows])
-        wanted = np.unique(wanted[wanted >= 0])
-        others = np.setdiff1d(item_rows[item_rows >= 0], wanted)
-        return np.concatenate([random.permutation(wanted), random.permutation(others)])[:limit]
+        own = np.concatenate([item_rows[mentioned], query_rows])
+        own = np.unique(own[own >= 0])
+        others = np.setdiff1d(item_rows[item_rows >= 0], own)
+        return np.concatenate([random.permutation(own), random.permutation(others)])[:limit]
 
-    def _places(self, kind: str, chosen: IntArray) -> Tensor:
+    def _find_places(self, kind: str, chosen: IntArray) -> Tensor:
         """Return `(table,)` the place of each row of the table in `chosen`, -1 for others."""
         table = self.encoders.tables[kind].vectors
         assert table is not None
@@ -125,6 +128,9 @@ class JointEncoder:
         return places
 
 
-def _select_rows(rows: IntArray | None, wanted: IntArray) -> IntArray:
-    """Return the table's rows of some phones or queries; the last query stands for "no query" and has none."""
-    return np.full(len(wanted), -1) if rows is None else np.append(rows, -1)[wanted]
+def _select_rows(rows: IntArray | None, selected: IntArray) -> IntArray:
+    """Return the table's rows of some phones or queries.
+
+    The last query stands for "no query" and has no row.
+    """
+    return np.full(len(selected), -1) if rows is None else np.append(rows, -1)[selected]

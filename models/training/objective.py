@@ -19,8 +19,8 @@ class BatchLosses(NamedTuple):
     """Sums of both losses over a batch.
 
     Args:
-        choice: `()` of the targets, with the newcomers' loss.
-        impression: `()` of the impressions.
+        choice: `()` choice loss of the targets, with the newcomers' loss.
+        impression: `()` impression loss.
     """
 
     choice: Tensor
@@ -45,7 +45,7 @@ def compute_losses(
     """
     item_output = network.encode_items(items)
     user_output = network.encode_users(batch.users, queries, item_output, batch.candidates)
-    # float32 even under bfloat16 autocast: a softmax over thousands of phones needs the digits
+    # Float32 even under bfloat16 autocast: a softmax over thousands of phones needs the digits.
     scores = network.score(user_output, item_output, batch.candidates).float()  # (n, c)
     masked = batch.candidates.mask_scores(scores)
     choice = compute_choice_loss(
@@ -67,11 +67,10 @@ def _compute_newcomer_loss(
     batch: TrainingBatch,
     training: TrainingConfig,
 ) -> Tensor:
-    """Return the choice loss of users with queries, predicted as if they were newcomers who had only asked.
+    """Return the choice loss of users with queries, predicted from their queries alone, as for newcomers.
 
-    So the query modalities learn from everybody who asks and all that they choose, not only from the few
-    users who have queries and nothing else. Queries made after a choice are used too: both tell of the same
-    taste.
+    So the query modalities learn from all users with queries, and not only from the few who have queries and
+    nothing else. Queries made after a choice are used too: both result from the same taste.
     """
     users = batch.users
     has_query = torch.zeros_like(users.end, dtype=torch.bool)  # (n,)

@@ -18,12 +18,12 @@ class Progress:
     """Progress of a training run, reported after every step.
 
     Args:
-        epoch, epochs: From 1, and at most.
-        step, steps: Of the epoch, from 1.
-        questions: Examples of this epoch so far.
-        seconds: Spent on them.
-        loss: Mean over the epoch so far.
-        ndcg: Of validation, after the epoch's last step.
+        epoch, epochs: Number of the epoch, from 1, and the maximum.
+        step, steps: Number of the step in the epoch, from 1, and the epoch's steps.
+        examples: Examples of this epoch so far.
+        seconds: Time spent on them.
+        loss: Mean loss of the epoch so far.
+        ndcg: Validation NDCG, after the epoch's last step.
     """
 
     epoch: int
@@ -78,11 +78,11 @@ class FitOptions:
     Args:
         validation: Evaluation split whose NDCG decides when to stop and which epoch's weights are kept;
             without it, all epochs are run and the last weights kept.
-        verdict: Stop signal that decides both instead. The run takes the same steps as the one that it
+        stop_signal: Stop signal that decides both instead. The run takes the same steps as the one that it
             follows.
         epochs: Overrides the configured number of epochs. The learning rate falls until the last of them.
-        folder: Where checkpoints are written; None writes none.
-        watch: Called after every step.
+        checkpoint_folder: Where checkpoints are written; None writes none.
+        on_step: Called after every step.
     """
 
     validation: EvaluationSplit | None = None

@@ -12,13 +12,15 @@ from models.config import TrainingConfig
 from models.network.fusion_network import FusionNetwork
 
 SMALLEST_BATCH = 8
+"""Sequence windows of a step at least."""
 ADAM_BETAS = (0.9, 0.98)
-"""The second moment averages over about 50 steps: small shops train for a few hundred, too few for the usual
-0.999."""
+"""The second moment averages over about 50 steps, as small shops train for too few for the usual 0.999."""
 
 
 def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
-    """Return AdamW; only matrices decay, and identities and trainable encoders have learning rates of their own.
+    """Return AdamW with separate learning rates for identities and for trainable encoders.
+
+    Weight decay applies to matrices only.
 
     An identity gets gradients from examples with its own phone only, and has to become a whole vector in as
     many steps as the rest needs for small improvements; so its rate is `identity_pace` times as high, and its
@@ -38,7 +40,7 @@ def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.o
         for is_matrix, decay in ((True, matrix_decay), (False, 0.0)):
             some = [weight for weight in weights if (weight.ndim > 1) == is_matrix]
             if some:
-                # "highest" is ours: the trainer sets "lr" to a share of it at every step
+                # "highest" is no option of AdamW: the trainer sets "lr" to a share of it at every step.
                 groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})
     return torch.optim.AdamW(groups, lr=training.learning_rate, betas=ADAM_BETAS, fused=True)
 
@@ -58,13 +60,13 @@ def count_steps(windows: int, training: TrainingConfig) -> int:
 
     Args:
         windows: Sequence windows of the training set.
-        training: Batch size and least number of steps.
+        training: Batch size and minimum number of steps.
     """
     return max(-(-windows // training.batch), min(training.min_epoch_steps, windows // SMALLEST_BATCH))
 
 
 def compute_rate_factor(step: int, steps: int, warm_up: float) -> float:
-    """Return the learning rate of a step as a share of the highest: a linear rise, then half a cosine down to 1/20.
+    """Return a step's learning rate as a share of the highest: linear rise, then cosine down to 1/20.
 
     Args:
         step: From 0, of the whole training.

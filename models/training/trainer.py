@@ -108,7 +108,7 @@ class Trainer:
         began = time.perf_counter()
         self.network.train()
         for step, windows in enumerate(np.array_split(order, self.steps)):
-            # taken before the checkpoint from which this run continues
+            # Taken before the checkpoint from which this run continues.
             if step < now.step:
                 continue
             if self._is_finished():
@@ -157,8 +157,8 @@ class Trainer:
         # checked before the step, so that the last good weights are still those of the network
         if not math.isfinite(mean):
             raise TrainingError(
-                f"the loss is {mean} at step {now.step + 1} of epoch {now.epoch + 1}: lower [training] learning_rate, "
-                "or look for features or vectors that are not finite"
+                f"the loss is {mean} at step {now.step + 1} of epoch {now.epoch + 1}: lower [training] "
+                "learning_rate, or look for features or vectors that are not finite"
             )
         distributed.sum_gradients(self.network)
         # encoders are clipped apart: a large gradient of theirs must not shrink the recommender's steps
@@ -180,7 +180,7 @@ class Trainer:
     def _encode_content(
         self, batch: TrainingBatch, random: np.random.Generator
     ) -> tuple[TrainingBatch, ItemInputs, QueryInputs]:
-        """Return batch, phones of its columns, and queries, with gradients to trainable encoders where there are any."""
+        """Return batch, phones and queries, attached to trainable encoders where there are any."""
         is_whole = len(batch.columns) == len(self.items.price)
         items = self.items if is_whole else self.items.take(batch.columns)
         if self.joint_encoder is None:
@@ -220,7 +220,7 @@ class Trainer:
         return {name: one.detach().clone() for name, one in self.network.state_dict().items()}
 
     def _is_finished(self) -> bool:
-        """Return whether no better epoch is to be expected, by the stop signal or by this run's own validation."""
+        """Return whether no better epoch is to be expected, by the stop signal or by validation."""
         now = self.state
         if self.options.stop_signal is not None:
             best = self.options.stop_signal.peek()

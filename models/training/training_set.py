@@ -27,7 +27,7 @@ from models.training.errors import TrainingError
 from models.training.examples import Examples, build_examples
 
 MAX_TABLE_FLOATS = 50_000_000
-"""Temporal features of all phones on all days are kept in memory up to this size, 200 MB."""
+"""Numbers up to which the temporal features of all phones on all days are kept in memory, 200 MB."""
 PROPOSAL_POWER = 0.75
 """Negatives are drawn by popularity to this power (Mikolov et al., 2013)."""
 
@@ -38,7 +38,7 @@ class TrainingBatch:
 
     Args:
         users: Inputs of `n` examples.
-        sampled_queries: `(n, q)` a random half of all that the users ever ask, for the newcomers' loss.
+        sampled_queries: `(n, q)` a random half of the users' queries at any time, for the newcomers' loss.
         days_to_sampled_query: `(n, q)` days between the example and each of those.
         columns: `(c,)` phones of the catalogue, ascending.
         candidates: Those phones on the examples' days; phones not on sale yet, or owned, are excluded.
@@ -70,7 +70,7 @@ class TrainingBatch:
 
 
 class TrainingSet:
-    """Everything that a trainer needs of a dataset.
+    """Examples, targets and inputs of a dataset, as a trainer needs them.
 
     Args:
         data: What happened until the training's end.
@@ -91,7 +91,7 @@ class TrainingSet:
         self.examples: Examples = build_examples(data, training.half_life_days)
         if not len(self.examples):
             raise TrainingError("no user has chosen any phone, so there is nothing to learn from")
-        self.features = self._features(len(signature.feature_names))
+        self.features = self._select_user_features(len(signature.feature_names))
         self.batcher = SequenceBatcher(
             data, build_user_sequences(data), signature, config.history, config.queries, config.evidence
         )
@@ -142,7 +142,7 @@ class TrainingSet:
             days_to_sampled_query=days_to_sampled_query,
             columns=torch.from_numpy(columns),
             candidates=CandidateSet(
-                temporal=torch.from_numpy(self._temporal_features(days, columns)),
+                temporal=torch.from_numpy(self._select_temporal_features(days, columns)),
                 day=torch.from_numpy(day),
                 excluded=torch.from_numpy(excluded),
                 log_inclusion=log_inclusion,
@@ -171,14 +171,14 @@ class TrainingSet:
         starts = self.windows.example_start
         return int((starts[windows + 1] - starts[windows]).sum())
 
-    def _temporal_features(self, days: IntArray, columns: IntArray) -> FloatArray:
+    def _select_temporal_features(self, days: IntArray, columns: IntArray) -> FloatArray:
         """Return `(days, columns, TEMPORAL_WIDTH)` features of some phones on some of the examples' days."""
         if self._temporal_table is None or len(columns) < self._temporal_table.shape[1]:
             return self._temporal.compute_at(days, columns)
         return self._temporal_table[np.searchsorted(self._days, days)]
 
-    def _features(self, width: int) -> FloatArray:
-        """Return `(examples, f)` the users' features at the time of each example, NaN where they were not kept."""
+    def _select_user_features(self, width: int) -> FloatArray:
+        """Return `(examples, f)` the users' features at each example, NaN where they were not kept."""
         if self.data.context is None:
             return np.full((len(self.examples), width), np.nan, np.float32)
         return self.data.context[self.examples.context_row]
@@ -186,7 +186,7 @@ class TrainingSet:
     def _choose_columns(
         self, users: UserInputs, targets: IntArray, shown: IntArray, random: np.random.Generator
     ) -> tuple[IntArray, Tensor | None]:
-        """Return the phones of a batch: all; or, of a large catalogue, those it mentions and negatives by popularity.
+        """Return the phones of a batch: all; of a large catalogue, those mentioned and sampled negatives.
 
         A phone that is often chosen is often in a batch. Subtracting the logarithm of that probability from
         its score makes the sampled softmax an estimate of the full one (log-Q correction; Yi et al., RecSys
@@ -213,6 +213,6 @@ class TrainingSet:
 
 
 def _expand_ragged(start: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Return, for rows of a ragged table, the place in `rows` of each of their entries, and the entries' indices."""
+    """Return, for rows of a ragged table, each entry's place in `rows`, and the entries' indices."""
     counts = start[rows + 1] - start[rows]
     return np.repeat(np.arange(len(rows)), counts), concatenate_ranges(start[rows], counts)

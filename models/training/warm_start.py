@@ -1,4 +1,4 @@
-"""Warm start: last night's weights as tonight's first weights, matched by name where the catalogue has changed."""
+"""Warm start: last night's weights as tonight's first weights, matched by name."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ VOCABULARIES = {
     "users.country.weight": "countries",
     "users.locale.weight": "locales",
 }
-"""Embedding tables, with the field of the signature that names their rows; all but the phones' start with a
-row for unknown values."""
+"""Embedding tables, with the signature's field that names their rows.
+
+All but the phones' tables have a first row for unknown values."""
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""The oracle: scores by the hidden truth that a demo shop leaves in files, the best that any model could reach.
+"""The oracle: scores by the hidden truth of a demo shop, the best that any model could reach.
 
 `truth_files` knows the files, `utility` the inner product of users and phones, `click_model` the expected
 opens of one session, and `scores` puts them together. The simulation (`handpick.demo`) samples from the same

@@ -58,8 +58,7 @@ def oracle_scores(
     phones = np.array([phone_row.get(str(item), -1) for item in item_ids], np.int64)
     users = np.array([user_row.get(str(user), -1) for user in user_ids], np.int64)
     on_sale = np.flatnonzero(stock)
-    # Position among the phones on sale, -1 where not on sale; the extra last entry answers for unknown ids
-    # (-1).
+    # Position among the phones on sale, -1 where not on sale; the last entry serves unknown ids (-1).
     column_of = np.full(phone_count + 1, -1)
     column_of[on_sale] = np.arange(len(on_sale))
     columns = column_of[phones]
@@ -71,6 +70,7 @@ def oracle_scores(
         opens *= truth.users.rate[users[part], None].astype(np.float32)
         scores[part] = np.where(columns >= 0, opens[:, columns], 0.0)
     scores[users < 0] = 0.0
+    # Nobody is recommended the phone that they came with.
     owned = np.where(users >= 0, truth.users.owned[users], -1)
     scores[(owned[:, None] == phones[None, :]) & (owned >= 0)[:, None]] = 0.0
     return scores

@@ -91,6 +91,9 @@ class Truth:
         first_date: The calendar date of day 0.
         days: Days that the shop has run.
         item_ids: `(phones,)` ids as in the landing files.
+        phones: Traits of the phones.
+        users: Tastes of the users.
+        changes: Changes of price and stock.
         user_ids: `(users,)` likewise.
         scales: The shop's utility scales.
         fashion_phases: `(10,)`.
@@ -108,7 +111,7 @@ class Truth:
 
 
 def read_truth(folder: Path) -> Truth:
-    """Read the truth in a folder; it is kept in memory until its plan is written again.
+    """Read the truth in a folder; it is cached until the plan file is written again.
 
     Raises:
         InputError: If there is no demo shop in this folder.
@@ -122,11 +125,12 @@ def read_truth(folder: Path) -> Truth:
 # shop that has run on since must be read again.
 @lru_cache(maxsize=2)
 def _read_truth(folder: Path, _written_ns: int) -> Truth:
+    """Read the truth's files; `_written_ns` is when the plan was written."""
     plan = read_json(folder, PLAN_FILE)
     if not (folder / UTILITY_FILE).is_file():
         raise OutdatedTruth(
-            f"{folder / UTILITY_FILE} is missing: an earlier release made this demo shop, so the oracle cannot be "
-            "computed. `handpick demo --add-day` writes the file."
+            f"{folder / UTILITY_FILE} is missing: an earlier release made this demo shop, so the oracle "
+            "cannot be computed. `handpick demo --add-day` writes the file."
         )
     utility = read_json(folder, UTILITY_FILE)
     items, users = pq.read_table(folder / ITEMS_FILE), pq.read_table(folder / USERS_FILE)

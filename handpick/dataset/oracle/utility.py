@@ -35,7 +35,9 @@ FASHION_PERIOD_DAYS = 75.0
 
 @dataclass(frozen=True)
 class UtilityScales:
-    """Factors that give each block its standard deviation; measured once a shop, on users and phones drawn for it.
+    """Factors that give each block its standard deviation, measured once for each shop.
+
+    They are measured on users and phones drawn for the purpose.
 
     Args:
         specs, image, text, hidden: Factor of each block.
@@ -66,7 +68,7 @@ class UserTastes(Protocol):
 
     @property
     def persona(self) -> Doubles:
-        """`(users, 6)` taste for the personas that descriptions tell of."""
+        """`(users, 6)` taste for the personas that descriptions mention."""
         ...
 
     @property
@@ -140,7 +142,10 @@ class PhoneTraits(Protocol):
 
 
 def style_vectors(traits: PhoneTraits) -> Doubles:
-    """Return looks as numbers: `(phones, 10)` cosine and sine of the hue, roundness, centred one-hot layout and finish."""
+    """Return the phones' looks as numbers, `(phones, 10)`.
+
+    Columns: cosine and sine of the hue, roundness, and centred one-hot layout and finish.
+    """
     layout = np.eye(LAYOUT_COUNT)[traits.layout] - 1 / LAYOUT_COUNT
     finish = np.eye(FINISH_COUNT)[traits.finish] - 1 / FINISH_COUNT
     return np.column_stack([np.cos(traits.hue), np.sin(traits.hue), traits.roundness, layout, finish])
@@ -189,6 +194,7 @@ def phone_factors(traits: PhoneTraits, log_price: Doubles, day: int, fashion_pha
         day: Days since the shop's first day; may be negative.
         fashion_phases: `(10,)` the shop's phases, as `fashion_on` takes them.
     """
+    # Before its launch a phone counts as just launched; it is not on sale then.
     age = np.maximum(day - traits.launch_day, 0)
     everybody = QUALITY_WEIGHT * traits.quality + NOVELTY_WEIGHT * np.exp(-age / NOVELTY_DAYS)
     style = style_vectors(traits).astype(np.float32)
@@ -198,5 +204,8 @@ def phone_factors(traits: PhoneTraits, log_price: Doubles, day: int, fashion_pha
 
 
 def fashion_on(day: int, phases: Doubles) -> Doubles:
-    """Return the looks in favour on a day, `(10,)`: a slow drift of `FASHION_PERIOD_DAYS`, with a phase for each part."""
+    """Return the looks in favour on a day, `(10,)`.
+
+    Each part drifts slowly with a period of `FASHION_PERIOD_DAYS` and a phase of its own.
+    """
     return np.sin(2 * np.pi * day / FASHION_PERIOD_DAYS + phases)

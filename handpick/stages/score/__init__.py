@@ -1,4 +1,4 @@
-"""The score stage: every user's list from the night's champion, with rules, diversity, exploration and explanations."""
+"""The score stage: every user's list by the night's champion, with rules, diversity and explanations."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def find_candidates(
 
 
 def add_boosts(factors: Factors, boosts: FloatArray, country: IntArray) -> Factors:
-    """Add campaign boosts to the scores, as further dimensions of the factors: one for each country with a boost.
+    """Add campaign boosts to the scores, as one further dimension of the factors for each country.
 
     Args:
         factors: Factors of some users and the whole catalogue.
@@ -58,6 +58,7 @@ def add_boosts(factors: Factors, boosts: FloatArray, country: IntArray) -> Facto
         return factors
     # A user's deviation times the boost: the same boost moves a phone equally far on every user's list.
     scale = compute_score_deviation(factors)
+    # Zero for users of other countries, so that they do not see the boost.
     switch = (country[:, None] == here[None, :]) * scale[:, None]
     return Factors(
         np.hstack([factors.users, switch.astype(np.float32)]), np.hstack([factors.items, boosts[here].T])

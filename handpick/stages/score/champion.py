@@ -20,6 +20,7 @@ from models.hybrids.weighted import Blend
 from models.interface import Factors
 
 FUSION = "fusion"
+"""Name of the fusion model among the members."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Champion:
         return np.array(found, dtype=str)
 
     def item_vectors(self, data: Dataset) -> FloatArray:
-        """Return the fusion model's phone vectors, or without one the content member's: `(items, d) float32`."""
+        """Return `(items, d) float32` phone vectors of the fusion model, or else of the content member."""
         if FUSION in self.blend.members:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
@@ -87,8 +88,9 @@ def load_champion(night: Night) -> Champion:
     decision = read_decision(night.lake, night.logical_date)
     if decision.champion_date is None:
         raise NightStopped(
-            f"No model may score {night.logical_date}: {'; '.join(decision.reasons)}. No list was written, the lists "
-            f"published last stay; `handpick override --date {night.logical_date} --who NAME --why REASON` promotes the challenger."
+            f"No model may score {night.logical_date}: {'; '.join(decision.reasons)}. No list was written, "
+            f"the lists published last stay; `handpick override --date {night.logical_date} --who NAME --why "
+            "REASON` promotes the challenger."
         )
     blend = load_blend(night, decision.champion_date, "serving")
     log_progress(f"  scored by the models of {decision.champion_date}: {', '.join(blend.used_members)}")

@@ -12,7 +12,7 @@ MIN_RELATIVE_DIFFERENCE = 0.08
 
 
 def describe_advantage(shop: ScoringData, item: int, other: int, language: str, unit: str) -> str:
-    """Describe the greatest relative advantage of `item` over `other` ("80 g lighter"); empty where there is none."""
+    """Describe the greatest relative advantage of `item` over `other` ("80 g lighter"), or nothing."""
     best, text = MIN_RELATIVE_DIFFERENCE, ""
     for name, template in ADVANTAGE_TEMPLATES[language].items():
         values = shop.data.catalogue.price if name == "price" else shop.numeric_specs.get(name)
@@ -30,7 +30,7 @@ def describe_advantage(shop: ScoringData, item: int, other: int, language: str, 
 
 
 def describe_common(shop: ScoringData, item: int, other: int, language: str) -> str:
-    """Name one thing that both have: a tag, the brand or a part; empty where nothing is known to be shared."""
+    """Name one thing that both phones have: a tag, the brand or a part; empty if none is known."""
     same = COMMON_TEMPLATES[language]
     tags = sorted(shop.tags[item] & shop.tags[other])
     if tags:
@@ -46,7 +46,7 @@ def describe_common(shop: ScoringData, item: int, other: int, language: str) -> 
 
 
 def describe_comparison(shop: ScoringData, item: int, other: int, language: str, unit: str) -> str:
-    """Describe what is shared and the greatest advantage: "same brand, 80 g lighter"; empty where neither is known."""
+    """Describe what is shared and the greatest advantage: "same brand, 80 g lighter", or nothing."""
     parts = [
         describe_common(shop, item, other, language),
         describe_advantage(shop, item, other, language, unit),

@@ -1,4 +1,6 @@
-"""Counterfactuals: which event or query of a user raised a phone's score, found by removing each and scoring again.
+"""Counterfactuals: which event or query of a user raised a phone's score.
+
+They are found by removing each and scoring again.
 
 An explanation names an event or a query only if the phone's score falls without it. This holds for any model,
 and states what the model used; attention weights or similarities might mean something else.
@@ -48,7 +50,7 @@ def find_counterfactuals(
     anchors: int,
     at_once: int,
 ) -> Counterfactuals:
-    """Remove each user's latest query, then each of some phones of their history, and measure how far scores fall.
+    """Remove each user's latest query, then phones of their history, and measure how far scores fall.
 
     Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes,
     whatever the number of users. Members that read other users' data see the same changed data in every
@@ -66,14 +68,14 @@ def find_counterfactuals(
     """
     before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
     for some in split_into_blocks(np.arange(len(users)), at_once):
-        factors, rows = scorer.factors(data, users[some]), _rows_of(row_user, some)
+        factors, rows = scorer.factors(data, users[some]), _find_rows(row_user, some)
         scale[some] = np.maximum(compute_score_deviation(factors), 1e-12)
         before[rows] = compute_exact_scores(
             factors.users, factors.items, row_user[rows] - some[0], row_item[rows]
         )
 
     def fall(changed: Dataset, who: NDArray[np.bool_]) -> FloatArray:
-        """Measure how far the scores of some users' rows fall when the data is changed; 0 for the other rows."""
+        """Measure how far scores of some users' rows fall with changed data; 0 for other rows."""
         result = np.zeros(len(row_user), np.float32)
         for some in split_into_blocks(np.flatnonzero(who), at_once):
             rows = np.flatnonzero(np.isin(row_user, some))
@@ -85,11 +87,11 @@ def find_counterfactuals(
         return result
 
     latest = find_latest_queries(data)[users]
-    query_fall = fall(_without_queries(data, latest[latest >= 0]), latest >= 0)
+    query_fall = fall(_remove_queries(data, latest[latest >= 0]), latest >= 0)
     anchor = np.full(len(row_user), -1, np.int64)
     anchor_fall = np.zeros(len(row_user), np.float32)
-    for chosen in _anchors(data, vectors, users, row_user, row_item, anchors):
-        fallen = fall(_without_pairs(data, users, chosen), chosen >= 0)
+    for chosen in _choose_anchors(data, vectors, users, row_user, row_item, anchors):
+        fallen = fall(_remove_pairs(data, users, chosen), chosen >= 0)
         # A phone that the user already knows must not be explained by itself.
         fallen[chosen[row_user] == row_item] = 0
         better = fallen > np.maximum(anchor_fall, MIN_FALL)
@@ -99,7 +101,7 @@ def find_counterfactuals(
     )
 
 
-def _rows_of(row_user: IntArray, some: IntArray) -> IntArray:
+def _find_rows(row_user: IntArray, some: IntArray) -> IntArray:
     """Find the rows of consecutive users."""
     return np.flatnonzero((row_user >= some[0]) & (row_user <= some[-1]))
 
@@ -112,7 +114,7 @@ def find_latest_queries(data: Dataset) -> IntArray:
     return latest
 
 
-def _without_queries(data: Dataset, gone: IntArray) -> Dataset:
+def _remove_queries(data: Dataset, gone: IntArray) -> Dataset:
     """Return the data without some queries."""
     queries = data.queries
     keep = np.ones(len(queries), bool)
@@ -131,7 +133,7 @@ def _without_queries(data: Dataset, gone: IntArray) -> Dataset:
     )
 
 
-def _without_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:
+def _remove_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:
     """Return the data without each user's events on one phone (-1: nothing is removed)."""
     gone = np.full(len(data.users), -1, np.int64)
     gone[users] = items
@@ -143,7 +145,7 @@ def _without_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:
     )
 
 
-def _anchors(
+def _choose_anchors(
     data: Dataset, vectors: FloatArray, users: IntArray, row_user: IntArray, row_item: IntArray, count: int
 ) -> list[IntArray]:
     """Choose the phones of each user's history that are most similar to the whole list.
@@ -156,13 +158,13 @@ def _anchors(
     place[users] = np.arange(len(users))
     mine = place[events.user] >= 0
     known = np.unique(np.column_stack([place[events.user[mine]], events.item[mine]]), axis=0)
+    # The sum of a list's vectors: its product with a phone is the sum of the similarities to the list.
     list_vector = np.zeros((len(users), vectors.shape[1]), np.float32)
     np.add.at(list_vector, row_user, vectors[row_item])
     near = (
         np.einsum("hd,hd->h", vectors[known[:, 1]], list_vector[known[:, 0]]) if len(known) else np.zeros(0)
     )
-    # By user, then similarity; equal ones by phone, so that the choice does not depend on the order of
-    # events.
+    # By user, then similarity, then phone, so that the choice does not depend on the order of events.
     order = np.lexsort((known[:, 1], -near, known[:, 0]))
     known = known[order]
     nth = np.arange(len(known)) - np.searchsorted(known[:, 0], known[:, 0])

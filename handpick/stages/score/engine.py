@@ -45,10 +45,10 @@ def make_engine(settings: Settings) -> Engine:
         from handpick.runtime.spark import get_spark_session
 
         return partial(find_top_n_on_spark, get_spark_session(settings))
-    return partial(find_top_n, device=_device(settings.score.device))
+    return partial(find_top_n, device=_resolve_device(settings.score.device))
 
 
-def _device(name: str) -> str:
+def _resolve_device(name: str) -> str:
     """Resolve `auto`, `cpu`, `cuda` or `cuda:1` to a device of this machine.
 
     Raises:
@@ -61,8 +61,8 @@ def _device(name: str) -> str:
         return "cuda" if has_gpu else "cpu"
     if name != "cpu" and not has_gpu:
         raise ConfigurationError(
-            f"[score] device = {name!r}, but torch sees no GPU here; nothing was scored. Use auto or cpu, or install a "
-            "CUDA build of torch."
+            f"[score] device = {name!r}, but torch sees no GPU here; nothing was scored. Use auto or cpu, or "
+            "install a CUDA build of torch."
         )
     return name
 
@@ -99,18 +99,20 @@ def find_top_n_on_spark(
         task = TaskContext.get()
         torch.set_num_threads(1 if task is None else task.cpus())  # the other cores run tasks of their own
         for batch in batches:
-            yield _best_of(batch, *shared.value)
+            yield _find_top_n_of_batch(batch, *shared.value)
 
     # Spark distributes a table's chunks over its partitions as they are, so this distributes the users
     # without a shuffle.
-    rows = _in_chunks(_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism)
+    rows = _divide_into_chunks(
+        _build_user_rows(factors, exclude, kind), spark.sparkContext.defaultParallelism
+    )
     found = spark.createDataFrame(rows).mapInArrow(best, "row long, items array<int>, scores array<float>")
     table = found.toArrow().sort_by("row").combine_chunks()
     shared.destroy()
-    return TopN(*(_matrix(table[name], n) for name in ("items", "scores")))
+    return TopN(*(_stack_lists(table[name], n) for name in ("items", "scores")))
 
 
-def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | None) -> pa.Table:
+def _build_user_rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | None) -> pa.Table:
     """Build one row per user: row number, vector, kind, and the items excluded for them."""
     users = np.ascontiguousarray(factors.users, np.float32)
     count, dim = users.shape
@@ -128,13 +130,13 @@ def _rows(factors: Factors, exclude: sparse.csr_matrix | None, kind: IntArray | 
     )
 
 
-def _in_chunks(rows: pa.Table, workers: int) -> pa.Table:
+def _divide_into_chunks(rows: pa.Table, workers: int) -> pa.Table:
     """Divide the rows into chunks of one size, at least one for each worker."""
     size = max(1, min(CHUNK_USERS, -(-len(rows) // workers)))
     return pa.concat_tables([rows.slice(start, size) for start in range(0, max(1, len(rows)), size)])
 
 
-def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.RecordBatch:
+def _find_top_n_of_batch(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.RecordBatch:
     """Find the lists of one batch of users, on a worker."""
     count = batch.num_rows
     users = batch.column("vector").flatten().to_numpy().reshape(count, items.shape[1])
@@ -156,6 +158,6 @@ def _best_of(batch: pa.RecordBatch, items: Any, masks: Any, n: int) -> pa.Record
     )
 
 
-def _matrix(column: pa.ChunkedArray, n: int) -> Any:
+def _stack_lists(column: pa.ChunkedArray, n: int) -> Any:
     """Return lists of n values as an array of n columns; a copy, because Arrow's buffers are read-only."""
     return np.array(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, n)

@@ -66,9 +66,9 @@ class ExplanationWriter:
         if row.origin is PlacementSource.EXPLORATION:
             return "exploration", words["exploration"]
         if query >= 0:
-            return self._query(query, words)
+            return self._explain_query(query, words)
         if anchor >= 0:
-            return "history", self._history(row, anchor, words)
+            return "history", self._explain_history(row, anchor, words)
         if row.origin is PlacementSource.LAUNCH:
             return "launch", words["launch"]
         if self.popular[self.country[row.user], row.item]:
@@ -80,7 +80,7 @@ class ExplanationWriter:
         words, name = REASON_TEMPLATES[self.languages[user]], self.country_names[self.country[user]]
         return words["popular"].format(country=name) if name else words["popular_all"]
 
-    def _query(self, query: int, words: dict[str, str]) -> tuple[str, str]:
+    def _explain_query(self, query: int, words: dict[str, str]) -> tuple[str, str]:
         """Quote the query, or name its kind where it has no text."""
         queries = self.shop.data.queries
         text = " ".join(str(queries.text[query]).split())
@@ -95,36 +95,43 @@ class ExplanationWriter:
         code = "query_image" if is_picture else "query_audio"
         return code, words[code]
 
-    def _history(self, row: ListRow, anchor: int, words: dict[str, str]) -> str:
-        """Name the phone of the history and this one's advantage over it; "like" only where the two share something."""
-        tongue = self.languages[row.user]
-        key = (row.item, anchor, tongue)
+    def _explain_history(self, row: ListRow, anchor: int, words: dict[str, str]) -> str:
+        """Name the phone of the history and this one's advantage over it.
+
+        The sentence says "like" only where the two phones share something.
+        """
+        language = self.languages[row.user]
+        # Kept: many users have the same pair of phones, and a comparison formats several texts.
+        key = (row.item, anchor, language)
         if key not in self.compared:
             self.compared[key] = (
-                bool(describe_common(self.shop, row.item, anchor, tongue)),
-                describe_advantage(self.shop, row.item, anchor, tongue, self.unit),
+                bool(describe_common(self.shop, row.item, anchor, language)),
+                describe_advantage(self.shop, row.item, anchor, language, self.unit),
             )
         is_alike, better = self.compared[key]
-        verb = VERBS[tongue][EVENTS_BY_STRENGTH[self.events.find(row.user, anchor)]]
+        verb = VERBS[language][EVENTS_BY_STRENGTH[self.events.find(row.user, anchor)]]
         title = str(self.shop.title[anchor])
         if not is_alike:
             return words["history_other"].format(title=title, did=verb)
         return words["history"].format(
-            title=title, did=verb, difference=COMMA[tongue] + better if better else ""
+            title=title, did=verb, difference=COMMA[language] + better if better else ""
         )
 
 
-def choose_counterfactual(causes: Counterfactuals, row: int) -> tuple[int, int]:
+def choose_counterfactual(counterfactuals: Counterfactuals, row: int) -> tuple[int, int]:
     """Choose the stronger of a row's counterfactuals: `(anchor, query)`, the other one -1."""
-    if causes.query[row] >= 0 and causes.query_fall[row] >= causes.anchor_fall[row]:
-        return -1, int(causes.query[row])
-    return int(causes.anchor[row]), -1
+    if (
+        counterfactuals.query[row] >= 0
+        and counterfactuals.query_fall[row] >= counterfactuals.anchor_fall[row]
+    ):
+        return -1, int(counterfactuals.query[row])
+    return int(counterfactuals.anchor[row]), -1
 
 
-def explain_similarity(shop: ScoringData, item: int, other: int, tongue: str, unit: str) -> str:
+def explain_similarity(shop: ScoringData, item: int, other: int, language: str, unit: str) -> str:
     """Explain a similar phone: what `other` shares with `item` and where it is better."""
-    facts = describe_comparison(shop, other, item, tongue, unit)
-    words = REASON_TEMPLATES[tongue]
+    facts = describe_comparison(shop, other, item, language, unit)
+    words = REASON_TEMPLATES[language]
     return words["similar"].format(facts=facts) if facts else words["similar_other"]
 
 
@@ -143,7 +150,7 @@ class _StrongestEvents:
         self._strength = strength[events.event_type][order][first]
 
     def find(self, user: int, item: int) -> int:
-        """Return an index into `STRENGTH`; the last where the user has no event on the phone."""
+        """Return an index into `EVENTS_BY_STRENGTH`; the last where the user has no event on the phone."""
         pair = user * self._items + item
         place = int(np.searchsorted(self._pairs, pair))
         is_there = place < len(self._pairs) and self._pairs[place] == pair

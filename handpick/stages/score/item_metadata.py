@@ -46,8 +46,8 @@ class ScoringData:
         variant_group: `(items,) str`, the same for all colours and memory sizes of a phone; empty where
             unknown.
         generation: `(items,) float`, NaN where unknown.
-        numbers: Numeric specifications by name, `(items,) float`, NaN where unknown.
-        words: Categorical specifications by name, `(items,) str`, empty where unknown.
+        numeric_specs: Numeric specifications by name, `(items,) float`, NaN where unknown.
+        categorical_specs: Categorical specifications by name, `(items,) str`, empty where unknown.
         tags: For each phone its free tags and colours.
     """
 
@@ -74,7 +74,7 @@ class ScoringData:
         return [str(name) for name in names], codes.astype(np.int64)
 
     def find_event_pairs(self, *event_types: int) -> sparse.csr_matrix:
-        """Return `(users, items)` with an entry where a user has an event of one of these types on a phone."""
+        """Return `(users, items)` with an entry where a user has such an event on a phone."""
         events = self.data.interactions
         keep = np.isin(events.event_type, event_types)
         return build_pair_matrix(self, events.user[keep], events.item[keep])
@@ -107,12 +107,14 @@ def read_scoring_data(night: Night, data: Dataset) -> ScoringData:
     table = table.take(rows)
 
     def text(name: str) -> StringArray:
-        return np.array(_values(table, name, ""), dtype=str)
+        return np.array(_list_values(table, name, ""), dtype=str)
 
     def number(name: str) -> NDArray[np.float64]:
-        return np.array(_values(table, name, np.nan), dtype=np.float64)
+        return np.array(_list_values(table, name, np.nan), dtype=np.float64)
 
-    lists: list[Sequence[Sequence[str]]] = [_values(table, name, ()) for name in ("color_tags", "spec_tags")]
+    lists: list[Sequence[Sequence[str]]] = [
+        _list_values(table, name, ()) for name in ("color_tags", "spec_tags")
+    ]
     return ScoringData(
         data=data,
         day=night.logical_date,
@@ -128,8 +130,8 @@ def read_scoring_data(night: Night, data: Dataset) -> ScoringData:
     )
 
 
-def _values(table: pa.Table, name: str, missing: Any) -> list[Any]:
-    """Return a column as a list, with a value for missing ones; a column that the table lacks is all missing."""
+def _list_values(table: pa.Table, name: str, missing: Any) -> list[Any]:
+    """Return a column as a list, with a value for missing ones; an absent column is all missing."""
     if name not in table.column_names:
         return [missing] * len(table)
     return [missing if value is None else value for value in table[name].to_pylist()]

@@ -17,7 +17,9 @@ SHARED_WEIGHT = 0.1
 
 
 def compute_popularity(shop: ScoringData, half_life_days: float) -> tuple[FloatArray, FloatArray]:
-    """Sum the weights of recent events, halved for every half-life between an event and the end of the logical date.
+    """Sum the weights of recent events with exponential time decay.
+
+    A weight is halved for every half-life between the event and the end of the logical date.
 
     Args:
         shop: The night's dataset.

@@ -73,7 +73,7 @@ def rerank_candidates(
     """Re-rank the candidates of a block of users into lists.
 
     Args:
-        pool: `(users, candidates)`, best first.
+        candidates: `(users, candidates)`, best first.
         phones: Facts about all phones.
         settings: Diversity, launch bonus and exploration.
         rng_seeds: `(users,) uint64` seeds of the users' own draws, so that no list depends on who else is in
@@ -84,12 +84,13 @@ def rerank_candidates(
     Returns:
         The lists, and the number of pairs that the maximum per brand kept off them.
     """
-    relevance, is_helped = _relevance(candidates, phones, settings)
+    relevance, is_helped = _compute_relevance(candidates, phones, settings)
     state = _FreeCandidates(candidates, phones, max_per_brand)
     users = np.arange(len(candidates.items))
     lists = make_empty_lists(len(users), n)
     similarity = np.zeros(candidates.items.shape, np.float32)
     for place in range(n):
+        # Maximal marginal relevance: relevance less the similarity to the most similar phone above.
         value = (1 - settings.diversity) * relevance - settings.diversity * similarity
         value[~state.free()] = -np.inf
         # Of equal values argmax takes the first, which has the higher score or the lower id.
@@ -98,7 +99,7 @@ def rerank_candidates(
         origin = np.where(is_helped[users, pick], PlacementSource.LAUNCH, PlacementSource.MODEL)
         propensity = np.ones(len(users), np.float32)
         if place + 1 >= settings.explore_from_rank and settings.explore_share:
-            pick, origin, propensity = _explore(
+            pick, origin, propensity = _replace_by_exploration(
                 state, pick, origin, is_there, rng_seeds, place, settings.explore_share
             )
         chosen = np.where(is_there, state.items[users, pick], -1)
@@ -112,7 +113,9 @@ def rerank_candidates(
     return lists, state.held_back()
 
 
-def _relevance(pool: TopN, phones: PhoneFacts, settings: ScoreSettings) -> tuple[FloatArray, BoolArray]:
+def _compute_relevance(
+    pool: TopN, phones: PhoneFacts, settings: ScoreSettings
+) -> tuple[FloatArray, BoolArray]:
     """Scale scores to the range of each user's candidates and add the launch bonus.
 
     Only the best launches get it: those whose relevance reaches a floor, up to a maximum number for each
@@ -136,17 +139,24 @@ def _relevance(pool: TopN, phones: PhoneFacts, settings: ScoreSettings) -> tuple
 class _FreeCandidates:
     """The candidates of each user that can still be chosen."""
 
-    def __init__(self, pool: TopN, phones: PhoneFacts, most_per_brand: int | None) -> None:
+    def __init__(self, pool: TopN, phones: PhoneFacts, max_per_brand: int | None) -> None:
         self.items = pool.items
         self.is_free = pool.items >= 0
         self.brand = np.where(self.is_free, phones.brand[pool.items], -1)
+        # Gathered once for the block; each place of the list compares all of them with the phone above.
         self.vectors = phones.vectors[pool.items]
-        self.most = most_per_brand
-        self.of_brand = np.zeros(pool.items.shape, np.int32)
+        self.max_per_brand = max_per_brand
+        # Phones taken so far of each candidate's brand.
+        self.taken_of_brand = np.zeros(pool.items.shape, np.int32)
 
     def free(self) -> BoolArray:
-        """Whether each candidate is neither taken nor of a brand that reached its maximum: `(users, candidates)`."""
-        return self.is_free if self.most is None else self.is_free & (self.of_brand < self.most)
+        """Return which candidates can be chosen: `(users, candidates)`.
+
+        Those that are not taken, and whose brand has not reached its maximum.
+        """
+        if self.max_per_brand is None:
+            return self.is_free
+        return self.is_free & (self.taken_of_brand < self.max_per_brand)
 
     def held_back(self) -> int:
         """Count the candidates that were not taken and whose brand reached its maximum."""
@@ -157,15 +167,15 @@ class _FreeCandidates:
         users = np.arange(len(pick))
         self.is_free[users[is_there], pick[is_there]] = False
         same = (self.brand == self.brand[users, pick][:, None]) & is_there[:, None]
-        self.of_brand += same
+        self.taken_of_brand += same
 
 
-def _explore(
+def _replace_by_exploration(
     state: _FreeCandidates,
     pick: IntArray,
     origin: NDArray[np.int64],
     is_there: BoolArray,
-    chance: NDArray[np.uint64],
+    rng_seeds: NDArray[np.uint64],
     place: int,
     share: float,
 ) -> tuple[IntArray, NDArray[np.int64], FloatArray]:
@@ -176,7 +186,7 @@ def _explore(
         pick: `(users,)` column of the best candidate.
         origin: `(users,)` why it was picked.
         is_there: `(users,)` whether there is a candidate at all.
-        chance: `(users,)` seeds of the users' own draws.
+        rng_seeds: `(users,) uint64` seeds of the users' own draws.
         place: Place on the list, from 0; it numbers the draws.
         share: Probability of exploration.
 
@@ -189,9 +199,11 @@ def _explore(
     others[users, pick] = False
     count = others.sum(axis=1)
     possible = is_there & (count > 0)
-    explores = possible & (draw_uniform(chance, 2 * place) < share)
+    explores = possible & (draw_uniform(rng_seeds, 2 * place) < share)
     # Two draws for each place. The minimum guards against a product that rounds up to the count.
-    nth = np.minimum((draw_uniform(chance, 2 * place + 1) * count).astype(np.int64), np.maximum(count - 1, 0))
+    nth = np.minimum(
+        (draw_uniform(rng_seeds, 2 * place + 1) * count).astype(np.int64), np.maximum(count - 1, 0)
+    )
     drawn = np.argmax(np.cumsum(others, axis=1) == nth[:, None] + 1, axis=1)
     propensity = np.where(explores, share / np.maximum(count, 1), np.where(possible, 1 - share, 1.0))
     return (
@@ -220,8 +232,7 @@ def insert_pins(
         # Its old entry, if any, gets an infinite key and drops off the end.
         places = np.where(items == one.item, np.inf, np.arange(items.shape[1], dtype=np.float64))
         places[items < 0] = items.shape[1]
-        # A sort key half a place before its rank, or after the last phone of a shorter list; its old place
-        # sorts last.
+        # A sort key half a place before its rank, or after the last phone of a shorter list.
         target = np.minimum(one.rank - 1, (items >= 0).sum(axis=1)) - 0.5
         order = np.argsort(np.column_stack([places, target]), axis=1, kind="stable")[:, : items.shape[1]]
         lists.items[rows] = _append_column(lists.items[rows], one.item, order)

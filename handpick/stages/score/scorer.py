@@ -1,4 +1,4 @@
-"""The interface of the model that scores the night's users: factors, and the names of the members behind them."""
+"""The interface of the model that scores the night's users: factors, and names of the members used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Scorer(Protocol):
         ...
 
     def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
-        """Name the members behind each user's scores, joined by `+`: `(len(users),)`, empty where none can score them."""
+        """Name the members behind each user's scores, joined by `+`: `(len(users),)`.
+
+        Empty where no member can score a user.
+        """
         ...
 
     def item_vectors(self, data: Dataset) -> FloatArray:

@@ -26,7 +26,9 @@ def normalise_rows_in_float64(vectors: FloatArray) -> FloatArray:
 def build_similar_lists(
     shop: ScoringData, vectors: FloatArray, n: int, locale: str, currency: str
 ) -> pa.Table:
-    """Build `lists/similar_items`: the n sellable phones with the highest cosine, without the phone and its variants.
+    """Build `lists/similar_items`: the n sellable phones with the highest cosine to each phone.
+
+    The phone itself and its variants are excluded.
 
     Args:
         shop: The night's dataset and metadata.
@@ -52,7 +54,7 @@ def build_similar_lists(
     )
     rows, place = np.nonzero(best.items >= 0)
     others = best.items[rows, place]
-    tongue = choose_language(locale, (locale,))
+    language = choose_language(locale, (locale,))
     return pa.table(
         {
             "item_id": pa.array(shop.data.catalogue.item_ids[rows].tolist(), pa.string()),
@@ -61,7 +63,7 @@ def build_similar_lists(
             "score": best.scores[rows, place],
             "reason": pa.array(
                 [
-                    explain_similarity(shop, item, other, tongue, currency)
+                    explain_similarity(shop, item, other, language, currency)
                     for item, other in zip(rows.tolist(), others.tolist(), strict=True)
                 ],
                 pa.string(),

@@ -1,4 +1,7 @@
-"""Text templates of the explanations, by language. They are filled with known facts only; unknown ones are left out."""
+"""Text templates of the explanations, by language.
+
+They are filled with known facts only; unknown ones are left out.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,12 @@ REASON_TEMPLATES: dict[str, dict[str, str]] = {
         "similar_other": "整体相似",
     },
 }
+"""Sentences by language and reason code."""
 VERBS = {
     "en": {"view": "viewed", "cart": "put in your cart", "purchase": "bought", "rating": "rated"},
     "zh": {"view": "浏览", "cart": "加入购物车", "purchase": "购买", "rating": "评价"},
 }
+"""What a user did with a phone, by language and event type."""
 ADVANTAGE_TEMPLATES: dict[str, dict[str, str]] = {
     "en": {
         "price": "{amount:,.0f} {unit} cheaper",
@@ -67,11 +72,14 @@ ADVANTAGE_TEMPLATES: dict[str, dict[str, str]] = {
         "charging_w": "充电快 {amount:.0f} W",
     },
 }
+"""Advantages of one phone over another, by language and fact."""
 COMMON_TEMPLATES = {
     "en": {"brand": "same brand", "word": "also {value}", "tag": "also {value}"},
     "zh": {"brand": "同一品牌", "word": "同为 {value}", "tag": "同样{value}"},
 }
+"""What two phones share, by language and kind of fact."""
 COMMA = {"en": ", ", "zh": "，"}
+"""Separator of two facts, by language."""
 
 
 def choose_language(locale: str, offered: tuple[str, ...]) -> str:

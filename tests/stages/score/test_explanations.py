@@ -12,8 +12,8 @@ from handpick.stages.score.candidates import compute_score_deviation
 from handpick.stages.score.compare import describe_comparison
 from handpick.stages.score.counterfactuals import (
     MIN_FALL,
-    _without_pairs,
-    _without_queries,
+    _remove_pairs,
+    _remove_queries,
     find_counterfactuals,
 )
 from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
@@ -44,7 +44,7 @@ class ByContent:
     def factors(self, data: Dataset, users: IntArray) -> Factors:
         return self.model.factors(data, users)
 
-    def source(self, data: Dataset, users: IntArray) -> StringArray:  # noqa: ARG002
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:  # noqa: ARG002
         return np.full(len(users), "content")
 
     def item_vectors(self, data: Dataset) -> FloatArray:
@@ -68,18 +68,18 @@ def test_without_the_claimed_cause_the_score_falls() -> None:
         compute_exact_scores(factors.users, factors.items, row_user, row_item),
         compute_score_deviation(factors),
     )
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for row in {*range(0, len(row_user), 13), *np.flatnonzero(causes.query >= 0).tolist()}:
         anchor, query = choose_counterfactual(causes, row)
         user = row_user[row]
         if query >= 0:
             assert data.queries.user[query] == user
-            without = _without_queries(data, np.array([query]))
+            without = _remove_queries(data, np.array([query]))
         elif anchor >= 0:
             did = data.interactions.item[data.interactions.user == user]
             assert anchor in did
             assert anchor != row_item[row]
-            without = _without_pairs(data, np.array([user]), np.array([anchor]))
+            without = _remove_pairs(data, np.array([user]), np.array([anchor]))
         else:
             continue
         changed = scorer.factors(without, np.array([user]))

@@ -1,4 +1,4 @@
-"""The merchandiser's rules, one file each: masks over phones, over phones by kind of user, and over pairs of both."""
+"""The merchandiser's rules, one file each: masks over phones, phones by kind of user, and pairs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Rules:
         and items.
         """
         items = self.nothing.shape[1]
-        kind_of, codes = self._kinds(())
+        kind_of, codes = self._enumerate_kinds(())
         sizes = np.bincount(kind_of, minlength=len(codes))
         before = np.zeros((len(codes), items), bool)
         found = {}
@@ -93,14 +93,14 @@ class Rules:
         return found
 
     def find_allowed_by_kind(self, relaxed: Collection[str] = ()) -> tuple[IntArray, BoolArray]:
-        """Return each user's kind `(users,)` under all rules together, and `(kinds, items)` the allowed phones."""
-        return self._combine(relaxed)[:2]
+        """Return each user's kind `(users,)` under all rules, and `(kinds, items)` the allowed phones."""
+        return self._combine_rules(relaxed)[:2]
 
     def find_excluded_pairs(self, relaxed: Collection[str] = ()) -> sparse.csr_matrix:
         """Return `(users, items)` with an entry for each phone that is excluded for a single user."""
-        return self._combine(relaxed)[2]
+        return self._combine_rules(relaxed)[2]
 
-    def _combine(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
+    def _combine_rules(self, relaxed: Collection[str]) -> tuple[IntArray, BoolArray, sparse.csr_matrix]:
         """Combine all rules but the relaxed ones; the result is cached for the next block of users.
 
         Returns:
@@ -112,7 +112,7 @@ class Rules:
             for name, mask in self.items.items():
                 if name not in relaxed:
                     for_all |= mask
-            kind_of, codes = self._kinds(relaxed)
+            kind_of, codes = self._enumerate_kinds(relaxed)
             allowed = np.repeat(~for_all[None, :], len(codes), axis=0)
             kept = [mask for name, (_, mask) in self.kinds.items() if name not in relaxed]
             for place, mask in enumerate(kept):
@@ -124,8 +124,11 @@ class Rules:
             self._kept[key] = kind_of, allowed, pairs.tocsr().sorted_indices()
         return self._kept[key]
 
-    def _kinds(self, relaxed: Collection[str]) -> tuple[IntArray, IntArray]:
-        """Enumerate the kinds of users: `(users,)` kind, and `(kinds, rules)` its code in each rule that is not relaxed."""
+    def _enumerate_kinds(self, relaxed: Collection[str]) -> tuple[IntArray, IntArray]:
+        """Enumerate the kinds of users.
+
+        Returns `(users,)` kind, and `(kinds, rules)` its code in each rule that is not relaxed.
+        """
         kept = [codes for name, (codes, _) in self.kinds.items() if name not in relaxed]
         if not kept:
             return np.zeros(self.nothing.shape[0], np.int64), np.zeros((1, 0), np.int64)

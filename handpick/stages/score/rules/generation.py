@@ -1,4 +1,4 @@
-"""The rule `generation`: no phone of an earlier generation than one that the user owns of the same model line."""
+"""The rule `generation`: no earlier generation of a model line than the one that the user owns."""
 
 import numpy as np
 from scipy import sparse

@@ -1,4 +1,4 @@
-"""The rule `price_band`: no phone far cheaper or dearer than those that the user owns and shows interest in."""
+"""The rule `price_band`: no phone far cheaper or dearer than those that the user owns or liked."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,15 @@ def find_exclusions(shop: ScoringData, settings: RulesSettings) -> tuple[IntArra
 
 
 def compute_usual_price(shop: ScoringData) -> NDArray[np.float64]:
-    """Compute the geometric mean price of the phones that each user owns and showed interest in: `(users,)`, NaN if unknown."""
+    """Compute each user's usual price, `(users,)`; NaN if unknown.
+
+    It is the geometric mean price of the phones that the user owns and showed interest in.
+    """
     events = shop.data.interactions.positive()
     users = np.concatenate([events.user, np.flatnonzero(shop.data.users.owned_item >= 0)])
     items = np.concatenate([events.item, shop.data.users.owned_item[shop.data.users.owned_item >= 0]])
     price = shop.data.catalogue.price[items].astype(np.float64)
+    # Phones without a price (NaN) or given away have no logarithm.
     known = price > 0
     size = len(shop.data.users)
     count = np.bincount(users[known], minlength=size)
