@@ -33,7 +33,7 @@ class Taste:
         side = np.where(np.eye(ITEMS) > 0, 2, np.arange(ITEMS)[None, :] / ITEMS).astype(np.float32)
         return Factors(mine[users], np.ascontiguousarray(side.T))
 
-    def source(self, data: Dataset, users: IntArray) -> StringArray:
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:
         return np.where(np.isin(users, data.interactions.positive().user), "taste", "")
 
     def item_vectors(self, data: Dataset) -> FloatArray:  # noqa: ARG002
@@ -44,7 +44,7 @@ class Taste:
 def tables(shop: Any, home: Path, **score: Any) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     plain = {"n": 5, "popular": 6, "similar": 4, "explore_share": 0.0}
     rules = {"price_band": None, "min_items": 5}
-    settings = Settings(home=home, score={**plain, **score}, rules=rules)  # type: ignore[arg-type]
+    settings = Settings(home=home, score={**plain, **score}, rules=rules)
     return score_shop(shop, Taste(), Night(settings, TODAY))
 
 
@@ -124,7 +124,7 @@ def test_no_more_users_are_scored_at_a_time_than_may_be(make_shop: MakeShop, tmp
 
     consented = np.ones(8, bool)
     consented[1] = False
-    settings = Settings(home=tmp_path, score={"scoring_batch_users": 2})  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path, score={"scoring_batch_users": 2})
     shop = make_shop(EVENTS, is_consented=consented)
     made, notes = score_shop(shop, Counting(), Night(settings, TODAY))
     assert set(asked) == {2}
@@ -136,7 +136,7 @@ def test_no_more_users_are_scored_at_a_time_than_may_be(make_shop: MakeShop, tmp
 
 def test_another_night_explores_otherwise(make_shop: MakeShop, tmp_path: Path) -> None:
     options: dict[str, Any] = {"explore_share": 0.5, "explore_from_rank": 1}
-    settings = Settings(home=tmp_path, score=options)  # type: ignore[arg-type]
+    settings = Settings(home=tmp_path, score=options)
     night = Night(settings, TODAY)
     tonight, _ = score_shop(make_shop(EVENTS), Taste(), night)
     shop = make_shop(EVENTS)
