@@ -1,4 +1,4 @@
-"""Users for synthetic datasets: nothing is known of them but country and language; tests fill in what they need."""
+"""Users of synthetic datasets with only a country and a language; tests add what they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A toy shop with two kinds of phones that only their pictures, or only the buyers' spoken queries, distinguish."""
+"""A toy shop with two kinds of phones, which only pictures or only spoken queries distinguish."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def phones() -> Tensor:
 
 
 def bags(*lists: list[int]) -> ItemBags:
-    """Each user's phones."""
+    """Return bags of each user's phones."""
     start = np.cumsum([0, *(len(one) for one in lists)])[:-1]
     return ItemBags(
         torch.tensor([item for one in lists for item in one], dtype=torch.int64), torch.tensor(start)

@@ -18,7 +18,7 @@ SMALL = Settings(dim=32, layers=1, users=50, negatives=30, rate=1e-2, warm=5, dr
 
 
 def walks(users: int, seed: int) -> list[np.ndarray]:
-    """Everybody walks round a ring of items, from a random place, for a random while."""
+    """Histories in which each user walks round a ring of items, from a random place, for a random length."""
     random = np.random.default_rng(seed)
     return [
         (start + np.arange(random.integers(6, 14))) % ITEMS for start in random.integers(ITEMS, size=users)

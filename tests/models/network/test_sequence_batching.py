@@ -1,4 +1,4 @@
-"""Query sampling for the newcomers' loss: a random half of all that a user ever asks, before a choice or after it."""
+"""Query sampling for the newcomers' loss: a random half of a user's queries, before a choice or after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""End-to-end training: encoders get gradients, change, are saved, and learn what frozen encoders cannot tell."""
+"""End-to-end training: encoders get gradients, change, are saved, and learn what frozen encoders miss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.config import EndToEndConfig, FusionConfig, TrainingConfig
-from models.data import Dataset
+from models.data import Dataset, Modality
 from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
 from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
 from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
@@ -47,7 +47,7 @@ BRIEF = TRAINING.model_copy(update={"epochs": 1})
 
 @pytest.fixture(scope="module")
 def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Phones that only their pictures tell apart, encoded by a network that has learned nothing."""
+    """Phones that differ in their pictures only, encoded by an untrained network."""
     folder, random = tmp_path_factory.mktemp("cnn"), np.random.default_rng(0)
     with seeded_generator(3):
         save_shop_image(ShopImageNetwork(dim=4, width=8, axes=1), folder, {})
@@ -57,7 +57,7 @@ def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Users whose voice alone tells what they like; the last eighty have never done anything but ask."""
+    """Users whose taste shows in their spoken queries only; the last eighty have nothing but a query."""
     folder, random = tmp_path_factory.mktemp("bilstm"), np.random.default_rng(0)
     with seeded_generator(3):
         save_bilstm(BiLstm(dim=2, hidden=8), folder, {})
@@ -72,12 +72,12 @@ BY_PICTURE = ("identity", "facts", "behaviour")
 
 
 def fit_on_pictures(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
-    """A model that knows phones by their pictures alone."""
+    """Fit a model that knows phones by their pictures alone."""
     return FusionRecommender(toy_config(fusion, without=BY_PICTURE), training).fit(data, 1)
 
 
 def fit_on_voices(fusion: str, data: Dataset, training: TrainingConfig = TRAINING) -> FusionRecommender:
-    """A model that knows users by their voices alone."""
+    """Fit a model that knows users by their spoken queries alone."""
     return FusionRecommender(toy_config(fusion, without=("behaviour", "profile")), training).fit(data, 1)
 
 
@@ -128,13 +128,13 @@ def test_gradients_reach_the_first_layers_of_every_encoder_and_the_same_with_les
             assert gradient.abs().sum() > 0, kind
             found.append(gradient)
             assert network.encoders is not None and network.encoders.kinds == (kind,)
-        assert torch.allclose(*found, rtol=1e-3, atol=1e-4), kind
+        assert torch.allclose(found[0], found[1], rtol=1e-3, atol=1e-4), kind
 
 
 def take_one_step(
     data: Dataset, chosen: FusionConfig, kind: str, name: str
 ) -> tuple[FusionNetwork, torch.Tensor]:
-    """The network after one backward pass, and the gradient of one of its encoder's weights."""
+    """Return the network after one backward pass, and the gradient of one of its encoder's weights."""
     torch.manual_seed(0)
     signature = build_signature(data)
     encoders = build_trainable_encoders(data, signature, chosen)
@@ -155,7 +155,7 @@ def take_one_step(
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Phones with texts, encoded by two small BERTs side by side, of which `other` is not to learn."""
+    """Phones with texts, encoded by two small BERTs that are concatenated; `other` is frozen."""
     texts = {
         f"t{n}": f"phone {n}. {'Large' if n % 2 else 'Small'} and {'red' if n % 3 else '蓝色'}"
         for n in range(SEEN + NEW)
@@ -227,7 +227,7 @@ def test_a_phone_without_a_picture_is_masked_and_one_whose_file_is_gone_keeps_it
     image = pictured.catalogue.modalities["image"]
     first = np.arange(len(pictured.catalogue)) == 0
 
-    def changed(modality: object) -> Dataset:
+    def changed(modality: Modality) -> Dataset:
         return replace(pictured, catalogue=replace(pictured.catalogue, modalities={"image": modality}))
 
     bare = changed(image.masked(~first))

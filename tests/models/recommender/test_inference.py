@@ -17,7 +17,7 @@ from tests.models.recommender.conftest import CONFIG, TRAINING
 
 
 def shown_and_owned(data: Dataset) -> Dataset:
-    """Every other choice came from a slate of three, two minutes before; every other user came with a phone."""
+    """A shop in which every other choice came from a slate of three and every other user owns a phone."""
     events, random = data.interactions, np.random.default_rng(1)
     rows = np.repeat(np.arange(0, len(events), 2), 3)
     slates = Interactions(

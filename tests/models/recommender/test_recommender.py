@@ -26,14 +26,14 @@ ONE_EPOCH = TRAINING.model_copy(update={"epochs": 1})
 
 
 def quality(factors: Factors, exam: EvaluationSplit, part: str = "all") -> float:
-    """NDCG@20 over the users of a slice."""
+    """Return NDCG@20 over the users of a slice."""
     users = np.flatnonzero(np.diff(exam.slices[part].indptr))
     lists = find_top_n_in_float32(factors, 20, exam.exclude, exam.candidates)
     return float(ndcg_at_k(find_hits(lists[users], exam.slices[part][users]), 20).mean())
 
 
 def without(data: Dataset, name: str, rows: np.ndarray | None = None) -> Dataset:
-    """The data with a modality of the phones missing, everywhere or for some."""
+    """Return the data with a modality of the phones missing, everywhere or for some."""
     modality = data.catalogue.modalities[name]
     present = np.zeros(len(data.catalogue), bool) if rows is None else modality.present & ~rows
     gone = Modality(modality.values * present[:, None], present, modality.fingerprint)
@@ -53,7 +53,7 @@ def test_it_is_a_recommender_with_finite_scores(
 
 
 def at_random(like: Factors, seed: int) -> Factors:
-    """Factors of nothing, as many as there are."""
+    """Return random factors of the right shape."""
     random = np.random.default_rng(seed)
     users, items = (random.standard_normal((len(side), 8)).astype(np.float32) for side in like)
     return Factors(users, items)

@@ -23,7 +23,7 @@ STARTS = ("autoencoder", "variational")
 
 @pytest.fixture(scope="module")
 def sorted_shop() -> Dataset:
-    """Every user keeps to one half of the phones."""
+    """A shop in which each user chooses phones of one half of the catalogue only."""
     data, random = shop(users=80, items=20, events=4), np.random.default_rng(0)
     events = data.interactions
     half = events.user % 2
@@ -34,7 +34,7 @@ def sorted_shop() -> Dataset:
 
 
 def config(start: str) -> FusionConfig:
-    return FusionConfig(dim=16, identity_start=start, identity_rows=ROWS)  # type: ignore[arg-type]
+    return FusionConfig(dim=16, identity_start=start, identity_rows=ROWS)
 
 
 @pytest.mark.parametrize("start", STARTS)
