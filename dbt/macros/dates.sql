@@ -38,19 +38,19 @@
 
 {#- Midnight UTC at the start of a date, as a timestamp; both targets run in UTC. -#}
 {% macro midnight(day) -%}
-    cast({{ day }} as {{ type_moment() }})
+    cast({{ day }} as {{ type_timestamp_utc() }})
 {%- endmacro %}
 
 {#- The type of a point in time in UTC, whose name differs between the targets. -#}
-{% macro type_moment() -%}
-    {{ return(adapter.dispatch("type_moment", "handpick")()) }}
+{% macro type_timestamp_utc() -%}
+    {{ return(adapter.dispatch("type_timestamp_utc", "handpick")()) }}
 {%- endmacro %}
 
-{% macro default__type_moment() -%}
+{% macro default__type_timestamp_utc() -%}
     timestamp with time zone
 {%- endmacro %}
 
-{% macro spark__type_moment() -%}
+{% macro spark__type_timestamp_utc() -%}
     timestamp
 {%- endmacro %}
 

@@ -1,15 +1,15 @@
 {#- Deletes the rows of an earlier run of the same night from an incremental table, so that a night can be run again. -#}
-{% macro forget_tonight() -%}
+{% macro delete_tonight() -%}
     {%- if is_incremental() -%}
-        {{ adapter.dispatch("forget_tonight", "handpick")() }}
+        {{ adapter.dispatch("delete_tonight", "handpick")() }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__forget_tonight() -%}
+{% macro default__delete_tonight() -%}
     delete from {{ this }} where logical_date = {{ tonight() }}
 {%- endmacro %}
 
-{% macro spark__forget_tonight() -%}
+{% macro spark__delete_tonight() -%}
     alter table {{ this }} drop if exists partition (logical_date = date '{{ night() }}')
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {#- Creates a Spark view over the lake folder of every source; dbt-duckdb reads the files without views. -#}
-{% macro show_lake_to_spark() -%}
+{% macro create_spark_views() -%}
     {%- if execute and target.type == "spark" -%}
         {%- for source in graph.sources.values() -%}
             {%- do run_query("create database if not exists " ~ source.schema) -%}

@@ -8,7 +8,7 @@ import yaml
 
 from handpick.contracts.contract import Column, Contract
 
-HEADER = "# Written by `handpick contracts --write` from handpick/contracts; change it there.\n"
+HEADER = "# Written by `handpick contracts --dbt FILE` from handpick/contracts; change it there.\n"
 WAREHOUSE_TYPES = {
     "string": "varchar",
     "number": "double",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import shutil
@@ -162,8 +161,10 @@ def _find_running(folder: Path) -> Path | None:
 @contextmanager
 def _hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock on starting and stopping the server of one data folder, across processes."""
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    from filelock import FileLock
+
+    # A soft lock, the library's fallback, would survive a process that was killed and block every later start.
+    with FileLock(folder.with_name(f".{folder.name}.lock"), fallback_to_soft=False):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -59,7 +60,7 @@ def test_great_expectations_states_every_column_and_bound_with_the_contracts_sev
 
     limits = ValidateSettings()
     stated = build_row_expectations(contract, limits)
-    told: dict[str, dict[str, object]] = {}
+    told: dict[str, dict[str, Any]] = {}
     for expectation in stated:
         told.setdefault(expectation.column, {})[type(expectation).__name__] = expectation
     for column in contract.columns:
@@ -105,6 +106,11 @@ def test_the_page_shows_every_column_bound_and_reason(contract: Contract) -> Non
 def test_the_committed_page_is_the_one_that_the_contracts_give() -> None:
     page = Path(__file__).parents[2] / "docs" / "contracts.md"
     assert page.read_text() == render_contracts_page(CONTRACTS), "run `handpick contracts --write`"
+
+
+def test_the_committed_dbt_sources_are_those_that_the_contracts_give() -> None:
+    file = Path(__file__).parents[2] / "dbt" / "models" / "staging" / "valid" / "_valid__sources.yml"
+    assert file.read_text() == render_dbt_sources(CONTRACTS), f"run `handpick contracts --dbt {file}`"
 
 
 @every_contract

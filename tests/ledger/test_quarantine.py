@@ -1,4 +1,4 @@
-"""Quarantined rows can be counted, selected, mended and released; the ledger agrees with the lake."""
+"""Quarantined rows can be counted, selected, corrected and released; the ledger agrees with the lake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lineage: walks from serving columns to landing files, through stages and the manifest of a real dbt project."""
+"""Lineage: walks from serving columns to landing files, through stages and a real dbt manifest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> DbtModels:
-    """The manifest that dbt leaves of a small project."""
+    """The manifest that dbt writes for a small project."""
     from dbt.cli.main import dbtRunner
 
     folder = tmp_path_factory.mktemp("dbt")

@@ -61,7 +61,8 @@ def test_the_server_outlives_the_process_that_started_it(tmp_path: Path) -> None
     deep.mkdir(parents=True)
     settings = load(home=deep)
     script = (
-        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.connection import connect;"
+        "from pathlib import Path; from handpick.settings.load import load; from "
+        "handpick.serving.connection import connect;"
         f"connect(load(home=Path({str(deep)!r}))).close()"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, capture_output=True)
@@ -99,7 +100,8 @@ def test_a_folder_whose_initialization_was_killed_is_initialized_again(tmp_path:
     settings = load(home=tmp_path)
     folder = settings.path(settings.serving.embedded_path)
     script = (
-        "from pathlib import Path; from handpick.settings.load import load; from handpick.serving.connection import connect;"
+        "from pathlib import Path; from handpick.settings.load import load; from "
+        "handpick.serving.connection import connect;"
         f"connect(load(home=Path({str(tmp_path)!r}))).close()"
     )
     starting = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, start_new_session=True)

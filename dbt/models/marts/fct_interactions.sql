@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         partition_by='logical_date' if target.type == 'spark' else none,
-        pre_hook='{{ forget_tonight() }}'
+        pre_hook='{{ delete_tonight() }}'
     )
 }}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from handpick.errors import HandpickError
 from handpick.night import Night
@@ -112,14 +113,16 @@ def _close_database() -> None:
 @contextmanager
 def lock_warehouse(settings: Settings) -> Iterator[None]:
     """Wait for the warehouse's lock and hold it, since DuckDB allows one writing process."""
-    lock = settings.path(settings.warehouse.path).with_suffix(".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log_progress(f"  another night is building the warehouse; waiting for {lock}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    path = settings.path(settings.warehouse.path).with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A soft lock, the library's fallback, would survive a process that was killed and block every later night.
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        log_progress(f"  another night is building the warehouse; waiting for {path}")
+        held = lock.acquire()
+    with held:
         yield
 
 

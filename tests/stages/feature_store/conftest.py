@@ -1,4 +1,4 @@
-"""Fixtures: marts and embeddings of a small shop, generated with the schemas that dbt and the encoders write."""
+"""Fixtures: marts and embeddings of a small shop, with the schemas that dbt and the encoders write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USER_EVENTS = ("view", "cart", "purchase", "query")
 
 
 def midnight(day: date) -> datetime:
-    """The first moment of a day, UTC."""
+    """Midnight at the start of a day, UTC."""
     return datetime.combine(day, datetime.min.time(), UTC)
 
 
@@ -32,7 +32,7 @@ def read_training(night: Night) -> list[dict[str, object]]:
 
 
 class Shop:
-    """What happened, and the marts of any night as SQL would have counted them, in plain Python."""
+    """The events of a small shop, and its expected marts of any night, in plain Python."""
 
     def __init__(
         self, users: int = 30, items: int = 12, days: int = 45, last: date = SECOND, events: int = 8
@@ -43,7 +43,8 @@ class Shop:
         self.price = {item: float(100 + 10 * number) for number, item in enumerate(self.items)}
         self.brand = {item: f"b{number % 3}" for number, item in enumerate(self.items)}
         self.events: list[tuple[str, str, str, datetime]] = []
-        # The last user never does anything; the others do something on random days, user 0 on the second night.
+        # The last user never does anything; the others do something on random days, user 0 on the second
+        # night.
         for number, user in enumerate(self.users[:-1]):
             for _ in range(events):
                 day = last - timedelta(days=int(rng.integers(1, days)))
@@ -73,7 +74,7 @@ class Shop:
         return row
 
     def write(self, night: Night) -> None:
-        """All tables that the features stage reads, for one night."""
+        """All tables that the feature store stage reads, for one night."""
         lake, day, end = night.lake, night.logical_date, night.as_of
         first = not lake.list_dates("marts/mart_user_activity", day - timedelta(days=1))
         fresh = [event for event in self.events if event[3] < end and (first or event[3] >= midnight(day))]
@@ -219,13 +220,13 @@ def settings_in(folder: Path, **features: object) -> Settings:
 
 @pytest.fixture(scope="session")
 def shop() -> Shop:
-    """The shop, as it was and will be."""
+    """The shop of all tests."""
     return Shop()
 
 
 @pytest.fixture(scope="session")
 def two_nights(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> tuple[Night, Night]:
-    """Two nights whose features stage has run, one after the other."""
+    """Two nights whose feature store stage has run, one after the other."""
     from handpick.night import Night
     from handpick.stages.feature_store import run
 

@@ -1,4 +1,4 @@
-"""The Feast repository as people use it: through the `feast` command in its folder."""
+"""The Feast repository, used through the `feast` command in its folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_feasts_own_ui_opens_on_what_a_night_registered(two_nights: tuple[Night,
     settings = two_nights[0].settings
     written = settings.path(settings.features.path) / "feature_store.yaml"
     feast, port = Path(sys.executable).with_name("feast"), free_port()
-    command = [feast, "-f", str(written), "ui", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(feast), "-f", str(written), "ui", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:

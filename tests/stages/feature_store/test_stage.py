@@ -18,7 +18,7 @@ from tests.stages.feature_store.conftest import FIRST, SECOND, Nights, Shop, rea
 
 
 def online(night: Night, view: str, key: str, ids: list[str]) -> dict[str, list[object]]:
-    """What Feast's own reading gives for entities of one view."""
+    """Online features of some entities, read by Feast."""
     store = open_store(night.settings)
     features = [f"{view}:{field.name}" for field in store.get_feature_view(view).features]
     answer: dict[str, list[object]] = store.get_online_features(

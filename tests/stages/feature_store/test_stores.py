@@ -1,4 +1,4 @@
-"""Online stores that write columns: Feast's own stores read what they write as if they had written it."""
+"""Online stores that write columns: Feast's own stores read the same values from them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TYPES = {
     "vector": (pa.list_(pa.float32()), "Array(Float32)"),
     "tags": (pa.list_(pa.string()), "Array(String)"),
 }
-# Integers beyond 2**53 would not survive the way that Feast itself writes columns with missing values: through pandas,
-# nor would a missing moment, which it writes as one in the year -292277022657.
+# Integers beyond 2**53 would not survive the way that Feast itself writes columns with missing values:
+# through pandas, nor would a missing moment, which it writes as one in the year -292277022657.
 ROWS: list[dict[str, Any]] = [
     {"user_id": "ü-1", "count": 0, "small": -1, "price": 0.0, "rate": 0.5, "flag": False, "brand": "", "seen_at": EARLIER, "vector": [0.0, -1.5], "tags": ["a", "ö"]},
     {"user_id": "u2", "count": -(2**53), "small": 2**31 - 1, "price": -1e308, "rate": -0.25, "flag": True, "brand": "Bränd\n'\"", "seen_at": datetime(1969, 1, 1, tzinfo=UTC), "vector": [1.0] * 384, "tags": ["x"]},
@@ -86,7 +86,7 @@ def arrive(folder: Path, rows: list[dict[str, Any]], moment: datetime) -> None:
 
 
 def read(feast_store: Any, ids: list[str]) -> dict[str, list[Any]]:
-    """What `get_online_features` answers, with the status of every value."""
+    """The result of `get_online_features`, with the status of every value."""
     response = feast_store.get_online_features(
         [f"everything:{name}" for name in TYPES], [{"user_id": one} for one in ids]
     )
@@ -106,7 +106,7 @@ def read(feast_store: Any, ids: list[str]) -> dict[str, list[Any]]:
 def kinds(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Any, Any]]:
-    """Functions that give the fast and Feast's own configuration of one kind of store, each with its own database."""
+    """Functions that return the fast and Feast's own configuration of a store, each with its own database."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":
         yield (

@@ -39,7 +39,7 @@ def night(tmp_path: Path) -> Callable[..., Night]:
 
 @pytest.fixture
 def bring(tmp_path: Path) -> Callable[..., Path]:
-    """Put files into the landing folder: a good one per source, and what the test brings instead."""
+    """Put a good file per source into the landing folder, except where the test gives its own."""
 
     def put(source: str = "", content: bytes | str = "", name: str = f"{DAY}.csv") -> Path:
         for other, text in GOOD.items():

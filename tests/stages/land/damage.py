@@ -1,4 +1,4 @@
-"""Intact files with known rows, and ways to damage them, with the ids of the rows that the damage left intact."""
+"""Intact files with known rows, and ways to damage them, with the ids of rows that stay intact."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NASTY = [
 
 @dataclass(frozen=True)
 class Damaged:
-    """A damaged file: its suffix, bytes, and the ids of rows that the damage left alone."""
+    """A damaged file: its suffix, bytes, and the ids of intact rows."""
 
     suffix: str
     content: bytes
@@ -49,7 +49,7 @@ class Damaged:
 
 
 def lines_of(suffix: str, name: str) -> list[bytes]:
-    """A whole file's lines, ids made of the file's name."""
+    """The lines of an intact file, with ids made of the file's name."""
     rows = [
         {
             "event_id": f"{name}-{number}",
@@ -94,7 +94,7 @@ def damaged(seed: int) -> Damaged:
 
 
 def _ids(lines: list[bytes], suffix: str, start: int, end: int) -> frozenset[str]:
-    """Ids of the lines that lie clear of the bytes from start to end; a line ends with its line break."""
+    """Ids of the lines outside the bytes from start to end; a line ends with its line break."""
     found, place = set(), 0
     for line in lines:
         is_clear = end < place or place + len(line) <= start

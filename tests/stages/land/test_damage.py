@@ -19,7 +19,7 @@ from handpick.stages.land.mapping import conform_rows
 
 
 def load_damage() -> ModuleType:
-    """The module beside this one."""
+    """The module `damage` of this folder."""
     path = Path(__file__).with_name("damage.py")
     spec = importlib.util.spec_from_file_location("damage", path)
     assert spec and spec.loader

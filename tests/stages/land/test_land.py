@@ -108,7 +108,8 @@ def test_json_laid_out_over_many_lines_is_read_object_by_object(
         text = text.replace('"q1",', '"q1"', 1)
     bring("queries", text, f"{DAY}.json")
     found = landed(night(), "queries")
-    assert [row["query_id"] for row in found] == (["q0", "q1", "q2"] if wrapped else ["q0", "q2", None])
+    expected: list[str | None] = ["q0", "q1", "q2"] if wrapped else ["q0", "q2", None]
+    assert [row["query_id"] for row in found] == expected
     assert wrapped or '"q1"' in found[2]["_raw"]
 
 

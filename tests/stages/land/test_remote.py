@@ -1,4 +1,4 @@
-"""Remote files are landed as local ones are; the tests use an FTP server on the loopback interface."""
+"""Remote files are landed like local ones; the tests use an FTP server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ROW = "e{0},u1,p1,view,2026-01-10T02:00:00Z\n"
 
 @pytest.fixture
 def ftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
-    """A folder that an FTP server shows to who knows the password, and its URL."""
+    """The folder of an FTP server with a password, and its URL."""
     folder = tmp_path / "other-machine"
     (folder / "clicks").mkdir(parents=True)
     authorizer = DummyAuthorizer()
     authorizer.add_user("shop", "very-secret", str(folder))
 
     class Handler(FTPHandler):
-        """One for this server only."""
+        """A handler class for this server only."""
 
     Handler.authorizer = authorizer
     server = FTPServer(("127.0.0.1", 0), Handler)

@@ -51,7 +51,7 @@ def connection(settings: Settings) -> Iterator[psycopg.Connection]:
 
 
 def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed: int = 1) -> None:
-    """Write lists, phones and users to the night's lake as the stages before publish leave them."""
+    """Write lists, phones and users to the night's lake, as the stages before publish do."""
     rng = np.random.default_rng(seed)
     item_ids = [f"i{number:03}" for number in range(items)]
     chosen = np.array([rng.choice(items, n, replace=False) for _ in range(users)]).ravel()

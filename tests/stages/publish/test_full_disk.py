@@ -1,4 +1,4 @@
-"""A full disk under the lake or the database: one clear line, the lists before stay, and publishing works again later."""
+"""A full disk under the lake or the database: a one-line error and unchanged lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading: rows are encoded and fingerprinted correctly, split between lists and loaded in parallel; differences are found."""
+"""Loading: rows are encoded, fingerprinted, split and loaded in parallel; differences are found."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def session(server_settings: Settings) -> Iterator[psycopg.Connection[Any]]:
 
 
 def loaded(session: psycopg.Connection[Any], rows: pa.Table, relation: Relation) -> tuple[int, int]:
-    """Fingerprints of the rows as sent, and as they lie in the database afterwards."""
+    """Fingerprints of the rows as sent, and as stored in the database."""
     session.execute(f"truncate {relation.name}")
     sent = 0
     with session.cursor().copy(f"copy {relation.name} from stdin (format binary)") as copy:
@@ -104,7 +104,7 @@ def test_whatever_the_values_they_arrive_and_the_server_computes_the_same_finger
 
 
 def recommendations(users: int = 30, n: int = 5) -> pa.Table:
-    """Lists in which every value is another one."""
+    """Lists in which all values differ."""
     count = users * n
     text = pa.array([f"{number} of {count}" for number in range(count)])
     return prepare_rows(
@@ -135,10 +135,12 @@ def recommendations(users: int = 30, n: int = 5) -> pa.Table:
         "update recommendations r set propensity = 0 where user_id = 'u000' and rank = 2",
         "update recommendations r set relaxed_rules = '' where user_id = 'u000' and rank = 2",
         "update recommendations r set relaxed_rules = null where user_id = 'u000' and rank = 1",
-        "update recommendations r set source = reason_code || 'x', reason_code = source || 'x' where user_id = 'u003'",
+        "update recommendations r set source = reason_code || 'x', reason_code = source || 'x' where "
+        "user_id = 'u003'",
         "delete from recommendations where user_id = 'u029' and rank = 5",
         "insert into recommendations select * from recommendations where user_id = 'u001' and rank = 1",
-        "update recommendations r set item_id = (select item_id from recommendations other where other.user_id = r.user_id and other.rank = 3 - r.rank)"
+        "update recommendations r set item_id = (select item_id from recommendations other where "
+        "other.user_id = r.user_id and other.rank = 3 - r.rank)"
         " where user_id = 'u004' and rank in (1, 2)",
     ],
 )

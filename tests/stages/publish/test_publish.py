@@ -149,7 +149,8 @@ def test_old_versions_go_by_count_and_age_but_never_the_one_before(
         found = connection.execute("select version from list_versions where status = 'published' order by 1")
         assert [row[0] for row in found] == kept
     tables = connection.execute(
-        "select relname from pg_class where relname like 'recommendations_v_' and relnamespace = %s::regnamespace "
+        "select relname from pg_class where relname like 'recommendations_v_' and relnamespace = "
+        "%s::regnamespace "
         "order by 1",
         [settings.serving.schema_name],
     )

@@ -67,7 +67,7 @@ def phone(number: int, day: date, **changes: Any) -> dict[str, Any]:
 
 
 def events_of(day: date, seed: int, days: int = 1) -> list[dict[str, Any]]:
-    """Slates of four, some clicked, some bought."""
+    """Lists of four phones, with some clicks and purchases."""
     draw = random.Random(seed)
     rows: list[dict[str, Any]] = []
     who: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def events_of(day: date, seed: int, days: int = 1) -> list[dict[str, Any]]:
 
 
 def write_shop(lake: Lake) -> None:
-    """Two nights of valid rows: a first with ten days of history, a second with one day and a price change."""
+    """Two nights of valid rows: first ten days of history, then one day and a price change."""
     write_valid(lake, "catalog", FIRST, [phone(number, FIRST) for number in range(ITEMS)])
     write_valid(lake, "catalog", SECOND, [phone(3, SECOND, price=149.0), phone(12, SECOND)])
     people = [

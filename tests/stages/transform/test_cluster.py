@@ -107,7 +107,7 @@ def cluster(tmp_path: Path) -> Iterator[str]:
 
 
 def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], str]:
-    """Digests of the second night, transformed on a master in a process of its own, and what that printed."""
+    """Digests of the second night, transformed on a cluster in another process, and its output."""
     home.mkdir()
     lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
     (home / "handpick.toml").write_text("\n".join([*lines, '"spark.cores.max" = "2"', ""]))

@@ -1,4 +1,4 @@
-"""Daily counts: late events count on the day on which they happened, and every night only adds."""
+"""Daily counts: late events count on the day on which they happened, and nights only add to counts."""
 
 from __future__ import annotations
 

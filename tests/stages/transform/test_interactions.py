@@ -23,7 +23,8 @@ from handpick.stages.transform.interactions import (
 from .conftest import FIRST, moment
 
 EVENTS = (
-    "event_id string, user_id string, item_id string, event_type string, value double, occurred_at timestamp, "
+    "event_id string, user_id string, item_id string, event_type string, value double, occurred_at "
+    "timestamp, "
     "session_id string, list_version string"
 )
 WEIGHTS = TransformSettings().weights

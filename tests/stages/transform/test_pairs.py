@@ -15,7 +15,7 @@ Counts = dict[tuple[str, str], int]
 
 
 def views(spark: SparkSession, *rows: tuple[str, str, str, int]) -> DataFrame:
-    """Views of (user, session, phone, minute after the first night's eleven o'clock in the evening)."""
+    """Views of (user, session, phone, minutes after 23:00 of the first night)."""
     start = moment(FIRST, 23)
     return spark.createDataFrame(
         [(user, visit, item, start + timedelta(minutes=minute)) for user, visit, item, minute in rows], VIEWS

@@ -15,7 +15,7 @@ EVENTS = "event_id string, user_id string, occurred_at timestamp, session_id str
 
 
 def visits(spark: SparkSession, rows: list[Any], carried: list[Any] | None = None) -> dict[str, str]:
-    """Session by event."""
+    """The session of each event."""
     before = None if carried is None else spark.createDataFrame(carried, EVENTS)
     found = assign_sessions(spark.createDataFrame(rows, EVENTS), before, 30).collect()
     assert len(found) == len(rows)

@@ -57,7 +57,7 @@ WRITTEN: list[tuple[str, str, str, float | None]] = [
 
 
 def read(spark: SparkSession, *sheets: dict[str, str]) -> list[Row]:
-    """Each sheet's figures."""
+    """The parsed specs of each sheet."""
     items = spark.createDataFrame(list(enumerate(sheets)), "place int, specs map<string,string>")
     return add_specs(items.withColumn("specs", normalize_keys(items.specs))).orderBy("place").collect()
 

@@ -1,4 +1,4 @@
-"""Whole nights of the transform stage: the ledger, reproducible bytes, late rows, and no leakage from later nights."""
+"""Whole nights of the transform stage: ledger, reproducible bytes, late rows, and no leakage."""
 
 from __future__ import annotations
 

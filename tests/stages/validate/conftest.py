@@ -65,7 +65,7 @@ def query(number: int, **other: Any) -> dict[str, Any]:
 
 
 def shop() -> dict[str, Rows]:
-    """A day without a fault."""
+    """A day of rows that all keep their contracts."""
     return {
         "catalog": [item(number) for number in range(3)],
         "users": [user(number) for number in range(3)],

@@ -1,4 +1,4 @@
-"""Backfilled nights, run again or late, write the same bytes as on their own evening."""
+"""Nights that are run again, or late, write the same bytes as on their own date."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TABLES = [f"{kind}/{source}" for kind in ("raw", "valid", "quarantine") for sour
 
 
 def land_days(folder: Path) -> None:
-    """Three days of files; the second brings an event of the day before, the third one that is there already."""
+    """Three days of files; the second has a late event, the third one that was landed already."""
     for number, day in enumerate(NIGHTS):
         at = f"{day}T09:00:00Z"
         rows = shop()
@@ -46,7 +46,7 @@ def digests(lake: Lake, day: date) -> dict[str, str]:
 
 @pytest.fixture
 def made(tmp_path: Path, night: MakeNight, spark: Any) -> list[dict[str, str]]:
-    """Digests of three nights, each run on its evening, when no later file had come."""
+    """Digests of three nights, each run on its date, before later files arrived."""
     land_days(tmp_path)
     landing, later = tmp_path / "landing", tmp_path / "later"
     landing.rename(later)

@@ -20,7 +20,7 @@ LIMITS = ValidateSettings(max_image_bytes=100_000, max_audio_seconds=2)
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG's first bytes that claim a size."""
+    """A PNG's header that claims a size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     checked = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + checked + struct.pack(">I", 1_000) + b"IDAT"

@@ -257,8 +257,8 @@ def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(
     found = check_inputs(tonight)
     assert not tonight.lake.root.exists()
     assert any(
-        "3 rows would be quarantined: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, 'yesterday')"
-        in f.text
+        "3 rows would be quarantined: signed_up_at is not a timestamp (first in 2026-01-10.jsonl:4, "
+        "'yesterday')" in f.text
         for f in found
     )
     assert [finding.level for finding in found if finding.level == "stop"] == ["stop"]

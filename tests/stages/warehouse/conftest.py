@@ -1,4 +1,4 @@
-"""Fixtures: clean tables of a small shop over two nights, and the expected marts, computed in plain Python."""
+"""Fixtures: clean tables of a small shop over two nights, and the marts expected of them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WEIGHTS = {"impression": 0.0, "view": 1.0, "cart": 3.0, "purchase": 5.0, "return
 
 
 def midnight(day: date) -> datetime:
-    """The first moment of a day, UTC."""
+    """Midnight at the start of a day, UTC."""
     return datetime.combine(day, datetime.min.time(), UTC)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened; a `query` has no item."""
+    """An event; a `query` has no item."""
 
     number: int
     user: str
@@ -45,12 +45,12 @@ class Event:
 
     @property
     def day(self) -> date:
-        """The day on which it happened."""
+        """The UTC day of the event."""
         return self.at.date()
 
 
 class Shop:
-    """What happened until the second night: most of it landed on the first, some events late on the second."""
+    """Events until the second night: most landed on the first, some late on the second."""
 
     def __init__(self, users: int = 40, items: int = 15, events: int = 12) -> None:
         rng = np.random.default_rng(3)
@@ -86,7 +86,7 @@ class Shop:
                 )
 
     def price(self, item: str, end: datetime) -> float:
-        """A phone's price at a moment: the first phone became cheaper on the second night."""
+        """A phone's price at a time: the first phone became cheaper on the second night."""
         fell = item == self.items[0] and end > midnight(SECOND) + timedelta(hours=6)
         return 77.5 if fell else 100.25 + 10 * self.items.index(item)
 
@@ -95,7 +95,7 @@ class Shop:
         return f"brand{self.items.index(item) % 4}"
 
     def known(self, night: date) -> list[Event]:
-        """What had landed by the end of a night, bots apart."""
+        """Events landed by the end of a night, without bots."""
         return [event for event in self.events if event.night <= night and not event.is_bot]
 
     def activity(self, user: str, day: date, night: date) -> dict[str, Any]:
@@ -308,13 +308,13 @@ def settings_in(folder: Path, **warehouse: object) -> Settings:
 
 @pytest.fixture(scope="session")
 def shop() -> Shop:
-    """The shop, as it was and will be."""
+    """The shop of all tests."""
     return Shop()
 
 
 @pytest.fixture(scope="session")
 def two_nights(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> tuple[Night, Night]:
-    """Two nights whose model stage has run on DuckDB, one after the other."""
+    """Two nights whose warehouse stage has run on DuckDB, one after the other."""
     from handpick.pipeline.runner import run_stage
 
     settings = settings_in(tmp_path_factory.mktemp("model"))

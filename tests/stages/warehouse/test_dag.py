@@ -92,7 +92,7 @@ def test_all_begin_once_the_transforms_are_done(found: dict[str, Any]) -> None:
 
 
 def test_days_of_old_data_have_tasks_too(found: dict[str, Any]) -> None:
-    """Airflow runs nothing of a day before a DAG's start, and calls the run a success."""
+    """Airflow runs no task before a DAG's start date, and marks the run as successful."""
     assert found["start"] < "2000"
 
 

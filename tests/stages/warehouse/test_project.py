@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from dbt.artifacts.schemas.results import ExecutionResult
 
 from handpick.lake.partitions import digest_files
 from handpick.night import Night
-from handpick.serving.schema import RELATIONS
+from handpick.serving.relations import RELATIONS
 from handpick.stages.warehouse.dbt_runner import run_dbt
 from handpick.stages.warehouse.manifest import parse_manifest
 from handpick.stages.warehouse.marts import MARTS, write_marts
@@ -19,12 +20,12 @@ from tests.stages.warehouse.conftest import BEGINNING, FIRST, SECOND, Shop, midn
 from tests.stages.warehouse.test_marts import Nights, warehouse
 
 RENAMES = {"mart_ledger"}
-"""Marts that only name columns: nothing in them could be wrong for given rows."""
+"""Marts that only select columns and need no unit tests."""
 
 
 @pytest.fixture(scope="module")
 def manifest(two_nights: Nights) -> dict[str, Any]:
-    """dbt's own account of the project."""
+    """dbt's manifest of the project."""
     content: dict[str, Any] = json.loads(parse_manifest(two_nights[1].settings).read_text())
     return content
 
@@ -96,9 +97,10 @@ def test_sources_age_as_of_the_night(two_nights: Nights, later: int, status: str
 
 
 def freshness(night: Night, day: date) -> dict[str, str]:
-    """dbt's verdict on each source as of a day."""
+    """dbt's freshness result of each source as of a day."""
     with set_environment(build_environment(night.settings, day)):
         outcome = run_dbt(night.settings, "source freshness")
+    assert isinstance(outcome.result, ExecutionResult)
     return {result.node.unique_id: str(result.status) for result in outcome.result.results}
 
 

@@ -45,12 +45,12 @@ def test_every_mart_has_the_same_rows_on_spark(two_nights: Nights, on_spark: Nig
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equality, but for the last digits of a quotient."""
+    """Equality, except for rounding of quotients."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-12)
     return bool(one == other)
 
 
 def _kind(type_: pa.DataType) -> str:
-    """A type in words, without what Parquet's writers call the items of a list."""
+    """A type as text, without the name that Parquet writers give to list items."""
     return str(type_).replace("element", "item").replace(" not null", "")
