@@ -55,6 +55,7 @@ def _measure_library(
     model = AlternatingLeastSquares(
         factors=dim, regularization=regularization, alpha=alpha, iterations=12, num_threads=1, random_state=7
     )
+    # The family weighs a pair by log(1 + weight); with weights of 1 that is log 2.
     model.fit((pairs * np.float32(np.log(2))).tocsr(), show_progress=False)
     scores = np.asarray(model.user_factors) @ np.asarray(model.item_factors).T
     return _measure_quality(scores, pairs, build_matrix(events, relevant, shape))

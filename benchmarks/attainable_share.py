@@ -113,6 +113,7 @@ class IdealLearner:
         """Return the `(users,)` log-likelihood of each user's events and queries."""
         side, constant, budget = self._person_side(person)
         total = torch.zeros(self.people)
+        # Normalisers of the softmaxes over the phones on sale, by user and group of days.
         all_scores = [side @ items.T for items in self.candidate_sets]
         chosen_of = torch.stack([scores.logsumexp(1) for scores in all_scores])
         shown_of = torch.stack([(TILT * scores).logsumexp(1) for scores in all_scores])
@@ -120,6 +121,7 @@ class IdealLearner:
         utility = (side[user] * item).sum(1)
         total.index_add_(0, user, TILT * utility - shown_of[bucket, user])
         opened = torch.sigmoid(utility + constant[user] - RESERVE)
+        # Not opened: either not examined at its position, or examined and rejected.
         looked = torch.where(self.opened, (opened + 1e-9).log(), torch.log1p(-self.attention * opened))
         total.index_add_(0, user, looked)
         user, item, bucket = self.found
@@ -147,7 +149,7 @@ class IdealLearner:
             total.index_add_(0, user, (chance[user, stated] + 1e-4).log())
         user, hue, is_round, layout, finish = self.photos
         away = torch.atan2(style[user, 1], style[user, 0]) - hue * 2 * np.pi / HUES
-        away = torch.atan2(away.sin(), away.cos())
+        away = torch.atan2(away.sin(), away.cos())  # back into (-pi, pi]
         near = _normal_cdf((away + np.pi / HUES) / HUE_NOISE) - _normal_cdf((away - np.pi / HUES) / HUE_NOISE)
         seen = ((1 - noise) * near + noise / HUES + 1e-6).log()
         for right in (
@@ -210,6 +212,7 @@ class IdealLearner:
         For each block: another archetype, another archetype with a new individual part, or a move of the
         individual part.
         """
+        # An autoregressive move, x' = keep x + size noise, leaves a standard normal prior invariant.
         size = MOVES[sweep % len(MOVES)]
         keep = (1 - size**2) ** 0.5
 
@@ -314,7 +317,7 @@ class IdealLearner:
             for some in phrases.values()
             for way in some
         ]
-        ways.sort(key=lambda way: -len(way[0]))
+        ways.sort(key=lambda way: -len(way[0]))  # the longest first: some phrases contain others
         wishes: list[list[tuple[int, int]]] = [[], [], []]
         photos = []
         for query in queries[queries.user_id.isin(self.row)].itertuples():

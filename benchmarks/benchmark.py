@@ -132,7 +132,7 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> int:
         json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n"
     )
     _print_table(benchmark, measured, console)
-    first = benchmark.targets[0]
+    first = benchmark.targets[0]  # the headline
     console.print(
         f"{benchmark.name}: {_format_number(measured[first.key])} {first.unit} (target {first})", markup=False
     )

@@ -22,6 +22,7 @@ def make_shop(rung: str) -> Path:
     Its last day is `LAST_DAY`.
     """
     folder = KEPT_FOLDER / rung
+    # The marker is written last: a folder without it is left from an interrupted run.
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         command = [

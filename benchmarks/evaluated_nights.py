@@ -22,6 +22,7 @@ def evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "default")
 
     folder = KEPT_FOLDER / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
     environment = {**os.environ, "HANDPICK_CONFIG": str(folder / "handpick.toml")}
+    # The marker is written last, so that an interrupted night is made again.
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

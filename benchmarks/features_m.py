@@ -92,6 +92,7 @@ def fit_growth(points: list[tuple[float, float]]) -> tuple[float, float]:
     rows, seconds = (np.array(column, float) for column in zip(*points, strict=True))
     scale = rows / rows.max()
     tried = []
+    # For a fixed exponent the rest is linear, so a grid over exponents finds the best fit.
     for exponent in np.linspace(0.3, 2.0, 341):
         parts = np.stack([np.ones_like(scale), scale**exponent], axis=1) / seconds[:, None]
         (constant, _), error = nnls(parts, np.ones_like(seconds))

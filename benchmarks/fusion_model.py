@@ -119,6 +119,7 @@ def measure_missing_modality() -> dict[str, Any]:
         scoring[name] = 1 - _mean_ndcg(here, [_fit_shop(seed) for seed in SEEDS], gap) / whole
         blind = compute_oracle_scores(here.night, here.test, without=(name,))
         assert blind is not None
+        # The oracle is blind to the modality for the same half of the phones that lack it.
         half = np.where(np.arange(blind.shape[1]) % 2 == 0, blind, here.truth)
         oracles[name] = 1 - slice_ndcg(here, make_oracle_lists(here, half), "all") / best
     return {

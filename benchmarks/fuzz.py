@@ -70,7 +70,7 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
             readable.append(file)
         except InputError as error:
             rejected += 1
-            crashed += "\n" in str(error)
+            crashed += "\n" in str(error)  # an error must be one line
             path.unlink()
         except Exception:  # any other error would be a traceback in the night
             crashed += 1

@@ -68,6 +68,7 @@ def _simulate_night(
     for places in (place, np.where(again, redrawn, place), weak):
         values = _compute_ndcg(user, places, counts)
         by_slice = {name: np.where(kept, values, np.nan) for name, kept in kinds.items()}
+        # The test reads NDCG only; lists are left empty.
         made.append(ModelResult(np.empty((users, K), np.int32), {"all": values, **by_slice}, True))
     return made[0], made[1], made[2]
 

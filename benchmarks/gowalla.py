@@ -192,6 +192,7 @@ def filter_lists(
     for start in range(0, len(users), BLOCK):
         seen = train[users[start : start + BLOCK]]
         scores = torch.from_numpy(((seen @ between) @ out).toarray())
+        # Both parts are scaled to length 1 per user, so that `low_pass` weighs them against each other.
         scores /= scores.norm(dim=1, keepdim=True).clamp_min(1e-12)
         smooth = torch.from_numpy(np.asarray(seen @ into.numpy())) @ back
         scores.add_(smooth / smooth.norm(dim=1, keepdim=True).clamp_min(1e-12), alpha=settings.low_pass)
@@ -214,7 +215,7 @@ def _low_pass_basis(
         _degree_power(user_degree, settings.degree) @ train @ _degree_power(item_degree, settings.degree)
     ).tocsr()
     turned = matrix.T.tocsr()
-    width = settings.frequencies + 32
+    width = settings.frequencies + 32  # oversampling, as Halko et al. advise
     basis = np.random.default_rng(0).standard_normal((ITEMS, width), dtype=np.float32)
     for _ in range(settings.passes):
         basis = torch.linalg.qr(torch.from_numpy(turned @ (matrix @ basis)))[0].numpy()

@@ -42,7 +42,7 @@ def measure() -> dict[str, Any]:
         above = [
             member
             for member, one in zip(members, bootstrap_intervals(differences), strict=True)
-            if one.high < 0
+            if one.high < 0  # the interval of the hybrid's gain lies below 0
         ]
         beaten += bool(above)
         figures[f"{name}_hybrid"] = float(gains["weighted"].mean())

@@ -63,7 +63,7 @@ def _kill_and_rerun(settings: Settings) -> dict[str, Any]:
             _run_stage(stage, seed)
             lasts[stage] = time.monotonic() - began
         expected[seed] = _read_digests(settings)
-        allowed.add(_read_content(settings)[1:])
+        allowed.add(_read_content(settings)[1:])  # without the version, which every publish raises
     watcher = _Reader(settings, allowed)
     watcher.start()
     draw = random.Random(1)
@@ -122,7 +122,7 @@ def _start_and_kill(stage: str, seed: str, after: float) -> bool:
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
+        start_new_session=True,  # so that its child processes can be killed with it
     )
     time.sleep(after)
     if process.poll() is not None:

@@ -108,10 +108,11 @@ class SampledSoftmax(torch.autograd.Function):
         narrow, others = states.to(MATMUL_DTYPE), drawn.to(MATMUL_DTYPE)
         scores = torch.empty(n, draw + 1, dtype=MATMUL_DTYPE)
         scores[:, :draw] = (narrow @ others.T).masked_fill_(same, -1e4)
+        # Each negative stands for `rest` items; the true item for itself, hence the correction.
         scores[:, draw] = (states * true).sum(1) - math.log(rest)
         share = torch.softmax(scores, 1)
         wrong, right = share[:, :draw], share[:, draw:].float()  # (n, draw), (n, 1)
-        short = right - 1
+        short = right - 1  # gradient of -log softmax at the true item
         ctx.save_for_backward(
             ((wrong @ others).float() + short * true) / n,
             short * states / n,
@@ -186,6 +187,7 @@ class NextItemTrainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         """Update the moving average of the weights, with a smaller decay in the first steps."""
+        # Early weights are far from the final ones, so the average forgets them fast.
         kept = min(self.settings.average, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
 

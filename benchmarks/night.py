@@ -48,6 +48,7 @@ def _run_two_nights(number: int) -> dict[str, float]:
             capture_output=True,
         )
         shutil.rmtree(folder, ignore_errors=True)
+    # What stages report as work; the rest of the night is Airflow, process starts and imports.
     work = sum(result["seconds"] for result in results[0])
     return {
         "first_seconds": first["seconds"],

@@ -69,7 +69,7 @@ def measure_demo() -> list[ObjectiveResult]:
 def measure_movielens_objectives() -> list[ObjectiveResult]:
     """Return the results of the text objectives and both autoencoders on MovieLens-100k."""
     films, ratings = _load_films(), _load_ratings()
-    places = pd.Index(films["id"])
+    places = pd.Index(films["id"])  # film id to row
     order = ratings.sort_values(["user", "at"], kind="stable")
     rank = order.groupby("user").cumcount()
     is_later = rank >= (1 - HELD_OUT) * order.groupby("user")["at"].transform("size")

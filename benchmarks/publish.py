@@ -49,6 +49,7 @@ def measure() -> dict[str, Any]:
         night = Night(settings, DAY)
         write_lists(night, ROWS // N, 5_000, seed=1)
         runs = _time_runs(night)
+        # Other content than the loads above, as from one night to the next.
         write_lists(night, ROWS // N, 5_000, seed=2)
         stage_s = time_call(lambda: publish(night))
     publish_s = median(run["publish_s"] for run in runs)

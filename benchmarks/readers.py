@@ -39,6 +39,7 @@ def measure() -> dict[str, Any]:
             write_lists(night, USERS, 500, seed=number)
             nights.append(night)
         publish(nights[0])
+        # Spawned, not forked: a fork would share the parent's database connections.
         context = multiprocessing.get_context("spawn")
         stop, results = context.Event(), context.Queue()
         readers = [

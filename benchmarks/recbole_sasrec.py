@@ -108,7 +108,7 @@ def _make_lists(model: Any, dataset: Any, histories: list[list[int]]) -> np.ndar
             tokens[row, : len(recent)] = recent
         length = torch.tensor([min(len(items), HISTORY) for items in known])
         scores = model.full_sort_predict({"item_id_list": torch.from_numpy(tokens), "item_length": length})
-        scores[:, 0] = -torch.inf
+        scores[:, 0] = -torch.inf  # RecBole's padding item
         for row, items in enumerate(known):
             scores[row, items] = -torch.inf
         lists[start : start + 256] = item_of[scores.topk(K, 1).indices.numpy()]

@@ -44,7 +44,7 @@ def main(split: str, member: str) -> None:
     train, known, relevant = _load_gowalla_split() if split == "gowalla" else _load_movielens_split()
     began = time.perf_counter()
     if member in FILTERS:
-        fitted = began
+        fitted = began  # a filter has no separate fitting
         lists = filters.filter_lists(known, FILTERS[member], np.arange(known.shape[0]))
     elif member == "two_stage":
         data = build_dataset(train, *known.shape)

@@ -157,6 +157,7 @@ def history_matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
 
 
 def _save_state(file: Path, state: dict[str, Any]) -> None:
+    # Renamed when complete, so that an interrupted save keeps the previous state.
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, file.with_suffix(".new"))
     file.with_suffix(".new").replace(file)

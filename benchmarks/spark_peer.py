@@ -167,6 +167,7 @@ def _find_differences(night: Any, peer: Path) -> list[str]:
         ours = night.lake.partition(f"clean/{file.stem}", night.logical_date) / "*.parquet"
         columns = [name for (name, *_) in duckdb.execute(f"describe select * from '{file}'").fetchall()]
         listed = ", ".join(columns)
+        # Spark's table also holds pairs that were only bought together.
         only = " where co_view_count > 0" if file.stem == "item_pairs" else ""
         ((count,),) = duckdb.execute(
             f"""select count(*) from (

@@ -53,6 +53,7 @@ def measure() -> dict[str, Any]:
 def _compare(factors: Factors, seen: sparse.csr_matrix, prefix: str) -> dict[str, float]:
     """Return the seconds of all three and the ratios, medians over alternating runs."""
     model = AlternatingLeastSquares(factors=factors.users.shape[1], num_threads=torch.get_num_threads())
+    # Given factors instead of a fit: only `recommend` is timed.
     model.user_factors, model.item_factors = factors
     everybody = np.arange(len(factors.users))
     runs = [

@@ -62,7 +62,7 @@ def _spark_model(spark: SparkSession, factors: Factors) -> ALSModel:
             {"id": np.arange(len(rows), dtype=np.int32), "features": vectors.cast(pa.list_(pa.float32()))}
         )
         made = spark.createDataFrame(table).repartition(spark.sparkContext.defaultParallelism).cache()
-        made.count()
+        made.count()  # fills the cache before the timing
         return made._jdf  # pyspark has no public API for the Java frame
 
     java = spark._jvm.org.apache.spark.ml.recommendation.ALSModel(  # type: ignore[union-attr]

@@ -40,6 +40,7 @@ def measure() -> dict[str, Any]:
         began = time.perf_counter()
         flow = validate_source(spark, night, CONTRACTS["events"]).flow
         seconds = time.perf_counter() - began
+        # Before and after, and the faster of both: the machine's speed may drift.
         plain.append(_read_and_write(spark, raw, chosen.home / "plain"))
         _keep_first(raw, GX_ROWS)
         began = time.perf_counter()

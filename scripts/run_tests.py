@@ -75,6 +75,7 @@ def run(files: list[str], report: Path) -> tuple[int, str]:
 def main(processes: int) -> int:
     """Run the tests of all folders and return the exit status: 1 if any test failed."""
     began = time.perf_counter()
+    # Threads suffice: each waits for a pytest process.
     todo, failed = find_groups(), []
     counts: Counter[str] = Counter()
     tests: list[tuple[float, str]] = []
@@ -93,6 +94,7 @@ def main(processes: int) -> int:
             print(f"{_since(began)}  {number:2}/{len(todo)}  {group:<22} {last}", flush=True)
             if reports[group].is_file():
                 _count(reports[group], counts, tests)
+            # A folder's lakes and databases take gigabytes; they are not needed once it is done.
             shutil.rmtree(reports[group].with_suffix(""), ignore_errors=True)
     slowest = [f"{name} {seconds:.0f} s" for seconds, name in sorted(tests, reverse=True)[:SLOWEST]]
     print("Slowest tests: " + ", ".join(slowest))

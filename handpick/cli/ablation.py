@@ -59,6 +59,7 @@ def ablate(
 
 def build_ablation_table(parts: Sequence[AblationRow], title: str) -> Table:
     """Build the table for 80 columns: NDCG@20, change and its 95 % interval, NDCG by slice, seconds."""
+    # Slices become columns; their underscores become line breaks, so that the table fits the terminal.
     names = [name for name in parts[0].slices if name != "all"]
     drawn = Table(
         title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, pad_edge=False
@@ -67,6 +68,7 @@ def build_ablation_table(parts: Sequence[AblationRow], title: str) -> Table:
     for heading in ("all", "change", "from", "to", *(name.replace("_", "\n") for name in names), "s"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     for part in parts:
+        # The first row is the configured model, which the others are compared with.
         change = ("", "", "") if part is parts[0] else (part.change.value, part.change.low, part.change.high)
         numbers = [_short(part.ndcg, 4), *(_short(value, 4) for value in change)]
         drawn.add_row(

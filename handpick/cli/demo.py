@@ -61,6 +61,7 @@ def demo(
         return
     end = end_date.date() if end_date else None
 
+    # With a catalogue the last day and the digest are only known once its file has been read.
     def plan_of(last: date, digest: str | None = None) -> Plan:
         return Plan.ending(rung, seed, days, last, difficulty, media, digest)
 

@@ -52,6 +52,7 @@ def init(
     console = Console()
     for proposal in found:
         console.print(_proposal_table(proposal))
+    # The proposal is shown even then, so that it can be copied by hand.
     if out.exists() and not is_forced:
         console.print(
             f"{out} exists and was not changed (--force overwrites it). It would become:\n",
@@ -182,7 +183,7 @@ def show(
         values = {
             name: value for name, value in row.items() if value is not None and not name.startswith("_")
         }
-        values.pop("contract_version")
+        values.pop("contract_version")  # the same for all rows of a source
         console.print(f"  {row['_raw'] if row['_raw'] is not None else values}", markup=False, soft_wrap=True)
     console.print(f"{min(limit, rows.num_rows):,} of {rows.num_rows:,} rows")
 
@@ -207,6 +208,7 @@ def release_rows(
     from handpick.quarantine import Selection, release_selection
     from handpick.settings.load import load
 
+    # The next night by default: the night itself has been validated already.
     target = into.date() if into else date.date() + timedelta(days=1)
     night = Night(load(), date.date())
     place, count = release_selection(night, Selection(source, rule, file, line), target, mended)

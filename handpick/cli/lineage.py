@@ -19,6 +19,7 @@ def lineage(
     from handpick.settings.load import load
 
     start = ColumnRef.parse(column)
+    # A misspelled column would otherwise print a lineage without any origin.
     check_serving_column(start.table, start.name)
     settings = load()
     manifest = settings.path(settings.lineage.manifest)

@@ -36,6 +36,7 @@ def lists(
 
     requested = {"user": user, "segment": segment, "phone": phone}
     given = [(kind, name) for kind, name in requested.items() if name is not None]
+    # Typer cannot declare that exactly one of three parameters is needed.
     if len(given) != 1:
         raise typer.BadParameter("give a user_id, or one of --segment and --phone")
     settings = load()

@@ -47,6 +47,7 @@ def run(date: OptionalDate = None, rung: Rung = "S") -> None:
 
     settings = load()
     logical_date = prepare_input(settings, rung, date.date() if date else None)
+    # An Airflow that was already running stays; one that is started here stops with the night.
     with running_airflow(settings):
         finished = run_night(settings, logical_date)
     out = Console()

@@ -45,6 +45,7 @@ def build_ledger_table(results: list[StageResult], wall_seconds: float | None = 
     for heading in ("in", "out", "dropped", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
+        # A stage without ledger lines still gets a row with its seconds.
         for number, flow in enumerate(result.flows or (None,)):
             first = number == 0
             table.add_row(

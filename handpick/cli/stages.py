@@ -40,20 +40,18 @@ def render_page() -> str:
     from handpick.pipeline.registry import STAGES, inputs_of
 
     lines = [
-        "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py; change it there. "
-        "-->",
+        "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py. -->",
         "# The stages",
         "",
-        "A night runs the stages in this order. Each is a command (`handpick <stage> --date YYYY-MM-DD`), a "
-        "task of the DAG",
-        "`nightly_recommendations`, and a package `handpick/stages/<stage>/` with `run(night) -> "
-        "StageResult`. Names such as",
-        "`clean` stand for all lake tables `clean/…`.",
+        "A night runs the stages in this order. Each is a command (`handpick <stage> --date YYYY-MM-DD`), a",
+        "task of the DAG `nightly_recommendations`, and a package `handpick/stages/<stage>/` with",
+        "`run(night) -> StageResult`. Names such as `clean` stand for all lake tables `clean/…`.",
     ]
     for stage in STAGES:
         lines += ["", f"## {stage.command}", "", f"{stage.title}.", ""]
         if not stage.is_nightly:
             lines += ["Not part of a night: it has a schedule of its own.", ""]
+        # Empty for what no stage writes, such as landing files.
         after = ", ".join(other.command for other in inputs_of(stage))
         lines += [
             f"- reads {_join_code(stage.reads)}" + (f", which {after} wrote" if after else ""),

@@ -221,10 +221,8 @@ def _parse_prices(rows: list[Row]) -> tuple[Doubles, Ints]:
 def _standardize_specs(rows: list[Row]) -> Doubles:
     """Return `(rows, 4)` battery, camera, screen and memory, in standard deviations.
 
-    They are 0 where a sheet lacks one.
-
-    They are logarithms, as a step from 1 to 2 GB is as large as one from 8 to 16, relative to the mean and
-    spread of the phones in stock, and clipped at three standard deviations.
+    They are 0 where a sheet lacks one. They are logarithms, as a step from 1 to 2 GB is as large as one from
+    8 to 16, relative to the mean and spread of the phones in stock, and clipped at three standard deviations.
     """
     from handpick.runtime.spark import get_spark_session
     from handpick.settings.load import load

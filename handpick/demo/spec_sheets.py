@@ -130,7 +130,8 @@ def build_raw_specs(plan: Plan, phones: Phones, row: int, random: np.random.Gene
         "technology": one("GSM / HSPA / LTE", "GSM / HSPA / LTE / 5G", "GSM / CDMA / HSPA / EVDO / LTE / 5G"),
         "sim": one("Dual SIM (Nano-SIM, dual stand-by)", "Nano-SIM",
                    "Hybrid Dual SIM (Nano-SIM, dual stand-by)"),
-        "dimensions": one(f"{inches * 25.2:.1f} x {inches * 11.9:.1f} x {thick:.1f} mm ({inches:.2f} x {inches / 2.1:.2f} x {thick / 25.4:.2f} in)",
+        "dimensions": one(f"{inches * 25.2:.1f} x {inches * 11.9:.1f} x {thick:.1f} mm "
+                          f"({inches:.2f} x {inches / 2.1:.2f} x {thick / 25.4:.2f} in)",
                           f"{inches * 25.2:.0f}x{inches * 11.9:.0f}x{thick:.1f}mm"),
         "charging": one(f"Fast charging {charge}W", f"{charge}W wired",
                         f"Fast charging {charge}W Quick Charge 3.0"),

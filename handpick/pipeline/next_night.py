@@ -59,6 +59,7 @@ def _newest_input_day(settings: Settings) -> date:
         if url is None
     ]
     found = [day for day in days if day is not None]
+    # A database has no files by day; today's rows are still being written.
     if any(url is not None for url in urls):
         found.append(datetime.now(UTC).date() - timedelta(days=1))
     if not found:
@@ -70,10 +71,11 @@ def _newest_input_day(settings: Settings) -> date:
 
 
 def _describe_places(settings: Settings) -> str:
-    """Return where the sources' rows are looked for, in words; the URL of a database may hold a password."""
+    """Return where the sources' rows are looked for, in words."""
     places = set()
     for source in CONTRACTS:
         configured = settings.sources.of(source)
+        # The URL of a database may hold a password.
         if configured.url is not None:
             places.add("a database")
         elif is_remote_url(configured.path):

@@ -141,6 +141,7 @@ STAGES: list[Stage] = [
         preload=("dbt.cli.main", "duckdb"),
         former_name="model",
     ),
+    # Trains on the marts, so it stands after the warehouse, but runs weekly.
     Stage(
         "pretrain",
         "Train the shop's own encoders on its texts, pictures and phrases",
@@ -242,6 +243,7 @@ def nightly_names(through: str | None = None) -> list[str]:
 
 def writer_of(table: str) -> Stage | None:
     """Return the stage that writes a lake table or a served relation, or None where no stage does."""
+    # `marts/dim_item` in the lake and `serving.recommendations` in the database start with what is declared.
     first = table.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0]
     return next((stage for stage in STAGES if {table, first} & set(stage.writes)), None)
 

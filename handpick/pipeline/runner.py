@@ -28,6 +28,7 @@ def run_stage(name: str, night: Night) -> StageResult:
     stage = stage_named(name)
     log_progress(f"{name} {night.logical_date}: {stage.title}")
     started = time.perf_counter()
+    # Imported by name before the clock of the stage's work starts: a cold import takes seconds.
     for library in stage.preload:
         importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
@@ -40,6 +41,7 @@ def run_stage(name: str, night: Night) -> StageResult:
         seconds = round(time.perf_counter() - loaded, 3)
         result = replace(result, seconds=seconds, notes={**result.notes, **measured})
         _store_result(result, night.result_file(name))
+    # Other stages have no place in the order of a night, so no line before or after theirs.
     if stage.is_nightly:
         reconcile_ledger(night.results(), night.lake, night.logical_date, name)
     _emit_lineage(result, night)
@@ -58,7 +60,7 @@ def peak_mib() -> int:
     own, children = (
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    return int((own + children) / 1024)
+    return int((own + children) / 1024)  # Linux gives KiB
 
 
 def _emit_lineage(result: StageResult, night: Night) -> None:
@@ -78,6 +80,7 @@ def _emit_lineage(result: StageResult, night: Night) -> None:
 def _store_result(result: StageResult, file: Path) -> None:
     """Write a stage's result atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    # Renamed when complete: a killed stage must not leave half a result, which would count as done.
     staged = file.with_suffix(".tmp")
     staged.write_text(result.to_json())
     staged.replace(file)

@@ -117,8 +117,10 @@ def load(**overrides: Any) -> Settings:
     """
     file = find_configuration_file()
     try:
+        # Relative paths of all sections start at the file's folder, unless an override sets `home`.
         return Settings(**{"home": file.resolve().parent, **overrides})
     except ValidationError as error:
+        # Renamed keys are reported first; other errors appear once they have their new names.
         if renamed := describe_renamed_keys(error, file):
             raise ConfigurationError("; ".join(renamed)) from None
         problems = "; ".join(

@@ -70,7 +70,7 @@ def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
     ):
         client.get_run_state("nightly", "one")
     assert str(raised.value) == (
-        'Airflow refused GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
+        'Airflow rejected GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
     )
 
 

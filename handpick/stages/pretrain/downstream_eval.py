@@ -111,6 +111,7 @@ class DownstreamEvaluator:
         def encode_with(objectives: tuple[Any, ...]) -> tuple[FloatArray, FloatArray]:
             if set(objectives) == set(configured.objectives):
                 return text.encode(typed), text.encode(item_texts)
+            # Without any objective the encoder keeps its random initial weights: the baseline.
             steps = configured.steps if objectives else 0
             config = configured.model_copy(update={"objectives": objectives, "steps": steps})
             with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +145,7 @@ class DownstreamEvaluator:
             config = configured.model_copy(update={"objectives": objectives})
             word_vectors = torch.from_numpy(text.encode(words)) if "text_image" in objectives else None
             module, _ = pretrain_image(pictures, word_vectors, config, self.night.seed, track_progress)
+            # Items without a readable picture keep zeros, and so rank behind every similar item.
             item_vectors = np.zeros((len(self.items), module.dim), np.float32)
             item_vectors[list(shown)] = encode_pictures(module, list(shown.values()))
             return encode_pictures(module, photos), item_vectors
@@ -257,6 +259,7 @@ class DownstreamEvaluator:
         queries = (
             self.queries[self.queries[column]].sort_values("occurred_at", kind="stable").tail(MAX_QUERIES)
         )
+        # All pairs of a user's queries and events; the window then keeps the events that follow a query.
         pairs = queries.merge(self.events, on="user_id", suffixes=("", "_event"))
         waited = pairs["occurred_at_event"] - pairs["occurred_at"]
         pairs = pairs[(waited >= timedelta(0)) & (waited <= ANSWER_WINDOW)]
@@ -339,6 +342,6 @@ def _read_queries(trainer: EncoderTrainer) -> pd.DataFrame:
 def _to_indicators(rows: Any, columns: Any, height: int, width: int) -> sparse.csr_matrix:
     """Return a `(height, width)` matrix of ones at these places, each place once."""
     matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(height, width))
-    matrix.sum_duplicates()
+    matrix.sum_duplicates()  # a user may view an item twice; it counts once
     matrix.data[:] = 1
     return matrix

@@ -32,6 +32,7 @@ def synthesize_phrases(phrases: Sequence[str], speakers: int) -> tuple[list[Any]
 
     sounds, rows = [], []
     for row, phrase in enumerate(track_progress(phrases, "synthesize phrases")):
+        # Taking turns by row: the training set has every voice, however few speak each phrase.
         voices = VOICES_BY_LANGUAGE[is_chinese(phrase)]
         for take in range(speakers):
             sounds.append(decode_audio(synthesize_speech(phrase, voices[(row + take) % len(voices)])))

@@ -166,6 +166,7 @@ class EncoderTrainer:
             sounds, rows = precomputed.wait_for(SOUNDS)
         else:
             sounds, rows = self.synthesize_sounds()
+        # Each phrase is spoken several times: its text vector is the target of each recording.
         targets = text.encode(phrases)[rows]
         with _stop_on_infinite_loss(), self.registry.write_version(BILSTM, self.first_night) as folder:
             module, losses = pretrain_audio(sounds, targets, settings, self.night.seed, track_progress)
@@ -199,6 +200,7 @@ class EncoderTrainer:
         count = self.night.settings.pretraining.audio.phrases
         clauses = training_texts.rank_clauses(self.items.to_pylist(), self.queries["text"].to_pylist())
         used = min(len(clauses), training_texts.count_single_phrases(count))
+        # Only single phrases are counted: pairs repeat their clauses.
         self._record(Flow("clauses", len(clauses), used, {NOT_DRAWN: len(clauses) - used}))
         return training_texts.draw_phrases(clauses, count, self.night.seed)
 
@@ -215,7 +217,7 @@ class EncoderTrainer:
         }
         for path in self.queries["image_path"].to_pylist():
             if path:
-                texts.setdefault(path, "")
+                texts.setdefault(path, "")  # no text for text_image; an item's picture keeps its own
         limit = self.night.settings.pretraining.max_images
         paths = training_texts.sample_evenly(sorted(texts), limit, self.night.seed)
         pictures: dict[str, Any] = {}

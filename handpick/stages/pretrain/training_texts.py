@@ -56,6 +56,7 @@ def draw_phrases(clauses: Sequence[str], count: int, seed: int) -> list[str]:
         count: Phrases at most.
         seed: Of the draw of pairs.
     """
+    # The most frequent clauses are the likeliest queries, so they are spoken first and paired.
     single = clauses[: count_single_phrases(count)]
     random = np.random.default_rng(seed)
     pairs: dict[str, None] = {}  # a dict keeps the order of the draw, a set would not

@@ -23,6 +23,7 @@ def run(night: Night) -> StageResult:
     reported = [result for result in results if result.stage != "report"]
     card = render_card(night)
     with night.lake.replace_partition(REPORT_TABLE, night.logical_date) as folder:
+        # The index links to the card, so the link is left out where there is no card.
         (folder / INDEX_FILE).write_text(
             render_report(night, reported, CARD_FILE if card else None), encoding="utf-8"
         )

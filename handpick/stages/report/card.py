@@ -44,7 +44,7 @@ def render_card(night: Night) -> str | None:
     if (MODEL, "all", "ndcg") not in values:
         return None
     slices = [name for member, name, metric in values if member == MODEL and metric == "ndcg"]
-    slices.sort(key=lambda name: (name != "all", name))
+    slices.sort(key=lambda name: (name != "all", name))  # all users first
     curves = json.loads(training.read_text()).get("curves") or {}
     return render_template(
         "card.html",
@@ -75,6 +75,7 @@ def _last_days(night: Night) -> dict[str, str]:
     """Return the last day of each window, in ISO form."""
     cut = compute_time_split(night)
     ends = {"training": cut.train_end, "validation": cut.validation_end, "test": cut.test_end}
+    # Ends are exclusive: one second earlier is still on the last day.
     return {name: datetime.fromtimestamp(end - 1, UTC).date().isoformat() for name, end in ends.items()}
 
 

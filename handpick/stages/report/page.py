@@ -78,6 +78,7 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
     slices = list(dict.fromkeys(row["slice"] for row in rows))
     cells = {(row["member"], row["slice"]): row for row in rows}
     overall = {row["member"]: row for row in rows if row["slice"] == "all"}
+    # Not every model is measured on every slice: missing cells stay empty.
     members = sorted(overall, key=lambda member: -overall[member]["value"])
     values = {member: read_interval(row) for member, row in overall.items()}
     return {
@@ -131,6 +132,7 @@ def _plot_trends(night: Night) -> list[Markup]:
         day = path.name[13:]
         for file in sorted(path.glob("*.json")):
             result = StageResult.from_json(file.read_text())
+            # Tonight's report is not finished while it is plotted, so reports are left out of all nights.
             if result.stage != "report":
                 seconds.setdefault(result.stage, {})[day] = result.seconds
             if result.stage != "validate":

@@ -32,6 +32,7 @@ def render_svg(figure: Figure) -> str:
     figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = sink.getvalue()
+    # The XML declaration and doctype before it are not allowed inside HTML.
     return text[text.index("<svg") :]
 
 

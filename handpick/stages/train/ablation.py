@@ -159,6 +159,7 @@ def _train_and_measure(
         lists = find_top_n_in_float32(
             model.factors(test.past, test.users), VALIDATION_K, test.exclude, test.candidates
         )
+        # Averaged over seeds per user, so that the bootstrap compares users and not seeds.
         users += ndcg_at_k(find_hits(lists, test.relevant), VALIDATION_K) / len(seeds)
         for name, relevant in test.slices.items():
             rows = np.flatnonzero(np.diff(relevant.indptr))  # users with something to find in this slice

@@ -56,6 +56,7 @@ def list_pretraining_variants(
     if has_pictures and encoders.image == SHOP_CNN:
         variants |= _vary_objectives(configured, "image", SHOP_CNN, IMAGE_OBJECTIVES)
     if has_sounds and encoders.audio == BILSTM:
+        # Audio has one objective, so its only variant is an untrained encoder.
         untrained = configured.audio.model_copy(update={"steps": 0})
         variants[f"pretraining without {AUDIO_OBJECTIVES[0]}"] = PretrainingVariant(
             BILSTM, configured.model_copy(update={"audio": untrained})

@@ -53,7 +53,9 @@ def can_train_in_parallel(night: Night, data: Dataset) -> bool:
 
 def halve_threads(training: TrainingConfig) -> TrainingConfig:
     """Return the settings with half of the threads, for each of two trainings at the same time."""
-    return training.model_copy(update={"threads": training.threads // 2})
+    return training.model_copy(
+        update={"threads": training.threads // 2}
+    )  # two or more, by `can_train_in_parallel`
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ def log_training(
                 client.log_metric(run, _to_metric_name(f"{fit} {name}"), value, step=epoch)
     client.log_metric(run, "best_validation_ndcg", best)
     client.set_terminated(run)
+    # MLflow has no "create if missing": a missing model is an exception.
     try:
         client.get_registered_model(MODEL)
     except MlflowException:
