@@ -146,6 +146,7 @@ class Contract:
 
     def arrow_schema(self) -> pa.Schema:
         """Return the schema of the valid rows, with the origin columns."""
+        # Required columns are not nullable, also in the Spark schema that is derived from this one.
         fields = [pa.field(column.name, column.arrow_type, not column.is_required) for column in self.columns]
         return pa.schema(
             [*fields, pa.field("_source_file", pa.string()), pa.field("_source_line", pa.int64())]

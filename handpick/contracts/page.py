@@ -59,6 +59,7 @@ def describe_bounds(column: Column) -> str:
     if column.allowed_values:
         parts.append(", ".join(f"`{choice}`" for choice in column.allowed_values))
     if column.pattern:
+        # A bar would end the cell of the Markdown table.
         parts.append(f"`{column.pattern}`".replace("|", "\\|"))
     if column.is_past:
         parts.append("not after the night")

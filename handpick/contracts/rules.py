@@ -96,7 +96,7 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
     Args:
         contract: The contract of the source.
         as_of: End of the night, UTC; an `is_past` timestamp at or after it breaks the contract.
-        is_first_night: Whether this is the first night, which brings the history and so has no late rows.
+        is_first_night: Whether this is the first night, which lands the history and so has no late rows.
     """
     rules = [Rule("unparsable line", None, "`_raw` is not null")]
     # An unparsable line has no values: it breaks its own rule only, and no rule on missing values.

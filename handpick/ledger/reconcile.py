@@ -47,6 +47,7 @@ def build_ledger_table(results: Iterable[StageResult]) -> pa.Table:
                 "rows_out": flow.rows_out,
                 "rows_dropped": flow.rows_dropped,
             }
+            # A flow without drops still needs one row for its totals.
             reasons = [{"reason": reason, "reason_rows": count} for reason, count in flow.dropped.items()]
             rows += [{**line, **reason} for reason in reasons or [{"reason_rows": 0}]]
     return pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)

@@ -59,6 +59,7 @@ def build_dbt_event(result: Any, namespace: str, models: DbtModels) -> RunEvent:
         for column in node["columns"].values()
     ]
     schema = schema_dataset.SchemaDatasetFacet(fields=fields)
+    # dbt reports naive times in UTC; a skipped node has none.
     ends = [part.completed_at.replace(tzinfo=UTC) for part in result.timing if part.completed_at]
     at = max(ends, default=datetime.now(UTC))
     return RunEvent(

@@ -52,6 +52,7 @@ def open_client(settings: LineageSettings, home: Path) -> OpenLineageClient:
         TokenProvider,
     )
 
+    # Without an endpoint the events are appended to a file, from which they can be sent later.
     if settings.url is None:
         file = home / settings.file
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -106,6 +106,7 @@ class LineageGraph:
             repeated = column in seen
             seen.add(column)
             inputs = () if repeated else self.find_inputs(column)
+            # A repeated landing column has no inputs to leave out, so it is not marked.
             yield WalkStep(
                 depth, column, self.find_writer(column), repeated and bool(self.find_inputs(column))
             )

@@ -57,6 +57,7 @@ def release_selection(
     lines = [_parse_line(line, chosen.source, mended) for line in text.splitlines() if line.strip()]
     if not lines:
         return None, 0
+    # Sorted keys: the same rows give the same bytes, and so the same file name.
     body = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
     folder = get_released_folder(night.lake, chosen.source)
     folder.mkdir(parents=True, exist_ok=True)

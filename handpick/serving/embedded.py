@@ -163,7 +163,7 @@ def _hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock on starting and stopping the server of one data folder, across processes."""
     from filelock import FileLock
 
-    # A soft lock, the library's fallback, would survive a process that was killed and block every later start.
+    # A soft lock, the library's fallback, would survive a killed process and block every later start.
     with FileLock(folder.with_name(f".{folder.name}.lock"), fallback_to_soft=False):
         yield
 

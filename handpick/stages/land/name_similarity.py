@@ -1,4 +1,4 @@
-"""Scores how likely a name of the owner's stands for a contract column or a source."""
+"""Scores how likely an owner's column or table is a given contract column or source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find_likely_column(column: str, names: Sequence[str]) -> str | None:
 
 
 def score_name(column: str, name: str) -> float:
-    """Score how likely an owner's column name stands for a contract column.
+    """Score how likely an owner's column name means a contract column.
 
     Args:
         column: The contract column.

@@ -182,7 +182,7 @@ def parse_ram_gb(text: Column) -> Column:
     paired = parse_number(F.regexp_extract(text, r"(?i)(\d+)\s*(?:GB?)?\s*\+\s*\d+\s*[GT]B", 1))
     alone = r"(?i)^\s*(\d+(?:[.,]\d+)?)\s*([GM]B?)\s*(?:LPDDR\w*)?\s*(?:\||$)"
     bare = _convert_to_gb(parse_number(F.regexp_extract(text, alone, 1)), F.regexp_extract(text, alone, 2))
-    # A bare amount above 24 GB is storage, under whatever key it stands.
+    # A bare amount above 24 GB is storage, whatever its key.
     return null_outside(
         F.round(F.coalesce(_convert_to_gb(value, unit), paired, F.when(bare <= 24, bare)), 4), 0.0001, 64
     )

@@ -80,7 +80,7 @@ def _check_volume(night: Night, flow: Flow) -> None:
     if volume is None:
         return
     table = f"raw/{flow.source}"
-    # The first night brings the whole history, which is no measure of a usual night.
+    # The first night brings the whole history, which does not show the volume of a usual night.
     days = [day for day in night.lake.list_dates(table) if day < night.logical_date][1:][
         -limits.volume_nights :
     ]
@@ -91,7 +91,7 @@ def _check_volume(night: Night, flow: Flow) -> None:
     high = volume.max_ratio if limits.volume_high is None else limits.volume_high
     if usual and not low <= flow.rows_in / usual <= high:
         raise NightStopped(
-            f"{flow.source} brought {flow.rows_in:,} rows; the median of the last {len(days)} nights is "
+            f"{flow.source} has {flow.rows_in:,} rows; the median of the last {len(days)} nights is "
             f"{usual:,.0f}, and {low:g} to {high:g} times that is allowed. {LISTS_STAY}; if the number is "
             "right, set validation.volume_low or volume_high and run the night again."
         )

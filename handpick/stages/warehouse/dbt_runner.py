@@ -52,6 +52,7 @@ def build_warehouse(night: Night) -> None:
         open_spark_database(settings)
     with lock_warehouse(settings), set_environment(build_environment(settings, night.logical_date)):
         outcome = run_dbt(settings, "build", *arguments)
+    # Before the failure is raised, since the events report failed nodes too.
     dbt_events.emit_dbt_events(getattr(outcome.result, "results", None) or (), settings)
     if not outcome.success:
         raise WarehouseError(_explain_failure(night, outcome))
@@ -93,6 +94,7 @@ def run_dbt(settings: Settings, command: str, *arguments: str, target: Path | No
         "--target": settings.warehouse.target,
         "--target-path": target,
         "--log-path": find_target_folder(settings).parent / "logs",
+        # The console shows the night's own log; dbt's goes to a file.
         "--log-level": "none",
         "--log-level-file": "info",
     }
@@ -115,7 +117,7 @@ def lock_warehouse(settings: Settings) -> Iterator[None]:
     """Wait for the warehouse's lock and hold it, since DuckDB allows one writing process."""
     path = settings.path(settings.warehouse.path).with_suffix(".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A soft lock, the library's fallback, would survive a process that was killed and block every later night.
+    # A soft lock, the library's fallback, would survive a killed process and block every later night.
     lock = FileLock(path, fallback_to_soft=False)
     try:
         held = lock.acquire(blocking=False)

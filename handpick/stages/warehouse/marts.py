@@ -93,6 +93,7 @@ def _write_from_duckdb(night: Night) -> dict[str, int]:
     options = {"memory_limit": settings.memory, "threads": str(settings.threads)}
     with lock_warehouse(night.settings):
         try:
+            # Read-only, so that other processes may read the file at the same time.
             db = duckdb.connect(str(file), read_only=True, config=dict(options))
         except duckdb.IOException as error:
             raise WarehouseError(
@@ -119,6 +120,7 @@ def _check_logical_date(night: Night, db: duckdb.DuckDBPyConnection) -> None:
         }
     except duckdb.CatalogException:
         built = {"no night"}
+    # Without users the mart is empty and names no night: that is not an error.
     if built - {night.logical_date}:
         raise WarehouseError(
             f"the warehouse holds {', '.join(map(str, built))}, not {night.logical_date}: "
@@ -132,6 +134,7 @@ def _copy_mart(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     if mart.is_by_night:
         columns, where = f"* EXCLUDE ({NIGHT_COLUMN})", f"WHERE {NIGHT_COLUMN} = DATE '{night.logical_date}'"
     query = f"SELECT {columns} FROM {WAREHOUSE_SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"
+    # COPY streams to the file: a mart may be larger than memory.
     with night.lake.replace_partition(mart.table, night.logical_date) as folder:
         target = _quote_path(folder / "part-00000.parquet")
         ((rows,),) = db.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd)").fetchall()

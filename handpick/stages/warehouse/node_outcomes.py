@@ -57,6 +57,7 @@ def make_callbacks() -> list[Callable[[Any], None]]:
         return []
 
     def keep(event: Any) -> None:
+        # All other events of dbt, such as its log lines, are ignored.
         if event.info.name == "NodeFinished":
             node = event.data.node_info
             _write_outcome(
@@ -68,7 +69,7 @@ def make_callbacks() -> list[Callable[[Any], None]]:
 
 
 def read_outcome(folder: Path, unique_id: str) -> NodeOutcome | None:
-    """Read how a node ended; None while it has not.
+    """Read the outcome of a node; None while it has not ended.
 
     Args:
         folder: Where the build reports.

@@ -13,6 +13,7 @@ from handpick.settings.load import Settings
 
 def find_project_folder() -> Path:
     """Return the folder of the dbt project and its profiles."""
+    # The dbt project is next to the package `handpick` in the checkout.
     return Path(__file__).resolve().parents[3] / "dbt"
 
 

@@ -224,7 +224,7 @@ def test_a_source_that_is_too_old_or_too_small_stops_the_night(validate_rows: An
         "queries": [query(20, occurred_at=moment)],
     }
     few["catalog"] = [item(0, updated_at="2026-01-15T01:00:00Z")]
-    with pytest.raises(NightStopped, match="events brought 1 rows; the median of the last 4 nights is 20"):
+    with pytest.raises(NightStopped, match="events has 1 rows; the median of the last 4 nights is 20"):
         validate_rows(few, DAY + timedelta(days=5))
 
 
