@@ -10,7 +10,7 @@ from scipy import sparse
 from benchmarks.public_interactions import build_dataset, build_matrix, load_movielens, relative_positions
 from models.collaborative.als import Als
 from models.config import AlsConfig
-from models.data import BoolArray, FloatArray, Interactions
+from models.dataset import BoolArray, FloatArray, Interactions
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.recall import recall_at_k

@@ -26,7 +26,7 @@ from benchmarks.fusion_model import SHOPS, K, Setup, load_setup, make_oracle_lis
 from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
 from handpick.dataset.oracle.utility import PRICE_WEIGHT
 from handpick.demo import ground_truth
-from handpick.demo.arrays import Floats
+from handpick.demo.array_types import Floats
 from handpick.demo.customers import BUDGET_SPREAD, MEAN_BUDGET, WEALTH, draw_archetypes
 from handpick.demo.ground_truth import ShopState
 from handpick.demo.phones import FINISHES, LAYOUTS

@@ -18,12 +18,12 @@ from handpick.dataset.load import load_dataset
 from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.night import Night
 from handpick.stages.evaluate.measurement import compute_oracle_scores
-from models.data import Dataset, FloatArray
+from models.dataset import Dataset, FloatArray
 from models.evaluation.hits import Hits, find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.recall import recall_at_k
 from models.evaluation.split import EvaluationSplit
-from models.family import make_member
+from models.member_registry import make_member
 from models.recommender.factory import make_fusion_recommender
 from models.topn.dense import find_top_n_in_float32, find_top_n_of_scores
 from models.training.options import FitOptions

@@ -24,7 +24,7 @@ from benchmarks.public_interactions import build_dataset, load_gowalla
 from models.collaborative.als import Als
 from models.collaborative.graph_filter import GraphFilter
 from models.config import AlsConfig, GraphFilterConfig, StackedConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.holdout import hold_out
 from models.evaluation.ndcg import ndcg_at_k

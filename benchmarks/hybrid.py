@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.evaluated_nights import evaluated_night
 from handpick.dataset.load import load_dataset
 from handpick.dataset.splits import build_test_split, build_validation_split
-from handpick.stages.evaluate.blend import load_blend
+from handpick.stages.evaluate.blend_storage import load_blend
 from handpick.stages.evaluate.model_comparison import ModelLists, rank_models
 from models.evaluation.bootstrap import bootstrap_intervals
 from models.evaluation.hits import find_hits

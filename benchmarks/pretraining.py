@@ -19,7 +19,7 @@ from scipy import sparse
 
 from benchmarks.benchmark import DATA
 from handpick.pipeline.registry import nightly_names
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.text import HuggingFaceText
 from models.pretraining.config import TEXT_OBJECTIVES, RowsPretraining, TextPretraining
 from models.pretraining.objective_ablation import (

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from benchmarks.benchmark import DATA
-from models.data import BoolArray, Catalogue, Dataset, Interactions, Queries, Users
+from models.dataset import BoolArray, Catalogue, Dataset, Interactions, Queries, Users
 
 
 def load_movielens() -> Interactions:

@@ -26,8 +26,8 @@ from handpick.serving.schema import compose_columns, ensure_schema
 from handpick.serving.versions import hold_publish_lock
 from handpick.settings.load import Settings, load
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
-from handpick.stages.publish.prepare import prepare_rows
 from handpick.stages.publish.publish import digest_lists, load_version, publish
+from handpick.stages.publish.row_preparation import prepare_rows
 
 N = 20
 ROWS = int(os.environ.get("ROWS", "2_000_000"))

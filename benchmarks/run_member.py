@@ -26,11 +26,11 @@ from benchmarks.public_interactions import (
     relative_positions,
 )
 from models.config import FamilyConfig
-from models.data import Interactions
+from models.dataset import Interactions
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.recall import recall_at_k
-from models.family import MEMBER_CLASSES
+from models.member_registry import MEMBER_CLASSES
 from models.topn.dense import find_top_n_of_scores
 
 K, BLOCK, SEED = 20, 1024, 7

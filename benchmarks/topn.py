@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.demo_shops import KEPT_FOLDER
 from benchmarks.gowalla import read_pairs
-from models.data import FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import FloatArray, IntArray
+from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores, find_top_n
 
 N, DIM = 20, 128

@@ -14,7 +14,7 @@ from benchmarks.topn import gowalla_factors, time_call
 from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
 from handpick.stages.score.engine import find_top_n_on_spark
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ def weekly_pretraining() -> None:
 
         Return each objective's NDCG@20 without and with it, for XCom.
         """
-        from handpick.dataset.corpus import find_newest_marts
+        from handpick.dataset.content_tables import find_newest_marts
         from handpick.lake.partitions import Lake
         from handpick.night import Night
         from handpick.pipeline.runner import run_stage

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.collaborative.base import Arrays
 from models.config import CodeKind, RowsPretraining
-from models.data import BoolArray, Dataset, FloatArray
+from models.dataset import BoolArray, Dataset, FloatArray
 from models.normalize import normalise_rows
 
 ITEMS_PER_DIMENSION = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 
 
 def normalise_rows(vectors: FloatArray) -> FloatArray:

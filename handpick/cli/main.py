@@ -31,7 +31,7 @@ COMMAND_MODULES = (
     "override",
     "ledger",
     "lists",
-    "models",
+    "pretrain",
     "ablation",
     "lineage",
     "stages",

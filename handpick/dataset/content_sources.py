@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.content_tables import read_items, read_queries
 from handpick.dataset.item_text import format_item_text, hash_text
 from handpick.dataset.media_files import MediaFiles
 from handpick.errors import NightStopped

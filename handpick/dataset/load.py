@@ -13,7 +13,7 @@ from handpick.dataset.content_sources import ContentSources
 from handpick.dataset.feature_columns import ITEM_COLUMNS, USER_COLUMNS
 from handpick.lake.partitions import Lake
 from handpick.night import Night
-from models.data import (
+from models.dataset import (
     EVENT_TYPES,
     BoolArray,
     Catalogue,

@@ -11,8 +11,8 @@ from handpick.errors import MissingPartition, NightStopped
 from handpick.night import Night
 from handpick.runtime.log import log_progress, track_progress
 from models.config import FamilyConfig
-from models.data import Dataset
-from models.interface import Recommender
+from models.dataset import Dataset
+from models.recommender_interface import Recommender
 
 PURPOSES = ("selection", "serving")
 """`selection` models are fitted on events before the validation window and are evaluated; `serving` models on
@@ -36,7 +36,7 @@ def fit_family(
     Raises:
         NightStopped: If there is no event before the validation window.
     """
-    from models.family import make_member
+    from models.member_registry import make_member
 
     history = dataset.until(time_split.train_end)
     if not len(history.interactions.positive()):
@@ -72,7 +72,7 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         MissingPartition: If that night has not trained.
         NightStopped: If the fusion model's file is damaged or of an incompatible version.
     """
-    from models.family import MEMBER_CLASSES, load_member
+    from models.member_registry import MEMBER_CLASSES, load_member
 
     folder = night.lake.partition("models", logical_date)
     if not folder.is_dir():
@@ -102,6 +102,6 @@ def create_popularity(config: FamilyConfig) -> Recommender:
     Args:
         config: `[family]`.
     """
-    from models.family import make_member
+    from models.member_registry import make_member
 
     return make_member("popularity", config)

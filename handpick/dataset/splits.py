@@ -8,7 +8,7 @@ from __future__ import annotations
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.night import Night
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.split import EvaluationSplit, make_evaluation_split
 
 MIN_USERS = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handpick.night import Night
-from models.data import DAY_SECONDS
+from models.dataset import DAY_SECONDS
 
 
 @dataclass(frozen=True)

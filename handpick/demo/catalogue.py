@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from handpick.demo.arrays import Bools, Doubles, Ints
+from handpick.demo.array_types import Bools, Doubles, Ints
 from handpick.demo.corruption import Row
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import CURRENCIES, EUR_RATES, HIDDEN, Phones

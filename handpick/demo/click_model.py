@@ -21,7 +21,7 @@ from handpick.dataset.oracle.click_model import (
     open_probability,
     session_blocks,
 )
-from handpick.demo.arrays import Doubles, Floats, Ints
+from handpick.demo.array_types import Doubles, Floats, Ints
 
 MAX_SEARCHES = 4
 

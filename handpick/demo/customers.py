@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from handpick.demo.arrays import Bools, Doubles, Ints
+from handpick.demo.array_types import Bools, Doubles, Ints
 from handpick.demo.parameters import NOMINAL_DAYS, Plan
 from handpick.demo.phones import FINISHES, HIDDEN, LAYOUTS
 from handpick.demo.phrases import PERSONAS

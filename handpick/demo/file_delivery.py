@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handpick.demo.arrays import Ints
+from handpick.demo.array_types import Ints
 from handpick.demo.catalogue import UNKNOWN_LAUNCH_DAY, build_row_at_price
 from handpick.demo.corruption import CorruptionCounts
 from handpick.demo.ground_truth import ShopState

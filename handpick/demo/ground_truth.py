@@ -22,7 +22,7 @@ from handpick.dataset.oracle.truth_files import (
     record_from_columns,
     utility_json,
 )
-from handpick.demo.arrays import Ints
+from handpick.demo.array_types import Ints
 from handpick.demo.catalogue import Catalogue, build_catalogue
 from handpick.demo.customers import Customers
 from handpick.demo.inventory import Inventory

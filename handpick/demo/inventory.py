@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpick.dataset.oracle.truth_files import TruthChanges, prices_and_stock
-from handpick.demo.arrays import Bools, Doubles, Ints
+from handpick.demo.array_types import Bools, Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones
 

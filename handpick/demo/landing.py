@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.demo.arrays import Ints
+from handpick.demo.array_types import Ints
 from handpick.demo.corruption import BROKEN_PICTURES, CorruptionCounts, Row, corrupt_events, corrupt_rows
 from handpick.demo.customers import COUNTRIES, LOCALES, Customers
 from handpick.demo.parameters import Plan

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from handpick.dataset.oracle.utility import style_vectors
-from handpick.demo.arrays import Doubles, Ints
+from handpick.demo.array_types import Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phrases import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
 

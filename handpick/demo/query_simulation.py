@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpick.demo.arrays import Ints
+from handpick.demo.array_types import Ints
 from handpick.demo.customers import LOCALES, Customers
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import FINISHES, LAYOUTS

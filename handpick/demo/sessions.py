@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from handpick.dataset.oracle.click_model import SLOTS
-from handpick.demo.arrays import Bools, Doubles, Floats, Ints
+from handpick.demo.array_types import Bools, Doubles, Floats, Ints
 from handpick.demo.click_model import MAX_SEARCHES, simulate_choices
 from handpick.demo.customers import Customers
 from handpick.demo.parameters import (

@@ -12,7 +12,7 @@ from handpick.dataset.oracle.click_model import session_blocks
 from handpick.dataset.oracle.truth_files import PLAN_FILE
 from handpick.dataset.oracle.utility import user_factors
 from handpick.demo import ground_truth
-from handpick.demo.arrays import Ints
+from handpick.demo.array_types import Ints
 from handpick.demo.catalogue import Catalogue
 from handpick.demo.click_model import sample_columns
 from handpick.demo.corruption import CorruptionCounts

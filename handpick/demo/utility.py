@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from handpick.dataset.oracle.utility import FASHION_WEIGHT, UtilityScales, phone_factors
-from handpick.demo.arrays import Doubles, Floats
+from handpick.demo.array_types import Doubles, Floats
 from handpick.demo.customers import draw_archetypes, draw_customers
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones, draw_lines, draw_phones

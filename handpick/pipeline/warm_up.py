@@ -14,7 +14,7 @@ from handpick.serving.relations import RELATIONS
 from handpick.stages.publish.fingerprint import compute_fingerprint
 from handpick.stages.publish.pg_copy import COPY_TYPES, encode_batches
 from models.hybrids.blend_weights import ValidationScores
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores, find_top_n
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}

@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from models.collaborative.base import Arrays, Member
 from models.config import AlsConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors
 
 
 class Als(Member):

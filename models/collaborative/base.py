@@ -16,8 +16,8 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, svds
 
 from models.config import MemberConfig
-from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import DAY_SECONDS, Dataset, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 
 OVERSAMPLING, POWER_ITERATIONS = 32, 3
 """Extra directions and rounds of the subspace iteration; more of either make it more accurate."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from models.collaborative.base import Arrays, Member, find_positions
 from models.config import BprConfig
-from models.data import Dataset, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 
 
 class Bpr(Member):

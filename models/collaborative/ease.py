@@ -6,7 +6,7 @@ import numpy as np
 
 from models.collaborative.item_item import ItemItem
 from models.config import EaseConfig
-from models.data import Dataset, FloatArray
+from models.dataset import Dataset, FloatArray
 
 
 class Ease(ItemItem):

@@ -6,8 +6,8 @@ import numpy as np
 
 from models.collaborative.base import Arrays, Member
 from models.config import FreshnessConfig
-from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import DAY_SECONDS, Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors
 
 AGE_BOUNDS_DAYS = np.array([0, 1, 2, 3, 5, 8, 12, 18, 26, 36, 50, 70, 100, 180, 365])
 """Lower ends of the age groups, days since release."""

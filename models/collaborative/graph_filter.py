@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator
 from models.collaborative.base import Arrays, compute_leading_directions
 from models.collaborative.item_item import ItemItem
 from models.config import GraphFilterConfig
-from models.data import Dataset, FloatArray, IntArray
+from models.dataset import Dataset, FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 BLOCK_USERS = 16_384

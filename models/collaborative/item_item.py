@@ -7,8 +7,8 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 from models.collaborative.base import Arrays, Member, approximate_low_rank
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors
 
 Matrix = FloatArray | sparse.csr_matrix | LinearOperator
 

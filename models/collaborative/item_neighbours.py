@@ -10,7 +10,7 @@ from scipy import sparse
 from models.collaborative.base import normalise_sparse_rows
 from models.collaborative.item_item import ItemItem
 from models.config import ItemNeighboursConfig
-from models.data import Dataset, FloatArray
+from models.dataset import Dataset, FloatArray
 
 BLOCK_ITEMS = 512
 """Items whose similarities to all others are in memory at once."""

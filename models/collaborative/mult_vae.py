@@ -9,8 +9,8 @@ from scipy import sparse
 
 from models.collaborative.base import Arrays, Member
 from models.config import MultVaeConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ import numpy as np
 
 from models.collaborative.base import Arrays, Member
 from models.config import PopularityConfig
-from models.data import DAY_SECONDS, Dataset, IntArray
-from models.interface import Factors
+from models.dataset import DAY_SECONDS, Dataset, IntArray
+from models.recommender_interface import Factors
 
 
 class Popularity(Member):

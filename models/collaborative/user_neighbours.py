@@ -9,8 +9,8 @@ from scipy import sparse
 
 from models.collaborative.base import Arrays, Member, approximate_low_rank, normalise_sparse_rows
 from models.config import UserNeighboursConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors
 
 MAX_BLOCK_USERS, BLOCK_FLOATS = 1024, 2**25
 """Maximum number of users scored at once, and of their similarities with the pool."""

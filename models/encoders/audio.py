@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import models.mkl_warm_up  # noqa: F401
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.device import choose_device
 from models.encoders.hugging_face import load_model
 from models.encoders.interface import EncoderError, UnreadableMedia

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.audio import BANDS, compute_log_mel
 from models.encoders.device import choose_device
 from models.encoders.safetensors_loading import digest_model_folder, fill_module, load_weights, save_weights

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.device import choose_device
 from models.encoders.image import IMAGENET_MEAN, IMAGENET_STD, Picture
 from models.encoders.image_features import FEATURE_WIDTHS, compute_image_features

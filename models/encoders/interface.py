@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

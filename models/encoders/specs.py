@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.interface import EncoderError
 
 SpecSheet: TypeAlias = Mapping[str, Any]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.device import choose_device
 from models.encoders.hugging_face import build_load_error, load_model
 from models.encoders.interface import Encoder

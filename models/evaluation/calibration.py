@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import BoolArray
+from models.dataset import BoolArray
 
 Doubles = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import BoolArray
+from models.dataset import BoolArray
 
 
 def count_exposure(lists: NDArray[np.int32], items: int) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import FloatArray, IntArray, StringArray
+from models.dataset import FloatArray, IntArray, StringArray
 
 
 def assign_price_bands(price: FloatArray, bands: int = 4) -> IntArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import IntArray
+from models.dataset import IntArray
 
 BLOCK_BYTES = 64 << 20
 """Memory of the comparisons of relevant items with lists that exist at a time."""

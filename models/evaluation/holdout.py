@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from models.data import Dataset
+from models.dataset import Dataset
 
 
 def hold_out(data: Dataset, share: float, seed: int) -> tuple[Dataset, sparse.csr_matrix]:

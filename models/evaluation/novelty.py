@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import IntArray
+from models.dataset import IntArray
 from models.evaluation.hits import find_hits
 
 

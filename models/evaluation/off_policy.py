@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import EVENT_TYPES, BoolArray, IntArray, Interactions
+from models.dataset import EVENT_TYPES, BoolArray, IntArray, Interactions
 
 IMPRESSION = EVENT_TYPES.index("impression")
 CLICK_WINDOW_SECONDS = 3600

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from models.data import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray
+from models.dataset import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray
 
 PURCHASE = EVENT_TYPES.index("purchase")
 SLICES = ("all", "warm", "cold_item", "cold_user", "query_only", "launch_week")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import FloatArray, IntArray, StringArray
+from models.dataset import FloatArray, IntArray, StringArray
 from models.evaluation.bootstrap import bootstrap_difference
 from models.evaluation.item_ranks import rank_items
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors, Recommender
+from models.dataset import Dataset, FloatArray, IntArray
+from models.recommender_interface import Factors, Recommender
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 from models.collaborative.als import Als
 from models.collaborative.base import Arrays, Member, find_positions
 from models.config import AlsConfig, ConcatConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
 from models.normalize import normalise_rows
+from models.recommender_interface import Factors
 
 TRUST_USERS = 10.0
 """Users of an item at which its own factors count as much as those predicted from its content."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data import FloatArray
-from models.interface import Factors
+from models.dataset import FloatArray
+from models.recommender_interface import Factors
 
 MIN_RELATIVE_DEVIATION = 1e-6
 """Deviation, as a share of the scores' size, below which a user has no preference and all scores become 0.

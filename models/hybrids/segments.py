@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.data import Dataset, IntArray, StringArray
+from models.dataset import Dataset, IntArray, StringArray
 
 QUERY_ONLY = "query_only"
 """The segment of users who searched but have no positive event."""

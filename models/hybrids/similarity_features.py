@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.normalize import normalise_rows
 
 NEAREST_COUNT = 3

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.config import StackedConfig
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.evaluation.hits import find_hits
 
 NO_CANDIDATE = -1

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models.collaborative.base import Member, build_preferences
 from models.config import StackedConfig
-from models.data import Dataset, FloatArray, IntArray
+from models.dataset import Dataset, FloatArray, IntArray
 from models.evaluation.holdout import hold_out
 from models.hybrids.scaling import standardise_scores
 from models.hybrids.similarity_features import compute_similarity_features

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.collaborative.base import Member
-from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
+from models.dataset import BoolArray, Dataset, FloatArray, IntArray, StringArray
 from models.hybrids.scaling import multiply_factors, standardise_factors
 from models.hybrids.segments import assign_segments
-from models.interface import Factors, Recommender
+from models.recommender_interface import Factors, Recommender
 
 Weights = Mapping[str, float]
 

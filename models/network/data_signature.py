@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.data import Dataset, Modality
+from models.dataset import Dataset, Modality
 
 ITEM_MODALITIES = ("text", "image", "specs")
 QUERY_MODALITIES = ("text", "image", "audio")

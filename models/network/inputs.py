@@ -10,7 +10,7 @@ from torch import Tensor
 
 import models.mkl_warm_up  # noqa: F401
 from models.collaborative.base import find_positions
-from models.data import Dataset, FloatArray, IntArray, Modality, StringArray
+from models.dataset import Dataset, FloatArray, IntArray, Modality, StringArray
 from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
+from models.dataset import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
 from models.network.data_signature import DataSignature
 from models.network.inputs import build_user_profiles
 from models.network.iterative_inference import Evidence, ItemBags

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
+from models.dataset import DAY_SECONDS, Dataset, FloatArray, IntArray
 
 AGES = (0.0, 3.0, 7.0, 14.0, 28.0, 60.0, 180.0, 720.0)
 """Days since release at the knots of the age features; an age between two knots is shared by both."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.config import EndToEndConfig, FusionConfig
-from models.data import Dataset, IntArray, Modality
+from models.dataset import Dataset, IntArray, Modality
 from models.network.column_encoder import ColumnEncoder, find_column_encoders
 from models.network.data_signature import DataSignature
 from models.network.inputs import ItemInputs, QueryInputs

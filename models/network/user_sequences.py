@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import DAY_SECONDS, EVENT_TYPES, Dataset, IntArray
+from models.dataset import DAY_SECONDS, EVENT_TYPES, Dataset, IntArray
 
 EVENT_TYPE_COUNT = len(EVENT_TYPES)
 IMPRESSION = EVENT_TYPES.index("impression")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.audio import BANDS
 from models.encoders.bilstm import STACKED_FRAMES, BiLstm, pad_sounds
 from models.pretraining.config import AudioPretraining

@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.pretraining.config import RowsPretraining
 from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
 

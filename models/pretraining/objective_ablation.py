@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import sparse
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.normalize import normalise_rows

@@ -9,12 +9,12 @@ from typing import Self
 import numpy as np
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
 from models.network.data_signature import ITEM_MODALITIES, ModelMismatch
 from models.network.item_tower import FACTS, IDENTITY
 from models.normalize import normalise_rows
 from models.recommender.recommender import ABOUT, FusionRecommender
+from models.recommender_interface import Factors
 from models.training.errors import TrainingError
 from models.training.options import FitOptions, ProgressCallback, TrainState, ignore_progress
 

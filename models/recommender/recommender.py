@@ -13,8 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray
 from models.network.data_signature import DataSignature, ModelMismatch, build_signature
 from models.network.fusion_network import CandidateSet, FusionNetwork
 from models.network.inputs import build_item_inputs, build_query_inputs
@@ -23,6 +22,7 @@ from models.network.sequence_batching import SequenceBatcher, cut_windows, find_
 from models.network.temporal_features import build_temporal_features
 from models.network.trainable_encoders import TrainableEncoders, build_trainable_encoders
 from models.network.user_sequences import build_user_sequences
+from models.recommender_interface import Factors
 from models.training.devices import resolve_device, run_deterministically
 from models.training.distributed import join_process_group
 from models.training.errors import TrainingError

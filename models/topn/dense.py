@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import BoolArray, FloatArray
-from models.interface import Factors
+from models.dataset import BoolArray, FloatArray
+from models.recommender_interface import Factors
 
 BLOCK_BYTES = 64 << 20
 """Memory of the score matrix of one block of users."""

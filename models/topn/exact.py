@@ -18,8 +18,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from models.data import BoolArray, FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import BoolArray, FloatArray, IntArray
+from models.recommender_interface import Factors
 from models.topn import float32, gpu, int8
 from models.topn.int8_matmul import is_int8_exact
 from models.topn.numba_kernels import score_pairs

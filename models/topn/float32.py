@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data import FloatArray, IntArray
+from models.dataset import FloatArray, IntArray
 from models.topn.numba_kernels import rank_candidate_pairs
 from models.topn.request import TopN, TopNRequest
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import BoolArray, FloatArray, IntArray
+from models.dataset import BoolArray, FloatArray, IntArray
 from models.topn.float32 import DEVICE_TILE_BYTES, fill_by_float32
 from models.topn.request import TopN, TopNRequest
 

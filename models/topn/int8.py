@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import FloatArray, IntArray
+from models.dataset import FloatArray, IntArray
 from models.topn.int8_matmul import PackedTile, multiply_codes
 from models.topn.numba_kernels import gather_candidates, init_thresholds, rank_candidates
 from models.topn.quantize import QuantizedItems, quantize_items, quantize_users

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.topn.numba_kernels import MAX_CODE
 
 ZERO_POINT = 128

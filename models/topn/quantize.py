@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.topn.numba_kernels import quantize_rows
 
 Floats = NDArray[np.float64]

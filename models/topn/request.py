@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.data import BoolArray, FloatArray
+from models.dataset import BoolArray, FloatArray
 
 
 class TopN(NamedTuple):

@@ -15,7 +15,7 @@ import torch
 from torch import distributed, nn
 
 import models.mkl_warm_up  # noqa: F401
-from models.data import IntArray
+from models.dataset import IntArray
 
 
 def get_rank() -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data import DAY_SECONDS, Dataset, FloatArray, IntArray
+from models.dataset import DAY_SECONDS, Dataset, FloatArray, IntArray
 from models.network.user_sequences import IMPRESSION, select_strongest
 
 DAY_LIMIT, ITEM_LIMIT = 1 << 16, 1 << 24

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.collaborative.base import find_positions
 from models.config import FusionConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.network.data_signature import DataSignature
 from models.pretraining.autoencoder import compute_codes
 from models.pretraining.rows import pretrain_rows

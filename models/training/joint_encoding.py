@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data import IntArray
+from models.dataset import IntArray
 from models.network.inputs import ItemInputs, QueryInputs
 from models.network.trainable_encoders import TrainableEncoders
 from models.training.training_set import TrainingBatch, TrainingSet

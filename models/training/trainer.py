@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.config import TrainingConfig
-from models.data import Dataset, IntArray
+from models.dataset import Dataset, IntArray
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit
-from models.interface import Factors
 from models.network.fusion_network import FusionNetwork
 from models.network.inputs import ItemInputs, QueryInputs
+from models.recommender_interface import Factors
 from models.topn.dense import find_top_n_in_float32
 from models.training import distributed
 from models.training.checkpoint import restore_checkpoint, write_checkpoint

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset, FloatArray, IntArray
+from models.dataset import Dataset, FloatArray, IntArray
 from models.network.data_signature import DataSignature
 from models.network.fusion_network import CandidateSet
 from models.network.inputs import ItemInputs, QueryInputs, build_item_inputs, build_query_inputs

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import Users
+from models.dataset import Users
 
 
 def build_plain_users(user_ids: list[str], country: NDArray[Any], locale: NDArray[Any]) -> Users:

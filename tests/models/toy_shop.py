@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.config import EndToEndConfig, FusionConfig
-from models.data import Catalogue, Dataset, Interactions, Modality, Queries
+from models.dataset import Catalogue, Dataset, Interactions, Modality, Queries
 from tests.models.plain_users import build_plain_users
 
 DAY = 86_400
@@ -22,7 +22,7 @@ PLAIN = FusionConfig(dim=16, dropout=0, input_dropout=0, identity_dropout=0, mod
 
 @dataclass(frozen=True)
 class MemoryOrigin:
-    """A `models.data.ModalitySource`: contents in memory, and the folder of the encoder that made their vectors."""
+    """A `models.dataset.ModalitySource`: contents in memory, and the folder of the encoder that made their vectors."""
 
     contents: Mapping[str, Any]
     folder: Path

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from models.data import FloatArray
+from models.dataset import FloatArray
 
 SLOTS = 8
 TILT = 0.5

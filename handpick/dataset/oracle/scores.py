@@ -17,7 +17,7 @@ from handpick.dataset.oracle.click_model import expected_opens, session_blocks
 from handpick.dataset.oracle.truth_files import prices_and_stock, read_truth
 from handpick.dataset.oracle.utility import BLOCKS, phone_factors, user_factors
 from handpick.errors import InputError
-from models.data import FloatArray
+from models.dataset import FloatArray
 
 
 def oracle_scores(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from handpick.dataset.oracle.utility import UtilityScales
 from handpick.errors import InputError
-from models.data import BoolArray, IntArray
+from models.dataset import BoolArray, IntArray
 
 Doubles = NDArray[np.float64]
 Record = TypeVar("Record")

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import FloatArray, IntArray
+from models.dataset import FloatArray, IntArray
 
 Doubles = NDArray[np.float64]
 

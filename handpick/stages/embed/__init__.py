@@ -31,13 +31,11 @@ def run(night: Night) -> StageResult:
         EncoderUnusable: If a configured encoder cannot be loaded.
         NightStopped: If training an encoder fails.
     """
-    from handpick.dataset.corpus import read_items, read_queries
+    from handpick.dataset.content_tables import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles
     from handpick.lake.partitions import digest_partitions
     from handpick.runtime.prefetch import prefetch_library
-    from handpick.stages.embed.encoders import NightEncoders
-    from handpick.stages.embed.precompute import precomputing
-    from handpick.stages.embed.tables import (
+    from handpick.stages.embed.embedding_tables import (
         ITEMS,
         KEPT_COLUMNS,
         QUERIES,
@@ -45,6 +43,8 @@ def run(night: Night) -> StageResult:
         encode_items,
         encode_queries,
     )
+    from handpick.stages.embed.encoders import NightEncoders
+    from handpick.stages.embed.precompute import precomputing
     from handpick.stages.embed.threads import one_torch_thread
     from handpick.stages.pretrain.public import EncoderTrainer
 

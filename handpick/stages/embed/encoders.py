@@ -20,7 +20,7 @@ from handpick.dataset.encoders import (
     stop_on_encoder_error,
 )
 from handpick.stages.pretrain.public import IMAGES, EncoderTrainer, Precomputed
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.interface import Encoder
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 

@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.content_tables import read_items, read_queries
 from handpick.dataset.encoders import load_text_part, stop_on_encoder_error
 from handpick.dataset.item_text import format_item_text
 from handpick.dataset.media_files import MediaFiles
 from handpick.night import Night
 from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
+from handpick.stages.embed.embedding_tables import encode_media, encode_texts
 from handpick.stages.embed.encoders import TEXTS, Batch, NightEncoders
-from handpick.stages.embed.tables import encode_media, encode_texts
 from handpick.stages.embed.vector_columns import VectorColumn
 from handpick.stages.pretrain.public import IMAGES, SOUNDS, EncoderTrainer
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.encoders.interface import Encoder
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 

@@ -1,7 +1,6 @@
 """What other stages may import from `embed`: encoding a night's items and queries with other encoders."""
 
-from handpick.stages.embed.encoders import NightEncoders
-from handpick.stages.embed.tables import (
+from handpick.stages.embed.embedding_tables import (
     ITEMS,
     KEPT_COLUMNS,
     QUERIES,
@@ -9,6 +8,7 @@ from handpick.stages.embed.tables import (
     encode_items,
     encode_queries,
 )
+from handpick.stages.embed.encoders import NightEncoders
 from handpick.stages.embed.threads import one_torch_thread
 
 __all__ = [

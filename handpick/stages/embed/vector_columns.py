@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from handpick.runtime.log import track_progress
 from handpick.stages.embed.threads import map_in_threads
 from handpick.stages.embed.vector_reuse import reuse_vectors
-from models.data import BoolArray, FloatArray, IntArray
+from models.dataset import BoolArray, FloatArray, IntArray
 from models.encoders.interface import Encoder, UnreadableMedia
 
 BATCH = 512

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.data import BoolArray, FloatArray
+from models.dataset import BoolArray, FloatArray
 
 
 def reuse_vectors(

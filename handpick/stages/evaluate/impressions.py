@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handpick.dataset.load import index_ids
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
-from models.data import Dataset, IntArray, Interactions, StringArray
+from models.dataset import Dataset, IntArray, Interactions, StringArray
 from models.evaluation.off_policy import IMPRESSION
 
 Doubles = NDArray[np.float64]

@@ -15,12 +15,12 @@ from handpick.lake.partitions import digest_files, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
-from handpick.stages.evaluate.blend import write_blend
+from handpick.stages.evaluate.blend_storage import write_blend
 from handpick.stages.evaluate.impressions import ImpressionLog, make_unlogged_impressions
 from handpick.stages.evaluate.metrics_table import build_metrics_table
 from handpick.stages.evaluate.model_comparison import ModelLists, learn_blend, rank_by_oracle, rank_models
 from handpick.stages.evaluate.off_policy import build_off_policy_log
-from models.data import Dataset, FloatArray, StringArray
+from models.dataset import Dataset, FloatArray, StringArray
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit

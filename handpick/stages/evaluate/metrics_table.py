@@ -13,7 +13,7 @@ from scipy import sparse
 from handpick.settings.evaluate import EvaluateSettings
 from handpick.stages.evaluate.model_comparison import ModelLists
 from handpick.stages.evaluate.off_policy import OffPolicyLog, estimate_click_rates
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.evaluation.bootstrap import bootstrap_intervals
 from models.evaluation.calibration import compute_calibration_error, fit_logistic
 from models.evaluation.coverage import compute_coverage, compute_gini_index

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from handpick.stages.evaluate.impressions import ImpressionLog
 from handpick.stages.evaluate.model_comparison import ModelLists
-from models.data import Dataset, IntArray
+from models.dataset import Dataset, IntArray
 from models.evaluation.bootstrap import Interval, bootstrap_intervals
 from models.evaluation.off_policy import (
     estimate_propensity,

@@ -31,12 +31,12 @@ from handpick.stages.gate.sanity_checks import (
     has_finite_factors,
     run_sanity_checks,
 )
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit
 from models.hybrids.weighted import Blend
-from models.interface import Recommender
+from models.recommender_interface import Recommender
 from models.topn.dense import find_top_n_in_float32
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
 from models.config import MEMBERS
-from models.data import BoolArray
+from models.dataset import BoolArray
 from models.evaluation.coverage import compute_coverage
 from models.evaluation.split import EvaluationSplit
-from models.interface import Factors
+from models.recommender_interface import Factors
 
 Lists = NDArray[np.int32]
 SIMPLE_MEMBERS = frozenset(get_args(MEMBERS))

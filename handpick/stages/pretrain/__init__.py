@@ -26,7 +26,7 @@ def run(night: Night) -> StageResult:
         NightStopped: If a training fails.
         NoEvaluationEvents: If there are no events in the days to evaluate on; the new versions are kept.
     """
-    from handpick.dataset.corpus import read_items, read_queries
+    from handpick.dataset.content_tables import read_items, read_queries
     from handpick.dataset.media_files import MediaFiles
     from handpick.stages.pretrain.downstream_eval import DownstreamEvaluator, evaluate_objectives
     from handpick.stages.pretrain.objective_results import OBJECTIVES_TABLE, results_to_rows, rows_to_table

@@ -27,7 +27,7 @@ from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
 if TYPE_CHECKING:
     from handpick.stages.pretrain.trainer import EncoderTrainer
-    from models.data import FloatArray, IntArray
+    from models.dataset import FloatArray, IntArray
     from models.encoders.interface import Encoder
     from models.pretraining.objective_ablation import ObjectiveResult
 

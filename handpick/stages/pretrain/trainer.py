@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from handpick.dataset import corpus
+from handpick.dataset import item_text
 from handpick.dataset.encoder_registry import EncoderRegistry
 from handpick.dataset.encoders import open_registry
 from handpick.dataset.media_files import MediaFiles
@@ -92,11 +92,11 @@ class EncoderTrainer:
         """Fit and register the spec sheet encoder; return the folder of its version."""
         from models.encoders.specs import SpecsEncoder
 
-        sheets = [corpus.build_spec_sheet(row) for row in self.items.to_pylist()]
+        sheets = [item_text.build_spec_sheet(row) for row in self.items.to_pylist()]
         self._record(Flow("spec sheets", len(sheets), len(sheets)))
         with self.registry.write_version(SPECS, self.first_night) as folder:
             SpecsEncoder.fit(
-                sheets, corpus.NUMERIC_FIELDS, corpus.CATEGORICAL_FIELDS, corpus.TAG_FIELDS
+                sheets, item_text.NUMERIC_FIELDS, item_text.CATEGORICAL_FIELDS, item_text.TAG_FIELDS
             ).save(folder)
         return self._registered(SPECS)
 
@@ -211,7 +211,7 @@ class EncoderTrainer:
             `(224, 224, 3) uint8` arrays; and texts, empty for pictures of queries.
         """
         texts = {
-            row["image_path"]: corpus.format_item_text(row)
+            row["image_path"]: item_text.format_item_text(row)
             for row in self.items.to_pylist()
             if row["image_path"]
         }

@@ -11,7 +11,7 @@ from handpick.errors import ServingError
 from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
 from handpick.serving.schema import compose_statement
 from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash
-from handpick.stages.publish.prepare import Part
+from handpick.stages.publish.row_preparation import Part
 
 LISTED_COLUMNS = {RECOMMENDATIONS: "item_id", SIMILAR_ITEMS: "similar_item_id", POPULAR_ITEMS: "item_id"}
 """The relations that are lists, and their column with the listed phone."""

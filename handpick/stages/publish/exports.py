@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from handpick.night import Night
 from handpick.serving.relations import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
-from handpick.stages.publish.prepare import is_sorted
+from handpick.stages.publish.row_preparation import is_sorted
 
 UNKNOWN_SEGMENT = "unknown"
 """Segment of the users without a country."""

@@ -18,7 +18,7 @@ from handpick.settings.load import Settings
 from handpick.stages.publish.checks import check_part
 from handpick.stages.publish.fingerprint import MODULUS, compute_fingerprint
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
-from handpick.stages.publish.prepare import Part, split_rows
+from handpick.stages.publish.row_preparation import Part, split_rows
 
 SESSION_SETTINGS: LiteralString = (
     # Parts are loaded in parallel, so each needs one process only; compiling costs more than it gains here,

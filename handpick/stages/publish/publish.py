@@ -38,7 +38,7 @@ from handpick.settings.load import Settings
 from handpick.stages.gate.public import read_decision
 from handpick.stages.publish.exports import write_exports
 from handpick.stages.publish.load import attach_partitions, load_tables
-from handpick.stages.publish.prepare import prepare_rows
+from handpick.stages.publish.row_preparation import prepare_rows
 
 
 def publish(night: Night) -> StageResult:

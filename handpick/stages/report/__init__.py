@@ -16,8 +16,8 @@ INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
 
 def run(night: Night) -> StageResult:
     """Write the night's page and model card; the stage's flow counts the stages that the page reports on."""
-    from handpick.stages.report.card import render_card
-    from handpick.stages.report.page import render_report
+    from handpick.stages.report.model_card import render_card
+    from handpick.stages.report.report_page import render_report
 
     results = night.results()
     reported = [result for result in results if result.stage != "report"]

@@ -8,6 +8,6 @@ from handpick.night import Night
 
 def run(night: Night) -> StageResult:
     """Write `lists/recommendations`, `lists/similar_items` and `lists/popular_items`."""
-    from handpick.stages.score.stage import score_night
+    from handpick.stages.score.score_night import score_night
 
     return score_night(night)

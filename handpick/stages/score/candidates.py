@@ -9,8 +9,8 @@ from scipy import sparse
 
 from handpick.stages.score.engine import Engine
 from handpick.stages.score.rules import Rules
-from models.data import FloatArray, IntArray
-from models.interface import Factors
+from models.dataset import FloatArray, IntArray
+from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
 
 

@@ -14,10 +14,10 @@ from handpick.stages.evaluate.public import load_blend
 from handpick.stages.gate.public import read_decision
 from models.config import ContentConfig
 from models.content import ContentBased
-from models.data import BoolArray, Dataset, FloatArray, IntArray, StringArray
+from models.dataset import BoolArray, Dataset, FloatArray, IntArray, StringArray
 from models.hybrids.scaling import standardise_factors
 from models.hybrids.weighted import Blend
-from models.interface import Factors
+from models.recommender_interface import Factors
 
 FUSION = "fusion"
 """Name of the fusion model among the members."""

@@ -14,8 +14,8 @@ from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.lists import make_lists
 from handpick.stages.score.rerank import RerankedLists
 from handpick.stages.score.scorer import Scorer, split_into_blocks
-from models.data import BoolArray, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import BoolArray, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores
 
 POPULARITY = "popularity"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from handpick.stages.score.candidates import compute_score_deviation
 from handpick.stages.score.scorer import Scorer, split_into_blocks
-from models.data import Dataset, FloatArray, IntArray
+from models.dataset import Dataset, FloatArray, IntArray
 from models.topn.exact import compute_exact_scores
 
 MIN_FALL = 0.02

@@ -12,8 +12,8 @@ from scipy import sparse
 
 from handpick.errors import ConfigurationError
 from handpick.settings.load import Settings
-from models.data import BoolArray, IntArray
-from models.interface import Factors
+from models.dataset import BoolArray, IntArray
+from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
 
 if TYPE_CHECKING:

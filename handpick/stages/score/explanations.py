@@ -12,7 +12,7 @@ from handpick.stages.score.counterfactuals import Counterfactuals
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.rerank import PlacementSource
 from handpick.stages.score.templates import COMMA, REASON_TEMPLATES, VERBS, choose_language
-from models.data import EVENT_TYPES, IntArray
+from models.dataset import EVENT_TYPES, IntArray
 
 MAX_QUOTED_CHARACTERS = 60
 """Characters of a query that are quoted."""

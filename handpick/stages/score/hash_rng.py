@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data import StringArray
+from models.dataset import StringArray
 
 
 def derive_seeds(user_ids: StringArray, seed: int, day: date) -> NDArray[np.uint64]:

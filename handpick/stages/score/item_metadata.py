@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.night import Night
-from models.data import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
+from models.dataset import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
 
 COMPARED_NUMBERS = (
     "display_inches",

@@ -14,7 +14,7 @@ from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.rerank import PhoneFacts
 from handpick.stages.score.rules import Rules
 from handpick.stages.score.rules.campaigns import Pin
-from models.data import FloatArray
+from models.dataset import FloatArray
 from models.topn.exact import find_top_n
 
 

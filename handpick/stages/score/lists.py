@@ -11,8 +11,8 @@ from handpick.stages.score.candidates import add_boosts, find_candidates
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import RerankedLists, insert_pins, make_empty_lists, rerank_candidates
 from handpick.stages.score.rules.relaxation import relax_rules
-from models.data import IntArray
-from models.interface import Factors
+from models.dataset import IntArray
+from models.recommender_interface import Factors
 from models.topn.exact import TopN
 
 

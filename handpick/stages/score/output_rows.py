@@ -17,7 +17,7 @@ from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import PlacementSource
 from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import Scorer, split_into_blocks
-from models.data import FloatArray, IntArray
+from models.dataset import FloatArray, IntArray
 
 ROWS_AT_ONCE = 1_000_000
 """Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""

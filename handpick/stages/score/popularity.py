@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from handpick.stages.score.item_metadata import ScoringData
-from models.data import DAY_SECONDS, BoolArray, FloatArray
-from models.interface import Factors
+from models.dataset import DAY_SECONDS, BoolArray, FloatArray
+from models.recommender_interface import Factors
 from models.topn.exact import find_top_n
 
 ALL_COUNTRIES = "all"

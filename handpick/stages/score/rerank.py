@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from handpick.settings.score import ScoreSettings
 from handpick.stages.score.hash_rng import draw_uniform
 from handpick.stages.score.rules.campaigns import Pin
-from models.data import BoolArray, FloatArray, IntArray
+from models.dataset import BoolArray, FloatArray, IntArray
 from models.topn.exact import TopN
 
 Number = TypeVar("Number", bound=np.generic)

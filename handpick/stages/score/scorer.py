@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from models.data import Dataset, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 
 
 class Scorer(Protocol):

@@ -9,8 +9,8 @@ from scipy import sparse
 from handpick.stages.score.explanations import explain_similarity
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.templates import choose_language
-from models.data import FloatArray
-from models.interface import Factors
+from models.dataset import FloatArray
+from models.recommender_interface import Factors
 from models.topn.exact import find_top_n
 
 

@@ -14,6 +14,6 @@ def run(night: Night) -> StageResult:
         NightStopped: If there is too little history, or the fusion model's training cannot continue.
     """
     from handpick.dataset.load import load_dataset
-    from handpick.stages.train.stage import train_models
+    from handpick.stages.train.train_models import train_models
 
     return train_models(night, load_dataset(night))

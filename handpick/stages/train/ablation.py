@@ -14,9 +14,9 @@ from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.log import log_progress
 from handpick.stages.train.pretraining_ablation import dataset_with_variant, list_pretraining_variants
-from handpick.stages.train.stage import sample_users
+from handpick.stages.train.train_models import sample_users
 from models.config import FusionConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.bootstrap import Interval, bootstrap_difference
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k

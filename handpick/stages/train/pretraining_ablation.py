@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.content_tables import read_items, read_queries
 from handpick.dataset.encoders import open_registry
 from handpick.dataset.load import load_dataset
 from handpick.dataset.media_files import MediaFiles
@@ -19,7 +19,7 @@ from handpick.settings.embed import EmbedSettings
 from handpick.settings.pretraining import PretrainingSettings
 from handpick.stages.embed import public as embed
 from handpick.stages.pretrain.public import EncoderTrainer
-from models.data import Dataset
+from models.dataset import Dataset
 from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 from models.pretraining.config import AUDIO_OBJECTIVES, IMAGE_OBJECTIVES, TEXT_OBJECTIVES
 

@@ -14,8 +14,8 @@ def run(night: Night) -> StageResult:
         WarehouseError: If a model cannot be built, a test fails, or another program has the warehouse's file
             open.
     """
+    from handpick.stages.warehouse.build_preconditions import prepare_build
     from handpick.stages.warehouse.dbt_runner import build_warehouse
-    from handpick.stages.warehouse.prepare import prepare_build
 
     prepare_build(night)
     build_warehouse(night)

@@ -6,8 +6,8 @@ import pytest
 
 from models.collaborative.base import Member
 from models.config import FamilyConfig
-from models.data import Dataset
-from models.family import MEMBER_CLASSES, make_member
+from models.dataset import Dataset
+from models.member_registry import MEMBER_CLASSES, make_member
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
+from models.dataset import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
 from tests.models.plain_users import build_plain_users
 
 DAY = 86_400

@@ -13,15 +13,13 @@ from models.collaborative.graph_filter import GraphFilter
 from models.collaborative.item_item import make_dense
 from models.collaborative.item_neighbours import BLOCK_ITEMS, find_nearest_items, keep_largest
 from models.config import EaseConfig, FamilyConfig, GraphFilterConfig, UserNeighboursConfig
-from models.data import Dataset
-from models.family import make_member
+from models.dataset import Dataset
+from models.member_registry import make_member
 
 
 def random_rows(rows: int, columns: int, density: float, seed: int = 0) -> sparse.csr_matrix:
     """Return a sparse matrix of positive numbers."""
-    return sparse.random(
-        rows, columns, density, "csr", dtype=np.float32, rng=np.random.default_rng(seed)
-    ).tocsr()
+    return sparse.random(rows, columns, density, dtype=np.float32, rng=np.random.default_rng(seed)).tocsr()
 
 
 def test_neighbours_found_in_blocks_are_those_of_the_whole_matrix() -> None:
@@ -62,6 +60,7 @@ def test_the_graph_filter_equals_its_formula_without_being_dense(past: Dataset) 
     by_user, by_item = (np.maximum(history.sum(axis=axis), 1e-6) for axis in (1, 0))
     adjacency = history / np.sqrt(by_user)[:, None] / np.sqrt(by_item)
     config = member.config
+    assert isinstance(config, GraphFilterConfig)
     passed = np.linalg.svd(adjacency)[2][: config.frequencies].T
     low = (passed / np.sqrt(by_item)[:, None]) @ (passed * np.sqrt(by_item)[:, None]).T
     expected = adjacency.T @ adjacency + config.low_pass * low

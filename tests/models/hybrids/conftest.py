@@ -6,9 +6,9 @@ import pytest
 
 from models.collaborative.base import Member
 from models.config import FamilyConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.split import EvaluationSplit, make_evaluation_split
-from models.family import MEMBER_CLASSES, make_member
+from models.member_registry import MEMBER_CLASSES, make_member
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 TRAINED, VALIDATED = (DAYS - 14) * DAY, (DAYS - 7) * DAY

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.collaborative.base import Member
 from models.config import StackedConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit
@@ -20,7 +20,7 @@ from models.hybrids.scaling import multiply_factors, standardise_factors
 from models.hybrids.segments import assign_segments, list_segments
 from models.hybrids.stacked import StackedRanker, build_candidate_features
 from models.hybrids.weighted import Blend
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn.dense import find_top_n_of_scores
 from tests.models.collaborative.shop import renamed
 
@@ -104,7 +104,7 @@ def test_the_factored_blend_is_the_weighted_sum_of_its_members(blend: Blend, tes
 def test_validation_ndcg_from_ranks_is_that_of_the_lists_ties_included() -> None:
     random = np.random.default_rng(6)
     scores = random.integers(0, 4, (1, 60, 30)).astype(np.float32)
-    relevant = sparse.random(60, 30, 0.2, format="csr", random_state=7)
+    relevant = sparse.random(60, 30, 0.2, random_state=7).tocsr()
     relevant.sort_indices()
     quick = ValidationScores(scores, relevant, K).ndcg(scores[0])
     np.testing.assert_allclose(
@@ -114,7 +114,7 @@ def test_validation_ndcg_from_ranks_is_that_of_the_lists_ties_included() -> None
 
 def test_a_useless_member_gets_no_weight_and_weights_sum_to_one() -> None:
     random = np.random.default_rng(2)
-    relevant = sparse.random(200, 50, 0.06, format="csr", random_state=3)
+    relevant = sparse.random(200, 50, 0.06, random_state=3).tocsr()
     relevant.data[:] = 1
     useful = relevant.toarray() * 1.0 + random.standard_normal((200, 50)) * 0.7
     noise = random.standard_normal((200, 50))
@@ -128,7 +128,7 @@ def test_a_useless_member_gets_no_weight_and_weights_sum_to_one() -> None:
 def test_a_segment_gets_its_own_weights_only_where_they_hold() -> None:
     """Half the users follow one member, half another: both segments need weights of their own; noise does not."""
     random = np.random.default_rng(4)
-    relevant = sparse.random(400, 50, 0.06, format="csr", random_state=5)
+    relevant = sparse.random(400, 50, 0.06, random_state=5).tocsr()
     relevant.data[:] = 1
     truth = relevant.toarray()
     is_first = np.arange(400) % 4 < 2
@@ -170,7 +170,7 @@ def test_the_stacked_ranker_improves_on_its_candidates_order(
         scores = scored(members, exam)
         worst = find_top_n_of_scores(scores[sorted(members).index("freshness")].copy(), 40)
         return worst, build_candidate_features(
-            worst, scores, exam.past.catalogue.price[:, None], np.zeros((len(worst), 1))
+            worst, scores, exam.past.catalogue.price[:, None], np.zeros((len(worst), 1), np.float32)
         )
 
     ranker = StackedRanker(StackedConfig(trees=40, leaves=7), seed=1).fit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.split import EvaluationSplit, make_evaluation_split
 from models.recommender import FusionRecommender
 from models.training.options import FitOptions

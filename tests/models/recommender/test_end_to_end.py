@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.config import EndToEndConfig, FusionConfig, TrainingConfig
-from models.data import Dataset, Modality
+from models.dataset import Dataset, Modality
 from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
 from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
 from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText

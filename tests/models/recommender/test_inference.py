@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.config import FusionConfig
-from models.data import Dataset, Interactions
+from models.dataset import Dataset, Interactions
 from models.evaluation.split import EvaluationSplit
 from models.network.iterative_inference import OWNED, SHOWN
 from models.network.user_sequences import IMPRESSION, build_user_sequences

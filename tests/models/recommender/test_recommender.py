@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset, Modality
+from models.dataset import Dataset, Modality
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit
-from models.interface import Factors, Recommender
 from models.network.data_signature import ModelMismatch
 from models.recommender import FusionRecommender, LateFusion
 from models.recommender.factory import load_fusion_recommender, make_fusion_recommender
+from models.recommender_interface import Factors, Recommender
 from models.topn.dense import find_top_n_in_float32
 from models.training.options import FitOptions
 from models.training.warm_start import match_rows

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn.dense import find_top_n_in_float32, find_top_n_of_scores
 from models.topn.exact import find_top_n
 
@@ -31,7 +31,7 @@ def test_lists_of_exact_float32_products_are_the_exact_ones_ties_included(
     factors = Factors(
         *(draw.integers(-largest, largest + 1, (rows, dim)).astype(np.float32) for rows in (users, items))
     )
-    exclude = sparse.random(users, items, 0.2, format="csr", random_state=seed) if with_exclusions else None
+    exclude = sparse.random(users, items, 0.2, random_state=seed).tocsr() if with_exclusions else None
     allowed = draw.random(items) < 0.8 if with_exclusions else None
     exact = find_top_n(factors, n, exclude=exclude, allowed=allowed).items
     assert np.array_equal(find_top_n_in_float32(factors, n, exclude, allowed), exact)

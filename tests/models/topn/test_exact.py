@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn import exact, float32
 from models.topn.exact import TopN, find_top_n
 
@@ -51,7 +51,7 @@ def example(
     i = (rng.normal(size=(items, dim)) * rng.gamma(0.5, size=(items, 1))).astype(np.float32)
     if ties:
         u, i = np.round(u), np.round(i)
-    return Factors(u, i), sparse.random(users, items, 0.1, format="csr", random_state=seed)
+    return Factors(u, i), sparse.random(users, items, 0.1, random_state=seed).tocsr()
 
 
 def same(left: TopN, right: TopN) -> bool:
@@ -108,7 +108,7 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
 @pytest.mark.parametrize("n", [1, 20, 100])
 def test_more_items_than_one_tile_and_users_with_most_of_them_excluded(n: int) -> None:
     factors, excluded = example(n, 12, 4_500, 16)
-    most = sparse.vstack([excluded[:8], sparse.random(4, 4_500, 0.995, format="csr", random_state=2)], "csr")
+    most = sparse.vstack([excluded[:8], sparse.random(4, 4_500, 0.995, random_state=2).tocsr()])
     factors.users[3] = 0
     allowed = np.random.default_rng(n).random(4_500) < 0.9
     found = find_top_n(factors, n, exclude=most, allowed=allowed)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,20 +15,20 @@ from scipy import sparse
 os.environ.setdefault("TRITON_INTERPRET", "1")
 pytest.importorskip("triton", reason="Triton comes with the CUDA build of torch")
 
-from models.interface import Factors
+from models.recommender_interface import Factors
 from models.topn import exact, gpu
 from models.topn.exact import TopN, find_top_n
 
 from .test_exact import example, same
 
 
-def by_fused_kernels(factors: Factors, n: int, masks: dict[str, object]) -> TopN:
+def by_fused_kernels(factors: Factors, n: int, masks: dict[str, Any]) -> TopN:
     """Find the top-N through the kernels."""
     shape = (len(factors.users), len(factors.items))
     found = TopN(np.full((shape[0], n), -1, np.int32), np.full((shape[0], n), -np.inf, np.float32))
     request = exact._make_request(
         n, masks.get("exclude"), masks.get("allowed"), masks.get("kind"), shape=shape
-    )  # type: ignore[arg-type]
+    )
     candidates = np.flatnonzero(request.allowed.any(axis=0))
     gpu.fill_by_fused_kernels(factors.users, factors.items, candidates, request, found, "cpu")
     return found
@@ -40,12 +41,12 @@ def by_fused_kernels(factors: Factors, n: int, masks: dict[str, object]) -> TopN
 def test_the_kernels_give_the_same_lists(users: int, items: int, dim: int, n: int, *, ties: bool) -> None:
     factors, excluded = example(11, users, items, dim, ties)
     draw = np.random.default_rng(3)
-    masks = {
+    masks: dict[str, Any] = {
         "exclude": excluded,
         "allowed": draw.random((3, items)) < 0.7,
         "kind": draw.integers(0, 3, users),
     }
-    assert same(by_fused_kernels(factors, n, masks), find_top_n(factors, n, **masks))  # type: ignore[arg-type]
+    assert same(by_fused_kernels(factors, n, masks), find_top_n(factors, n, **masks))
     assert same(by_fused_kernels(factors, n, {}), find_top_n(factors, n))
 
 
@@ -54,11 +55,11 @@ def test_a_user_with_less_than_a_list_or_nothing_left() -> None:
     excluded = np.ones((66, 256), np.int8)
     excluded[1, [7, 200]] = 0
     excluded[2:] = 0
-    masks = {"exclude": sparse.csr_matrix(excluded)}
+    masks: dict[str, Any] = {"exclude": sparse.csr_matrix(excluded)}
     found = by_fused_kernels(factors, 4, masks)
     assert (found.items[0] == -1).all()
     assert sorted(found.items[1].tolist()) == [-1, -1, 7, 200]
-    assert same(found, find_top_n(factors, 4, **masks))  # type: ignore[arg-type]
+    assert same(found, find_top_n(factors, 4, **masks))
 
 
 def test_more_equal_scores_than_there_is_room_for() -> None:

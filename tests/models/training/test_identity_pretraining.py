@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.config import FusionConfig, RowsPretraining, TrainingConfig
-from models.data import Dataset, Interactions
+from models.dataset import Dataset, Interactions
 from models.network.data_signature import build_signature
 from models.recommender import FusionRecommender
 from models.recommender.factory import load_fusion_recommender

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from models.config import FusionConfig, TrainingConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.recommender import FusionRecommender
 from models.training.errors import TrainingError
 from models.training.losses import compute_choice_loss, compute_impression_loss

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handpick.dataset.corpus import read_items, read_queries
+from handpick.dataset.content_tables import read_items, read_queries
 from handpick.dataset.media_files import MediaFiles
 from handpick.runtime.worker_process import WorkerDied, run_in_worker_process
 from handpick.stages.embed import run

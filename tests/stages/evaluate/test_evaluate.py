@@ -16,9 +16,9 @@ from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
-from handpick.stages.evaluate.blend import load_blend
+from handpick.stages.evaluate.blend_storage import load_blend
 from handpick.stages.evaluate.measurement import measure_models
-from models.data import Dataset
+from models.dataset import Dataset
 from models.evaluation.split import SLICES
 from tests.models.collaborative.shop import DAY, DAYS, shop
 from tests.stages.evaluate.conftest import MEMBERS

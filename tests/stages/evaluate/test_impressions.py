@@ -20,7 +20,7 @@ from handpick.stages.evaluate.impressions import (
 )
 from handpick.stages.evaluate.model_comparison import ModelLists
 from handpick.stages.evaluate.off_policy import build_off_policy_log, estimate_click_rates
-from models.data import Dataset
+from models.dataset import Dataset
 from tests.models.collaborative.shop import DAY, shop
 from tests.stages.evaluate.conftest import TONIGHT
 

@@ -16,7 +16,7 @@ from handpick.settings.gate import GateSettings
 from handpick.settings.load import Settings
 from handpick.stages.evaluate.measurement import measure_models
 from models.config import FamilyConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 MEMBERS = ("popularity", "item_cosine", "user_cosine", "content")

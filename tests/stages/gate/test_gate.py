@@ -28,7 +28,7 @@ from handpick.stages.gate.sanity_checks import (
 from models.collaborative.base import Member
 from models.collaborative.user_neighbours import UserNeighbours
 from models.config import UserNeighboursConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from tests.stages.gate.conftest import FIRST, SECOND, known_at, train
 
 Two = tuple[Night, Night]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handpick.dataset.corpus import find_newest_marts
+from handpick.dataset.content_tables import find_newest_marts
 from handpick.dataset.encoder_registry import EncoderRegistry
 from handpick.dataset.encoders import EncoderUnusable
 from handpick.errors import MissingPartition, NightStopped

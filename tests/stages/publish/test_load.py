@@ -22,12 +22,12 @@ from handpick.serving.connection import connect
 from handpick.serving.relations import ITEMS, RECOMMENDATIONS, Relation
 from handpick.serving.schema import compose_columns
 from handpick.settings.load import Settings
-from handpick.stages.publish import prepare, run
+from handpick.stages.publish import row_preparation, run
 from handpick.stages.publish.checks import check_part
 from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash, compute_fingerprint
 from handpick.stages.publish.load import copy_part
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
-from handpick.stages.publish.prepare import Part, prepare_rows, split_rows
+from handpick.stages.publish.row_preparation import Part, prepare_rows, split_rows
 
 from .conftest import DAY
 
@@ -181,7 +181,7 @@ def test_a_table_that_differs_from_what_was_sent_is_refused(
 
 @pytest.mark.parametrize("streams", [1, 2, 3, 7])
 def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams: int) -> None:
-    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
+    monkeypatch.setattr(row_preparation, "MIN_PART_ROWS", 20)
     rows = recommendations()
     found = split_rows(rows, RECOMMENDATIONS, 4, streams)
     assert len(found) == streams
@@ -195,7 +195,7 @@ def test_parts_are_even_and_whole_lists(monkeypatch: pytest.MonkeyPatch, streams
 
 
 def test_one_list_longer_than_all_parts_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
+    monkeypatch.setattr(row_preparation, "MIN_PART_ROWS", 20)
     (part,) = split_rows(recommendations(users=1, n=100), RECOMMENDATIONS, 4, 3)
     assert (part.table, part.start, part.end) == ("recommendations_v4", None, None)
 
@@ -203,7 +203,7 @@ def test_one_list_longer_than_all_parts_is_not_cut(monkeypatch: pytest.MonkeyPat
 def test_a_version_in_parts_is_read_rolled_back_and_dropped_like_any_other(
     make_night: MakeNight, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "MIN_PART_ROWS", 20)
+    monkeypatch.setattr(row_preparation, "MIN_PART_ROWS", 20)
 
     def tables() -> list[str]:
         found = connection.execute(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from handpick.stages.score.item_metadata import COMPARED_CATEGORIES, COMPARED_NUMBERS, ScoringData
-from models.data import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
+from models.dataset import EVENT_TYPES, Catalogue, Dataset, Interactions, Modality, Queries
 from tests.models.plain_users import build_plain_users
 
 DAY_SECONDS = 86_400

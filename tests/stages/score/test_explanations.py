@@ -27,8 +27,8 @@ from handpick.stages.score.templates import (
 )
 from models.config import ContentConfig
 from models.content import ContentBased
-from models.data import Dataset, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores, find_top_n
 from tests.models.collaborative.shop import shop
 

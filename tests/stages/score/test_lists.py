@@ -12,10 +12,10 @@ import pytest
 
 from handpick.night import Night
 from handpick.settings.load import Settings
+from handpick.stages.score.score_night import score_shop
 from handpick.stages.score.similar import build_similar_lists
-from handpick.stages.score.stage import score_shop
-from models.data import Dataset, FloatArray, IntArray, StringArray
-from models.interface import Factors
+from models.dataset import Dataset, FloatArray, IntArray, StringArray
+from models.recommender_interface import Factors
 
 from .conftest import ITEMS, TODAY, MakeShop
 

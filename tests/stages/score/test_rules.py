@@ -19,7 +19,7 @@ from handpick.stages.score.rerank import PhoneFacts, PlacementSource
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.rules.relaxation import find_broken_rules
-from models.interface import Factors
+from models.recommender_interface import Factors
 
 from .conftest import ITEMS, TODAY, USERS, MakeShop
 

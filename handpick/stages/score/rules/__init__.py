@@ -20,7 +20,7 @@ from handpick.stages.score.rules import (
     not_returned,
     price_band,
 )
-from models.data import BoolArray, IntArray
+from models.dataset import BoolArray, IntArray
 
 ITEM_RULES: dict[str, Callable[[ScoringData, RulesSettings], BoolArray]] = {
     "in_stock": in_stock.find_exclusions,

@@ -2,7 +2,7 @@
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import ScoringData, match_any
-from models.data import BoolArray
+from models.dataset import BoolArray
 
 
 def find_exclusions(shop: ScoringData, settings: RulesSettings) -> BoolArray:

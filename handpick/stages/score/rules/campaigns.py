@@ -8,7 +8,7 @@ import numpy as np
 
 from handpick.settings.rules import Campaign, RulesSettings
 from handpick.stages.score.item_metadata import ScoringData, match_any
-from models.data import BoolArray, FloatArray
+from models.dataset import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)

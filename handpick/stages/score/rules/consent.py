@@ -4,7 +4,7 @@ import numpy as np
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import ScoringData, match_any
-from models.data import BoolArray, IntArray
+from models.dataset import BoolArray, IntArray
 
 
 def find_exclusions(shop: ScoringData, settings: RulesSettings) -> tuple[IntArray, BoolArray]:

@@ -4,7 +4,7 @@ from scipy import sparse
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import RETURN, ScoringData, build_pair_matrix
-from models.data import IntArray
+from models.dataset import IntArray
 
 
 def find_exclusions(shop: ScoringData, settings: RulesSettings) -> sparse.csr_matrix:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from handpick.settings.rules import RulesSettings
 from handpick.stages.score.item_metadata import ScoringData
-from models.data import BoolArray, IntArray
+from models.dataset import BoolArray, IntArray
 
 BAND_RATIO = 1.1
 """Ratio of the usual prices of neighbouring bands; users of one band share a mask, which keeps masks few."""

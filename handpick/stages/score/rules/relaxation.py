@@ -9,8 +9,8 @@ from scipy import sparse
 from handpick.stages.score.candidates import find_candidates
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import RerankedLists
-from models.data import IntArray
-from models.interface import Factors
+from models.dataset import IntArray
+from models.recommender_interface import Factors
 
 
 def relax_rules(plan: ListPlan, factors: Factors, users: IntArray, lists: RerankedLists) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ def pretrain(date: MaybeDate = None) -> None:
     """
     from rich.console import Console
 
-    from handpick.dataset.corpus import find_newest_marts
+    from handpick.dataset.content_tables import find_newest_marts
     from handpick.lake.partitions import Lake
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from handpick.stages.report import plots
-from handpick.stages.report.html import read_interval, render_template
+from handpick.stages.report.html_rendering import read_interval, render_template
 
 MODEL, K = "fusion", 20
 RANKING = ("ndcg", "recall", "mrr", "hit_rate")
@@ -47,7 +47,7 @@ def render_card(night: Night) -> str | None:
     slices.sort(key=lambda name: (name != "all", name))  # all users first
     curves = json.loads(training.read_text()).get("curves") or {}
     return render_template(
-        "card.html",
+        "model_card.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
         fusion=night.settings.fusion.model_dump(),

@@ -21,9 +21,9 @@ from handpick.dataset import model_store
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
-from handpick.stages.train.watch import show_progress
+from handpick.stages.train.training_progress import show_progress
 from models.config import TrainingConfig
-from models.data import Dataset
+from models.dataset import Dataset
 from models.recommender.factory import is_late_fusion, make_fusion_recommender
 from models.recommender.recommender import FusionRecommender
 from models.training.devices import resolve_device

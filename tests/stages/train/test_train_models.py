@@ -16,9 +16,9 @@ from handpick.settings.load import load
 from handpick.settings.pretraining import PretrainingSettings
 from handpick.stages.train.ablation import AS_CONFIGURED, list_fusion_variants
 from handpick.stages.train.pretraining_ablation import list_pretraining_variants
-from handpick.stages.train.stage import find_warm_start, sample_users
 from handpick.stages.train.tracking import EXPERIMENT, MODEL, log_training
-from handpick.stages.train.watch import describe_progress
+from handpick.stages.train.train_models import find_warm_start, sample_users
+from handpick.stages.train.training_progress import describe_progress
 from models.config import FusionConfig, TrainingConfig
 from models.evaluation.split import make_evaluation_split
 from models.recommender import FusionRecommender

@@ -12,9 +12,9 @@ from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.worker_process import WorkerDied
 from handpick.settings.load import load
-from handpick.stages.train.serving import can_train_in_parallel
-from handpick.stages.train.stage import train_models
-from models.data import Dataset
+from handpick.stages.train.serving_training import can_train_in_parallel
+from handpick.stages.train.train_models import train_models
+from models.dataset import Dataset
 from models.recommender.factory import load_fusion_recommender as load_model
 from models.training.trainer import Trainer
 from tests.models.collaborative.shop import DAYS, shop

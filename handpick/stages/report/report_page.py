@@ -20,7 +20,7 @@ from handpick.stages.report.example_users import (
     find_launched_items,
     join_list_with_items,
 )
-from handpick.stages.report.html import read_interval, render_template
+from handpick.stages.report.html_rendering import read_interval, render_template
 from handpick.stages.validate.public import compute_rule_rates
 
 METRIC, K = "ndcg", 20
@@ -36,7 +36,7 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         card: File name of the model card to link to, None if there is none.
     """
     return render_template(
-        "page.html",
+        "report_page.html",
         shop=night.settings.shop.name,
         date=night.logical_date.isoformat(),
         currency=night.settings.shop.currency,

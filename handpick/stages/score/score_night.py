@@ -25,7 +25,7 @@ from handpick.stages.score.rules import Rules, evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.scorer import Scorer
 from handpick.stages.score.similar import build_similar_lists, normalise_rows_in_float64
-from models.data import BoolArray, FloatArray
+from models.dataset import BoolArray, FloatArray
 from models.network.data_signature import ModelMismatch
 
 

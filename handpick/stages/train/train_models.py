@@ -21,15 +21,15 @@ from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.prefetch import prefetch_library
-from handpick.stages.train.serving import (
+from handpick.stages.train.serving_training import (
     SERVING,
     can_train_in_parallel,
     halve_threads,
     train_serving_in_worker,
 )
 from handpick.stages.train.tracking import log_training
-from handpick.stages.train.watch import show_progress
-from models.data import Dataset
+from handpick.stages.train.training_progress import show_progress
+from models.dataset import Dataset
 from models.evaluation.split import EvaluationSplit
 from models.network.data_signature import ModelMismatch, build_signature
 from models.recommender.factory import load_fusion_recommender, make_fusion_recommender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
-from models.data import Dataset, FloatArray, IntArray
+from models.dataset import Dataset, FloatArray, IntArray
 
 
 class Factors(NamedTuple):
