@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from models.collaborative.base import Arrays, compute_leading_directions
+from models.collaborative.base import Arrays
 from models.collaborative.item_item import ItemItem
+from models.collaborative.low_rank import compute_leading_directions
 from models.config import GraphFilterConfig
 from models.dataset import Dataset, FloatArray, IntArray
 

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from models.collaborative.base import Arrays, Member, approximate_low_rank
+from models.collaborative.base import Arrays, Member
+from models.collaborative.low_rank import approximate_low_rank
 from models.dataset import Dataset, FloatArray, IntArray
 from models.recommender_interface import Factors
 

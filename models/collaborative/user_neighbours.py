@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import Arrays, Member, approximate_low_rank, normalise_sparse_rows
+from models.collaborative.base import Arrays, Member, normalise_sparse_rows
+from models.collaborative.low_rank import approximate_low_rank
 from models.config import UserNeighboursConfig
 from models.dataset import Dataset, FloatArray, IntArray
 from models.recommender_interface import Factors

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from models.collaborative.base import MAX_LANCZOS_VECTORS, approximate_low_rank, compute_leading_directions
 from models.collaborative.graph_filter import GraphFilter
 from models.collaborative.item_item import make_dense
 from models.collaborative.item_neighbours import BLOCK_ITEMS, find_nearest_items, keep_largest
+from models.collaborative.low_rank import (
+    MAX_LANCZOS_VECTORS,
+    approximate_low_rank,
+    compute_leading_directions,
+)
 from models.config import EaseConfig, FamilyConfig, GraphFilterConfig, UserNeighboursConfig
 from models.dataset import Dataset
 from models.member_registry import make_member
