@@ -4,8 +4,9 @@ SHELL := /bin/bash
 BIN := .venv/bin
 RUNG ?= S
 WORKERS ?= 2
+ROOM ?=
 
-.PHONY: help run up down test lint bench docs clean compose-init compose-test
+.PHONY: help run up down test test-fast lint bench docs clean compose-init compose-test
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -22,9 +23,13 @@ down: ## Stop what `make up` or `make run` started, and nothing else
 	@scripts/install.sh
 	@$(BIN)/handpick down
 
-test: ## Run all tests, two folders at a time (WORKERS=4 for more)
+test: ## Run all tests, two folders at a time (WORKERS=4 for more); one folder with ROOM=stages/score
 	@scripts/install.sh --dev
-	@$(BIN)/python scripts/run_tests.py $(WORKERS)
+	@$(BIN)/python scripts/run_tests.py --processes $(WORKERS) --folder "$(ROOM)"
+
+test-fast: ## Run the tests that need no JVM, no Airflow and no browser and are quick, for the inner loop
+	@scripts/install.sh --dev
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not jvm and not airflow and not browser and not slow"
 
 lint: ## Check format, style, types, import rules and declared dependencies
 	@scripts/install.sh --dev
