@@ -39,6 +39,7 @@ def test_every_key_is_read_again_and_encoded_to_the_same_vector(shop: Shop, whos
     seen = 0
     for key, vector in zip(keys, vectors, strict=True):
         if key is not None:
+            assert vector is not None
             assert np.allclose(encoder.encode([source.content(key)])[0], vector, atol=1e-5)
             seen += 1
     assert seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_other_weights_have_another_fingerprint(saved: Saved, tmp_path: Path) ->
     assert HuggingFaceText(str(folder), device="cpu").fingerprint != before
 
 
-def loads(kind: str, folder: Path) -> Encoder[object]:
+def loads(kind: str, folder: Path) -> Encoder[Any]:
     if kind == "bert":
         return HuggingFaceText(str(folder), device="cpu")
     return (

@@ -123,7 +123,11 @@ def test_a_tone_has_the_most_energy_in_the_mel_band_that_holds_it() -> None:
 
 
 def test_a_sheet_has_columns_for_missing_and_unseen_values() -> None:
-    sheets = [{"price": 1.0, "os": "A"}, {"price": 3.0, "os": "a "}, {"price": None, "os": "B"}]
+    sheets: list[dict[str, object]] = [
+        {"price": 1.0, "os": "A"},
+        {"price": 3.0, "os": "a "},
+        {"price": None, "os": "B"},
+    ]
     encoder = SpecsEncoder.fit(sheets, ["price"], ["os"], ["tags"], buckets=4)
     full, unseen, empty = encoder.encode(
         [{"price": 3.0, "os": "A", "tags": ["red"]}, {"price": 2.0, "os": "Z"}, {}]

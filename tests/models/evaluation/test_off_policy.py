@@ -40,8 +40,8 @@ def simulated(
     # The probability of being on a slate, by sampling the policy very often.
     draws = np.argsort(-(3 * belief + random.gumbel(size=(2000, users, items))), axis=2)[:, :, :4]
     chance = np.zeros((users, items))
-    for place in range(4):
-        np.add.at(chance, (np.arange(users)[None, :], draws[:, :, place]), 1 / 2000)
+    for column in range(4):
+        np.add.at(chance, (np.arange(users)[None, :], draws[:, :, column]), 1 / 2000)
     user = np.broadcast_to(np.arange(users)[None, :, None], slate.shape).ravel()
     item, place = slate.ravel(), np.broadcast_to(np.arange(4), slate.shape).ravel()
     reward = (random.random(len(user)) < LOOKED_AT[place] * appeal[user, item]).astype(float)

@@ -45,7 +45,7 @@ def test_the_configuration_chooses_where_it_runs(spark: SparkSession) -> None:
     factors, barred = example(6, 20, 30, 5)
     found = []
     for name in ("local", "spark"):
-        chosen = make_engine(Settings(score={"engine": name}))  # type: ignore[arg-type]
+        chosen = make_engine(Settings(score={"engine": name}))
         found.append(chosen(factors, 4, exclude=barred))
     assert same(*found)
 
@@ -53,9 +53,9 @@ def test_the_configuration_chooses_where_it_runs(spark: SparkSession) -> None:
 def test_a_gpu_that_is_not_there_is_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    assert make_engine(Settings(score={"device": "auto"}))  # type: ignore[arg-type]
+    assert make_engine(Settings(score={"device": "auto"}))
     with pytest.raises(ConfigurationError, match="torch sees no GPU here"):
-        make_engine(Settings(score={"device": "cuda:1"}))  # type: ignore[arg-type]
+        make_engine(Settings(score={"device": "cuda:1"}))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -98,7 +98,7 @@ def test_each_phone_is_drawn_as_often_as_its_propensity_says() -> None:
 
 
 def test_exploration_is_the_same_for_the_same_seed_and_whoever_else_is_in_the_block() -> None:
-    options = {"explore_share": 0.5, "explore_from_rank": 1}
+    options: dict[str, Any] = {"explore_share": 0.5, "explore_from_rank": 1}
     many, again, alone = made(50, **options), made(50, **options), made(1, **options)
     assert np.array_equal(many.items, again.items)
     assert np.array_equal(many.items[:1], alone.items)
