@@ -1,4 +1,4 @@
-"""Relaxation: rules are lifted one after another where a list would be too short, and its places name the broken ones."""
+"""Relaxation: filling of short lists with fewer rules, and the names of the rules that added phones break."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def relax_rules(plan: ListPlan, factors: Factors, users: IntArray, lists: Rerank
     Returns:
         `(users, n) bool`, which places were filled.
     """
-    least = min(plan.rule_settings.min_items, plan.score_settings.n)
+    min_items = min(plan.rule_settings.min_items, plan.score_settings.n)
     is_added = np.zeros(lists.items.shape, bool)
     for count in range(1, len(plan.rule_settings.relax) + 1):
         relaxed = plan.rule_settings.relax[:count]
-        short = np.flatnonzero((lists.items >= 0).sum(axis=1) < least)
+        short = np.flatnonzero((lists.items >= 0).sum(axis=1) < min_items)
         if not len(short):
             break
         have = lists.items[short]
@@ -43,18 +43,18 @@ def relax_rules(plan: ListPlan, factors: Factors, users: IntArray, lists: Rerank
             Factors(factors.users[short], factors.items),
             plan.rules,
             users[short],
-            least,
+            min_items,
             relaxed=relaxed,
             taken=taken,
         )
         for at, user in enumerate(short):
-            _append(plan, lists, int(user), more.items[at], least, "max_per_brand" in relaxed)
+            _append_to_list(plan, lists, int(user), more.items[at], min_items, "max_per_brand" in relaxed)
             is_added[user] |= (lists.items[user] >= 0) & ~np.isin(lists.items[user], have[at][have[at] >= 0])
     return is_added
 
 
-def _append(
-    plan: ListPlan, lists: RerankedLists, user: int, more: NDArray[np.int32], least: int, any_brand: bool
+def _append_to_list(
+    plan: ListPlan, lists: RerankedLists, user: int, more: NDArray[np.int32], min_items: int, any_brand: bool
 ) -> None:
     """Append phones to one list until it is long enough.
 
@@ -62,13 +62,13 @@ def _append(
     """
     items = lists.items[user]
     filled = int((items >= 0).sum())
-    most = plan.rule_settings.max_per_brand
+    max_per_brand = plan.rule_settings.max_per_brand
     brands = plan.phones.brand[items[:filled]].tolist()
     for item in more[more >= 0].tolist():
         brand = int(plan.phones.brand[item])
-        if filled >= least:
+        if filled >= min_items:
             return
-        if most is None or any_brand or brands.count(brand) < most:
+        if max_per_brand is None or any_brand or brands.count(brand) < max_per_brand:
             items[filled] = item
             lists.propensity[user, filled] = 1.0  # added places are not drawn at random
             brands.append(brand)
