@@ -49,7 +49,7 @@ def validated_night(night: Callable[[date], Night]) -> Night:
     ]
     bad = [{"_source_file": "a.csv", "contract_version": "1", "_values": "[]", **row} for row in bad]
     tonight.lake.write("quarantine/events", DAY, pa.Table.from_pylist(bad, schema=schema))
-    for source in ("catalog", "users", "queries"):
+    for source in CONTRACTS.keys() - {"events"}:
         tonight.lake.write(f"quarantine/{source}", DAY, CONTRACTS[source].quarantine_schema().empty_table())
     tonight.lake.write("raw/events", DAY, CONTRACTS["events"].raw_schema().empty_table())
     (tonight.lake.partition("raw/events", DAY) / "_manifest.json").write_text('{"files": []}')
