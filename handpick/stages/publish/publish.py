@@ -40,6 +40,9 @@ from handpick.stages.publish.exports import write_exports
 from handpick.stages.publish.load import attach_partitions, load_tables
 from handpick.stages.publish.row_preparation import prepare_rows
 
+BLEND = "weighted"
+"""Name of the blend in the evaluation's metrics; its lists are the ones that are published."""
+
 
 def publish(night: Night) -> StageResult:
     """Load and check the night's lists, make them current, drop old versions and write the exports.
@@ -202,10 +205,7 @@ def _read_metrics(night: Night, champion_date: date | None) -> dict[str, float]:
     return {
         f"ndcg@20 {row['slice']}": round(float(row["value"]), 4)
         for row in rows
-        if row["metric"] == "ndcg"
-        and row["k"] == 20
-        and row["member"] == "blend"
-        and row["value"] is not None
+        if row["metric"] == "ndcg" and row["k"] == 20 and row["member"] == BLEND and row["value"] is not None
     }
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from handpick.errors import InputError, ServingError
@@ -155,3 +156,19 @@ def test_old_versions_go_by_count_and_age_but_never_the_one_before(
         [settings.serving.schema_name],
     )
     assert [row[0] for row in tables] == ["recommendations_v4", "recommendations_v5"]
+
+
+def test_a_version_keeps_the_metrics_of_the_blend_that_made_it(
+    make_night: MakeNight, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = make_night()
+    rows = [
+        {"member": member, "slice": "all", "metric": "ndcg", "k": 20, "value": value}
+        for member, value in (("popularity", 0.1), ("weighted", 0.25))
+    ]
+    with night.lake.replace_partition("evaluation", DAY) as folder:
+        pq.write_table(pa.Table.from_pylist(rows), folder / "metrics.parquet")
+    monkeypatch.setattr("handpick.stages.publish.publish._read_champion_date", lambda night: DAY)
+    run(night)
+    kept = connection.execute("select metrics from list_versions order by version desc limit 1").fetchone()
+    assert kept == ({"ndcg@20 all": 0.25},)
