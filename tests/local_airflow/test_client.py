@@ -79,7 +79,7 @@ def test_a_request_that_changes_something_is_not_retried() -> None:
         assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
         assert methods == ["GET", "POST"]
     with client_of_busy_server(POST=2) as (client, methods):
-        with pytest.raises(AirflowNotAnswering, match="refused POST"):
+        with pytest.raises(AirflowNotAnswering, match="rejected POST"):
             client.trigger("nightly", date(2026, 3, 1))
         assert methods == ["GET", "POST"]
 
