@@ -21,7 +21,7 @@ EVENT_TIMESTAMP = "event_timestamp"
 def _make_source(name: str, description: str) -> FileSource:
     """Return the source of one feature view."""
     return FileSource(
-        name=f"{name}_make_source",
+        name=f"{name}_source",
         path=f"{SOURCES_PREFIX}/{name}/logical_date=*/*.parquet",
         file_format=ParquetFormat(),
         timestamp_field=EVENT_TIMESTAMP,
