@@ -1,8 +1,8 @@
 """Runs all tests: each folder below `tests/` in a pytest process of its own, two of them at a time.
 
 The tests of a folder share what is slow to start (Spark, PostgreSQL, Airflow); those of different folders
-share nothing and can run in parallel. Usage: `run_tests.py [--processes N] [--folder NAME]`, where NAME is a folder
-below `tests/` or the last part of one (`stages/score` or `score`).
+share nothing and can run in parallel. Usage: `run_tests.py [--processes N] [--folder NAME]`, where NAME is a
+folder below `tests/` or the last part of one (`stages/score` or `score`).
 """
 
 from __future__ import annotations
