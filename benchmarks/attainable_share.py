@@ -321,17 +321,17 @@ class IdealLearner:
         wishes: list[list[tuple[int, int]]] = [[], [], []]
         photos = []
         for query in queries[queries.user_id.isin(self.row)].itertuples():
-            user, text = self.row[query.user_id], query.text
+            user, text = self.row[query.user_id], str(query.text)
             for way, (kind, number) in ways:
                 if way in text:
                     wishes[kind].append((user, number))
                     text = text.replace(way, "")
-            for part in Path(query.audio).name.rsplit("-", 3)[0].split("_"):
+            for part in Path(str(query.audio)).name.rsplit("-", 3)[0].split("_"):
                 name = part.replace("-high", "+").replace("-low", "-")
                 if name in names:
                     wishes[names[name][0]].append((user, names[name][1]))
-            if Path(query.image).name.startswith("photo"):
-                _, hue, shape, layout, finish, _ = Path(query.image).stem.split("-")
+            if Path(str(query.image)).name.startswith("photo"):
+                _, hue, shape, layout, finish, _ = Path(str(query.image)).stem.split("-")
                 photos.append(
                     (user, int(hue), shape == "round", LAYOUTS.index(layout), FINISHES.index(finish))
                 )
