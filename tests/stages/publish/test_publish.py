@@ -168,7 +168,7 @@ def test_a_version_keeps_the_metrics_of_the_blend_that_made_it(
     ]
     with night.lake.replace_partition("evaluation", DAY) as folder:
         pq.write_table(pa.Table.from_pylist(rows), folder / "metrics.parquet")
-    monkeypatch.setattr("handpick.stages.publish.publish._read_champion_date", lambda night: DAY)
+    monkeypatch.setattr("handpick.stages.publish.publish._read_champion_date", lambda _: DAY)
     run(night)
     kept = connection.execute("select metrics from list_versions order by version desc limit 1").fetchone()
     assert kept == ({"ndcg@20 all": 0.25},)
