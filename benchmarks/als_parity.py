@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from benchmarks.public_interactions import build_dataset, build_matrix, load_movielens, relative_positions
+from benchmarks.public_interactions import (
+    build_dataset,
+    build_matrix,
+    compute_relative_positions,
+    load_movielens,
+)
 from models.collaborative.als import Als
 from models.config import AlsConfig
 from models.dataset import BoolArray, FloatArray, Interactions
@@ -25,7 +30,7 @@ GRID = [
 def measure() -> dict[str, Any]:
     """Measure NDCG@20 and Recall@20 of both, tuned on validation, and their largest relative difference."""
     events = load_movielens()
-    share = relative_positions(events)
+    share = compute_relative_positions(events)
     train, validation, test = (share < 0.7), (share >= 0.7) & (share < 0.8), share >= 0.8
     best = max(GRID, key=lambda setting: _measure_library(events, train, validation, setting)[1])
     known = train | validation

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from benchmarks.fusion_model import SHOPS, K, Setup, load_setup, make_oracle_lists, slice_ndcg
-from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, expected_opens
+from benchmarks.fusion_model import SHOPS, K, Setup, compute_slice_ndcg, load_setup, make_oracle_lists
+from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, compute_expected_opens
 from handpick.dataset.oracle.utility import PRICE_WEIGHT
 from handpick.demo import ground_truth
 from handpick.demo.array_types import Floats
@@ -55,7 +55,7 @@ def measure() -> dict[str, Any]:
         lists = find_top_n_of_scores(IdealLearner(here).scores(), K, here.test.exclude, here.test.candidates)
         best = make_oracle_lists(here, here.truth)
         for part in SLICES:
-            share = slice_ndcg(here, lists, part) / slice_ndcg(here, best, part)
+            share = compute_slice_ndcg(here, lists, part) / compute_slice_ndcg(here, best, part)
             found[f"{shop}{part}_share_of_oracle"] = share
     return found
 
@@ -246,7 +246,7 @@ class IdealLearner:
         total = np.zeros((self.people, unknown + 1), np.float32)
         for day in (first, last):
             phones, stock = self.sides[day]
-            total[:, np.flatnonzero(stock)] += expected_opens(side, constant, phones[stock])
+            total[:, np.flatnonzero(stock)] += compute_expected_opens(side, constant, phones[stock])
         return total[:, columns]
 
     def _load_events(self, clean: str) -> None:

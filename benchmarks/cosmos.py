@@ -28,7 +28,7 @@ GROUP = "warehouse."
 def measure() -> dict[str, Any]:
     """Measure the seconds of both at rung XS, medians of three alternating rounds, and their ratio."""
     from handpick.local_airflow.client import NIGHTLY_DAG_ID, sign_in
-    from handpick.local_airflow.dag_run import running_airflow
+    from handpick.local_airflow.dag_run import keep_airflow_running
     from handpick.local_airflow.environment import find_dags_change_time
     from handpick.night import Night
     from handpick.serving.embedded import stop_embedded
@@ -46,7 +46,7 @@ def measure() -> dict[str, Any]:
     try:
         settings = load()
         night = Night(settings, LAST_DAY)
-        with running_airflow(settings), sign_in(settings) as client:
+        with keep_airflow_running(settings), sign_in(settings) as client:
             client.wait_for_dag(NIGHTLY_DAG_ID, find_dags_change_time())
             run = f"/api/v2/dags/{NIGHTLY_DAG_ID}/dagRuns/{client.trigger(NIGHTLY_DAG_ID, LAST_DAY)}"
             # The first run is a warm-up: parsing, and the start of all services.

@@ -10,13 +10,13 @@ from datetime import date
 
 from benchmarks.demo_shops import KEPT_FOLDER
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 
 NIGHT = date(2026, 3, 1)
-STAGES = nightly_names(through="evaluate")
+STAGES = list_nightly_names(through="evaluate")
 
 
-def evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
+def get_evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "default") -> Night:
     """Return the night of a shop with media, generated from a seed; the stages run only the first time."""
     from handpick.settings.load import load
 

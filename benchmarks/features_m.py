@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 
 from benchmarks.demo_shops import LAST_DAY, shop_settings
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 
-STAGES = nightly_names(through="feature_store")
+STAGES = list_nightly_names(through="feature_store")
 MEMORY = {"XS": "1g", "S": "1g", "M": "4g", "L": "10g"}
 """Memory of Spark's driver by rung."""
 WAREHOUSE = {"L": "8GiB"}

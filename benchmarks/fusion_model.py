@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evaluated_nights import evaluated_night
+from benchmarks.evaluated_nights import get_evaluated_night
+from handpick.dataset.evaluation_splits import build_test_split, build_validation_split
 from handpick.dataset.load import load_dataset
-from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.night import Night
 from handpick.stages.evaluate.measurement import compute_oracle_scores
 from models.dataset import Dataset, FloatArray
@@ -26,7 +26,7 @@ from models.evaluation.split import EvaluationSplit
 from models.member_registry import make_member
 from models.recommender.factory import make_fusion_recommender
 from models.topn.dense import find_top_n_in_float32, find_top_n_of_scores
-from models.training.options import FitOptions
+from models.training.fit_options import FitOptions
 
 RUNG = os.environ.get("RUNG", "S")
 SEEDS = range(int(os.environ.get("SEEDS", "3")))
@@ -55,7 +55,7 @@ class Setup(NamedTuple):
 @functools.cache
 def load_setup(shop: str = "") -> Setup:
     """Load the stored night of a shop, both evaluation splits and the true scores."""
-    night = evaluated_night(RUNG, **SHOPS[shop])
+    night = get_evaluated_night(RUNG, **SHOPS[shop])
     data = load_dataset(night)
     test = build_test_split(night, data)
     truth = compute_oracle_scores(night, test)
@@ -83,20 +83,20 @@ def _measure_shop(shop: str) -> dict[str, float]:
     lists = [_make_lists(_fit_shop(seed, shop), here.test) for seed in SEEDS]
     best = make_oracle_lists(here, here.truth)
     ours = {
-        part: float(np.mean([slice_ndcg(here, listed, part) for listed in lists]))
+        part: float(np.mean([compute_slice_ndcg(here, listed, part) for listed in lists]))
         for part in ("all", "query_only")
     }
     cold = float(np.mean([_slice_recall(here, listed, "cold_item") for listed in lists]))
     content = make_member("content", here.night.settings.family).fit(here.validation.past, 0)
     neighbours = _slice_recall(here, _make_lists(content, here.test), "cold_item")
     return {
-        "share_of_oracle": ours["all"] / slice_ndcg(here, best, "all"),
+        "share_of_oracle": ours["all"] / compute_slice_ndcg(here, best, "all"),
         "cold_phones_over_content": cold / max(neighbours, 1e-9),
-        "query_only_share_of_oracle": ours["query_only"] / slice_ndcg(here, best, "query_only"),
+        "query_only_share_of_oracle": ours["query_only"] / compute_slice_ndcg(here, best, "query_only"),
         "cold_phones_recall_20": cold,
         "cold_phones_content_recall_20": neighbours,
         "ndcg_20": ours["all"],
-        "oracle_ndcg_20": slice_ndcg(here, best, "all"),
+        "oracle_ndcg_20": compute_slice_ndcg(here, best, "all"),
     }
 
 
@@ -108,7 +108,7 @@ def measure_missing_modality() -> dict[str, Any]:
     """
     here = load_setup()
     whole = _mean_ndcg(here, [_fit_shop(seed) for seed in SEEDS], here.test)
-    best = slice_ndcg(here, make_oracle_lists(here, here.truth), "all")
+    best = compute_slice_ndcg(here, make_oracle_lists(here, here.truth), "all")
     all_along, scoring, oracles = {}, {}, {}
     for name in here.test.past.catalogue.modalities:
         gap = replace(here.test, past=_mask_every_other(here.test.past, name))
@@ -121,7 +121,7 @@ def measure_missing_modality() -> dict[str, Any]:
         assert blind is not None
         # The oracle is blind to the modality for the same half of the phones that lack it.
         half = np.where(np.arange(blind.shape[1]) % 2 == 0, blind, here.truth)
-        oracles[name] = 1 - slice_ndcg(here, make_oracle_lists(here, half), "all") / best
+        oracles[name] = 1 - compute_slice_ndcg(here, make_oracle_lists(here, half), "all") / best
     return {
         "largest_fall": max(all_along.values()),
         "largest_fall_at_scoring": max(scoring.values()),
@@ -135,7 +135,7 @@ def measure_missing_modality() -> dict[str, Any]:
 
 def _mean_ndcg(here: Setup, models: list[Any], test: EvaluationSplit) -> float:
     """Return the mean NDCG@20 of some models' lists over all users."""
-    return float(np.mean([slice_ndcg(here, _make_lists(model, test), "all") for model in models]))
+    return float(np.mean([compute_slice_ndcg(here, _make_lists(model, test), "all") for model in models]))
 
 
 def make_oracle_lists(here: Setup, truth: FloatArray) -> Lists:
@@ -161,7 +161,7 @@ def _make_lists(model: Any, test: EvaluationSplit) -> Lists:
     return find_top_n_in_float32(model.factors(test.past, test.users), K, test.exclude, test.candidates)
 
 
-def slice_ndcg(here: Setup, lists: Lists, part: str) -> float:
+def compute_slice_ndcg(here: Setup, lists: Lists, part: str) -> float:
     """Return the mean NDCG@20 over the users of a slice."""
     return float(ndcg_at_k(_match_slice(here, lists, part), K).mean())
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.evaluated_nights import evaluated_night
+from benchmarks.evaluated_nights import get_evaluated_night
+from handpick.dataset.evaluation_splits import build_test_split, build_validation_split
 from handpick.dataset.load import load_dataset
-from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.stages.evaluate.blend_storage import load_blend
 from handpick.stages.evaluate.model_comparison import ModelLists, rank_models
 from models.evaluation.bootstrap import bootstrap_intervals
@@ -23,7 +23,7 @@ def measure() -> dict[str, Any]:
 
     The slices where a member is significantly better are counted.
     """
-    night = evaluated_night("S")
+    night = get_evaluated_night("S")
     data = load_dataset(night)
     blend = load_blend(night, night.logical_date, "selection")
     test = build_test_split(night, data)

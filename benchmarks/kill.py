@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.demo_shops import LAST_DAY, make_shop
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import Settings, load
@@ -47,7 +47,7 @@ def measure() -> dict[str, Any]:
     os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
     settings = load()
     try:
-        for stage in nightly_names()[: nightly_names().index("score")]:
+        for stage in list_nightly_names()[: list_nightly_names().index("score")]:
             _run_stage(stage, SEEDS[0])
         return _kill_and_rerun(settings)
     finally:

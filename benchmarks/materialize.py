@@ -180,7 +180,7 @@ def _start_redis(folder: Path) -> Iterator[str]:
 def _start_postgres(folder: Path) -> Iterator[dict[str, Any]]:
     from handpick.serving.embedded import stop_embedded
     from handpick.settings.load import load
-    from handpick.stages.feature_store.store import build_configuration
+    from handpick.stages.feature_store.feast_store import build_configuration
 
     settings = load(home=folder, features={"online_store": "postgres", "postgres_schema": "public"})
     try:

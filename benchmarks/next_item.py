@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.network.sequence_encoder import SequenceEncoder
-from models.training.schedule import compute_rate_factor
+from models.training.optimizer_schedule import compute_rate_factor
 
 Sequences = list[NDArray[np.int64]]
 LENGTH_QUANTILES = (0.0, 0.42, 0.7, 0.88, 0.96, 1.0)

@@ -18,9 +18,9 @@ import torch
 from scipy import sparse
 
 from benchmarks.benchmark import DATA
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from models.dataset import FloatArray
-from models.encoders.text import HuggingFaceText
+from models.encoders.text import HuggingFaceTextEncoder
 from models.pretraining.config import TEXT_OBJECTIVES, RowsPretraining, TextPretraining
 from models.pretraining.objective_ablation import (
     ObjectiveResult,
@@ -30,7 +30,7 @@ from models.pretraining.objective_ablation import (
 )
 from models.pretraining.shop_bert import pretrain_bert
 
-STAGES = nightly_names(through="warehouse")
+STAGES = list_nightly_names(through="warehouse")
 RUNG = os.environ.get("RUNG", "S")
 HELD_OUT = 0.2
 SEED = 7
@@ -98,7 +98,7 @@ def _encode_texts(texts: list[str], config: TextPretraining, objectives: tuple[A
     chosen = config.model_copy(update={"objectives": objectives, "steps": steps})
     with tempfile.TemporaryDirectory() as folder:
         pretrain_bert(texts, chosen, SEED).save(Path(folder))
-        return HuggingFaceText(folder, device="cpu").encode(texts)
+        return HuggingFaceTextEncoder(folder, device="cpu").encode(texts)
 
 
 def _load_films() -> pd.DataFrame:

@@ -30,7 +30,7 @@ def load_movielens() -> Interactions:
     )
 
 
-def relative_positions(events: Interactions) -> np.ndarray:
+def compute_relative_positions(events: Interactions) -> np.ndarray:
     """Return each event's relative position in its user's history, `(events,)`, from 0 to below 1."""
     place = np.arange(len(events)) - np.searchsorted(events.user, events.user)
     return np.asarray(place / np.bincount(events.user)[events.user])

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.evaluated_nights import evaluated_night
+from benchmarks.evaluated_nights import get_evaluated_night
 
 COLLABORATIVE = (
     "user_cosine", "user_pearson", "item_cosine", "item_tf_idf", "item_bm25", "als", "bpr", "ease",
@@ -23,7 +23,7 @@ def measure_quality_s() -> dict[str, Any]:
 
 def measure_shop(seed: int) -> dict[str, Any]:
     """Return one shop's NDCG@20 of all and query-only users, Recall@20 of cold phones, and their ratios."""
-    night = evaluated_night("S", seed)
+    night = get_evaluated_night("S", seed)
     table = pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
     table = table.filter(pc.equal(table["k"], K))
     value = {(row["member"], row["slice"], row["metric"]): row["value"] for row in table.to_pylist()}

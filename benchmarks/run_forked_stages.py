@@ -31,10 +31,10 @@ def main(day: str, *stages: str) -> None:
 def _run(stage: str, day: str) -> None:
     """Run the command of one stage; it ends this process."""
     from handpick.cli import main
-    from handpick.pipeline.registry import stage_named
+    from handpick.pipeline.registry import get_stage
 
     os.dup2(2, 1)  # the stage's output goes to stderr: stdout holds only the seconds
-    sys.argv = ["handpick", stage_named(stage).command, "--date", day]
+    sys.argv = ["handpick", get_stage(stage).command, "--date", day]
     main.main()
 
 

@@ -21,9 +21,9 @@ from benchmarks.model_comparison import LARGE_SETTINGS
 from benchmarks.public_interactions import (
     build_dataset,
     build_matrix,
+    compute_relative_positions,
     load_gowalla,
     load_movielens,
-    relative_positions,
 )
 from models.config import FamilyConfig
 from models.dataset import Interactions
@@ -88,7 +88,7 @@ def _load_gowalla_split() -> tuple[Interactions, sparse.csr_matrix, sparse.csr_m
 
 def _load_movielens_split() -> tuple[Interactions, sparse.csr_matrix, sparse.csr_matrix]:
     events = load_movielens()
-    is_test = relative_positions(events) >= 0.8
+    is_test = compute_relative_positions(events) >= 0.8
     shape = (int(events.user.max()) + 1, int(events.item.max()) + 1)
     return events.where(~is_test), build_matrix(events, ~is_test, shape), build_matrix(events, is_test, shape)
 

@@ -135,7 +135,7 @@ def measure_quality(
     targets = torch.tensor([int(sequence[-held]) for sequence in sequences])
     states = torch.from_numpy(encode_sequences(network, known, Settings().history))
     vectors = network.items.weight.detach().T.contiguous()
-    owned = history_matrix(known, items)
+    owned = build_history_matrix(known, items)
     rank = np.empty(len(known), np.int64)
     for start in range(0, len(known), BLOCK):
         part = slice(start, start + BLOCK)
@@ -149,7 +149,7 @@ def measure_quality(
     return float(recall_at_k(hits, K).mean()), float(ndcg_at_k(hits, K).mean())
 
 
-def history_matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
+def build_history_matrix(sequences: Sequences, items: int) -> sparse.csr_matrix:
     """Return a `(users, items)` matrix with a one for each item of each sequence."""
     places = np.concatenate([[0], np.cumsum([len(sequence) for sequence in sequences])])
     flat = np.concatenate(sequences)

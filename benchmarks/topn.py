@@ -35,8 +35,8 @@ PRODUCT_ROWS = 1024
 def measure() -> dict[str, Any]:
     """Measure the seconds of all three, the ratios (medians over runs), and differences from brute force."""
     seen = read_pairs("train")
-    factors = gowalla_factors(DIM)
-    large = rung_l_factors(factors)
+    factors = load_gowalla_factors(DIM)
+    large = draw_rung_l_factors(factors)
     nothing = sparse.csr_matrix((len(large.users), len(large.items))).astype(np.float32)
     find_top_n(Factors(factors.users[:300], factors.items), N, exclude=seen[:300])  # compile before timing
     return {
@@ -84,7 +84,7 @@ def run_implicit(model: AlternatingLeastSquares, users: IntArray, seen: sparse.c
         model.recommend(users, seen, N, filter_already_liked_items=True)
 
 
-def gowalla_factors(dim: int) -> Factors:
+def load_gowalla_factors(dim: int) -> Factors:
     """Return implicit's ALS factors of Gowalla's training pairs, fitted once and kept in a temporary file."""
     file = KEPT_FOLDER / f"gowalla-als-{dim}.npz"
     if not file.exists():
@@ -96,7 +96,7 @@ def gowalla_factors(dim: int) -> Factors:
         return Factors(kept["users"], kept["items"])
 
 
-def rung_l_factors(factors: Factors) -> Factors:
+def draw_rung_l_factors(factors: Factors) -> Factors:
     """Return factors of a block of users and of all phones of rung L."""
     random = np.random.default_rng(1)
 

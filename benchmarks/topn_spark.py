@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.topn import gowalla_factors, time_call
+from benchmarks.topn import load_gowalla_factors, time_call
 from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
-from handpick.stages.score.engine import find_top_n_on_spark
+from handpick.stages.score.topn_engines import find_top_n_on_spark
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
 
@@ -27,7 +27,7 @@ USERS = int(os.environ.get("USERS", "29858"))
 
 def measure() -> dict[str, Any]:
     """Measure the seconds of each, the ratios, and the agreement of the lists."""
-    whole = gowalla_factors(DIM)
+    whole = load_gowalla_factors(DIM)
     factors = Factors(whole.users[:USERS], whole.items)
     spark = get_spark_session(load(home=Path(tempfile.gettempdir())))
     try:

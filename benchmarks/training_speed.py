@@ -34,7 +34,7 @@ import torch
 
 from benchmarks.benchmark import Unavailable
 from benchmarks.next_item import NextItemTrainer, Sequences, Settings
-from benchmarks.sequence import STATE_FOLDER, K, history_matrix, measure_quality, read_sequences
+from benchmarks.sequence import STATE_FOLDER, K, build_history_matrix, measure_quality, read_sequences
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
 
@@ -132,7 +132,7 @@ def _train_recbole(python: Path, sequences: Sequences, items: int) -> SideResult
             raise Unavailable(f"RecBole stopped: {(done.stderr.strip() or '?').splitlines()[-1]}")
         about = json.loads((Path(folder) / "peer.json").read_text())
         lists = np.load(Path(folder) / "lists.npy").astype(np.int32)
-    hits = find_hits(lists, history_matrix([sequence[-2:-1] for sequence in sequences], items))
+    hits = find_hits(lists, build_history_matrix([sequence[-2:-1] for sequence in sequences], items))
     rates = [about["samples"] / seconds for seconds in about["seconds"]]
     best = int(np.argmax(about["gains"]))
     return SideResult(rates, sum(about["seconds"][: best + 1]), float(ndcg_at_k(hits, K).mean()))

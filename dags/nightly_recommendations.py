@@ -9,7 +9,7 @@ from airflow.sdk import chain, dag, task
 from stage_task import PUBLISHED, SCHEDULED_DAG, SETTINGS, build_timetable, stage_task
 from warehouse import WAREHOUSE, warehouse
 
-from handpick.pipeline.registry import nightly_stages
+from handpick.pipeline.registry import list_nightly_stages
 
 
 @task.branch
@@ -30,7 +30,7 @@ def nightly_recommendations() -> None:
     The warehouse is a group, the gate ends in a branch.
     """
     steps: list[Any] = []
-    for stage in nightly_stages():
+    for stage in list_nightly_stages():
         if stage.name == WAREHOUSE:
             steps.append(warehouse(before=steps[-1]))
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 from handpick.errors import MissingPartition
 from handpick.lake.partitions import Lake
 from handpick.ledger.flows import StageResult
-from handpick.pipeline.registry import nightly_names, stage_named
+from handpick.pipeline.registry import get_stage, list_nightly_names
 from handpick.settings.load import Settings
 
 
@@ -53,16 +53,16 @@ class Night:
         """
         file = self._found(stage)
         if file is None:
-            command = f"handpick {stage_named(stage).command} --date {self.logical_date}"
+            command = f"handpick {get_stage(stage).command} --date {self.logical_date}"
             raise MissingPartition(f"{stage} has not run for {self.logical_date}: run `{command}` first.")
         return replace(StageResult.from_json(file.read_text()), stage=stage)
 
     def results(self) -> list[StageResult]:
         """Return the results of all nightly stages that have run tonight, in the night's order."""
-        return [self.result(stage) for stage in nightly_names() if self.has_result(stage)]
+        return [self.result(stage) for stage in list_nightly_names() if self.has_result(stage)]
 
     def _found(self, stage: str) -> Path | None:
         """Return the file of a stage's result, also where it was written under the stage's former name."""
-        former = stage_named(stage).former_name
+        former = get_stage(stage).former_name
         files = [self.result_file(name) for name in (stage, former) if name]
         return next((file for file in files if file.is_file()), None)

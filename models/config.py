@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.encoders.names import MINILM
+from models.encoders.encoder_names import MINILM
 
 
 class Config(BaseModel):
@@ -301,7 +301,7 @@ class ContentConfig(MemberConfig):
     rows: RowsPretraining = RowsPretraining(hidden=128, steps=200, batch=64)
 
 
-class ConcatConfig(MemberConfig):
+class FeaturesCombinedConfig(MemberConfig):
     """Feature combination: collaborative factors and content in one model."""
 
     dim: int = Field(
@@ -367,7 +367,7 @@ class FamilyConfig(Config):
     graph_filter: GraphFilterConfig = GraphFilterConfig()
     mult_vae: MultVaeConfig = MultVaeConfig()
     content: ContentConfig = ContentConfig()
-    features_combined: ConcatConfig = ConcatConfig()
+    features_combined: FeaturesCombinedConfig = FeaturesCombinedConfig()
     stacked: StackedConfig = StackedConfig()
     cascade_candidates: int = Field(
         100, ge=1, description="Phones that the first stage of a cascade proposes."

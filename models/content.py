@@ -9,8 +9,8 @@ from models.collaborative.base import Arrays, Member, build_preferences
 from models.config import ContentConfig
 from models.content_code import encode_content, fit_content_code
 from models.dataset import DAY_SECONDS, Dataset, FloatArray, IntArray, Modality
-from models.normalize import normalise_rows
 from models.recommender_interface import Factors
+from models.row_normalisation import normalise_rows
 
 MIN_QUERIES = 50
 """Fewest queries whose mean is subtracted; the mean of fewer would mostly describe who searched."""

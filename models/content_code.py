@@ -12,7 +12,7 @@ import numpy as np
 from models.collaborative.base import Arrays
 from models.config import CodeKind, RowsPretraining
 from models.dataset import BoolArray, Dataset, FloatArray
-from models.normalize import normalise_rows
+from models.row_normalisation import normalise_rows
 
 ITEMS_PER_DIMENSION = 8
 """Minimum number of items for each dimension of the code: of fewer items a wider code would fit noise."""
@@ -46,7 +46,7 @@ def fit_content_code(
     if dim < MIN_DIM:
         return {}
     from models.pretraining.autoencoder import compute_codes, export_encoder, fit_whitening
-    from models.pretraining.rows import pretrain_rows
+    from models.pretraining.autoencoder_factory import pretrain_rows
 
     # Items without a modality count neither in its mean nor in its deviation.
     mean = values.mean(axis=0, where=seen)

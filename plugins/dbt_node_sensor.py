@@ -27,7 +27,7 @@ from airflow.triggers.base import (
 )
 from asgiref.sync import sync_to_async
 
-from handpick.stages.warehouse.node_outcomes import NodeOutcome, is_build_over, read_outcome
+from handpick.stages.warehouse.node_outcomes import NodeOutcome, has_build_ended, read_outcome
 
 OUTCOMES_FOLDER_KEY = "nodes"
 """XCom of the building task: the folder that its nodes' outcomes appear in."""
@@ -91,7 +91,7 @@ class BuildState:
             state = states.get(self.run_id, {}).get(self.task_id)
             self.state = None if state is None else str(getattr(state, "value", state))
             folder = await self._find_folder() if self.state in {"running", *ENDED} else None
-            if self.state == "running" and folder != self.folder and folder and is_build_over(folder):
+            if self.state == "running" and folder != self.folder and folder and has_build_ended(folder):
                 # A task that runs again keeps the XCom of its last try until its body begins: that folder is
                 # complete.
                 folder = None
@@ -143,7 +143,7 @@ class DbtNodeTrigger(BaseTrigger):
                 if ended is not None:
                     self.log.info("dbt %s: %s %s", node, ended.status, ended.message)
                     left.remove(node)
-                    good &= ended.is_good
+                    good &= ended.is_success
             if left:
                 await asyncio.sleep(POLL_SECONDS)
         return good

@@ -109,7 +109,7 @@ def contracts(
     """Print the contracts of the sources, or write the files that are derived from them."""
     from handpick.contracts import CONTRACTS
     from handpick.contracts.dbt_sources import render_dbt_sources
-    from handpick.contracts.page import render_contracts_page
+    from handpick.contracts.docs_page import render_contracts_page
 
     if dbt is not None:
         dbt.write_text(render_dbt_sources(CONTRACTS), encoding="utf-8")

@@ -15,7 +15,7 @@ def lineage(
 ) -> None:
     """Print the columns that a column is computed from, back to the landing files."""
     from handpick.lineage.dbt_columns import DbtModels
-    from handpick.lineage.trace import ColumnRef, LineageGraph, check_serving_column
+    from handpick.lineage.graph import ColumnRef, LineageGraph, check_serving_column
     from handpick.settings.load import load
 
     start = ColumnRef.parse(column)

@@ -31,7 +31,7 @@ def lists(
     ] = None,
 ) -> None:
     """Show the published list of a user, a segment or a phone, as consumers read it."""
-    from handpick.serving.read import read_list
+    from handpick.serving.read_lists import read_list
     from handpick.settings.load import load
 
     requested = {"user": user, "segment": segment, "phone": phone}

@@ -12,7 +12,7 @@ import typer
 
 from handpick.cli.options import LogicalDate
 from handpick.errors import HandpickError, InputError
-from handpick.pipeline.registry import Stage, nightly_stages
+from handpick.pipeline.registry import Stage, list_nightly_stages
 from handpick.runtime.log import console
 
 app = typer.Typer(
@@ -66,7 +66,7 @@ def build_renamed_command(stage: Stage) -> Callable[[], None]:
     return command
 
 
-for _stage in nightly_stages():
+for _stage in list_nightly_stages():
     app.command(_stage.command, help=_stage.title, rich_help_panel="Stages")(build_stage_command(_stage))
     if _stage.former_name:
         app.command(

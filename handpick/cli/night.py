@@ -41,14 +41,14 @@ def run(date: OptionalDate = None, rung: Rung = "S") -> None:
     """
     from handpick.cli.night_summary import print_night_summary
     from handpick.cli.prepare_input import prepare_input
-    from handpick.local_airflow.dag_run import run_night, running_airflow
+    from handpick.local_airflow.dag_run import keep_airflow_running, run_night
     from handpick.night import Night
     from handpick.settings.load import load
 
     settings = load()
     logical_date = prepare_input(settings, rung, date.date() if date else None)
     # An Airflow that was already running stays; one that is started here stops with the night.
-    with running_airflow(settings):
+    with keep_airflow_running(settings):
         finished = run_night(settings, logical_date)
     out = Console()
     out.print()
@@ -60,13 +60,13 @@ def night(date: LogicalDate) -> None:
     """Run all stages of a night in this process, without Airflow, and show its summary."""
     from handpick.cli.night_summary import print_night_summary
     from handpick.night import Night
-    from handpick.pipeline.registry import nightly_names
+    from handpick.pipeline.registry import list_nightly_names
     from handpick.pipeline.runner import run_stage
     from handpick.settings.load import load
 
     tonight = Night(load(), date.date())
     began = time.perf_counter()
-    for stage in nightly_names():
+    for stage in list_nightly_names():
         run_stage(stage, tonight)
     print_night_summary(tonight, Console(), time.perf_counter() - began)
 

@@ -35,5 +35,5 @@ def prepare_input(settings: Settings, rung: str, logical_date: date | None) -> d
         return logical_date
     if is_own_shop or not next_day.has_demo_shop(settings):
         return next_night.choose_night(settings)
-    last_day = next_day.last_shop_day(settings)
+    last_day = next_day.find_last_shop_day(settings)
     return next_day.add_shop_day(settings) if next_night.is_night_done(settings, last_day) else last_day

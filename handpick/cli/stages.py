@@ -25,7 +25,7 @@ def stages(markdown: Markdown = False) -> None:
     from handpick.pipeline.registry import STAGES
 
     if markdown:
-        typer.echo(render_page(), nl=False)
+        typer.echo(render_stages_page(), nl=False)
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading in ("stage", "what it does", "reads", "writes"):
@@ -35,9 +35,9 @@ def stages(markdown: Markdown = False) -> None:
     Console().print(table)
 
 
-def render_page() -> str:
+def render_stages_page() -> str:
     """Return the documentation page of the stages in Markdown."""
-    from handpick.pipeline.registry import STAGES, inputs_of
+    from handpick.pipeline.registry import STAGES, find_input_stages
 
     lines = [
         "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py. -->",
@@ -52,7 +52,7 @@ def render_page() -> str:
         if not stage.is_nightly:
             lines += ["Not part of a night: it has a schedule of its own.", ""]
         # Empty for what no stage writes, such as landing files.
-        after = ", ".join(other.command for other in inputs_of(stage))
+        after = ", ".join(other.command for other in find_input_stages(stage))
         lines += [
             f"- reads {_join_code(stage.reads)}" + (f", which {after} wrote" if after else ""),
             f"- writes {_join_code(stage.writes)}",

@@ -43,7 +43,7 @@ CATALOG = Contract(
             "timestamp",
             "Time of the shop's last change of the row, UTC.",
             is_required=True,
-            is_past=True,
+            must_be_past=True,
         ),
     ),
 )

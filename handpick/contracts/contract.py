@@ -55,7 +55,7 @@ class Column:
     max_value: float | None = None
     allowed_values: tuple[str, ...] = ()
     pattern: str | None = None
-    is_past: bool = False
+    must_be_past: bool = False
     severity: Severity = "critical"
 
     @property

@@ -33,7 +33,7 @@ EVENTS = Contract(
             min_value=0,
             max_value=100_000_000,
         ),
-        Column("occurred_at", "timestamp", "Time of the event, UTC.", is_required=True, is_past=True),
+        Column("occurred_at", "timestamp", "Time of the event, UTC.", is_required=True, must_be_past=True),
         Column("session_id", "string", "The session, where the shop knows it."),
         Column("list_version", "string", "The list version that was shown, for impressions of lists."),
     ),

@@ -40,6 +40,6 @@ QUERIES = Contract(
             pattern=PATH_PATTERN,
             severity="warning",
         ),
-        Column("occurred_at", "timestamp", "Time of the query, UTC.", is_required=True, is_past=True),
+        Column("occurred_at", "timestamp", "Time of the query, UTC.", is_required=True, must_be_past=True),
     ),
 )

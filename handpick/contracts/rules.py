@@ -108,7 +108,7 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
     ]
     for column in contract.columns:
         rules += _build_value_rules(column)
-        if column.is_past:
+        if column.must_be_past:
             moment = _quote_timestamp(as_of)
             rules.append(
                 Rule(

@@ -18,7 +18,9 @@ USERS = Contract(
             is_required=True,
             pattern=ID_PATTERN,
         ),
-        Column("signed_up_at", "timestamp", "Time of the registration, UTC.", is_required=True, is_past=True),
+        Column(
+            "signed_up_at", "timestamp", "Time of the registration, UTC.", is_required=True, must_be_past=True
+        ),
         Column(
             "country",
             "string",

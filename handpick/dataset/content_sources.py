@@ -72,7 +72,7 @@ class ContentSource:
             )
             return {hash_text(text): text for text in texts if text}
         paths = rows[f"{self.kind}_path"].to_pylist()
-        keys, _ = self.sources.files.content_keys(paths, self.kind)
+        keys, _ = self.sources.files.compute_content_keys(paths, self.kind)
         return {key: path for key, path in zip(keys, paths, strict=True) if key and path}
 
 
@@ -110,7 +110,7 @@ class ContentSources:
         encoders = RegisteredEncoders(night.settings.embed, open_registry(night), night.logical_date)
         return getattr(encoders, kind)
 
-    def of(self, kind: str, whose: str, fingerprint: str) -> ContentSource | None:
+    def make_source(self, kind: str, whose: str, fingerprint: str) -> ContentSource | None:
         """Return the source of one modality's content; None for spec sheets.
 
         The encoder of spec sheets has no weights to train.

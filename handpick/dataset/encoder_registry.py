@@ -29,13 +29,13 @@ class EncoderRegistry:
         self._draft: dict[str, str] | None = None
         self._draft_date = date.max
 
-    def find(self, name: str, logical_date: date) -> Path | None:
+    def find_version(self, name: str, logical_date: date) -> Path | None:
         """Return the folder of the version that serves a night; None if there is none, or it was deleted."""
-        digest = self.members(logical_date).get(name)
+        digest = self.read_members(logical_date).get(name)
         folder = self.root / name / digest if digest is not None else None
         return folder if folder is not None and folder.is_dir() else None
 
-    def members(self, logical_date: date) -> dict[str, str]:
+    def read_members(self, logical_date: date) -> dict[str, str]:
         """Return the newest set that serves a night: the version's digest by encoder, or nothing."""
         if self._draft is not None and logical_date >= self._draft_date:
             return self._draft
@@ -76,7 +76,7 @@ class EncoderRegistry:
 
     def register(self, name: str, digest: str, first_night: date) -> None:
         """Make an existing version a member of the set that serves from a night."""
-        members = self.members(first_night) | {name: digest}
+        members = self.read_members(first_night) | {name: digest}
         if self._draft is None:
             self._write_set(members, first_night)
         else:
@@ -94,7 +94,7 @@ class EncoderRegistry:
 
         If the block raises, the set stays as it was.
         """
-        self._draft, self._draft_date = self.members(first_night), first_night
+        self._draft, self._draft_date = self.read_members(first_night), first_night
         try:
             yield
             self._write_set(self._draft, first_night)
@@ -102,9 +102,9 @@ class EncoderRegistry:
             self._draft, self._draft_date = None, date.max
 
     @contextmanager
-    def unregistered(self, first_night: date) -> Iterator[None]:
+    def skip_registration(self, first_night: date) -> Iterator[None]:
         """Write versions without changing any set; another process may `register` them later."""
-        self._draft, self._draft_date = self.members(first_night), first_night
+        self._draft, self._draft_date = self.read_members(first_night), first_night
         try:
             yield
         finally:
@@ -116,11 +116,11 @@ class EncoderRegistry:
         Some encoders can be left out.
         """
         other = EncoderRegistry(root)
-        for name, digest in self.members(logical_date).items():
+        for name, digest in self.read_members(logical_date).items():
             if name not in without:
                 (root / name).mkdir(parents=True, exist_ok=True)
                 (root / name / digest).symlink_to((self.root / name / digest).resolve())
-        members = {name: one for name, one in self.members(logical_date).items() if name not in without}
+        members = {name: one for name, one in self.read_members(logical_date).items() if name not in without}
         # Links instead of copies: versions are large and never change.
         other._write_set(members, logical_date)
         return other

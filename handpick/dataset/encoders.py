@@ -14,8 +14,8 @@ from handpick.dataset.encoder_registry import EncoderRegistry, read_text_space
 from handpick.errors import ConfigurationError
 from handpick.night import Night
 from handpick.settings.embed import EmbedSettings
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 from models.encoders.interface import Encoder, EncoderError
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 
 
 class EncoderUnusable(ConfigurationError):
@@ -53,10 +53,12 @@ def load_text_part(settings: EmbedSettings, name: str, folder: Path | None = Non
     Raises:
         EncoderError: If it cannot be loaded.
     """
-    from models.encoders.text import HuggingFaceText
+    from models.encoders.text import HuggingFaceTextEncoder
 
     where, called = (name, None) if folder is None else (str(folder), name)
-    return HuggingFaceText(where, settings.max_tokens, settings.allow_download, settings.device, called)
+    return HuggingFaceTextEncoder(
+        where, settings.max_tokens, settings.allow_download, settings.device, called
+    )
 
 
 def join_text_parts(parts: Sequence[Encoder[str]]) -> Encoder[str]:
@@ -79,12 +81,12 @@ def load_image_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[
     Raises:
         EncoderError: If it cannot be loaded.
     """
-    from models.encoders.cnn import ShopCnn
-    from models.encoders.image import HuggingFaceImage
+    from models.encoders.cnn import ShopImageEncoder
+    from models.encoders.image import HuggingFaceImageEncoder
 
     if settings.image != SHOP_CNN:
-        return HuggingFaceImage(settings.image, settings.allow_download, settings.device)
-    return None if folder is None else ShopCnn(folder, settings.device)
+        return HuggingFaceImageEncoder(settings.image, settings.allow_download, settings.device)
+    return None if folder is None else ShopImageEncoder(folder, settings.device)
 
 
 def load_audio_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[Any] | None:
@@ -93,12 +95,12 @@ def load_audio_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[
     Raises:
         EncoderError: If it cannot be loaded.
     """
-    from models.encoders.audio import HuggingFaceAudio
-    from models.encoders.bilstm import BiLstmAudio
+    from models.encoders.audio import HuggingFaceAudioEncoder
+    from models.encoders.bilstm import BiLstmAudioEncoder
 
     if settings.audio != BILSTM:
-        return HuggingFaceAudio(settings.audio, settings.allow_download, settings.device)
-    return None if folder is None else BiLstmAudio(folder, settings.device)
+        return HuggingFaceAudioEncoder(settings.audio, settings.allow_download, settings.device)
+    return None if folder is None else BiLstmAudioEncoder(folder, settings.device)
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,13 @@ class RegisteredEncoders:
     def image(self) -> Encoder[Any] | None:
         """The image encoder; None where no version is registered."""
         with stop_on_encoder_error():
-            return load_image_encoder(self.settings, self.registry.find(SHOP_CNN, self.logical_date))
+            return load_image_encoder(self.settings, self.registry.find_version(SHOP_CNN, self.logical_date))
 
     @cached_property
     def audio(self) -> Encoder[Any] | None:
         """The audio encoder; None where no version in the text encoder's vector space is registered."""
         with stop_on_encoder_error():
-            folder = self.registry.find(BILSTM, self.logical_date)
+            folder = self.registry.find_version(BILSTM, self.logical_date)
             if self.settings.audio == BILSTM and folder is not None:
                 # Its vectors are compared with texts, which a newer text encoder places elsewhere.
                 folder = folder if read_text_space(folder) == self.text.fingerprint else None
@@ -156,7 +158,7 @@ class RegisteredEncoders:
 
     def _find_folder(self, name: str) -> Path:
         """Return the folder of a version that every night needs."""
-        folder = self.registry.find(name, self.logical_date)
+        folder = self.registry.find_version(name, self.logical_date)
         if folder is None:
             date = self.logical_date
             raise EncoderError(

@@ -180,7 +180,7 @@ def _load_modalities(
             if present.any():  # a shop without any picture has no such modality
                 fingerprint = fingerprints.get(name, "")
                 keys = _read_content_keys(encoded, name, rows)
-                source = sources.of(name, whose, fingerprint)
+                source = sources.make_source(name, whose, fingerprint)
                 modalities[name] = Modality(values, present, fingerprint, keys, source)
     return modalities
 

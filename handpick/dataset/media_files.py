@@ -42,7 +42,9 @@ class MediaFiles:
         self._digests = _read_cache(self._cache_file)
         self._count_before = len(self._digests)
 
-    def content_keys(self, paths: Iterable[str | None], kind: str) -> tuple[list[str | None], Counter[str]]:
+    def compute_content_keys(
+        self, paths: Iterable[str | None], kind: str
+    ) -> tuple[list[str | None], Counter[str]]:
         """Return the content key of each path, and how many files cannot be used, by reason.
 
         Args:
@@ -72,7 +74,7 @@ class MediaFiles:
             path: Relative to the media root.
             kind: `image` or `audio`.
         """
-        (key,), unusable = self.content_keys([path], kind)
+        (key,), unusable = self.compute_content_keys([path], kind)
         if key is None:
             return DecodedMedia(None, next(iter(unusable), f"no {kind}"))
         try:

@@ -18,8 +18,8 @@ from handpick.dataset.oracle.click_model import (
     SEARCHES,
     SLOTS,
     TILT,
-    open_probability,
-    session_blocks,
+    compute_open_probability,
+    split_sessions,
 )
 from handpick.demo.array_types import Doubles, Floats, Ints
 
@@ -99,12 +99,12 @@ def simulate_choices(
 
     # One BLAS thread in each of the threads: nested pools would compete for the same cores.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(simulate, session_blocks(sessions, len(phones))))
+        list(threads.map(simulate, split_sessions(sessions, len(phones))))
     # Slots are drawn with replacement: a phone that an earlier slot shows is not shown again.
     for slot in range(1, SLOTS):
         shown[(shown[:, slot, None] == shown[:, :slot]).any(axis=1), slot] = -1
     found[np.arange(MAX_SEARCHES)[None, :] >= search_counts[:, None]] = -1
-    clicked = (attention < open_probability(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (
+    clicked = (attention < compute_open_probability(shown_utility) * POSITION_DECAY ** np.arange(SLOTS)) & (
         shown >= 0
     )
     return SessionDraws(shown, clicked, found, shown_utility, found_utility)

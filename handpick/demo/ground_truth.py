@@ -17,10 +17,10 @@ from handpick.dataset.oracle.truth_files import (
     PLAN_FILE,
     USERS_FILE,
     UTILITY_FILE,
-    column_to_array,
+    build_record,
+    convert_column,
     read_json,
-    record_from_columns,
-    utility_json,
+    serialize_utility,
 )
 from handpick.demo.array_types import Ints
 from handpick.demo.catalogue import Catalogue, build_catalogue
@@ -83,7 +83,7 @@ def save(world: ShopState, folder: Path) -> None:
         rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in world.catalogue.rows)
         (staging / CATALOGUE_FILE).write_text("".join(rows), encoding="utf-8")
     phases = draw_fashion_phases(world.plan)
-    _write_json(staging / UTILITY_FILE, utility_json(measure_scales(world.plan), phases))
+    _write_json(staging / UTILITY_FILE, serialize_utility(measure_scales(world.plan), phases))
     _write_json(staging / PLAN_FILE, world.plan.to_json())
     # Two renames: a killed process leaves the old state or the new one complete.
     old = folder.with_name(f".old-{folder.name}")
@@ -112,17 +112,17 @@ def load(folder: Path) -> ShopState:
     plan = read_plan(folder)
     items, users = pq.read_table(folder / ITEMS_FILE), pq.read_table(folder / USERS_FILE)
     changes = pq.read_table(folder / CHANGES_FILE)
-    log = {f"log_{name}": column_to_array(changes[name]) for name in changes.column_names}
+    log = {f"log_{name}": convert_column(changes[name]) for name in changes.column_names}
     return ShopState(
         plan=plan,
         item_ids=items["item_id"].to_pylist(),
-        phones=record_from_columns(Phones, items),
-        customers=record_from_columns(Customers, users),
+        phones=build_record(Phones, items),
+        customers=build_record(Customers, users),
         inventory=Inventory(
-            euros=column_to_array(items["euros"]), back_day=column_to_array(items["back_day"]), **log
+            euros=convert_column(items["euros"]), back_day=convert_column(items["back_day"]), **log
         ),
-        pending_events=record_from_columns(Events, pq.read_table(folder / "pending.parquet")),
-        owned_pairs=column_to_array(pq.read_table(folder / "owned.parquet")["key"]),
+        pending_events=build_record(Events, pq.read_table(folder / "pending.parquet")),
+        owned_pairs=convert_column(pq.read_table(folder / "owned.parquet")["key"]),
         corruption_counts=json.loads((folder / "dirt.json").read_text()),
     )
 

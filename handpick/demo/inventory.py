@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handpick.dataset.oracle.truth_files import TruthChanges, prices_and_stock
+from handpick.dataset.oracle.truth_files import TruthChanges, compute_prices_and_stock
 from handpick.demo.array_types import Bools, Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phones import Phones
@@ -55,7 +55,7 @@ class Inventory:
         A phone that was not launched yet has no stock; its price is that of its launch.
         """
         changes = TruthChanges(self.log_item, self.log_day, self.log_euros, self.log_stock)
-        return prices_and_stock(changes, day, phones)
+        return compute_prices_and_stock(changes, day, phones)
 
 
 def advance_inventory(

@@ -43,7 +43,7 @@ def make_first_shop(settings: Settings, rung: str, last_day: date) -> None:
     )
 
 
-def last_shop_day(settings: Settings) -> date:
+def find_last_shop_day(settings: Settings) -> date:
     """Return the last day that was simulated."""
     plan = ground_truth.read_plan(DemoFolders.configured(settings).truth)
     return plan.date_of(plan.days - 1)
@@ -51,7 +51,7 @@ def last_shop_day(settings: Settings) -> date:
 
 def add_shop_day(settings: Settings) -> date:
     """Simulate one more day of the demo shop and return its date."""
-    last_day = last_shop_day(settings)
+    last_day = find_last_shop_day(settings)
     log_progress(f"The night of {last_day} is done: simulating one more day of the demo shop")
     shop.add_day(DemoFolders.configured(settings))
     return last_day + timedelta(days=1)

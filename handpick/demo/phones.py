@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from handpick.dataset.oracle.utility import style_vectors
+from handpick.dataset.oracle.utility import build_style_vectors
 from handpick.demo.array_types import Doubles, Ints
 from handpick.demo.parameters import Plan
 from handpick.demo.phrases import BRAND_ENDS, BRAND_STARTS, LINE_ENDS, LINE_STARTS, PERSONAS
@@ -116,7 +116,7 @@ class Phones:
 
     def style(self) -> Doubles:
         """Return `(phones, 10)` looks as vectors, see `style_vectors`."""
-        return style_vectors(self)
+        return build_style_vectors(self)
 
 
 def draw_phones(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.dataset.oracle.click_model import session_blocks
+from handpick.dataset.oracle.click_model import split_sessions
 from handpick.dataset.oracle.truth_files import PLAN_FILE
-from handpick.dataset.oracle.utility import user_factors
+from handpick.dataset.oracle.utility import build_user_factors
 from handpick.demo import ground_truth
 from handpick.demo.array_types import Ints
 from handpick.demo.catalogue import Catalogue
@@ -191,9 +191,9 @@ def _draw_owned_phones(world: ShopState, customers: Customers, purpose_day: int)
         old = np.sort(random.choice(old, OWNABLE, replace=False))
     factors = compute_shop_phone_factors(world.plan, world.phones, world.phones.log_price, OWNED_SINCE)[old]
     owned = np.full(len(customers), -1, np.int64)
-    side, _ = user_factors(customers, measure_scales(world.plan), np.arange(len(customers)))
+    side, _ = build_user_factors(customers, measure_scales(world.plan), np.arange(len(customers)))
     chance, known = random.random((len(customers), 1)), random.random(len(customers)) < OWNS_A_PHONE
-    for part in session_blocks(len(customers), len(old)):
+    for part in split_sessions(len(customers), len(old)):
         utility = side[part] @ factors.T
         owned[part] = old[
             sample_columns(np.exp(utility - utility.max(axis=1, keepdims=True)), chance[part])[:, 0]
@@ -207,7 +207,7 @@ def _simulate_sessions(world: ShopState, day: int) -> Events:
     on_sale = np.flatnonzero(world.inventory.in_stock(day))
     factors = compute_shop_phone_factors(plan, phones, np.log(world.inventory.euros), day)[on_sale]
     visitor_rows = draw_visitors(plan, customers, day)
-    sides = user_factors(customers, measure_scales(plan), visitor_rows)
+    sides = build_user_factors(customers, measure_scales(plan), visitor_rows)
     euros = world.inventory.euros[on_sale]
     events, later_events = simulate_day(
         plan, customers, sides, visitor_rows, on_sale, factors, euros, world.owned_pairs, day

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from handpick.dataset.oracle.utility import FASHION_WEIGHT, UtilityScales, phone_factors
+from handpick.dataset.oracle.utility import FASHION_WEIGHT, UtilityScales, build_phone_factors
 from handpick.demo.array_types import Doubles, Floats
 from handpick.demo.customers import draw_archetypes, draw_customers
 from handpick.demo.parameters import Plan
@@ -57,4 +57,4 @@ def compute_shop_phone_factors(plan: Plan, phones: Phones, log_price: Doubles, d
         log_price: `(phones,)` natural logarithm of each price in EUR on that day.
         day: Days since the shop's first day.
     """
-    return phone_factors(phones, log_price, day, draw_fashion_phases(plan))
+    return build_phone_factors(phones, log_price, day, draw_fashion_phases(plan))

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from handpick.errors import MissingPartition
-from handpick.pipeline.registry import writer_of
+from handpick.pipeline.registry import find_writing_stage
 
 PARTITION_PREFIX = "logical_date="
 VECTOR_ROW_GROUP_SIZE = 8192
@@ -151,7 +151,7 @@ class Lake:
 
 def _describe_how_to_write(table: str, logical_date: date) -> str:
     """Return what to run to get a partition of a table, as the end of a sentence."""
-    stage = writer_of(table)
+    stage = find_writing_stage(table)
     alone = f"run `handpick {stage.command} --date {logical_date}`, or " if stage else ""
     return f"{alone}run `handpick night --date {logical_date}`, which runs all stages"
 

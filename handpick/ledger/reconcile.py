@@ -10,7 +10,7 @@ import pyarrow as pa
 from handpick.errors import LedgerImbalance
 from handpick.lake.partitions import Lake, count_rows
 from handpick.ledger.flows import Flow, StageResult
-from handpick.pipeline.registry import nightly_names, stage_named
+from handpick.pipeline.registry import get_stage, list_nightly_names
 
 LEDGER_TABLE = "ledger_flows"
 """The lake table that holds the ledger."""
@@ -93,7 +93,7 @@ def find_imbalances(
         logical_date: The night.
         through: The last nightly stage to check; all by default.
     """
-    stages = set(nightly_names(through))
+    stages = set(list_nightly_names(through))
     lines = {
         (result.stage, flow.source): flow
         for result in results
@@ -112,7 +112,7 @@ def _find_problems(
 ) -> Iterator[str]:
     """Yield how one ledger line differs from the line that it continues and from the lake."""
     stage, source = line
-    check = stage_named(stage).check_of(source)
+    check = get_stage(stage).find_check(source)
     if check is None:
         return
     before = lines.get(check.continues) if check.continues else None

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-Trace = dict[str, list[tuple[str, str]]]
+ColumnTrace = dict[str, list[tuple[str, str]]]
 """For each column of a query, the tables and columns that it is derived from."""
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 """Left out of cache keys: compiled queries contain the night's date, which does not change their lineage."""
@@ -28,9 +28,9 @@ class TraceCache:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._last: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-        self._used: dict[str, Trace] = {}
+        self._used: dict[str, ColumnTrace] = {}
 
-    def get_or_compute(self, query: str, parents: list[Any], trace: Callable[[], Trace]) -> Trace:
+    def get_or_compute(self, query: str, parents: list[Any], trace: Callable[[], ColumnTrace]) -> ColumnTrace:
         """Return the trace of one query; computed only if the last build had another query or other parents.
 
         Args:

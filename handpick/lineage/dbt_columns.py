@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from handpick.lineage.column_cache import Trace, TraceCache
+from handpick.lineage.column_cache import ColumnTrace, TraceCache
 
 WHOLE_TABLE = "="
 """Stands for a table as a whole in place of a column."""
@@ -29,7 +29,7 @@ class DbtModels:
             for key, node in nodes.items()
             if node["resource_type"] in ("model", "snapshot", "seed", "source")
         }
-        self._traces: dict[str, Trace] = {}
+        self._traces: dict[str, ColumnTrace] = {}
         self._cache = TraceCache(file.with_name("column_lineage.json"))
         self._by_name = {
             node["name"]: key for key, node in self._nodes.items() if node["resource_type"] != "source"
@@ -96,7 +96,7 @@ class DbtModels:
         return self._by_name.get(name) if table.startswith(("marts/", "dbt.")) else None
 
 
-def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> Trace:
+def _trace_query(compiled: str, parents: list[dict[str, Any]]) -> ColumnTrace:
     """Return the leaves of sqlglot's lineage for each column of a query; empty if it cannot be parsed."""
     from sqlglot import exp
     from sqlglot.errors import SqlglotError

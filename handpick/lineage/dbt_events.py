@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from handpick.lineage.dbt_columns import DbtModels, get_table_name
-from handpick.lineage.events import PRODUCER, build_output_dataset, open_client
-from handpick.lineage.trace import LineageGraph
+from handpick.lineage.graph import LineageGraph
+from handpick.lineage.stage_events import PRODUCER, build_output_dataset, open_client
 from handpick.runtime.log import log_progress
 from handpick.settings.load import Settings
 

@@ -18,7 +18,7 @@ from handpick.local_airflow.client import NIGHTLY_DAG_ID, UNEXPECTED_MARK, Airfl
 from handpick.local_airflow.environment import find_dags_change_time
 from handpick.local_airflow.processes import start_airflow, stop_airflow
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names, nightly_stages
+from handpick.pipeline.registry import list_nightly_names, list_nightly_stages
 from handpick.runtime.log import console, log_progress
 from handpick.settings.load import Settings
 
@@ -37,7 +37,7 @@ class DagRun:
 
 
 @contextmanager
-def running_airflow(settings: Settings) -> Iterator[None]:
+def keep_airflow_running(settings: Settings) -> Iterator[None]:
     """Keep Airflow running inside the block; one that was running before stays running afterwards."""
     started = start_airflow(settings)
     try:
@@ -64,7 +64,7 @@ def run_night(settings: Settings, logical_date: date) -> DagRun:
     # A run also succeeds if somebody marked tasks as done in the web UI; only the ledger shows which stages
     # ran.
     done = {result.stage for result in Night(settings, logical_date).results()}
-    if left := [stage for stage in nightly_names() if stage not in done]:
+    if left := [stage for stage in list_nightly_names() if stage not in done]:
         raise HandpickError(
             f"Airflow ended the night of {logical_date} without running {', '.join(left)}; look at {run_id} "
             "in the web UI (`make up`)."
@@ -109,7 +109,7 @@ def _by_stage(tasks: list[TaskState]) -> dict[str, tuple[str, float]]:
     A group of tasks counts as the stage that has the group's name.
     """
     stages: dict[str, tuple[str, float]] = {}
-    for stage in nightly_names():
+    for stage in list_nightly_names():
         own = [task for task in tasks if task.task_id == stage or task.task_id.split(".")[0] == stage]
         states = {task.state for task in own}
         if states & {"failed", "upstream_failed"}:
@@ -130,7 +130,7 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
         title=f"Night of {logical_date}, {elapsed:.0f} s", title_justify="left", show_header=False, box=None
     )
     marks = {"success": "[green]done[/]", "failed": "[red]failed[/]", "running": "[cyan]running[/]"}
-    titles = {stage.name: stage.title for stage in nightly_stages()}
+    titles = {stage.name: stage.title for stage in list_nightly_stages()}
     for stage, (state, seconds) in stages.items():
         duration = f"{seconds:.0f} s" if state in FINAL_STATES else ""
         table.add_row(stage, marks.get(state, "[dim]waiting[/]"), duration, f"[dim]{titles[stage]}[/]")

@@ -22,9 +22,9 @@ OWN_PACKAGES = ("handpick", "models")
 
 def list_shared_libraries() -> list[str]:
     """Return the libraries that every stage, or more than one nightly stage of the registry, imports."""
-    from handpick.pipeline.registry import nightly_stages
+    from handpick.pipeline.registry import list_nightly_stages
 
-    counts = Counter(library for stage in nightly_stages() for library in stage.preload)
+    counts = Counter(library for stage in list_nightly_stages() for library in stage.preload)
     return [*ALL_STAGES, *(library for library, stages in counts.items() if stages > 1)]
 
 

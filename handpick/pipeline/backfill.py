@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from handpick.errors import HandpickError, InputError
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.pipeline.runner import run_stage
 from handpick.runtime.log import log_progress
 
@@ -39,9 +39,9 @@ def run_nights(nights: list[Night], through: str = "report") -> None:
         HandpickError: If a night stopped; says which nights are done, and how to continue.
     """
     through = through.replace("-", "_")  # a command's spelling names its stage, too
-    if through not in nightly_names():
-        raise InputError(f"there is no stage {through!r}; the stages are {', '.join(nightly_names())}.")
-    stages = nightly_names(through)
+    if through not in list_nightly_names():
+        raise InputError(f"there is no stage {through!r}; the stages are {', '.join(list_nightly_names())}.")
+    stages = list_nightly_names(through)
     for number, night in enumerate(nights):
         try:
             for stage in stages:

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.settings.load import Settings
 from handpick.stages.land.pending_files import find_newest_file_day, get_source_folder
-from handpick.stages.land.remote import is_remote_url
+from handpick.stages.land.remote_files import is_remote_url
 
 
 def choose_night(settings: Settings) -> date:
@@ -33,7 +33,7 @@ def choose_night(settings: Settings) -> date:
 
 def is_night_done(settings: Settings, logical_date: date) -> bool:
     """Return whether a night's last stage has finished."""
-    return Night(settings, logical_date).has_result(nightly_names()[-1])
+    return Night(settings, logical_date).has_result(list_nightly_names()[-1])
 
 
 def has_configured_sources(settings: Settings) -> bool:

@@ -84,7 +84,7 @@ class Stage:
         """Its subcommand of `handpick`."""
         return self.name.replace("_", "-")
 
-    def check_of(self, source: str) -> FlowCheck | None:
+    def find_check(self, source: str) -> FlowCheck | None:
         """Return the check of a ledger line with `*` filled in, or None where none is declared."""
         check = next((check for check in self.flows if check.source in (source, ANY)), None)
         if check is None:
@@ -218,7 +218,7 @@ STAGES: list[Stage] = [
 """All stages, in the order in which a night runs them."""
 
 
-def stage_named(name: str) -> Stage:
+def get_stage(name: str) -> Stage:
     """Return a stage by its present name.
 
     Raises:
@@ -230,25 +230,25 @@ def stage_named(name: str) -> Stage:
     return found
 
 
-def nightly_stages() -> list[Stage]:
+def list_nightly_stages() -> list[Stage]:
     """Return the stages of a night, in order."""
     return [stage for stage in STAGES if stage.is_nightly]
 
 
-def nightly_names(through: str | None = None) -> list[str]:
+def list_nightly_names(through: str | None = None) -> list[str]:
     """Return the names of a night's stages in order, up to and including one of them."""
-    names = [stage.name for stage in nightly_stages()]
+    names = [stage.name for stage in list_nightly_stages()]
     return names if through is None else names[: names.index(through) + 1]
 
 
-def writer_of(table: str) -> Stage | None:
+def find_writing_stage(table: str) -> Stage | None:
     """Return the stage that writes a lake table or a served relation, or None where no stage does."""
     # `marts/dim_item` in the lake and `serving.recommendations` in the database start with what is declared.
     first = table.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0]
     return next((stage for stage in STAGES if {table, first} & set(stage.writes)), None)
 
 
-def inputs_of(stage: Stage) -> Iterator[Stage]:
+def find_input_stages(stage: Stage) -> Iterator[Stage]:
     """Yield the stages whose output a stage reads, in order."""
     for other in STAGES:
         if other is not stage and set(other.writes) & set(stage.reads):

@@ -13,7 +13,7 @@ from pathlib import Path
 from handpick.ledger.flows import StageResult
 from handpick.ledger.reconcile import reconcile_ledger
 from handpick.night import Night
-from handpick.pipeline.registry import stage_named
+from handpick.pipeline.registry import get_stage
 from handpick.runtime.disk_errors import report_disk_full
 from handpick.runtime.log import log_progress
 
@@ -25,7 +25,7 @@ def run_stage(name: str, night: Night) -> StageResult:
         LedgerImbalance: If the ledger does not balance up to this stage.
         HandpickError: What the stage raises for a person to fix.
     """
-    stage = stage_named(name)
+    stage = get_stage(name)
     log_progress(f"{name} {night.logical_date}: {stage.title}")
     started = time.perf_counter()
     # Imported by name before the clock of the stage's work starts: a cold import takes seconds.
@@ -37,7 +37,7 @@ def run_stage(name: str, night: Night) -> StageResult:
         f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"
     ):
         result = body(night)
-        measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": peak_mib()}
+        measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": measure_peak_mib()}
         seconds = round(time.perf_counter() - loaded, 3)
         result = replace(result, seconds=seconds, notes={**result.notes, **measured})
         _store_result(result, night.result_file(name))
@@ -55,7 +55,7 @@ def run_stage(name: str, night: Night) -> StageResult:
     return result
 
 
-def peak_mib() -> int:
+def measure_peak_mib() -> int:
     """Return the peak resident memory of this process plus that of its largest child so far, in MiB."""
     own, children = (
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -65,7 +65,7 @@ def peak_mib() -> int:
 
 def _emit_lineage(result: StageResult, night: Night) -> None:
     """Send the stage's OpenLineage event; an endpoint that rejects it is no reason to stop a night."""
-    from handpick.lineage.events import emit_stage_event
+    from handpick.lineage.stage_events import emit_stage_event
 
     settings = night.settings
     try:

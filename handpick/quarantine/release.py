@@ -10,7 +10,7 @@ from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
 from handpick.night import Night
 from handpick.quarantine.released_files import get_released_folder, name_released_file
-from handpick.quarantine.rows import Selection, select_rows
+from handpick.quarantine.selection import Selection, select_rows
 
 
 def export_rows(night: Night, chosen: Selection) -> str:
@@ -31,7 +31,7 @@ def export_rows(night: Night, chosen: Selection) -> str:
 
 
 def release_selection(
-    night: Night, chosen: Selection, into: date, mended: Path | None = None
+    night: Night, chosen: Selection, into: date, corrected: Path | None = None
 ) -> tuple[Path | None, int]:
     """Write rows to the folder from which a later night lands them and validates them again.
 
@@ -53,8 +53,8 @@ def release_selection(
         raise InputError(f"{into} is not after {night.logical_date}: released rows go into a later night.")
     if night.lake.has(f"raw/{chosen.source}", into):
         raise InputError(f"{into} has landed already; release into a night that has not, with --into.")
-    text = export_rows(night, chosen) if mended is None else _read_text(mended)
-    lines = [_parse_line(line, chosen.source, mended) for line in text.splitlines() if line.strip()]
+    text = export_rows(night, chosen) if corrected is None else _read_text(corrected)
+    lines = [_parse_line(line, chosen.source, corrected) for line in text.splitlines() if line.strip()]
     if not lines:
         return None, 0
     # Sorted keys: the same rows give the same bytes, and so the same file name.

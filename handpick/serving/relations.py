@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Column:
+class ServedColumn:
     """One column of a served relation.
 
     Args:
@@ -36,7 +36,7 @@ class Relation:
 
     name: str
     lake_table: str
-    columns: tuple[Column, ...]
+    columns: tuple[ServedColumn, ...]
     key: tuple[str, ...]
     description: str
 
@@ -61,15 +61,17 @@ RECOMMENDATIONS = Relation(
     description="One row is one phone on one user's list.",
     key=("user_id", "rank"),
     columns=(
-        Column("user_id", "text", "Whose list."),
-        Column("rank", "smallint", "Place on the list, from 1 without gaps."),
-        Column("item_id", "text", "The phone."),
-        Column("score", "real", "The model's score; comparable within one list only."),
-        Column("source", "text", "Which models or rules put it there, joined by +."),
-        Column("reason", "text", "Why, in the user's language."),
-        Column("reason_code", "text", "Why, for programs."),
-        Column("relaxed_rules", "text", "Rules set aside for this row, joined by +; null for none.", True),
-        Column("propensity", "real", "Probability with which this phone was given this place.", True),
+        ServedColumn("user_id", "text", "Whose list."),
+        ServedColumn("rank", "smallint", "Place on the list, from 1 without gaps."),
+        ServedColumn("item_id", "text", "The phone."),
+        ServedColumn("score", "real", "The model's score; comparable within one list only."),
+        ServedColumn("source", "text", "Which models or rules put it there, joined by +."),
+        ServedColumn("reason", "text", "Why, in the user's language."),
+        ServedColumn("reason_code", "text", "Why, for programs."),
+        ServedColumn(
+            "relaxed_rules", "text", "Rules set aside for this row, joined by +; null for none.", True
+        ),
+        ServedColumn("propensity", "real", "Probability with which this phone was given this place.", True),
     ),
 )
 SIMILAR_ITEMS = Relation(
@@ -78,11 +80,11 @@ SIMILAR_ITEMS = Relation(
     description="One row is one phone like another phone.",
     key=("item_id", "rank"),
     columns=(
-        Column("item_id", "text", "The phone looked at."),
-        Column("rank", "smallint", "Place on its list, from 1 without gaps."),
-        Column("similar_item_id", "text", "A phone like it."),
-        Column("score", "real", "Cosine of the two phones' vectors."),
-        Column("reason", "text", "What they have in common."),
+        ServedColumn("item_id", "text", "The phone looked at."),
+        ServedColumn("rank", "smallint", "Place on its list, from 1 without gaps."),
+        ServedColumn("similar_item_id", "text", "A phone like it."),
+        ServedColumn("score", "real", "Cosine of the two phones' vectors."),
+        ServedColumn("reason", "text", "What they have in common."),
     ),
 )
 POPULAR_ITEMS = Relation(
@@ -91,10 +93,10 @@ POPULAR_ITEMS = Relation(
     description="One row is one popular phone in one segment; for people without an identity.",
     key=("segment", "rank"),
     columns=(
-        Column("segment", "text", "`all`, or a country."),
-        Column("rank", "smallint", "Place in the segment, from 1 without gaps."),
-        Column("item_id", "text", "The phone."),
-        Column("score", "real", "Recent interest in it, in weighted events."),
+        ServedColumn("segment", "text", "`all`, or a country."),
+        ServedColumn("rank", "smallint", "Place in the segment, from 1 without gaps."),
+        ServedColumn("item_id", "text", "The phone."),
+        ServedColumn("score", "real", "Recent interest in it, in weighted events."),
     ),
 )
 ITEMS = Relation(
@@ -103,13 +105,13 @@ ITEMS = Relation(
     description="One row is one phone as it was when the lists were made.",
     key=("item_id",),
     columns=(
-        Column("item_id", "text", "The phone."),
-        Column("title", "text", "Its title.", True),
-        Column("brand", "text", "Its brand.", True),
-        Column("price", "double precision", "Its price in the shop's currency.", True),
-        Column("is_in_stock", "boolean", "Whether it could be sold.", True),
-        Column("release_date", "date", "When it was or will be released.", True),
-        Column("image_path", "text", "Its picture, relative to the media root.", True),
+        ServedColumn("item_id", "text", "The phone."),
+        ServedColumn("title", "text", "Its title.", True),
+        ServedColumn("brand", "text", "Its brand.", True),
+        ServedColumn("price", "double precision", "Its price in the shop's currency.", True),
+        ServedColumn("is_in_stock", "boolean", "Whether it could be sold.", True),
+        ServedColumn("release_date", "date", "When it was or will be released.", True),
+        ServedColumn("image_path", "text", "Its picture, relative to the media root.", True),
     ),
 )
 RELATIONS = (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS, ITEMS)

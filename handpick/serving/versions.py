@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from handpick.errors import ServingError
-from handpick.serving.read import connect_for_reading
+from handpick.serving.read_lists import connect_for_reading
 from handpick.serving.relations import RELATIONS
 from handpick.serving.schema import compose_statement
 from handpick.settings.load import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from handpick.settings import Section
-from models.encoders.names import BILSTM, MINILM, SHOP_BERT, SHOP_CNN
+from models.encoders.encoder_names import BILSTM, MINILM, SHOP_BERT, SHOP_CNN
 
 
 class EmbedSettings(Section):

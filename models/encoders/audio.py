@@ -113,7 +113,7 @@ def compute_log_mel(sound: FloatArray) -> Tensor:
     return (logs - logs.mean(0)) / (logs.std(0, correction=0) + 1e-3)
 
 
-class HuggingFaceAudio:
+class HuggingFaceAudioEncoder:
     """A Wav2Vec2 model (raw waveform) or Whisper's encoder (log-mel), averaged over time.
 
     Its vectors have length 1.

@@ -106,7 +106,7 @@ def pad_sounds(sounds: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return nn.utils.rnn.pad_sequence(list(sounds), batch_first=True), lengths
 
 
-class BiLstmAudio:
+class BiLstmAudioEncoder:
     """The BiLSTM as an encoder, loaded from the folder that `save_bilstm` wrote.
 
     Args:

@@ -144,7 +144,7 @@ def stack_pixels(batch: Sequence[Picture]) -> Tensor:
     return torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() / 255
 
 
-class ShopCnn:
+class ShopImageEncoder:
     """The default image encoder, loaded from the folder that `save_shop_image` wrote.
 
     Args:

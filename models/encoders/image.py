@@ -103,7 +103,7 @@ def normalize_pixels(
     return (pixels - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
 
 
-class HuggingFaceImage:
+class HuggingFaceImageEncoder:
     """A Hugging Face vision model; its vectors have length 1.
 
     A vector is CLIP's image features, else the model's pooled state, else the mean of its patches.

@@ -43,7 +43,7 @@ class Encoder(Protocol[Content_contra]):
 
 
 @runtime_checkable
-class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
+class LearnableEncoder(Encoder[Content_contra], Protocol[Content_contra]):
     """An encoder whose weights can be trained further, end to end with a model that reads its vectors.
 
     Args:
@@ -53,7 +53,7 @@ class Learnable(Encoder[Content_contra], Protocol[Content_contra]):
     """
 
     module: nn.Module
-    learned: tuple[int, int]
+    learned_columns: tuple[int, int]
     settings: Mapping[str, Any]
 
     def prepare(self, content: Content_contra) -> Tensor:

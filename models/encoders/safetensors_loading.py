@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.encoders.encoder_names import MINILM
 from models.encoders.interface import EncoderError
-from models.encoders.names import MINILM
 
 if TYPE_CHECKING:
     import torch

@@ -25,7 +25,7 @@ TRAINING_BATCH_TOKENS = 1024
 """The same in training: less padding where short queries and long descriptions are in one step."""
 
 
-class HuggingFaceText:
+class HuggingFaceTextEncoder:
     """A transformer whose last hidden states are averaged over the tokens and scaled to length 1.
 
     Args:

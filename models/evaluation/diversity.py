@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.dataset import FloatArray
-from models.normalize import normalise_rows
+from models.row_normalisation import normalise_rows
 
 
 def compute_diversity(lists: NDArray[np.int32], vectors: FloatArray) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.interface import Fusion, FusionOutput
-from models.fusion.masked_softmax import masked_softmax
+from models.fusion.masked_softmax import compute_masked_softmax
 
 
 class Attention(Fusion):
@@ -27,5 +27,5 @@ class Attention(Fusion):
         """Fuse as `Fusion.forward`; weights are those of the attention."""
         keys = torch.tanh(self.hidden(parts))  # (n, m, d)
         scores = (keys * self.score).sum(-1) + self.trust  # (n, m)
-        weights = masked_softmax(scores, present)  # (n, m)
+        weights = compute_masked_softmax(scores, present)  # (n, m)
         return FusionOutput((weights.unsqueeze(-1) * parts).sum(1), weights)

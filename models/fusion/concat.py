@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fusion, FusionOutput, normalise_shares
+from models.fusion.interface import Fusion, FusionOutput, compute_shares
 
 
 class Concat(Fusion):
@@ -23,5 +23,5 @@ class Concat(Fusion):
         by_part = self.mix.weight[:, : self.modalities * self.dim].view(self.dim, self.modalities, self.dim)
         summands = torch.einsum("nmd,omd->nmo", masked, by_part)  # (n, m, d)
         return FusionOutput(
-            vector * present.any(1, keepdim=True), normalise_shares(summands.norm(dim=-1), present)
+            vector * present.any(1, keepdim=True), compute_shares(summands.norm(dim=-1), present)
         )

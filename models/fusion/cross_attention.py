@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.fusion.interface import Fusion, FusionOutput
-from models.fusion.masked_softmax import masked_softmax
+from models.fusion.masked_softmax import compute_masked_softmax
 
 HEADS = 4
 """Attention heads."""
@@ -34,5 +34,5 @@ class CrossAttention(Fusion):
         y = self.first(x)
         x = x + self.look(y, y, y, key_padding_mask=hidden, need_weights=False)[0]  # (n, m, d)
         x = x + self.think(self.second(x))
-        weights = masked_softmax(self.question(x).squeeze(-1), present)  # (n, m)
+        weights = compute_masked_softmax(self.question(x).squeeze(-1), present)  # (n, m)
         return FusionOutput((weights.unsqueeze(-1) * x).sum(1), weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fusion, FusionOutput, normalise_shares
+from models.fusion.interface import Fusion, FusionOutput, compute_shares
 from models.fusion.masked_softmax import MASKED_SCORE
 
 
@@ -26,4 +26,4 @@ class Gated(Fusion):
         scores = scores.masked_fill(~present.unsqueeze(-1), MASKED_SCORE)
         gates = scores.softmax(1) * present.unsqueeze(-1)  # (n, m, d)
         vector = (gates * torch.tanh(masked)).sum(1)  # (n, d)
-        return FusionOutput(vector, normalise_shares(gates.mean(-1), present))
+        return FusionOutput(vector, compute_shares(gates.mean(-1), present))

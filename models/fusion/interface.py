@@ -48,7 +48,7 @@ class Fusion(nn.Module):
         return fused
 
 
-def normalise_shares(norms: Tensor, present: Tensor) -> Tensor:
+def compute_shares(norms: Tensor, present: Tensor) -> Tensor:
     """Return non-negative numbers as shares of their sum over the present modalities.
 
     Args:

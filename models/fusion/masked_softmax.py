@@ -11,7 +11,7 @@ MASKED_SCORE = -1e9
 NaN."""
 
 
-def masked_softmax(scores: Tensor, present: Tensor) -> Tensor:
+def compute_masked_softmax(scores: Tensor, present: Tensor) -> Tensor:
     """Return the softmax over the last dimension's present entries; zeros where there is none.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.fusion.interface import Fusion, FusionOutput, normalise_shares
+from models.fusion.interface import Fusion, FusionOutput, compute_shares
 
 
 class WideAndDeep(Fusion):
@@ -36,7 +36,7 @@ class WideAndDeep(Fusion):
         x = torch.cat([masked.flatten(1), present.to(parts.dtype)], 1)  # (n, m * (d + 1))
         vector = self.straight(x) + self.leave(self.enter(x))  # (n, d)
         norms = present.to(parts.dtype) if self.training else self._summand_norms(masked)  # (n, m)
-        return FusionOutput(vector * present.any(1, keepdim=True), normalise_shares(norms, present))
+        return FusionOutput(vector * present.any(1, keepdim=True), compute_shares(norms, present))
 
     def _summand_norms(self, masked: Tensor) -> Tensor:
         """Return `(n, m)` the length of each modality's summand in the first layers' sums."""

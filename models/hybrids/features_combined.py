@@ -6,10 +6,10 @@ import numpy as np
 
 from models.collaborative.als import Als
 from models.collaborative.base import Arrays, Member, find_positions
-from models.config import AlsConfig, ConcatConfig
+from models.config import AlsConfig, FeaturesCombinedConfig
 from models.dataset import Dataset, FloatArray, IntArray
-from models.normalize import normalise_rows
 from models.recommender_interface import Factors
+from models.row_normalisation import normalise_rows
 
 TRUST_USERS = 10.0
 """Users of an item at which its own factors count as much as those predicted from its content."""
@@ -21,8 +21,8 @@ class FeaturesCombined(Member):
     Gantner et al., "Learning attribute-to-feature mappings for cold-start recommendations", ICDM 2010.
     """
 
-    settings_class = ConcatConfig
-    config: ConcatConfig
+    settings_class = FeaturesCombinedConfig
+    config: FeaturesCombinedConfig
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
         """Fit ALS, the trust in each item's factors, and the ridge regression from content to factors.

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.dataset import FloatArray
-from models.normalize import normalise_rows
+from models.row_normalisation import normalise_rows
 
 NEAREST_COUNT = 3
 """Items of the history in the second feature."""

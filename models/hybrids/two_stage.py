@@ -13,9 +13,9 @@ from models.collaborative.base import Member, build_preferences
 from models.config import StackedConfig
 from models.dataset import Dataset, FloatArray, IntArray
 from models.evaluation.holdout import hold_out
-from models.hybrids.scaling import standardise_scores
 from models.hybrids.similarity_features import compute_similarity_features
 from models.hybrids.stacked import StackedRanker
+from models.hybrids.standardisation import standardise_scores
 from models.topn.dense import find_top_n_of_scores
 
 Lists = NDArray[np.int32]
@@ -23,7 +23,7 @@ BLOCK_FLOATS = 1 << 25
 """Scores of one member that are in memory at once."""
 
 
-class Candidates(NamedTuple):
+class RankingCandidates(NamedTuple):
     """Candidates and their features.
 
     Args:
@@ -99,7 +99,7 @@ class TwoStage:
             raise ValueError(f"n is {n}, above the {self.config.candidates} candidates; raise `candidates`")
         return self.ranker.rerank(*self.propose(data, users))[:, :n]
 
-    def propose(self, data: Dataset, users: IntArray) -> Candidates:
+    def propose(self, data: Dataset, users: IntArray) -> RankingCandidates:
         """Propose candidates for some users by the fitted members, with their features."""
         items = len(data.catalogue)
         step = max(1, BLOCK_FLOATS // max(items, 1))
@@ -110,7 +110,7 @@ class TwoStage:
             self._propose_block(data, users[start : start + step], vectors, popularity)
             for start in range(0, len(users), step)
         ]
-        return Candidates(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+        return RankingCandidates(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
     def _fit_members(self, data: Dataset, seed: int) -> dict[str, Member]:
         """Fit a copy of every prototype."""
@@ -118,7 +118,7 @@ class TwoStage:
 
     def _propose_block(
         self, data: Dataset, users: IntArray, vectors: list[FloatArray], popularity: FloatArray
-    ) -> Candidates:
+    ) -> RankingCandidates:
         """Propose candidates for one block of users."""
         history = _build_liked(data, users)
         scores = {name: standardise_scores(one.score(data, users)) for name, one in self.members.items()}
@@ -130,7 +130,7 @@ class TwoStage:
             np.take_along_axis(some, np.maximum(lists, 0), axis=1) for some in (*scores.values(), total)
         ]
         similarity = [compute_similarity_features(lists, history, some) for some in vectors]
-        return Candidates(lists, _build_features(lists, by_member, similarity, history, popularity))
+        return RankingCandidates(lists, _build_features(lists, by_member, similarity, history, popularity))
 
 
 def _build_liked(data: Dataset, users: IntArray) -> sparse.csr_matrix:

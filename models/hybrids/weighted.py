@@ -9,8 +9,8 @@ import numpy as np
 
 from models.collaborative.base import Member
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray, StringArray
-from models.hybrids.scaling import multiply_factors, standardise_factors
 from models.hybrids.segments import assign_segments
+from models.hybrids.standardisation import multiply_factors, standardise_factors
 from models.recommender_interface import Factors, Recommender
 
 Weights = Mapping[str, float]

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from models.encoders.bilstm import BiLstmAudio
-from models.encoders.cnn import ShopCnn
-from models.encoders.image import HuggingFaceImage
-from models.encoders.interface import Encoder, Learnable
-from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.encoders.bilstm import BiLstmAudioEncoder
+from models.encoders.cnn import ShopImageEncoder
+from models.encoders.image import HuggingFaceImageEncoder
+from models.encoders.interface import Encoder, LearnableEncoder
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceTextEncoder
 
 TRAINABLE_CLASSES: dict[str, Any] = {
-    "text": HuggingFaceText,
-    "cnn": ShopCnn,
-    "image": HuggingFaceImage,
-    "bilstm": BiLstmAudio,
+    "text": HuggingFaceTextEncoder,
+    "cnn": ShopImageEncoder,
+    "image": HuggingFaceImageEncoder,
+    "bilstm": BiLstmAudioEncoder,
 }
 """Classes of encoders that can be trained, by the word for them in `model.json`."""
 RECOMPUTE_BATCH = 16
@@ -41,10 +41,10 @@ class ColumnEncoder(nn.Module):
         scale: Factor of its vectors where several encoders are concatenated.
     """
 
-    def __init__(self, encoder: Learnable[Any], first: int, scale: float) -> None:
+    def __init__(self, encoder: LearnableEncoder[Any], first: int, scale: float) -> None:
         super().__init__()
         self.encoder, self.module, self.first, self.scale = encoder, encoder.module, first, scale
-        begin, end = encoder.learned
+        begin, end = encoder.learned_columns
         self.columns = range(first + begin, first + end)
 
     def forward(self, prepared: Sequence[Tensor], save_memory: bool = False) -> Tensor:
@@ -81,7 +81,7 @@ class ColumnEncoder(nn.Module):
         """
         encoder_class = TRAINABLE_CLASSES[about["class"]]
         # Hugging Face encoders take a model's name or a folder, as text; the shop's own take a path.
-        where = folder if encoder_class in (ShopCnn, BiLstmAudio) else str(folder)
+        where = folder if encoder_class in (ShopImageEncoder, BiLstmAudioEncoder) else str(folder)
         return cls(encoder_class(where, device="cpu", **about["settings"]), about["first"], about["scale"])
 
 
@@ -101,7 +101,7 @@ def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]
         if (
             type(part) in TRAINABLE_CLASSES.values()
             and part.name not in frozen
-            and isinstance(part, Learnable)
+            and isinstance(part, LearnableEncoder)
         ):
             # The factor by which `ConcatenatedTextEncoder` gives the concatenation a length of 1.
             found.append(ColumnEncoder(part, first, len(parts) ** -0.5))

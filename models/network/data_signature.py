@@ -61,7 +61,7 @@ class DataSignature:
         rest: dict[str, Any] = {key: tuple(values) for key, values in stored.items() if key not in pairs}
         return cls(**rest, **pairs)
 
-    def check(self, data: Dataset) -> None:
+    def check_data(self, data: Dataset) -> None:
         """Reject data whose vectors or features mean something else than those of training.
 
         A modality that the data lacks entirely, or that the network never had, is no mismatch: it counts as

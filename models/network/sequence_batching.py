@@ -18,7 +18,7 @@ from models.network.iterative_inference import Evidence, ItemBags
 from models.network.user_sequences import ItemEvents, UserSequences
 from models.network.user_tower import UserInputs
 
-LONG_AGO = 1e6
+DAYS_SINCE_NEVER = 1e6
 """Days since an event that never happened: finite, so that differences stay numbers."""
 
 
@@ -132,7 +132,7 @@ class SequenceBatcher:
         days = np.where(is_token, days, np.inf)
         has_any = known_end > sequences.start[who]
         latest = sequences.at[np.maximum(known_end - 1, 0)] if not empty else np.zeros(len(who), np.int64)
-        since = np.where(has_any, (when - latest) / DAY_SECONDS, LONG_AGO)
+        since = np.where(has_any, (when - latest) / DAY_SECONDS, DAYS_SINCE_NEVER)
         queries, days_since_query = self._find_latest_queries_before(who, when)
         inputs = UserInputs(
             tokens=torch.from_numpy(np.where(is_token, tokens, 0)),
@@ -210,7 +210,7 @@ class SequenceBatcher:
         """Return `(n, q)` days between each time and its queries, `LONG_AGO` where there is none."""
         at = np.append(self.sequences.query_at, 0)[queries]
         days = np.abs(times[:, None] - at) / DAY_SECONDS
-        return np.where(queries < len(self.sequences.query_at), days, LONG_AGO).astype(np.float32)
+        return np.where(queries < len(self.sequences.query_at), days, DAYS_SINCE_NEVER).astype(np.float32)
 
 
 def find_excluded(data: Dataset, users: IntArray, times: IntArray, columns: IntArray) -> BoolArray:

@@ -46,7 +46,7 @@ def group_by_length(days: Tensor) -> list[tuple[Tensor, int]]:
     return [(some, int(lengths[some].max())) for some in rows]
 
 
-class Block(nn.Module):
+class AttentionBlock(nn.Module):
     """A transformer layer: attention, then a feed-forward network, each with a residual connection.
 
     Args:
@@ -86,7 +86,7 @@ class Block(nn.Module):
         return out
 
 
-class FilteredBlock(Block):
+class FilteredAttentionBlock(AttentionBlock):
     """Attention and a low-pass filter in parallel, then a feed-forward network (post-norm).
 
     Args:
@@ -128,7 +128,9 @@ class SequenceEncoder(nn.Module):
         self.kind = nn.Embedding(EVENT_TYPE_COUNT, dim)
         self.gap_bias = nn.Embedding(TIME_BUCKETS, heads)
         self.blocks = nn.ModuleList(
-            FilteredBlock(dim, heads, dropout, filtered) if filtered else Block(dim, heads, dropout)
+            FilteredAttentionBlock(dim, heads, dropout, filtered)
+            if filtered
+            else AttentionBlock(dim, heads, dropout)
             for _ in range(layers)
         )
         self.meet = nn.LayerNorm(dim) if filtered else nn.Identity()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.config import FusionConfig
 from models.fusion.factory import build_fusion
-from models.fusion.masked_softmax import masked_softmax
+from models.fusion.masked_softmax import compute_masked_softmax
 from models.network.byte_dropout import ByteDropout
 from models.network.data_signature import ITEM_SPACE_OF_QUERY, DataSignature
 from models.network.inputs import QueryInputs, UserProfiles, shares_item_space
@@ -161,7 +161,7 @@ class QueryPooling(nn.Module):
         gathered = torch.nn.functional.embedding(place, projected)  # (n, q, d)
         scores = self.score(gathered).squeeze(-1)  # (n, q)
         scores = scores + self.recency(bucket_days(days_since)).squeeze(-1)
-        weights = masked_softmax(scores, present)  # (n, q)
+        weights = compute_masked_softmax(scores, present)  # (n, q)
         return (weights.unsqueeze(-1) * gathered).sum(1), present.any(1)
 
 

@@ -11,8 +11,8 @@ from models.dataset import FloatArray
 from models.encoders.audio import BANDS
 from models.encoders.bilstm import STACKED_FRAMES, BiLstm, pad_sounds
 from models.pretraining.config import AudioPretraining
-from models.pretraining.info_nce import info_nce
-from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
+from models.pretraining.info_nce import compute_info_nce
+from models.pretraining.training_loop import StepProgress, hide_progress, minimize_loss, seed_generator
 
 
 def pretrain_audio(
@@ -20,7 +20,7 @@ def pretrain_audio(
     texts: FloatArray,
     config: AudioPretraining,
     seed: int,
-    progress: StepProgress = show_nothing,
+    progress: StepProgress = hide_progress,
 ) -> tuple[BiLstm, list[float]]:
     """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one a step.
 
@@ -43,7 +43,7 @@ def pretrain_audio(
     # All texts of a shop have similar vectors; what distinguishes them is what remains without their mean.
     centre = written.mean(0)
     targets = nn.functional.normalize(written - centre, dim=1)
-    with seeded_generator(seed) as generator:
+    with seed_generator(seed) as generator:
         module = BiLstm(texts.shape[1], config.hidden, config.layers)
         batch = min(config.batch, len(sounds))
 
@@ -53,7 +53,7 @@ def pretrain_audio(
             spoken = module(frames, lengths)  # (batch, d)
             # The contrast alone only orders the vectors; this term keeps them where texts are searched for.
             distance = (1 - (spoken * nn.functional.normalize(written[rows], dim=1)).sum(1)).mean()
-            contrast = info_nce(
+            contrast = compute_info_nce(
                 nn.functional.normalize(spoken - centre, dim=1), targets[rows], config.temperature, same[rows]
             )
             return contrast + distance

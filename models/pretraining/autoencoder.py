@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.dataset import FloatArray
 from models.pretraining.config import RowsPretraining
-from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
+from models.pretraining.training_loop import StepProgress, hide_progress, minimize_loss, seed_generator
 
 Rows = FloatArray | sparse.csr_matrix
 """`(n, width)`: user histories (counts of items) or item content (measurements)."""
@@ -39,7 +39,7 @@ class Autoencoder(nn.Module):
 
 
 def pretrain_autoencoder(
-    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = show_nothing
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = hide_progress
 ) -> tuple[Autoencoder, list[float]]:
     """Train an autoencoder of the rows; return it with its losses, one a step.
 
@@ -53,13 +53,13 @@ def pretrain_autoencoder(
     Raises:
         NonFiniteLoss: If the loss does not stay finite.
     """
-    with seeded_generator(seed) as generator:
+    with seed_generator(seed) as generator:
         module = Autoencoder(rows.shape[1], config.hidden, config.dim)
 
         def loss(step: int) -> Tensor:  # noqa: ARG001
             targets = draw_rows(rows, config.batch, generator)
             inputs = drop_entries(targets, config.corruption, generator)
-            return reconstruction_loss(module.decode(module.encode(inputs)), targets, is_counts)
+            return compute_reconstruction_loss(module.decode(module.encode(inputs)), targets, is_counts)
 
         losses = minimize_loss(
             [module], loss, config.steps, config.learning_rate, "pretrain autoencoder", progress
@@ -81,7 +81,7 @@ def drop_entries(rows: Tensor, share: float, generator: torch.Generator) -> Tens
     return rows * (torch.rand(rows.shape, generator=generator) >= share)
 
 
-def reconstruction_loss(outputs: Tensor, targets: Tensor, is_counts: bool) -> Tensor:
+def compute_reconstruction_loss(outputs: Tensor, targets: Tensor, is_counts: bool) -> Tensor:
     """Return the mean over rows of the negative multinomial log likelihood, or of half the squared distance.
 
     Args:

@@ -11,9 +11,9 @@ from models.encoders.cnn import INPUT_SIDE, ShopImageNetwork, shrink_pixels, sta
 from models.encoders.image import Picture
 from models.encoders.image_features import compute_image_features
 from models.pretraining.config import ImagePretraining
-from models.pretraining.info_nce import info_nce
-from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
+from models.pretraining.info_nce import compute_info_nce
 from models.pretraining.text_image import TextImageContrast
+from models.pretraining.training_loop import StepProgress, hide_progress, minimize_loss, seed_generator
 
 FEATURE_BATCH = 256
 """Pictures whose features are computed together; 256 of 224 × 224 in float32 are 154 MB."""
@@ -64,7 +64,7 @@ def pretrain_image(
     texts: Tensor | None,
     config: ImagePretraining,
     seed: int,
-    progress: StepProgress = show_nothing,
+    progress: StepProgress = hide_progress,
 ) -> tuple[ShopImageNetwork, list[float]]:
     """Train the default image encoder on the shop's pictures; return it with its losses, one a step.
 
@@ -78,7 +78,7 @@ def pretrain_image(
     Raises:
         NonFiniteLoss: If the loss does not stay finite.
     """
-    with seeded_generator(seed) as generator:
+    with seed_generator(seed) as generator:
         module = ShopImageNetwork(config.dim, config.width, config.axes)
         reduced = _fit_fixed_features(pictures, module)
         pairing = (
@@ -93,7 +93,7 @@ def pretrain_image(
             one = module.cnn(augment_pictures(reduced[rows], generator))
             total = torch.zeros(())
             if "image_views" in config.objectives:
-                total = total + info_nce(
+                total = total + compute_info_nce(
                     one, module.cnn(augment_pictures(reduced[rows], generator)), config.temperature
                 )
             if pairing is not None:

@@ -8,7 +8,7 @@ from torch import Tensor
 import models.mkl_warm_up  # noqa: F401
 
 
-def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | None = None) -> Tensor:
+def compute_info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | None = None) -> Tensor:
     """Return the mean of both directions' cross entropies.
 
     Radford et al., 2021, figure 3; van den Oord et al., 2018.
@@ -31,7 +31,7 @@ def info_nce(left: Tensor, right: Tensor, temperature: float, same: Tensor | Non
     return (rows + columns) / 2
 
 
-def measure_recall(left: Tensor, right: Tensor, k: int, same: Tensor | None = None) -> float:
+def compute_recall(left: Tensor, right: Tensor, k: int, same: Tensor | None = None) -> float:
     """Return the share of rows of `left` with a partner among their k nearest rows of `right`.
 
     Args:

@@ -56,7 +56,7 @@ class MaskedLanguageHead(nn.Module):
         return self.norm(nn.functional.gelu(self.dense(states))) @ embeddings.T + self.bias
 
 
-def masked_language_loss(
+def compute_masked_language_loss(
     head: MaskedLanguageHead, states: Tensor, embeddings: Tensor, labels: Tensor
 ) -> Tensor:
     """Return the cross entropy over the chosen tokens, 0 where there are none.

@@ -67,7 +67,7 @@ class NextSentenceHead(nn.Module):
         return self.leave(torch.tanh(self.dense(first)))
 
 
-def next_sentence_loss(head: NextSentenceHead, first: Tensor, follows: Tensor) -> Tensor:
+def compute_next_sentence_loss(head: NextSentenceHead, first: Tensor, follows: Tensor) -> Tensor:
     """Return the cross entropy.
 
     Args:

@@ -12,11 +12,11 @@ from scipy import sparse
 from models.dataset import FloatArray
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
-from models.normalize import normalise_rows
 from models.pretraining.autoencoder import compute_codes, fit_whitening, reconstruct_rows
+from models.pretraining.autoencoder_factory import pretrain_rows
 from models.pretraining.config import ROWS_OBJECTIVES, RowsPretraining
-from models.pretraining.loop import StepProgress, show_nothing
-from models.pretraining.rows import pretrain_rows
+from models.pretraining.training_loop import StepProgress, hide_progress
+from models.row_normalisation import normalise_rows
 from models.topn.dense import find_top_n_of_scores
 
 K = 20
@@ -110,7 +110,7 @@ def compare_autoencoders(
     relevant: sparse.csr_matrix,
     config: RowsPretraining,
     seed: int,
-    progress: StepProgress = show_nothing,
+    progress: StepProgress = hide_progress,
 ) -> list[ObjectiveResult]:
     """Return the results of both autoencoders on user histories and on item content.
 

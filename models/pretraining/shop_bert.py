@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from models.encoders.hugging_face import silence_transformers
 from models.encoders.text import average_over_tokens
 from models.pretraining.config import TextPretraining
-from models.pretraining.info_nce import info_nce
-from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
-from models.pretraining.masked_language import MaskedLanguageHead, mask_tokens, masked_language_loss
+from models.pretraining.info_nce import compute_info_nce
+from models.pretraining.masked_language import MaskedLanguageHead, compute_masked_language_loss, mask_tokens
 from models.pretraining.next_sentence import (
     NextSentenceHead,
     choose_second_sentences,
-    next_sentence_loss,
+    compute_next_sentence_loss,
     pair_sentences,
     split_sentences,
 )
 from models.pretraining.tokenizer import train_tokenizer
+from models.pretraining.training_loop import StepProgress, hide_progress, minimize_loss, seed_generator
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ShopBert:
 
 
 def pretrain_bert(
-    texts: Sequence[str], config: TextPretraining, seed: int, progress: StepProgress = show_nothing
+    texts: Sequence[str], config: TextPretraining, seed: int, progress: StepProgress = hide_progress
 ) -> ShopBert:
     """Train a tokenizer and a BERT on the texts with the configured objectives.
 
@@ -77,7 +77,7 @@ def pretrain_bert(
         max_position_embeddings=config.max_tokens,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with seeded_generator(seed) as generator:
+    with seed_generator(seed) as generator:
         model = BertModel(shape, add_pooling_layer=False)
         objective = _TextObjective(tokenizer, model, texts, config, generator)
         model.train()
@@ -151,12 +151,12 @@ class _TextObjective:
         total = torch.zeros(())
         if "masked_language" in self.config.objectives:
             words = self.model.embeddings.word_embeddings.weight
-            total = total + masked_language_loss(self.masked_head, states, words, labels)
+            total = total + compute_masked_language_loss(self.masked_head, states, words, labels)
         has_two = torch.tensor([bool(pair[1]) for pair in drawn]) & torch.tensor(
             [bool(drawn[j][1]) for j in shown.tolist()]
         )
         if "next_sentence" in self.config.objectives and has_two.any():
-            total = total + next_sentence_loss(self.next_head, states[has_two, 0], follows[has_two])
+            total = total + compute_next_sentence_loss(self.next_head, states[has_two, 0], follows[has_two])
         return total
 
     def _compute_contrast_loss(self) -> Tensor:
@@ -167,7 +167,7 @@ class _TextObjective:
         drawn = self._draw_pairs(self.pair_count)
         same = torch.tensor([self.number[one] for one, _ in drawn])
         one, two = self._encode_pairs([(pair[side], "") for side in (0, 1) for pair in drawn]).chunk(2)
-        return info_nce(one, two, self.config.temperature, same)
+        return compute_info_nce(one, two, self.config.temperature, same)
 
     def _encode_pairs(self, pairs: list[tuple[str, str]]) -> Tensor:
         """Return the mean state of each pair, `(pairs, dim)` of length 1."""

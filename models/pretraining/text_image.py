@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
-from models.pretraining.info_nce import info_nce
+from models.pretraining.info_nce import compute_info_nce
 
 
 class TextImageContrast(nn.Module):
@@ -44,6 +44,6 @@ class TextImageContrast(nn.Module):
             rows: `(b,) int64`, which pictures they are.
             temperature: Divides the cosines.
         """
-        return info_nce(
+        return compute_info_nce(
             self.project_images(images), self.project_texts(self.texts[rows]), temperature, self.same[rows]
         )

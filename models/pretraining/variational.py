@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.pretraining.autoencoder import Autoencoder, Rows, draw_rows, drop_entries, reconstruction_loss
+from models.pretraining.autoencoder import (
+    Autoencoder,
+    Rows,
+    compute_reconstruction_loss,
+    draw_rows,
+    drop_entries,
+)
 from models.pretraining.config import RowsPretraining
-from models.pretraining.loop import StepProgress, minimize_loss, seeded_generator, show_nothing
+from models.pretraining.training_loop import StepProgress, hide_progress, minimize_loss, seed_generator
 
 
 class VariationalAutoencoder(Autoencoder):
@@ -17,13 +23,13 @@ class VariationalAutoencoder(Autoencoder):
         super().__init__(width, hidden, dim)
         self.log_variance = nn.Linear(width, dim)
 
-    def distribution(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_distribution(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of q(code | row), `(b, dim)` each, of rows `(b, width)`."""
         # Clamped, so that the exponential in the divergence stays finite.
         return self.encode(rows), self.log_variance(nn.functional.normalize(rows, dim=1)).clamp(-8, 8)
 
 
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+def compute_kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return the mean over rows of KL(q || N(0, 1)), in nats, from means and log variances `(b, dim)`."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
 
@@ -39,7 +45,7 @@ def compute_beta(step: int, config: RowsPretraining) -> float:
 
 
 def pretrain_variational(
-    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = show_nothing
+    rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = hide_progress
 ) -> tuple[VariationalAutoencoder, list[float]]:
     """Train a variational autoencoder of the rows; return it with its losses, one a step.
 
@@ -55,17 +61,19 @@ def pretrain_variational(
     Raises:
         NonFiniteLoss: If the loss does not stay finite.
     """
-    with seeded_generator(seed) as generator:
+    with seed_generator(seed) as generator:
         module = VariationalAutoencoder(rows.shape[1], config.hidden, config.dim)
 
         def loss(step: int) -> Tensor:
             targets = draw_rows(rows, config.batch, generator)
-            mean, log_variance = module.distribution(drop_entries(targets, config.corruption, generator))
+            mean, log_variance = module.encode_distribution(
+                drop_entries(targets, config.corruption, generator)
+            )
             noise = torch.randn(mean.shape, generator=generator)
             outputs = module.decode(mean + noise * (0.5 * log_variance).exp())  # reparameterized sample
-            return reconstruction_loss(outputs, targets, is_counts) + compute_beta(
+            return compute_reconstruction_loss(outputs, targets, is_counts) + compute_beta(
                 step, config
-            ) * kl_divergence(mean, log_variance)
+            ) * compute_kl_divergence(mean, log_variance)
 
         losses = minimize_loss(
             [module], loss, config.steps, config.learning_rate, "pretrain variational", progress

@@ -12,11 +12,11 @@ from models.config import FusionConfig, TrainingConfig
 from models.dataset import Dataset, FloatArray, IntArray
 from models.network.data_signature import ITEM_MODALITIES, ModelMismatch
 from models.network.item_tower import FACTS, IDENTITY
-from models.normalize import normalise_rows
 from models.recommender.recommender import ABOUT, FusionRecommender
 from models.recommender_interface import Factors
+from models.row_normalisation import normalise_rows
 from models.training.errors import TrainingError
-from models.training.options import FitOptions, ProgressCallback, TrainState, ignore_progress
+from models.training.fit_options import FitOptions, ProgressCallback, TrainState, ignore_progress
 
 RECIPROCAL_RANK_CONSTANT = 60.0
 """The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
@@ -120,7 +120,7 @@ class LateFusion:
             # Ranks need the scores of all phones, so this one makes the dense matrix.
             votes = sum(count_votes(part.users @ part.items.T) for _, part in parts)
             return Factors(np.asarray(votes, np.float32), np.eye(len(data.catalogue), dtype=np.float32))
-        scaled = [part.users * (weight / score_deviations(part))[:, None] for weight, part in parts]
+        scaled = [part.users * (weight / compute_score_deviations(part))[:, None] for weight, part in parts]
         return Factors(
             np.ascontiguousarray(np.hstack(scaled), np.float32), np.hstack([part.items for _, part in parts])
         )
@@ -198,7 +198,7 @@ class LateFusion:
         return {name: float(share) for name, share in zip(self.members, shares, strict=True)}
 
 
-def score_deviations(factors: Factors) -> FloatArray:
+def compute_score_deviations(factors: Factors) -> FloatArray:
     """Return `(users,)` the standard deviation of each user's scores over the phones.
 
     The variance of `u · v` over the phones is `uᵀ C u` with the covariance `C` `(d, d)` of their vectors.

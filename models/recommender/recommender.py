@@ -26,8 +26,8 @@ from models.recommender_interface import Factors
 from models.training.devices import resolve_device, run_deterministically
 from models.training.distributed import join_process_group
 from models.training.errors import TrainingError
+from models.training.fit_options import FitOptions, KnownStop, ProgressCallback, TrainState, ignore_progress
 from models.training.identity_pretraining import pretrain_identities
-from models.training.options import FitOptions, FixedStop, ProgressCallback, TrainState, ignore_progress
 from models.training.trainer import Trainer, hash_dataset
 from models.training.training_set import TrainingSet
 from models.training.warm_start import copy_weights
@@ -130,7 +130,7 @@ class FusionRecommender:
             start: As in `fit`.
         """
         state = self.train_state
-        stop = FixedStop(max(1, state.best_epoch))
+        stop = KnownStop(max(1, state.best_epoch))
         options = FitOptions(stop_signal=stop, epochs=state.epochs or None, on_step=on_step)
         return type(self)(self.config, self.training).fit(data, seed, options, start)
 
@@ -271,7 +271,7 @@ class FusionRecommender:
     def _item_output(self, data: Dataset) -> ItemOutput:
         """Check that the data fits the network, and return the item tower's output for its phones."""
         network = self._fitted_network()
-        network.signature.check(data)
+        network.signature.check_data(data)
         network.eval()
         items = build_item_inputs(data, network.signature).to(next(network.parameters()).device)
         encoders = network.encoders

@@ -23,7 +23,7 @@ from models.recommender_interface import Factors
 from models.topn import float32, gpu, int8
 from models.topn.int8_matmul import is_int8_exact
 from models.topn.numba_kernels import score_pairs
-from models.topn.request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest
 
 __all__ = ["TopN", "compute_exact_scores", "find_top_n"]
 

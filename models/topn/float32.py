@@ -6,7 +6,7 @@ import numpy as np
 
 from models.dataset import FloatArray, IntArray
 from models.topn.numba_kernels import rank_candidate_pairs
-from models.topn.request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest
 
 TILE_BYTES = 2 << 20
 """Memory of the approximate scores that exist at a time on a processor: about one core's cache."""

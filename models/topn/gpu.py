@@ -23,7 +23,7 @@ from scipy import sparse
 
 from models.dataset import BoolArray, FloatArray, IntArray
 from models.topn.float32 import DEVICE_TILE_BYTES, fill_by_float32
-from models.topn.request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest
 
 if TYPE_CHECKING:
     import torch

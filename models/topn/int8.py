@@ -13,7 +13,7 @@ from models.dataset import FloatArray, IntArray
 from models.topn.int8_matmul import PackedTile, multiply_codes
 from models.topn.numba_kernels import gather_candidates, init_thresholds, rank_candidates
 from models.topn.quantize import QuantizedItems, quantize_items, quantize_users
-from models.topn.request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest
 
 TILE_BYTES = 2 << 20
 """Memory of one tile of approximate scores in each thread; it should fit the processor's cache."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
 
-FILE = "checkpoint.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
 """Name of the checkpoint in its folder."""
 
 
@@ -46,11 +46,11 @@ def write_checkpoint(
     if torch.cuda.is_available():
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{FILE}"
+    staged = folder / f".{CHECKPOINT_FILE}"
     # cloned, because safetensors refuses tensors that share memory
     separate = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     save_file(separate, staged, {"about": json.dumps(about, sort_keys=True)})
-    staged.replace(folder / FILE)
+    staged.replace(folder / CHECKPOINT_FILE)
 
 
 def restore_checkpoint(
@@ -69,7 +69,7 @@ def restore_checkpoint(
         data or settings; then nothing is changed and training starts from the beginning.
     """
     try:
-        with safe_open(folder / FILE, "pt") as file:
+        with safe_open(folder / CHECKPOINT_FILE, "pt") as file:
             about: dict[str, Any] = json.loads(file.metadata()["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):

@@ -12,7 +12,7 @@ from models.config import FusionConfig
 from models.dataset import Dataset
 from models.network.data_signature import DataSignature
 from models.pretraining.autoencoder import compute_codes
-from models.pretraining.rows import pretrain_rows
+from models.pretraining.autoencoder_factory import pretrain_rows
 
 INITIAL_SPREAD = 0.1
 """Standard deviation of an identity's first values; the same as of random ones in the item tower."""

@@ -27,10 +27,15 @@ from models.training import distributed
 from models.training.checkpoint import restore_checkpoint, write_checkpoint
 from models.training.devices import autocast_products, resolve_device
 from models.training.errors import TrainingError
+from models.training.fit_options import VALIDATION_K, FitOptions, Progress, TrainState
 from models.training.joint_encoding import JointEncoder
 from models.training.objective import compute_losses
-from models.training.options import VALIDATION_K, FitOptions, Progress, TrainState
-from models.training.schedule import build_optimizer, compute_rate_factor, count_steps, split_parameters
+from models.training.optimizer_schedule import (
+    build_optimizer,
+    compute_rate_factor,
+    count_steps,
+    split_parameters,
+)
 from models.training.training_set import TrainingBatch, TrainingSet
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from handpick.cli.main import app
 from handpick.cli.settings import render_settings_page
-from handpick.pipeline.registry import STAGES, nightly_stages
+from handpick.pipeline.registry import STAGES, list_nightly_stages
 
 FORMER = {stage.former_name: stage.command for stage in STAGES if stage.former_name}
 
@@ -41,7 +41,7 @@ def test_a_former_name_stops_with_one_line_that_says_the_new_one(options: tuple[
 def test_help_lists_the_stages_by_their_present_names_on_80_columns() -> None:
     text = run_handpick("--help").stdout
     listed = [line.split()[1] for line in text.splitlines() if line.startswith("│ ") and line[2] != " "]
-    assert [stage.command for stage in nightly_stages()] == listed[1 : 1 + len(nightly_stages())]
+    assert [stage.command for stage in list_nightly_stages()] == listed[1 : 1 + len(list_nightly_stages())]
     assert not set(FORMER) & set(listed)
     assert max(len(line) for line in text.splitlines()) <= 80
 

@@ -12,7 +12,7 @@ from handpick.demo import next_day
 from handpick.demo.parameters import DEFAULT_END
 from handpick.errors import InputError
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.settings.load import Settings, load
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
@@ -32,7 +32,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     monkeypatch.setattr(
         next_day, "make_first_shop", lambda _, rung, last_day: made.append(("shop", rung, last_day))
     )
-    monkeypatch.setattr(next_day, "last_shop_day", lambda _: FIRST)
+    monkeypatch.setattr(next_day, "find_last_shop_day", lambda _: FIRST)
 
     def add_shop_day(_: Settings) -> date:
         made.append("day")
@@ -51,7 +51,7 @@ def bring(settings: Settings, day: date) -> None:
 
 def finish(settings: Settings, day: date) -> None:
     """Let a night's last stage have a result."""
-    file = Night(settings, day).result_file(nightly_names()[-1])
+    file = Night(settings, day).result_file(list_nightly_names()[-1])
     file.parent.mkdir(parents=True)
     file.write_text("{}")
 

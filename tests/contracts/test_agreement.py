@@ -12,7 +12,7 @@ import yaml
 
 from handpick.contracts import CONTRACTS, Contract
 from handpick.contracts.dbt_sources import render_dbt_sources
-from handpick.contracts.page import describe_bounds, render_contracts_page
+from handpick.contracts.docs_page import describe_bounds, render_contracts_page
 from handpick.contracts.patterns import JAVA_PATTERNS
 from handpick.contracts.rules import build_rules, list_quarantine_reasons
 from handpick.settings.validate import ValidateSettings
@@ -45,7 +45,7 @@ def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contr
         assert all(text in sql for text in [*bounds, *column.allowed_values]), column.name
         assert (" rlike '\\\\A" in sql) == bool(column.pattern), column.name
         assert (f"`_raw` is null and `_text_{column.name}` is null" in sql) == column.is_required, column.name
-        assert ("2026-01-02" in sql) == column.is_past, column.name
+        assert ("2026-01-02" in sql) == column.must_be_past, column.name
 
 
 @every_contract

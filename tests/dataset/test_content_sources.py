@@ -32,7 +32,7 @@ def test_every_key_is_read_again_and_encoded_to_the_same_vector(shop: Shop, whos
     night = shop.night()
     run(night)
     keys, vectors, fingerprint = read_column(night, whose, kind)
-    source = ContentSources(night).of(kind, whose, fingerprint)
+    source = ContentSources(night).make_source(kind, whose, fingerprint)
     assert source is not None
     encoder = source.encoder()
     assert encoder.fingerprint == fingerprint
@@ -52,7 +52,7 @@ def test_a_file_that_has_gone_since_has_no_content(shop: Shop) -> None:
     run(night)
     keys, _, fingerprint = read_column(night, "items", "image")
     (shop.media / "0.png").unlink()
-    source = ContentSources(night).of("image", "items", fingerprint)
+    source = ContentSources(night).make_source("image", "items", fingerprint)
     assert source is not None and keys[0] is not None
     assert source.content(keys[0]) is None and source.content(str(keys[1])) is not None
 
@@ -60,7 +60,7 @@ def test_a_file_that_has_gone_since_has_no_content(shop: Shop) -> None:
 def test_another_encoder_than_the_one_that_made_the_vectors_stops_with_one_line(tmp_path: Path) -> None:
     night = Shop(tmp_path).night()
     run(night)
-    source = ContentSources(night).of("text", "items", "another-bert:0")
+    source = ContentSources(night).make_source("text", "items", "another-bert:0")
     assert source is not None
     with pytest.raises(NightStopped, match=f"handpick embed --date {FIRST}") as stopped:
         source.encoder()
@@ -73,9 +73,9 @@ def test_an_encoder_without_a_registered_version_stops_with_one_line_and_is_not_
     registry = open_registry(night)
     (registry.root / f"from={FIRST}.json").unlink()
     _, _, fingerprint = read_column(night, "items", "text")
-    source = ContentSources(night).of("text", "items", fingerprint)
+    source = ContentSources(night).make_source("text", "items", fingerprint)
     assert source is not None
     with pytest.raises(EncoderUnusable, match=f"handpick embed --date {FIRST}") as stopped:
         source.encoder()
     assert "\n" not in str(stopped.value)
-    assert not registry.members(FIRST)
+    assert not registry.read_members(FIRST)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from handpick.dataset.oracle.scores import oracle_scores
+from handpick.dataset.oracle.scores import compute_expected_rates
 from handpick.dataset.oracle.truth_files import UTILITY_FILE, OutdatedTruth
 from handpick.dataset.oracle.utility import BLOCKS
 from handpick.demo import ground_truth
@@ -46,14 +46,15 @@ def rank_quality(gains: NDArray[np.float32], ranked_by: NDArray[np.float32]) -> 
 
 def test_without_any_one_block_lists_are_worse(shop_with_media: DemoFolders, world: ShopState) -> None:
     users, items = world.customers.ids(), world.item_ids
-    best = oracle_scores(shop_with_media.truth, users, items, LAST)
+    best = compute_expected_rates(shop_with_media.truth, users, items, LAST)
     for block in BLOCKS:
-        blind = oracle_scores(shop_with_media.truth, users, items, LAST, without=[block])
+        blind = compute_expected_rates(shop_with_media.truth, users, items, LAST, without=[block])
         assert rank_quality(best, blind) < 0.97, f"nothing is lost without {block}"
-    nothing = oracle_scores(shop_with_media.truth, users, items, LAST, without=BLOCKS)
+    nothing = compute_expected_rates(shop_with_media.truth, users, items, LAST, without=BLOCKS)
     everything_but_one = [
         rank_quality(
-            best, oracle_scores(shop_with_media.truth, users, items, LAST, without=set(BLOCKS) - {block})
+            best,
+            compute_expected_rates(shop_with_media.truth, users, items, LAST, without=set(BLOCKS) - {block}),
         )
         for block in BLOCKS
     ]
@@ -84,7 +85,7 @@ def test_what_the_oracle_ranks_high_is_what_people_open(
     shop_with_media: DemoFolders, world: ShopState
 ) -> None:
     day = LAST - timedelta(days=1)
-    scores = oracle_scores(shop_with_media.truth, world.customers.ids(), world.item_ids, day)
+    scores = compute_expected_rates(shop_with_media.truth, world.customers.ids(), world.item_ids, day)
     bought = world.owned_pairs[
         ~np.isin(world.owned_pairs, encode_pairs(np.arange(len(world.customers)), world.customers.owned))
     ]
@@ -99,7 +100,9 @@ def test_the_oracle_gives_nothing_to_phones_that_cannot_be_bought(
     shop_with_media: DemoFolders, world: ShopState
 ) -> None:
     early = LAST - timedelta(days=DAYS - 1)
-    scores = oracle_scores(shop_with_media.truth, world.customers.ids(), [*world.item_ids, "no such"], early)
+    scores = compute_expected_rates(
+        shop_with_media.truth, world.customers.ids(), [*world.item_ids, "no such"], early
+    )
     late = np.flatnonzero(world.phones.launch_day > 0)
     assert len(late)
     assert not scores[:, late].any(), "not launched yet"
@@ -110,9 +113,9 @@ def test_the_oracle_gives_nothing_to_phones_that_cannot_be_bought(
 
 def test_days_outside_the_window_and_unknown_blocks_are_refused(shop_with_media: DemoFolders) -> None:
     with pytest.raises(InputError, match="covers 16 days"):
-        oracle_scores(shop_with_media.truth, [], [], LAST + timedelta(days=1))
+        compute_expected_rates(shop_with_media.truth, [], [], LAST + timedelta(days=1))
     with pytest.raises(InputError, match="unknown blocks"):
-        oracle_scores(shop_with_media.truth, [], [], LAST, without=["smell"])
+        compute_expected_rates(shop_with_media.truth, [], [], LAST, without=["smell"])
 
 
 def test_a_shop_of_an_earlier_release_is_told_from_no_shop(
@@ -121,9 +124,9 @@ def test_a_shop_of_an_earlier_release_is_told_from_no_shop(
     old = shutil.copytree(shop_with_media.truth, tmp_path / "truth")
     (old / UTILITY_FILE).unlink()
     with pytest.raises(OutdatedTruth, match="--add-day"):
-        oracle_scores(old, [], [], LAST)
+        compute_expected_rates(old, [], [], LAST)
     with pytest.raises(InputError, match="no demo shop"):
-        oracle_scores(tmp_path, [], [], LAST)
+        compute_expected_rates(tmp_path, [], [], LAST)
 
 
 @pytest.mark.parametrize(("named", "what"), [("rung", "XXL"), ("difficulty", "brutal"), ("days", 0)])
@@ -148,6 +151,8 @@ def test_an_easier_shop_has_a_higher_ceiling(tmp_path: Path) -> None:
         of = Plan.ending("XS", 7, 3, LAST, difficulty, has_media=False)
         folders = made(tmp_path / difficulty, of)
         people = ground_truth.load(folders.truth)
-        scores = np.sort(oracle_scores(folders.truth, people.customers.ids(), people.item_ids, LAST), axis=1)
+        scores = np.sort(
+            compute_expected_rates(folders.truth, people.customers.ids(), people.item_ids, LAST), axis=1
+        )
         ceilings.append(float((scores[:, -K:].sum(axis=1) / scores.sum(axis=1)).mean()))
     assert ceilings[0] > ceilings[1] > ceilings[2]

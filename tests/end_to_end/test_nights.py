@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from handpick.local_airflow.processes import find_running_components
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.serving.connection import connect
 from tests.end_to_end.conftest import House
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 def test_the_run_ends_with_stages_evaluation_five_lists_the_report_and_the_next_command(house: House) -> None:
     told = house.outputs[0]
-    for stage in nightly_names():
+    for stage in list_nightly_names():
         assert re.search(rf"^.?\s*{stage}\b", told, re.MULTILINE), stage
     assert "overhead" in told
     for member in ("fusion", "popularity", "als", "oracle"):
@@ -35,7 +35,7 @@ def test_every_stage_of_both_nights_is_in_a_ledger_that_balances(house: House) -
     nights = house.nights()
     assert len(nights) == 2
     for night in nights:
-        assert [result.stage for result in night.results()] == nightly_names()
+        assert [result.stage for result in night.results()] == list_nightly_names()
         checked = house.handpick("ledger", "--date", night.logical_date.isoformat())
         assert checked.returncode == 0, checked.stdout + checked.stderr
 

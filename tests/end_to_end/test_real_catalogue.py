@@ -20,13 +20,13 @@ from handpick.cli.main import app
 from handpick.demo.ground_truth import CATALOGUE_FILE
 from handpick.errors import NightStopped
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from handpick.pipeline.runner import run_stage
 from handpick.settings.load import load
-from models.encoders.names import MINILM
+from models.encoders.encoder_names import MINILM
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "phones" / "gsmarena.csv"
-BEFORE_THE_GATE = nightly_names(through="evaluate")
+BEFORE_THE_GATE = list_nightly_names(through="evaluate")
 NIGHT = date(2021, 10, 15)
 OLD_PHONES, NEW_PHONES = 120, 180
 SMALL = f"""

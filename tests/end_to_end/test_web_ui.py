@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 from tests.end_to_end.conftest import House
 
 CHROMIUM = shutil.which("chromium")
@@ -52,7 +52,7 @@ def page(house: House) -> Iterator[Page]:
 def test_the_night_is_shown_with_its_stages_and_a_task_for_each_dbt_model(house: House, page: Page) -> None:
     run = f"{RUN}{house.nights()[0].logical_date}"
     page.goto(f"/dags/nightly_recommendations/runs/{run}")
-    for task in set(nightly_names()) - {WAREHOUSE}:
+    for task in set(list_nightly_names()) - {WAREHOUSE}:
         expect(page.get_by_text(task, exact=True).first).to_be_visible(timeout=60 * SECONDS)
     tasks = {task["task_id"]: task["state"] for task in _tasks(house, run)}
     assert any(name.startswith(f"{WAREHOUSE}.") and "dim_item" in name for name in tasks)

@@ -133,7 +133,7 @@ def test_lost_rows_stop_the_night_at_the_stage_that_lost_them(validated_night: N
 
 def test_the_rate_of_each_rule_is_reported_per_night(night: Callable[[date], Night]) -> None:
     from handpick.ledger.reconcile import LEDGER_SCHEMA
-    from handpick.stages.validate.trends import compute_rule_rates
+    from handpick.stages.validate.rule_trends import compute_rule_rates
 
     def line(day: date, reason: str | None, rows: int) -> dict[str, Any]:
         flow = {

@@ -10,11 +10,11 @@ import pytest
 
 from handpick.cli.lineage import lineage
 from handpick.ledger.flows import StageResult
-from handpick.lineage.column_cache import Trace, TraceCache
+from handpick.lineage.column_cache import ColumnTrace, TraceCache
 from handpick.lineage.dbt_columns import DbtModels
-from handpick.lineage.declared import COLUMN_INPUTS
-from handpick.lineage.events import emit_stage_event
-from handpick.lineage.trace import ColumnRef, LineageGraph, UnknownColumn
+from handpick.lineage.declared_columns import COLUMN_INPUTS
+from handpick.lineage.graph import ColumnRef, LineageGraph, UnknownColumn
+from handpick.lineage.stage_events import emit_stage_event
 from handpick.serving.relations import RELATIONS
 from handpick.settings.lineage import LineageSettings
 
@@ -100,8 +100,8 @@ def test_a_mart_is_walked_column_by_column_through_dbt(models: DbtModels) -> Non
 def test_a_query_is_traced_again_only_when_it_changes_and_not_because_the_date_does(tmp_path: Path) -> None:
     file, traced = tmp_path / "column_lineage.json", []
 
-    def trace_of(query: str, parents: list[str]) -> Trace:
-        def trace() -> Trace:
+    def trace_of(query: str, parents: list[str]) -> ColumnTrace:
+        def trace() -> ColumnTrace:
             traced.append(query)
             return {"price": [("clean/items", "price")]}
 

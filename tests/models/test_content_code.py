@@ -13,9 +13,9 @@ from models.config import ContentConfig, RowsPretraining
 from models.content import ContentBased
 from models.content_code import ITEMS_PER_DIMENSION, MIN_DIM, encode_content, fit_content_code
 from models.dataset import Dataset, Modality
-from models.normalize import normalise_rows
 from models.pretraining.autoencoder import compute_codes, export_encoder, fit_whitening, pretrain_autoencoder
 from models.pretraining.objective_ablation import concatenate_codes, evaluate_profiles
+from models.row_normalisation import normalise_rows
 from tests.models.collaborative.shop import shop
 
 NAMES = ["specs", "text"]

@@ -15,14 +15,21 @@ import pyarrow as pa
 import pytest
 
 from handpick.cli.main import build_stage_command
-from handpick.cli.stages import render_page
+from handpick.cli.stages import render_stages_page
 from handpick.errors import LedgerImbalance, MissingPartition
 from handpick.ledger.flows import Flow, StageResult
 from handpick.lineage.dbt_columns import DbtModels
-from handpick.lineage.trace import ColumnRef, LineageGraph
+from handpick.lineage.graph import ColumnRef, LineageGraph
 from handpick.night import Night
 from handpick.pipeline import registry
-from handpick.pipeline.registry import STAGES, FlowCheck, Stage, inputs_of, nightly_names, stage_named
+from handpick.pipeline.registry import (
+    STAGES,
+    FlowCheck,
+    Stage,
+    find_input_stages,
+    get_stage,
+    list_nightly_names,
+)
 from handpick.pipeline.runner import run_stage
 from handpick.settings.load import load
 
@@ -52,7 +59,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """The toy stage: one entry in the registry and one package."""
     place = [stage.name for stage in STAGES].index("transform") + 1
     monkeypatch.setattr(registry, "STAGES", [*STAGES[:place], TOY, *STAGES[place:]])
-    monkeypatch.setattr("handpick.lineage.trace.STAGES", registry.STAGES)
+    monkeypatch.setattr("handpick.lineage.graph.STAGES", registry.STAGES)
     package = types.ModuleType("handpick.stages.toy")
 
     def run(night: Night) -> StageResult:
@@ -116,7 +123,7 @@ def test_a_toy_stage_has_a_command_and_is_named_where_its_table_is_missing(
 
     build_stage_command(TOY)(datetime(2026, 3, 1))
     assert "toy done" in capsys.readouterr().err
-    assert "toy" in nightly_names()
+    assert "toy" in list_nightly_names()
 
 
 def test_results_under_a_stages_former_name_are_found(night: Night) -> None:
@@ -154,7 +161,7 @@ def test_a_stage_imports_another_only_where_it_reads_its_output_and_only_its_pub
             if mine is None or other is None or mine == other:
                 continue
             public = {f"handpick.stages.{other}", f"handpick.stages.{other}.public"}
-            if stage_named(other) not in inputs_of(stage_named(mine)) or imported not in public:
+            if get_stage(other) not in find_input_stages(get_stage(mine)) or imported not in public:
                 wrong.append(f"{importer} imports {imported}")
     assert not wrong
 
@@ -180,7 +187,7 @@ def test_every_stage_has_the_same_entry_point() -> None:
 
 
 def test_the_stages_page_is_the_registrys() -> None:
-    assert (ROOT / "docs" / "stages.md").read_text() == render_page()
+    assert (ROOT / "docs" / "stages.md").read_text() == render_stages_page()
 
 
 def test_a_stage_reads_only_what_a_stage_before_it_writes_or_what_comes_from_outside() -> None:

@@ -26,19 +26,19 @@ BLOCK_UTILITIES = 500_000
 MEAN_POSITION_BIAS = float(np.mean(POSITION_DECAY ** np.arange(SLOTS)))
 
 
-def session_blocks(sessions: int, columns: int) -> Iterator[slice]:
+def split_sessions(sessions: int, columns: int) -> Iterator[slice]:
     """Yield slices over the sessions such that no block holds more than `BLOCK_UTILITIES` utilities."""
     step = max(1, BLOCK_UTILITIES // max(columns, 1))
     for start in range(0, sessions, step):
         yield slice(start, min(start + step, sessions))
 
 
-def open_probability(utility: FloatArray) -> FloatArray:
+def compute_open_probability(utility: FloatArray) -> FloatArray:
     """Return the probability that a phone at the first position is opened, `sigmoid(utility - RESERVE)`."""
     return (1 / (1 + np.exp(RESERVE - utility))).astype(np.float32)
 
 
-def expected_opens(users: FloatArray, constant: FloatArray, phones: FloatArray) -> FloatArray:
+def compute_expected_opens(users: FloatArray, constant: FloatArray, phones: FloatArray) -> FloatArray:
     """Return the expected number of times that one session of each user opens each phone on sale.
 
     Args:
@@ -56,5 +56,5 @@ def expected_opens(users: FloatArray, constant: FloatArray, phones: FloatArray) 
     exposure /= exposure.sum(axis=1, keepdims=True)
     # Slots are drawn with replacement; a phone is shown if any of them holds it.
     shown = 1 - (1 - exposure) ** SLOTS
-    clicks = shown * MEAN_POSITION_BIAS * open_probability(utility + constant[:, None])
+    clicks = shown * MEAN_POSITION_BIAS * compute_open_probability(utility + constant[:, None])
     return (clicks + SEARCHES * search).astype(np.float32)

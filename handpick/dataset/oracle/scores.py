@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.dataset.oracle.click_model import expected_opens, session_blocks
-from handpick.dataset.oracle.truth_files import prices_and_stock, read_truth
-from handpick.dataset.oracle.utility import BLOCKS, phone_factors, user_factors
+from handpick.dataset.oracle.click_model import compute_expected_opens, split_sessions
+from handpick.dataset.oracle.truth_files import compute_prices_and_stock, read_truth
+from handpick.dataset.oracle.utility import BLOCKS, build_phone_factors, build_user_factors
 from handpick.errors import InputError
 from models.dataset import FloatArray
 
 
-def oracle_scores(
+def compute_expected_rates(
     truth_dir: Path,
     user_ids: Sequence[str],
     item_ids: Sequence[str],
@@ -51,8 +51,8 @@ def oracle_scores(
             f"the demo shop in {truth_dir} covers {truth.days} days from {truth.first_date}, not {day}."
         )
     phone_count = len(truth.item_ids)
-    euros, stock = prices_and_stock(truth.changes, number, phone_count)
-    factors = phone_factors(truth.phones, np.log(euros), number, truth.fashion_phases)
+    euros, stock = compute_prices_and_stock(truth.changes, number, phone_count)
+    factors = build_phone_factors(truth.phones, np.log(euros), number, truth.fashion_phases)
     phone_row = {item: row for row, item in enumerate(truth.item_ids)}
     user_row = {user: row for row, user in enumerate(truth.user_ids)}
     phones = np.array([phone_row.get(str(item), -1) for item in item_ids], np.int64)
@@ -63,10 +63,10 @@ def oracle_scores(
     column_of[on_sale] = np.arange(len(on_sale))
     columns = column_of[phones]
     # Unknown users (-1) compute with the last user's row and are set to 0 below.
-    sides, constant = user_factors(truth.users, truth.scales, users, without)
+    sides, constant = build_user_factors(truth.users, truth.scales, users, without)
     scores = np.zeros((len(users), len(phones)), np.float32)
-    for part in session_blocks(len(users), len(on_sale)):
-        opens = expected_opens(sides[part], constant[part], factors[on_sale])
+    for part in split_sessions(len(users), len(on_sale)):
+        opens = compute_expected_opens(sides[part], constant[part], factors[on_sale])
         opens *= truth.users.rate[users[part], None].astype(np.float32)
         scores[part] = np.where(columns >= 0, opens[:, columns], 0.0)
     scores[users < 0] = 0.0

@@ -139,15 +139,15 @@ def _read_truth(folder: Path, _written_ns: int) -> Truth:
         days=plan["days"],
         item_ids=items["item_id"].to_pylist(),
         user_ids=users["user_id"].to_pylist(),
-        phones=record_from_columns(TruthPhones, items),
-        users=record_from_columns(TruthUsers, users),
-        changes=record_from_columns(TruthChanges, pq.read_table(folder / CHANGES_FILE)),
+        phones=build_record(TruthPhones, items),
+        users=build_record(TruthUsers, users),
+        changes=build_record(TruthChanges, pq.read_table(folder / CHANGES_FILE)),
         scales=UtilityScales(**utility["scales"]),
         fashion_phases=np.array(utility["fashion_phases"]),
     )
 
 
-def utility_json(scales: UtilityScales, fashion_phases: Doubles) -> dict[str, Any]:
+def serialize_utility(scales: UtilityScales, fashion_phases: Doubles) -> dict[str, Any]:
     """Return the content of `utility.json`; JSON keeps every bit of a float64."""
     return {"scales": asdict(scales), "fashion_phases": fashion_phases.tolist()}
 
@@ -164,13 +164,13 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     return dict(json.loads(file.read_text()))
 
 
-def record_from_columns(kind: Callable[..., Record], table: pa.Table) -> Record:
+def build_record(kind: Callable[..., Record], table: pa.Table) -> Record:
     """Return a dataclass of arrays from a table's columns of the same names; other columns are ignored."""
     names = [column.name for column in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: column_to_array(table[name]) for name in names})
+    return kind(**{name: convert_column(table[name]) for name in names})
 
 
-def column_to_array(column: pa.ChunkedArray) -> Any:
+def convert_column(column: pa.ChunkedArray) -> Any:
     """Return a column as an array: `(rows,)`, or `(rows, width)` where values are fixed-size lists."""
     if pa.types.is_fixed_size_list(column.type):
         flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -178,7 +178,7 @@ def column_to_array(column: pa.ChunkedArray) -> Any:
     return np.asarray(column.to_numpy())
 
 
-def prices_and_stock(changes: TruthChanges, day: int, phones: int) -> tuple[Doubles, BoolArray]:
+def compute_prices_and_stock(changes: TruthChanges, day: int, phones: int) -> tuple[Doubles, BoolArray]:
     """Return prices in EUR and stock of the first `phones` phones at the end of a day, both `(phones,)`.
 
     A phone that was not launched yet has no stock; its price is that of its launch.

@@ -141,7 +141,7 @@ class PhoneTraits(Protocol):
         ...
 
 
-def style_vectors(traits: PhoneTraits) -> Doubles:
+def build_style_vectors(traits: PhoneTraits) -> Doubles:
     """Return the phones' looks as numbers, `(phones, 10)`.
 
     Columns: cosine and sine of the hue, roundness, and centred one-hot layout and finish.
@@ -151,7 +151,7 @@ def style_vectors(traits: PhoneTraits) -> Doubles:
     return np.column_stack([np.cos(traits.hue), np.sin(traits.hue), traits.roundness, layout, finish])
 
 
-def user_factors(
+def build_user_factors(
     tastes: UserTastes, scales: UtilityScales, rows: IntArray, without: Collection[str] = ()
 ) -> tuple[FloatArray, FloatArray]:
     """Return the users' side of the inner product.
@@ -185,7 +185,9 @@ def user_factors(
     return factors.astype(np.float32), (-thrift * budget**2).astype(np.float32)
 
 
-def phone_factors(traits: PhoneTraits, log_price: Doubles, day: int, fashion_phases: Doubles) -> FloatArray:
+def build_phone_factors(
+    traits: PhoneTraits, log_price: Doubles, day: int, fashion_phases: Doubles
+) -> FloatArray:
     """Return the phones' side of the inner product on a day, `(phones, d) float32`.
 
     Args:
@@ -197,13 +199,15 @@ def phone_factors(traits: PhoneTraits, log_price: Doubles, day: int, fashion_pha
     # Before its launch a phone counts as just launched; it is not on sale then.
     age = np.maximum(day - traits.launch_day, 0)
     everybody = QUALITY_WEIGHT * traits.quality + NOVELTY_WEIGHT * np.exp(-age / NOVELTY_DAYS)
-    style = style_vectors(traits).astype(np.float32)
+    style = build_style_vectors(traits).astype(np.float32)
     own = np.hstack([traits.specs, style, traits.persona, traits.hidden])
-    shared = np.column_stack([log_price**2, log_price, everybody, style @ fashion_on(day, fashion_phases)])
+    shared = np.column_stack(
+        [log_price**2, log_price, everybody, style @ compute_fashion(day, fashion_phases)]
+    )
     return np.hstack([own, shared]).astype(np.float32)
 
 
-def fashion_on(day: int, phases: Doubles) -> Doubles:
+def compute_fashion(day: int, phases: Doubles) -> Doubles:
     """Return the looks in favour on a day, `(10,)`.
 
     Each part drifts slowly with a period of `FASHION_PERIOD_DAYS` and a phase of its own.

@@ -35,6 +35,7 @@ def run(night: Night) -> StageResult:
     from handpick.dataset.media_files import MediaFiles
     from handpick.lake.partitions import digest_partitions
     from handpick.runtime.prefetch import prefetch_library
+    from handpick.stages.embed.batch_threads import use_one_torch_thread
     from handpick.stages.embed.embedding_tables import (
         ITEMS,
         KEPT_COLUMNS,
@@ -44,8 +45,7 @@ def run(night: Night) -> StageResult:
         encode_queries,
     )
     from handpick.stages.embed.encoders import NightEncoders
-    from handpick.stages.embed.precompute import precomputing
-    from handpick.stages.embed.threads import one_torch_thread
+    from handpick.stages.embed.precompute import run_precompute
     from handpick.stages.pretrain.public import EncoderTrainer
 
     with prefetch_library(BERT_MODULE):
@@ -53,7 +53,7 @@ def run(night: Night) -> StageResult:
         previous = {table: _read_previous(night, table) for table in (ITEMS, QUERIES)}
     files = MediaFiles(night)
     trainer = EncoderTrainer(night, items, queries, files, night.logical_date)
-    with one_torch_thread(), precomputing(trainer) as precomputed:
+    with use_one_torch_thread(), run_precompute(trainer) as precomputed:
         encoders = NightEncoders(replace(trainer, precomputed=precomputed))
         # Queries first: while the worker process still encodes pictures, their texts and recordings can be
         # encoded here.

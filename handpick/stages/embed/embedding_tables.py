@@ -93,7 +93,7 @@ def encode_media(
         previous: The table of an earlier night.
     """
     paths = rows[f"{kind}_path"].to_pylist()
-    keys, unusable = files.content_keys(paths, kind)
+    keys, unusable = files.compute_content_keys(paths, kind)
 
     def decode(row: int) -> Any:
         return files.decode_checked(paths[row], kind)

@@ -21,8 +21,8 @@ from handpick.dataset.encoders import (
 )
 from handpick.stages.pretrain.public import IMAGES, EncoderTrainer, Precomputed
 from models.dataset import FloatArray
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 from models.encoders.interface import Encoder
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 
 TEXTS = "texts"
 """Texts of items that the worker process encodes with the text encoders that are not trained on the shop."""
@@ -52,7 +52,9 @@ class NightEncoders:
         with stop_on_encoder_error():
             for name in settings.text:
                 if name == SHOP_BERT:
-                    folder = trainer.registry.find(SHOP_BERT, trainer.first_night) or trainer.train_text()
+                    folder = (
+                        trainer.registry.find_version(SHOP_BERT, trainer.first_night) or trainer.train_text()
+                    )
                     parts.append(load_text_part(settings, SHOP_BERT, folder))
                     continue
                 part = load_text_part(settings, name)
@@ -68,7 +70,9 @@ class NightEncoders:
 
         trainer = self.trainer
         with stop_on_encoder_error():
-            return SpecsEncoder.load(trainer.registry.find(SPECS, trainer.first_night) or trainer.fit_specs())
+            return SpecsEncoder.load(
+                trainer.registry.find_version(SPECS, trainer.first_night) or trainer.fit_specs()
+            )
 
     @cached_property
     def image(self) -> Encoder[Any] | None:
@@ -79,7 +83,7 @@ class NightEncoders:
         settings, folder = trainer.night.settings.embed, None
         with stop_on_encoder_error():
             if settings.image == SHOP_CNN:
-                folder = trainer.registry.find(SHOP_CNN, trainer.first_night)
+                folder = trainer.registry.find_version(SHOP_CNN, trainer.first_night)
                 if folder is None:
                     precomputed = trainer.precomputed
                     if precomputed is not None and precomputed.has(IMAGES):
@@ -100,7 +104,7 @@ class NightEncoders:
         settings, folder = trainer.night.settings.embed, None
         with stop_on_encoder_error():
             if settings.audio == BILSTM:
-                folder = trainer.registry.find(BILSTM, trainer.first_night)
+                folder = trainer.registry.find_version(BILSTM, trainer.first_night)
                 if folder is None or read_text_space(folder) != text.fingerprint:
                     folder = trainer.train_audio(text)
             return load_audio_encoder(settings, folder)

@@ -28,8 +28,8 @@ from handpick.stages.embed.encoders import TEXTS, Batch, NightEncoders
 from handpick.stages.embed.vector_columns import VectorColumn
 from handpick.stages.pretrain.public import IMAGES, SOUNDS, EncoderTrainer
 from models.dataset import FloatArray
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN
 from models.encoders.interface import Encoder
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
 
 MAX_TEXTS = 8192
 """Items whose texts the worker encodes. With more, this process would wait longer than it takes to encode
@@ -95,10 +95,10 @@ def plan_precompute(trainer: EncoderTrainer) -> tuple[str, ...]:
     is_gpu = settings.device != "cpu" and torch.cuda.is_available()
     if settings.threads < 2 or is_gpu or SHOP_BERT not in settings.text:
         return ()
-    if registry.find(SHOP_BERT, trainer.first_night) is not None:
+    if registry.find_version(SHOP_BERT, trainer.first_night) is not None:
         return ()
     needs_text = "text_image" in trainer.night.settings.pretraining.image.objectives
-    has_no_version = registry.find(SHOP_CNN, trainer.first_night) is None
+    has_no_version = registry.find_version(SHOP_CNN, trainer.first_night) is None
     planned = {
         SOUNDS: trainer.has_sounds() and settings.audio == BILSTM,
         TEXTS: len(settings.text) > 1,
@@ -108,7 +108,7 @@ def plan_precompute(trainer: EncoderTrainer) -> tuple[str, ...]:
 
 
 @contextmanager
-def precomputing(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
+def run_precompute(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
     """Run the worker process during the block, where there is something for it to do.
 
     Args:
@@ -179,7 +179,7 @@ def _encode_pictures(trainer: EncoderTrainer) -> tuple[str, dict[str, dict[str, 
     None where there is no picture to learn from. Items and queries are kept apart because a picture that both
     show may differ in its vector's last bit, as it is encoded in different batches.
     """
-    with trainer.registry.unregistered(trainer.first_night):
+    with trainer.registry.skip_registration(trainer.first_night):
         folder = trainer.train_image(None)
         if folder is None:
             return None

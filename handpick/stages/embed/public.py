@@ -1,5 +1,6 @@
 """What other stages may import from `embed`: encoding a night's items and queries with other encoders."""
 
+from handpick.stages.embed.batch_threads import use_one_torch_thread
 from handpick.stages.embed.embedding_tables import (
     ITEMS,
     KEPT_COLUMNS,
@@ -9,7 +10,6 @@ from handpick.stages.embed.embedding_tables import (
     encode_queries,
 )
 from handpick.stages.embed.encoders import NightEncoders
-from handpick.stages.embed.threads import one_torch_thread
 
 __all__ = [
     "ITEMS",
@@ -19,5 +19,5 @@ __all__ = [
     "build_table",
     "encode_items",
     "encode_queries",
-    "one_torch_thread",
+    "use_one_torch_thread",
 ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.runtime.log import track_progress
-from handpick.stages.embed.threads import map_in_threads
+from handpick.stages.embed.batch_threads import map_in_threads
 from handpick.stages.embed.vector_reuse import reuse_vectors
 from models.dataset import BoolArray, FloatArray, IntArray
 from models.encoders.interface import Encoder, UnreadableMedia

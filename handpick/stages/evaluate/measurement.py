@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from handpick.dataset.evaluation_splits import build_test_split, build_validation_split
 from handpick.dataset.model_store import create_popularity, load_members
-from handpick.dataset.splits import build_test_split, build_validation_split
 from handpick.lake.partitions import digest_files, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
@@ -107,7 +107,7 @@ def compute_oracle_scores(
     folder = night.settings.path(night.settings.lake.truth)
     if not folder.is_dir() or len(test.users) * len(test.candidates) > MAX_ORACLE_PAIRS:
         return None
-    from handpick.dataset.oracle.scores import oracle_scores
+    from handpick.dataset.oracle.scores import compute_expected_rates
     from handpick.dataset.oracle.truth_files import OutdatedTruth
 
     users = test.past.users.user_ids[test.users].tolist()
@@ -116,7 +116,7 @@ def compute_oracle_scores(
     first = datetime.fromtimestamp(test.past.as_of, UTC).date()
     try:
         for day in range(night.settings.evaluate.test_days):
-            total += oracle_scores(folder, users, items, first + timedelta(days=day), without)
+            total += compute_expected_rates(folder, users, items, first + timedelta(days=day), without)
     except OutdatedTruth as outdated:
         log_progress(f"  the oracle is left out: {outdated}")
         return None

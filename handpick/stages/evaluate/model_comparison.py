@@ -15,9 +15,9 @@ from models.dataset import DAY_SECONDS, BoolArray, Dataset, FloatArray, IntArray
 from models.evaluation.split import EvaluationSplit
 from models.hybrids.blend_weights import LearnedWeights, ValidationScores, learn_weights
 from models.hybrids.cascade import combine_cascade
-from models.hybrids.scaling import multiply_factors, standardise_factors
 from models.hybrids.segments import assign_segments, list_segments
 from models.hybrids.stacked import StackedRanker, build_candidate_features
+from models.hybrids.standardisation import multiply_factors, standardise_factors
 from models.hybrids.weighted import COLD_SUFFIX, COLD_TERM, Blend, find_cold_items, make_cold_factors
 from models.recommender_interface import Factors, Recommender
 from models.topn.dense import find_top_n_of_scores

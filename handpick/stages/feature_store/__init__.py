@@ -17,14 +17,14 @@ def run(night: Night) -> StageResult:
         FeatureStoreError: If the online store cannot be reached or refuses a write.
     """
     from handpick.lake.partitions import digest_partitions
-    from handpick.stages.feature_store import sources, tables, training
-    from handpick.stages.feature_store.online import update_online_store
-    from handpick.stages.feature_store.store import apply_definitions
+    from handpick.stages.feature_store import feature_tables, offline_sources, training_rows
+    from handpick.stages.feature_store.feast_store import apply_definitions
+    from handpick.stages.feature_store.online_store import update_online_store
 
-    users, items = tables.write_user_features(night), tables.write_item_features(night)
-    sources.write_sources(night)
+    users, items = feature_tables.write_user_features(night), feature_tables.write_item_features(night)
+    offline_sources.write_sources(night)
     store = apply_definitions(night)
-    rows = training.write_training_rows(night, store)
+    rows = training_rows.write_training_rows(night, store)
     online, written = update_online_store(night, store)
     return StageResult(
         "feature_store",

@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from handpick.dataset.evaluation_splits import build_test_split
 from handpick.dataset.model_store import create_popularity
-from handpick.dataset.splits import build_test_split
 from handpick.errors import MissingPartition, NightStopped
 from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult

@@ -12,7 +12,7 @@ from handpick.night import Night
 from handpick.settings.sources import Format, SourceSettings
 from handpick.stages.land.json_lines import read_json
 from handpick.stages.land.mapping import conform_rows
-from handpick.stages.land.parquet import MAGIC, read_parquet
+from handpick.stages.land.parquet import PARQUET_MAGIC, read_parquet
 from handpick.stages.land.pending_files import PendingFile
 from handpick.stages.land.text_csv import read_csv
 
@@ -91,7 +91,7 @@ def detect_format(path: Path) -> str:
     """
     with path.open("rb") as stream:
         head = stream.read(4096)
-    if head.startswith(MAGIC) or path.suffix.lower() == ".parquet":
+    if head.startswith(PARQUET_MAGIC) or path.suffix.lower() == ".parquet":
         return "parquet"
     for mark, what in ARCHIVES.items():
         if head.startswith(mark):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from handpick.errors import InputError
 from handpick.stages.land.encoding import decode_file, detect_encoding
-from handpick.stages.land.rows import LINE_COLUMN, append_unparsable
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, append_unparsable
 
 PROBED_LINES = 20
 """Lines that decide whether a file holds one object per line."""

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from handpick.contracts import Contract
 from handpick.errors import InputError
 from handpick.settings.sources import SourceSettings
-from handpick.stages.land.derived import (
+from handpick.stages.land.derived_columns import (
     ALL_COLUMNS,
     collect_columns,
     extract_pattern,
     hash_rows,
     normalize_numbers,
 )
-from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 EPOCH_UNITS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
 OTHER_VALUES = "*"

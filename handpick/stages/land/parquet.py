@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.errors import InputError
-from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
-MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
 
 
 def read_parquet(path: Path) -> pa.Table:
@@ -25,7 +25,7 @@ def read_parquet(path: Path) -> pa.Table:
         ArrowException: If it was cut off or is damaged.
     """
     with path.open("rb") as stream:
-        if stream.read(4) != MAGIC:
+        if stream.read(4) != PARQUET_MAGIC:
             raise InputError(f"{path} is named like Parquet but is not; nothing was landed tonight.")
     rows = pq.ParquetFile(path).read()
     names = [name for name in rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN)]

@@ -13,7 +13,7 @@ from handpick.quarantine.released_files import RELEASED_PREFIX, get_released_fol
 from handpick.settings.load import Settings
 from handpick.settings.sources import SourceSettings
 from handpick.stages.land.manifest import read_manifest_files
-from handpick.stages.land.remote import RemoteFile, RemoteFolder, is_remote_url
+from handpick.stages.land.remote_files import RemoteFile, RemoteFolder, is_remote_url
 
 DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}

@@ -19,7 +19,7 @@ from handpick.stages.land.mapping_inference import (
 )
 from handpick.stages.land.name_similarity import score_name, score_table_name
 from handpick.stages.land.pending_files import READABLE_SUFFIXES
-from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 MAX_SAMPLED_ROWS = 5_000
 SHOWN_SAMPLES = 3

@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 
 from handpick.errors import InputError
 from handpick.stages.land.encoding import SAMPLE_BYTES, decode_file, detect_encoding
-from handpick.stages.land.rows import LINE_COLUMN, append_unparsable
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, append_unparsable
 
 DELIMITERS = ",;\t|"
 MAX_QUOTED_LINES = 2_000

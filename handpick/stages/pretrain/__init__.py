@@ -40,7 +40,7 @@ def run(night: Night) -> StageResult:
     files.save_cache()
     rows = results_to_rows(evaluate_objectives(DownstreamEvaluator(trainer), encoders))
     night.lake.write(OBJECTIVES_TABLE, night.logical_date, rows_to_table(rows))
-    members = trainer.registry.members(trainer.first_night)
+    members = trainer.registry.read_members(trainer.first_night)
     return StageResult(
         "pretrain",
         night.logical_date,

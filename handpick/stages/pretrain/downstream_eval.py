@@ -23,7 +23,7 @@ from handpick.dataset.encoders import RegisteredEncoders
 from handpick.dataset.item_text import build_spec_sheet, format_item_text
 from handpick.errors import HandpickError
 from handpick.runtime.log import track_progress
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN
 
 if TYPE_CHECKING:
     from handpick.stages.pretrain.trainer import EncoderTrainer
@@ -99,7 +99,7 @@ class DownstreamEvaluator:
         Args:
             text: The BERT as it was just trained with the configured objectives.
         """
-        from models.encoders.text import HuggingFaceText
+        from models.encoders.text import HuggingFaceTextEncoder
         from models.pretraining.config import TEXT_OBJECTIVES
         from models.pretraining.shop_bert import pretrain_bert
 
@@ -116,7 +116,7 @@ class DownstreamEvaluator:
             config = configured.model_copy(update={"objectives": objectives, "steps": steps})
             with tempfile.TemporaryDirectory() as folder:
                 pretrain_bert(texts, config, self.night.seed, track_progress).save(Path(folder))
-                other = HuggingFaceText(folder, self.night.settings.embed.max_tokens, device="cpu")
+                other = HuggingFaceTextEncoder(folder, self.night.settings.embed.max_tokens, device="cpu")
                 return other.encode(typed), other.encode(item_texts)
 
         return self._compare(
@@ -163,8 +163,8 @@ class DownstreamEvaluator:
         """
         from models.encoders.bilstm import BiLstm, encode_sounds
         from models.pretraining.config import AUDIO_OBJECTIVES
-        from models.pretraining.loop import seeded_generator
         from models.pretraining.objective_ablation import compare_objectives, evaluate_search
+        from models.pretraining.training_loop import seed_generator
 
         sounds, targets = self._decode(self._find_targets("audio"), "audio")
         item_vectors = text.encode([format_item_text(row) for row in self.items])
@@ -172,7 +172,7 @@ class DownstreamEvaluator:
         def measure(objectives: tuple[str, ...]) -> float:
             if objectives:
                 return evaluate_search(audio.encode(sounds), item_vectors, targets.relevant)
-            with seeded_generator(self.night.seed):
+            with seed_generator(self.night.seed):
                 untrained = BiLstm(text.dim, self.settings.audio.hidden, self.settings.audio.layers).eval()
             return evaluate_search(encode_sounds(untrained, sounds), item_vectors, targets.relevant)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handpick.dataset.encoders import RegisteredEncoders, stop_on_encoder_error
 from handpick.stages.pretrain.trainer import EncoderTrainer
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN
 
 
 def train_encoders(trainer: EncoderTrainer) -> RegisteredEncoders:

@@ -24,7 +24,7 @@ from handpick.runtime.log import log_progress, track_progress
 from handpick.stages.pretrain import training_texts
 from handpick.stages.pretrain.precomputed import IMAGES, SOUNDS, Precomputed
 from handpick.stages.pretrain.speech import synthesize_phrases
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN, SPECS
 
 if TYPE_CHECKING:
     from models.encoders.interface import Encoder
@@ -237,7 +237,7 @@ class EncoderTrainer:
 
     def _registered(self, name: str) -> Path:
         """Return the folder of a version that was just registered."""
-        folder = self.registry.find(name, self.first_night)
+        folder = self.registry.find_version(name, self.first_night)
         assert folder is not None
         return folder
 
@@ -250,7 +250,7 @@ def _save_curve(folder: Path, losses: Sequence[float]) -> None:
 @contextmanager
 def _stop_on_infinite_loss() -> Iterator[None]:
     """Turn a loss that is not finite into a stopped night; the registered version is unchanged."""
-    from models.pretraining.loop import NonFiniteLoss
+    from models.pretraining.training_loop import NonFiniteLoss
 
     try:
         yield

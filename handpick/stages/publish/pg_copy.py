@@ -20,7 +20,7 @@ from handpick.stages.publish.unaligned_io import copy_bytes
 COPY_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 BATCH_ROWS = 16_384
-PADDING = 12
+PADDING_BYTES = 12
 """Bytes behind the rows of a batch that `fingerprint` may read past the end of the last value."""
 POSTGRES_EPOCH_DAYS = 10_957
 """2000-01-01, from which PostgreSQL counts dates, in days since 1970-01-01."""
@@ -50,7 +50,7 @@ class EncodedBatch(NamedTuple):
     @property
     def payload(self) -> memoryview:
         """The rows' bytes, without the padding."""
-        return memoryview(self.padded)[:-PADDING]  # type: ignore[arg-type]  # numpy arrays are buffers
+        return memoryview(self.padded)[:-PADDING_BYTES]  # type: ignore[arg-type]  # numpy arrays are buffers
 
 
 def encode_batches(rows: pa.Table, relation: Relation) -> Iterator[EncodedBatch]:
@@ -72,7 +72,7 @@ def _encode_batch(batch: pa.RecordBatch, relation: Relation) -> EncodedBatch:
     for present, starts, width, _ in fields:
         _add_lengths(ends, present, starts, width)
     np.cumsum(ends, out=ends)
-    out = np.zeros(int(ends[-1]) + PADDING, np.uint8)
+    out = np.zeros(int(ends[-1]) + PADDING_BYTES, np.uint8)
     # Where the next byte of each row is written; the fields are appended to all rows in turn.
     cursor = np.concatenate([[0], ends[:-1]])
     _write_count(out, cursor, len(fields))

@@ -8,7 +8,7 @@ from pathlib import Path
 from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
-from handpick.pipeline.registry import nightly_names
+from handpick.pipeline.registry import list_nightly_names
 
 REPORT_TABLE = "report"
 INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
@@ -30,7 +30,7 @@ def run(night: Night) -> StageResult:
         if card:
             (folder / CARD_FILE).write_text(card, encoding="utf-8")
     target = night.lake.partition(REPORT_TABLE, night.logical_date)
-    expected = len(nightly_names()) - 1  # all but the report itself
+    expected = len(list_nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
     return StageResult("report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_files(target))
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 import numpy as np
 from scipy import sparse
 
-from handpick.stages.score.engine import Engine
 from handpick.stages.score.rules import Rules
+from handpick.stages.score.topn_engines import Engine
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n

@@ -15,7 +15,7 @@ from handpick.stages.gate.public import read_decision
 from models.config import ContentConfig
 from models.content import ContentBased
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray, StringArray
-from models.hybrids.scaling import standardise_factors
+from models.hybrids.standardisation import standardise_factors
 from models.hybrids.weighted import Blend
 from models.recommender_interface import Factors
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from handpick.stages.score.item_metadata import encode_one_hot
+from handpick.stages.score.list_generation import make_lists
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.lists import make_lists
 from handpick.stages.score.rerank import RerankedLists
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import BoolArray, FloatArray, IntArray, StringArray

@@ -48,7 +48,7 @@ def find_counterfactuals(
     row_item: IntArray,
     *,
     anchors: int,
-    at_once: int,
+    batch_users: int,
 ) -> Counterfactuals:
     """Remove each user's latest query, then phones of their history, and measure how far scores fall.
 
@@ -67,7 +67,7 @@ def find_counterfactuals(
         at_once: Users whose factors are in memory at once.
     """
     before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
-    for some in split_into_blocks(np.arange(len(users)), at_once):
+    for some in split_into_blocks(np.arange(len(users)), batch_users):
         factors, rows = scorer.factors(data, users[some]), _find_rows(row_user, some)
         scale[some] = np.maximum(compute_score_deviation(factors), 1e-12)
         before[rows] = compute_exact_scores(
@@ -77,7 +77,7 @@ def find_counterfactuals(
     def fall(changed: Dataset, who: NDArray[np.bool_]) -> FloatArray:
         """Measure how far scores of some users' rows fall with changed data; 0 for other rows."""
         result = np.zeros(len(row_user), np.float32)
-        for some in split_into_blocks(np.flatnonzero(who), at_once):
+        for some in split_into_blocks(np.flatnonzero(who), batch_users):
             rows = np.flatnonzero(np.isin(row_user, some))
             without = scorer.factors(changed, users[some])
             place = np.searchsorted(some, row_user[rows])

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.stages.score.compare import describe_advantage, describe_common, describe_comparison
 from handpick.stages.score.counterfactuals import Counterfactuals
+from handpick.stages.score.explanation_templates import COMMA, REASON_TEMPLATES, VERBS, choose_language
 from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.phone_comparison import describe_advantage, describe_common, describe_comparison
 from handpick.stages.score.rerank import PlacementSource
-from handpick.stages.score.templates import COMMA, REASON_TEMPLATES, VERBS, choose_language
 from models.dataset import EVENT_TYPES, IntArray
 
 MAX_QUOTED_CHARACTERS = 60

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
-from handpick.stages.score.engine import Engine
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.rerank import PhoneFacts
 from handpick.stages.score.rules import Rules
 from handpick.stages.score.rules.campaigns import Pin
+from handpick.stages.score.topn_engines import Engine
 from models.dataset import FloatArray
 from models.topn.exact import find_top_n
 

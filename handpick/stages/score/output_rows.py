@@ -79,7 +79,7 @@ def _write_cohort(
             row_user,
             row_item,
             anchors=plan.score_settings.reason_anchors,
-            at_once=plan.score_settings.scoring_batch_users,
+            batch_users=plan.score_settings.scoring_batch_users,
         )
         if is_by_model
         else None

@@ -14,7 +14,6 @@ from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
 from handpick.stages.score.cohorts import Cohort, make_cohorts
-from handpick.stages.score.engine import make_engine
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
 from handpick.stages.score.list_plan import ListPlan
@@ -24,7 +23,8 @@ from handpick.stages.score.rerank import PhoneFacts
 from handpick.stages.score.rules import Rules, evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.scorer import Scorer
-from handpick.stages.score.similar import build_similar_lists, normalise_rows_in_float64
+from handpick.stages.score.similar_items import build_similar_lists, normalise_rows_in_float64
+from handpick.stages.score.topn_engines import make_engine
 from models.dataset import BoolArray, FloatArray
 from models.network.data_signature import ModelMismatch
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.dataset.splits import build_test_split, build_validation_split
+from handpick.dataset.evaluation_splits import build_test_split, build_validation_split
 from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.log import log_progress
-from handpick.stages.train.pretraining_ablation import dataset_with_variant, list_pretraining_variants
+from handpick.stages.train.pretraining_ablation import list_pretraining_variants, load_dataset_with_variant
 from handpick.stages.train.train_models import sample_users
 from models.config import FusionConfig
 from models.dataset import Dataset
@@ -24,7 +24,7 @@ from models.evaluation.split import EvaluationSplit
 from models.recommender.factory import make_fusion_recommender
 from models.topn.dense import find_top_n_in_float32
 from models.training.errors import TrainingError
-from models.training.options import VALIDATION_K, FitOptions
+from models.training.fit_options import VALIDATION_K, FitOptions
 
 MODALITIES = (
     "text", "image", "specs", "facts", "identity",
@@ -107,7 +107,7 @@ def run_ablation(
     )
     for name, variant in pretraining_variants.items():
         if has_any_word(name, only):
-            with dataset_with_variant(night, variant) as other:
+            with load_dataset_with_variant(night, variant) as other:
                 yield _measure_variant(night, name, other, settings.fusion, seeds, configured)[0]
 
 

@@ -20,7 +20,7 @@ from handpick.settings.pretraining import PretrainingSettings
 from handpick.stages.embed import public as embed
 from handpick.stages.pretrain.public import EncoderTrainer
 from models.dataset import Dataset
-from models.encoders.names import BILSTM, SHOP_BERT, SHOP_CNN
+from models.encoders.encoder_names import BILSTM, SHOP_BERT, SHOP_CNN
 from models.pretraining.config import AUDIO_OBJECTIVES, IMAGE_OBJECTIVES, TEXT_OBJECTIVES
 
 
@@ -81,7 +81,7 @@ def _vary_objectives(
 
 
 @contextmanager
-def dataset_with_variant(night: Night, variant: PretrainingVariant) -> Iterator[Dataset]:
+def load_dataset_with_variant(night: Night, variant: PretrainingVariant) -> Iterator[Dataset]:
     """Yield tonight's dataset with the vectors of encoders pretrained as the variant says.
 
     Nothing of it is kept.
@@ -117,7 +117,7 @@ def reencode_with_variant(
         encoders = embed.NightEncoders(EncoderTrainer(other, items, queries, files, date))
         # Vectors of the encoders that are the same are reused from tonight's tables.
         tonight = {name: night.lake.read(name, date) for name in (embed.ITEMS, embed.QUERIES)}
-        with embed.one_torch_thread():
+        with embed.use_one_torch_thread():
             item_columns, _ = embed.encode_items(items, files, encoders, tonight[embed.ITEMS])
             query_columns, _ = embed.encode_queries(queries, files, encoders, tonight[embed.QUERIES])
         kept = embed.KEPT_COLUMNS

@@ -27,7 +27,7 @@ from models.dataset import Dataset
 from models.recommender.factory import is_late_fusion, make_fusion_recommender
 from models.recommender.recommender import FusionRecommender
 from models.training.devices import resolve_device
-from models.training.options import FitOptions, TrainState
+from models.training.fit_options import FitOptions, TrainState
 
 SERVING = "train fusion for serving"
 """Names the training in logs and in the worker's errors."""

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handpick.dataset import model_store
-from handpick.dataset.splits import build_validation_split
+from handpick.dataset.evaluation_splits import build_validation_split
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.lake.partitions import digest_files
@@ -35,7 +35,7 @@ from models.network.data_signature import ModelMismatch, build_signature
 from models.recommender.factory import load_fusion_recommender, make_fusion_recommender
 from models.recommender.recommender import FusionRecommender
 from models.training.errors import TrainingError
-from models.training.options import FitOptions
+from models.training.fit_options import FitOptions
 from models.training.trainer import hash_dataset
 from models.training.warm_start import has_same_inputs
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from handpick.runtime.log import console, log_progress
-from models.training.options import VALIDATION_K, Progress, ProgressCallback
+from models.training.fit_options import VALIDATION_K, Progress, ProgressCallback
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from handpick.night import Night
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from handpick.stages.transform.tables import SparkTables
+    from handpick.stages.transform.spark_tables import SparkTables
 
 CLEAN_TABLES = (
     "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily",
@@ -47,13 +47,13 @@ def run(night: Night) -> StageResult:
         ]
         interactions = _write_interactions(night, tables)
         flows = [job.result() for job in independent]
-        pairs = pool.submit(_write_pairs, night, tables)
+        item_pairs = pool.submit(_write_pairs, night, tables)
         counted = [
             pool.submit(_write_item_daily, tables),
             pool.submit(_write_user_daily, night, tables),
             pool.submit(_write_carried, night, tables),
         ]
-        flows += [interactions, pairs.result()]
+        flows += [interactions, item_pairs.result()]
         for job in counted:
             job.result()
     digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN_TABLES], night.logical_date)
@@ -182,36 +182,36 @@ def _read_people(tables: SparkTables) -> DataFrame:
 
 def _write_pairs(night: Night, tables: SparkTables) -> Flow:
     """Write `clean/item_pairs`."""
-    from handpick.stages.transform import pairs
+    from handpick.stages.transform import item_pairs
 
     chosen, people, carried = night.settings.transform, _read_people(tables), _read_carried(night, tables)
     since = night.logical_date - timedelta(days=chosen.co_purchase_days)
     earlier = tables.read_earlier("clean/carried", since)
-    co_views = pairs.count_co_views(
+    co_views = item_pairs.count_co_views(
         people.where("event_type = 'view'"),
         None if carried is None else carried.where("event_type = 'view'"),
         chosen.max_session_items,
     )
-    co_purchases = pairs.count_co_purchases(
+    co_purchases = item_pairs.count_co_purchases(
         people.where("event_type = 'purchase'"),
         None if earlier is None else earlier.where("event_type = 'purchase'"),
         chosen.co_purchase_days,
     )
-    counts, key = pairs.merge_pair_counts(co_views, co_purchases), ("item_id", "other_item_id")
+    counts, key = item_pairs.merge_pair_counts(co_views, co_purchases), ("item_id", "other_item_id")
     # The number of pairs is not known beforehand; the number of events is of the same order.
     expected_rows = tables.count_tonight("valid/events")
-    rows = tables.write("clean/item_pairs", counts, pairs.PAIR_SCHEMA, *key, expected_rows=expected_rows)
+    rows = tables.write("clean/item_pairs", counts, item_pairs.PAIR_SCHEMA, *key, expected_rows=expected_rows)
     return Flow("item pairs", rows, rows)
 
 
 def _write_item_daily(tables: SparkTables) -> None:
     """Write `clean/item_daily`."""
-    from handpick.stages.transform import daily
+    from handpick.stages.transform import daily_counts
 
     tables.write(
         "clean/item_daily",
-        daily.count_by_item(_read_people(tables)),
-        daily.ITEM_DAILY_SCHEMA,
+        daily_counts.count_by_item(_read_people(tables)),
+        daily_counts.ITEM_DAILY_SCHEMA,
         "item_id",
         "event_date",
     )
@@ -219,18 +219,18 @@ def _write_item_daily(tables: SparkTables) -> None:
 
 def _write_user_daily(night: Night, tables: SparkTables) -> None:
     """Write `clean/user_daily`."""
-    from handpick.stages.transform import daily, sessions
+    from handpick.stages.transform import daily_counts, sessions
 
     people = _read_people(tables)
     prices = tables.read_tonight("clean/items").select("item_id", "price")
-    by_user = daily.count_by_user(
+    by_user = daily_counts.count_by_user(
         people, prices, sessions.find_session_starts(people, _read_carried(night, tables))
     )
     expected_rows = tables.count_tonight("valid/events")
     tables.write(
         "clean/user_daily",
         by_user,
-        daily.USER_DAILY_SCHEMA,
+        daily_counts.USER_DAILY_SCHEMA,
         "user_id",
         "event_date",
         expected_rows=expected_rows,

@@ -20,7 +20,7 @@ from pyspark.sql.types import (
 )
 
 from handpick.stages.transform import specs
-from handpick.stages.transform.text import clean_text
+from handpick.stages.transform.text_expressions import clean_text
 
 ITEM_SCHEMA = StructType(
     [

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.text import clean_text
+from handpick.stages.transform.text_expressions import clean_text
 
 QUERY_SCHEMA = StructType(
     [

@@ -11,7 +11,12 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
 
-from handpick.stages.transform.text import NUMBER_PATTERN, extract_number, null_outside, parse_number
+from handpick.stages.transform.text_expressions import (
+    NUMBER_PATTERN,
+    extract_number,
+    null_outside,
+    parse_number,
+)
 
 SPEC_KEYS: dict[str, tuple[str, ...]] = {
     "display": ("size", "display-size", "screen-size", "screen", "display", "display-type", "resolution"),

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DateType, StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.text import clean_text
+from handpick.stages.transform.text_expressions import clean_text
 
 USER_SCHEMA = StructType(
     [

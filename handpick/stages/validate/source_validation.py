@@ -65,7 +65,7 @@ class RowViolations:
     is_orphan: list[Mask]
     repeat_codes: npt.NDArray[np.int8]
 
-    def is_bad(self, critical: int) -> Mask:
+    def mask_quarantined(self, critical: int) -> Mask:
         """Return `(rows,)` whether each row is quarantined, given the bits of the critical rules."""
         return np.logical_or.reduce(
             [(self.rule_bits & critical) != 0, self.repeat_codes != 0, *self.is_orphan]
@@ -120,7 +120,7 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Va
 
         def write_batch(number: int, marks_of_batch: RowViolations) -> _Tally:
             rows, tally, name = checked.read_batch(number), _Tally(), f"part-{number:05d}.parquet"
-            is_bad = marks_of_batch.is_bad(_select_bits(rules, "critical"))
+            is_bad = marks_of_batch.mask_quarantined(_select_bits(rules, "critical"))
             good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
             _write_valid(night, contract, good, valid / name, tally)
             _count_emptied(rules, marks_of_batch.rule_bits[~is_bad], tally)

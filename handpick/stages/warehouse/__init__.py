@@ -30,7 +30,7 @@ def write_built_marts(night: Night) -> StageResult:
         LedgerImbalance: If a mart lacks rows that the lake has.
     """
     from handpick.lake.partitions import digest_partitions
-    from handpick.stages.warehouse.docs import render_docs_page
+    from handpick.stages.warehouse.docs_page import render_docs_page
     from handpick.stages.warehouse.marts import MARTS, write_marts
 
     flows = write_marts(night)

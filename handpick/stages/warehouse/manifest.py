@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from handpick.settings.load import Settings
 from handpick.stages.warehouse.dbt_runner import WarehouseError, run_dbt
-from handpick.stages.warehouse.docs import find_last_change
+from handpick.stages.warehouse.docs_page import find_last_change
 from handpick.stages.warehouse.project import (
     build_environment,
     find_project_folder,

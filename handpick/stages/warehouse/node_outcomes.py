@@ -30,7 +30,7 @@ class NodeOutcome:
     message: str
 
     @property
-    def is_good(self) -> bool:
+    def is_success(self) -> bool:
         """Whether the night can continue after this node."""
         return self.status in SUCCESS_STATUSES
 
@@ -79,7 +79,7 @@ def read_outcome(folder: Path, unique_id: str) -> NodeOutcome | None:
     return NodeOutcome(**json.loads(file.read_text())) if file.is_file() else None
 
 
-def is_build_over(folder: Path) -> bool:
+def has_build_ended(folder: Path) -> bool:
     """Return whether the build that reports into this folder has ended."""
     return (folder / END_MARKER).is_file()
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.encoders.audio import HuggingFaceAudio
-from models.encoders.image import HuggingFaceImage, normalize_pixels
+from models.encoders.audio import HuggingFaceAudioEncoder
+from models.encoders.image import HuggingFaceImageEncoder, normalize_pixels
 from models.encoders.interface import Encoder, EncoderError
-from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceTextEncoder
 from tests.models.encoders.conftest import TEXTS, Saved
 
 
@@ -33,7 +33,7 @@ def of_length_one(vectors: np.ndarray) -> bool:
 def test_a_bert_gives_the_mean_of_its_states_over_the_words(saved: Saved) -> None:
     from transformers import AutoModel, AutoTokenizer
 
-    vectors = HuggingFaceText(str(saved("bert")), device="cpu").encode(TEXTS)
+    vectors = HuggingFaceTextEncoder(str(saved("bert")), device="cpu").encode(TEXTS)
     tokenizer = AutoTokenizer.from_pretrained(saved("bert"))
     model = AutoModel.from_pretrained(saved("bert"), add_pooling_layer=False).eval()
     for text, vector in zip(TEXTS, vectors, strict=True):
@@ -44,7 +44,7 @@ def test_a_bert_gives_the_mean_of_its_states_over_the_words(saved: Saved) -> Non
 
 
 def test_a_text_has_the_same_vector_whatever_it_is_encoded_with(saved: Saved) -> None:
-    encoder = HuggingFaceText(str(saved("bert")), device="cpu")
+    encoder = HuggingFaceTextEncoder(str(saved("bert")), device="cpu")
     together = encoder.encode([*TEXTS, "phone " * 50])
     alone = np.vstack([encoder.encode([text]) for text in TEXTS])
     assert np.allclose(together[: len(TEXTS)], alone, atol=1e-5)
@@ -52,14 +52,16 @@ def test_a_text_has_the_same_vector_whatever_it_is_encoded_with(saved: Saved) ->
 
 
 def test_concatenated_encoders_have_equal_weight(saved: Saved) -> None:
-    part = HuggingFaceText(str(saved("bert")), device="cpu")
+    part = HuggingFaceTextEncoder(str(saved("bert")), device="cpu")
     both = ConcatenatedTextEncoder([part, part])
     assert both.dim == 32
     assert of_length_one(both.encode(TEXTS))
 
 
 def test_a_vision_transformer_without_a_pooler_gives_the_same_vectors_twice(saved: Saved) -> None:
-    one, two = (HuggingFaceImage(str(saved("vit")), device="cpu").encode(pictures(3)) for _ in range(2))
+    one, two = (
+        HuggingFaceImageEncoder(str(saved("vit")), device="cpu").encode(pictures(3)) for _ in range(2)
+    )
     assert one.shape == (3, 16)
     assert of_length_one(one)
     assert np.array_equal(one, two)
@@ -68,7 +70,7 @@ def test_a_vision_transformer_without_a_pooler_gives_the_same_vectors_twice(save
 def test_a_clip_gives_its_image_features_with_its_own_normalisation(saved: Saved) -> None:
     from transformers import CLIPModel
 
-    encoder = HuggingFaceImage(str(saved("clip")), device="cpu")
+    encoder = HuggingFaceImageEncoder(str(saved("clip")), device="cpu")
     assert list(encoder.mean) == [0.5, 0.5, 0.5]
     pixels = torch.nn.functional.interpolate(
         normalize_pixels(pictures(2), [0.5] * 3, [0.25] * 3), 32, mode="bicubic", antialias=True, align_corners=False
@@ -80,12 +82,12 @@ def test_a_clip_gives_its_image_features_with_its_own_normalisation(saved: Saved
 
 
 def test_the_text_half_of_a_clip_encodes_texts(saved: Saved) -> None:
-    assert of_length_one(HuggingFaceText(str(saved("clip")), device="cpu").encode(TEXTS))
+    assert of_length_one(HuggingFaceTextEncoder(str(saved("clip")), device="cpu").encode(TEXTS))
 
 
 @pytest.mark.parametrize("kind", ["wav2vec", "whisper"])
 def test_a_sound_has_the_same_vector_alone_and_in_a_batch(saved: Saved, kind: str) -> None:
-    encoder = HuggingFaceAudio(str(saved(kind)), device="cpu")
+    encoder = HuggingFaceAudioEncoder(str(saved(kind)), device="cpu")
     heard = encoder.encode(sounds(16_000, 4000, 3))
     assert heard.shape == (3, 16)
     assert of_length_one(heard)
@@ -95,29 +97,29 @@ def test_a_sound_has_the_same_vector_alone_and_in_a_batch(saved: Saved, kind: st
 def test_nothing_is_written_to_the_terminal_while_loading(
     saved: Saved, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    HuggingFaceText(str(saved("bert")), device="cpu")
-    HuggingFaceImage(str(saved("vit")), device="cpu")
+    HuggingFaceTextEncoder(str(saved("bert")), device="cpu")
+    HuggingFaceImageEncoder(str(saved("vit")), device="cpu")
     assert capfd.readouterr() == ("", "")
 
 
 def test_other_weights_have_another_fingerprint(saved: Saved, tmp_path: Path) -> None:
     folder = shutil.copytree(saved("bert"), tmp_path / "bert")
-    before = HuggingFaceText(str(folder), device="cpu").fingerprint
-    unchanged = HuggingFaceText(str(saved("bert")), device="cpu").fingerprint
+    before = HuggingFaceTextEncoder(str(folder), device="cpu").fingerprint
+    unchanged = HuggingFaceTextEncoder(str(saved("bert")), device="cpu").fingerprint
     assert unchanged.split(":")[1] == before.split(":")[1]
     tensors = load_file(folder / "model.safetensors")
     tensors["embeddings.word_embeddings.weight"] += 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    assert HuggingFaceText(str(folder), device="cpu").fingerprint != before
+    assert HuggingFaceTextEncoder(str(folder), device="cpu").fingerprint != before
 
 
 def loads(kind: str, folder: Path) -> Encoder[Any]:
     if kind == "bert":
-        return HuggingFaceText(str(folder), device="cpu")
+        return HuggingFaceTextEncoder(str(folder), device="cpu")
     return (
-        HuggingFaceImage(str(folder), device="cpu")
+        HuggingFaceImageEncoder(str(folder), device="cpu")
         if kind == "vit"
-        else HuggingFaceAudio(str(folder), device="cpu")
+        else HuggingFaceAudioEncoder(str(folder), device="cpu")
     )
 
 
@@ -155,15 +157,15 @@ def test_pickled_weights_are_never_loaded(saved: Saved, tmp_path: Path, name: st
     torch.save(load_file(folder / "model.safetensors"), folder / name)
     (folder / "model.safetensors").unlink()
     with pytest.raises(EncoderError, match="pickled weights are never loaded") as error:
-        HuggingFaceText(str(folder), device="cpu")
+        HuggingFaceTextEncoder(str(folder), device="cpu")
     assert one_line(error)
 
 
 def test_a_model_of_another_kind_is_refused(saved: Saved) -> None:
     with pytest.raises(EncoderError, match="takes no pictures"):
-        HuggingFaceImage(str(saved("bert")), device="cpu")
+        HuggingFaceImageEncoder(str(saved("bert")), device="cpu")
     with pytest.raises(EncoderError, match="takes no audio"):
-        HuggingFaceAudio(str(saved("vit")), device="cpu")
+        HuggingFaceAudioEncoder(str(saved("vit")), device="cpu")
 
 
 def test_a_missing_model_is_an_error_that_says_what_to_do(
@@ -171,5 +173,5 @@ def test_a_missing_model_is_an_error_that_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(EncoderError, match="Name a folder that holds the model") as error:
-        HuggingFaceText("nobody/nothing")
+        HuggingFaceTextEncoder("nobody/nothing")
     assert one_line(error)

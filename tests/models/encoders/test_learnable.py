@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.encoders.audio import HuggingFaceAudio
-from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
-from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
-from models.encoders.image import HuggingFaceImage
-from models.encoders.interface import Learnable
-from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.encoders.audio import HuggingFaceAudioEncoder
+from models.encoders.bilstm import BiLstm, BiLstmAudioEncoder, save_bilstm
+from models.encoders.cnn import ShopImageEncoder, ShopImageNetwork, save_shop_image
+from models.encoders.image import HuggingFaceImageEncoder
+from models.encoders.interface import LearnableEncoder
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceTextEncoder
 from models.network.column_encoder import ColumnEncoder, find_column_encoders
 from tests.models.encoders.conftest import TEXTS, Saved
 from tests.models.encoders.test_hugging_face import pictures, sounds
@@ -25,15 +25,15 @@ KINDS = ("bert", "clip words", "vit", "clip", "cnn", "bilstm")
 def made(kind: str, saved: Saved, folder: Path) -> tuple[Any, list[Any]]:
     """Return an encoder of a kind, and contents for it."""
     if kind in ("bert", "clip words"):
-        return HuggingFaceText(str(saved(kind.removesuffix(" words"))), device="cpu"), list(TEXTS)
+        return HuggingFaceTextEncoder(str(saved(kind.removesuffix(" words"))), device="cpu"), list(TEXTS)
     if kind in ("vit", "clip"):
-        return HuggingFaceImage(str(saved(kind)), device="cpu"), pictures(3)
+        return HuggingFaceImageEncoder(str(saved(kind)), device="cpu"), pictures(3)
     torch.manual_seed(1)
     if kind == "cnn":
         save_shop_image(ShopImageNetwork(dim=8, width=4, axes=4), folder, {"pictures": 3})
-        return ShopCnn(folder, "cpu"), pictures(3)
+        return ShopImageEncoder(folder, "cpu"), pictures(3)
     save_bilstm(BiLstm(dim=8, hidden=8), folder, {"space": "words"})
-    return BiLstmAudio(folder, "cpu"), sounds(4000, 16000, 900)
+    return BiLstmAudioEncoder(folder, "cpu"), sounds(4000, 16000, 900)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,8 +41,8 @@ def test_learned_columns_are_those_of_encode_and_move_with_a_step(
     kind: str, saved: Saved, tmp_path: Path
 ) -> None:
     encoder, contents = made(kind, saved, tmp_path / "first")
-    assert isinstance(encoder, Learnable)
-    first, end = encoder.learned
+    assert isinstance(encoder, LearnableEncoder)
+    first, end = encoder.learned_columns
     (learner,) = find_column_encoders("any", encoder, ())
     assert list(learner.columns) == list(range(first, end))
     prepared = [encoder.prepare(content) for content in contents]
@@ -63,9 +63,9 @@ def test_learned_columns_are_those_of_encode_and_move_with_a_step(
 
 
 def test_of_concatenated_encoders_frozen_and_untrainable_ones_do_not_learn(saved: Saved) -> None:
-    parts = [HuggingFaceText(str(saved("bert")), device="cpu", name=name) for name in ("own", "other")]
+    parts = [HuggingFaceTextEncoder(str(saved("bert")), device="cpu", name=name) for name in ("own", "other")]
     (learner,) = find_column_encoders("text", ConcatenatedTextEncoder(parts), ("other",))
     assert learner.columns == range(16) and learner.scale == 0.5**0.5
     assert find_column_encoders("text", ConcatenatedTextEncoder(parts), ("own",))[0].columns == range(16, 32)
     assert not find_column_encoders("text", ConcatenatedTextEncoder(parts), ("text",))
-    assert not find_column_encoders("audio", HuggingFaceAudio(str(saved("wav2vec")), device="cpu"), ())
+    assert not find_column_encoders("audio", HuggingFaceAudioEncoder(str(saved("wav2vec")), device="cpu"), ())

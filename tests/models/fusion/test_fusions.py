@@ -7,7 +7,7 @@ import torch
 
 from models.fusion.attention import Attention
 from models.fusion.factory import FUSIONS, build_fusion
-from models.fusion.masked_softmax import masked_softmax
+from models.fusion.masked_softmax import compute_masked_softmax
 
 ROWS, MODALITIES, DIM = 12, 4, 8
 
@@ -78,7 +78,7 @@ def test_attention_is_the_sum_of_the_parts_by_a_softmax_of_its_scores(
 
 
 def test_a_masked_softmax_of_one_entry_is_that_entry() -> None:
-    weights = masked_softmax(torch.tensor([[5.0, -3.0, 1.0]]), torch.tensor([[False, True, False]]))
+    weights = compute_masked_softmax(torch.tensor([[5.0, -3.0, 1.0]]), torch.tensor([[False, True, False]]))
     assert weights.tolist() == [[0.0, 1.0, 0.0]]
 
 

@@ -16,9 +16,9 @@ from models.evaluation.ndcg import ndcg_at_k
 from models.evaluation.split import EvaluationSplit
 from models.hybrids.blend_weights import ValidationScores, learn_weights
 from models.hybrids.cascade import Cascade, combine_cascade
-from models.hybrids.scaling import multiply_factors, standardise_factors
 from models.hybrids.segments import assign_segments, list_segments
 from models.hybrids.stacked import StackedRanker, build_candidate_features
+from models.hybrids.standardisation import multiply_factors, standardise_factors
 from models.hybrids.weighted import Blend
 from models.recommender_interface import Factors
 from models.topn.dense import find_top_n_of_scores

@@ -13,8 +13,8 @@ from models.dataset import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.holdout import hold_out
 from models.evaluation.ndcg import ndcg_at_k
-from models.hybrids.scaling import standardise_scores
 from models.hybrids.similarity_features import compute_similarity_features
+from models.hybrids.standardisation import standardise_scores
 from models.hybrids.two_stage import TwoStage
 from models.topn.dense import find_top_n_of_scores
 from tests.models.collaborative.shop import shop

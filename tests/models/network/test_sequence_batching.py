@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.network.data_signature import build_signature
-from models.network.sequence_batching import LONG_AGO, SequenceBatcher
+from models.network.sequence_batching import DAYS_SINCE_NEVER, SequenceBatcher
 from models.network.user_sequences import build_user_sequences
 from tests.models.toy_shop import DAY, toy_config, toy_shop
 
@@ -29,7 +29,7 @@ def test_queries_before_and_after_are_taken_where_their_draw_is_low() -> None:
     taken = [sorted(row[row < 4].tolist()) for row in queries.numpy()]
     assert taken == [[0, 2], [], [3]]  # the draw of the last is high, but it is all that user 2 ever asked
     days = dict(zip(queries.numpy().ravel().tolist(), since.numpy().ravel().tolist(), strict=True))
-    assert (days[0], days[2], days[3], days[4]) == (3.0, 4.0, 1.0, LONG_AGO)
+    assert (days[0], days[2], days[3], days[4]) == (3.0, 4.0, 1.0, DAYS_SINCE_NEVER)
 
 
 def test_only_the_latest_are_taken_of_many() -> None:

@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy import sparse
 
-from models.pretraining.autoencoder import reconstruction_loss
+from models.pretraining.autoencoder import compute_reconstruction_loss
 from models.pretraining.config import RowsPretraining
-from models.pretraining.info_nce import info_nce
+from models.pretraining.info_nce import compute_info_nce
 from models.pretraining.masked_language import IGNORED_LABEL, mask_tokens
 from models.pretraining.next_sentence import choose_second_sentences, pair_sentences
 from models.pretraining.objective_ablation import compare_objectives, evaluate_profiles, evaluate_search
-from models.pretraining.variational import compute_beta, kl_divergence
+from models.pretraining.variational import compute_beta, compute_kl_divergence
 
 
 def test_info_nce_of_two_pairs_by_hand() -> None:
@@ -24,23 +24,23 @@ def test_info_nce_of_two_pairs_by_hand() -> None:
     rows = [math.log(1 + math.exp(0 - 1.2)), math.log(1 + math.exp(1.6 - 2))]
     columns = [math.log(1 + math.exp(1.6 - 1.2)), math.log(1 + math.exp(0 - 2))]
     expected = (sum(rows) / 2 + sum(columns) / 2) / 2
-    assert float(info_nce(left, right, 0.5)) == pytest.approx(expected, abs=1e-6)
+    assert float(compute_info_nce(left, right, 0.5)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_info_nce_is_symmetric_and_takes_equal_labels_for_partners() -> None:
     torch.manual_seed(0)
     left, right = (torch.nn.functional.normalize(torch.randn(5, 8), dim=1) for _ in range(2))
-    assert torch.isclose(info_nce(left, right, 0.1), info_nce(right, left, 0.1))
+    assert torch.isclose(compute_info_nce(left, right, 0.1), compute_info_nce(right, left, 0.1))
     twins = torch.nn.functional.normalize(torch.randn(1, 8), dim=1).expand(2, 8)
-    told_apart = info_nce(twins, twins, 0.1)
-    partners = info_nce(twins, twins, 0.1, torch.tensor([4, 4]))
+    told_apart = compute_info_nce(twins, twins, 0.1)
+    partners = compute_info_nce(twins, twins, 0.1, torch.tensor([4, 4]))
     assert float(told_apart) == pytest.approx(math.log(2), abs=1e-6)
     assert float(partners) == pytest.approx(math.log(2), abs=1e-6)
     alike = torch.cat([twins, -twins[:1]])
     # the best that can be done with twins told apart is log 2 for them; as partners nothing is gained by parting them
     parted = torch.cat([twins[:1], torch.roll(twins[:1], 1, 1), -twins[:1]])
     labels = torch.tensor([0, 0, 1])
-    assert info_nce(alike, alike, 0.1, labels) < info_nce(parted, parted, 0.1, labels)
+    assert compute_info_nce(alike, alike, 0.1, labels) < compute_info_nce(parted, parted, 0.1, labels)
 
 
 def test_fifteen_of_a_hundred_tokens_are_chosen_and_eighty_percent_of_those_masked() -> None:
@@ -74,8 +74,10 @@ def test_neighbouring_sentences_are_pairs_in_both_languages() -> None:
 def test_the_divergence_from_the_standard_normal_by_hand() -> None:
     mean, log_variance = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, math.log(4.0)]])
     # KL(N(1, 1)) = 1/2; KL(N(0, 4)) = (4 - 1 - log 4) / 2
-    assert float(kl_divergence(mean, log_variance)) == pytest.approx(0.5 + (3 - math.log(4)) / 2, abs=1e-6)
-    assert float(kl_divergence(torch.zeros(3, 2), torch.zeros(3, 2))) == 0
+    assert float(compute_kl_divergence(mean, log_variance)) == pytest.approx(
+        0.5 + (3 - math.log(4)) / 2, abs=1e-6
+    )
+    assert float(compute_kl_divergence(torch.zeros(3, 2), torch.zeros(3, 2))) == 0
 
 
 def test_the_divergence_counts_more_and_more_up_to_its_final_weight() -> None:
@@ -86,10 +88,10 @@ def test_the_divergence_counts_more_and_more_up_to_its_final_weight() -> None:
 
 def test_reconstruction_of_counts_and_of_measurements_by_hand() -> None:
     told, wanted = torch.tensor([[0.0, math.log(3.0)]]), torch.tensor([[1.0, 1.0]])
-    assert float(reconstruction_loss(told, wanted, True)) == pytest.approx(
+    assert float(compute_reconstruction_loss(told, wanted, True)) == pytest.approx(
         -math.log(0.25) - math.log(0.75), abs=1e-6
     )
-    measured = reconstruction_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]]), False)
+    measured = compute_reconstruction_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]]), False)
     assert float(measured) == pytest.approx(2.5)
 
 

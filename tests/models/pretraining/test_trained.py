@@ -9,17 +9,17 @@ import pytest
 import torch
 from scipy import sparse
 
-from models.encoders.bilstm import BiLstmAudio, compute_stacked_bands, save_bilstm
-from models.encoders.cnn import ShopCnn, save_shop_image
+from models.encoders.bilstm import BiLstmAudioEncoder, compute_stacked_bands, save_bilstm
+from models.encoders.cnn import ShopImageEncoder, save_shop_image
 from models.encoders.interface import EncoderError
-from models.encoders.text import HuggingFaceText
+from models.encoders.text import HuggingFaceTextEncoder
 from models.pretraining.audio_text import pretrain_audio
 from models.pretraining.autoencoder import compute_codes, pretrain_autoencoder, reconstruct_rows
 from models.pretraining.config import AudioPretraining, ImagePretraining, RowsPretraining, TextPretraining
 from models.pretraining.image_views import pretrain_image
-from models.pretraining.info_nce import measure_recall
-from models.pretraining.loop import NonFiniteLoss
+from models.pretraining.info_nce import compute_recall
 from models.pretraining.shop_bert import pretrain_bert
+from models.pretraining.training_loop import NonFiniteLoss
 from models.pretraining.variational import pretrain_variational
 
 TEXTS = [
@@ -40,7 +40,7 @@ def test_the_small_bert_learns_and_is_the_same_to_the_byte(tmp_path: Path) -> No
         trained.save(tmp_path / name)
     assert written(tmp_path / "one") == written(tmp_path / "two")
     assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
-    vectors = HuggingFaceText(str(tmp_path / "one"), device="cpu").encode(TEXTS)
+    vectors = HuggingFaceTextEncoder(str(tmp_path / "one"), device="cpu").encode(TEXTS)
     assert vectors.shape == (len(TEXTS), 16)
     assert len(np.unique(vectors.round(5), axis=0)) == len(TEXTS)
 
@@ -72,11 +72,11 @@ def test_the_small_cnn_is_the_same_to_the_byte_and_reads_back(tmp_path: Path) ->
         save_shop_image(module, tmp_path / name, {})
     assert len(losses) == 3
     assert written(tmp_path / "one") == written(tmp_path / "two")
-    encoder = ShopCnn(tmp_path / "one", "cpu")
+    encoder = ShopImageEncoder(tmp_path / "one", "cpu")
     assert encoder.encode(pictures()).shape == (6, 12)
     (tmp_path / "one" / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(EncoderError, match="Delete the folder") as error:
-        ShopCnn(tmp_path / "one", "cpu")
+        ShopImageEncoder(tmp_path / "one", "cpu")
     assert "\n" not in str(error.value)
 
 
@@ -100,10 +100,10 @@ def test_the_bilstm_learns_the_vectors_of_the_phrases(tmp_path: Path) -> None:
         save_bilstm(module, tmp_path / name, {"space": "x"})
     assert losses[-1] < 0.7 * losses[0]
     assert written(tmp_path / "one") == written(tmp_path / "two")
-    encoder = BiLstmAudio(tmp_path / "one", "cpu")
+    encoder = BiLstmAudioEncoder(tmp_path / "one", "cpu")
     heard = torch.from_numpy(encoder.encode(sounds))
     same = torch.from_numpy(texts.argmax(1))
-    assert measure_recall(heard, torch.from_numpy(texts), 1, same) >= 0.9
+    assert compute_recall(heard, torch.from_numpy(texts), 1, same) >= 0.9
     alone = np.vstack([encoder.encode([sound]) for sound in sounds])
     assert np.allclose(alone, heard, atol=1e-5)
 

@@ -8,7 +8,7 @@ from models.config import FusionConfig, TrainingConfig
 from models.dataset import Dataset
 from models.evaluation.split import EvaluationSplit, make_evaluation_split
 from models.recommender import FusionRecommender
-from models.training.options import FitOptions
+from models.training.fit_options import FitOptions
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 CONFIG = FusionConfig(dim=32)

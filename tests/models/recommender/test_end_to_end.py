@@ -12,22 +12,22 @@ from safetensors.torch import load_file
 
 from models.config import EndToEndConfig, FusionConfig, TrainingConfig
 from models.dataset import Dataset, Modality
-from models.encoders.bilstm import BiLstm, BiLstmAudio, save_bilstm
-from models.encoders.cnn import ShopCnn, ShopImageNetwork, save_shop_image
-from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceText
+from models.encoders.bilstm import BiLstm, BiLstmAudioEncoder, save_bilstm
+from models.encoders.cnn import ShopImageEncoder, ShopImageNetwork, save_shop_image
+from models.encoders.text import ConcatenatedTextEncoder, HuggingFaceTextEncoder
 from models.network.data_signature import ModelMismatch, build_signature
 from models.network.fusion_network import FusionNetwork
 from models.network.inputs import build_item_inputs, build_query_inputs
 from models.network.trainable_encoders import build_trainable_encoders
 from models.pretraining.config import TextPretraining
-from models.pretraining.loop import seeded_generator
 from models.pretraining.shop_bert import pretrain_bert
+from models.pretraining.training_loop import seed_generator
 from models.recommender import FusionRecommender
 from models.recommender.factory import load_fusion_recommender
 from models.training.errors import TrainingError
+from models.training.fit_options import FitOptions, Progress
 from models.training.joint_encoding import JointEncoder
 from models.training.objective import compute_losses
-from models.training.options import FitOptions, Progress
 from models.training.training_set import TrainingSet
 from tests.models.toy_shop import (
     NEW,
@@ -49,21 +49,21 @@ BRIEF = TRAINING.model_copy(update={"epochs": 1})
 def pictured(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Phones that differ in their pictures only, encoded by an untrained network."""
     folder, random = tmp_path_factory.mktemp("cnn"), np.random.default_rng(0)
-    with seeded_generator(3):
+    with seed_generator(3):
         save_shop_image(ShopImageNetwork(dim=4, width=8, axes=1), folder, {})
     contents = {f"p{n}": draw_picture(n % 2 == 0, random) for n in range(SEEN + NEW)}
-    return toy_shop(MemoryOrigin(contents, folder, ShopCnn).modality(list(contents)), None)
+    return toy_shop(MemoryOrigin(contents, folder, ShopImageEncoder).modality(list(contents)), None)
 
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Users whose taste shows in their spoken queries only; the last eighty have nothing but a query."""
     folder, random = tmp_path_factory.mktemp("bilstm"), np.random.default_rng(0)
-    with seeded_generator(3):
+    with seed_generator(3):
         save_bilstm(BiLstm(dim=2, hidden=8), folder, {})
     askers = np.arange(240)
     contents = {f"s{n}": synthesise_sound(n % 2 == 0, random) for n in askers.tolist()}
-    voices = MemoryOrigin(contents, folder, BiLstmAudio).modality(list(contents))
+    voices = MemoryOrigin(contents, folder, BiLstmAudioEncoder).modality(list(contents))
     data = toy_shop(None, voices, askers, users=240)
     return replace(data, interactions=data.interactions.where(data.interactions.user < 160))
 
@@ -168,7 +168,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     def both(folder: Path, device: str) -> ConcatenatedTextEncoder:
         names = (("own", folders[0]), ("other", folders[1]))
         return ConcatenatedTextEncoder(
-            [HuggingFaceText(str(where), device=device, name=name) for name, where in names]
+            [HuggingFaceTextEncoder(str(where), device=device, name=name) for name, where in names]
         )
 
     text = MemoryOrigin(texts, folders[0], both).modality(list(texts))

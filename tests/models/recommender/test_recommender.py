@@ -18,7 +18,7 @@ from models.recommender import FusionRecommender, LateFusion
 from models.recommender.factory import load_fusion_recommender, make_fusion_recommender
 from models.recommender_interface import Factors, Recommender
 from models.topn.dense import find_top_n_in_float32
-from models.training.options import FitOptions
+from models.training.fit_options import FitOptions
 from models.training.warm_start import match_rows
 from tests.models.recommender.conftest import CONFIG, TRAINING
 

@@ -18,9 +18,9 @@ from models.config import FusionConfig, TrainingConfig
 from models.dataset import Dataset
 from models.recommender import FusionRecommender
 from models.training.errors import TrainingError
+from models.training.fit_options import FitOptions, Progress
 from models.training.losses import compute_choice_loss, compute_impression_loss
-from models.training.options import FitOptions, Progress
-from models.training.schedule import build_optimizer, count_steps
+from models.training.optimizer_schedule import build_optimizer, count_steps
 from tests.models.collaborative.shop import shop
 
 CONFIG = FusionConfig(dim=16)

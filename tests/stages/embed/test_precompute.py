@@ -13,11 +13,11 @@ from handpick.dataset.content_tables import read_items, read_queries
 from handpick.dataset.media_files import MediaFiles
 from handpick.runtime.worker_process import WorkerDied, run_in_worker_process
 from handpick.stages.embed import run
+from handpick.stages.embed.batch_threads import map_in_threads
 from handpick.stages.embed.encoders import TEXTS
 from handpick.stages.embed.precompute import WorkerResults, plan_precompute
-from handpick.stages.embed.threads import map_in_threads
 from handpick.stages.pretrain.public import IMAGES, SOUNDS, EncoderTrainer
-from models.encoders.names import MINILM
+from models.encoders.encoder_names import MINILM
 from tests.runtime.killing import next_child_killed
 from tests.stages.embed.conftest import FIRST, SMALL, Shop
 

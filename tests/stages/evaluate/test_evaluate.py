@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from handpick.dataset.evaluation_splits import build_test_split as held_out
+from handpick.dataset.evaluation_splits import build_validation_split
 from handpick.dataset.model_store import fit_family, load_members
-from handpick.dataset.splits import build_test_split as held_out
-from handpick.dataset.splits import build_validation_split
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.ledger.flows import StageResult

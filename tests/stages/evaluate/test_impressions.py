@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from handpick.dataset.splits import build_test_split as held_out
+from handpick.dataset.evaluation_splits import build_test_split as held_out
 from handpick.dataset.time_split import compute_time_split
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night

@@ -13,7 +13,7 @@ from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.feature_store import run
-from handpick.stages.feature_store.store import FeatureStoreError, open_store
+from handpick.stages.feature_store.feast_store import FeatureStoreError, open_store
 from tests.stages.feature_store.conftest import FIRST, SECOND, Nights, Shop, read_training, settings_in
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from handpick.night import Night
-from handpick.stages.feature_store.store import REPOSITORY
+from handpick.stages.feature_store.feast_store import REPOSITORY
 from tests.stages.feature_store.servers import free_port
 
 

@@ -9,7 +9,7 @@ import pytest
 from handpick.night import Night
 from handpick.serving.embedded import stop_embedded
 from handpick.stages.feature_store import run
-from handpick.stages.feature_store.store import CONFIGURATION_FILE, open_store
+from handpick.stages.feature_store.feast_store import CONFIGURATION_FILE, open_store
 from tests.stages.feature_store.conftest import FIRST, SECOND, Shop, settings_in
 from tests.stages.feature_store.servers import has_redis, redis_server
 

@@ -135,7 +135,7 @@ def kinds(
             )
     else:
         from handpick.serving.embedded import stop_embedded
-        from handpick.stages.feature_store.store import build_configuration
+        from handpick.stages.feature_store.feast_store import build_configuration
 
         chosen = settings_in(folder, online_store="postgres")
         parts = build_configuration(chosen)["online_store"]

@@ -50,7 +50,7 @@ def test_every_objective_is_measured_and_the_new_versions_serve_the_next_night(s
     assert night.result("pretrain").notes["objectives"] == rows
     registry = EncoderRegistry(shop.settings.path(shop.settings.embed.encoders))
     for name in ("shop-bert", "shop-cnn", "bilstm", "specs"):
-        assert registry.find(name, SECOND) is not None
+        assert registry.find_version(name, SECOND) is not None
     sets = sorted(file.name for file in registry.root.glob("*.json"))
     assert sets == [f"from={FIRST}.json", f"from={SECOND}.json"]
     assert embed(night).digest == digest  # the same night again still uses the versions that served it
@@ -90,10 +90,10 @@ def test_a_version_is_seen_only_when_it_is_complete(tmp_path: Path) -> None:
     registry = EncoderRegistry(tmp_path)
     with registry.write_version("cnn", FIRST) as folder:
         (folder / "config.json").write_text("half")
-        assert registry.find("cnn", SECOND) is None
-    served = registry.find("cnn", SECOND)
+        assert registry.find_version("cnn", SECOND) is None
+    served = registry.find_version("cnn", SECOND)
     assert served is not None and (served / "config.json").read_text() == "half"
-    assert registry.find("cnn", FIRST - timedelta(days=1)) is None
+    assert registry.find_version("cnn", FIRST - timedelta(days=1)) is None
 
 
 def test_versions_written_together_take_over_together_or_not_at_all(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_versions_written_together_take_over_together_or_not_at_all(tmp_path: Pa
             (folder / "config.json").write_text(said)
 
     def serving(registry: EncoderRegistry) -> list[str]:
-        found = [registry.find(name, SECOND) for name in ("bert", "bilstm")]
+        found = [registry.find_version(name, SECOND) for name in ("bert", "bilstm")]
         return [(one / "config.json").read_text() for one in found if one is not None]
 
     registry, others = EncoderRegistry(tmp_path), EncoderRegistry(tmp_path)
@@ -126,18 +126,18 @@ def test_a_stop_between_two_trainings_leaves_the_set_that_served(tmp_path: Path)
     embed(shop.night())
     registry = EncoderRegistry(shop.settings.path(shop.settings.embed.encoders))
     names = ("shop-bert", "shop-cnn", "bilstm", "specs")
-    before = [registry.find(name, SECOND) for name in names]
+    before = [registry.find_version(name, SECOND) for name in names]
     text = {**SMALL["pretraining"]["text"], "steps": 6}
     changed = {**SMALL["pretraining"], "text": text}
     lost = {**SMALL["embed"], "text": ("shop-bert", str(tmp_path / "no-such-bert"))}
     with pytest.raises(EncoderUnusable):
         pretrain(Shop(tmp_path, pretraining=changed, embed=lost).night())
     assert len(list((registry.root / "shop-bert").iterdir())) == 2, "it had trained one"
-    assert [registry.find(name, SECOND) for name in names] == before
+    assert [registry.find_version(name, SECOND) for name in names] == before
     pretrain(Shop(tmp_path, pretraining=changed).night())
-    after = [registry.find(name, SECOND) for name in names]
+    after = [registry.find_version(name, SECOND) for name in names]
     assert after[0] != before[0] and after[2] != before[2]
-    assert [registry.find(name, FIRST) for name in names] == before
+    assert [registry.find_version(name, FIRST) for name in names] == before
 
 
 def test_a_shop_where_nothing_happened_cannot_be_evaluated_but_keeps_its_encoders(shop: Shop) -> None:
@@ -148,7 +148,7 @@ def test_a_shop_where_nothing_happened_cannot_be_evaluated_but_keeps_its_encoder
         pretrain(night)
     assert "\n" not in str(error.value)
     registry = EncoderRegistry(shop.settings.path(shop.settings.embed.encoders))
-    assert registry.find("shop-bert", SECOND) is not None
+    assert registry.find_version("shop-bert", SECOND) is not None
 
 
 def test_before_the_first_night_there_is_nothing_to_learn_from(shop: Shop) -> None:

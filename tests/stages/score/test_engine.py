@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from handpick.errors import ConfigurationError
 from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import Settings, load
-from handpick.stages.score.engine import find_top_n_on_spark, make_engine
+from handpick.stages.score.topn_engines import find_top_n_on_spark, make_engine
 from models.topn.exact import find_top_n
 from tests.models.topn.test_exact import example, same
 

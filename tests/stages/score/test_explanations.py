@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 
 from handpick.stages.score.candidates import compute_score_deviation
-from handpick.stages.score.compare import describe_comparison
 from handpick.stages.score.counterfactuals import (
     MIN_FALL,
     _remove_pairs,
     _remove_queries,
     find_counterfactuals,
 )
-from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
-from handpick.stages.score.rerank import PlacementSource
-from handpick.stages.score.templates import (
+from handpick.stages.score.explanation_templates import (
     ADVANTAGE_TEMPLATES,
     COMMON_TEMPLATES,
     REASON_TEMPLATES,
     VERBS,
     choose_language,
 )
+from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
+from handpick.stages.score.phone_comparison import describe_comparison
+from handpick.stages.score.rerank import PlacementSource
 from models.config import ContentConfig
 from models.content import ContentBased
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
@@ -62,7 +62,7 @@ def test_without_the_claimed_cause_the_score_falls() -> None:
     row_user = np.repeat(users, 10)
     row_item = best.items.ravel().astype(np.int64)
     causes = find_counterfactuals(
-        scorer, data, scorer.item_vectors(data), users, row_user, row_item, anchors=2, at_once=7
+        scorer, data, scorer.item_vectors(data), users, row_user, row_item, anchors=2, batch_users=7
     )
     before, scale = (
         compute_exact_scores(factors.users, factors.items, row_user, row_item),
@@ -111,7 +111,7 @@ def test_what_does_not_change_the_score_is_no_counterfactual() -> None:
         rows,
         rows % 50,
         anchors=2,
-        at_once=100,
+        batch_users=100,
     )
     assert (causes.anchor == -1).all()
     assert (causes.query == -1).all()

@@ -13,7 +13,7 @@ import pytest
 from handpick.night import Night
 from handpick.settings.load import Settings
 from handpick.stages.score.score_night import score_shop
-from handpick.stages.score.similar import build_similar_lists
+from handpick.stages.score.similar_items import build_similar_lists
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
 from models.recommender_interface import Factors
 

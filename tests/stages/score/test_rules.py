@@ -13,8 +13,8 @@ from handpick.settings.rules import Campaign, NotSold, RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.list_generation import FinishedLists, make_lists
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.lists import FinishedLists, make_lists
 from handpick.stages.score.rerank import PhoneFacts, PlacementSource
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts

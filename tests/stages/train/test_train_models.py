@@ -22,7 +22,7 @@ from handpick.stages.train.training_progress import describe_progress
 from models.config import FusionConfig, TrainingConfig
 from models.evaluation.split import make_evaluation_split
 from models.recommender import FusionRecommender
-from models.training.options import Progress
+from models.training.fit_options import Progress
 from tests.models.collaborative.shop import DAY, DAYS, shop
 
 TONIGHT = date(2026, 3, 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from handpick.stages.transform.daily import count_by_item, count_by_user
+from handpick.stages.transform.daily_counts import count_by_item, count_by_user
 
 from .conftest import FIRST, SECOND, moment
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
-from handpick.stages.transform.pairs import count_co_purchases, count_co_views, merge_pair_counts
+from handpick.stages.transform.item_pairs import count_co_purchases, count_co_views, merge_pair_counts
 
 from .conftest import FIRST, SECOND, moment
 

@@ -114,12 +114,20 @@ def test_a_night_that_was_not_validated_says_what_to_run(nights: Nights) -> None
 def test_the_schemas_on_disk_are_the_ones_declared(nights: Nights) -> None:
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    from handpick.stages.transform import catalog, daily, interactions, pairs, prices, queries, users
+    from handpick.stages.transform import (
+        catalog,
+        daily_counts,
+        interactions,
+        item_pairs,
+        prices,
+        queries,
+        users,
+    )
 
     declared = {
         "items": catalog.ITEM_SCHEMA, "users": users.USER_SCHEMA, "interactions": interactions.INTERACTION_SCHEMA,
-        "queries": queries.QUERY_SCHEMA, "item_pairs": pairs.PAIR_SCHEMA, "item_daily": daily.ITEM_DAILY_SCHEMA,
-        "user_daily": daily.USER_DAILY_SCHEMA, "item_price_history": prices.PRICE_HISTORY_SCHEMA,
+        "queries": queries.QUERY_SCHEMA, "item_pairs": item_pairs.PAIR_SCHEMA, "item_daily": daily_counts.ITEM_DAILY_SCHEMA,
+        "user_daily": daily_counts.USER_DAILY_SCHEMA, "item_price_history": prices.PRICE_HISTORY_SCHEMA,
         "position_counts": interactions.POSITION_COUNT_SCHEMA, "carried": interactions.CARRIED_SCHEMA,
     }  # fmt: skip
     assert set(declared) == set(CLEAN_TABLES)
@@ -135,7 +143,7 @@ def test_the_schemas_on_disk_are_the_ones_declared(nights: Nights) -> None:
 def test_encodings_that_a_footer_lists_in_any_order_become_the_same_bytes(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    from handpick.stages.transform.footer import sort_encodings
+    from handpick.stages.transform.parquet_footer import sort_encodings
 
     rows = pa.table({"name": ["a", "b", "a"], "count": [1, 2, None]})
     file = tmp_path / "rows.parquet"

@@ -16,7 +16,7 @@ from handpick.contracts import CONTRACTS
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.settings.load import Settings, load
-from handpick.stages.transform.daily import EVENT_TYPES
+from handpick.stages.transform.daily_counts import EVENT_TYPES
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
 BEGINNING = date(2026, 1, 10)
@@ -284,16 +284,24 @@ def _schema(name: str) -> pa.Schema:
     """The schema that transform gives a clean table."""
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    from handpick.stages.transform import catalog, daily, interactions, pairs, prices, queries, users
+    from handpick.stages.transform import (
+        catalog,
+        daily_counts,
+        interactions,
+        item_pairs,
+        prices,
+        queries,
+        users,
+    )
 
     schemas = {
         "items": catalog.ITEM_SCHEMA,
         "users": users.USER_SCHEMA,
         "interactions": interactions.INTERACTION_SCHEMA,
         "queries": queries.QUERY_SCHEMA,
-        "item_daily": daily.ITEM_DAILY_SCHEMA,
-        "user_daily": daily.USER_DAILY_SCHEMA,
-        "item_pairs": pairs.PAIR_SCHEMA,
+        "item_daily": daily_counts.ITEM_DAILY_SCHEMA,
+        "user_daily": daily_counts.USER_DAILY_SCHEMA,
+        "item_pairs": item_pairs.PAIR_SCHEMA,
         "item_price_history": prices.PRICE_HISTORY_SCHEMA,
         "position_counts": interactions.POSITION_COUNT_SCHEMA,
         "carried": interactions.CARRIED_SCHEMA,

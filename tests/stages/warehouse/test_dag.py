@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from handpick.pipeline.registry import nightly_names
-from handpick.stages.warehouse.node_outcomes import is_build_over, report_nodes_to
+from handpick.pipeline.registry import list_nightly_names
+from handpick.stages.warehouse.node_outcomes import has_build_ended, report_nodes_to
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
@@ -100,7 +100,7 @@ def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
     run_script: Callable[[str], dict[str, Any]],
 ) -> None:
     read = run_script(OF_ONE_STAGE)
-    stages = set(nightly_names()) - {"warehouse"} | {"warehouse.build"}
+    stages = set(list_nightly_names()) - {"warehouse"} | {"warehouse.build"}
     assert stages <= set(read["tasks"])
     assert [task for task in read["tasks"] if task.startswith("warehouse.")] == ["warehouse.build"]
     assert read["tasks"]["warehouse.build"]["upstream"] == ["transform"]
@@ -111,6 +111,6 @@ def test_a_worker_reads_every_stage_without_the_groups_other_tasks(
 def test_a_build_says_when_it_has_ended_also_when_it_failed(tmp_path: Path) -> None:
     folder = tmp_path / "nodes"
     with pytest.raises(ValueError, match="no dbt"), report_nodes_to(folder):
-        assert not is_build_over(folder)
+        assert not has_build_ended(folder)
         raise ValueError("no dbt")
-    assert is_build_over(folder)
+    assert has_build_ended(folder)

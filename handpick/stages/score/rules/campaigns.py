@@ -28,7 +28,7 @@ class Pin:
     campaign: str
 
 
-def list_running(shop: ScoringData, settings: RulesSettings) -> list[Campaign]:
+def list_running_campaigns(shop: ScoringData, settings: RulesSettings) -> list[Campaign]:
     """List the campaigns that run on the logical date."""
     return [campaign for campaign in settings.campaigns if campaign.starts_on <= shop.day <= campaign.ends_on]
 
@@ -37,7 +37,7 @@ def sum_boosts(shop: ScoringData, settings: RulesSettings) -> FloatArray:
     """Sum the campaigns' boosts: `(countries, items) float32`, in standard deviations of a user's scores."""
     names, _ = shop.countries
     added = np.zeros((len(names), len(shop.data.catalogue)), np.float32)
-    for campaign in list_running(shop, settings):
+    for campaign in list_running_campaigns(shop, settings):
         chosen = match_any(shop.data.catalogue.item_ids, campaign.items) | match_any(
             shop.data.catalogue.brand, campaign.brands
         )
@@ -49,7 +49,7 @@ def sum_boosts(shop: ScoringData, settings: RulesSettings) -> FloatArray:
 def list_pins(shop: ScoringData, settings: RulesSettings) -> list[Pin]:
     """List the night's pins by place; a campaign pins the first of its phones that is in the catalogue."""
     found = []
-    for campaign in list_running(shop, settings):
+    for campaign in list_running_campaigns(shop, settings):
         there = [item for item in campaign.items if item in set(shop.data.catalogue.item_ids.tolist())]
         if campaign.pin_rank is None or not there:
             continue

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
+def use_one_torch_thread() -> Iterator[None]:
     """Let torch compute with the calling thread alone inside the block.
 
     The former number of threads is restored.

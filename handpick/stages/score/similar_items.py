@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from handpick.stages.score.explanation_templates import choose_language
 from handpick.stages.score.explanations import explain_similarity
 from handpick.stages.score.item_metadata import ScoringData
-from handpick.stages.score.templates import choose_language
 from models.dataset import FloatArray
 from models.recommender_interface import Factors
 from models.topn.exact import find_top_n
@@ -17,7 +17,7 @@ from models.topn.exact import find_top_n
 def normalise_rows_in_float64(vectors: FloatArray) -> FloatArray:
     """Divide vectors by their lengths, which are computed in float64; a vector of length zero stays zero.
 
-    `models.normalize.normalise_rows` computes lengths in float32, which gives other last bits.
+    `models.row_normalisation.normalise_rows` computes lengths in float32, which gives other last bits.
     """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
 from handpick.settings.sources import NumberForm
-from handpick.stages.land.rows import LINE_COLUMN, RAW_COLUMN
+from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 ALL_COLUMNS = "*"
 

@@ -12,8 +12,8 @@ from features.definitions import VIEWS
 from features.sources import EVENT_TIMESTAMP, SOURCES_PREFIX
 from handpick.ledger.flows import Flow
 from handpick.night import Night
-from handpick.stages.feature_store.sources import BEGINNING, find_known_until
-from handpick.stages.feature_store.store import run_feast
+from handpick.stages.feature_store.feast_store import run_feast
+from handpick.stages.feature_store.offline_sources import BEGINNING, find_known_until
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView

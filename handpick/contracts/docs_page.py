@@ -61,7 +61,7 @@ def describe_bounds(column: Column) -> str:
     if column.pattern:
         # A bar would end the cell of the Markdown table.
         parts.append(f"`{column.pattern}`".replace("|", "\\|"))
-    if column.is_past:
+    if column.must_be_past:
         parts.append("not after the night")
     return "; ".join(parts)
 

@@ -57,7 +57,7 @@ class StopSignal(Protocol):
 
 
 @dataclass(frozen=True)
-class FixedStop:
+class KnownStop:
     """The stop signal of a training run that is over."""
 
     epoch: int

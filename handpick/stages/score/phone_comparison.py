@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from handpick.stages.score.explanation_templates import ADVANTAGE_TEMPLATES, COMMA, COMMON_TEMPLATES
 from handpick.stages.score.item_metadata import COMPARED_CATEGORIES, ScoringData
-from handpick.stages.score.templates import ADVANTAGE_TEMPLATES, COMMA, COMMON_TEMPLATES
 
 SMALLER_IS_BETTER = ("price", "weight_g", "thickness_mm")
 """Facts of which the smaller value is the advantage."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from handpick.ledger.flows import StageResult
 from handpick.lineage.dbt_columns import WHOLE_TABLE, DbtModels
-from handpick.lineage.declared import declared_tables
-from handpick.lineage.trace import ColumnRef, LineageGraph
-from handpick.pipeline.registry import stage_named
+from handpick.lineage.declared_columns import list_declared_tables
+from handpick.lineage.graph import ColumnRef, LineageGraph
+from handpick.pipeline.registry import get_stage
 from handpick.settings.lineage import LineageSettings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def build_stage_event(result: StageResult, namespace: str, models: DbtModels, at
     graph = LineageGraph(models)
     outputs = [
         build_output_dataset(namespace, table, columns, graph)
-        for table, columns in declared_tables(stage_named(result.stage)).items()
+        for table, columns in list_declared_tables(get_stage(result.stage)).items()
     ]
     read = sorted({field.name for out in outputs for field in _list_input_fields(out)})
     inputs: list[InputDataset] = [InputDataset(namespace=namespace, name=table) for table in read]

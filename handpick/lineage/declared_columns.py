@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from handpick.lineage.dbt_columns import WHOLE_TABLE
-from handpick.pipeline.registry import Stage, writer_of
+from handpick.pipeline.registry import Stage, find_writing_stage
 from handpick.serving.relations import RELATIONS
 
 Inputs = tuple[str, ...]
@@ -150,12 +150,14 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
 }
 
 
-def declared_tables(stage: Stage) -> dict[str, Mapping[str, Inputs]]:
+def list_declared_tables(stage: Stage) -> dict[str, Mapping[str, Inputs]]:
     """Return the column lineage of each table that a stage writes; dbt's models are not among them.
 
     What has no declaration of its own is derived, as a whole, from everything that the stage reads.
     """
-    tables = {table: columns for table, columns in COLUMN_INPUTS.items() if writer_of(table) == stage}
+    tables = {
+        table: columns for table, columns in COLUMN_INPUTS.items() if find_writing_stage(table) == stage
+    }
     for written in stage.writes:
         if written != DBT_TABLES and not _list_tables_below(written, tables):
             inputs = [

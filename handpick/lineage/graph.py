@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from handpick.errors import HandpickError
 from handpick.lineage.dbt_columns import WHOLE_TABLE, DbtModels
-from handpick.lineage.declared import DBT_TABLES, declared_tables
-from handpick.pipeline.registry import STAGES, writer_of
+from handpick.lineage.declared_columns import DBT_TABLES, list_declared_tables
+from handpick.pipeline.registry import STAGES, find_writing_stage
 from handpick.serving.relations import RELATIONS
 
 _READ_AS_A_WHOLE = {read for stage in STAGES for read in stage.reads}
@@ -69,14 +69,14 @@ class LineageGraph:
         self._tables = {
             table: (stage.name, columns)
             for stage in STAGES
-            for table, columns in declared_tables(stage).items()
+            for table, columns in list_declared_tables(stage).items()
         }
 
     def find_writer(self, column: ColumnRef) -> str:
         """Return the stage that writes a column; empty for landing files and marts that dbt has not built."""
         if column.table in self._tables:
             return self._tables[column.table][0]
-        writer = writer_of(DBT_TABLES)
+        writer = find_writing_stage(DBT_TABLES)
         return writer.name if writer and column.table in self._models else ""
 
     def find_inputs(self, column: ColumnRef) -> tuple[ColumnRef, ...]:

@@ -23,13 +23,13 @@ class NonFiniteLoss(ArithmeticError):
     """A loss became NaN or infinite; the weights of that training must not be used."""
 
 
-def show_nothing(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG001
+def hide_progress(steps: Iterable[int], what: str) -> Iterable[int]:  # noqa: ARG001
     """Yield the steps without showing anything."""
     return steps
 
 
 @contextmanager
-def seeded_generator(seed: int) -> Iterator[torch.Generator]:
+def seed_generator(seed: int) -> Iterator[torch.Generator]:
     """Yield a seeded generator, with torch's global generator seeded alike inside the block.
 
     The global random state is restored afterwards.
@@ -45,7 +45,7 @@ def minimize_loss(
     steps: int,
     learning_rate: float,
     what: str,
-    progress: StepProgress = show_nothing,
+    progress: StepProgress = hide_progress,
 ) -> list[float]:
     """Minimize `loss_of(step)` over the modules' weights; return the losses, one a step.
 

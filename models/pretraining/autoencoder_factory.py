@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.pretraining.autoencoder import Autoencoder, Rows, pretrain_autoencoder
 from models.pretraining.config import RowsObjective, RowsPretraining
-from models.pretraining.loop import StepProgress, show_nothing
+from models.pretraining.training_loop import StepProgress, hide_progress
 from models.pretraining.variational import pretrain_variational
 
 
@@ -14,7 +14,7 @@ def pretrain_rows(
     config: RowsPretraining,
     seed: int,
     is_counts: bool,
-    progress: StepProgress = show_nothing,
+    progress: StepProgress = hide_progress,
 ) -> Autoencoder:
     """Train a denoising or a variational autoencoder of the rows, and return it.
 

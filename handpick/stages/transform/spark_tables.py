@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from handpick.errors import MissingPartition
 from handpick.lake.partitions import Lake, count_rows
-from handpick.stages.transform.footer import sort_encodings
+from handpick.stages.transform.parquet_footer import sort_encodings
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from handpick.lake.partitions import count_rows
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.runtime.log import track_progress
-from handpick.stages.feature_store.store import run_feast
+from handpick.stages.feature_store.feast_store import run_feast
 
 if TYPE_CHECKING:
     from feast import FeatureStore
