@@ -37,9 +37,9 @@ def release_selection(
 
     Args:
         night: The night that quarantined the rows.
-        chosen: The source, and the rows to release where `mended` is None.
+        chosen: The source, and the rows to release where `corrected` is None.
         into: The logical date of the night that will land the rows.
-        mended: A file of JSON lines in the contract's columns, as `export_rows` returns them.
+        corrected: A file of JSON lines in the contract's columns, as `export_rows` returns them.
 
     Returns:
         The file written (None if no row was selected) and its number of rows. Releasing the same rows into

@@ -64,7 +64,7 @@ def find_counterfactuals(
         row_user: `(rows,)` place in `users` of each row, ascending.
         row_item: `(rows,)` phone of each row.
         anchors: Number of phones of a history that are tried.
-        at_once: Users whose factors are in memory at once.
+        batch_users: Users whose factors are in memory at once.
     """
     before, scale = np.zeros(len(row_user), np.float32), np.zeros(len(users), np.float32)
     for some in split_into_blocks(np.arange(len(users)), batch_users):
