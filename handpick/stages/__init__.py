@@ -1,1 +1,1 @@
-"""The stages, a package each with `run(night) -> StageResult`, as declared by `handpick.pipeline.registry`."""
+"""The stages, a package each with `run(night) -> StageResult`; `handpick.pipeline.registry` declares them."""
