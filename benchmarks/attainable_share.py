@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from benchmarks.fusion_model import SHOPS, K, Setup, compute_slice_ndcg, load_setup, make_oracle_lists
-from handpick.dataset.oracle.click_model import POSITION_DECAY, RESERVE, TILT, compute_expected_opens
+from handpick.dataset.oracle.expected_opens import POSITION_DECAY, RESERVE, TILT, compute_expected_opens
 from handpick.dataset.oracle.utility import PRICE_WEIGHT
 from handpick.demo import ground_truth
 from handpick.demo.array_types import Floats

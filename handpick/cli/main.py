@@ -31,6 +31,7 @@ COMMAND_MODULES = (
     "override",
     "ledger",
     "lists",
+    "versions",
     "pretrain",
     "ablation",
     "lineage",

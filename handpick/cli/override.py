@@ -26,7 +26,7 @@ def override(
     """
     from handpick.night import Night
     from handpick.settings.load import load
-    from handpick.stages.gate.decision import record_override
+    from handpick.stages.gate.decision_record import record_override
 
     decision = record_override(
         Night(load(), date.date()), to="refuse" if refuse else "promote", who=who, why=why

@@ -1,4 +1,4 @@
-"""Samples what sessions show and open, from the click model of `handpick.dataset.oracle.click_model`.
+"""Samples what sessions show and open, from the click model of `handpick.dataset.oracle.expected_opens`.
 
 A session shows a slate of `SLOTS` phones, which are opened with a position bias, and opens further phones
 found by search.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from handpick.dataset.oracle.click_model import (
+from handpick.dataset.oracle.expected_opens import (
     POSITION_DECAY,
     SEARCHES,
     SLOTS,

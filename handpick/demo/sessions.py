@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from handpick.dataset.oracle.click_model import SLOTS
+from handpick.dataset.oracle.expected_opens import SLOTS
 from handpick.demo.array_types import Bools, Doubles, Floats, Ints
 from handpick.demo.click_model import MAX_SEARCHES, simulate_choices
 from handpick.demo.customers import Customers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.dataset.oracle.click_model import split_sessions
+from handpick.dataset.oracle.expected_opens import split_sessions
 from handpick.dataset.oracle.truth_files import PLAN_FILE
 from handpick.dataset.oracle.utility import build_user_factors
 from handpick.demo import ground_truth

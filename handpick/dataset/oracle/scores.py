@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handpick.dataset.oracle.click_model import compute_expected_opens, split_sessions
+from handpick.dataset.oracle.expected_opens import compute_expected_opens, split_sessions
 from handpick.dataset.oracle.truth_files import compute_prices_and_stock, read_truth
 from handpick.dataset.oracle.utility import BLOCKS, build_phone_factors, build_user_factors
 from handpick.errors import InputError

@@ -15,7 +15,7 @@ from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
 from handpick.stages.evaluate.public import load_blend
-from handpick.stages.gate.decision import (
+from handpick.stages.gate.decision_record import (
     DECISION_FILE,
     Decision,
     apply_override,

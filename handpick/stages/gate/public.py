@@ -1,5 +1,5 @@
 """What other stages and the DAGs may import from `gate`: the decision of a night."""
 
-from handpick.stages.gate.decision import Decision, read_decision
+from handpick.stages.gate.decision_record import Decision, read_decision
 
 __all__ = ["Decision", "read_decision"]

@@ -16,7 +16,7 @@ from handpick.errors import InputError, MissingPartition, NightStopped
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
 from handpick.stages.evaluate.measurement import measure_models
-from handpick.stages.gate.decision import find_previous_champion, read_decision, record_override
+from handpick.stages.gate.decision_record import find_previous_champion, read_decision, record_override
 from handpick.stages.gate.noninferiority import check_noninferiority
 from handpick.stages.gate.promotion import decide_promotion
 from handpick.stages.gate.sanity_checks import (

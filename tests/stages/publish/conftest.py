@@ -16,7 +16,7 @@ from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import Settings, load
-from handpick.stages.gate.decision import Decision, write_decision
+from handpick.stages.gate.decision_record import Decision, write_decision
 
 DAY = date(2026, 3, 10)
 
