@@ -1,4 +1,4 @@
-"""`handpick versions`, `rollback` and `diff`: the kept versions of the lists and the pointer to one of them."""
+"""`handpick versions`, `rollback`, `diff`: the kept versions of the lists and the pointer to the current one."""
 
 from __future__ import annotations
 
