@@ -1,4 +1,4 @@
-"""`handpick versions`, `rollback`, `diff`: the kept versions of the lists and the pointer to the current one."""
+"""`handpick versions`, `rollback`, `diff`: the kept versions of the lists, and which one is current."""
 
 from __future__ import annotations
 
