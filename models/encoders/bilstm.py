@@ -124,7 +124,7 @@ class BiLstmAudioEncoder:
         self.device = choose_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "bilstm", self.module.dim
-        self.learned, self.settings = (0, self.dim), dict[str, Any]()
+        self.learned_columns, self.settings = (0, self.dim), dict[str, Any]()
         self.about: dict[str, Any] = config.get("about", {})
         self.fingerprint = f"{self.name}:{digest_model_folder(folder)}"
 

@@ -162,7 +162,7 @@ class ShopImageEncoder:
         self.device = choose_device(device)
         self.module = self.module.to(self.device).eval()
         self.name, self.dim = "cnn", self.module.dim
-        self.learned, self.settings = (self.module.axes, self.dim), dict[str, Any]()
+        self.learned_columns, self.settings = (self.module.axes, self.dim), dict[str, Any]()
         self.about: dict[str, Any] = config.get("about", {})
         self.fingerprint = f"{self.name}:{digest_model_folder(folder)}"
 

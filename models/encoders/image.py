@@ -132,7 +132,7 @@ class HuggingFaceImageEncoder:
         with torch.inference_mode():
             self.dim = int(self._forward(torch.zeros(1, 3, self.side, self.side)).shape[1])
         self.module: nn.Module = self.model
-        self.learned, self.settings = (0, self.dim), dict[str, Any]()
+        self.learned_columns, self.settings = (0, self.dim), dict[str, Any]()
         self.name = Path(name_or_path).name
         self.fingerprint = f"{self.name}:{digest_model_folder(folder, SHORT_SIDE, CROP)}"
 

@@ -48,7 +48,7 @@ class LearnableEncoder(Encoder[Content_contra], Protocol[Content_contra]):
 
     Args:
         module: Its weights; `vectors` computes on their device.
-        learned: The first column of its vectors that depends on the weights, and one past the last.
+        learned_columns: The first column of its vectors that depends on the weights, and one past the last.
         settings: What its class needs besides a folder to be loaded again.
     """
 

@@ -207,7 +207,7 @@ def test_trained_encoders_change_frozen_ones_do_not_and_both_are_saved(
         folder = tmp_path / name
         model.save(folder)
         assert {part.name for part in (folder / "encoders").iterdir()} == {f"{name}-0"}
-        origin = getattr(data, where).modalities[name].origin
+        origin = getattr(data, where).modalities[name].content_source
         before = load_file(origin.folder / "model.safetensors")
         after = load_file(folder / "encoders" / f"{name}-0" / "model.safetensors")
         moved = {key for key in before if not torch.equal(before[key], after[key])}

@@ -31,7 +31,7 @@ assert list(consumer.timetable.asset_condition.objects) == [PUBLISHED]
 assert rollback.get_task("rollback").outlets == [PUBLISHED]
 body = lambda dag, task: dag.get_task(task).python_callable
 current = body(consumer, "current_version")()
-found = {"current": current, "files": body(consumer, "hand_on")(current)}
+found = {"current": current, "files": body(consumer, "read_exports")(current)}
 found["rolled_back_to"] = body(rollback, "rollback")(params={"version": ""})
 try:
     body(rollback, "rollback")(params={"version": "77"})
