@@ -78,7 +78,7 @@ def test_a_failed_training_leaves_the_version_before_and_no_trace(tmp_path: Path
     embed(shop.night())
     text = {**SMALL["pretraining"]["text"], "learning_rate": 1e20}
     night = Shop(tmp_path, pretraining={**SMALL["pretraining"], "text": text}).night()
-    with pytest.raises(NightStopped, match="Nothing was replaced") as error:
+    with pytest.raises(NightStopped, match="No encoder was replaced") as error:
         pretrain(night)
     assert "\n" not in str(error.value)
     root = shop.settings.path(shop.settings.embed.encoders)
