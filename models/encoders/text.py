@@ -67,7 +67,10 @@ class HuggingFaceTextEncoder:
         self.dim = int(model.config.hidden_size)
         self.name = name or Path(name_or_path).name
         self.module: nn.Module = self.model
-        self.learned_columns, self.settings = (0, self.dim), {"max_tokens": self.max_tokens, "name": self.name}
+        self.learned_columns, self.settings = (
+            (0, self.dim),
+            {"max_tokens": self.max_tokens, "name": self.name},
+        )
         self.fingerprint = f"{self.name}:{digest_model_folder(folder, 'mean', self.max_tokens)}"
 
     @torch.inference_mode()
