@@ -51,4 +51,4 @@ compose-test: ## Test docker-compose.yml: build it, run a night on its servers, 
 
 clean: ## Stop what runs here and remove everything generated (var/, site/), but not .venv
 	@[ ! -x $(BIN)/handpick ] || $(BIN)/handpick down
-	@rm -rf var site dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf var site dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache .coverage
