@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,7 @@ def _plot_trends(night: Night) -> list[Markup]:
     seconds: dict[str, dict[str, float]] = {}
     for path in nights[-TREND_NIGHTS:]:
         day = path.name[13:]
-        for file in sorted(path.glob("*.json")):
-            result = StageResult.from_json(file.read_text())
+        for result in Night(night.settings, date.fromisoformat(day)).results():
             # Tonight's report is not finished while it is plotted, so reports are left out of all nights.
             if result.stage != "report":
                 seconds.setdefault(result.stage, {})[day] = result.seconds

@@ -1,0 +1,42 @@
+"""The trends of the report follow the night's stages, also those that had another name before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handpick.ledger.flows import Flow, StageResult
+from handpick.night import Night
+from handpick.settings.load import load
+from handpick.stages.report import report_page
+
+DAY = date(2026, 3, 2)
+
+
+def test_seconds_are_those_of_nightly_stages_under_their_present_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "handpick.stages.report.plots.plot_by_night",
+        lambda values, title, _unit: str(drawn.setdefault(title, values)),
+    )
+    monkeypatch.setattr(report_page, "compute_rule_rates", lambda _night, _nights: {})
+    validated = StageResult("validate", DAY, "valid", (Flow("events", 4, 3, {"late": 1}),), "", seconds=2.0)
+    for day, names in (
+        (DAY - timedelta(days=1), ("validate", "model", "pretrain")),
+        (DAY, ("validate", "warehouse")),
+    ):
+        for name in names:
+            file = Night(load(), day).result_file(name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(replace(validated, stage=name, logical_date=day).to_json())
+    report_page._plot_trends(Night(load(), DAY))
+    both = {"2026-03-01": 2.0, "2026-03-02": 2.0}
+    assert drawn["Seconds by stage"] == {"validate": both, "warehouse": both}
+    assert drawn["Rows quarantined"] == {"events": {"2026-03-01": 25.0, "2026-03-02": 25.0}}
