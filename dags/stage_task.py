@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, task
 from airflow.sdk.exceptions import AirflowFailException
@@ -16,6 +16,9 @@ from handpick.errors import HandpickError
 from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
 from handpick.settings.load import load
+
+if TYPE_CHECKING:
+    from handpick.night import Night
 
 # The first logs every function that it imports, the others every event that was sent.
 for noisy in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
@@ -72,6 +75,13 @@ def summarize_result(result: Any) -> dict[str, Any]:
     }
 
 
+def open_night(logical_date: Any) -> Night:
+    """Return the context of a run's logical date, as Airflow hands it to a task."""
+    from handpick.night import Night
+
+    return Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
+
+
 def stage_task(stage: Stage, **options: Any) -> Any:
     """Make the task that runs one stage for the run's logical date and leaves its ledger lines in XCom.
 
@@ -82,10 +92,9 @@ def stage_task(stage: Stage, **options: Any) -> Any:
 
     @task(task_id=stage.name, doc_md=render_stage_doc(stage), **RETRIES, **options)
     def run(logical_date: Any = None) -> dict[str, Any]:
-        from handpick.night import Night
         from handpick.pipeline.runner import run_stage
 
-        night = Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
+        night = open_night(logical_date)
         return summarize_result(without_traceback(lambda: run_stage(stage.name, night)))
 
     return run()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from airflow.sdk import TaskGroup, get_parsing_context, task
-from stage_task import RETRIES, summarize_result, without_traceback
-
-from handpick.settings.load import load
+from stage_task import RETRIES, open_night, summarize_result, without_traceback
 
 WAREHOUSE, BUILD = "warehouse", "build"
 
@@ -18,15 +15,13 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     """Run the warehouse stage: one dbt build, then the marts' partitions and the ledger."""
     from dbt_node_sensor import OUTCOMES_FOLDER_KEY
 
-    from handpick.night import Night
     from handpick.pipeline.runner import run_stage
     from handpick.stages.warehouse.node_outcomes import report_nodes_to
 
-    settings = load()
+    night = open_night(logical_date)
     # One folder per try: the outcomes of an earlier try must not count for this one.
-    folder = settings.path(settings.warehouse.path).parent / "nodes" / str(ti.id)
+    folder = night.settings.path(night.settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
-    night = Night(settings, date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
     with report_nodes_to(folder):
         return summarize_result(without_traceback(lambda: run_stage(WAREHOUSE, night)))
 

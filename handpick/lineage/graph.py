@@ -68,7 +68,8 @@ class LineageGraph:
         self._models = models
         self._tables = {
             table: (stage.name, columns)
-            for stage in STAGES
+            # Reversed, so that of two stages that write a table the first counts, as in the registry.
+            for stage in reversed(STAGES)
             for table, columns in list_declared_tables(stage).items()
         }
 

@@ -24,7 +24,7 @@ from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
 from handpick.settings.lineage import LineageSettings
 from handpick.settings.pretraining import PretrainingSettings
-from handpick.settings.renamed import describe_renamed_keys
+from handpick.settings.renamed import DELIMITER, PREFIX, describe_renamed_keys
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
 from handpick.settings.serving import ServingSettings
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """All settings, by section."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HANDPICK__", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True
     )
 
     home: Path = Field(Path(), description="Folder that relative paths start from; set by `load`.")

@@ -7,10 +7,21 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from models.config import Config, FamilyConfig, FusionConfig, TrainingConfig
+
+
+def _collect_former_keys(section: str, config: type[Config]) -> dict[str, str]:
+    """Return the former keys of a section and of the sections in it, as dotted keys."""
+    found = {f"{section}.{old}": f"{section}.{new}" for old, new in config.former_keys.items()}
+    for name, field in config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
+            found |= _collect_former_keys(f"{section}.{name}", field.annotation)
+    return found
+
+
 RENAMED_KEYS = {
     "embed.audio_seconds": "embed.max_audio_seconds",
     "evaluate.most_users": "evaluate.max_users",
-    "family.ease.most_items": "family.ease.max_items",
     "family.stacked.least_rows": "family.stacked.min_leaf_rows",
     "family.stacked.most_users": "family.stacked.max_users",
     "gate.coverage_drop": "gate.min_relative_coverage",
@@ -25,12 +36,15 @@ RENAMED_KEYS = {
     "score.launch_most": "score.max_launch_items",
     "score.pool": "score.candidates",
     "score.users_at_once": "score.scoring_batch_users",
-    "training.least_steps": "training.min_epoch_steps",
-    "training.most_beside": "training.max_parallel_interactions",
     "validation.stop_least_rows": "validation.stop_min_rows",
+    **_collect_former_keys("fusion", FusionConfig),
+    **_collect_former_keys("family", FamilyConfig),
+    **_collect_former_keys("training", TrainingConfig),
 }
-"""Old dotted key = new dotted key. Keys that are stored with fitted models are also in `Config.former_keys`
-of their class."""
+"""Old dotted key = new dotted key.
+
+Those of `models.config` are declared with their class, which also reads stored models by them.
+"""
 
 PREFIX, DELIMITER = "HANDPICK__", "__"
 
