@@ -53,7 +53,7 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
     from handpick.settings.load import load
     from handpick.settings.sources import SourceSettings
     from handpick.stages import land
-    from handpick.stages.land.adapters import read_file
+    from handpick.stages.land.file_formats import read_file
     from handpick.stages.land.mapping import conform_rows
     from handpick.stages.validate.source_validation import validate_source
 

@@ -24,7 +24,7 @@ def who_scores(logical_date: Any = None) -> str:
 
 @dag(schedule=build_timetable(SETTINGS.airflow.schedule), doc_md=__doc__, **SCHEDULED_DAG)
 def nightly_recommendations() -> None:
-    """Chain one task a stage, in the registry's order.
+    """Chain one task per stage, in the registry's order.
 
     The warehouse is a group, the gate ends in a branch.
     """

@@ -345,14 +345,14 @@ HYBRIDS = Literal["cascade_content_first", "cascade_behaviour_first", "stacked"]
 
 
 class FamilyConfig(Config):
-    """The collaborative, content and hybrid models that are fitted besides the fusion model."""
+    """The collaborative, content and hybrid models that are fitted in addition to the fusion model."""
 
     members: tuple[MEMBERS, ...] = Field(
         get_args(MEMBERS), min_length=1, description="Members that are fitted and measured every night."
     )
     hybrids: tuple[HYBRIDS, ...] = Field(
         get_args(HYBRIDS),
-        description="Hybrids that are measured every night besides the weighted one, which scores the lists.",
+        description="Hybrids that are measured every night; the weighted hybrid always is.",
     )
     popularity: PopularityConfig = PopularityConfig()
     freshness: FreshnessConfig = FreshnessConfig()

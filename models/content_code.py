@@ -30,7 +30,7 @@ def fit_content_code(
         names: The catalogue's modalities that are encoded.
         kind: Which autoencoder learns the code, or `none`.
         config: Settings of the autoencoder; the code is narrower where there are few items.
-        seed: Of the weights and the corruption.
+        seed: Seed of the weights and the corruption.
 
     Returns:
         Arrays by name; empty for `none`, without content and with too few items.

@@ -33,7 +33,7 @@ class ModalitySource(Protocol):
     def encoder(self) -> Any:
         """Load the encoder that made the vectors, with a fresh copy of its weights.
 
-        A `models.encoders.interface.Encoder`.
+        The result is a `models.encoders.interface.Encoder`.
         """
         ...
 

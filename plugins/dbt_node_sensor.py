@@ -107,7 +107,7 @@ class BuildState:
 
 
 class DbtNodeTrigger(BaseTrigger):
-    """Ends a task with the outcome of its dbt nodes, or of the building task where dbt missed them.
+    """Ends a task with the outcome of its dbt nodes, or of the building task where dbt did not reach them.
 
     Args:
         dag_id: The DAG.
@@ -177,7 +177,7 @@ class DbtNodeSensor(BaseOperator):
         )
 
     def execute(self, context: Any) -> None:  # noqa: ARG002
-        """Fail: Airflow resumes the task in a worker only after a timeout."""
+        """Raise a `TimeoutError`: Airflow resumes the task in a worker only after a timeout."""
         raise TimeoutError(
             f"dbt did not reach {', '.join(self.nodes)} in time; see the log of the task that builds."
         )

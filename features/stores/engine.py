@@ -20,7 +20,7 @@ class ArrowComputeEngineConfig(LocalComputeEngineConfig):
 
 
 class ArrowComputeEngine(LocalComputeEngine):
-    """Feast's local engine without its detour through pandas and one protobuf object per value.
+    """Feast's local engine, which passes Arrow tables instead of pandas frames and protobuf objects.
 
     The offline store returns one row per entity, so a plain view needs no further filtering. Views with
     transformations or aggregations, and stores that can only write rows, are left to Feast's own

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from handpick.pipeline.registry import Stage
 
 Markdown = Annotated[
     bool, typer.Option("--markdown", help="Print the page docs/stages.md instead of a table.")
@@ -37,7 +40,7 @@ def stages(markdown: Markdown = False) -> None:
 
 def render_stages_page() -> str:
     """Return the documentation page of the stages in Markdown."""
-    from handpick.pipeline.registry import STAGES, find_input_stages
+    from handpick.pipeline.registry import STAGES
 
     lines = [
         "<!-- Written by `handpick stages --markdown` from handpick/pipeline/registry.py. -->",
@@ -51,10 +54,8 @@ def render_stages_page() -> str:
         lines += ["", f"## {stage.command}", "", f"{stage.title}.", ""]
         if not stage.is_nightly:
             lines += ["Not part of a night: it has a schedule of its own.", ""]
-        # Empty for what no stage writes, such as landing files.
-        after = ", ".join(other.command for other in find_input_stages(stage))
         lines += [
-            f"- reads {_join_code(stage.reads)}" + (f", which {after} wrote" if after else ""),
+            f"- reads {', '.join(_describe_input(stage, table) for table in stage.reads)}",
             f"- writes {_join_code(stage.writes)}",
         ]
         lines += [f"- needs {resource}" for resource in stage.resources]
@@ -71,6 +72,14 @@ def render_stages_page() -> str:
         if stage.former_name:
             lines.append(f"- was called `{stage.former_name}` before")
     return "\n".join(lines) + "\n"
+
+
+def _describe_input(stage: Stage, table: str) -> str:
+    """Return an input of a stage as Markdown code, with the stages that write it where there are any."""
+    from handpick.pipeline.registry import find_input_stages
+
+    writers = [other.command for other in find_input_stages(stage) if table in other.writes]
+    return f"`{table}`" + (f" (from {', '.join(writers)})" if writers else "")
 
 
 def _join_code(names: tuple[str, ...]) -> str:

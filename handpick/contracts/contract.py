@@ -42,7 +42,7 @@ class Column:
         allowed_values: Allowed values of a string, compared case-insensitively.
         pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2
             share.
-        is_past: Whether a timestamp after the end of the night breaks the contract.
+        must_be_past: Whether a timestamp after the end of the night breaks the contract.
         severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null,
             counts it and keeps the row.
     """

@@ -74,8 +74,8 @@ def _list_rules(contract: Contract) -> list[str]:
         f"({', '.join(HARMLESS_REASONS)})."
     ]
     rules += [
-        f"`{reference.column}` must be a `{reference.key}` of `{reference.source}`, tonight's or an earlier "
-        "night's."
+        f"`{reference.column}` must be the `{reference.key}` of a row of `{reference.source}`, tonight's or "
+        "an earlier night's."
         for reference in contract.references
     ]
     if contract.any_of:
@@ -83,13 +83,13 @@ def _list_rules(contract: Contract) -> list[str]:
     if contract.freshness:
         freshness = contract.freshness
         rules.append(
-            f"The newest `{freshness.column}` may be {freshness.warn_hours / 24:g} days old without a "
-            f"warning, and {freshness.stop_hours / 24:g} before the night stops."
+            f"If the newest `{freshness.column}` is older than {freshness.warn_hours / 24:g} days, the night "
+            f"warns; if it is older than {freshness.stop_hours / 24:g} days, it stops."
         )
     if contract.volume:
         rules.append(
-            f"A night outside {contract.volume.min_ratio:g} to {contract.volume.max_ratio:g} times the last "
-            "nights' median stops."
+            f"A night stops if its rows are fewer than {contract.volume.min_ratio:g} or more than "
+            f"{contract.volume.max_ratio:g} times the median of the last nights."
         )
     if contract.max_days_late:
         rules.append(

@@ -95,7 +95,7 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
 
     Args:
         contract: The contract of the source.
-        as_of: End of the night, UTC; an `is_past` timestamp at or after it breaks the contract.
+        as_of: End of the night, UTC; a `must_be_past` timestamp at or after it breaks the contract.
         is_first_night: Whether this is the first night, which lands the history and so has no late rows.
     """
     rules = [Rule("unparsable line", None, "`_raw` is not null")]

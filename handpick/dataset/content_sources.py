@@ -26,7 +26,7 @@ class ContentSource:
         sources: The night's marts, media and encoders.
         kind: `text`, `image` or `audio`.
         whose: `items` or `queries`.
-        fingerprint: Of the encoder that made the vectors.
+        fingerprint: Fingerprint of the encoder that made the vectors.
     """
 
     sources: ContentSources

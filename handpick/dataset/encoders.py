@@ -47,8 +47,8 @@ def load_text_part(settings: EmbedSettings, name: str, folder: Path | None = Non
 
     Args:
         settings: `[embed]`.
-        name: Of the encoder, as in the settings.
-        folder: Of the registered version, where the encoder is trained on the shop.
+        name: Name of the encoder, as in the settings.
+        folder: Folder of the registered version, where the encoder is trained on the shop.
 
     Raises:
         EncoderError: If it cannot be loaded.
@@ -73,7 +73,8 @@ def load_image_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[
 
     Args:
         settings: `[embed]`.
-        folder: Of the registered version, where the encoder is trained on the shop; None without a version.
+        folder: Folder of the registered version, where the encoder is trained on the shop;
+            None without a version.
 
     Returns:
         None where the encoder is trained on the shop and has no version.
@@ -90,7 +91,7 @@ def load_image_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[
 
 
 def load_audio_encoder(settings: EmbedSettings, folder: Path | None) -> Encoder[Any] | None:
-    """Load the audio encoder of `[embed] audio`; arguments and result as of `load_image_encoder`.
+    """Load the audio encoder of `[embed] audio`; arguments and result are those of `load_image_encoder`.
 
     Raises:
         EncoderError: If it cannot be loaded.

@@ -36,7 +36,7 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
     """Load everything known as of the night.
 
     Args:
-        night: Whose lake and logical date.
+        night: Night to load; gives the lake and the logical date.
         embeddings: The tables `items` and `queries` to use instead of the night's `embeddings`.
 
     Raises:
@@ -165,9 +165,9 @@ def _load_modalities(
     Args:
         encoded: `embeddings/items` or `embeddings/queries`.
         whose: `items` or `queries`.
-        ids: Of the rows to return, in their order.
+        ids: Ids of the rows to return, in their order.
         names: Modalities to look for.
-        sources: Of the content that the vectors were made of.
+        sources: Sources of the content that the vectors were made of.
     """
     known = encoded[ID_COLUMNS[whose]].cast(pa.string()).combine_chunks()
     rows = pc.index_in(ids, known).combine_chunks()

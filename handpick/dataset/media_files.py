@@ -83,7 +83,7 @@ class MediaFiles:
             return DecodedMedia(None, str(error))
 
     def decode_checked(self, path: str, kind: str) -> Any:
-        """Read and decode a file that `content_keys` has found usable.
+        """Read and decode a file that `compute_content_keys` has found usable.
 
         Raises:
             UnreadableMedia: If its content does not decode.

@@ -29,7 +29,7 @@ def fit_family(
     Args:
         night: Gives settings and seed.
         dataset: The night's dataset.
-        time_split: Of the night.
+        time_split: The night's time split.
         folder: Where the models are saved.
         purposes: `selection`, `serving`, or both.
 
@@ -64,7 +64,7 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
     """Return the fusion model, where there is one, and the family of a night's `models` partition, by name.
 
     Args:
-        night: Whose lake is read.
+        night: Night whose lake is read.
         logical_date: The partition; the champion's may be an earlier night's.
         which: `selection` or `serving`.
 

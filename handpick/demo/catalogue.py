@@ -4,7 +4,7 @@ Traits come from its rows, or are drawn where it has none.
 
 Screen, battery, camera and memory are parsed from the spec sheets with the parsers of the transform stage;
 prices and launch days come from the rows. The phones of a brand share a persona, which is what text can
-reveal here. There are no looks, as real catalogues come without the pictures that would show them.
+reveal here. Phones have no simulated looks, as the catalogue has no pictures that show them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def read_catalogue_rows(file: Path) -> list[Row]:
         InputError: If the file cannot be read, lacks ids or titles, or has no phone in stock; nothing was
             written.
     """
-    from handpick.stages.land.adapters import read_file
+    from handpick.stages.land.file_formats import read_file
 
     table = read_file(file)
     if missing := {"item_id", "title"} - set(table.column_names):

@@ -84,7 +84,7 @@ def format_instant(micros: int) -> str:
 
 
 def write_json_lines(path: Path, rows: Iterable[Row | str]) -> None:
-    """Write rows as JSON Lines; a string is written as it is."""
+    """Write rows as JSON Lines; a row that is a string becomes a line unchanged."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write((row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n")

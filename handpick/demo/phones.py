@@ -115,7 +115,7 @@ class Phones:
         return [f"P{number:06d}" for number in range(1, len(self) + 1)]
 
     def style(self) -> Doubles:
-        """Return `(phones, 10)` looks as vectors, see `style_vectors`."""
+        """Return `(phones, 10)` looks as vectors, see `build_style_vectors`."""
         return build_style_vectors(self)
 
 

@@ -67,7 +67,7 @@ class Events:
 
     @classmethod
     def empty(cls) -> Events:
-        """Return no events."""
+        """Return an empty `Events`."""
         none = np.zeros(0, np.int64)
         return cls(none, none, none, np.zeros(0), none, none)
 

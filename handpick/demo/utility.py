@@ -1,4 +1,4 @@
-"""What a demo shop measures and draws once for its utility: scales and fashion.
+"""Measures the scales and draws the fashion phases of a demo shop, once for each shop.
 
 The utility itself is in `handpick.dataset.oracle.utility`.
 """
@@ -44,12 +44,12 @@ def measure_scales(plan: Plan) -> UtilityScales:
 
 
 def draw_fashion_phases(plan: Plan) -> Doubles:
-    """Draw the phase of the fashion of every part of a look, `(10,)`."""
+    """Draw the fashion phase of each component of a look, `(10,)`."""
     return plan.stream("fashion").uniform(0, 2 * np.pi, 10)
 
 
 def compute_shop_phone_factors(plan: Plan, phones: Phones, log_price: Doubles, day: int) -> Floats:
-    """Return `phone_factors` of a plan's phones: `(phones, d) float32` as of a day.
+    """Return the result of `build_phone_factors` for a plan's phones: `(phones, d) float32` as of a day.
 
     Args:
         plan: The shop.

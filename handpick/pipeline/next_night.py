@@ -1,4 +1,4 @@
-"""Which night to run next: the newest day for which input has arrived and that is not done."""
+"""Chooses the night to run next: the newest day for which input has arrived, unless it is done."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ ANY = "*"
 
 
 class Resource(StrEnum):
-    """What a stage needs beyond a processor core for its whole length."""
+    """A resource that a stage occupies, in addition to a processor core, for as long as it runs."""
 
     JVM = "Java and a Spark session"
     TORCH = "all processor cores, or a GPU where there is one"
@@ -51,9 +51,8 @@ class Stage:
     Args:
         name: Its verb, which is also its command, its task and its package below `handpick.stages`.
         title: What it does, in one line.
-        reads: What it
-        reads: lake tables or their first parts (`clean` for all of `clean/…`), or `landing`.
-        writes: What it writes, in the same terms; `serving` is the serving database.
+        reads: Its inputs: lake tables or their first parts (`clean` for all of `clean/…`), or `landing`.
+        writes: Its outputs, in the same terms; `serving` is the serving database.
         flows: Checks of its ledger lines against the lake and the stages before it.
         preload: Heavy libraries, imported before `run` is called, so that their loading time is measured
             apart.

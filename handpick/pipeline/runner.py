@@ -23,7 +23,7 @@ def run_stage(name: str, night: Night) -> StageResult:
 
     Raises:
         LedgerImbalance: If the ledger does not balance up to this stage.
-        HandpickError: What the stage raises for a person to fix.
+        HandpickError: If the stage fails for a reason that a person can fix.
     """
     stage = get_stage(name)
     log_progress(f"{name} {night.logical_date}: {stage.title}")
@@ -64,7 +64,7 @@ def measure_peak_mib() -> int:
 
 
 def _emit_lineage(result: StageResult, night: Night) -> None:
-    """Send the stage's OpenLineage event; an endpoint that rejects it is no reason to stop a night."""
+    """Send the stage's OpenLineage event; a rejected event does not stop the night."""
     from handpick.lineage.stage_events import emit_stage_event
 
     settings = night.settings

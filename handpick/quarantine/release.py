@@ -46,7 +46,7 @@ def release_selection(
         the same night again writes the same file.
 
     Raises:
-        InputError: If `into` is not a later night or has landed already, or if the mended file is not JSON
+        InputError: If `into` is not a later night or has landed already, or if the corrected file is not JSON
             lines.
     """
     if into <= night.logical_date:
@@ -70,7 +70,7 @@ def release_selection(
 
 
 def _read_text(file: Path) -> str:
-    """Return the text of a mended file, or raise an InputError."""
+    """Return the text of the corrected file, or raise an InputError."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:

@@ -23,10 +23,10 @@ def log_progress(line: str) -> None:
 
 
 def track_progress(things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the things and show how many are done: by a bar on a terminal, by a line at every tenth in a log.
+    """Yield the items and show how many are done: by a bar on a terminal, by a line at every tenth in a log.
 
     Args:
-        things: What to go through.
+        things: The items to iterate over.
         what: The name of the work, shown with the numbers.
         total: How many things there are, where they have no length; logs show nothing without it, or below
             100.

@@ -23,7 +23,7 @@ def connect(
     """Open a connection to the serving database.
 
     Args:
-        settings: Name the server.
+        settings: All settings; `[serving]` names the server.
         autocommit: Whether each statement is its own transaction.
         timeout_s: Seconds one statement may take, instead of `serving.statement_timeout_s`.
         reader: Whether to connect as the reader role. With a DSN the role is assumed by `SET ROLE`, so that

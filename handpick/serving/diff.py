@@ -117,7 +117,7 @@ def compare_versions(settings: Settings, before: str, after: str, user: str | No
     """Compare two kept versions.
 
     Args:
-        settings: Name the server.
+        settings: All settings; `[serving]` names the server.
         before: Number of a version, such as `12` or `v12`.
         after: Likewise.
         user: A user whose two lists are compared row by row.

@@ -64,7 +64,7 @@ def get_database_url(
     """Return the URL of a database on the embedded server; start and create them if necessary.
 
     Args:
-        settings: Name the server's data folder.
+        settings: All settings; `[serving]` names the server's data folder.
         database: Name of the database.
         role: Role to connect as.
         scheme: Scheme of the URL, `postgresql+psycopg` for SQLAlchemy.

@@ -34,7 +34,7 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
     """Read the current list of a user, a segment or a phone, by rank.
 
     Args:
-        settings: Name the server.
+        settings: All settings; `[serving]` names the server.
         kind: `user`, `segment` or `phone`.
         name: Its id.
 

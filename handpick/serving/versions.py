@@ -69,7 +69,7 @@ def rollback(settings: Settings, version: int | str | None = None) -> int:
     """Move the pointer back to an earlier version, or to any other.
 
     Args:
-        settings: Name the server.
+        settings: All settings; `[serving]` names the server.
         version: A number such as `12` or `v12`; by default the newest version before the current one.
 
     Returns:

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     lineage: LineageSettings = LineageSettings()
 
     def path(self, relative: Path) -> Path:
-        """Return the absolute path of a configured one."""
+        """Return a configured path as an absolute path."""
         return (self.home / relative).resolve()
 
     @classmethod

@@ -1,7 +1,4 @@
-"""Base class of the family's members, and what they share.
-
-That is: matching of ids, preferences and storage.
-"""
+"""Base class of the family's members: matching of ids, preferences from events, and storage."""
 
 from __future__ import annotations
 
@@ -95,7 +92,7 @@ class Member:
         self.arrays: Arrays = {}
 
     def describe_size_limit(self, data: Dataset) -> str:  # noqa: ARG002
-        """Say why this member cannot learn from that much data; empty where it can."""
+        """Return why the data is too large for this member; empty where it is not."""
         return ""
 
     def learn(self, data: Dataset, seed: int) -> Arrays:

@@ -19,7 +19,7 @@ class Ease(ItemItem):
     config: EaseConfig
 
     def describe_size_limit(self, data: Dataset) -> str:
-        """Say that more items were liked than the inverse may have rows; empty where it may."""
+        """Return an explanation if more than `max_items` items were liked, else an empty text."""
         items = len(np.unique(data.interactions.positive().item))
         if items <= self.config.max_items:
             return ""

@@ -84,7 +84,10 @@ class GraphFilter(ItemItem):
         return self.expand_to_catalogue(known, data)
 
     def known_item_vectors(self) -> FloatArray:
-        """Return the items in the directions that pass; only where the filter's factors were kept."""
+        """Return the items' coordinates in the low-pass directions.
+
+        Only for filters whose factors were kept.
+        """
         return self.array("low_right")
 
     @cached_property

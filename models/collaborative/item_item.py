@@ -26,7 +26,7 @@ class ItemItem(Member):
         raise NotImplementedError
 
     def learn(self, data: Dataset, seed: int) -> Arrays:
-        """Compute the item-item matrix, as it is or as two thin ones."""
+        """Compute the item-item matrix, dense or as two factors of rank `config.rank`."""
         weights = self.weights(data, seed)
         if weights.shape[0] <= self.config.rank:
             # Width `rank` or less: two thin matrices would not be smaller.

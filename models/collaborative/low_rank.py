@@ -28,7 +28,7 @@ def approximate_low_rank(
     Args:
         matrix: `(n, m)`.
         rank: Width of the approximation.
-        seed: Of the start.
+        seed: Seed of the start.
 
     Returns:
         `left (n, rank) float32` and `right (m, rank) float32`; the matrix is about `left @ right.T`.

@@ -22,7 +22,7 @@ class Popularity(Member):
     def learn(self, data: Dataset, seed: int) -> Arrays:  # noqa: ARG002
         """Learn nothing: popularity is counted on the data that is scored.
 
-        The file format needs an array, so there is one without meaning.
+        The file format needs an array, so a placeholder is returned.
         """
         return {"none": np.zeros(1, np.float32)}
 

@@ -120,8 +120,8 @@ class HuggingFaceAudioEncoder:
 
     Args:
         name_or_path: A folder in Hugging Face's format, or a model in the hub's cache.
-        allow_download: Whether the hub may be asked.
-        device: As of `choose_device`.
+        allow_download: Whether the model may be downloaded from the hub.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`, see `choose_device`.
 
     Raises:
         EncoderError: If the model cannot be loaded as an audio encoder.

@@ -29,7 +29,7 @@ class BiLstm(nn.Module):
     Args:
         dim: Width of the vector, equal to the text encoder's, whose vector space it shares.
         hidden: Width of each direction.
-        layers: Of the LSTM.
+        layers: Number of LSTM layers.
     """
 
     def __init__(self, dim: int, hidden: int = 96, layers: int = 1) -> None:
@@ -110,8 +110,8 @@ class BiLstmAudioEncoder:
     """The BiLSTM as an encoder, loaded from the folder that `save_bilstm` wrote.
 
     Args:
-        folder: Of one version.
-        device: As of `choose_device`.
+        folder: Folder of one version.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`, see `choose_device`.
 
     Raises:
         EncoderError: If the folder lacks a file or one is damaged.
@@ -143,7 +143,7 @@ class BiLstmAudioEncoder:
         return vectors
 
     def save(self, folder: Path) -> None:
-        """Write the encoder so that `BiLstmAudio` loads it from the folder."""
+        """Write the encoder so that `BiLstmAudioEncoder` loads it from the folder."""
         save_bilstm(self.module, folder, self.about)
 
 
@@ -156,7 +156,7 @@ def encode_sounds(
     Args:
         module: In evaluation mode.
         batch: Sounds `(samples,) float32` at 16 kHz.
-        device: Of the module.
+        device: Device of the module.
     """
     vectors = np.zeros((len(batch), module.dim), np.float32)
     sounds = [compute_stacked_bands(sound) for sound in batch]
@@ -167,11 +167,11 @@ def encode_sounds(
 
 
 def save_bilstm(module: BiLstm, folder: Path, about: dict[str, Any]) -> None:
-    """Write a BiLSTM so that `BiLstmAudio` loads it from the folder.
+    """Write a BiLSTM so that `BiLstmAudioEncoder` loads it from the folder.
 
     Args:
         module: The network.
-        folder: Where to.
+        folder: Destination folder.
         about: How it was trained; stored with the weights.
     """
     shape = {"dim": module.dim, "hidden": module.hidden, "layers": module.layers}

@@ -148,8 +148,8 @@ class ShopImageEncoder:
     """The default image encoder, loaded from the folder that `save_shop_image` wrote.
 
     Args:
-        folder: Of one version.
-        device: As of `choose_device`.
+        folder: Folder of one version.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`, see `choose_device`.
 
     Raises:
         EncoderError: If the folder lacks a file or one is damaged.
@@ -181,7 +181,7 @@ class ShopImageEncoder:
         return learned / 2**0.5
 
     def save(self, folder: Path) -> None:
-        """Write the encoder so that `ShopCnn` loads it from the folder."""
+        """Write the encoder so that `ShopImageEncoder` loads it from the folder."""
         save_shop_image(self.module, folder, self.about)
 
 
@@ -194,7 +194,7 @@ def encode_pictures(
     Args:
         module: In evaluation mode.
         pictures: The pictures.
-        device: Of the module.
+        device: Device of the module.
     """
     vectors = np.zeros((len(pictures), module.dim), np.float32)
     for start in range(0, len(pictures), BATCH):
@@ -204,11 +204,11 @@ def encode_pictures(
 
 
 def save_shop_image(module: ShopImageNetwork, folder: Path, about: dict[str, Any]) -> None:
-    """Write the encoder so that `ShopCnn` loads it from the folder.
+    """Write the encoder so that `ShopImageEncoder` loads it from the folder.
 
     Args:
         module: The network and the fixed features' statistics.
-        folder: Where to.
+        folder: Destination folder.
         about: How it was trained; stored with the weights.
     """
     shape = {"dim": module.cnn.dim, "width": module.cnn.width, "axes": module.axes}

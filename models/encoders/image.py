@@ -110,8 +110,8 @@ class HuggingFaceImageEncoder:
 
     Args:
         name_or_path: A folder in Hugging Face's format, or a model in the hub's cache.
-        allow_download: Whether the hub may be asked.
-        device: As of `choose_device`.
+        allow_download: Whether the model may be downloaded from the hub.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`, see `choose_device`.
 
     Raises:
         EncoderError: If the model cannot be loaded as an image encoder.
@@ -159,7 +159,7 @@ class HuggingFaceImageEncoder:
         return self._forward(pixels)
 
     def save(self, folder: Path) -> None:
-        """Write the encoder so that `HuggingFaceImage(folder)` loads it."""
+        """Write the encoder so that `HuggingFaceImageEncoder(folder)` loads it."""
         self.model.save_pretrained(folder)
         preprocessing = {"image_mean": list(self.mean), "image_std": list(self.std)}
         (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))

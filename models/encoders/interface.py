@@ -49,7 +49,7 @@ class LearnableEncoder(Encoder[Content_contra], Protocol[Content_contra]):
     Args:
         module: Its weights; `vectors` computes on their device.
         learned_columns: The first column of its vectors that depends on the weights, and one past the last.
-        settings: What its class needs besides a folder to be loaded again.
+        settings: What its class needs, in addition to a folder, to be loaded again.
     """
 
     module: nn.Module

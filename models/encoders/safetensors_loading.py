@@ -72,7 +72,7 @@ def digest_model_folder(folder: Path, *facts: object) -> str:
     """Return 16 hex digits that change with any file that decides a vector, and with the facts.
 
     Args:
-        folder: Of the model.
+        folder: Folder of the model.
         facts: Whatever else decides a vector, such as the length at which texts are cut.
     """
     total = hashlib.sha256(repr(facts).encode())
@@ -88,8 +88,8 @@ def save_weights(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapp
     """Write weights, and the settings with which their module is built again.
 
     Args:
-        folder: Where to.
-        tensors: By name, as of `state_dict`.
+        folder: Destination folder.
+        tensors: By name, as in `state_dict`.
         config: JSON-able.
     """
     from safetensors.torch import save_file

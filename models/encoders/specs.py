@@ -69,7 +69,7 @@ class SpecsEncoder:
         """Fit means, deviations and categories to the sheets of a catalogue.
 
         Args:
-            sheets: Of all items.
+            sheets: Spec sheets of all items.
             numeric: Names of numbers; a name that no sheet has is kept, and is missing in each.
             categorical: Names of categories.
             tags: Names of lists of free tags.

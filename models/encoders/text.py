@@ -31,8 +31,8 @@ class HuggingFaceTextEncoder:
     Args:
         name_or_path: A folder in Hugging Face's format, `all-MiniLM-L6-v2`, or a model in the hub's cache.
         max_tokens: Longer texts are cut.
-        allow_download: Whether the hub may be asked.
-        device: As of `choose_device`.
+        allow_download: Whether the model may be downloaded from the hub.
+        device: `auto`, `cpu`, `cuda` or `cuda:1`, see `choose_device`.
         name: The encoder's name; by default the last part of `name_or_path`.
 
     Raises:
@@ -109,7 +109,7 @@ class HuggingFaceTextEncoder:
         return nn.functional.normalize(average_over_tokens(states, mask), dim=1).float()
 
     def save(self, folder: Path) -> None:
-        """Write the encoder so that `HuggingFaceText(folder)`, or transformers elsewhere, loads it."""
+        """Write the encoder so that `HuggingFaceTextEncoder(folder)`, or transformers elsewhere, loads it."""
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
@@ -156,7 +156,7 @@ def batch_by_length(lengths: Sequence[int], padded: int = BATCH_TOKENS) -> Itera
 
     Args:
         lengths: Tokens (or steps) of each row.
-        padded: Of a group; a longer row is a group of its own.
+        padded: Maximum number of tokens of a group; a longer row is a group of its own.
     """
     order = np.argsort(np.asarray(lengths), kind="stable")
     group: list[int] = []

@@ -25,7 +25,7 @@ def bootstrap_means(values: NDArray[np.float64], resamples: int, seed: int) -> N
     Args:
         values: `(users, columns)`, a column for each thing measured on the same users.
         resamples: How many draws.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         `(resamples, columns)`.
@@ -55,7 +55,7 @@ def bootstrap_intervals(
     Args:
         values: `(users, columns)`.
         resamples: How many draws.
-        seed: Of the draws.
+        seed: Seed of the draws.
         confidence: Probability mass between the bounds.
 
     Returns:

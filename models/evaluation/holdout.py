@@ -21,7 +21,7 @@ def hold_out(data: Dataset, share: float, seed: int) -> tuple[Dataset, sparse.cs
     Args:
         data: Everything known.
         share: Part of each user's distinct items, in (0, 1); the count is rounded.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         The dataset without the held-out pairs, and `(users, items)` with an entry for each of them.

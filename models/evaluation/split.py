@@ -66,7 +66,7 @@ def make_evaluation_split(
         trained_until: Second before which events were in training; items without an event there are cold.
         launch_days: Length of an item's launch week.
         max_users: At most this many users, drawn with the seed; None takes all.
-        seed: Of the draw.
+        seed: Seed of the draw.
     """
     past = data.until(start)
     # Sellable is what is so now or was chosen in the window: stock of an earlier day is not known.

@@ -15,7 +15,7 @@ class WideAndDeep(Fusion):
     lets a phone's identity stand in for a missing picture directly, without a path through the deep network.
 
     Args:
-        modalities, dim: As of `Fusion`.
+        modalities, dim: As for `Fusion`.
         hidden: Width of the hidden layer, in multiples of `dim`.
     """
 

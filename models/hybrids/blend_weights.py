@@ -75,7 +75,7 @@ class ValidationScores(NamedTuple):
 
         Args:
             rest: `(users, items)`.
-            weight: Of `scores`.
+            weight: Weight of `scores`.
             scores: `(users, items)` that are added.
 
         Returns:
@@ -165,7 +165,9 @@ def _mean_ndcg(validation: ValidationScores, rest: FloatArray, member: int, weig
 
 
 def _generalises(part: ValidationScores, common: NDArray[np.float64]) -> bool:
-    """Whether weights learned on each half of a segment's users beat the common ones on the other half.
+    """Return whether a segment's own weights beat the common ones on users held out from learning.
+
+    Weights are learned on each half of the segment's users and tested on the other half.
 
     They do if the lower end of an 80 % bootstrap interval of the gain is above 0.
     """

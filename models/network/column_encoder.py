@@ -90,7 +90,7 @@ def find_column_encoders(kind: str, encoder: Encoder[Any], frozen: Sequence[str]
 
     Args:
         kind: `text`, `image` or `audio`.
-        encoder: Of a modality; several ones if it is a `ConcatenatedTextEncoder`.
+        encoder: Encoder of a modality; several ones if it is a `ConcatenatedTextEncoder`.
         frozen: Kinds of content, and names of encoders, that must not change.
     """
     if kind in frozen:

@@ -66,7 +66,7 @@ class FusionNetwork(nn.Module):
     The refined vector explains the user's choices better than the user tower's first guess.
 
     Args:
-        signature: Of the data that it is trained on.
+        signature: Signature of the data that it is trained on.
         config: Its shape.
         encoders: Encoders that are trained together with it.
     """
@@ -116,7 +116,7 @@ class FusionNetwork(nn.Module):
         Args:
             inputs: `n` examples.
             queries: All queries.
-            items: Whose rows the inputs' tokens and evidence are.
+            items: All phones, whose row numbers the inputs' tokens and evidence hold.
             candidates: The phones that the users are taken to choose among.
             columns: `(c,)` rows of `items` that are those phones; all where None.
         """

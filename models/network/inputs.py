@@ -126,8 +126,8 @@ def build_user_profiles(
     """Return the profiles of these users.
 
     Args:
-        data: Whose users they are.
-        signature: Of the network.
+        data: Dataset of the users.
+        signature: Signature of the network.
         users: `(n,)` indices into `data.users`.
         features: `(n, f)` their features at the time of the example.
     """

@@ -39,8 +39,8 @@ class InputProjection(nn.Module):
     that mean.
 
     Args:
-        width: Of the encoder's vectors.
-        dim: Of the network.
+        width: Width of the encoder's vectors.
+        dim: Width of the network.
         dropout: Share of the encoder's numbers dropped in training.
     """
 

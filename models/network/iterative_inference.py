@@ -118,7 +118,7 @@ class IterativeInference(nn.Module):
 
         Args:
             guess: `(n, d)` user vectors.
-            evidence: Of the `n` users, as rows of `items`.
+            evidence: Evidence of the `n` users, as rows of `items`.
             items: `(items, d)` vectors of all phones.
             candidates: `(c, d)` vectors that expectations are over: all phones, or a sample of a large
                 catalogue.

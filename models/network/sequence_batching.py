@@ -54,7 +54,7 @@ def cut_windows(
     """Return the windows that some examples need.
 
     Args:
-        sequences: Of all users.
+        sequences: Sequences of all users.
         users: `(examples,)` index of the user.
         times: `(examples,)` seconds since 1970 UTC.
         length: Tokens of a window at most.
@@ -78,9 +78,9 @@ class SequenceBatcher:
     """Makes `UserInputs` from a dataset's user sequences.
 
     Args:
-        data: Whose users, queries and profiles are read.
-        sequences: Of the same data.
-        signature: Of the network.
+        data: Dataset whose users, queries and profiles are read.
+        sequences: Sequences of the same data.
+        signature: Signature of the network.
         length: Tokens of a window at most.
         max_queries: Latest queries of each user that are read.
         max_evidence: Latest phones that each user chose, and that they were shown, which are read.
@@ -104,7 +104,7 @@ class SequenceBatcher:
         """Return the inputs of all examples of some windows, and which examples these are, by their time.
 
         Args:
-            windows: Of all examples.
+            windows: Windows of all examples.
             chosen: `(b,)` the windows to read.
             users: `(all examples,)` index of the user.
             times: `(all examples,)` seconds since 1970 UTC.
@@ -207,7 +207,7 @@ class SequenceBatcher:
         )
 
     def _compute_days_between(self, queries: IntArray, times: IntArray) -> FloatArray:
-        """Return `(n, q)` days between each time and its queries, `LONG_AGO` where there is none."""
+        """Return `(n, q)` days between each time and its queries, `DAYS_SINCE_NEVER` where there is none."""
         at = np.append(self.sequences.query_at, 0)[queries]
         days = np.abs(times[:, None] - at) / DAY_SECONDS
         return np.where(queries < len(self.sequences.query_at), days, DAYS_SINCE_NEVER).astype(np.float32)

@@ -102,7 +102,7 @@ class FilteredAttentionBlock(AttentionBlock):
         self.think = nn.Sequential(nn.Linear(dim, 4 * dim), nn.ReLU(), nn.Linear(4 * dim, dim))
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Apply the layer; arguments as of `Block.forward`."""
+        """Apply the layer; arguments are those of `AttentionBlock.forward`."""
         attended = self.first(x + self.drop(self.attend(x, bias)))
         smoothed = self.third(x + self.drop(self.smooth(x)))
         x = torch.lerp(attended, smoothed, self.share)
@@ -116,8 +116,9 @@ class SequenceEncoder(nn.Module):
     Args:
         dim, layers, heads: Width, number of layers, attention heads per layer.
         dropout: Share of hidden numbers dropped in training.
-        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are `FilteredBlock`s, and
-            no linear layer projects the tokens, as averages of them must stay comparable with items.
+        filtered: Share of the low-pass filter in each layer. If it is not 0, layers are
+            `FilteredAttentionBlock`s, and no linear layer projects the tokens, as their averages
+            must stay comparable with items.
     """
 
     def __init__(self, dim: int, layers: int, heads: int, dropout: float, filtered: float = 0.0) -> None:

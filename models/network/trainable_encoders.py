@@ -64,7 +64,7 @@ class TrainableEncoders(nn.Module):
 
     Args:
         encoders: By kind of content; several where a modality concatenates the vectors of several.
-        config: Of end-to-end training.
+        config: Settings of end-to-end training.
     """
 
     def __init__(self, encoders: Mapping[str, Sequence[ColumnEncoder]], config: EndToEndConfig) -> None:
@@ -111,7 +111,7 @@ class TrainableEncoders(nn.Module):
         """Encode contents with the current weights; those from row `count` on count as new afterwards.
 
         Args:
-            kind: Of the table.
+            kind: Kind of content of the table.
             known: So many first rows stay as they are.
             count: One past the last row that is encoded.
         """
@@ -200,7 +200,7 @@ class TrainableEncoders(nn.Module):
         """Return vectors `(n, width)` with the trained columns replaced by those of the table's rows.
 
         Args:
-            kind: Of the table.
+            kind: Kind of content of the table.
             vectors: `(n, width)` of the night's dataset.
             rows: `(up to n,)` rows of the table, -1 where a vector stays as it is; vectors behind the last
                 row stay.

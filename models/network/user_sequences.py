@@ -19,7 +19,7 @@ IMPRESSION = EVENT_TYPES.index("impression")
 
 @dataclass(frozen=True)
 class ItemEvents:
-    """Events of one sort with phones, sorted by user, then time.
+    """Events on phones, of one kind, sorted by user, then time.
 
     Args:
         start: `(users + 1,)` where each user's begin.

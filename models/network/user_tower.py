@@ -38,8 +38,8 @@ class UserInputs(NamedTuple):
         days_since_event: `(n,) float32` since the last of them.
         queries: `(n, q) int64` the latest queries, the last row of `QueryInputs` for none.
         days_since_query: `(n, q) float32` since each.
-        profiles: Of the `n` users.
-        evidence: Of the `n` users.
+        profiles: Profiles of the `n` users.
+        evidence: Evidence of the `n` users.
     """
 
     tokens: Tensor
@@ -62,8 +62,8 @@ class UserInputs(NamedTuple):
         """Return some examples as if only these queries, country, language and the owned phone were known.
 
         All traces of behaviour are removed together: if the counts of views among the features stayed, the
-        network would learn that many views without a sequence mean a veteran, and would not recognise a
-        newcomer.
+        network would learn that many views without a sequence mean an established user, and would not
+        recognise a newcomer.
 
         Args:
             rows: `(m,)` of the examples.
@@ -112,8 +112,8 @@ class QueryPooling(nn.Module):
     queries.
 
     Args:
-        width: Of the encoder's vectors.
-        dim: Of the network.
+        width: Width of the encoder's vectors.
+        dim: Width of the network.
         dropout: Share of the encoder's numbers dropped in training.
         is_shared: Whether the phones' projection applies.
     """
@@ -242,7 +242,7 @@ class UserTower(nn.Module):
             inputs: `n` examples.
             queries: All queries.
             item_vectors: `(items, d)` the item tower's vectors; tokens of a sequence are rows of it.
-            item_tower: Whose projections the queries share.
+            item_tower: Item tower whose projections the queries share.
         """
         parts: list[Tensor] = []
         masks: list[Tensor] = []
@@ -297,7 +297,7 @@ class UserTower(nn.Module):
         return profile
 
     def _drop_at_random(self, present: Tensor, dropout: float) -> Tensor:
-        """Hide a modality of some examples in training, so that the others learn to suffice alone."""
+        """Hide a modality of some examples in training, so that the network does not depend on it."""
         if not (self.training and dropout):
             return present
         return present & (torch.rand(len(present), device=present.device) >= dropout)

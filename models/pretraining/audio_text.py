@@ -22,7 +22,7 @@ def pretrain_audio(
     seed: int,
     progress: StepProgress = hide_progress,
 ) -> tuple[BiLstm, list[float]]:
-    """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one a step.
+    """Train a BiLSTM in the vector space of a frozen text encoder; return it with its losses, one per step.
 
     The loss is symmetric InfoNCE between recordings and texts (as in AudioCLIP, Guzhov et al., 2022, and
     CLAP, Elizalde et al., 2023), plus the cosine distance of each recording from its own text.
@@ -32,7 +32,7 @@ def pretrain_audio(
         texts: `(recordings, d) float32` of length 1, the vector of the phrase in each; equal rows are the
             same phrase.
         config: Sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         progress: Shows the steps.
 
     Raises:

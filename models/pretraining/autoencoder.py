@@ -19,9 +19,9 @@ class Autoencoder(nn.Module):
     """Autoencoder: row → code → row, with logits over items for histories, values for content vectors.
 
     Args:
-        width: Of a row.
+        width: Width of a row.
         hidden: Units of the hidden layers.
-        dim: Of the code.
+        dim: Width of the code.
     """
 
     def __init__(self, width: int, hidden: int, dim: int) -> None:
@@ -41,12 +41,12 @@ class Autoencoder(nn.Module):
 def pretrain_autoencoder(
     rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = hide_progress
 ) -> tuple[Autoencoder, list[float]]:
-    """Train an autoencoder of the rows; return it with its losses, one a step.
+    """Train an autoencoder of the rows; return it with its losses, one per step.
 
     Args:
         rows: `(n, width)`.
         config: Sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         is_counts: Rows are histories (multinomial likelihood) rather than measurements (squared error).
         progress: Shows the steps.
 

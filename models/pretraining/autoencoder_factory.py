@@ -22,7 +22,7 @@ def pretrain_rows(
         kind: `autoencoder` or `variational`.
         rows: `(n, width)`.
         config: Sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         is_counts: Rows are histories rather than measurements.
         progress: Shows the steps.
 

@@ -24,16 +24,16 @@ class TextPretraining(Config):
     """The shop's BERT and its tokenizer, trained on the shop's own text."""
 
     objectives: tuple[TextObjective, ...] = Field(TEXT_OBJECTIVES, description="Losses that are summed.")
-    vocabulary: int = Field(3000, ge=64, description="Pieces of words that the tokenizer knows at most.")
+    vocabulary: int = Field(3000, ge=64, description="Maximum number of word pieces of the tokenizer.")
     dim: int = Field(128, ge=8, description="Width of the states and of the vectors.")
     layers: int = Field(2, ge=1, description="Transformer layers.")
-    heads: int = Field(4, ge=1, description="Attention heads a layer.")
+    heads: int = Field(4, ge=1, description="Attention heads per layer.")
     max_tokens: int = Field(96, ge=8, description="Longer texts are cut.")
     steps: int = Field(80, ge=0, description="Gradient steps.")
-    batch: int = Field(32, ge=2, description="Pairs of sentences a step.")
-    learning_rate: float = Field(1e-3, gt=0, description="Highest step of AdamW.")
+    batch: int = Field(32, ge=2, description="Pairs of sentences per step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of AdamW.")
     masked_share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are masked.")
-    temperature: float = Field(0.1, gt=0, description="Of the contrast between sentences.")
+    temperature: float = Field(0.1, gt=0, description="Temperature of the contrast between sentences.")
 
 
 class ImagePretraining(Config):
@@ -47,9 +47,9 @@ class ImagePretraining(Config):
     width: int = Field(16, ge=4, description="Channels of the first convolution, a multiple of 4.")
     axes: int = Field(64, ge=1, description="Principal axes that are kept of the fixed features.")
     steps: int = Field(40, ge=0, description="Gradient steps.")
-    batch: int = Field(96, ge=2, description="Pictures a step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
-    temperature: float = Field(0.1, gt=0, description="Of the contrasts.")
+    batch: int = Field(96, ge=2, description="Pictures per step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
+    temperature: float = Field(0.1, gt=0, description="Temperature of the contrasts.")
 
 
 class AudioPretraining(Config):
@@ -57,9 +57,11 @@ class AudioPretraining(Config):
 
     hidden: int = Field(96, ge=8, description="Width of each direction of the LSTM.")
     layers: int = Field(1, ge=1, description="Layers of the LSTM.")
-    phrases: int = Field(300, ge=2, description="Phrases that are spoken at most, the most frequent first.")
+    phrases: int = Field(
+        300, ge=2, description="Maximum number of spoken phrases; the most frequent are taken."
+    )
     speakers: int = Field(2, ge=1, description="Voices that speak each phrase.")
     steps: int = Field(200, ge=0, description="Gradient steps.")
-    batch: int = Field(32, ge=2, description="Sounds a step.")
-    learning_rate: float = Field(2e-3, gt=0, description="Highest step of AdamW.")
-    temperature: float = Field(0.07, gt=0, description="Of the contrast.")
+    batch: int = Field(32, ge=2, description="Sounds per step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate of AdamW.")
+    temperature: float = Field(0.07, gt=0, description="Temperature of the contrast.")

@@ -66,13 +66,13 @@ def pretrain_image(
     seed: int,
     progress: StepProgress = hide_progress,
 ) -> tuple[ShopImageNetwork, list[float]]:
-    """Train the default image encoder on the shop's pictures; return it with its losses, one a step.
+    """Train the default image encoder on the shop's pictures; return it with its losses, one per step.
 
     Args:
         pictures: At least one.
         texts: `(pictures, d)` vectors of the items' texts, for the objective `text_image`.
         config: Objectives, sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         progress: Shows the steps.
 
     Raises:

@@ -38,7 +38,7 @@ def compute_recall(left: Tensor, right: Tensor, k: int, same: Tensor | None = No
         left: `(b, d)` of length 1.
         right: `(b, d)` of length 1.
         k: Nearest rows that count.
-        same: As of `info_nce`.
+        same: As for `compute_info_nce`.
     """
     labels = torch.arange(len(left)) if same is None else same
     nearest = (left @ right.T).topk(min(k, len(right)), dim=1).indices

@@ -22,7 +22,7 @@ def mask_tokens(
     Args:
         ids: `(b, tokens) int64`.
         is_special: `(b, tokens) bool`; padding and separators are never chosen.
-        share: Of the tokens that are chosen.
+        share: Share of the tokens that are chosen.
         mask_id: The id of `[MASK]`.
         vocabulary: Size of the vocabulary.
         generator: Draws the tokens.
@@ -62,7 +62,7 @@ def compute_masked_language_loss(
     """Return the cross entropy over the chosen tokens, 0 where there are none.
 
     Args:
-        head: Of the model.
+        head: Head of the model.
         states: `(b, tokens, dim)`.
         embeddings: `(vocabulary, dim)`.
         labels: `(b, tokens) int64`, -100 where nothing is to be predicted.

@@ -71,7 +71,7 @@ def compute_next_sentence_loss(head: NextSentenceHead, first: Tensor, follows: T
     """Return the cross entropy.
 
     Args:
-        head: Of the model.
+        head: Head of the model.
         first: `(b, dim)` states of the first token.
         follows: `(b,) bool`.
     """

@@ -122,7 +122,7 @@ def compare_autoencoders(
         content: `(items, d) float32`, each column with mean 0 and deviation 1.
         relevant: `(users, items)` in the evaluation window, with entries in each row.
         config: Sizes and steps.
-        seed: Of the trainings.
+        seed: Seed of the trainings.
         progress: Shows the steps.
 
     Raises:

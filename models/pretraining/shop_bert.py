@@ -33,7 +33,7 @@ class ShopBert:
     Args:
         tokenizer: A `PreTrainedTokenizerFast`.
         model: A `BertModel`.
-        losses: Of the training, one a step.
+        losses: Losses of the training, one per step.
     """
 
     tokenizer: Any
@@ -41,7 +41,7 @@ class ShopBert:
     losses: list[float] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
-        """Write both so that `HuggingFaceText(folder)`, or transformers anywhere, reads them."""
+        """Write both so that `HuggingFaceTextEncoder(folder)`, or transformers anywhere, reads them."""
         silence_transformers()
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
@@ -59,7 +59,7 @@ def pretrain_bert(
     Args:
         texts: The shop's texts.
         config: Objectives, sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         progress: Shows the steps.
 
     Raises:
@@ -125,7 +125,7 @@ class _TextObjective:
         return total
 
     def _draw_pairs(self, among: int) -> list[tuple[str, str]]:
-        """Return a batch of the first `among` pairs, drawn with replacement."""
+        """Draw a batch from the first `among` pairs, with replacement."""
         rows = torch.randint(among, (min(self.config.batch, among),), generator=self.generator)
         return [self.pairs[row] for row in rows.tolist()]
 

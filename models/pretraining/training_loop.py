@@ -47,10 +47,10 @@ def minimize_loss(
     what: str,
     progress: StepProgress = hide_progress,
 ) -> list[float]:
-    """Minimize `loss_of(step)` over the modules' weights; return the losses, one a step.
+    """Minimize `loss_of(step)` over the modules' weights; return the losses, one per step.
 
     Args:
-        modules: Whose weights are trained.
+        modules: Modules whose weights are trained.
         loss_of: Returns the loss of a step, a scalar.
         steps: How many.
         learning_rate: The highest.

@@ -47,14 +47,14 @@ def compute_beta(step: int, config: RowsPretraining) -> float:
 def pretrain_variational(
     rows: Rows, config: RowsPretraining, seed: int, is_counts: bool, progress: StepProgress = hide_progress
 ) -> tuple[VariationalAutoencoder, list[float]]:
-    """Train a variational autoencoder of the rows; return it with its losses, one a step.
+    """Train a variational autoencoder of the rows; return it with its losses, one per step.
 
     The loss is the negative evidence lower bound with an annealed divergence.
 
     Args:
         rows: `(n, width)`.
         config: Sizes and steps.
-        seed: Of the weights and of the batches.
+        seed: Seed of the weights and of the batches.
         is_counts: Rows are histories (multinomial likelihood) rather than measurements (normal likelihood).
         progress: Shows the steps.
 

@@ -31,8 +31,8 @@ class LateFusion:
     modality counts little.
 
     Args:
-        config: Of each recommender's network, apart from its modalities.
-        training: Of each recommender's trainer.
+        config: Settings of each recommender's network, apart from its modalities.
+        training: Settings of each recommender's trainer.
     """
 
     name = "fusion"
@@ -65,9 +65,9 @@ class LateFusion:
         Weights come from the validation in the options.
 
         Args:
-            data: As of `FusionRecommender.fit`.
+            data: As for `FusionRecommender.fit`.
             seed: The same for all recommenders.
-            options: As of `FusionRecommender.fit`.
+            options: As for `FusionRecommender.fit`.
             start: A model whose recommenders to start from, matched by modality.
 
         Raises:
@@ -95,10 +95,10 @@ class LateFusion:
         Each is trained up to its best epoch.
 
         Args:
-            data: As of `FusionRecommender.refit`.
+            data: As for `FusionRecommender.refit`.
             seed: The same for all recommenders.
             on_step: Called after every step.
-            start: As of `fit`.
+            start: As for `fit`.
         """
         refitted = type(self)(self.config, self.training)
         starts = start.members if isinstance(start, LateFusion) else {}

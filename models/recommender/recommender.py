@@ -48,8 +48,8 @@ class FusionRecommender:
     phone is scored by its content.
 
     Args:
-        config: Of the network.
-        training: Of the trainer.
+        config: Settings of the network.
+        training: Settings of the trainer.
     """
 
     name = "fusion"
@@ -71,7 +71,7 @@ class FusionRecommender:
 
         Args:
             data: Nothing later than its `as_of` is used.
-            seed: Of first weights, batches and dropout.
+            seed: Seed of initial weights, batches and dropout.
             options: Validation, epochs, checkpoints, progress.
             start: A model whose weights to start from, matched by name; one of another shape is ignored.
 
@@ -151,7 +151,7 @@ class FusionRecommender:
         `[item; φ(item, as_of); bias]`.
 
         Args:
-            data: Of the night.
+            data: The night's dataset.
             users: `(n,)` indices into `data.users`.
 
         Raises:

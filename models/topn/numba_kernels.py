@@ -208,12 +208,12 @@ def init_thresholds(
     n items reach the n-th highest of them.
 
     Args:
-        approximate: As for `gather_candidates`, and so are the bounds, `n`, the buffer and the masks.
-        item_bounds: See there.
-        user_bounds: See there.
+        approximate: As for `gather_candidates`.
+        item_bounds: As for `gather_candidates`.
+        user_bounds: As for `gather_candidates`.
         n: Length of the lists.
         buffer: Its thresholds are written.
-        masks: See there.
+        masks: As for `gather_candidates`.
         first: `(kinds, tile) float32`, zero, or minus infinity for an item that a kind of user may not get.
         place: `(items,)` the column of each item among all tiles.
     """

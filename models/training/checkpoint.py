@@ -31,9 +31,9 @@ def write_checkpoint(
     """Replace the checkpoint atomically: a kill leaves the old one or the new one.
 
     Args:
-        folder: Of the checkpoint; made if missing.
-        network: Whose weights are written.
-        adam: Whose moments are written.
+        folder: Folder of the checkpoint; made if missing.
+        network: Network whose weights are written.
+        adam: Optimizer whose moments are written.
         kept: Weights by epoch: those that may turn out to be the best.
         about: Counters, curves and the digest of what is trained, as JSON.
     """
@@ -59,10 +59,10 @@ def restore_checkpoint(
     """Restore network, optimizer and random state from a checkpoint.
 
     Args:
-        folder: Of the checkpoint.
-        network: Is changed in place.
-        adam: Is changed in place.
-        digest: Of what is to be trained.
+        folder: Folder of the checkpoint.
+        network: Network, changed in place.
+        adam: Optimizer, changed in place.
+        digest: Digest of what is to be trained.
 
     Returns:
         `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other

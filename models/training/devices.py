@@ -48,7 +48,7 @@ def run_deterministically(seed: int, threads: int) -> Iterator[None]:
     The process's settings are restored afterwards.
 
     Args:
-        seed: Of torch's random numbers.
+        seed: Seed of torch's random numbers.
         threads: CPU threads. They decide in which order sums are added, and so the last bits of every result.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()

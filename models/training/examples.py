@@ -50,7 +50,7 @@ def build_examples(data: Dataset, half_life_days: float | None) -> Examples:
     """Return one example for every user and day on which they chose something.
 
     Args:
-        data: Of which all events are used.
+        data: The dataset; all of its events are used.
         half_life_days: Age at which a target's weight is halved; None weighs all alike.
     """
     events = data.interactions

@@ -58,7 +58,7 @@ class StopSignal(Protocol):
 
 @dataclass(frozen=True)
 class KnownStop:
-    """The stop signal of a training run that is over."""
+    """The stop signal of a training run that has finished."""
 
     epoch: int
 

@@ -1,4 +1,4 @@
-"""First values of phones' identity embeddings: random, or codes from an autoencoder of users' histories."""
+"""Initial values of phones' identity embeddings: random, or codes from an autoencoder of users' histories."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ENCODING_BATCH = 1024
 def pretrain_identities(
     data: Dataset, signature: DataSignature, config: FusionConfig, seed: int
 ) -> Tensor | None:
-    """Return first values `(phones with an identity, dim)`; None where they are random.
+    """Return initial embeddings `(phones with an identity, dim)`; None where they are random.
 
     Rows are in the order of the signature.
 
     A phone's code is that of a history with this phone only, less the mean code, scaled to the spread of
-    random values. Phones that the same people choose so start near each other.
+    random values. So phones that the same people choose start near each other.
 
     Raises:
         NonFiniteLoss: If the autoencoder's loss does not stay finite.

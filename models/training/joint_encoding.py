@@ -27,8 +27,8 @@ class JointEncoder:
     table is encoded again.
 
     Args:
-        encoders: Of the network that is trained.
-        training_set: Whose contents are encoded.
+        encoders: Encoders of the network that is trained.
+        training_set: Training set whose contents are encoded.
     """
 
     def __init__(self, encoders: TrainableEncoders, training_set: TrainingSet) -> None:
@@ -62,7 +62,7 @@ class JointEncoder:
 
         Args:
             batch: On the encoders' device.
-            items: Of the batch's columns.
+            items: Inputs of the batch's columns.
             queries: All queries.
             random: Draws the contents to encode.
 

@@ -38,8 +38,8 @@ def compute_losses(
 
     Args:
         network: In training mode.
-        items: Of the batch's columns.
-        queries: Whose rows `batch.users.queries` and `batch.sampled_queries` are.
+        items: Inputs of the batch's columns.
+        queries: Queries whose row numbers `batch.users.queries` and `batch.sampled_queries` hold.
         batch: On the network's device.
         training: Weights of the losses.
     """

@@ -70,7 +70,7 @@ def compute_rate_factor(step: int, steps: int, warm_up: float) -> float:
 
     Args:
         step: From 0, of the whole training.
-        steps: Of the whole training.
+        steps: Number of steps of the whole training.
         warm_up: Share of the steps over which the rate rises.
     """
     warm = max(1, round(warm_up * steps))

@@ -49,10 +49,10 @@ class Trainer:
         network: With its inputs calibrated; it is changed in place.
         training_set: Examples and targets.
         training: Settings.
-        seed: Of batches, negatives and sampled queries; torch's own seed is set by the caller.
+        seed: Seed of batches, negatives and sampled queries; torch's own seed is set by the caller.
         options: Validation or stop signal, epochs, checkpoints, progress.
         compute_factors: Returns the network's factors for some users of a dataset, in evaluation mode.
-        digest: Of data, settings and first weights: a checkpoint with another one is not continued.
+        digest: Digest of data, settings and first weights: a checkpoint with another one is not continued.
     """
 
     def __init__(
@@ -175,8 +175,8 @@ class Trainer:
     def _refresh_encodings(self, step: int) -> None:
         """Encode all contents again at intervals, if encoders are trained.
 
-        Also at every checkpoint: a run continued from there has no table and would have to, and both must
-        take the same steps.
+        They are also encoded at every checkpoint: a run that continues from it starts without tables, and
+        must take the same steps as one that was never killed.
         """
         every = self.network.config.end_to_end.refresh_steps
         if self.joint_encoder is not None and 0 in (step % every, step % self.training.checkpoint_steps):

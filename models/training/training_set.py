@@ -74,9 +74,9 @@ class TrainingSet:
 
     Args:
         data: What happened until the training's end.
-        signature: Of the network.
-        config: Of the network.
-        training: Of the trainer.
+        signature: Signature of the network.
+        config: Settings of the network.
+        training: Settings of the trainer.
 
     Raises:
         TrainingError: If nobody has chosen anything.

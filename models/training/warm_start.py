@@ -60,8 +60,8 @@ def match_rows(
     Args:
         fresh: `(new rows, d)`.
         old: `(old rows, d)`.
-        new_words: Of the fresh rows.
-        old_words: Of the old rows.
+        new_words: Words of the fresh rows.
+        old_words: Words of the old rows.
         has_unknown: Whether row 0 of both stands for unknown words.
     """
     first = int(has_unknown)

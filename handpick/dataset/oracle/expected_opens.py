@@ -2,7 +2,7 @@
 
 A session shows one slate of `SLOTS` draws from the shop's ranking, which mixes what is popular with a little
 of what the user likes: `exposure(i) ∝ exp(TILT · utility)`. A shown phone is opened with
-`POSITION_DECAY**position · sigmoid(utility - RESERVE)`. Besides, a session opens `Poisson(SEARCHES)` phones
+`POSITION_DECAY**position · sigmoid(utility - RESERVE)`. It also opens `Poisson(SEARCHES)` phones
 found by search, drawn from `softmax(utility)`. Only phones on sale take part. `handpick.demo.click_model`
 samples from the same model.
 """

@@ -1,7 +1,7 @@
 """The best possible ranking: the demo shop's own expected rate of positive interactions.
 
 `rate(u, i, day) = sessions(u) · on_sale(i, day) · E[opens of i in one session of u on that day]`, where the
-expectation (`click_model.expected_opens`) covers exposure in slates, position bias, clicks and search. No
+expectation (`expected_opens`) covers exposure in slates, position bias, clicks and search. No
 model can do better than to rank by it, except by luck. Only evaluation may read the truth.
 """
 
@@ -32,7 +32,7 @@ def compute_expected_rates(
     Args:
         truth_dir: The demo shop's truth folder.
         user_ids: Rows of the result; ids that the shop does not know score 0.
-        item_ids: Columns of the result; likewise.
+        item_ids: Columns of the result; ids that the shop does not know score 0.
         day: Prices, stock, launches and fashion are those at the end of this date; phones that are not on
             sale then, and phones that a user came with, score 0.
         without: Blocks of `utility.BLOCKS` that are left out, to see what knowing them is worth.

@@ -94,7 +94,7 @@ class Truth:
         phones: Traits of the phones.
         users: Tastes of the users.
         changes: Changes of price and stock.
-        user_ids: `(users,)` likewise.
+        user_ids: `(users,)` ids as in the landing files.
         scales: The shop's utility scales.
         fashion_phases: `(10,)`.
     """

@@ -63,7 +63,7 @@ class UserTastes(Protocol):
 
     @property
     def style(self) -> Doubles:
-        """`(users, 10)` taste for looks, in the layout of `style_vectors`."""
+        """`(users, 10)` taste for looks, in the layout of `build_style_vectors`."""
         ...
 
     @property
@@ -73,7 +73,7 @@ class UserTastes(Protocol):
 
     @property
     def hidden(self) -> Doubles:
-        """`(users, 3)` taste for what only behaviour shows."""
+        """`(users, 3)` taste for traits that only behaviour reveals."""
         ...
 
     @property
@@ -83,7 +83,7 @@ class UserTastes(Protocol):
 
     @property
     def thrift(self) -> Doubles:
-        """`(users,)` how much a price off the budget hurts."""
+        """`(users,)` weight of the squared difference between log price and budget."""
         ...
 
     @property
@@ -127,12 +127,12 @@ class PhoneTraits(Protocol):
 
     @property
     def hidden(self) -> Doubles:
-        """`(phones, 3)` what only behaviour shows."""
+        """`(phones, 3)` traits that only behaviour reveals."""
         ...
 
     @property
     def quality(self) -> Doubles:
-        """`(phones,)` how much everybody likes it."""
+        """`(phones,)` appeal to all users alike."""
         ...
 
     @property
@@ -194,7 +194,7 @@ def build_phone_factors(
         traits: All phones.
         log_price: `(phones,)` natural logarithm of each price in EUR on that day.
         day: Days since the shop's first day; may be negative.
-        fashion_phases: `(10,)` the shop's phases, as `fashion_on` takes them.
+        fashion_phases: `(10,)` the shop's phases, as `compute_fashion` takes them.
     """
     # Before its launch a phone counts as just launched; it is not on sale then.
     age = np.maximum(day - traits.launch_day, 0)
@@ -208,8 +208,8 @@ def build_phone_factors(
 
 
 def compute_fashion(day: int, phases: Doubles) -> Doubles:
-    """Return the looks in favour on a day, `(10,)`.
+    """Return how fashionable each component of a look is on a day, `(10,)` from -1 to 1.
 
-    Each part drifts slowly with a period of `FASHION_PERIOD_DAYS` and a phase of its own.
+    Each component is a sine with a period of `FASHION_PERIOD_DAYS` and its own phase.
     """
     return np.sin(2 * np.pi * day / FASHION_PERIOD_DAYS + phases)

@@ -92,7 +92,7 @@ def _format_time(seconds: str | None) -> str | None:
 
 
 def _is_time(text: str | None) -> bool:
-    """Return whether a text is a time that `_format_time` wrote."""
+    """Return whether a text is a timestamp in the format of `_format_time`."""
     return text is not None and text[:4].isdigit() and text.endswith("Z")
 
 

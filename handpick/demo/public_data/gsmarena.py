@@ -39,7 +39,7 @@ def import_gsmarena(
             written.
     """
     from handpick.demo.landing import write_json_lines
-    from handpick.stages.land.adapters import read_file
+    from handpick.stages.land.file_formats import read_file
 
     scraped = read_file(file, "csv")
     if "name" not in scraped.column_names:

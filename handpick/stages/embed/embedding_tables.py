@@ -47,7 +47,7 @@ def encode_items(
 def encode_queries(
     queries: pa.Table, files: MediaFiles, encoders: NightEncoders, previous: pa.Table | None
 ) -> tuple[dict[str, VectorColumn], list[Flow]]:
-    """Return the vector columns of the queries and their ledger lines; arguments as of `encode_items`."""
+    """Return the vector columns of the queries and their ledger lines; arguments as for `encode_items`."""
     text = encode_texts(queries["text"].to_pylist(), encoders.text, previous, files.embed.threads)
     audio, audio_flow = encode_media("audio", "query", queries, files, encoders, previous)
     # Pictures come last: on a first night the worker process may still be encoding them.
@@ -117,7 +117,7 @@ def build_table(rows: pa.Table, kept: Sequence[str], columns: Mapping[str, Vecto
     The schema's metadata holds the fingerprint of each modality's encoder.
 
     Args:
-        rows: Of a mart.
+        rows: Rows of a mart.
         kept: Names of the columns to keep.
         columns: By modality, in the order of `rows`.
     """

@@ -39,7 +39,7 @@ class NightEncoders:
     fails.
 
     Args:
-        trainer: Of the night; its settings choose the encoders.
+        trainer: The night's trainer; its settings choose the encoders.
     """
 
     trainer: EncoderTrainer

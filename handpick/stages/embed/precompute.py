@@ -112,7 +112,7 @@ def run_precompute(trainer: EncoderTrainer) -> Iterator[WorkerResults | None]:
     """Run the worker process during the block, where there is something for it to do.
 
     Args:
-        trainer: Of the night.
+        trainer: The night's trainer of encoders.
 
     Yields:
         Its results; None where there is nothing to do.

@@ -34,7 +34,7 @@ class VectorColumn:
     Args:
         vectors: `list<float32>`, null where a row has no content or it cannot be decoded.
         keys: `string`, the content key that each vector was made of; null where the vector is.
-        fingerprint: Of the encoder.
+        fingerprint: Fingerprint of the encoder.
         encoded: Distinct contents that were encoded tonight.
         reused: Distinct contents whose vector comes from the earlier table.
         unreadable: Rows whose content could not be decoded, by reason.
@@ -61,7 +61,7 @@ def build_vector_column(
     """Return the vectors of rows with these content keys; rows with equal keys share one vector.
 
     Args:
-        name: Of the column in `previous`, whose keys are in `<name>_key`.
+        name: Name of the column in `previous`, whose keys are in `<name>_key`.
         keys: The content key of each row, None where it has no content.
         prepare: Returns a row's content as the encoder reads it; may raise `UnreadableMedia`.
         encoder: None where no row of any night has content of this kind.
@@ -116,7 +116,7 @@ def _encode_missing(
     known: BoolArray,
     threads: int,
 ) -> dict[int, str]:
-    """Fill in the vectors that are missing; return why the others stay so, by code."""
+    """Fill in the missing vectors; return by code why a content could not be encoded."""
     missing = np.flatnonzero(~known).tolist()
     reasons: dict[int, str] = {}
 
@@ -141,7 +141,7 @@ def _encode_missing(
 
 
 def _to_lists(vectors: FloatArray, codes: IntArray, present: BoolArray) -> pa.ChunkedArray:
-    """Return one list a row, null where `present` is False."""
+    """Return one list per row, null where `present` is False."""
     chunks = []
     for start in range(0, len(codes), CHUNK_ROWS):
         here = present[start : start + CHUNK_ROWS]

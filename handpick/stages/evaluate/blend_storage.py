@@ -45,7 +45,7 @@ def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blen
     """Load the blend that a night learned, over that night's `selection` or `serving` models.
 
     Args:
-        night: Whose lake to read.
+        night: Night whose lake is read.
         logical_date: The night of the models and of `evaluation/blend.json`; a decision's `champion_date`.
         which: `serving` to make lists, `selection` to measure.
 

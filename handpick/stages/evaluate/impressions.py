@@ -48,7 +48,7 @@ def read_impressions(night: Night, data: Dataset) -> ImpressionLog:
     """Read the impressions of the validation and the test window from the warehouse, with their propensities.
 
     Args:
-        night: Whose lake to read.
+        night: Night whose lake is read.
         data: The dataset; impressions of users and items that it does not know are left out.
     """
     # Impressions of the validation window serve to fit the examination curve; clicks are estimated on the

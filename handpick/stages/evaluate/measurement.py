@@ -30,7 +30,7 @@ MAX_ORACLE_PAIRS = 100_000_000
 
 
 def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None) -> StageResult:
-    """Run the stage on a dataset that is loaded.
+    """Learn the blend, measure all models on the test split, and write `evaluation`.
 
     Args:
         night: The night to evaluate.
@@ -97,7 +97,7 @@ def compute_oracle_scores(
     """Sum the demo shop's expected events over the test window.
 
     Args:
-        night: Whose settings name the truth folder.
+        night: Night whose settings name the truth folder.
         test: The test split.
         without: Blocks of utility that the oracle does not know: `specs`, `image`, `text`, `hidden`.
 

@@ -55,7 +55,7 @@ def build_metrics_table(
         test: The test split.
         impressions: What was shown and clicked in its window.
         settings: Cutoffs and resamples.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     rows = compute_ranking_rows(entries, test, settings, seed)
     # Without the first column, which is the constant 1 of the regression.

@@ -54,7 +54,7 @@ def learn_blend(
         members: The fitted `selection` models by name.
         validation: The validation split.
         settings: Segments, cutoff and length of the validation window.
-        seed: Of the sample of users.
+        seed: Seed of the sample of users.
 
     Returns:
         The blend, and how its weights were learned.
@@ -143,7 +143,7 @@ def rank_models(
         validation: The split that the stacked ranker learns from.
         test: The test split.
         family: Names the hybrids.
-        seed: Of the stacked ranker.
+        seed: Seed of the stacked ranker.
         k: Length of the lists.
     """
     names = list_blend_terms(blend.members)

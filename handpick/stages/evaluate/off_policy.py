@@ -91,7 +91,7 @@ def estimate_click_rates(
         impressions: What was shown and clicked.
         k: Length of the lists.
         resamples: Bootstrap resamples of the interval.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Returns:
         For each model of which at least one listed item was shown, the metrics `snips_click_rate` (click rate

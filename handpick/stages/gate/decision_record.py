@@ -69,7 +69,7 @@ def write_decision(lake: Lake, logical_date: date, decision: Decision) -> None:
 
 
 def find_previous_champion(lake: Lake, logical_date: date) -> date | None:
-    """Return the night of the champion as the last night before decided, None if there is none yet."""
+    """Return the champion that the newest earlier decision names; None if there is none yet."""
     before = lake.latest_date_before("gate", logical_date)
     return read_decision(lake, before).champion_date if before else None
 

@@ -36,7 +36,7 @@ def check_noninferiority(
         popularity: Results of the baseline.
         champion: Results of the champion, None where there is none.
         settings: Slices, margins, risk and resamples.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Returns:
         The reasons against promotion, empty if there are none, and the metrics by slice.
@@ -93,7 +93,7 @@ def bound_relative_gain(
         theirs: `(users,)` NDCG of the rival for the same users.
         scale: What the bounds are divided by.
         settings: Risk and resamples.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Returns:
         `value`, `low` and `high`; positive where the challenger is better.

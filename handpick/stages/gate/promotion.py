@@ -41,15 +41,15 @@ from models.topn.dense import find_top_n_in_float32
 
 
 def decide_promotion(night: Night, data: Dataset) -> StageResult:
-    """Run the stage on a dataset that is loaded.
+    """Check the challenger, decide which model scores the night, and write the decision.
 
     Args:
         night: The night to decide on.
         data: Everything that is known on its logical date.
 
     Raises:
-        NightStopped: As `run`.
-        MissingPartition: As `run`.
+        NightStopped: If the challenger is refused and there is no champion.
+        MissingPartition: If the night was not trained and evaluated.
     """
     test = build_test_split(night, data)
     decision = _decide(night, test)
@@ -84,7 +84,7 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
 
 
 def _decide(night: Night, test: EvaluationSplit) -> Decision:
-    """Decide without regard to overrides."""
+    """Return the decision that the checks lead to, before any override."""
     settings = night.settings.gate
     previous, champion, reasons = _measure_champion(night, test)
     challenger = measure_model(

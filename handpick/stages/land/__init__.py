@@ -51,8 +51,8 @@ def run(night: Night) -> StageResult:
 
 def _land(night: Night, contract: Contract, found: list[PendingFile], folder: Path) -> tuple[Flow, list[str]]:
     """Write the part files and manifest of a source; return its ledger line and sorted unknown columns."""
-    from handpick.stages.land.adapters import read_pending_file
     from handpick.stages.land.derived_columns import keep_first_per_key
+    from handpick.stages.land.file_formats import read_pending_file
     from handpick.stages.land.manifest import build_manifest_entry, write_manifest
 
     settings = night.settings.sources.of(contract.source)

@@ -1,7 +1,7 @@
 """Public interface of the land stage: landing, reading of files, mapping inference, manifests."""
 
 from handpick.stages.land import run
-from handpick.stages.land.adapters import read_pending_file
+from handpick.stages.land.file_formats import read_pending_file
 from handpick.stages.land.manifest import read_manifest_files
 from handpick.stages.land.mapping_inference import infer_mapping, render_toml_lines
 from handpick.stages.land.pending_files import list_pending_files

@@ -245,7 +245,7 @@ def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
     Files of one folder whose names differ only in digits are one kind, of which the first is sampled; a
     folder that holds a single kind stands for it.
     """
-    from handpick.stages.land.adapters import read_file
+    from handpick.stages.land.file_formats import read_file
 
     if not place.exists():
         raise InputError(f"there is no {place}")

@@ -293,8 +293,8 @@ def evaluate_objectives(
     """Return the results of the objectives of all encoders that were trained.
 
     Args:
-        evaluator: Of the night.
-        encoders: As they were just trained and registered.
+        evaluator: The night's evaluator.
+        encoders: The encoders that were just trained and registered.
     """
     trainer = evaluator.trainer
     settings, results = trainer.night.settings.embed, list["ObjectiveResult"]()

@@ -63,7 +63,7 @@ def render_objectives(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Return the rows as a table for the terminal.
 
     Args:
-        rows: Of `pretraining/worth`, or the note `objectives` of the stage's result.
+        rows: Rows of `pretraining/worth`, or the note `objectives` of the stage's result.
     """
     from rich.table import Table
 

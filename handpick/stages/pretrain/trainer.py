@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from models.encoders.interface import Encoder
 
 CURVE_FILE = "curve.csv"
-"""Holds the losses of a training, one a line, next to its weights; no encoder reads it."""
+"""Holds the losses of a training, one per line, next to its weights; no encoder reads it."""
 NOT_DRAWN = "beyond the limit"
 """Reason, in the ledger, for content that is not trained on because `[pretraining]` limits its amount."""
 
@@ -44,7 +44,7 @@ class EncoderTrainer:
         items: What `read_items` returns.
         queries: What `read_queries` returns.
         files: The night's media files.
-        first_night: From which the new versions serve.
+        first_night: First night that the new versions serve.
         precomputed: Results of a worker process, where one runs.
         flows: Ledger lines of the content that was read for training, by source; filled in by the training
             methods.
@@ -243,7 +243,7 @@ class EncoderTrainer:
 
 
 def _save_curve(folder: Path, losses: Sequence[float]) -> None:
-    """Write the losses of a training, one a line."""
+    """Write the losses of a training, one per line."""
     (folder / CURVE_FILE).write_text("".join(f"{loss:.6g}\n" for loss in losses))
 
 

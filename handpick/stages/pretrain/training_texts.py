@@ -54,7 +54,7 @@ def draw_phrases(clauses: Sequence[str], count: int, seed: int) -> list[str]:
     Args:
         clauses: The most frequent first.
         count: Phrases at most.
-        seed: Of the draw of pairs.
+        seed: Seed of the draw of pairs.
     """
     # The most frequent clauses are the likeliest queries, so they are spoken first and paired.
     single = clauses[: count_single_phrases(count)]

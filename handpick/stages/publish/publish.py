@@ -123,7 +123,7 @@ def load_version(
         connection: In autocommit, holding the publish lock.
         night: The night of the lists.
         tables: Prepared rows by relation.
-        digest: Of the lake's partitions.
+        digest: Digest of the lake's partitions.
 
     Returns:
         The version's number.

@@ -1,4 +1,4 @@
-"""The `report` stage: one self-contained HTML page a night, with plots, and the model card."""
+"""The `report` stage: one self-contained HTML page per night, with plots, and the model card."""
 
 from __future__ import annotations
 

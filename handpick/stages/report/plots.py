@@ -64,7 +64,7 @@ def plot_intervals(values: Mapping[str, tuple[float, float, float]], title: str)
 
     Args:
         values: `{label: (value, low, high)}`.
-        title: Of the plot.
+        title: Title of the plot.
     """
     labels = sorted(values, key=lambda label: values[label][0])
     with plt.rc_context(PLOT_STYLE):
@@ -84,7 +84,7 @@ def plot_by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: s
 
     Args:
         series: `{label: {night in ISO form: value}}`.
-        title: Of the plot.
+        title: Title of the plot.
         unit: Label of the value axis.
     """
     nights = sorted({night for values in series.values() for night in values})

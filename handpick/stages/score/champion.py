@@ -73,7 +73,7 @@ class Champion:
         return ContentBased(self.content).fit(data, self.seed).factors(data, no_users).items
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
-        """Whether a member's scores of each of these users differ between phones: `(users,)`."""
+        """Return `(users,)` whether a member's scores of each user differ between phones."""
         scaled = standardise_factors(self.blend.members[name].factors(data, users))
         return np.asarray((scaled.users != 0).any(axis=1))
 

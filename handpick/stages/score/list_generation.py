@@ -77,7 +77,7 @@ def _move_marks(
 
 
 def _find_pinnable(plan: ListPlan, users: IntArray) -> NDArray[np.bool_]:
-    """Whether the rules that never relax allow each user the pinned phone: `(pins, users)`."""
+    """Return `(pins, users)` whether the rules that never relax allow the user the pinned phone."""
     kind_of, allowed = plan.rules.find_allowed_by_kind(plan.rule_settings.relax)
     excluded = plan.rules.find_excluded_pairs(plan.rule_settings.relax)[users]
     return np.array(

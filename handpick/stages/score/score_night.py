@@ -1,4 +1,4 @@
-"""The score stage's entry: read champion and dataset, make the three kinds of lists, write them."""
+"""Scores a night: reads champion and dataset, makes the three kinds of lists, and writes them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def run_ablation(
         only: Measure only variants whose name holds one of these words, and the configured model.
 
     Yields:
-        One row a variant, as soon as it is measured.
+        One row per variant, as soon as it is measured.
 
     Raises:
         NightStopped: If a training cannot continue.
@@ -123,10 +123,10 @@ def _measure_variant(
 
     Args:
         night: Gives the settings.
-        name: Of the row.
+        name: Name of the row.
         data: The dataset to train and test on.
         config: `[fusion]` of the variant.
-        seeds: Of the trainings.
+        seeds: Seeds of the trainings.
         configured: NDCG@20 of each test user by the model as configured; None for that model itself.
     """
     users = night.settings.training.validation_users

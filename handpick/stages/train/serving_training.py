@@ -93,7 +93,7 @@ def train_serving_in_worker(
         data: The night's dataset.
         epochs: Epochs at most.
         start: The model that the training starts from, where it is warm-started.
-        folder: Of the night's models, where the models are saved.
+        folder: Folder of the night's models, where the models are saved.
         checkpoints: Folder of this training's checkpoints.
     """
     arguments = (night, data, epochs, start, folder, checkpoints)

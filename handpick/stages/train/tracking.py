@@ -23,9 +23,9 @@ def log_training(
     Nothing is logged where `[training] tracking` is empty.
 
     Args:
-        night: Whose training it is.
+        night: Night of the training.
         curves: Values by epoch, by fit (`selection`, `serving`) and series.
-        data_digest: Of the dataset that the model was trained on.
+        data_digest: Digest of the dataset that the model was trained on.
         best: Validation NDCG@20 of the epoch that was kept.
     """
     file = night.settings.training.tracking

@@ -1,6 +1,6 @@
 """Interactions: tonight's events with session, bot flag, and a weight that is corrected for position bias.
 
-A click far down a list is more telling than one at the top, since fewer people look there. The propensity
+A click far down a list shows more interest than one at the top, since fewer people look there. The propensity
 (probability that a position is examined) is modelled as `position ** -exponent` (position-based model;
 Joachims, Swaminathan and Schnabel, "Unbiased Learning-to-Rank with Biased Feedback", WSDM 2017), and an event
 that follows an impression in its session is weighted by `1 / propensity`, bounded. The exponent is the
@@ -89,7 +89,10 @@ def attribute_positions(events: DataFrame) -> DataFrame:
 
 
 def flag_bots(events: DataFrame, events_per_hour: int) -> DataFrame:
-    """Add `is_bot`: whether the user had more events other than impressions than this in one clock hour."""
+    """Add `is_bot`: whether the user had more than `events_per_hour` events in a clock hour.
+
+    Impressions are not counted.
+    """
     acted = F.count(F.when(F.col("event_type") != "impression", 1))
     busiest = (
         events.groupBy("user_id", F.date_trunc("hour", "occurred_at").alias("hour"))

@@ -24,7 +24,7 @@ def run(night: Night) -> StageResult:
     """
     from handpick.lake.partitions import count_rows, digest_partitions
     from handpick.runtime.spark import get_spark_session
-    from handpick.stages.validate.bots import find_bots
+    from handpick.stages.validate.bot_warnings import find_suspected_bots
     from handpick.stages.validate.data_docs import DataDocs
     from handpick.stages.validate.source_validation import list_raw_partitions, validate_source
     from handpick.stages.validate.thresholds import check_thresholds
@@ -49,7 +49,9 @@ def run(night: Night) -> StageResult:
             log_progress(f"  {contract.source}: {count:,} rows were kept without a value: {reason}")
     page, failed = docs.result().finish(flows)
     warnings = [line for flow in flows for line in check_thresholds(night, flow)]
-    warnings += [f"{user} looked at phones {views:,} times in one hour" for user, views in find_bots(night)]
+    warnings += [
+        f"{user} looked at phones {views:,} times in one hour" for user, views in find_suspected_bots(night)
+    ]
     for line in warnings:
         log_progress(f"  warning: {line}")
     notes |= {"warnings": warnings, "data_docs_page": str(page), "expectations_failed": failed}

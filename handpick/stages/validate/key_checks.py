@@ -31,7 +31,7 @@ def find_repeated_keys(
     """Find the rows whose key is not new.
 
     Of rows that share a key the first by file and line is kept, unless an earlier night has the key. Key
-    hashes, eight bytes a row, find the few candidates; whole keys and contents are compared for those alone.
+    hashes, eight bytes per row, find the few candidates; whole keys and contents are compared for those only.
 
     Args:
         night: The night.

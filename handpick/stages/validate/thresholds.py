@@ -39,7 +39,7 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     where = night.lake.partition(f"quarantine/{flow.source}", night.logical_date)
     next_step = (
         f"They are in {where} (`handpick quarantine list --date {night.logical_date} --source "
-        f"{flow.source}`). {LISTS_STAY}; mend the file, or raise"
+        f"{flow.source}`). {LISTS_STAY}; correct the file, or raise"
     )
     warnings = []
     for reason, count in flow.dropped.items():

@@ -152,7 +152,7 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
 
 
 def _shorten_message(message: str, settings: Settings) -> str:
-    """Return a database's message as one line that ends with a full stop, and a lock as what it means."""
+    """Return a database's message as one line that ends with a full stop; explain a lock error."""
     if LOCK_MESSAGE in message:
         return (
             f"another program has {settings.path(settings.warehouse.path)} open; close it (DuckDB allows one "

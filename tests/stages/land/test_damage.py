@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from handpick.contracts import CONTRACTS
 from handpick.errors import InputError
 from handpick.settings.sources import SourceSettings
-from handpick.stages.land.adapters import read_file
+from handpick.stages.land.file_formats import read_file
 from handpick.stages.land.mapping import conform_rows
 
 

@@ -1,4 +1,4 @@
-"""The rule `price_band`: no phone far cheaper or dearer than those that the user owns or liked."""
+"""The rule `price_band`: no phone far cheaper or more expensive than those that the user owns or liked."""
 
 import numpy as np
 from numpy.typing import NDArray

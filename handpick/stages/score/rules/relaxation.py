@@ -78,7 +78,7 @@ def _append_to_list(
 def find_broken_rules(
     plan: ListPlan, users: IntArray, lists: RerankedLists, is_added: NDArray[np.bool_]
 ) -> dict[tuple[int, int], str]:
-    """Find the rules that the phones break which were added by relaxing.
+    """Find the rules that are broken by phones that relaxation added.
 
     Args:
         plan: The night's rules, settings and catalogue.

@@ -1,4 +1,4 @@
-"""Finds bots: users who view more phones in an hour than a person could."""
+"""Finds users to warn about as bots; the flag `is_bot` is set by `transform.interactions.flag_bots`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 from handpick.night import Night
 
 
-def find_bots(night: Night) -> list[tuple[str, int]]:
+def find_suspected_bots(night: Night) -> list[tuple[str, int]]:
     """Return users with `validation.bot_views_per_hour` or more views in a clock hour, and their peak.
 
-    Their rows stay valid, since the events happened; the transform stage marks them and no model learns from
-    them.
+    Their rows stay valid, since the events happened. The transform stage sets `is_bot` by a limit of its own,
+    `transform.bot_events_per_hour`.
     """
     rows = night.lake.read("valid/events", night.logical_date, ["user_id", "event_type", "occurred_at"])
     views = rows.filter(pc.equal(rows.column("event_type"), "view"))
