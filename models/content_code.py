@@ -28,7 +28,7 @@ def fit_content_code(
     Args:
         data: Its catalogue has the content.
         names: The catalogue's modalities that are encoded.
-        kind: Which autoencoder learns the code, or `none`.
+        kind: Kind of the autoencoder that learns the code, or `none`.
         config: Settings of the autoencoder; the code is narrower where there are few items.
         seed: Seed of the weights and the corruption.
 

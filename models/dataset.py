@@ -58,7 +58,7 @@ class Modality:
     content_source: ModalitySource | None = None
 
     def take(self, rows: IntArray) -> Modality:
-        """Select rows."""
+        """Return the modality of some rows, in their order."""
         keys = None if self.keys is None else self.keys[rows]
         return replace(self, values=self.values[rows], present=self.present[rows], keys=keys)
 

@@ -15,7 +15,7 @@ def prepare_input(settings: Settings, rung: str, logical_date: date | None) -> d
     Args:
         settings: Where input, hidden truth and ledger are.
         rung: Size of the demo shop, if one has to be made.
-        logical_date: The date that was asked for; it is run whether or not it is done.
+        logical_date: The requested date, which is run even if it is done; None to choose one.
 
     Raises:
         InputError: If no new input has arrived for a shop that is not a demo shop.

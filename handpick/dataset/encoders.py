@@ -111,7 +111,7 @@ class RegisteredEncoders:
     Reading any of them raises `EncoderUnusable` if it cannot be loaded.
 
     Args:
-        settings: Which encoders.
+        settings: `[embed]`, which names the encoders.
         registry: Where versions of those trained on the shop are.
         logical_date: The night that they serve.
     """

@@ -225,7 +225,7 @@ def index_ids(ids: pa.ChunkedArray, known: StringArray) -> IntArray:
     """Return `(ids,) int64`: the index of each id among the known ids, -1 where it is not among them.
 
     Args:
-        ids: To look up.
+        ids: Ids to look up.
         known: `(n,) str`, distinct.
     """
     found = pc.index_in(ids.cast(pa.string()), pa.array(known.tolist(), pa.string()))

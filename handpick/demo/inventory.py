@@ -68,7 +68,7 @@ def advance_inventory(
         plan: The plan, for its random streams.
         phones: All phones, also those launched on the day.
         day: The day, counted from 0.
-        gone: `(new phones,)` whether each is out of stock for ever at its launch; None for none.
+        gone: `(new phones,)` whether each is permanently out of stock from its launch; None for none.
 
     Returns:
         `(changed,)` rows of the phones that are new or changed.

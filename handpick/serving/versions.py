@@ -186,7 +186,7 @@ def drop_old_versions(
     The current version and the newest one before it always stay.
 
     Args:
-        connection: In autocommit: partitions are detached concurrently, so that no reader waits.
+        connection: Connection in autocommit: partitions are detached concurrently, so that no reader waits.
         settings: Count, age and schema.
         logical_date: The date from which ages are counted.
 
@@ -219,7 +219,7 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     """Drop the tables of versions that were dropped, or whose loading was killed.
 
     Args:
-        connection: In autocommit.
+        connection: Connection in autocommit.
         schema: The serving schema.
     """
     rows = connection.execute(

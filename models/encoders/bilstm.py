@@ -154,7 +154,7 @@ def encode_sounds(
     """Return vectors `(sounds, dim) float32` of length 1; sounds of similar length share a batch.
 
     Args:
-        module: In evaluation mode.
+        module: Network in evaluation mode.
         batch: Sounds `(samples,) float32` at 16 kHz.
         device: Device of the module.
     """

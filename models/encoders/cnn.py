@@ -192,7 +192,7 @@ def encode_pictures(
     """Return vectors `(pictures, dim) float32` of length 1.
 
     Args:
-        module: In evaluation mode.
+        module: Network in evaluation mode.
         pictures: The pictures.
         device: Device of the module.
     """

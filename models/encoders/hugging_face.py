@@ -18,7 +18,7 @@ def load_model(folder: Path, name: str, kind: str) -> Any:
     process.
 
     Args:
-        folder: In Hugging Face's format, with safetensors.
+        folder: Folder in Hugging Face's format, with safetensors.
         name: Its name in the settings.
         kind: `text`, `image` or `audio`, for the error.
 

@@ -91,8 +91,8 @@ def normalize_pixels(
 
     Args:
         batch: Pictures `(224, 224, 3) uint8`.
-        mean: By channel, of pixels in [0, 1].
-        std: By channel.
+        mean: Mean of each channel, of pixels in [0, 1].
+        std: Standard deviation of each channel.
     """
     pixels = (
         torch.stack([one if isinstance(one, Tensor) else torch.tensor(one) for one in batch])

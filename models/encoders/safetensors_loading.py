@@ -89,7 +89,7 @@ def save_weights(folder: Path, tensors: Mapping[str, torch.Tensor], config: Mapp
 
     Args:
         folder: Destination folder.
-        tensors: By name, as in `state_dict`.
+        tensors: Tensors by name, as in `state_dict`.
         config: JSON-able.
     """
     from safetensors.torch import save_file
@@ -123,7 +123,7 @@ def fill_module(module: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wh
 
     Args:
         module: Built with the stored settings.
-        tensors: From `load_weights`.
+        tensors: Tensors from `load_weights`.
         where: Names the weights in the error.
 
     Raises:

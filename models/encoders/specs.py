@@ -45,7 +45,7 @@ class SpecsEncoder:
     """Encoder of sheets as `[standardized number, is missing] … [one-hot category, other] … [hashed tags]`.
 
     Args:
-        state: From `fit` or `load`.
+        state: Fitted state, from `fit` or `load`.
     """
 
     name = "specs"

@@ -23,4 +23,4 @@ RANKING_METRICS: dict[str, Callable[[Hits, int], NDArray[np.float64]]] = {
     "map": average_precision_at_k,
     "hit_rate": hit_rate_at_k,
 }
-"""Each computes one value a user from hits and a list length k."""
+"""Each computes one value per user from hits and a list length k."""

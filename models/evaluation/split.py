@@ -154,14 +154,14 @@ def _remove_entries(matrix: sparse.csr_matrix, other: sparse.csr_matrix) -> spar
 
 
 def _keep_rows(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
-    """Return the matrix with the rows that are not kept empty."""
+    """Return the matrix without the entries of the rows that are not kept."""
     kept = (sparse.diags(keep.astype(np.float32)) @ matrix).tocsr()
     kept.eliminate_zeros()
     return kept
 
 
 def _keep_columns(matrix: sparse.csr_matrix, keep: BoolArray) -> sparse.csr_matrix:
-    """Return the matrix with the columns that are not kept empty."""
+    """Return the matrix without the entries of the columns that are not kept."""
     kept = (matrix @ sparse.diags(keep.astype(np.float32))).tocsr()
     kept.eliminate_zeros()
     return kept

@@ -36,7 +36,7 @@ class ColumnEncoder(nn.Module):
     """One encoder, and the columns of a modality's vectors that it computes.
 
     Args:
-        encoder: With its weights.
+        encoder: The encoder with its weights.
         first: Column of the modality's vectors at which the encoder's begin.
         scale: Factor of its vectors where several encoders are concatenated.
     """

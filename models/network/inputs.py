@@ -19,8 +19,8 @@ class ItemInputs:
     """Inputs of the item tower: the phones' content and identities.
 
     Args:
-        content: By modality `(items, width) float32`, zeros where missing.
-        present: By modality `(items,) bool`.
+        content: Vectors by modality, `(items, width) float32`, zeros where missing.
+        present: Mask by modality, `(items,) bool`.
         price: `(items,)` logarithm of the price, NaN where unknown.
         brand: `(items,)` row in the brand vocabulary.
         identity: `(items,)` row of the identity embedding, -1 for phones that had no event in training.
@@ -76,9 +76,9 @@ class QueryInputs:
     """Inputs for queries: the content of every query of the data.
 
     Args:
-        content: By modality `(queries + 1, width) float32`, zeros where missing; the last row stands for "no
-            query".
-        present: By modality `(queries + 1,) bool`.
+        content: Vectors by modality, `(queries + 1, width) float32`, zeros where missing; the last row stands
+            for "no query".
+        present: Mask by modality, `(queries + 1,) bool`.
     """
 
     content: dict[str, Tensor]

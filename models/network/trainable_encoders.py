@@ -27,9 +27,9 @@ class ContentTable:
 
     Args:
         row_by_key: Row of each content's key.
-        prepared: By row, the content as each encoder takes it; None where it is gone or no longer needed.
+        prepared: For each row, the content as each encoder takes it; None if gone or no longer needed.
         vectors: `(rows, trained columns)` without gradients; fewer rows than contents where some are new.
-        is_readable: By row, whether the content could be read.
+        is_readable: For each row, whether the content could be read.
     """
 
     row_by_key: dict[str, int] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class TrainableEncoders(nn.Module):
     """Trainable encoders by kind of content, with the tables of what they have encoded.
 
     Args:
-        encoders: By kind of content; several where a modality concatenates the vectors of several.
+        encoders: Encoders by kind of content; several where a modality concatenates the vectors of several.
         config: Settings of end-to-end training.
     """
 
@@ -112,7 +112,7 @@ class TrainableEncoders(nn.Module):
 
         Args:
             kind: Kind of content of the table.
-            known: So many first rows stay as they are.
+            known: Number of first rows that stay as they are.
             count: One past the last row that is encoded.
         """
         table, was_training = self.tables[kind], self.training

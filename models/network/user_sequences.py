@@ -37,7 +37,7 @@ class ItemEvents:
         Args:
             users: `(n,)` indices into `Dataset.users`.
             times: `(n,)` seconds since 1970 UTC.
-            limit: At most so many events of each.
+            limit: Maximum number of events of each user.
 
         Returns:
             `(n,)` first rows and `(n,)` ends.

@@ -1,1 +1,1 @@
-"""Self-supervised pretraining of encoders: one objective a file. Importing it does not import torch."""
+"""Self-supervised pretraining of encoders: one objective per file. Importing it does not import torch."""

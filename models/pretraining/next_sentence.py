@@ -68,7 +68,7 @@ class NextSentenceHead(nn.Module):
 
 
 def compute_next_sentence_loss(head: NextSentenceHead, first: Tensor, follows: Tensor) -> Tensor:
-    """Return the cross entropy.
+    """Return the cross entropy of the next-sentence predictions.
 
     Args:
         head: Head of the model.

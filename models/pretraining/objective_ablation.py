@@ -49,7 +49,7 @@ def evaluate_search(queries: FloatArray, items: FloatArray, relevant: sparse.csr
     Args:
         queries: `(queries, d) float32` of length 1.
         items: `(items, d) float32` of length 1.
-        relevant: `(queries, items)`, at least one entry a row.
+        relevant: `(queries, items)`, at least one entry per row.
     """
     return _mean_ndcg(queries @ items.T, None, relevant)
 
@@ -60,7 +60,7 @@ def evaluate_profiles(history: sparse.csr_matrix, vectors: FloatArray, relevant:
     Args:
         history: `(users, items)`.
         vectors: `(items, d) float32`; centred here, as their common part distinguishes no items.
-        relevant: `(users, items)`, at least one entry a row.
+        relevant: `(users, items)`, at least one entry per row.
     """
     centred = normalise_rows(vectors - vectors.mean(0))
     return _mean_ndcg(np.asarray(history @ centred @ centred.T, np.float32), history, relevant)

@@ -17,7 +17,7 @@ def train_tokenizer(texts: Sequence[str], vocabulary: int, max_tokens: int) -> A
 
     Args:
         texts: The shop's texts.
-        vocabulary: Pieces at most, unless the texts have more distinct characters.
+        vocabulary: Maximum number of pieces, unless the texts have more distinct characters.
         max_tokens: The tokenizer's `model_max_length`.
     """
     from tokenizers import decoders, models, processors

@@ -52,8 +52,8 @@ def minimize_loss(
     Args:
         modules: Modules whose weights are trained.
         loss_of: Returns the loss of a step, a scalar.
-        steps: How many.
-        learning_rate: The highest.
+        steps: Number of steps.
+        learning_rate: Peak learning rate.
         what: Names the training in progress and errors.
         progress: Shows the steps.
 

@@ -99,7 +99,7 @@ class TrainState:
     Field names are keys of `model.json` and of checkpoints; they cannot be renamed.
 
     Args:
-        epochs: At most.
+        epochs: Maximum number of epochs.
         epoch: Epochs completed.
         step: Steps completed in this epoch.
         loss: Sum of the losses of these steps.

@@ -37,7 +37,7 @@ def compute_losses(
     """Return both losses, summed over the batch's targets and impressions.
 
     Args:
-        network: In training mode.
+        network: Network in training mode.
         items: Inputs of the batch's columns.
         queries: Queries whose row numbers `batch.users.queries` and `batch.sampled_queries` hold.
         batch: On the network's device.

@@ -69,7 +69,7 @@ def compute_rate_factor(step: int, steps: int, warm_up: float) -> float:
     """Return a step's learning rate as a share of the highest: linear rise, then cosine down to 1/20.
 
     Args:
-        step: From 0, of the whole training.
+        step: Number of the step in the whole training, from 0.
         steps: Number of steps of the whole training.
         warm_up: Share of the steps over which the rate rises.
     """

@@ -46,7 +46,7 @@ class Trainer:
     continued after a kill takes the same steps as one that was never killed.
 
     Args:
-        network: With its inputs calibrated; it is changed in place.
+        network: Network with calibrated inputs, changed in place.
         training_set: Examples and targets.
         training: Settings.
         seed: Seed of batches, negatives and sampled queries; torch's own seed is set by the caller.

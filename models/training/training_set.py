@@ -115,7 +115,7 @@ class TrainingSet:
 
         Args:
             windows: `(b,)` rows of `self.windows`.
-            random: For negatives.
+            random: Generator that draws the negatives.
             draws: `(queries,)` in [0, 1), the same for the whole step, so that an example's queries do not
                 depend on how the step is divided among parts and processes.
         """

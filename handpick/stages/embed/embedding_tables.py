@@ -87,7 +87,7 @@ def encode_media(
     Args:
         kind: `image` or `audio`.
         whose: `item` or `query`.
-        rows: With the column `<kind>_path`.
+        rows: Rows with the column `<kind>_path`.
         files: The night's media files.
         encoders: One for each modality.
         previous: The table of an earlier night.
@@ -119,7 +119,7 @@ def build_table(rows: pa.Table, kept: Sequence[str], columns: Mapping[str, Vecto
     Args:
         rows: Rows of a mart.
         kept: Names of the columns to keep.
-        columns: By modality, in the order of `rows`.
+        columns: Vector columns by modality, in the order of `rows`.
     """
     rows = rows.select(list(kept))
     for name, column in columns.items():

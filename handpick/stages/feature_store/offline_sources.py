@@ -1,4 +1,4 @@
-"""Writes `features/sources/*`, the offline sources of Feast: one row a night for every changed entity."""
+"""Writes `features/sources/*`, the offline sources of Feast: one row per night for every changed entity."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def find_previous_champion(lake: Lake, logical_date: date) -> date | None:
 
 
 def apply_override(decision: Decision, logical_date: date, override: dict[str, str]) -> Decision:
-    """Return a decision as a person overrides it.
+    """Return the decision with a person's override applied.
 
     Args:
         decision: The decision so far.

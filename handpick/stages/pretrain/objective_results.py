@@ -55,7 +55,7 @@ def rows_to_results(rows: Iterable[Mapping[str, Any]]) -> list[ObjectiveResult]:
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Return the rows as the lake stores them."""
+    """Return the rows as the Arrow table that the lake stores."""
     return pa.Table.from_pylist(list(rows), _SCHEMA)
 
 

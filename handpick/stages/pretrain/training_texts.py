@@ -52,7 +52,7 @@ def draw_phrases(clauses: Sequence[str], count: int, seed: int) -> list[str]:
     languages.
 
     Args:
-        clauses: The most frequent first.
+        clauses: Clauses, the most frequent first.
         count: Phrases at most.
         seed: Seed of the draw of pairs.
     """

@@ -35,7 +35,7 @@ def check_part(
     """Check that all rows arrived unchanged, that ranks are 1 to n, and that every listed phone is in stock.
 
     Args:
-        connection: To the serving database.
+        connection: Connection to the serving database.
         schema: Its schema.
         version: The list version.
         part: What was loaded.

@@ -149,7 +149,8 @@ def _hash_integer(number: Any, seed: Any) -> Any:
 def _hash_bytes(data: Any, at: Any, length: Any, seed: Any) -> Any:
     """Hash bytes as `hash_bytes_extended` does.
 
-    Words are read past the end of the value and masked; `pg_copy.PADDING` makes that safe in the last row.
+    Words are read past the end of the value and masked, which `pg_copy.PADDING_BYTES` makes safe in the last
+    row.
     """
     a, b, c = _initial_state(length, seed)
     while length >= 12:

@@ -34,7 +34,7 @@ def load_tables(
     """Load and check a version's tables, the phones first, because lists are checked against them.
 
     Args:
-        connection: In autocommit; it joins the parts, which other connections load.
+        connection: Connection in autocommit; it joins the parts, which other connections load.
         settings: Names the schema, the number of parallel streams and their time limit.
         version: The list version.
         tables: Prepared rows by relation.

@@ -41,7 +41,7 @@ class EncodedBatch(NamedTuple):
 
     Args:
         rows: Number of rows.
-        padded: `(bytes + PADDING,) uint8` the rows, then zeros.
+        padded: `(bytes + PADDING_BYTES,) uint8` the rows, then zeros.
     """
 
     rows: int

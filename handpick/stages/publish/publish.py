@@ -120,7 +120,7 @@ def load_version(
     """Load and check a new version; it is complete, attached and not yet current.
 
     Args:
-        connection: In autocommit, holding the publish lock.
+        connection: Connection in autocommit, holding the publish lock.
         night: The night of the lists.
         tables: Prepared rows by relation.
         digest: Digest of the lake's partitions.

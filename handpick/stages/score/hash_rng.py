@@ -29,7 +29,7 @@ def draw_uniform(seed: NDArray[np.uint64], number: int) -> NDArray[np.float64]:
 
     Args:
         seed: `(users,)` from `derive_seeds`.
-        number: Which draw, from 0.
+        number: Number of the draw, from 0.
 
     Returns:
         `(users,)`.

@@ -48,7 +48,7 @@ class ScoringData:
         generation: `(items,) float`, NaN where unknown.
         numeric_specs: Numeric specifications by name, `(items,) float`, NaN where unknown.
         categorical_specs: Categorical specifications by name, `(items,) str`, empty where unknown.
-        tags: For each phone its free tags and colours.
+        tags: Free tags and colours of each phone.
     """
 
     data: Dataset

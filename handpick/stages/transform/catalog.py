@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from itertools import chain
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -20,6 +19,7 @@ from pyspark.sql.types import (
 )
 
 from handpick.stages.transform import specs
+from handpick.stages.transform.currency import convert_to_shop_currency, get_stated_currency
 from handpick.stages.transform.text_expressions import clean_text
 
 ITEM_SCHEMA = StructType(
@@ -93,23 +93,6 @@ def normalize_catalog(
         "updated_at",
     )
     return add_model_columns(add_specs(cleaned)).select(*ITEM_SCHEMA.fieldNames())
-
-
-def get_stated_currency(currency: str) -> Column:
-    """Return the currency of a catalogue row's price; the shop's own where the row does not say."""
-    return F.upper(F.trim(F.coalesce(F.col("currency"), F.lit(currency))))
-
-
-def convert_to_shop_currency(currency: str, rates: Mapping[str, float]) -> Column:
-    """Return a catalogue row's price in the shop's currency, to the cent; null if its currency has no rate.
-
-    Args:
-        currency: The shop's currency.
-        rates: Units of the shop's currency for one unit of another.
-    """
-    pairs = chain(*((F.lit(name), F.lit(rate)) for name, rate in {**rates, currency: 1.0}.items()))
-    rate = F.try_element_at(F.create_map(*pairs), get_stated_currency(currency))
-    return F.when(F.col("price") > 0, F.round(F.col("price") * rate, 2))
 
 
 def add_specs(items: DataFrame) -> DataFrame:

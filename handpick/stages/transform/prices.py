@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType, TimestampType
 
-from handpick.stages.transform.catalog import convert_to_shop_currency
+from handpick.stages.transform.currency import convert_to_shop_currency
 
 PRICE_HISTORY_SCHEMA = StructType(
     [

@@ -25,7 +25,7 @@ class SparkTables:
         spark: The session that reads and writes.
         lake: The lake.
         logical_date: Tonight.
-        rows_per_file: The most rows of one file of a partition.
+        rows_per_file: Maximum number of rows of one file of a partition.
     """
 
     spark: SparkSession
