@@ -2,8 +2,8 @@
 
 Gowalla: all items ranked, training items excluded. MovieLens-100k: each user's last fifth, in time, is the
 test. Members run with their default settings, except for those in `LARGE_SETTINGS`, which a catalogue of this
-size needs; they were chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit into
-memory; the graph filter and the two-stage hybrid at full size (`benchmarks/gowalla.py`) replace them.
+size needs; they were chosen on a tenth of the training pairs. Item-item matrices of 40,981 items do not fit
+into memory; the graph filter and the two-stage hybrid at full size (`benchmarks/gowalla.py`) replace them.
 """
 
 from __future__ import annotations
