@@ -49,7 +49,7 @@ def ledger(date: LogicalDate) -> None:
             )
     console = Console()
     console.print(table)
-    # The ledger's table is written anew, so that it agrees with what is shown.
+    # The ledger's table is written again, so that it agrees with what is shown.
     write_ledger(results, night.lake, night.logical_date)
     problems = find_imbalances(results, night.lake, night.logical_date)
     for problem in problems:

@@ -156,7 +156,7 @@ def _clear_folders(folders: DemoFolders, overwrite: bool) -> None:
     if not overwrite:
         raise InputError(
             f"{taken[0]} exists already and was left unchanged: `--add-day` continues a demo shop, "
-            "`--overwrite` makes it anew, `--out` makes another one."
+            "`--overwrite` generates it again, `--out` makes another one."
         )
     foreign = folders.find_foreign_file()
     if foreign:

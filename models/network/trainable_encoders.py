@@ -144,7 +144,7 @@ class TrainableEncoders(nn.Module):
         self.keeps_prepared = True
 
     def finish_training(self) -> None:
-        """Drop all tables, which hold vectors of earlier weights, and keep only vectors from now on."""
+        """Drop all tables, whose vectors are of earlier weights; from now on keep vectors, not contents."""
         self.tables = {kind: ContentTable() for kind in self.by_kind}
         self.keeps_prepared = False
 

@@ -1,6 +1,6 @@
 """Next-sentence prediction (Devlin et al., BERT, 2019, section 3.1).
 
-The objective is to tell whether the second sentence follows the first.
+The objective is to predict whether the second sentence follows the first.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def compare_autoencoders(
     """Return the results of both autoencoders on user histories and on item content.
 
     On histories the reconstruction is the ranking, and popularity the baseline. On content, items are ranked
-    by likeness of the content next to its whitened code, and the content alone is the baseline.
+    by similarity of the content concatenated with its whitened code, and the content alone is the baseline.
 
     Args:
         history: `(users, items)` before the evaluation window, with entries in each row.

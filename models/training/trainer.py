@@ -52,7 +52,7 @@ class Trainer:
         seed: Seed of batches, negatives and sampled queries; torch's own seed is set by the caller.
         options: Validation or stop signal, epochs, checkpoints, progress.
         compute_factors: Returns the network's factors for some users of a dataset, in evaluation mode.
-        digest: Digest of data, settings and first weights: a checkpoint with another one is not continued.
+        digest: Digest of data, settings and initial weights: a checkpoint with another one is not continued.
     """
 
     def __init__(

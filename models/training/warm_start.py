@@ -1,4 +1,4 @@
-"""Warm start: last night's weights as tonight's first weights, matched by name."""
+"""Warm start: last night's weights as tonight's initial weights, matched by name."""
 
 from __future__ import annotations
 

@@ -122,8 +122,10 @@ def _describe_phones(shop: ScoringData, vectors: FloatArray, launch_days: int) -
 def _allow_unknown_users(shop: ScoringData, rules: Rules) -> BoolArray:
     """Find the phones that may be shown to a user without consent and history: `(countries, items)`."""
     names, _ = shop.countries
-    excluded = np.logical_or.reduce(list(rules.items.values())) | rules.kinds["consent"][1][0]
-    return np.repeat(~excluded[None, :], len(names), axis=0) & ~rules.kinds["country"][1]
+    (_, by_consent), (_, by_country) = rules.kinds["consent"], rules.kinds["country"]
+    # Row 0 of `by_consent` is the mask of users without consent.
+    excluded = np.logical_or.reduce(list(rules.items.values())) | by_consent[0]
+    return np.repeat(~excluded[None, :], len(names), axis=0) & ~by_country
 
 
 def _make_notes(plan: ListPlan, scored: list[Cohort], rows: pa.Table) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def open_spark_database(settings: Settings) -> None:
     """Start the Spark session that dbt uses, and create the warehouse's database if the catalog has none.
 
     The database's folder is next to the DuckDB file. An in-memory catalog forgets its tables when the process
-    ends, so files of an earlier process are removed and the tables are built anew from the lake.
+    ends, so files of an earlier process are removed and the tables are built again from the lake.
     """
     from handpick.runtime.spark import get_spark_session
 
