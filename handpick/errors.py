@@ -33,3 +33,11 @@ class MissingPartition(HandpickError):
 
 class ServingError(HandpickError):
     """The serving database does not answer, or rejected a version; consumers still read the previous one."""
+
+
+class DamagedData(HandpickError):
+    """A file of the lake, a model or a result is not what was written; nothing was made from it."""
+
+
+class Busy(HandpickError):
+    """Another process is writing what this one would write; this one changed nothing."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from handpick.errors import MissingPartition
+from handpick.errors import DamagedData, MissingPartition
+from handpick.lake.locks import hold_lock
 from handpick.lake.partitions import Lake
 from handpick.ledger.flows import StageResult
 from handpick.pipeline.registry import get_stage, list_nightly_names
@@ -25,7 +28,8 @@ class Night:
     lake: Lake = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lake", Lake(self.settings.path(self.settings.lake.root)))
+        lake = self.settings.lake
+        object.__setattr__(self, "lake", Lake(self.settings.path(lake.root), lake.lock_timeout_s))
 
     @property
     def as_of(self) -> datetime:
@@ -36,6 +40,21 @@ class Night:
     def seed(self) -> int:
         """The configured seed."""
         return self.settings.seed
+
+    @contextmanager
+    def lock(self, purpose: str, name: str = "night") -> Iterator[None]:
+        """Hold this night's lock inside the block, so that no other process runs a stage of it.
+
+        Args:
+            purpose: What the night is locked for, as others who wait will read it.
+            name: Of the lock; stages outside of nights have one of their own.
+
+        Raises:
+            Busy: If another process holds it for longer than `lake.lock_timeout_s`; says which one.
+        """
+        name = f"{name}-{self.logical_date.isoformat()}"
+        with hold_lock(self.lake.root, name, purpose, self.lake.lock_timeout_s):
+            yield
 
     def result_file(self, stage: str) -> Path:
         """Return where a stage's result is kept."""
@@ -50,12 +69,19 @@ class Night:
 
         Raises:
             MissingPartition: If it has not run for this logical date.
+            DamagedData: If its file is not what was written.
         """
         file = self._found(stage)
+        command = f"handpick {get_stage(stage).command} --date {self.logical_date}"
         if file is None:
-            command = f"handpick {get_stage(stage).command} --date {self.logical_date}"
             raise MissingPartition(f"{stage} has not run for {self.logical_date}: run `{command}` first.")
-        return replace(StageResult.from_json(file.read_text()), stage=stage)
+        try:
+            return replace(StageResult.from_json(file.read_text()), stage=stage)
+        except (ValueError, KeyError, TypeError):
+            raise DamagedData(
+                f"{file} is damaged: it is not the result that {stage} wrote. Nothing was made from it; "
+                f"`{command}` writes it again, or `handpick verify --date {self.logical_date} --repair`."
+            ) from None
 
     def results(self) -> list[StageResult]:
         """Return the results of all nightly stages that have run tonight, in the night's order."""

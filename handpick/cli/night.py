@@ -66,8 +66,10 @@ def night(date: LogicalDate) -> None:
 
     tonight = Night(load(), date.date())
     began = time.perf_counter()
-    for stage in list_nightly_names():
-        run_stage(stage, tonight)
+    # Held from the first stage to the last, so that two whole nights of one date do not take turns.
+    with tonight.lock(f"the night of {tonight.logical_date}"):
+        for stage in list_nightly_names():
+            run_stage(stage, tonight)
     print_night_summary(tonight, Console(), time.perf_counter() - began)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,17 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from handpick.errors import MissingPartition
+from handpick.errors import DamagedData, MissingPartition
+from handpick.lake.checksums import (
+    BrokenChecksums,
+    Damage,
+    digest_from_checksums,
+    find_damage,
+    list_data_files,
+    write_checksums,
+)
+from handpick.lake.locks import hold_lock
+from handpick.lake.swap import OLD_PREFIX, name_staging, recover_folder, replace_folder
 from handpick.pipeline.registry import find_writing_stage
 
 PARTITION_PREFIX = "logical_date="
@@ -22,19 +32,29 @@ VECTOR_ROW_GROUP_SIZE = 8192
 """Rows per row group in tables with vectors (12 MiB of 384 float32), so that several cores read one file."""
 
 
+VERIFIED_PARQUET = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+"""Reads Parquet and compares each page with its checksum, where its writer has stored one."""
+MAX_READS = 10
+"""How often a partition is read again that was replaced while it was read."""
+
+
 @dataclass(frozen=True)
 class Lake:
     """Parquet tables under one root: `<root>/<table>/logical_date=YYYY-MM-DD/*.parquet`.
 
     A table's name may hold slashes (`raw/events`). A partition becomes visible all at once, when its writer
-    succeeds; a killed writer leaves only a folder whose name starts with `.tmp-`, which the next writer
-    removes.
+    succeeds, with the checksums of its files. One process at a time writes a table; what a killed writer
+    leaves (a folder whose name starts with `.tmp-` or `.old-`) the next one removes or puts back.
 
     Args:
         root: The folder that holds the tables.
+        lock_timeout_s: Seconds that a writer waits for another one of the same table.
     """
 
     root: Path
+    lock_timeout_s: float = 3600.0
 
     def partition(self, table: str, logical_date: date) -> Path:
         """Return the folder of one partition, whether or not it exists."""
@@ -42,16 +62,45 @@ class Lake:
 
     def has(self, table: str, logical_date: date) -> bool:
         """Return whether the partition was written."""
-        return self.partition(table, logical_date).is_dir()
+        folder = self.partition(table, logical_date)
+        if not folder.is_dir() and folder.with_name(f"{OLD_PREFIX}{folder.name}").is_dir():
+            self._recover(table, logical_date)
+        return folder.is_dir()
 
     def list_dates(self, table: str, through: date | None = None) -> list[date]:
-        """Return the logical dates written for a table, oldest first, up to and including `through`."""
-        found = (
-            date.fromisoformat(folder.name.removeprefix(PARTITION_PREFIX))
-            for folder in (self.root / table).glob(f"{PARTITION_PREFIX}*")
-            if folder.is_dir()
-        )
+        """Return the logical dates written for a table, oldest first, up to and including `through`.
+
+        Raises:
+            DamagedData: If a folder there looks like a partition, but its name holds no date.
+        """
+        above = self.root / table
+        for old in above.glob(f"{OLD_PREFIX}{PARTITION_PREFIX}*"):
+            self.has(table, _parse_date(old.with_name(old.name.removeprefix(OLD_PREFIX))))
+        found = (_parse_date(folder) for folder in above.glob(f"{PARTITION_PREFIX}*") if folder.is_dir())
         return sorted(day for day in found if through is None or day <= through)
+
+    def list_tables(self, names: Iterable[str] = ("*",)) -> list[str]:
+        """Return the tables that have partitions, by name.
+
+        Args:
+            names: Tables, or first parts of their names (`clean` for all of `clean/…`); all by default.
+        """
+        found: set[str] = set()
+        for name in names:
+            for folder in self.root.glob(name):
+                found.update(self._walk_tables(folder))
+        return sorted(found)
+
+    def _walk_tables(self, folder: Path) -> Iterator[str]:
+        """Yield the names of the tables in a folder of the lake, or its own if it is one."""
+        if folder.name.startswith(".") or not folder.is_dir():
+            return
+        inner = [path for path in folder.iterdir() if path.is_dir()]
+        if any(path.name.startswith(PARTITION_PREFIX) for path in inner):
+            yield folder.relative_to(self.root).as_posix()
+            return
+        for path in inner:
+            yield from self._walk_tables(path)
 
     def latest_date_before(self, table: str, logical_date: date) -> date | None:
         """Return the newest logical date written before this one, or None on a first night."""
@@ -59,30 +108,61 @@ class Lake:
         return earlier[-1] if earlier else None
 
     @contextmanager
+    def lock_table(self, table: str, logical_date: date) -> Iterator[None]:
+        """Hold the lock of a table inside the block, for what is decided before its partition is written.
+
+        Raises:
+            Busy: If another process holds it for longer than `lock_timeout_s`.
+        """
+        with hold_lock(self.root, table, f"{table} of {logical_date}", self.lock_timeout_s):
+            yield
+
+    @contextmanager
     def replace_partition(self, table: str, logical_date: date) -> Iterator[Path]:
-        """Yield an empty folder that replaces the partition on success and is removed on failure."""
+        """Yield an empty folder that replaces the partition on success and is removed on failure.
+
+        Raises:
+            Busy: If another process writes the table for longer than `lock_timeout_s`.
+        """
         target = self.partition(table, logical_date)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = target.with_name(f".tmp-{target.name}")
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
-        try:
-            yield staging
-            # Spark and Hadoop leave marker files whose presence depends on the version; digests cover every
-            # file.
-            for name in ("_SUCCESS", "._SUCCESS.crc"):
-                (staging / name).unlink(missing_ok=True)
-            # A folder cannot replace a non-empty one in a single rename: the old one is renamed first, so
-            # that a reader sees the old partition, for an instant none, then the new one, but never a
-            # mixture.
-            old = target.with_name(f".old-{target.name}")
-            shutil.rmtree(old, ignore_errors=True)
-            if target.exists():
-                target.replace(old)
-            staging.replace(target)
-            shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with self.lock_table(table, logical_date):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            recover_folder(target)
+            staging = name_staging(target)
+            staging.mkdir()
+            try:
+                yield staging
+                # Spark and Hadoop leave marker files whose presence depends on the version; digests cover
+                # every file.
+                for name in ("_SUCCESS", "._SUCCESS.crc"):
+                    (staging / name).unlink(missing_ok=True)
+                write_checksums(staging)
+                replace_folder(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    def check(self, table: str, days: Iterable[date], *, with_bytes: bool = False) -> None:
+        """Check that partitions are what their writers wrote, as far as checksums were written.
+
+        Args:
+            table: Name of the table.
+            days: The nights that wrote them.
+            with_bytes: Whether all bytes are compared; otherwise sizes and Parquet footers.
+
+        Raises:
+            DamagedData: If one is not; names its first damaged file, and how to write it again.
+        """
+        for day in days:
+            damaged = find_damage(self.partition(table, day), with_bytes=with_bytes)
+            # Damage seen while the partition is replaced is none.
+            if damaged and (damaged := find_damage(self.partition(table, day), with_bytes=with_bytes)):
+                raise DamagedData(describe_damage(table, day, str(damaged[0])))
+
+    def _recover(self, table: str, logical_date: date) -> None:
+        """Bring back the partition that a killed writer has moved aside."""
+        # Not for a reader who may not write here; its next message says that there is no partition.
+        with suppress(PermissionError), self.lock_table(table, logical_date):
+            recover_folder(self.partition(table, logical_date))
 
     def write(self, table: str, logical_date: date, rows: pa.Table) -> Path:
         """Write one Arrow table as the whole partition and return the partition's folder."""
@@ -107,14 +187,28 @@ class Lake:
 
         Raises:
             MissingPartition: If no stage has written it.
+            DamagedData: If it is not what its writer wrote.
         """
         folder = self.partition(table, logical_date)
-        if not folder.is_dir():
+        if not self.has(table, logical_date):
             raise MissingPartition(
                 f"{table} has no partition for {logical_date}: looked in {folder}. First "
                 f"{_describe_how_to_write(table, logical_date)}."
             )
-        return ds.dataset(folder, format="parquet").to_table(columns=columns, filter=where)
+        for _ in range(MAX_READS):
+            version = _identify(folder)
+            try:
+                self.check(table, [logical_date])
+                rows = ds.dataset(folder, format=VERIFIED_PARQUET).to_table(columns=columns, filter=where)
+            # MemoryError: a damaged file may claim sizes that cannot be allocated.
+            except (pa.ArrowException, OSError, MemoryError, DamagedData) as error:
+                if _identify(folder) == version:
+                    raise self._explain(table, logical_date, error) from None
+            else:
+                # Files are opened by name, one after the other: all must be of the same version.
+                if _identify(folder) == version:
+                    return rows
+        raise DamagedData(f"{table} of {logical_date} was replaced {MAX_READS} times while it was read.")
 
     def read_through(
         self,
@@ -148,6 +242,70 @@ class Lake:
             [self.read(table, day, columns, where) for day in days], promote_options="permissive"
         )
 
+    def _explain(self, table: str, logical_date: date, error: Exception) -> Exception:
+        """Return what a failed read is reported as: the damaged file if there is one, else the error."""
+        if isinstance(error, OSError) and error.errno is not None:
+            return error  # of the system, such as a full disk or a missing right
+        if isinstance(error, DamagedData | pa.ArrowKeyError | pa.ArrowNotImplementedError):
+            return error
+        damaged = find_damage(self.partition(table, logical_date), with_bytes=True)
+        damaged_files = damaged or _find_unreadable(self.partition(table, logical_date))
+        if not damaged_files:
+            return error  # sound files: the reader asked for what they do not have
+        return DamagedData(describe_damage(table, logical_date, str(damaged_files[0])))
+
+
+def describe_damage(table: str, logical_date: date, problem: str) -> str:
+    """Return the message about a damaged partition.
+
+    Args:
+        table: Its table.
+        logical_date: Its night.
+        problem: The damaged file, and what is wrong with it.
+    """
+    return (
+        f"{table} of {logical_date} is damaged: {problem}. None of it was used; `handpick verify --date "
+        f"{logical_date} --repair` writes it again from what is sound."
+    )
+
+
+def _parse_date(folder: Path) -> date:
+    """Return the logical date that a partition's folder is named for.
+
+    Raises:
+        DamagedData: If its name holds none.
+    """
+    text = folder.name.removeprefix(PARTITION_PREFIX)
+    with suppress(ValueError):
+        day = date.fromisoformat(text)
+        if day.isoformat() == text:  # not 20260301, which would be another partition of the same night
+            return day
+    raise DamagedData(
+        f"{folder} is not a partition: what follows {PARTITION_PREFIX} is no date. Nothing was read, as "
+        "queries over all nights would read it, too; move the folder out of the lake, then run this again."
+    )
+
+
+def _identify(folder: Path) -> tuple[int, int, int] | None:
+    """Return what tells a partition from another one of the same name; None if there is none."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _find_unreadable(folder: Path) -> list[Damage]:
+    """Return the Parquet files of a folder that cannot be read, for partitions without checksums."""
+    found = []
+    for file in sorted(folder.glob("*.parquet")):
+        try:
+            pq.ParquetFile(file, page_checksum_verification=True).read()
+        except (pa.ArrowException, OSError, MemoryError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
+            found.append(Damage(file, f"cannot be read ({reason})"))
+    return found
+
 
 def _describe_how_to_write(table: str, logical_date: date) -> str:
     """Return what to run to get a partition of a table, as the end of a sentence."""
@@ -177,6 +335,7 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
         row_group_size=VECTOR_ROW_GROUP_SIZE if is_wide else None,
         use_dictionary=plain,
         write_statistics=plain,
+        write_page_checksum=True,
     )
 
 
@@ -191,9 +350,9 @@ def _name_leaf(field: pa.Field) -> str:
 
 
 def digest_files(path: Path) -> str:
-    """Return the SHA-256 over name and bytes of a file, or of every file below a folder, in name order."""
+    """Return the SHA-256 over name and bytes of a file, or of every data file in a folder, in name order."""
     total = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [path] if path.is_file() else list_data_files(path)
     for file in files:
         total.update(file.relative_to(path.parent if path.is_file() else path).as_posix().encode())
         with file.open("rb") as stream:
@@ -201,13 +360,20 @@ def digest_files(path: Path) -> str:
     return total.hexdigest()
 
 
+def digest_partition(folder: Path) -> str:
+    """Return what `digest_files` returns of a partition, from its checksums where it has them."""
+    with suppress(BrokenChecksums):
+        return digest_from_checksums(folder) or digest_files(folder)
+    return digest_files(folder)
+
+
 def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> str:
     """Return the SHA-256 over one night's partitions of several tables, in the given order.
 
-    Stages report it as the digest of their output; it hashes the hexadecimal digests of the
-    partitions.
+    Stages report it as the digest of their output; it hashes the hexadecimal digests of the partitions, as
+    their checksums state them.
     """
     total = hashlib.sha256()
     for table in tables:
-        total.update(digest_files(lake.partition(table, logical_date)).encode())
+        total.update(digest_partition(lake.partition(table, logical_date)).encode())
     return total.hexdigest()

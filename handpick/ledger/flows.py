@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -59,6 +60,7 @@ class StageResult:
         digest: SHA-256 of what was written; equal inputs give equal digests.
         seconds: Wall time.
         notes: Further values for the report (`encoded_count`, `ndcg`, a decision ...), as JSON types.
+        partitions: Digest of each lake table that it wrote tonight; empty for results of former releases.
     """
 
     stage: str
@@ -68,17 +70,29 @@ class StageResult:
     digest: str
     seconds: float = 0.0
     notes: Mapping[str, Any] = field(default_factory=dict)
+    partitions: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Serialize the result as JSON, dates in ISO form."""
-        return json.dumps(
-            {**asdict(self), "logical_date": self.logical_date.isoformat()}, indent=1, sort_keys=True
-        )
+        """Serialize the result as JSON, dates in ISO form, with a checksum of itself."""
+        content = {**asdict(self), "logical_date": self.logical_date.isoformat()}
+        return json.dumps({**content, "checksum": _compute_checksum(content)}, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> StageResult:
-        """Parse what `to_json` returned."""
+        """Parse what `to_json` returned.
+
+        Raises:
+            ValueError: If it is not that, by its checksum; results of former releases have none.
+        """
         raw = json.loads(text)
+        checksum = raw.pop("checksum", None)
+        if checksum is not None and checksum != _compute_checksum(raw):
+            raise ValueError("the checksum differs")
         raw["logical_date"] = date.fromisoformat(raw["logical_date"])
         raw["flows"] = tuple(Flow(**flow) for flow in raw["flows"])
         return cls(**raw)
+
+
+def _compute_checksum(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a result's values in one canonical spelling."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

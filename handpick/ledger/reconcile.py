@@ -74,10 +74,33 @@ def reconcile_ledger(results: Sequence[StageResult], lake: Lake, logical_date: d
     found = find_imbalances(results, lake, logical_date, stage)
     if found:
         raise LedgerImbalance(
-            f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. The lists "
-            "published before stay current. Run the night again from the stage named; `handpick ledger "
-            f"--date {logical_date}` shows every line."
+            f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. "
+            f"{describe_published_lists(results, stage)}. Run the night again from the stage named; "
+            f"`handpick ledger --date {logical_date}` shows every line."
         )
+
+
+def describe_published_lists(results: Iterable[StageResult], stage: str) -> str:
+    """Return what a stage that has just run has done to the published lists, as a clause.
+
+    Only a stage that writes to the serving database can have changed them, whatever was published before and
+    whoever has moved the pointer since.
+
+    Args:
+        results: What the stages of this logical date reported.
+        stage: The stage.
+    """
+    if "serving" not in get_stage(stage).writes:
+        return f"{stage} changed no published list"
+    notes = next((result.notes for result in results if result.stage == stage), {})
+    if "version" not in notes:
+        return f"Whether {stage} changed the published lists is shown by `handpick versions`"
+    if notes.get("is_current"):
+        return (
+            f"The lists are published all the same: version {notes['version']} is current, and `handpick "
+            "rollback` makes the one before it current again"
+        )
+    return f"Version {notes['version']} was loaded, but a later night's lists stay current"
 
 
 def find_imbalances(

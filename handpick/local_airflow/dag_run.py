@@ -142,8 +142,8 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
     failed = [task for task in client.list_tasks(NIGHTLY_DAG_ID, run_id) if task.state == "failed"]
     if not failed:
         return (
-            f"the night of {logical_date} failed, but none of its tasks did; the published lists are "
-            "unchanged. See the run in the web UI (`make up`)."
+            f"the night of {logical_date} failed, but none of its tasks did; `handpick versions` shows which "
+            "lists are current. See the run in the web UI (`make up`)."
         )
     logs = {
         task: [line.strip() for line in client.read_task_log(NIGHTLY_DAG_ID, run_id, task) if line.strip()]
@@ -161,9 +161,16 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
         reason = f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED_MARK).strip()}"
     else:
         reason = "\n".join(lines[-8:])
+    done = {one.task_id for one in client.list_tasks(NIGHTLY_DAG_ID, run_id) if one.state == "success"}
+    publishing = {stage.name for stage in list_nightly_stages() if "serving" in stage.writes}
+    effect = (
+        "its lists were published before that; `handpick versions` shows which are current"
+        if publishing & done
+        else "it published no lists"
+    )
     return (
-        f"the night of {logical_date} stopped at {task.task_id}; the published lists are "
-        f"unchanged.\n{reason}\nFix the cause and run again; finished stages keep their results. Full log: "
+        f"the night of {logical_date} stopped at {task.task_id}; {effect}.\n{reason}\n"
+        "Fix the cause and run again; finished stages keep their results. Full log: "
         f"`make up`, then {NIGHTLY_DAG_ID} › {run_id}."
     )
 

@@ -44,8 +44,9 @@ def run_nights(nights: list[Night], through: str = "report") -> None:
     stages = list_nightly_names(through)
     for number, night in enumerate(nights):
         try:
-            for stage in stages:
-                run_stage(stage, night)
+            with night.lock(f"the night of {night.logical_date} in a backfill"):
+                for stage in stages:
+                    run_stage(stage, night)
         except HandpickError as error:
             done = f"{number} of {len(nights)} nights are done" if number else "no night is done"
             # The same type, so that callers can still tell the errors apart.

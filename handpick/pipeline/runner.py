@@ -5,23 +5,28 @@ from __future__ import annotations
 import importlib
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from handpick.errors import DamagedData, HandpickError
+from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import StageResult
 from handpick.ledger.reconcile import reconcile_ledger
 from handpick.night import Night
-from handpick.pipeline.registry import get_stage
-from handpick.runtime.disk_errors import report_disk_full
+from handpick.pipeline.registry import Stage, get_stage
+from handpick.runtime.disk_errors import report_disk_errors
 from handpick.runtime.log import log_progress
 
 
 def run_stage(name: str, night: Night) -> StageResult:
-    """Run one stage: time it, store its result, check that the ledger balances, and log what it did.
+    """Run one stage: check its inputs, time it, store its result, check that the ledger balances.
 
     Raises:
+        Busy: If another process runs a stage of this night; says which one.
+        DamagedData: If an input is not what its stage wrote.
         LedgerImbalance: If the ledger does not balance up to this stage.
         HandpickError: If the stage fails for a reason that a person can fix.
     """
@@ -33,17 +38,31 @@ def run_stage(name: str, night: Night) -> StageResult:
         importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
     loaded = time.perf_counter()
-    with report_disk_full(
-        f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"
+    what = f"{name} of {night.logical_date}"
+    with (
+        report_disk_errors(what, f"handpick {stage.command} --date {night.logical_date}"),
+        night.lock(what, "night" if stage.is_nightly else name),
     ):
-        result = body(night)
-        measured = {"loading_seconds": round(loaded - started, 3), "peak_mib": measure_peak_mib()}
-        seconds = round(time.perf_counter() - loaded, 3)
-        result = replace(result, seconds=seconds, notes={**result.notes, **measured})
+        check_inputs(stage, night)
+        checked = time.perf_counter()
+        with _explain_damage(stage, night):
+            result = body(night)
+        seconds = round(time.perf_counter() - checked, 3)
+        measured = {
+            "loading_seconds": round(loaded - started, 3),
+            "checking_seconds": round(checked - loaded, 3),
+            "peak_mib": measure_peak_mib(),
+        }
+        result = replace(
+            result,
+            seconds=seconds,
+            notes={**result.notes, **measured},
+            partitions=_digest_outputs(stage, night),
+        )
         _store_result(result, night.result_file(name))
-    # Other stages have no place in the order of a night, so no line before or after theirs.
-    if stage.is_nightly:
-        reconcile_ledger(night.results(), night.lake, night.logical_date, name)
+        # Other stages have no place in the order of a night, so no line before or after theirs.
+        if stage.is_nightly:
+            reconcile_ledger(night.results(), night.lake, night.logical_date, name)
     _emit_lineage(result, night)
     for flow in result.flows:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
@@ -53,6 +72,48 @@ def run_stage(name: str, night: Night) -> StageResult:
         )
     log_progress(f"{name} done in {result.seconds:.1f} s: {result.where}")
     return result
+
+
+def check_inputs(stage: Stage, night: Night) -> None:
+    """Check that tonight's partitions of the tables that a stage reads are what was written, byte by byte.
+
+    Partitions of earlier nights are checked where they are read: there are too many of them to read all.
+
+    Raises:
+        DamagedData: If one is not, or a folder of such a table only looks like a partition.
+    """
+    for table in night.lake.list_tables(stage.reads):
+        tonight = [day for day in night.lake.list_dates(table) if day == night.logical_date]
+        night.lake.check(table, tonight, with_bytes=True)
+
+
+@contextmanager
+def _explain_damage(stage: Stage, night: Night) -> Iterator[None]:
+    """Raise for a damaged input of any night instead of what a library says that stumbled over it.
+
+    Raises:
+        DamagedData: If the block fails unexpectedly, and an input of an earlier night is damaged.
+    """
+    try:
+        yield
+    except HandpickError:
+        raise
+    except Exception:
+        for table in night.lake.list_tables(stage.reads):
+            try:
+                night.lake.check(table, night.lake.list_dates(table, night.logical_date), with_bytes=True)
+            except DamagedData as damage:
+                raise damage from None
+        raise
+
+
+def _digest_outputs(stage: Stage, night: Night) -> dict[str, str]:
+    """Return the digests of the partitions that a stage has written tonight, by table."""
+    return {
+        table: digest_partition(night.lake.partition(table, night.logical_date))
+        for table in night.lake.list_tables(stage.writes)
+        if night.lake.has(table, night.logical_date)
+    }
 
 
 def measure_peak_mib() -> int:

@@ -69,6 +69,9 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.sql.warehouse.dir": (settings.path(settings.warehouse.path).parent / "spark").as_uri(),
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
+        # Each page has a checksum, and is compared with it when it is read.
+        "spark.hadoop.parquet.page.write-checksum.enabled": "true",
+        "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         # `logical_date` stays text, as dbt's and Feast's queries expect it.
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
         "spark.sql.execution.arrow.pyspark.enabled": "true",

@@ -22,3 +22,8 @@ class LakeSettings(Section):
         Path("var/truth"),
         description="The demo shop's hidden truth, from which evaluation computes the oracle.",
     )
+    lock_timeout_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Seconds to wait for another process that runs the same night or writes the same table.",
+    )

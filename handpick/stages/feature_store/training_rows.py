@@ -59,7 +59,9 @@ def write_training_rows(night: Night, store: FeatureStore) -> Flow:
     rows_out = 0
     with (
         lake.replace_partition(TRAINING_TABLE, day) as folder,
-        pq.ParquetWriter(folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd") as file,
+        pq.ParquetWriter(
+            folder / "part-00000.parquet", TRAINING_SCHEMA, compression="zstd", write_page_checksum=True
+        ) as file,
     ):
         for rows in _join_features(store, entities, night):
             # Batches are slices of rows sorted by user and time, so sorted batches make a sorted file.

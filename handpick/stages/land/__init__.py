@@ -27,11 +27,14 @@ def run(night: Night) -> StageResult:
     """
     from handpick.stages.land.pending_files import get_download_folder, list_pending_files
 
-    pending = {source: list_pending_files(night, source) for source in CONTRACTS}
     drift: dict[str, list[str]] = {}
     flows: list[Flow] = []
     # One stack for all sources: their partitions become visible together, after the last file was read.
     with ExitStack() as partitions:
+        # Locked before the files are chosen: two nights at once must not both take a file.
+        for source in CONTRACTS:
+            partitions.enter_context(night.lake.lock_table(f"raw/{source}", night.logical_date))
+        pending = {source: list_pending_files(night, source) for source in CONTRACTS}
         for source, contract in CONTRACTS.items():
             folder = partitions.enter_context(
                 night.lake.replace_partition(f"raw/{source}", night.logical_date)

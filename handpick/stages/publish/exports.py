@@ -89,7 +89,9 @@ class ExportFiles:
 
     def __init__(self, stem: Path, schema: pa.Schema) -> None:
         stem.parent.mkdir(parents=True, exist_ok=True)
-        self.parquet = pq.ParquetWriter(stem.with_suffix(".parquet"), schema, compression="zstd")
+        self.parquet = pq.ParquetWriter(
+            stem.with_suffix(".parquet"), schema, compression="zstd", write_page_checksum=True
+        )
         self.csv = pyarrow.csv.CSVWriter(stem.with_suffix(".csv"), schema)
 
     def write(self, rows: pa.Table) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from handpick.errors import ServingError
+from handpick.lake.locks import LOCK_FOLDER
 from handpick.night import Night
 from handpick.pipeline.runner import run_stage
 from handpick.runtime.disk_errors import DiskFull
@@ -53,8 +54,9 @@ def filled(folder: Path, left: int) -> Iterator[None]:
 
 
 def files(folder: Path) -> list[str]:
-    """List all files below a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """List all files below a folder, without the locks that processes have taken."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != LOCK_FOLDER)
 
 
 @pytest.fixture
