@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from benchmarks.topn import time_call
+from handpick.lake.partitions import digest_partitions
+from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
@@ -28,6 +30,7 @@ from handpick.settings.load import Settings, load
 from handpick.stages.publish.pg_copy import COPY_HEADER, COPY_TRAILER, encode_batches
 from handpick.stages.publish.publish import digest_lists, load_version, publish
 from handpick.stages.publish.row_preparation import prepare_rows
+from handpick.stages.score.public import LIST_TABLES
 
 N = 20
 ROWS = int(os.environ.get("ROWS", "2_000_000"))
@@ -185,3 +188,6 @@ def write_lists(night: Night, users: int, items: int, seed: int) -> None:
     night.lake.write(
         "marts/dim_user", day, pa.table({"user_id": people, "country": pa.array(["DE"] * users)})
     )
+    digest = digest_partitions(night.lake, LIST_TABLES, day)
+    night.result_file("score").parent.mkdir(parents=True, exist_ok=True)
+    night.result_file("score").write_text(StageResult("score", day, "lists", (), digest).to_json())

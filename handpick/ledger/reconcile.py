@@ -73,9 +73,10 @@ def reconcile_ledger(results: Sequence[StageResult], lake: Lake, logical_date: d
     write_ledger(results, lake, logical_date)
     found = find_imbalances(results, lake, logical_date, stage)
     if found:
+        effect = describe_published_lists(results, stage)
         raise LedgerImbalance(
             f"the ledger of {logical_date} does not balance after {stage}: {'; '.join(found)}. "
-            f"{describe_published_lists(results, stage)}. Run the night again from the stage named; "
+            f"{effect[0].upper()}{effect[1:]}. Run the night again from the stage named; "
             f"`handpick ledger --date {logical_date}` shows every line."
         )
 
@@ -94,13 +95,13 @@ def describe_published_lists(results: Iterable[StageResult], stage: str) -> str:
         return f"{stage} changed no published list"
     notes = next((result.notes for result in results if result.stage == stage), {})
     if "version" not in notes:
-        return f"Whether {stage} changed the published lists is shown by `handpick versions`"
+        return f"whether {stage} changed the published lists is shown by `handpick versions`"
     if notes.get("is_current"):
         return (
-            f"The lists are published all the same: version {notes['version']} is current, and `handpick "
+            f"the lists are published all the same: version {notes['version']} is current, and `handpick "
             "rollback` makes the one before it current again"
         )
-    return f"Version {notes['version']} was loaded, but a later night's lists stay current"
+    return f"version {notes['version']} was loaded, but a later night's lists stay current"
 
 
 def find_imbalances(

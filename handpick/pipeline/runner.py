@@ -14,7 +14,7 @@ from pathlib import Path
 from handpick.errors import DamagedData, HandpickError
 from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import StageResult
-from handpick.ledger.reconcile import reconcile_ledger
+from handpick.ledger.reconcile import describe_published_lists, reconcile_ledger
 from handpick.night import Night
 from handpick.pipeline.registry import Stage, get_stage
 from handpick.runtime.disk_errors import report_disk_errors
@@ -38,11 +38,8 @@ def run_stage(name: str, night: Night) -> StageResult:
         importlib.import_module(library)
     body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
     loaded = time.perf_counter()
-    what = f"{name} of {night.logical_date}"
-    with (
-        report_disk_errors(what, f"handpick {stage.command} --date {night.logical_date}"),
-        night.lock(what, "night" if stage.is_nightly else name),
-    ):
+    what, command = f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"
+    with report_disk_errors(what, command), night.lock(what, "night" if stage.is_nightly else name):
         check_inputs(stage, night)
         checked = time.perf_counter()
         with _explain_damage(stage, night):
@@ -53,16 +50,14 @@ def run_stage(name: str, night: Night) -> StageResult:
             "checking_seconds": round(checked - loaded, 3),
             "peak_mib": measure_peak_mib(),
         }
-        result = replace(
-            result,
-            seconds=seconds,
-            notes={**result.notes, **measured},
-            partitions=_digest_outputs(stage, night),
-        )
-        _store_result(result, night.result_file(name))
-        # Other stages have no place in the order of a night, so no line before or after theirs.
-        if stage.is_nightly:
-            reconcile_ledger(night.results(), night.lake, night.logical_date, name)
+        notes = {**result.notes, **measured}
+        result = replace(result, seconds=seconds, notes=notes, partitions=_digest_outputs(stage, night))
+        # What the stage has done to the published lists is done by now.
+        with report_disk_errors(f"the result of {what}", command, describe_published_lists([result], name)):
+            _store_result(result, night.result_file(name))
+            # Other stages have no place in the order of a night, so no line before or after theirs.
+            if stage.is_nightly:
+                reconcile_ledger(night.results(), night.lake, night.logical_date, name)
     _emit_lineage(result, night)
     for flow in result.flows:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())

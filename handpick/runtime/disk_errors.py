@@ -32,12 +32,15 @@ class NoAccess(HandpickError):
 
 
 @contextmanager
-def report_disk_errors(content: str, command: str) -> Iterator[None]:
+def report_disk_errors(
+    content: str, command: str, effect: str = "the earlier data is unchanged"
+) -> Iterator[None]:
     """Turn an OSError about a full or read-only disk inside the block into one line; other errors pass.
 
     Args:
         content: What the block does, as the subject of the message.
         command: The command that does it again.
+        effect: What has happened to what was there before, as a clause.
 
     Raises:
         DiskFull: If the disk or the quota was full, or a file grew beyond its limit.
@@ -51,12 +54,12 @@ def report_disk_errors(content: str, command: str) -> Iterator[None]:
         if error.errno in DISK_FULL_ERRORS:
             raise DiskFull(
                 f"{DISK_FULL_ERRORS[error.errno]}: {content} could not be written{where}. No partial file is "
-                f"left, and the earlier data is unchanged. Free some space, then run `{command}`."
+                f"left, and {effect}. Free some space, then run `{command}`."
             ) from None
         if error.errno in NO_ACCESS_ERRORS:
             raise NoAccess(
                 f"{content} stopped at {error.filename or 'a file'}: {NO_ACCESS_ERRORS[error.errno]}. No "
-                f"partial file is left. Let the user who runs Handpick read and write there, then run "
-                f"`{command}`."
+                f"partial file is left, and {effect}. Let the user who runs Handpick read and write there, "
+                f"then run `{command}`."
             ) from None
         raise

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from handpick.errors import DamagedData
+from handpick.lake.partitions import PARTITION_PREFIX
+
 MANIFEST = "_manifest.json"
 """Name of the manifest in its partition; the underscore hides it from readers of Parquet."""
 
@@ -37,6 +40,19 @@ def write_manifest(folder: Path, files: Sequence[dict[str, Any]], unknown_column
 
 
 def read_manifest_files(partition: Path) -> list[dict[str, Any]]:
-    """Return the entries of a partition's files; entry number n describes `part-<n>.parquet`."""
-    entries: list[dict[str, Any]] = json.loads((partition / MANIFEST).read_text())["files"]
-    return entries
+    """Return the entries of a partition's files; entry number n describes `part-<n>.parquet`.
+
+    Raises:
+        DamagedData: If the manifest is not what was written.
+    """
+    file = partition / MANIFEST
+    try:
+        entries: list[dict[str, Any]] = json.loads(file.read_text())["files"]
+        return [{**entry, "name": str(entry["name"]), "sha256": str(entry["sha256"])} for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
+        day = partition.name.removeprefix(PARTITION_PREFIX)
+        raise DamagedData(
+            f"{file} is damaged: it does not list the files that {day} has landed, so nobody knows which are "
+            f"left for other nights. Nothing was read from it; `handpick verify --date {day} --repair` tries "
+            "to write it again."
+        ) from None

@@ -56,15 +56,23 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
             f"{source}: there is no {folder} (sources.{source}.path); the lists published before stay "
             "current."
         )
-    earlier = _list_landed_elsewhere(night, source)
+    landed = _read_landed_files(night, source)
     arrived = _list_arrived(remote, folder, get_download_folder(night, source))
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
     pending = [
         file
         for file in found
-        if _parse_date_in_name(file.name) <= night.logical_date and file.name not in earlier
+        if _parse_date_in_name(file.name) <= night.logical_date and landed.leave(file.name)
     ]
+    gone = sorted(landed.own - landed.by_earlier - {file.name for file in found})
+    if gone:
+        raise InputError(
+            f"{source}: files that {night.logical_date} has landed before are gone ({len(gone)}, "
+            f"such as {gone[0]}). Nothing was landed, so that the lake keeps their rows; bring them back, or "
+            f"remove {night.lake.partition(f'raw/{source}', night.logical_date)} to land the night "
+            "without them."
+        )
     pending.sort(key=lambda file: (_parse_date_in_name(file.name), file.name))
     is_first = not [day for day in night.lake.list_dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
@@ -169,20 +177,51 @@ def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, fou
     )
 
 
-def _list_landed_elsewhere(night: Night, source: str) -> set[str]:
-    """Return the names of files that earlier nights landed, and later ones too if this night has run before.
+@dataclass(frozen=True)
+class LandedFiles:
+    """The names of a source's files that nights have landed, as the manifests in the lake record them.
 
-    A night that is run again therefore lands the files of its first run, and none that a later night has
-    landed.
+    Which files a night takes follows from these records and the files that are there, so that running a night
+    again, or after a kill, takes the same files, in whichever order nights were first run.
+
+    Args:
+        own: Files that this night has landed, if it has run before.
+        by_earlier: Files that nights before it have landed.
+        by_later: Files that nights after it have landed.
+        has_run: Whether this night has landed the source before.
     """
-    has_run = night.lake.has(f"raw/{source}", night.logical_date)
-    names: set[str] = set()
-    for day in night.lake.list_dates(f"raw/{source}"):
-        if day < night.logical_date or (has_run and day > night.logical_date):
-            entries = read_manifest_files(night.lake.partition(f"raw/{source}", day))
-            # A query has no digest: every night runs it again.
-            names |= {entry["name"] for entry in entries if entry["sha256"]}
-    return names
+
+    own: frozenset[str]
+    by_earlier: frozenset[str]
+    by_later: frozenset[str]
+    has_run: bool
+
+    def leave(self, name: str) -> bool:
+        """Return whether these nights leave a file to this night.
+
+        A file belongs to the earliest night that takes it. A night that is first run after a later one takes
+        its files from it, and the later one, when it is run again, gives them up; but a night that has run
+        takes no further files from later nights.
+        """
+        if name in self.by_earlier:
+            return False
+        return name in self.own or not self.has_run or name not in self.by_later
+
+
+def _read_landed_files(night: Night, source: str) -> LandedFiles:
+    """Return which files of a source were landed by which nights, as seen from this one."""
+    table, tonight = f"raw/{source}", night.logical_date
+    names: dict[date, set[str]] = {}
+    for day in night.lake.list_dates(table):
+        # A query has no digest: every night runs it again.
+        entries = read_manifest_files(night.lake.partition(table, day))
+        names[day] = {entry["name"] for entry in entries if entry["sha256"]}
+    return LandedFiles(
+        own=frozenset(names.get(tonight, ())),
+        by_earlier=frozenset().union(*(found for day, found in names.items() if day < tonight)),
+        by_later=frozenset().union(*(found for day, found in names.items() if day > tonight)),
+        has_run=tonight in names,
+    )
 
 
 def _parse_date_in_name(name: str) -> date:

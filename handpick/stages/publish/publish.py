@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from handpick.errors import ServingError
+from handpick.errors import DamagedData, ServingError
 from handpick.lake.partitions import digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
@@ -30,6 +30,7 @@ from handpick.serving.schema import compose_statement, ensure_schema
 from handpick.serving.versions import (
     drop_old_versions,
     hold_publish_lock,
+    list_versions,
     move_pointer,
     remove_leftovers,
     wait_for_planned_statements,
@@ -39,6 +40,7 @@ from handpick.stages.gate.public import read_decision
 from handpick.stages.publish.exports import write_exports
 from handpick.stages.publish.load import attach_partitions, load_tables
 from handpick.stages.publish.row_preparation import prepare_rows
+from handpick.stages.score.public import LIST_TABLES
 
 BLEND = "weighted"
 """Name of the blend in the evaluation's metrics; its lists are the ones that are published."""
@@ -48,14 +50,17 @@ def publish(night: Night) -> StageResult:
     """Load and check the night's lists, make them current, drop old versions and write the exports.
 
     Raises:
-        ServingError: If the database refuses or a check fails; the lists published before stay current.
+        DamagedData: If the lists are not those that score made; nothing is loaded.
+        ServingError: If the database refuses or a check fails; says which version is current.
     """
     settings, schema = night.settings, night.settings.serving.schema_name
+    check_lists(night)
     tables = {
         relation: prepare_rows(night.lake.read(relation.lake_table, night.logical_date), relation)
         for relation in RELATIONS
     }
     digest = digest_lists(night)
+    moving: int | None = None  # the version that the pointer was told to move to
     try:
         with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
             ensure_schema(connection, settings)
@@ -69,13 +74,13 @@ def publish(night: Night) -> StageResult:
                 # Before the pointer moves, so that a full disk leaves both the exports and the pointer as
                 # they were.
                 exports = write_exports(night)
+                moving = version
                 is_current = _make_current(connection, night, version)
                 dropped = drop_old_versions(connection, settings, night.logical_date)
     except psycopg.Error as error:
         raise ServingError(
             f"the serving database refused the lists of {night.logical_date}: "
-            f"{' '.join(str(error).split())}. The pointer was not moved; the lists published before stay "
-            "current."
+            f"{' '.join(str(error).split())}. {describe_pointer(settings, moving)}"
         ) from None
     log_progress(f"  version {version} is {'current' if is_current else 'kept, a later night is current'}")
     return StageResult(
@@ -92,6 +97,53 @@ def publish(night: Night) -> StageResult:
             "exports": str(exports),
         },
     )
+
+
+def check_lists(night: Night) -> None:
+    """Check, byte by byte, that what is published is what its stages wrote, and the lists what score made.
+
+    Raises:
+        MissingPartition: If score has not run for this night.
+        DamagedData: If a file differs from its checksum, or the lists from what score has reported.
+    """
+    for relation in RELATIONS:
+        night.lake.check(relation.lake_table, [night.logical_date], with_bytes=True)
+    made = night.result("score").digest
+    found = digest_partitions(night.lake, LIST_TABLES, night.logical_date)
+    if found != made:
+        raise DamagedData(
+            f"the lists of {night.logical_date} are not those that score made: their digest is {found[:12]}, "
+            f"but it reported {made[:12]}. Nothing was loaded and the pointer was not moved; run `handpick "
+            f"score --date {night.logical_date}`, then `handpick publish --date {night.logical_date}`."
+        )
+
+
+def describe_pointer(settings: Settings, moving: int | None) -> str:
+    """Return which lists are current after a failure, as sentences.
+
+    Args:
+        settings: Name the server.
+        moving: The version that the pointer was told to move to; None if it was not told yet.
+    """
+    if moving is None:
+        return "The pointer was not moved; the lists published before stay current."
+    # The failure may have come before, in or after the commit of the move: only the server knows.
+    try:
+        kept = list_versions(settings)
+    except (ServingError, psycopg.Error):
+        return (
+            f"Whether version {moving} became current is not known, as the server does not answer now; "
+            "`handpick versions` shows it later."
+        )
+    current = next((one.version for one in kept if one.is_current), None)
+    if current == moving:
+        return (
+            f"The lists are published all the same: version {moving} is current. Run publish again to "
+            "drop old versions."
+        )
+    if current is None:
+        return "The pointer was not moved; no version is current."
+    return f"The pointer was not moved to version {moving}; version {current} is current."
 
 
 def digest_lists(night: Night) -> str:

@@ -17,6 +17,7 @@ from handpick.stages.score.cohorts import Cohort, make_cohorts
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
 from handpick.stages.score.list_plan import ListPlan
+from handpick.stages.score.list_tables import LIST_TABLES
 from handpick.stages.score.output_rows import build_recommendations
 from handpick.stages.score.popularity import build_popular_lists, compute_popularity
 from handpick.stages.score.rerank import PhoneFacts
@@ -67,7 +68,7 @@ def score_night(night: Night) -> StageResult:
             Flow("pairs of user and phone", pairs, pairs - sum(excluded.values()), excluded),
             *(Flow(name, len(rows), len(rows)) for name, rows in tables.items()),
         ),
-        digest=digest_partitions(night.lake, [f"lists/{name}" for name in tables], night.logical_date),
+        digest=digest_partitions(night.lake, LIST_TABLES, night.logical_date),
         notes=notes,
     )
 

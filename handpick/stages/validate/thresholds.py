@@ -15,7 +15,7 @@ from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.validate.type_drift import propose_settings
 
-LISTS_STAY = "Last night's lists stay current"
+LISTS_STAY = "The lists published before stay current"
 
 
 def check_thresholds(night: Night, flow: Flow) -> list[str]:

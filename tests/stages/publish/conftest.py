@@ -12,11 +12,14 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from handpick.lake.partitions import digest_partitions
+from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import Settings, load
 from handpick.stages.gate.decision_record import Decision, write_decision
+from handpick.stages.score.public import LIST_TABLES
 
 DAY = date(2026, 3, 10)
 
@@ -121,6 +124,15 @@ def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed
         pa.table({"user_id": sorted(set(user_ids.tolist())), "country": ["DE", None, "CN"] * (users // 3)}),
     )
     write_decision(night.lake, day, Decision(True, day, None, ["promoted"]))
+    report_scored(night)
+
+
+def report_scored(night: Night) -> None:
+    """Write the result of a score that has made the lists which are in the lake now."""
+    digest = digest_partitions(night.lake, LIST_TABLES, night.logical_date)
+    file = night.result_file("score")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(StageResult("score", night.logical_date, "lists", (), digest).to_json())
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from handpick.serving.relations import RELATIONS
 from handpick.settings.load import Settings
 from handpick.stages.publish import run
 
-from .conftest import DAY
+from .conftest import DAY, report_scored
 
 MakeNight = Callable[..., Night]
 
@@ -90,6 +90,7 @@ def test_lists_that_break_a_guarantee_are_refused(make_night: MakeNight, column:
     rows[2][column] = 17 if column == "rank" else None
     schema = night.lake.read("lists/recommendations", DAY).schema
     night.lake.write("lists/recommendations", DAY, pa.Table.from_pylist(rows, schema))
+    report_scored(night)
     with pytest.raises((ServingError, InputError), match=message):
         run(night)
 
