@@ -109,7 +109,7 @@ def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArra
     They are sorted by user, then time, then event id.
     """
     columns = ["event_id", "user_id", "item_id", "event_type", "occurred_at", "weight"]
-    facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns)
+    facts = night.lake.read_through("marts/fct_interactions", night.logical_date, columns, check_bytes=True)
     # An event type that the models do not know has a null index and is left out below.
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
     rows = pa.table(
@@ -133,14 +133,16 @@ def _load_context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArr
     NaN for interactions without a row in `features/training`, which holds only those that show a preference.
     """
     columns = list(USER_COLUMNS)
-    known = lake.read_through("features/training", night.logical_date, ["event_id", *columns])
+    known = lake.read_through(
+        "features/training", night.logical_date, ["event_id", *columns], check_bytes=True
+    )
     return _align_rows(known, "event_id", events, tuple(columns))
 
 
 def _load_queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: ContentSources) -> Queries:
     """Return the queries of known users, sorted by user, then time, then query id, with their vectors."""
     columns = ["query_id", "user_id", "occurred_at", "text"]
-    queries = night.lake.read_through("marts/fct_queries", night.logical_date, columns)
+    queries = night.lake.read_through("marts/fct_queries", night.logical_date, columns, check_bytes=True)
     queries = queries.append_column("user", pa.array(index_ids(queries["user_id"], user_ids)))
     queries = queries.filter(pc.greater_equal(queries["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]

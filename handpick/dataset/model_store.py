@@ -70,6 +70,7 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
 
     Raises:
         MissingPartition: If that night has not trained.
+        DamagedData: If a file of the models is not what train wrote.
         NightStopped: If the fusion model's file is damaged or of an incompatible version.
     """
     from models.member_registry import MEMBER_CLASSES, load_member
@@ -79,6 +80,7 @@ def load_members(night: Night, logical_date: date, which: str) -> dict[str, Reco
         raise MissingPartition(
             f"models has no partition for {logical_date}: run `handpick train --date {logical_date}` first."
         )
+    night.lake.check("models", [logical_date], with_bytes=True)
     members: dict[str, Recommender] = {}
     if (folder / "fusion" / which).is_dir():
         from models.network.data_signature import ModelMismatch

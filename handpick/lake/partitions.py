@@ -217,6 +217,8 @@ class Lake:
         columns: list[str] | None = None,
         since: date | None = None,
         where: ds.Expression | None = None,
+        *,
+        check_bytes: bool = False,
     ) -> pa.Table:
         """Read every partition up to and including one logical date, oldest first.
 
@@ -226,9 +228,11 @@ class Lake:
             columns: Columns to read; all by default.
             since: The first night to read; the table's first by default.
             where: Only rows for which this expression is true; all by default.
+            check_bytes: Whether all bytes are compared with their checksums first.
 
         Raises:
             MissingPartition: If there is no such partition.
+            DamagedData: If one is not what its writer wrote.
         """
         days = [day for day in self.list_dates(table, logical_date) if since is None or day >= since]
         if not days:
@@ -236,6 +240,8 @@ class Lake:
                 f"{table} has no partition up to {logical_date}: looked in {self.root / table}. "
                 f"First {_describe_how_to_write(table, logical_date)}."
             )
+        if check_bytes:
+            self.check(table, days, with_bytes=True)
         # Permissive: a later night may have a column that earlier ones lack, or only nulls where others have
         # values.
         return pa.concat_tables(

@@ -51,10 +51,12 @@ def load_blend(night: Night, logical_date: date, which: str = "serving") -> Blen
 
     Raises:
         MissingPartition: If that night was not trained and evaluated, or a weighted member's model is gone.
+        DamagedData: If the blend or a model is not what was written.
     """
     file = night.lake.partition("evaluation", logical_date) / BLEND_FILE
     if not file.is_file():
         raise MissingPartition(f"There is no {file}: run `handpick evaluate --date {logical_date}` first.")
+    night.lake.check("evaluation", [logical_date], with_bytes=True)
     kept = json.loads(file.read_text())
     members = load_members(night, logical_date, which)
     blend = Blend(members, kept["segments"], tuple(kept["bounds"]))

@@ -53,12 +53,14 @@ def read_decision(lake: Lake, logical_date: date) -> Decision:
 
     Raises:
         MissingPartition: If the gate has not decided that night.
+        DamagedData: If the decision is not what the gate wrote.
     """
     file = lake.partition("gate", logical_date) / DECISION_FILE
     if not file.is_file():
         raise MissingPartition(
             f"The gate has not decided on {logical_date}: run `handpick gate --date {logical_date}` first."
         )
+    lake.check("gate", [logical_date], with_bytes=True)
     return Decision.from_json(file.read_text())
 
 

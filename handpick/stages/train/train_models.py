@@ -146,6 +146,7 @@ def find_warm_start(night: Night, data: Dataset, which: str = "selection") -> Fu
     if before is None or not night.settings.training.warm_start:
         return None
     try:
+        night.lake.check("models", [before], with_bytes=True)
         earlier = load_fusion_recommender(night.lake.partition("models", before) / "fusion" / which)
     except ModelMismatch:
         return None
