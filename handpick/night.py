@@ -15,6 +15,9 @@ from handpick.ledger.flows import StageResult
 from handpick.pipeline.registry import get_stage, list_nightly_names
 from handpick.settings.load import Settings
 
+LEDGER_FOLDER = "ledger"
+"""Folder of the lake in which the results of stages are kept, a file per stage and night."""
+
 
 @dataclass(frozen=True)
 class Night:
@@ -58,7 +61,7 @@ class Night:
 
     def result_file(self, stage: str) -> Path:
         """Return where a stage's result is kept."""
-        return self.lake.root / "ledger" / f"logical_date={self.logical_date.isoformat()}" / f"{stage}.json"
+        return self.lake.partition(LEDGER_FOLDER, self.logical_date) / f"{stage}.json"
 
     def has_result(self, stage: str) -> bool:
         """Return whether a stage has finished for this logical date."""

@@ -30,6 +30,7 @@ COMMAND_MODULES = (
     "night",
     "override",
     "ledger",
+    "verify",
     "lists",
     "versions",
     "pretrain",

@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+from handpick.errors import DamagedData
+
 SET_PREFIX = "from="
 """Start of the names of set files; the first night that they serve follows."""
+DIGEST_DIGITS = 16
+"""Hexadecimal digits of a version's name."""
 
 
 class EncoderRegistry:
@@ -30,25 +34,54 @@ class EncoderRegistry:
         self._draft_date = date.max
 
     def find_version(self, name: str, logical_date: date) -> Path | None:
-        """Return the folder of the version that serves a night; None if there is none, or it was deleted."""
+        """Return the folder of the version that serves a night; None if there is none, or it was deleted.
+
+        Raises:
+            DamagedData: If its files are not those that were trained.
+        """
         digest = self.read_members(logical_date).get(name)
         folder = self.root / name / digest if digest is not None else None
-        return folder if folder is not None and folder.is_dir() else None
+        if folder is None or not folder.is_dir():
+            return None
+        if _digest_folder(folder) != digest:
+            raise DamagedData(_describe_damage(folder))
+        return folder
 
     def read_members(self, logical_date: date) -> dict[str, str]:
-        """Return the newest set that serves a night: the version's digest by encoder, or nothing."""
+        """Return the newest set that serves a night: the version's digest by encoder, or nothing.
+
+        Raises:
+            DamagedData: If the set cannot be read, or a file is named like a set, but for no date.
+        """
         if self._draft is not None and logical_date >= self._draft_date:
             return self._draft
         found = [
-            file
-            for file in self.root.glob(f"{SET_PREFIX}*.json")
-            if date.fromisoformat(file.stem.removeprefix(SET_PREFIX)) <= logical_date
+            file for file in self.root.glob(f"{SET_PREFIX}*.json") if _parse_first_night(file) <= logical_date
         ]
-        if not found:
-            return {}
         # ISO dates sort like dates.
-        members: dict[str, str] = json.loads(max(found, key=lambda file: file.name).read_text())
-        return members
+        return _read_set(max(found, key=lambda file: file.name)) if found else {}
+
+    def inspect(self) -> tuple[int, list[str]]:
+        """Return the number of versions, and what is wrong with any of them or with a set."""
+        versions = [folder for folder in sorted(self.root.glob("*/*")) if _is_version(folder)]
+        problems = [
+            f"{folder} has other bytes than were trained"
+            for folder in versions
+            if _digest_folder(folder) != folder.name
+        ]
+        for file in sorted(self.root.glob(f"{SET_PREFIX}*.json")):
+            try:
+                _parse_first_night(file)
+                members = _read_set(file)
+            except DamagedData as error:
+                problems.append(str(error))
+                continue
+            problems += [
+                f"{self.root / name / digest} is missing, but {file.name} names it"
+                for name, digest in members.items()
+                if not (self.root / name / digest).is_dir()
+            ]
+        return len(versions), problems
 
     @contextmanager
     def write_version(self, name: str, first_night: date) -> Iterator[Path]:
@@ -137,6 +170,54 @@ class EncoderRegistry:
         staged.replace(file)
 
 
+def _parse_first_night(file: Path) -> date:
+    """Return the first night that a set serves, from the name of its file.
+
+    Raises:
+        DamagedData: If there is no date in it.
+    """
+    try:
+        return date.fromisoformat(file.stem.removeprefix(SET_PREFIX))
+    except ValueError:
+        raise DamagedData(
+            f"{file} is not a set of encoders: what follows {SET_PREFIX} is no date. Nothing was encoded; "
+            "move the file away, then run this again."
+        ) from None
+
+
+def _read_set(file: Path) -> dict[str, str]:
+    """Read the version's digest by encoder.
+
+    Raises:
+        DamagedData: If the file is not what was written.
+    """
+    try:
+        members: dict[str, str] = json.loads(file.read_text())
+        return {str(name): str(digest) for name, digest in members.items()}
+    except (OSError, ValueError, AttributeError):
+        raise DamagedData(
+            f"{file} is damaged: it does not name the versions of the encoders. Nothing was encoded; bring "
+            "it back from a copy, or remove it and run `handpick pretrain`."
+        ) from None
+
+
+def _is_version(folder: Path) -> bool:
+    """Return whether a folder is named by a digest, as finished versions are."""
+    return (
+        folder.is_dir()
+        and len(folder.name) == DIGEST_DIGITS
+        and not set(folder.name) - set("0123456789abcdef")
+    )
+
+
+def _describe_damage(folder: Path) -> str:
+    """Return the message about a damaged version."""
+    return (
+        f"the encoder {folder} is damaged: it has other bytes than were trained. Nothing was encoded; bring "
+        "the folder back from a copy, or remove it and run `handpick pretrain`."
+    )
+
+
 def read_text_space(folder: Path) -> str:
     """Return the fingerprint of the text encoder in whose vector space an audio encoder was trained.
 
@@ -147,10 +228,10 @@ def read_text_space(folder: Path) -> str:
 
 
 def _digest_folder(folder: Path) -> str:
-    """Return 16 hex digits of the names and bytes of a folder's files."""
+    """Return the first hexadecimal digits of a SHA-256 of the names and bytes of a folder's files."""
     total = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             total.update(str(file.relative_to(folder)).encode() + b"\0")
             total.update(hashlib.sha256(file.read_bytes()).digest())
-    return total.hexdigest()[:16]
+    return total.hexdigest()[:DIGEST_DIGITS]

@@ -16,6 +16,8 @@ from typing import Any
 
 CHECKSUM_FILE = "_checksums.json"
 """Name of the file in its folder; the underscore hides it from readers of Parquet."""
+STAGED_FILE = ".tmp-checksums.json"
+"""Name of the file while it is written."""
 PARQUET_MAGIC = b"PAR1"
 FOOTER_TAIL_BYTES = 8
 """Bytes at the end of a Parquet file: the footer's length (4, little-endian) and the magic number (4)."""
@@ -61,12 +63,16 @@ def write_checksums(folder: Path) -> None:
     files = {path.relative_to(folder).as_posix(): asdict(_compute(path)) for path in list_data_files(folder)}
     # The file covers itself, so that its own damage is not taken for damage of others.
     text = json.dumps({"files": files, "sha256": _digest_json(files)}, indent=1, sort_keys=True)
-    (folder / CHECKSUM_FILE).write_text(text + "\n")
+    # Renamed when complete: where partitions are adopted, a kill must not leave half of it.
+    staged = folder / STAGED_FILE
+    staged.write_text(text + "\n")
+    staged.replace(folder / CHECKSUM_FILE)
 
 
 def list_data_files(folder: Path) -> list[Path]:
     """Return the files below a folder in order, without its checksums."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / CHECKSUM_FILE)
+    own = {folder / CHECKSUM_FILE, folder / STAGED_FILE}
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path not in own)
 
 
 def read_checksums(folder: Path) -> dict[str, FileChecksum] | None:

@@ -75,8 +75,10 @@ class Lake:
         """
         above = self.root / table
         for old in above.glob(f"{OLD_PREFIX}{PARTITION_PREFIX}*"):
-            self.has(table, _parse_date(old.with_name(old.name.removeprefix(OLD_PREFIX))))
-        found = (_parse_date(folder) for folder in above.glob(f"{PARTITION_PREFIX}*") if folder.is_dir())
+            self.has(table, parse_partition_date(old.with_name(old.name.removeprefix(OLD_PREFIX))))
+        found = (
+            parse_partition_date(folder) for folder in above.glob(f"{PARTITION_PREFIX}*") if folder.is_dir()
+        )
         return sorted(day for day in found if through is None or day <= through)
 
     def list_tables(self, names: Iterable[str] = ("*",)) -> list[str]:
@@ -255,7 +257,7 @@ class Lake:
         if isinstance(error, DamagedData | pa.ArrowKeyError | pa.ArrowNotImplementedError):
             return error
         damaged = find_damage(self.partition(table, logical_date), with_bytes=True)
-        damaged_files = damaged or _find_unreadable(self.partition(table, logical_date))
+        damaged_files = damaged or find_unreadable(self.partition(table, logical_date))
         if not damaged_files:
             return error  # sound files: the reader asked for what they do not have
         return DamagedData(describe_damage(table, logical_date, str(damaged_files[0])))
@@ -275,7 +277,7 @@ def describe_damage(table: str, logical_date: date, problem: str) -> str:
     )
 
 
-def _parse_date(folder: Path) -> date:
+def parse_partition_date(folder: Path) -> date:
     """Return the logical date that a partition's folder is named for.
 
     Raises:
@@ -301,10 +303,10 @@ def _identify(folder: Path) -> tuple[int, int, int] | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
-def _find_unreadable(folder: Path) -> list[Damage]:
-    """Return the Parquet files of a folder that cannot be read, for partitions without checksums."""
+def find_unreadable(folder: Path) -> list[Damage]:
+    """Return the Parquet files below a folder that cannot be read; finds damage without checksums, too."""
     found = []
-    for file in sorted(folder.glob("*.parquet")):
+    for file in sorted(folder.rglob("*.parquet")):
         try:
             pq.ParquetFile(file, page_checksum_verification=True).read()
         except (pa.ArrowException, OSError, MemoryError) as error:

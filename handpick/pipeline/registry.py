@@ -113,7 +113,7 @@ STAGES: list[Stage] = [
         "validate",
         "Check every row against the contracts; quarantine what breaks them",
         reads=("raw",),
-        writes=("valid", "quarantine"),
+        writes=("valid", "quarantine", "docs"),
         flows=(FlowCheck(ANY, written="valid/*", dropped="quarantine/*", continues=("land", ANY)),),
         preload=("pyspark.sql",),
         resources=(Resource.JVM,),

@@ -5,7 +5,6 @@ Off-policy estimates (`off_policy`) correct clicks by it.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -109,7 +108,7 @@ def find_published_nights(night: Night) -> dict[str, date]:
     """Return the night of each published list version whose lists the lake still has, up to this night."""
     nights = {}
     for day in night.lake.list_dates("lists/recommendations", night.logical_date):
-        file = Night(night.settings, day).result_file("publish")
-        if file.is_file():
-            nights[str(json.loads(file.read_text())["notes"]["version"])] = day
+        earlier = Night(night.settings, day)
+        if earlier.has_result("publish"):
+            nights[str(earlier.result("publish").notes["version"])] = day
     return nights

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
+from handpick.errors import DamagedData
+from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
 from handpick.ledger.flows import StageResult
-from handpick.night import Night
+from handpick.night import LEDGER_FOLDER, Night
 from handpick.stages.gate.public import read_decision
 from handpick.stages.report import find_stage_pages, plots
 from handpick.stages.report.example_users import (
@@ -118,20 +120,29 @@ def _example_lists(night: Night) -> list[dict[str, Any]]:
     ]
 
 
-def _plot_trends(night: Night) -> list[Markup]:
-    """Plot quarantined shares by source and by rule, and seconds by stage, over the last nights."""
-    folder = night.result_file("land").parent.parent
-    nights = sorted(
-        # ISO dates sort as text.
-        path
-        for path in folder.glob("logical_date=*")
-        if path.name[13:] <= night.logical_date.isoformat()
-    )
+@dataclass
+class Trends:
+    """What the last nights looked like.
+
+    Args:
+        plots: SVG plots.
+        problems: Why a night or a plot is left out.
+    """
+
+    plots: list[Markup] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def _plot_trends(night: Night) -> Trends:
+    """Plot quarantined shares by source and by rule, and seconds by stage, over the last nights.
+
+    A night whose results are damaged costs only its own place in the plots.
+    """
+    trends = Trends()
     dropped: dict[str, dict[str, float]] = {}
     seconds: dict[str, dict[str, float]] = {}
-    for path in nights[-TREND_NIGHTS:]:
-        day = path.name[13:]
-        for result in Night(night.settings, date.fromisoformat(day)).results():
+    for day, results in _read_last_results(night, trends.problems):
+        for result in results:
             # Tonight's report is not finished while it is plotted, so reports are left out of all nights.
             if result.stage != "report":
                 seconds.setdefault(result.stage, {})[day] = result.seconds
@@ -141,9 +152,28 @@ def _plot_trends(night: Night) -> list[Markup]:
                 if flow.rows_in:
                     dropped.setdefault(flow.source, {})[day] = 100 * flow.rows_dropped / flow.rows_in
     if not dropped:
-        return []
-    return [
-        Markup(plots.plot_by_night(dropped, "Rows quarantined", "% of rows")),
-        Markup(plots.plot_by_night(compute_rule_rates(night, TREND_NIGHTS), "Rules broken", "% of rows")),
-        Markup(plots.plot_by_night(seconds, "Seconds by stage", "s")),
-    ]
+        return trends
+    trends.plots.append(Markup(plots.plot_by_night(dropped, "Rows quarantined", "% of rows")))
+    try:
+        rates = compute_rule_rates(night, TREND_NIGHTS)
+        trends.plots.append(Markup(plots.plot_by_night(rates, "Rules broken", "% of rows")))
+    except DamagedData as error:
+        trends.problems.append(f"The plot of broken rules is left out: {error}")
+    trends.plots.append(Markup(plots.plot_by_night(seconds, "Seconds by stage", "s")))
+    return trends
+
+
+def _read_last_results(night: Night, problems: list[str]) -> Iterator[tuple[str, list[StageResult]]]:
+    """Yield the dates and results of the last nights, oldest first; what cannot be read is a problem."""
+    folders = (night.lake.root / LEDGER_FOLDER).glob(f"{PARTITION_PREFIX}*")
+    days = []
+    for folder in folders:
+        try:
+            days.append(parse_partition_date(folder))
+        except DamagedData as error:
+            problems.append(str(error))
+    for day in sorted(day for day in days if day <= night.logical_date)[-TREND_NIGHTS:]:
+        try:
+            yield day.isoformat(), Night(night.settings, day).results()
+        except DamagedData as error:
+            problems.append(f"The night of {day} is left out of the trends: {error}")
