@@ -36,7 +36,7 @@ VERIFIED_PARQUET = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
 """Reads Parquet and compares each page with its checksum, where its writer has stored one."""
-MAX_READS = 10
+MAX_READS = 50
 """How often a partition is read again that was replaced while it was read."""
 
 

@@ -32,6 +32,7 @@ for number in range(int(sys.argv[2])):
             write_parquet(rows, folder / f"part-{part:05d}.parquet")
         print("writing", flush=True)
         time.sleep(float(sys.argv[4]))
+    time.sleep(0.05)
 """
 
 
@@ -61,7 +62,7 @@ def test_a_second_writer_hears_who_is_first_and_a_kill_frees_the_lock(
 
 
 def test_two_writers_at_once_and_a_reader_never_sees_a_mixture(tmp_path: Path) -> None:
-    writers = [start_writer(tmp_path, 60, name, 0.0) for name in ("a", "b")]
+    writers = [start_writer(tmp_path, 30, name, 0.0) for name in ("a", "b")]
     lake, versions = Lake(tmp_path), set()
     while any(writer.poll() is None for writer in writers):
         if lake.has(TABLE, NIGHT):
