@@ -11,7 +11,7 @@ ROOM ?=
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-run: ## Install everything, run the next night through Airflow and show its lists (RUNG=XS for a small demo shop)
+run: ## Install everything, run the next night through Airflow and show its lists (without input: of a demo shop; RUNG=XS for a small one)
 	@scripts/install.sh
 	@$(BIN)/handpick run --rung $(RUNG)
 

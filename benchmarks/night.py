@@ -36,7 +36,7 @@ def _run_two_nights(number: int) -> dict[str, float]:
     config.write_text(f"[airflow]\nport = {PORT + number}\n")
     environment = {**os.environ, "HANDPICK_CONFIG": str(config)}
     try:
-        first = _time_command([sys.executable, "-m", "handpick.cli.main", "run"], environment)
+        first = _time_command([sys.executable, "-m", "handpick.cli.main", "run", "--rung", "S"], environment)
         second = _time_command([sys.executable, "-m", "handpick.cli.main", "run"], environment)
         nights = sorted((folder / "var" / "lake" / "ledger").glob("logical_date=*"))
         results = [[json.loads(file.read_text()) for file in night.glob("*.json")] for night in nights]

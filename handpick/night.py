@@ -17,6 +17,8 @@ from handpick.settings.load import Settings
 
 LEDGER_FOLDER = "ledger"
 """Folder of the lake in which the results of stages are kept, a file per stage and night."""
+DEMO_SHOP_NAME = "Demo Phones (simulated)"
+"""Name of the demo shop on reports and pages."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class Night:
         name = f"{name}-{self.logical_date.isoformat()}"
         with hold_lock(self.lake.root, name, purpose, self.lake.lock_timeout_s):
             yield
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether any row of this night, or of one before it, came from a demo shop."""
+        return self.has_result("land") and bool(self.result("land").notes.get("is_demo"))
+
+    @property
+    def shop_name(self) -> str:
+        """The shop's name; a demo shop has its own, whatever the configured shop is called."""
+        return DEMO_SHOP_NAME if self.is_demo else self.settings.shop.name
 
     def result_file(self, stage: str) -> Path:
         """Return where a stage's result is kept."""

@@ -30,6 +30,7 @@ NEEDS = {
     "dataset": "slow",
     "lineage": "slow",
     "serving": "slow",
+    "faults": "slow",
     "runtime": "slow",
     "models/recommender": "slow",
     "models/training": "slow",

@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-First = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first logical date.")]
-Last = Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="The last logical date.")]
+from handpick.cli.options import DATE_FORM, parse_date
+
+First = Annotated[
+    datetime, typer.Option("--from", parser=parse_date, metavar=DATE_FORM, help="The first logical date.")
+]
+Last = Annotated[
+    datetime, typer.Option("--to", parser=parse_date, metavar=DATE_FORM, help="The last logical date.")
+]
 Through = Annotated[str, typer.Option(help="The last stage of each night to run.")]
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from handpick.cli.options import DATE_FORM, parse_date
+
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
@@ -35,7 +37,8 @@ def demo(
         datetime | None,
         typer.Option(
             "--end-date",
-            formats=["%Y-%m-%d"],
+            parser=parse_date,
+            metavar=DATE_FORM,
             help="The last day. Default: 2026-03-01, or the newest day of --catalog.",
         ),
     ] = None,
@@ -53,9 +56,15 @@ def demo(
     from handpick.demo.catalogue import plan_catalogue_shop
     from handpick.demo.landing import DemoFolders
     from handpick.demo.parameters import DEFAULT_END, Plan
+    from handpick.demo.permission import check_demo_allowed
     from handpick.settings.load import load
 
-    folders = DemoFolders.configured(load()) if out is None else DemoFolders.under(out)
+    if out is None:
+        settings = load()
+        check_demo_allowed(settings)
+        folders = DemoFolders.configured(settings)
+    else:
+        folders = DemoFolders.under(out)
     if add_day:
         shop.add_day(folders)
         return

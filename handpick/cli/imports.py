@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handpick.cli.options import DATE_FORM, parse_date
+
 if TYPE_CHECKING:
     from handpick.ledger.flows import Flow
 
@@ -32,7 +34,10 @@ def gsmarena(
     date: Annotated[
         datetime | None,
         typer.Option(
-            "--date", formats=["%Y-%m-%d"], help="Day of the scrape. Default: that of its newest timestamp."
+            "--date",
+            parser=parse_date,
+            metavar=DATE_FORM,
+            help="Day of the scrape. Default: that of its newest timestamp.",
         ),
     ] = None,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from handpick.cli.options import LogicalDate
+from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
 from handpick.errors import InputError
 
 Source = Annotated[str, typer.Option(help="Only rows of this source: catalog, users, events or queries.")]
@@ -200,7 +200,9 @@ def release_rows(
     ] = None,
     into: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The night that receives them. Default: the next."),
+        typer.Option(
+            parser=parse_date, metavar=DATE_FORM, help="The night that receives them. Default: the next."
+        ),
     ] = None,
 ) -> None:
     """Release rows into a later night, unchanged or corrected; it validates them again."""

@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from typing import NoReturn
 
 import typer
 
 from handpick.cli.options import LogicalDate
 from handpick.errors import HandpickError, InputError
 from handpick.pipeline.registry import Stage, list_nightly_stages
+from handpick.runtime.disk_errors import REMEDIES, find_disk_error
 from handpick.runtime.log import console
 
 app = typer.Typer(
@@ -93,8 +95,23 @@ def main() -> None:
     except HandpickError as error:
         if os.environ.get("HANDPICK_DEBUG"):
             raise
-        console.print(f"handpick: {error}", markup=False, style="red")
-        sys.exit(1)
+        _end_with(str(error))
+    except OSError as error:
+        # Stages say what could not be written; this is for what is written around them.
+        found = find_disk_error(error)
+        if found is None or os.environ.get("HANDPICK_DEBUG"):
+            raise
+        meaning, where = found
+        _end_with(
+            f"{meaning}: {where or 'a file'} could not be written. No partial file is left. "
+            f"{REMEDIES[meaning]}, then run the command again."
+        )
+
+
+def _end_with(message: str) -> NoReturn:
+    """Print an error and exit with status 1."""
+    console.print(f"handpick: {message}", markup=False, style="red")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

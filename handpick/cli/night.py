@@ -9,18 +9,23 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from handpick.cli.options import LogicalDate
+from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
 
 OptionalDate = Annotated[
     datetime | None,
     typer.Option(
         "--date",
-        formats=["%Y-%m-%d"],
+        parser=parse_date,
+        metavar=DATE_FORM,
         help="The logical date. Default: the newest day for which input has arrived.",
     ),
 ]
 Rung = Annotated[
-    str, typer.Option(help="Size of the demo shop: XS, S, M or L. Used only if one has to be made.")
+    str | None,
+    typer.Option(
+        help="If there is no input, make a demo shop of this size, XS, S, M or L. Never where a source or "
+        "a serving database is configured."
+    ),
 ]
 
 
@@ -34,10 +39,10 @@ def register(app: typer.Typer) -> None:
     app.command("down", rich_help_panel=panel)(down)
 
 
-def run(date: OptionalDate = None, rung: Rung = "S") -> None:
+def run(date: OptionalDate = None, rung: Rung = None) -> None:
     """Run the next night through Airflow and show its summary.
 
-    The first run makes a demo shop if there is no input.
+    Without input it stops, or makes a demo shop if `--rung` asks for one.
     """
     from handpick.cli.night_summary import print_night_summary
     from handpick.cli.prepare_input import prepare_input

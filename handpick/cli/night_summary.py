@@ -152,6 +152,8 @@ def print_night_summary(night: Night, console: Console, wall_seconds: float | No
         MissingPartition: If a stage whose output is shown has not run.
     """
     results = night.results()
+    if night.is_demo:
+        console.print("This is the demo shop: its users, phones and events are simulated.\n", highlight=False)
     console.print(build_ledger_table(results, wall_seconds))
     for line in describe_dropped_rows(results):
         console.print(line, highlight=False, markup=False)

@@ -7,6 +7,31 @@ from typing import Annotated
 
 import typer
 
+from handpick.errors import InputError
+
+DATE_FORM = "YYYY-MM-DD"
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+"""Years of dates that can be given; windows around a date outside of them would leave the calendar."""
+
+
+def parse_date(text: str) -> datetime:
+    """Return the midnight of a date that was given as an option.
+
+    Raises:
+        InputError: If it is no date, or far outside the years that a shop has data of.
+    """
+    try:
+        found = datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no date: write {DATE_FORM}, such as 2026-03-01. Nothing was run."
+        ) from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise InputError(f"{text} is not between {FIRST_YEAR} and {LAST_YEAR}. Nothing was run.")
+    return found
+
+
 LogicalDate = Annotated[
-    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The logical date, YYYY-MM-DD.")
+    datetime,
+    typer.Option("--date", parser=parse_date, metavar=DATE_FORM, help=f"The logical date, {DATE_FORM}."),
 ]

@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from handpick.cli.options import DATE_FORM, parse_date
+
 MaybeDate = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="Train on this night's marts. Default: the newest."),
+    typer.Option(
+        "--date",
+        parser=parse_date,
+        metavar=DATE_FORM,
+        help="Train on this night's marts. Default: the newest.",
+    ),
 ]
 
 

@@ -27,7 +27,7 @@ def versions() -> None:
 
     table = make_table(
         "List versions",
-        ("version", "night", "", "users", "rows", "model of", "digest", "published at (UTC)"),
+        ("version", "night", "", "users", "rows", "shop", "model of", "digest", "published at (UTC)"),
         right=("version", "users", "rows"),
     )
     for one in list_versions(load()):
@@ -37,6 +37,7 @@ def versions() -> None:
             "current" if one.is_current else "",
             f"{one.user_count:,}",
             f"{one.recommendation_count:,}",
+            {None: "", True: "demo", False: "own"}[one.is_demo],
             one.model or "",
             one.digest[:12],
             f"{one.published_at:%Y-%m-%d %H:%M:%S}",

@@ -22,6 +22,7 @@ from handpick.demo.query_simulation import Query
 from handpick.demo.sessions import EVENT_NAMES, Events
 from handpick.lake.partitions import write_parquet
 from handpick.settings.load import Settings
+from handpick.stages.land.public import DEMO_MARK
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USER_COLUMNS = ("user_id", "signed_up_at", "country", "locale", "owned_item_id", "consent")
@@ -66,6 +67,8 @@ class DemoFolders:
         """Return the landing file of a source and day, and create its folder."""
         folder = self.landing / source
         folder.mkdir(parents=True, exist_ok=True)
+        # So that whoever lands these files knows, also elsewhere, that no customer made them.
+        (self.landing / DEMO_MARK).touch()
         return folder / f"{source}-{day.isoformat()}.{FILE_EXTENSIONS[source]}"
 
     def find_foreign_file(self) -> Path | None:

@@ -35,7 +35,8 @@ def make_first_shop(settings: Settings, rung: str, last_day: date) -> None:
     """
     folders = DemoFolders.configured(settings)
     log_progress(
-        f"No input yet in {folders.landing}: making the demo shop {rung}, {HISTORY_DAYS} days to {last_day}"
+        f"No input yet in {folders.landing}: making the demo shop {rung}, {HISTORY_DAYS} days to {last_day}. "
+        "It is simulated, and its lists are published as a demo's"
     )
     plan = Plan.ending(rung, settings.seed, HISTORY_DAYS, last_day, "default", has_media=True)
     log_progress(

@@ -25,15 +25,19 @@ def choose_night(settings: Settings) -> date:
     if is_night_done(settings, newest):
         raise InputError(
             f"nothing new has arrived: the night of {newest} is done, and no file is of a later day; looked "
-            f"in {_describe_places(settings)}. The published lists stay current; add the next day's files, "
+            f"in {describe_places(settings)}. The published lists stay current; add the next day's files, "
             f"or run that night again with --date {newest}."
         )
     return newest
 
 
 def is_night_done(settings: Settings, logical_date: date) -> bool:
-    """Return whether a night's last stage has finished."""
-    return Night(settings, logical_date).has_result(list_nightly_names()[-1])
+    """Return whether every stage of a night has finished.
+
+    The last stage alone tells nothing: each can be run by itself.
+    """
+    night = Night(settings, logical_date)
+    return all(night.has_result(stage) for stage in list_nightly_names())
 
 
 def has_configured_sources(settings: Settings) -> bool:
@@ -64,13 +68,13 @@ def _newest_input_day(settings: Settings) -> date:
         found.append(datetime.now(UTC).date() - timedelta(days=1))
     if not found:
         raise InputError(
-            f"no file of any source: looked in {_describe_places(settings)}. Nothing was run; put files "
+            f"no file of any source: looked in {describe_places(settings)}. Nothing was run; put files "
             "there, or remove the paths from handpick.toml to run on a demo shop."
         )
     return max(found)
 
 
-def _describe_places(settings: Settings) -> str:
+def describe_places(settings: Settings) -> str:
     """Return where the sources' rows are looked for, in words."""
     places = set()
     for source in CONTRACTS:

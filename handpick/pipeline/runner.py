@@ -19,6 +19,7 @@ from handpick.night import Night
 from handpick.pipeline.registry import Stage, get_stage
 from handpick.runtime.disk_errors import report_disk_errors
 from handpick.runtime.log import log_progress
+from handpick.runtime.numerical_threads import fix_numerical_threads
 
 
 def run_stage(name: str, night: Night) -> StageResult:
@@ -39,7 +40,12 @@ def run_stage(name: str, night: Night) -> StageResult:
     body: Callable[[Night], StageResult] = importlib.import_module(stage.module).run
     loaded = time.perf_counter()
     what, command = f"{name} of {night.logical_date}", f"handpick {stage.command} --date {night.logical_date}"
-    with report_disk_errors(what, command), night.lock(what, "night" if stage.is_nightly else name):
+    with (
+        report_disk_errors(what, command, describe_published_lists([], name)),
+        night.lock(what, "night" if stage.is_nightly else name),
+        # The threads are those of the settings, not of the machine: they decide the last bits of sums.
+        fix_numerical_threads(night.settings.training.threads),
+    ):
         check_inputs(stage, night)
         checked = time.perf_counter()
         with _explain_damage(stage, night):

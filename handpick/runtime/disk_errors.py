@@ -1,8 +1,9 @@
-"""Reports a full or read-only disk as an error of one line instead of a traceback."""
+"""Turns errors about the disk, such as a full or read-only one, into errors of one line."""
 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +22,17 @@ NO_ACCESS_ERRORS = {
     errno.EPERM: "the system does not allow it",
 }
 """Meanings of the system's error numbers for a disk or file that may not be used."""
+MEANINGS = {**DISK_FULL_ERRORS, **NO_ACCESS_ERRORS}
+LIBRARY_TEXTS = {
+    **{os.strerror(number): meaning for number, meaning in MEANINGS.items() if number != errno.EPERM},
+    "database or disk is full": DISK_FULL_ERRORS[errno.ENOSPC],
+    "attempt to write a readonly database": NO_ACCESS_ERRORS[errno.EROFS],
+}
+"""What libraries with error classes of their own (DuckDB, SQLite, Spark, Arrow) say, and what it means."""
+REMEDIES = {
+    **dict.fromkeys(DISK_FULL_ERRORS.values(), "Free some space"),
+    **dict.fromkeys(NO_ACCESS_ERRORS.values(), "Let the user who runs Handpick read and write there"),
+}
 
 
 class DiskFull(HandpickError):
@@ -35,7 +47,7 @@ class NoAccess(HandpickError):
 def report_disk_errors(
     content: str, command: str, effect: str = "the earlier data is unchanged"
 ) -> Iterator[None]:
-    """Turn an OSError about a full or read-only disk inside the block into one line; other errors pass.
+    """Turn an error about a full or read-only disk inside the block into one line; other errors pass.
 
     Args:
         content: What the block does, as the subject of the message.
@@ -48,18 +60,37 @@ def report_disk_errors(
     """
     try:
         yield
-    except OSError as error:
-        # Errors of a stream, such as a pipe to another program, name no file.
-        where = f" ({error.filename})" if error.filename else ""
-        if error.errno in DISK_FULL_ERRORS:
-            raise DiskFull(
-                f"{DISK_FULL_ERRORS[error.errno]}: {content} could not be written{where}. No partial file is "
-                f"left, and {effect}. Free some space, then run `{command}`."
-            ) from None
-        if error.errno in NO_ACCESS_ERRORS:
-            raise NoAccess(
-                f"{content} stopped at {error.filename or 'a file'}: {NO_ACCESS_ERRORS[error.errno]}. No "
-                f"partial file is left, and {effect}. Let the user who runs Handpick read and write there, "
-                f"then run `{command}`."
-            ) from None
+    except HandpickError:
         raise
+    except Exception as error:
+        found = find_disk_error(error)
+        if found is None:
+            raise
+        meaning, file = found
+        where = f" ({file})" if file else ""
+        message = (
+            f"{meaning}: {content} could not be finished{where}. No partial file is left, and {effect}. "
+            f"{REMEDIES[meaning]}, then run `{command}`."
+        )
+        raise (DiskFull if meaning in DISK_FULL_ERRORS.values() else NoAccess)(message) from None
+
+
+def find_disk_error(error: BaseException) -> tuple[str, str] | None:
+    """Return the meaning of the error about the disk among an exception and its causes, and its file.
+
+    Returns:
+        The file is empty where it is not known: errors of a stream, such as a pipe to another program, and
+        those of other libraries name none. None if no such error is among them.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.errno in MEANINGS:
+            return MEANINGS[cause.errno], str(cause.filename or "")
+        text = str(cause)
+        meaning = next((meaning for words, meaning in LIBRARY_TEXTS.items() if words in text), None)
+        if meaning is not None:
+            return meaning, ""
+        cause = cause.__cause__ or cause.__context__
+    return None

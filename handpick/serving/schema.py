@@ -29,8 +29,12 @@ create table if not exists {schema}.list_versions (
     digest text,
     model text,
     metrics jsonb not null default '{{}}',
-    published_at timestamptz
+    published_at timestamptz,
+    is_demo boolean
 );
+alter table {schema}.list_versions add column if not exists is_demo boolean;
+comment on column {schema}.list_versions.is_demo is
+    'whether the lists are of the simulated demo shop; null for versions of earlier releases';
 create table if not exists {schema}.current_version (
     is_the_one boolean primary key default true check (is_the_one),
     version integer not null references {schema}.list_versions,
@@ -72,7 +76,11 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         )
     schema, role = settings.serving.schema_name, settings.serving.reader_role
     # Even with `if not exists`, DDL takes locks for which it would wait until a reader's long query ends.
-    found = connection.execute("select to_regclass(%s), to_regrole(%s)", [f"{schema}.items", role]).fetchone()
+    found = connection.execute(
+        "select to_regclass(%s), to_regrole(%s), (select attname from pg_attribute where attrelid = "
+        "to_regclass(%s) and attname = 'is_demo')",
+        [f"{schema}.items", role, f"{schema}.list_versions"],
+    ).fetchone()
     if found is not None and None not in found:
         return
     try:

@@ -40,6 +40,8 @@ class ListVersion:
     model: str | None
     metrics: dict[str, Any]
     published_at: datetime
+    is_demo: bool | None
+    """Whether the lists are of the demo shop; None if an earlier release published them."""
 
 
 def list_versions(settings: Settings) -> list[ListVersion]:
@@ -56,7 +58,9 @@ def query_versions(connection: psycopg.Connection[Any], schema: str) -> list[Lis
     """Query the published versions, newest first."""
     query = compose_statement(
         "select v.version, logical_date, v.version = c.version as is_current, recommendation_count, "
-        "user_count, similar_item_count, popular_item_count, digest, model, metrics, published_at from "
+        "user_count, similar_item_count, popular_item_count, digest, model, metrics, published_at, "
+        # Not by its name: a schema that an earlier release made has no such column until the next publish.
+        "(to_jsonb(v) ->> 'is_demo')::boolean as is_demo from "
         "{schema}.list_versions v left join {schema}.current_version c on true where status = 'published' "
         "order by v.version desc",
         schema=schema,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
+    SettingsError,
 )
 
 from handpick.errors import ConfigurationError
 from handpick.settings.airflow import AirflowSettings
+from handpick.settings.configuration_file import FILE_NAME, FILE_VARIABLE, find_configuration_file, read_file
 from handpick.settings.embed import EmbedSettings
+from handpick.settings.environment import check_variable_names, describe_unreadable_variable
 from handpick.settings.evaluate import EvaluateSettings
 from handpick.settings.features import FeaturesSettings
 from handpick.settings.gate import GateSettings
@@ -36,8 +37,7 @@ from handpick.settings.validate import ValidateSettings
 from handpick.settings.warehouse import WarehouseSettings
 from models.config import FamilyConfig, FusionConfig, TrainingConfig
 
-FILE_NAME = "handpick.toml"
-FILE_VARIABLE = "HANDPICK_CONFIG"
+__all__ = ["FILE_NAME", "FILE_VARIABLE", "Settings", "find_configuration_file", "load"]
 
 
 class Settings(BaseSettings):
@@ -49,7 +49,10 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(), description="Folder that relative paths start from; set by `load`.")
     seed: int = Field(
-        7, description="Seed of all random numbers; the same seed and inputs give the same bytes."
+        7,
+        ge=0,
+        lt=2**32,
+        description="Seed of all random numbers; the same seed and inputs give the same bytes.",
     )
     shop: ShopSettings = ShopSettings()
     lake: LakeSettings = LakeSettings()
@@ -86,23 +89,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources by precedence: arguments, then the environment, then the file."""
-        file = find_configuration_file()
-        toml = TomlConfigSettingsSource(settings_cls, toml_file=file if file.is_file() else None)
+        toml = InitSettingsSource(settings_cls, read_file(find_configuration_file()))
         return init_settings, env_settings, toml
-
-
-def find_configuration_file() -> Path:
-    """Return `$HANDPICK_CONFIG`, or else the nearest `handpick.toml` from the working folder upwards.
-
-    Where there is none, it is the path that the file would have in the working folder.
-    """
-    if FILE_VARIABLE in os.environ:
-        return Path(os.environ[FILE_VARIABLE])
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
-    return here / FILE_NAME
 
 
 def load(**overrides: Any) -> Settings:
@@ -112,10 +100,11 @@ def load(**overrides: Any) -> Settings:
         overrides: Sections or keys that win over the file and the environment.
 
     Raises:
-        ConfigurationError: If a key is unknown, has another name now, or has an unusable value; names each of
-            them.
+        ConfigurationError: If the file cannot be read, or a key is unknown, has another name now, or has an
+            unusable value; names each of them.
     """
     file = find_configuration_file()
+    check_variable_names(Settings)
     try:
         # Relative paths of all sections start at the file's folder, unless an override sets `home`.
         return Settings(**{"home": file.resolve().parent, **overrides})
@@ -128,5 +117,5 @@ def load(**overrides: Any) -> Settings:
             for problem in error.errors()
         )
         raise ConfigurationError(f"{file}: {problems}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
+    except SettingsError:
+        raise ConfigurationError(describe_unreadable_variable(Settings)) from None

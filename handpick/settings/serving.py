@@ -14,8 +14,14 @@ class ServingSettings(Section):
 
     dsn: SecretStr | None = Field(
         None,
+        min_length=1,  # an empty variable must not mean the server that libpq finds by itself
         description="DSN of a PostgreSQL server, version 14 or newer. Set it by the environment variable "
         "HANDPICK__SERVING__DSN.",
+    )
+    allow_demo: bool = Field(
+        False,
+        description="Whether lists of the demo shop may be published to the server of `dsn`, such as a test "
+        "server. The embedded server takes them always.",
     )
     embedded_path: Path = Field(
         Path("var/postgres"),

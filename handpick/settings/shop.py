@@ -8,7 +8,10 @@ from handpick.settings import Section
 class ShopSettings(Section):
     """The shop that the lists are for."""
 
-    name: str = Field("Demo Phones", description="Name of the shop, shown on reports and pages.")
+    name: str = Field(
+        "Phone shop",
+        description="Name of the shop, shown on reports and pages. A demo shop is shown under its own name.",
+    )
     currency: str = Field(
         "EUR", pattern="^[A-Z]{3}$", description="Prices are converted to this ISO 4217 currency."
     )

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
+from models.training import distributed
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 """Name of the checkpoint in its folder."""
@@ -30,6 +31,9 @@ def write_checkpoint(
 ) -> None:
     """Replace the checkpoint atomically: a kill leaves the old one or the new one.
 
+    Every process must call it, at the same step; the first one writes, as all but the random states is the
+    same in all of them.
+
     Args:
         folder: Folder of the checkpoint; made if missing.
         network: Network whose weights are written.
@@ -37,14 +41,19 @@ def write_checkpoint(
         kept: Weights by epoch: those that may turn out to be the best.
         about: Counters, curves and the digest of what is trained, as JSON.
     """
+    states = distributed.gather_random_states(torch.get_rng_state())
+    cuda_states = (
+        distributed.gather_random_states(torch.cuda.get_rng_state()) if torch.cuda.is_available() else []
+    )
+    if distributed.get_rank() != 0:
+        return
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for epoch, weights in kept.items():
         tensors |= {f"kept.{epoch}.{name}": value for name, value in weights.items()}
     for number, state in adam.state_dict()["state"].items():
         tensors |= {f"adam.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    tensors["random"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    tensors |= {f"random.{rank}": state for rank, state in enumerate(states)}
+    tensors |= {f"random.cuda.{rank}": state for rank, state in enumerate(cuda_states)}
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{CHECKPOINT_FILE}"
     # cloned, because safetensors refuses tensors that share memory
@@ -66,7 +75,8 @@ def restore_checkpoint(
 
     Returns:
         `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other
-        data or settings; then nothing is changed and training starts from the beginning.
+        data or settings, or of another number of processes; then nothing is changed and training starts from
+        the beginning.
     """
     try:
         with safe_open(folder / CHECKPOINT_FILE, "pt") as file:
@@ -74,15 +84,17 @@ def restore_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
         return None
-    if about.get("digest") != digest:
+    rank, processes = distributed.get_rank(), distributed.get_world_size()
+    has_states = f"random.{processes - 1}" in tensors and f"random.{processes}" not in tensors
+    if about.get("digest") != digest or not has_states:
         return None
     network.load_state_dict(_strip_prefix(tensors, "network."))
     state = _group_by_number(_strip_prefix(tensors, "adam."))
     # learning rates and decays come from the settings, which the digest covers
     adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
-    torch.set_rng_state(tensors["random"])
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+    torch.set_rng_state(tensors[f"random.{rank}"])
+    if f"random.cuda.{rank}" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors[f"random.cuda.{rank}"])
     return about, _group_by_number(_strip_prefix(tensors, "kept."))
 
 

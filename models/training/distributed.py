@@ -65,6 +65,16 @@ def sum_gradients(network: nn.Module) -> None:
         at += weight.numel()
 
 
+def gather_random_states(state: torch.Tensor) -> list[torch.Tensor]:
+    """Return the random state of every process, by rank; each process draws for its own share of a batch."""
+    if get_world_size() == 1:
+        return [state]
+    states: list[torch.Tensor] = [state] * get_world_size()
+    # As objects, because NCCL sends no tensors that are on the CPU.
+    distributed.all_gather_object(states, state)
+    return states
+
+
 def sum_over_processes(values: torch.Tensor) -> torch.Tensor:
     """Sum a tensor over all processes, in place, and return it."""
     if get_world_size() > 1:

@@ -250,10 +250,9 @@ class Trainer:
         )  # fmt: skip
 
     def _write_checkpoint(self, folder: Path) -> None:
-        """Write a checkpoint, in one of the processes only: all have the same state."""
-        if distributed.get_rank() == 0:
-            about = {"digest": self.digest, "standing": vars(self.state)}
-            write_checkpoint(folder, self.network, self.adam, self.kept, about)
+        """Write a checkpoint of this state, which is the same in all processes."""
+        about = {"digest": self.digest, "standing": vars(self.state)}
+        write_checkpoint(folder, self.network, self.adam, self.kept, about)
 
     def _restore_checkpoint(self, folder: Path) -> None:
         """Continue from the folder's checkpoint if it is one of this run."""

@@ -70,8 +70,9 @@ def show_overview() -> HTMLResponse:
     settings = load()
     versions, problem = query_rows(
         "select v.version, v.logical_date, v.version = c.version as is_current, v.status, v.user_count, "
-        "v.recommendation_count, v.model, v.published_at from {schema}.list_versions v "
-        "left join {schema}.current_version c on true order by v.version desc limit 30"
+        "v.recommendation_count, v.model, v.published_at, to_jsonb(v) ->> 'is_demo' as is_demo "
+        "from {schema}.list_versions v left join {schema}.current_version c on true "
+        "order by v.version desc limit 30"
     )
     ledger = settings.path(settings.lake.root) / "ledger"
     nights = sorted((folder.name[13:] for folder in ledger.glob("logical_date=*")), reverse=True)

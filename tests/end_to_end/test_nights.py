@@ -67,12 +67,28 @@ def test_the_second_night_encodes_only_what_is_new(house: House) -> None:
     assert sum(_counts(second, "reused_count")) > 0
 
 
-def test_running_a_stage_again_gives_the_same_bytes(house: House) -> None:
+def test_running_stages_again_elsewhere_gives_the_same_bytes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that compute with torch outside of training; `make bench NAME=same-bytes` runs whole nights."""
     night = house.nights()[-1]
-    before = night.result("score").digest
-    again = house.handpick("score", "--date", night.logical_date.isoformat())
-    assert again.returncode == 0, again.stderr
-    assert night.result("score").digest == before
+    before = {stage: night.result(stage).digest for stage in ("evaluate", "score")}
+    elsewhere = {"PYTHONHASHSEED": "99", "TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "7")
+    for name, value in {**elsewhere, **threads}.items():
+        monkeypatch.setenv(name, value)
+    for stage in before:
+        again = house.handpick(stage, "--date", night.logical_date.isoformat())
+        assert again.returncode == 0, again.stderr
+    assert {stage: night.result(stage).digest for stage in before} == before
+
+
+def test_the_lists_of_a_demo_shop_say_that_they_are(house: House) -> None:
+    assert "This is the demo shop" in house.outputs[0]
+    night = house.nights()[-1]
+    assert "This is the demo shop" in Path(night.result("report").where).read_text()
+    versions = house.handpick("versions")
+    assert versions.returncode == 0 and "demo" in versions.stdout
 
 
 def _counts(notes: object, name: str) -> list[int]:

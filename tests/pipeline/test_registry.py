@@ -47,6 +47,7 @@ TOY = Stage(
 @pytest.fixture
 def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Night:
     """A night whose transform is done: three phones in `clean/items`."""
+    (tmp_path / "handpick.toml").touch()
     monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
     night = Night(load(), DAY)
     night.lake.write("clean/items", DAY, pa.table({"item_id": ["a", "b", "c"]}))

@@ -87,6 +87,8 @@ def _decide(night: Night, test: EvaluationSplit) -> Decision:
     """Return the decision that the checks lead to, before any override."""
     settings = night.settings.gate
     previous, champion, reasons = _measure_champion(night, test)
+    if not test.past.users.is_consented.any():
+        return _decide_without_consent(night, test, previous if champion is not None else None, reasons)
     challenger = measure_model(
         load_blend(night, night.logical_date, "selection"), test, night.settings.evaluate.gate_cutoff
     )
@@ -109,6 +111,32 @@ def _decide(night: Night, test: EvaluationSplit) -> Decision:
         f"promoted: not worse than {rival} beyond the margins on any gated slice, and better than popularity"
     )
     return Decision(True, night.logical_date, previous, [summary, *reasons], table)
+
+
+def _decide_without_consent(
+    night: Night, test: EvaluationSplit, champion_date: date | None, reasons: list[str]
+) -> Decision:
+    """Decide for a night on which no user has consented, and so no model makes anybody's list.
+
+    Comparing models by such lists would say nothing of what is published. The model still tells which phones
+    are alike, so it must be one whose factors are finite.
+    """
+    nobody = (
+        f"nobody consented to personal lists: all {len(test.past.users):,} users get what is popular in "
+        "their country, and no model was compared"
+    )
+    if champion_date is not None:
+        kept = f"the champion of {champion_date} stays, for the lists of similar phones"
+        return Decision(False, champion_date, champion_date, [nobody, kept, *reasons])
+    blend = load_blend(night, night.logical_date, "selection")
+    if not has_finite_factors(blend.factors(test.past, test.users)):
+        return Decision(
+            False, None, None, ["refused: its scores hold NaN or infinite values", nobody, *reasons]
+        )
+    first = (
+        f"the model of {night.logical_date} makes the lists of similar phones, as there is no champion yet"
+    )
+    return Decision(True, night.logical_date, None, [nobody, first, *reasons])
 
 
 def measure_model(model: Recommender | Blend, test: EvaluationSplit, k: int) -> ModelResult:

@@ -46,10 +46,27 @@ def run(night: Night) -> StageResult:
                 log_progress(f"  {source}: unknown columns, kept in _extra: {', '.join(unknown)}")
     shutil.rmtree(get_download_folder(night), ignore_errors=True)
     digest = digest_partitions(night.lake, [f"raw/{source}" for source in CONTRACTS], night.logical_date)
-    notes = {"files": sum(len(found) for found in pending.values()), "unknown_columns": drift}
+    notes = {
+        "files": sum(len(found) for found in pending.values()),
+        "unknown_columns": drift,
+        "is_demo": _is_demo(night),
+    }
     return StageResult(
         "land", night.logical_date, str(night.lake.root / "raw"), tuple(flows), digest, notes=notes
     )
+
+
+def _is_demo(night: Night) -> bool:
+    """Return whether tonight's rows, or those of a night before, come from a demo shop.
+
+    Models learn from all nights, so a lake that a demo shop was ever landed in stays a demo's.
+    """
+    from handpick.stages.land.pending_files import is_demo_source
+
+    before = night.lake.latest_date_before("raw/events", night.logical_date)
+    if before is not None and Night(night.settings, before).is_demo:
+        return True
+    return any(is_demo_source(night.settings, source) for source in CONTRACTS)
 
 
 def _land(night: Night, contract: Contract, found: list[PendingFile], folder: Path) -> tuple[Flow, list[str]]:

@@ -19,6 +19,9 @@ DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 """Endings of files that can hold rows; all others in a landing folder are ignored."""
 
+DEMO_MARK = ".demo-shop"
+"""Name of the empty file in the landing folder of a demo shop."""
+
 
 @dataclass(frozen=True)
 class PendingFile:
@@ -94,6 +97,15 @@ def get_source_folder(settings: Settings, source: str) -> Path:
     """Return the local folder of a source: its configured path, or its folder below the landing folder."""
     path = settings.sources.of(source).path
     return settings.path(Path(path)) if path else settings.path(settings.lake.landing) / source
+
+
+def is_demo_source(settings: Settings, source: str) -> bool:
+    """Return whether the local files of a source are a demo shop's."""
+    configured = settings.sources.of(source)
+    if configured.url is not None or is_remote_url(configured.path):
+        return False
+    folder = get_source_folder(settings, source)
+    return any((place / DEMO_MARK).is_file() for place in (folder, folder.parent))
 
 
 def find_newest_file_day(settings: Settings, source: str) -> date | None:

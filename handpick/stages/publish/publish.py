@@ -32,6 +32,7 @@ from handpick.serving.versions import (
     hold_publish_lock,
     list_versions,
     move_pointer,
+    query_versions,
     remove_leftovers,
     wait_for_planned_statements,
 )
@@ -54,6 +55,7 @@ def publish(night: Night) -> StageResult:
         ServingError: If the database refuses or a check fails; says which version is current.
     """
     settings, schema = night.settings, night.settings.serving.schema_name
+    _check_demo_setting(night)
     check_lists(night)
     tables = {
         relation: prepare_rows(night.lake.read(relation.lake_table, night.logical_date), relation)
@@ -65,6 +67,7 @@ def publish(night: Night) -> StageResult:
         with connect(settings, autocommit=True, timeout_s=settings.serving.load_timeout_s) as connection:
             ensure_schema(connection, settings)
             with hold_publish_lock(connection, schema):
+                _check_demo_versions(connection, night)
                 # Running a night again must not load the same lists twice.
                 version = _find_published(connection, schema, night, digest)
                 is_new = version is None
@@ -146,6 +149,37 @@ def describe_pointer(settings: Settings, moving: int | None) -> str:
     return f"The pointer was not moved to version {moving}; version {current} is current."
 
 
+def _check_demo_setting(night: Night) -> None:
+    """Check that lists of a demo shop do not reach a configured server, unless it is allowed.
+
+    Raises:
+        ServingError: If they would.
+    """
+    serving = night.settings.serving
+    if night.is_demo and serving.dsn is not None and not serving.allow_demo:
+        raise ServingError(
+            f"the lists of {night.logical_date} are of the demo shop, and serving.dsn names a server; "
+            "nothing was published. Use another folder for your own shop, or set "
+            "HANDPICK__SERVING__ALLOW_DEMO=true if that is a test server."
+        )
+
+
+def _check_demo_versions(connection: psycopg.Connection[Any], night: Night) -> None:
+    """Check that lists of a demo shop do not replace those of another shop.
+
+    Raises:
+        ServingError: If they would.
+    """
+    versions = query_versions(connection, night.settings.serving.schema_name) if night.is_demo else []
+    real = next((one.version for one in versions if one.is_demo is False), None)
+    if real is not None:
+        raise ServingError(
+            f"the lists of {night.logical_date} are of the demo shop, and version {real} of this database "
+            "is not; nothing was published. Run the demo shop in another folder, with a handpick.toml of its "
+            "own."
+        )
+
+
 def digest_lists(night: Night) -> str:
     """Return the SHA-256 over the lake's partitions that a version is loaded from."""
     return digest_partitions(night.lake, [relation.lake_table for relation in RELATIONS], night.logical_date)
@@ -222,7 +256,7 @@ def _mark_published(
         compose_statement(
             "update {schema}.list_versions set status = 'published', recommendation_count = %s, user_count "
             "= %s, similar_item_count = %s, popular_item_count = %s, item_count = %s, digest = %s, model = "
-            "%s, metrics = %s, published_at = now() where version = %s",
+            "%s, metrics = %s, is_demo = %s, published_at = now() where version = %s",
             schema=night.settings.serving.schema_name,
         ),
         [
@@ -234,6 +268,7 @@ def _mark_published(
             digest,
             champion_date and champion_date.isoformat(),
             json.dumps(_read_metrics(night, champion_date)),
+            night.is_demo,
             version,
         ],
     )

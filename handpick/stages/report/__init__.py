@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from handpick.errors import MissingPartition
 from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
@@ -15,12 +16,21 @@ INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
-    """Write the night's page and model card; the stage's flow counts the stages that the page reports on."""
+    """Write the night's page and model card; the stage's flow counts the stages that the page reports on.
+
+    Raises:
+        MissingPartition: If no other stage has run for this logical date.
+    """
     from handpick.stages.report.model_card import render_card
     from handpick.stages.report.report_page import render_report
 
     results = night.results()
     reported = [result for result in results if result.stage != "report"]
+    if not reported:
+        raise MissingPartition(
+            f"there is nothing to report: no stage has run for {night.logical_date}. No report was written; "
+            f"run `handpick night --date {night.logical_date}` first."
+        )
     card = render_card(night)
     with night.lake.replace_partition(REPORT_TABLE, night.logical_date) as folder:
         # The index links to the card, so the link is left out where there is no card.

@@ -48,7 +48,7 @@ def render_card(night: Night) -> str | None:
     curves = json.loads(training.read_text()).get("curves") or {}
     return render_template(
         "model_card.html",
-        shop=night.settings.shop.name,
+        shop=night.shop_name,
         date=night.logical_date.isoformat(),
         fusion=night.settings.fusion.model_dump(),
         training=night.settings.training.model_dump(),

@@ -40,7 +40,8 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
     """
     return render_template(
         "report_page.html",
-        shop=night.settings.shop.name,
+        shop=night.shop_name,
+        is_demo=night.is_demo,
         date=night.logical_date.isoformat(),
         currency=night.settings.shop.currency,
         results=results,

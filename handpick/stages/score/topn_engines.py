@@ -11,6 +11,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from handpick.errors import ConfigurationError
+from handpick.runtime.numerical_threads import use_machine_threads
 from handpick.settings.load import Settings
 from models.dataset import BoolArray, IntArray
 from models.recommender_interface import Factors
@@ -45,7 +46,13 @@ def make_engine(settings: Settings) -> Engine:
         from handpick.runtime.spark import get_spark_session
 
         return partial(find_top_n_on_spark, get_spark_session(settings))
-    return partial(find_top_n, device=_resolve_device(settings.score.device))
+    return partial(_find_top_n_here, device=_resolve_device(settings.score.device))
+
+
+def _find_top_n_here(factors: Factors, n: int, **options: Any) -> TopN:
+    """Find the top-N in this process by all of its threads: its bits do not depend on how many there are."""
+    with use_machine_threads():
+        return find_top_n(factors, n, **options)
 
 
 def _resolve_device(name: str) -> str:

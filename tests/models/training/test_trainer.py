@@ -84,16 +84,32 @@ def test_a_checkpoint_of_other_data_is_not_continued(data: Dataset, tmp_path: Pa
 SCRIPT = """
 import sys
 from pathlib import Path
+import torch
 from models.recommender import FusionRecommender
+from models.training.distributed import join_process_group
+from models.training.fit_options import FitOptions
 from tests.models.collaborative.shop import shop
-from tests.models.training.test_trainer import STILL, TRAINING
-model = FusionRecommender(STILL, TRAINING).fit(shop(users=100, items=40, events=12), 5)
-model.save(Path(sys.argv[1]))
+from tests.models.training.test_trainer import CONFIG, STILL, TRAINING, Killed
+data, place, checkpoints = shop(users=100, items=40, events=12), Path(sys.argv[1]), Path(sys.argv[2])
+def kill(progress):
+    if (progress.epoch, progress.step) == (2, 1):
+        raise Killed
+with join_process_group(torch.device("cpu")):
+    FusionRecommender(STILL, TRAINING).fit(data, 5).save(place / "still")
+    FusionRecommender(CONFIG, TRAINING).fit(data, 5).save(place / "whole")
+    try:
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, FitOptions(checkpoint_folder=checkpoints, on_step=kill))
+    except Killed:
+        FusionRecommender(CONFIG, TRAINING).fit(data, 5, FitOptions(checkpoint_folder=checkpoints)).save(
+            place / "continued"
+        )
 """
 
 
-def test_two_processes_train_the_model_of_one(data: Dataset, tmp_path: Path) -> None:
-    alone = FusionRecommender(STILL, TRAINING).fit(data, 5)
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models of two processes, in a folder for each: undisturbed, with dropout, and continued."""
+    place = tmp_path_factory.mktemp("two")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -101,19 +117,35 @@ def test_two_processes_train_the_model_of_one(data: Dataset, tmp_path: Path) -> 
     root = Path(__file__).resolve().parents[3]
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / f"rank{rank}")],
+            [sys.executable, "-c", SCRIPT, str(place / f"rank{rank}"), str(place / "checkpoints")],
             env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONPATH": str(root)},
             cwd=root,
         )
         for rank in range(2)
     ]
     assert [process.wait(timeout=240) for process in running] == [0, 0]
-    two, three = (load_file(tmp_path / name / "weights.safetensors") for name in ("rank0", "rank1"))
+    return place
+
+
+def test_two_processes_train_the_model_of_one(data: Dataset, two_processes: Path) -> None:
+    alone = FusionRecommender(STILL, TRAINING).fit(data, 5)
+    two, three = (
+        load_file(two_processes / name / "still" / "weights.safetensors") for name in ("rank0", "rank1")
+    )
     assert all(torch.equal(value, three[name]) for name, value in two.items())
     # scores, not weights: Adam makes steps of rounding errors where a weight cannot matter (the bias of keys)
-    parallel = FusionRecommender.load(tmp_path / "rank0")
+    parallel = FusionRecommender.load(two_processes / "rank0" / "still")
     users = np.arange(len(data.users))
     assert np.allclose(parallel.score(data, users), alone.score(data, users), rtol=1e-3, atol=2e-3)
+
+
+def test_two_killed_processes_continue_to_the_same_bytes(two_processes: Path) -> None:
+    """Each process draws its own dropout, so the random states of both must be kept."""
+    whole, continued = (
+        (two_processes / "rank0" / name / "weights.safetensors").read_bytes()
+        for name in ("whole", "continued")
+    )
+    assert whole == continued
 
 
 def test_accumulating_a_batch_in_parts_gives_the_same_model(data: Dataset) -> None:

@@ -177,6 +177,20 @@ def test_a_person_may_refuse_what_was_promoted_if_a_champion_is_there(two: Two, 
     assert record_override(second, to="refuse", who="Ada", why="odd lists").champion_date == FIRST
 
 
+def test_where_nobody_consented_no_model_is_compared_and_the_reason_says_so(two: Two, data: Dataset) -> None:
+    nobody = replace(data, users=replace(data.users, is_consented=np.zeros_like(data.users.is_consented)))
+    first, second = two
+    for night in two:
+        set_blend(night, {"popularity": 1.0})  # which would be refused as constant lists
+    reasons = decide_reasons(first, nobody)
+    assert read_decision(first.lake, FIRST).champion_date == FIRST
+    assert "nobody consented to personal lists: all 240 users" in reasons[0]
+    assert "no champion yet" in reasons[1]
+    reasons = decide_reasons(second, nobody)
+    assert read_decision(second.lake, SECOND).champion_date == FIRST
+    assert not any("constant" in line for line in reasons)
+
+
 def test_an_override_needs_a_name_a_reason_and_a_decision(two: Two, data: Dataset) -> None:
     first, _ = two
     with pytest.raises(MissingPartition, match="handpick gate"):
@@ -193,6 +207,7 @@ def test_the_command_records_an_override(two: Two, data: Dataset, monkeypatch: p
 
     first, _ = two
     decide_promotion(first, known_at(first, data))
+    (first.settings.home / "handpick.toml").touch()
     monkeypatch.setenv("HANDPICK__HOME", str(first.settings.home))
     monkeypatch.setenv("HANDPICK_CONFIG", str(first.settings.home / "handpick.toml"))
     app = typer.Typer()

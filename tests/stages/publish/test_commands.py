@@ -28,6 +28,7 @@ NEXT = DAY + timedelta(days=1)
 @pytest.fixture
 def handpick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command line, run on the test's own schema."""
+    (settings.home / "handpick.toml").touch()
     monkeypatch.setenv("HANDPICK_CONFIG", str(settings.home / "handpick.toml"))
     monkeypatch.setenv("HANDPICK__SERVING__SCHEMA_NAME", settings.serving.schema_name)
     monkeypatch.setenv("COLUMNS", "200")
@@ -80,10 +81,12 @@ def test_before_the_first_publish_every_command_says_so(handpick: Command, comma
 def test_looking_starts_no_server_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
+    file = tmp_path / "handpick.toml"
+    file.touch()
+    monkeypatch.setenv("HANDPICK_CONFIG", str(file))
     error = CliRunner().invoke(app, command).exception
     assert isinstance(error, ServingError)
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("command", [("lists", "u000"), ("versions",), ("rollback",), ("diff", "1", "2")])

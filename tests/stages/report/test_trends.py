@@ -21,6 +21,7 @@ DAY = date(2026, 3, 2)
 def test_seconds_are_those_of_nightly_stages_under_their_present_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "handpick.toml").touch()
     monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
     drawn: dict[str, Any] = {}
     monkeypatch.setattr(

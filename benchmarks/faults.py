@@ -1,0 +1,614 @@
+"""Injects faults into whole nights, runs them again, and compares with nights that nothing disturbed.
+
+Counts by kind how many faults were survived: afterwards every table from raw to the lists has the bytes of
+the undisturbed nights, readers saw complete versions only, and no message was a traceback or contradicted the
+pointer. `KILLS=10 KINDS=kills make bench NAME=faults` is a short run; `KINDS` is a list of the names in
+`KINDS_OF_FAULTS`. The small file systems of `full-disk` and `read-only-disk` need the rights to mount.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.demo_shops import LAST_DAY
+from benchmarks.same_bytes import deliver, describe_difference, digest_tables
+from benchmarks.stage_server import Ended, StageServer
+from handpick.errors import HandpickError
+from handpick.pipeline.registry import list_nightly_names
+from handpick.serving.connection import connect
+from handpick.serving.embedded import stop_embedded
+from handpick.serving.versions import list_versions
+from handpick.settings.load import Settings, load
+
+KILLS = int(os.environ.get("KILLS", "100"))
+SEED = int(os.environ.get("SEED", "1"))
+DAYS = tuple(LAST_DAY + timedelta(days=number) for number in range(3))
+SETTINGS = """
+[pretraining.text]
+steps = 20
+[pretraining.image]
+steps = 20
+[pretraining.audio]
+steps = 20
+phrases = 40
+[training]
+epochs = 2
+tracking = ""
+[evaluate]
+resamples = 100
+"""
+"""Everything learns for a short time: what is tested is the same, and a hundred nights end within an hour."""
+CONTENT = (
+    "select count(*), count(distinct user_id), coalesce(sum(hashtext(user_id || rank || item_id || "
+    "reason)::bigint), 0), count(distinct list_version) from serving.recommendations"
+)
+DISK_MIB = 2048
+UNTOUCHED = ("pointer was not moved", "lists published before stay current", "published lists are unchanged")
+"""Claims of messages that are false if the pointer has moved."""
+
+
+@dataclass
+class Tally:
+    """What happened to the faults of one kind."""
+
+    injected: int = 0
+    survived: int = 0
+    problems: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def note(self, what: str, problem: str) -> None:
+        """Count a problem under a name, and keep its description."""
+        self.counts[what] += 1
+        self.problems.append(f"{what}: {problem}")
+        print(f"  {what}: {problem}", file=sys.stderr)
+
+    @contextmanager
+    def fault(self) -> Iterator[None]:
+        """Count a fault, and that it was survived if no problem was noted in the block."""
+        self.injected += 1
+        before = len(self.problems)
+        yield
+        self.survived += len(self.problems) == before
+
+
+class Home:
+    """A folder with settings, in which nights run, and the server that runs their commands.
+
+    Args:
+        folder: Made if missing.
+        shop: The inputs by day.
+        settings: Further lines of `handpick.toml`.
+    """
+
+    def __init__(self, folder: Path, shop: Path, settings: str = "") -> None:
+        self.folder, self.shop = folder, shop
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "handpick.toml"
+        self.file.write_text(SETTINGS + settings)
+        self.server = StageServer(folder / "logs", {"HANDPICK_CONFIG": str(self.file)})
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, as the commands read them."""
+        before = os.environ.get("HANDPICK_CONFIG")
+        os.environ["HANDPICK_CONFIG"] = str(self.file)
+        try:
+            return load()
+        finally:
+            os.environ.pop("HANDPICK_CONFIG")
+            if before is not None:
+                os.environ["HANDPICK_CONFIG"] = before
+
+    def close(self) -> None:
+        """Stop the server of commands and the database, and remove the folder."""
+        self.server.__exit__(None, None, None)
+        stop_embedded(self.settings)
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def bring(self, day: date) -> None:
+        """Let the input of a day arrive, with all that came before."""
+        deliver(self.shop / day.isoformat(), self.folder / "var")
+
+    def run_stage(self, stage: str, day: date, **options: Any) -> Ended:
+        """Run a stage's command, or kill it."""
+        return self.server.run(stage.replace("_", "-"), "--date", day.isoformat(), **options)
+
+    def run_night(self, day: date, **options: Any) -> Ended:
+        """Run `handpick night`, or kill it."""
+        return self.server.run("night", "--date", day.isoformat(), **options)
+
+    def read_pointer(self) -> tuple[int, date] | None:
+        """Return the current version and its night, None if there is none."""
+        try:
+            current = [one for one in list_versions(self.settings) if one.is_current]
+        except HandpickError:
+            return None
+        return (current[0].version, current[0].logical_date) if current else None
+
+    def read_content(self) -> tuple[Any, ...]:
+        """Return counts and a hash of the current lists."""
+        with connect(self.settings, reader=True) as connection:
+            (row,) = connection.execute(CONTENT).fetchall()
+        return tuple(row)
+
+    def digests(self, day: date) -> dict[str, dict[str, str]]:
+        """Return the digests of all tables of a night, as far as stages wrote them."""
+        tables = digest_tables(self.folder / "var")
+        return {table: files for table, files in tables.items() if table.endswith(day.isoformat())}
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """Two nights that nothing disturbed.
+
+    Args:
+        home: Where they ran.
+        shop: The inputs by day.
+        digests: Of all tables, by day.
+        seconds: Of each stage, by day.
+        contents: What readers may see.
+    """
+
+    home: Home
+    shop: Path
+    digests: dict[date, dict[str, dict[str, str]]]
+    seconds: dict[date, dict[str, float]]
+    contents: set[tuple[Any, ...]]
+
+
+def measure() -> dict[str, Any]:
+    """Inject the faults of all kinds and count what was survived."""
+    wanted = os.environ.get("KINDS", ",".join(KINDS_OF_FAULTS)).split(",")
+    folder = Path(tempfile.mkdtemp(prefix="handpick-faults-"))
+    tallies: dict[str, Tally] = {}
+    with ExitStack() as stack:
+        if not os.environ.get("KEEP"):
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        shop = make_inputs(folder / "shop")
+        plain = run_undisturbed(folder / "plain", shop)
+        stack.callback(plain.home.close)
+        for kind in wanted:
+            tallies[kind] = Tally()
+            print(f"{kind} ...", file=sys.stderr)
+            KINDS_OF_FAULTS[kind](plain, folder / kind, tallies[kind])
+            print(f"{kind}: {tallies[kind].survived} of {tallies[kind].injected}", file=sys.stderr)
+    total: Counter[str] = sum((tally.counts for tally in tallies.values()), Counter())
+    problems = [problem for tally in tallies.values() for problem in tally.problems]
+    return {
+        "not_survived": sum(tally.injected - tally.survived for tally in tallies.values()),
+        "injected": sum(tally.injected for tally in tallies.values()),
+        **{f"survived_{kind}": f"{tally.survived} of {tally.injected}" for kind, tally in tallies.items()},
+        **{name: total[name] for name in ("rows_lost", "mixed_reads", "false_messages", "tracebacks")},
+        "first_problem": problems[0][:300] if problems else "none",
+    }
+
+
+def make_inputs(folder: Path, days: int = len(DAYS)) -> Path:
+    """Make the input of each day, `folder/2026-03-01` and so on: a demo shop, and the same a day later."""
+    shop = folder / "made"
+    command = [sys.executable, "-m", "handpick.cli.main", "demo", "--out", str(shop)]
+    for number in range(days):
+        options = ["--add-day"] if number else ["--rung", "XS"]
+        subprocess.run([*command, *options], check=True, capture_output=True)
+        shutil.copytree(shop, folder / str(LAST_DAY + timedelta(days=number)))
+    return folder
+
+
+def run_undisturbed(folder: Path, shop: Path) -> Undisturbed:
+    """Run two nights, stage by stage.
+
+    Raises:
+        RuntimeError: If one fails.
+    """
+    home = Home(folder, shop)
+    seconds: dict[date, dict[str, float]] = {}
+    contents, digests = set(), {}
+    for day in DAYS[:2]:
+        home.bring(day)
+        seconds[day] = {}
+        for stage in list_nightly_names():
+            ended = home.run_stage(stage, day)
+            if ended.status:
+                raise RuntimeError(f"{stage} of {day}: {ended.output[-3000:]}")
+            seconds[day][stage] = ended.seconds
+        digests[day] = home.digests(day)
+        contents.add(home.read_content())
+    return Undisturbed(home, shop, digests, seconds, contents)
+
+
+class Reader(threading.Thread):
+    """Reads the lists all the time, as a consumer; collects what is not one complete version."""
+
+    def __init__(self, home: Home, allowed: set[tuple[Any, ...]]) -> None:
+        super().__init__(daemon=True)
+        self._home, self._allowed = home, allowed
+        self.wrong: list[Any] = []
+        self.reads = 0
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Read until `finish` is called; while the server is down or empty there is nothing to read."""
+        while not self._is_over.wait(0.1):
+            pid = self._home.folder / "var" / "postgres" / "postmaster.pid"
+            if not pid.is_file():
+                continue
+            try:
+                row = self._home.read_content()
+            except Exception:
+                continue
+            self.reads += 1
+            if row[0] and row not in self._allowed:
+                self.wrong.append(row)
+
+    def finish(self, tally: Tally) -> None:
+        """Stop reading and note what was wrong."""
+        self._is_over.set()
+        self.join()
+        for row in self.wrong:
+            tally.note("mixed_reads", str(row))
+
+
+def check_message(ended: Ended, moved: bool, what: str, tally: Tally) -> None:
+    """Note what is wrong with the message of a command that failed: a traceback, or a false claim.
+
+    Args:
+        ended: The command.
+        moved: Whether the pointer moved while it ran.
+        what: Of the fault, for the description.
+        tally: Counts it.
+    """
+    if ended.was_killed:
+        return
+    if "Traceback (most recent call last)" in ended.output:
+        tally.note("tracebacks", f"{what}: {ended.output[-600:]}")
+    last = ended.output.strip().splitlines()[-1] if ended.output.strip() else ""
+    if ended.status and not last.startswith("handpick: "):
+        tally.note("false_messages", f"{what}: no line says what to do: {last[-300:]}")
+    if moved and any(claim in ended.output for claim in UNTOUCHED):
+        tally.note("false_messages", f"{what}: the pointer moved, but: {last[-300:]}")
+
+
+def check_night(home: Home, plain: Undisturbed, day: date, what: str, tally: Tally) -> None:
+    """Note whether the tables of a night differ from the undisturbed ones."""
+    expected, found = plain.digests[day], home.digests(day)
+    for table in {*expected, *found}:
+        if expected.get(table) != found.get(table):
+            where = describe_difference(plain.home.folder / "var", home.folder / "var", table)
+            tally.note("rows_lost", f"{what}: {where}")
+            return
+
+
+def finish_stage(home: Home, stage: str, day: date, what: str, tally: Tally) -> None:
+    """Run a stage to its end after a fault; note it if it fails."""
+    ended = home.run_stage(stage, day)
+    if ended.status:
+        tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
+
+
+def kill_at_random(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Kill every stage of two nights at random moments, and run it again, with a reader looking on."""
+    draw, home = random.Random(SEED), Home(folder, plain.shop)
+    reader = Reader(home, plain.contents)
+    reader.start()
+    stages = list_nightly_names()
+    # A tenth of the kills hit the command that runs all stages, wherever it is then.
+    whole = max(1, KILLS // 10)
+    plan = Counter((DAYS[number % 2], stages[number // 2 % len(stages)]) for number in range(KILLS - whole))
+    try:
+        for day in DAYS[:2]:
+            home.bring(day)
+            for number in range(whole // 2 + (whole % 2 if day == DAYS[0] else 0)):
+                with tally.fault():
+                    total = sum(plain.seconds[day].values())
+                    what = f"kill {number} of night {day}"
+                    _kill_one(home, "night", day, draw.uniform(0, total), draw.random() < 0.5, what, tally)
+            for stage in stages:
+                for number in range(plan[day, stage]):
+                    with tally.fault():
+                        after, alone = draw.uniform(0, plain.seconds[day][stage]), draw.random() < 0.5
+                        what = f"kill {number} of {stage} of {day} after {after:.2f} s"
+                        _kill_one(home, stage, day, after, alone, what, tally)
+                        # Every other kill hits what the one before has left.
+                        if number % 2:
+                            finish_stage(home, stage, day, what, tally)
+                finish_stage(home, stage, day, f"{stage} of {day}", tally)
+            with _blame(tally):
+                check_night(home, plain, day, f"night {day}", tally)
+                if home.read_content() not in plain.contents:
+                    tally.note("rows_lost", f"night {day}: other lists are published")
+    finally:
+        reader.finish(tally)
+        tally.counts["reads"] = reader.reads
+        home.close()
+
+
+@contextmanager
+def _blame(tally: Tally) -> Iterator[None]:
+    """Count one fault of those before as not survived if a problem is noted in the block."""
+    before = len(tally.problems)
+    yield
+    tally.survived -= len(tally.problems) > before
+
+
+def _kill_one(
+    home: Home, command: str, day: date, after: float, alone: bool, what: str, tally: Tally
+) -> None:
+    """Kill a command after some seconds; one that ends before counts as run, and must have succeeded."""
+    pointer = home.read_pointer()
+    run = home.run_night if command == "night" else lambda *a, **k: home.run_stage(command, *a, **k)
+    ended = run(day, kill_after=after, only_process=alone)
+    if not ended.was_killed and ended.status:
+        tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
+    check_message(ended, home.read_pointer() != pointer, what, tally)
+
+
+def kill_database(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Kill the database in the middle of publish; the next run starts and recovers it."""
+    draw, home = random.Random(SEED), Home(folder, plain.shop)
+    day = DAYS[0]
+    try:
+        _copy_night(plain, home)
+        for number in range(max(3, KILLS // 10)):
+            with tally.fault():
+                what = f"database killed in publish, {number}"
+                home.run_stage("publish", day)  # the server runs
+                # Published before: other lists, so that there is something to load.
+                pointer = home.read_pointer()
+                running = home.server.start(
+                    "publish", "--date", str(day), HANDPICK__SERVING__SCHEMA_NAME=f"s{number}"
+                )
+                threading.Timer(draw.uniform(0, plain.seconds[day]["publish"]), _kill_server, [home]).start()
+                ended = home.server.wait(running)
+                check_message(ended, False, what, tally)
+                again = home.server.run(
+                    "publish", "--date", str(day), HANDPICK__SERVING__SCHEMA_NAME=f"s{number}"
+                )
+                if again.status:
+                    tally.note("reruns_failed", f"{what}: {again.output[-600:]}")
+                if home.read_pointer() != pointer or home.read_content() not in plain.contents:
+                    tally.note("rows_lost", f"{what}: other lists are current")
+    finally:
+        home.close()
+
+
+def _kill_server(home: Home) -> None:
+    """Kill the embedded database's first process; the others end by themselves."""
+    file = home.folder / "var" / "postgres" / "postmaster.pid"
+    if file.is_file():
+        os.kill(int(file.read_text().splitlines()[0]), signal.SIGKILL)
+
+
+def _copy_night(plain: Undisturbed, home: Home, leave_out: tuple[str, ...] = ()) -> None:
+    """Copy all that the undisturbed nights left, without their database."""
+    shutil.copytree(
+        plain.home.folder / "var",
+        home.folder / "var",
+        ignore=lambda where, _: {"postgres", *leave_out} if Path(where).name == "var" else set(),
+        dirs_exist_ok=True,
+    )
+
+
+@contextmanager
+def mounted(folder: Path, mib: int = DISK_MIB) -> Iterator[Path]:
+    """Mount a file system of its own and of a size in MiB at a folder."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=755", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def full(folder: Path, left: int) -> Iterator[None]:
+    """Fill a file system up to a number of free bytes."""
+    ballast = folder / "ballast"
+    with ballast.open("wb") as stream:
+        count = max(0, shutil.disk_usage(folder).free - left)
+        os.posix_fallocate(stream.fileno(), 0, max(1, count))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Make a file system read-only."""
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True, capture_output=True)
+
+
+def fill_disk(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Fill the disk at a random point of every stage's writing."""
+    _break_disk(plain, folder, tally, "full disk")
+
+
+def forbid_writing(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Make the disk read-only before every stage."""
+    _break_disk(plain, folder, tally, "read-only disk")
+
+
+def _break_disk(plain: Undisturbed, folder: Path, tally: Tally, how: str) -> None:
+    """Run every stage of the first night on a broken disk, then on a sound one."""
+    draw, day = random.Random(SEED), DAYS[0]
+    with mounted(folder) as place:
+        home = Home(place, plain.shop)
+        try:
+            home.bring(day)
+            for stage in list_nightly_names():
+                with tally.fault():
+                    what = f"{how}, {stage}"
+                    before = shutil.disk_usage(place).used
+                    pointer = home.read_pointer()
+                    # Less than what the stage needs: a share of its tables' size.
+                    size = _size_of(plain, stage, day)
+                    break_it = (
+                        full(place, draw.randrange(0, max(1, size)))
+                        if how == "full disk"
+                        else read_only(place)
+                    )
+                    stop_embedded(home.settings)
+                    logs = Path(tempfile.mkdtemp(prefix="handpick-fault-logs-"))
+                    home.server._logs = logs  # the commands' own output must not need the broken disk
+                    with break_it:
+                        ended = home.run_stage(stage, day)
+                    if not ended.status and how == "read-only disk":
+                        tally.note("false_messages", f"{what}: it succeeded")
+                    check_message(ended, home.read_pointer() != pointer, what, tally)
+                    finish_stage(home, stage, day, what, tally)
+                    tally.counts["mib_written"] += (shutil.disk_usage(place).used - before) >> 20
+            with _blame(tally):
+                check_night(home, plain, day, how, tally)
+        finally:
+            home.close()
+
+
+def _size_of(plain: Undisturbed, stage: str, day: date) -> int:
+    """Return the bytes of the tables that a stage writes."""
+    from handpick.pipeline.registry import get_stage
+
+    lake = plain.home.folder / "var" / "lake"
+    return sum(
+        file.stat().st_size
+        for table in get_stage(stage).writes
+        for file in (lake / table).rglob("*")
+        if file.is_file() and str(day) in file.as_posix()
+    )
+
+
+def run_twice_at_once(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Run two whole nights of one date at the same time, then the same night once more."""
+    home, day = Home(folder, plain.shop), DAYS[0]
+    try:
+        home.bring(day)
+        with tally.fault():
+            running = [home.server.start("night", "--date", str(day)) for _ in range(2)]
+            ended = [home.server.wait(one) for one in running]
+            for one in ended:
+                check_message(one, False, "two nights at once", tally)
+            if all(one.status for one in ended):
+                tally.note("reruns_failed", f"two nights at once, both failed: {ended[0].output[-600:]}")
+            if any(one.status for one in ended):
+                again = home.run_night(day)
+                if again.status:
+                    tally.note("reruns_failed", f"after two nights at once: {again.output[-600:]}")
+            check_night(home, plain, day, "two nights at once", tally)
+        with tally.fault():
+            pointer = home.read_pointer()
+            again = home.run_night(day)
+            if again.status or home.read_pointer() != pointer:
+                tally.note("rows_lost", f"the same night again: {again.output[-300:]}, {home.read_pointer()}")
+            check_night(home, plain, day, "the same night again", tally)
+    finally:
+        home.close()
+
+
+def skip_and_return(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Run a later night first, the one before it afterwards, and both again; the later one stays current."""
+    home = Home(folder, plain.shop)
+    try:
+        home.bring(DAYS[2])
+        first = {}
+        for number, day in enumerate((DAYS[0], DAYS[2], DAYS[1], DAYS[2], DAYS[1])):
+            with tally.fault():
+                ended = home.run_night(day)
+                what = f"night {day} as number {number}"
+                if ended.status:
+                    tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
+                check_message(ended, False, what, tally)
+                pointer = home.read_pointer()
+                if pointer is None or pointer[1] != (DAYS[0] if number == 0 else DAYS[2]):
+                    tally.note("rows_lost", f"{what}: current is {pointer}")
+                found = home.digests(day)
+                if number < 3:
+                    first[day] = found
+                elif (
+                    day == DAYS[1]
+                    and found["raw/events/logical_date=" + str(day)]
+                    != first[day]["raw/events/logical_date=" + str(day)]
+                ):
+                    tally.note("rows_lost", f"{what}: lands other rows than at first")
+    finally:
+        home.close()
+
+
+def run_edges(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Run nights of odd shops: one phone, no events, nobody consents, only questions."""
+    import pyarrow.parquet as pq
+
+    def keep_one_phone(landing: Path) -> None:
+        for number, file in enumerate(sorted((landing / "catalog").glob("*.jsonl"))):
+            file.write_text(file.read_text().splitlines(keepends=True)[0] if number == 0 else "")
+
+    def drop_events(landing: Path) -> None:
+        for file in (landing / "events").glob("*.parquet"):
+            pq.write_table(pq.read_table(file).slice(0, 0), file)
+
+    def refuse_consent(landing: Path) -> None:
+        for file in (landing / "users").glob("*.csv"):
+            file.write_text(file.read_text().replace(",true", ",false"))
+
+    def keep_only_questions(landing: Path) -> None:
+        shutil.rmtree(landing / "events")
+
+    edges: dict[str, tuple[Callable[[Path], None], str, bool]] = {
+        "one phone": (keep_one_phone, "", False),
+        "no events": (drop_events, "", False),
+        "nobody consents": (refuse_consent, "", True),
+        "only questions": (keep_only_questions, '[sources.events]\nneeded = "never"\n', False),
+    }
+    for name, (change, settings, must_succeed) in edges.items():
+        with tally.fault():
+            home = Home(folder / name.replace(" ", "-"), plain.shop, settings)
+            try:
+                home.bring(DAYS[0])
+                change(home.folder / "var" / "landing")
+                ended = home.run_night(DAYS[0])
+                check_message(ended, False, name, tally)
+                if ended.status and must_succeed:
+                    tally.note("reruns_failed", f"{name}: {ended.output[-600:]}")
+                if not ended.status and not home.read_content()[0]:
+                    tally.note("rows_lost", f"{name}: nothing is published")
+                print(f"  {name}: {ended.output.strip().splitlines()[-1][:400]}", file=sys.stderr)
+                # With sound input the same night goes on as if nothing had been.
+                shutil.rmtree(home.folder / "var" / "landing")
+                home.file.write_text(SETTINGS)
+                home.bring(DAYS[0])
+                again = home.run_night(DAYS[0])
+                if again.status:
+                    tally.note("reruns_failed", f"{name}, sound input: {again.output[-600:]}")
+                else:
+                    check_night(home, plain, DAYS[0], f"{name}, sound input", tally)
+            finally:
+                home.close()
+
+
+KINDS_OF_FAULTS: dict[str, Callable[[Undisturbed, Path, Tally], None]] = {
+    "kills": kill_at_random,
+    "database": kill_database,
+    "full-disk": fill_disk,
+    "read-only-disk": forbid_writing,
+    "at-once": run_twice_at_once,
+    "order": skip_and_return,
+    "edges": run_edges,
+}

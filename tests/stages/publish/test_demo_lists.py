@@ -1,0 +1,68 @@
+"""Lists of the demo shop are marked as such, and kept from configured servers and from other shops' databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from handpick.errors import ServingError
+from handpick.ledger.flows import StageResult
+from handpick.night import Night
+from handpick.serving.connection import get_dsn
+from handpick.serving.versions import list_versions
+from handpick.settings.load import Settings
+from handpick.stages.publish import run
+
+from .conftest import DAY
+
+MakeNight = Callable[..., Night]
+
+
+def mark(night: Night, is_demo: bool) -> Night:
+    """Let a night's rows have been landed from a demo shop, or not."""
+    file = night.result_file("land")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(StageResult("land", night.logical_date, "", (), "", notes={"is_demo": is_demo}).to_json())
+    return night
+
+
+def test_a_version_says_whether_it_is_of_a_demo(
+    make_night: MakeNight, settings: Settings, connection: psycopg.Connection
+) -> None:
+    run(mark(make_night(), True))
+    assert [one.is_demo for one in list_versions(settings)] == [True]
+    run(mark(make_night(DAY + timedelta(days=1), seed=2), False))
+    assert [one.is_demo for one in list_versions(settings)] == [False, True]
+    found = connection.execute("select is_demo from list_versions order by version").fetchall()
+    assert found == [(True,), (False,)]
+    later = mark(make_night(DAY + timedelta(days=2), seed=3), True)
+    with pytest.raises(ServingError, match=r"are of the demo shop, and version 2 of this database is not"):
+        run(later)
+    assert [one.version for one in list_versions(settings) if one.is_current] == [2]
+
+
+def test_a_schema_of_an_earlier_release_gets_the_column_with_the_next_publish(
+    make_night: MakeNight, settings: Settings, connection: psycopg.Connection
+) -> None:
+    run(make_night())
+    connection.execute("alter table list_versions drop column is_demo")
+    assert [one.is_demo for one in list_versions(settings)] == [None]
+    run(mark(make_night(DAY + timedelta(days=1), seed=2), True))
+    assert [one.is_demo for one in list_versions(settings)] == [True, None]
+
+
+def test_a_configured_server_takes_demo_lists_only_if_it_is_allowed(
+    make_night: MakeNight, settings: Settings
+) -> None:
+    serving = settings.serving.model_copy(update={"dsn": SecretStr(get_dsn(settings))})
+    night = mark(make_night(), True)
+    refused = Night(settings.model_copy(update={"serving": serving}), night.logical_date)
+    with pytest.raises(ServingError, match=r"serving\.dsn names a server; nothing was published"):
+        run(refused)
+    allowed = serving.model_copy(update={"allow_demo": True})
+    run(Night(settings.model_copy(update={"serving": allowed}), night.logical_date))
+    assert [one.is_demo for one in list_versions(settings)] == [True]
