@@ -47,6 +47,7 @@ def test_seconds_are_those_of_nightly_stages_under_their_present_names(
 def test_a_damaged_result_of_an_older_night_costs_only_that_nights_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "handpick.toml").touch()
     monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
     validated = StageResult("validate", DAY, "valid", (Flow("events", 4, 3, {"late": 1}),), "", seconds=2.0)
     for number in range(3):
