@@ -27,6 +27,16 @@ _BENCHMARKS = (
         (Target("overhead_seconds", "s", at_most=60),),
     ),
     Benchmark(
+        "starts",
+        "processor time of each command, and heavy libraries that it loads without need, at rung XS",
+        "starts:measure",
+        (
+            Target("help_seconds", "s of the processor for --help", at_most=0.5),
+            Target("lists_seconds", "s of the processor for a list", at_most=0.8),
+            Target("commands_with_surplus", "commands that load what they may not", at_most=0),
+        ),
+    ),
+    Benchmark(
         "memory-s",
         "peak memory of the night at rung S, without Airflow",
         "night:measure_two_nights",

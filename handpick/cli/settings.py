@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
-from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +23,8 @@ def settings() -> None:
 
 def render_settings_page() -> str:
     """Return the configuration page in Markdown, derived from the typed settings."""
+    from pydantic import BaseModel
+
     from handpick.settings.load import Settings
 
     lines = [
@@ -45,6 +50,8 @@ def _keys(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, str, str]
 
     Keys of nested sections are dotted.
     """
+    from pydantic import BaseModel
+
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
         if isinstance(value, BaseModel):

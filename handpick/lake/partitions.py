@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
@@ -9,9 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from handpick.errors import DamagedData, MissingPartition
@@ -27,17 +28,24 @@ from handpick.lake.locks import hold_lock
 from handpick.lake.swap import OLD_PREFIX, name_staging, recover_folder, replace_folder
 from handpick.pipeline.registry import find_writing_stage
 
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
 PARTITION_PREFIX = "logical_date="
 VECTOR_ROW_GROUP_SIZE = 8192
 """Rows per row group in tables with vectors (12 MiB of 384 float32), so that several cores read one file."""
-
-
-VERIFIED_PARQUET = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-)
-"""Reads Parquet and compares each page with its checksum, where its writer has stored one."""
 MAX_READS = 50
 """How often a partition is read again that was replaced while it was read."""
+
+
+@functools.cache
+def get_verified_format() -> ds.ParquetFileFormat:
+    """Return the format that compares each page with its checksum, where its writer has stored one."""
+    import pyarrow.dataset as ds
+
+    return ds.ParquetFileFormat(
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -197,11 +205,14 @@ class Lake:
                 f"{table} has no partition for {logical_date}: looked in {folder}. First "
                 f"{_describe_how_to_write(table, logical_date)}."
             )
+        # Imported here, as it imports pandas, which commands that only look at files do without.
+        import pyarrow.dataset as ds
+
         for _ in range(MAX_READS):
             version = _identify(folder)
             try:
                 self.check(table, [logical_date])
-                rows = ds.dataset(folder, format=VERIFIED_PARQUET).to_table(columns=columns, filter=where)
+                rows = ds.dataset(folder, format=get_verified_format()).to_table(columns=columns, filter=where)
             # MemoryError: a damaged file may claim sizes that cannot be allocated.
             except (pa.ArrowException, OSError, MemoryError, DamagedData) as error:
                 if _identify(folder) == version:

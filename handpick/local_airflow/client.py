@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
-from tenacity import Retrying, retry, retry_if_exception_type, stop_after_delay, wait_exponential, wait_fixed
+from tenacity import (
+    Retrying,
+    retry,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_delay,
+    wait_exponential,
+    wait_fixed,
+)
 
 from handpick.errors import HandpickError
 from handpick.local_airflow.environment import ADMIN_USER, build_base_url, read_password
+from handpick.local_airflow.processes import ComponentEnded, check_airflow
 from handpick.settings.load import Settings
 
 NIGHTLY_DAG_ID = "nightly_recommendations"
@@ -44,10 +53,17 @@ class AirflowClient:
         http: A signed-in HTTP client.
         patience_seconds: How long a read request is retried. Requests that change something are never
             retried, as the first one may have been carried out although its answer was lost.
+        check: Raises an error of its own if Airflow is not running any more. It is called where a request
+            gets no answer, and while Airflow is waited for.
     """
 
-    def __init__(self, http: httpx.Client, patience_seconds: float = RETRY_SECONDS) -> None:
-        self._http, self._patience = http, patience_seconds
+    def __init__(
+        self,
+        http: httpx.Client,
+        patience_seconds: float = RETRY_SECONDS,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._http, self._patience, self.check = http, patience_seconds, check
 
     def _get(self, path: str, **arguments: Any) -> dict[str, Any]:
         """Return the JSON answer to a GET request, retried while Airflow is too busy to answer."""
@@ -71,19 +87,24 @@ class AirflowClient:
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
+            self.check()
             reason = str(error) or type(error).__name__
             raise AirflowNotAnswering(
                 f"Airflow did not answer {method} {path}: {reason}; see api-server.log"
             ) from None
+        if response.is_server_error:
+            self.check()
+            raise AirflowNotAnswering(
+                f"Airflow could not answer {method} {path}: status {response.status_code}; see api-server.log"
+            )
         if response.is_error:
-            kind = AirflowNotAnswering if response.is_server_error else HandpickError
-            raise kind(
+            raise HandpickError(
                 f"Airflow rejected {method} {path} with status {response.status_code}: {response.text[:300]}"
             )
         return dict(response.json())
 
     @retry(
-        retry=retry_if_exception_type(HandpickError),
+        retry=retry_if_exception_type(HandpickError) & retry_if_not_exception_type(ComponentEnded),
         stop=stop_after_delay(150),
         wait=wait_fixed(0.5),
         reraise=True,
@@ -96,9 +117,11 @@ class AirflowClient:
             changed: When the files that the DAG is made of last changed; an earlier parse does not count.
 
         Raises:
+            ComponentEnded: If the client's `check` says so.
             HandpickError: If a DAG file cannot be imported, or was not parsed in time; names the import
                 error.
         """
+        self.check()
         errors = self._get("/api/v2/importErrors")["import_errors"]
         if errors:
             last = errors[0]["stack_trace"].strip().splitlines()[-1]
@@ -162,6 +185,7 @@ def sign_in(settings: Settings) -> Iterator[AirflowClient]:
     """Yield a client that is signed in as the admin.
 
     Raises:
+        ComponentEnded: If one of its components, or its database, has ended; also from the client's requests.
         HandpickError: If Airflow does not answer or rejects the password.
     """
     # Without trust_env=False, requests to this machine would go through a proxy of the environment.
@@ -172,9 +196,10 @@ def sign_in(settings: Settings) -> Iterator[AirflowClient]:
             )
             answer.raise_for_status()
         except httpx.HTTPError as error:
+            check_airflow(settings)
             raise HandpickError(
                 f"Airflow at {build_base_url(settings)} rejected the admin's sign-in or does not answer: "
                 f"{error}"
             ) from None
         http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        yield AirflowClient(http)
+        yield AirflowClient(http, check=lambda: check_airflow(settings))

@@ -16,7 +16,7 @@ from rich.table import Table
 from handpick.errors import HandpickError
 from handpick.local_airflow.client import NIGHTLY_DAG_ID, UNEXPECTED_MARK, AirflowClient, TaskState, sign_in
 from handpick.local_airflow.environment import find_dags_change_time
-from handpick.local_airflow.processes import start_airflow, stop_airflow
+from handpick.local_airflow.processes import ComponentEnded, start_airflow, stop_airflow
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names, list_nightly_stages
 from handpick.runtime.log import console, log_progress
@@ -38,12 +38,18 @@ class DagRun:
 
 @contextmanager
 def keep_airflow_running(settings: Settings) -> Iterator[None]:
-    """Keep Airflow running inside the block; one that was running before stays running afterwards."""
-    started = start_airflow(settings)
+    """Keep Airflow running inside the block; one that was running before stays running afterwards.
+
+    Unless a component of it ended: what is left of it would only seem to be running, so it is stopped.
+    """
+    is_to_stop = start_airflow(settings)
     try:
         yield
+    except ComponentEnded:
+        is_to_stop = True
+        raise
     finally:
-        if started:
+        if is_to_stop:
             stop_airflow(settings)
 
 
@@ -51,6 +57,7 @@ def run_night(settings: Settings, logical_date: date) -> DagRun:
     """Run the nightly DAG for one logical date and wait until it has ended.
 
     Raises:
+        ComponentEnded: If a component of Airflow, or its database, ends before.
         HandpickError: If a task failed; names the task and the last line of its log that says why.
     """
     with sign_in(settings) as client:
@@ -82,6 +89,7 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
     if not sys.stderr.isatty():
         reported: set[str] = set()
         while True:
+            client.check()
             state = client.get_run_state(NIGHTLY_DAG_ID, run_id)
             for stage, (stage_state, seconds) in _by_stage(client.list_tasks(NIGHTLY_DAG_ID, run_id)).items():
                 if stage_state in FINAL_STATES - {"upstream_failed"} and stage not in reported:
@@ -95,6 +103,7 @@ def _watch(client: AirflowClient, run_id: str, logical_date: date) -> str:
             time.sleep(POLL_SECONDS)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
+            client.check()
             state = client.get_run_state(NIGHTLY_DAG_ID, run_id)
             stages = _by_stage(client.list_tasks(NIGHTLY_DAG_ID, run_id))
             live.update(_progress(stages, logical_date, time.perf_counter() - began))

@@ -15,6 +15,9 @@ from handpick.settings.load import FILE_VARIABLE, Settings, find_configuration_f
 
 ADMIN_USER = "admin"
 """The only user of the local Airflow."""
+HOME_VARIABLE = "AIRFLOW_HOME"
+COMPONENT_VARIABLE = "HANDPICK_AIRFLOW_COMPONENT"
+"""With `AIRFLOW_HOME` it marks every process of this Airflow, as children inherit both."""
 DAG_FILES = (
     "dags/*.py",
     "dbt/*.yml",
@@ -118,6 +121,7 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": _secret(settings, "jwt"),
         "API__EXPOSE_CONFIG": "False",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "LOGGING__LOGGING_CONFIG_CLASS": "local_task_logs.LOGGING_CONFIG",
         "LOGGING__LOGGING_LEVEL": "INFO",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         # A worker can miss the end of its task's process; it checks this often, so this is the longest delay.
@@ -135,7 +139,9 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         **inherited,
         **OPT_OUTS,
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
-        "AIRFLOW_HOME": str(home),
+        HOME_VARIABLE: str(home),
+        # Airflow renames its processes, which would overwrite the environment that others see of them.
+        "SPT_NOENV": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(find_project_root()),
         FILE_VARIABLE: str(find_configuration_file().resolve()),

@@ -1,4 +1,4 @@
-"""Starts Airflow's four processes, waits until they are healthy, and stops exactly those."""
+"""Starts Airflow's four components, notices when one has ended, and stops them with all that they started."""
 
 from __future__ import annotations
 
@@ -11,20 +11,30 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from handpick.errors import HandpickError
 from handpick.local_airflow.database import migrate_database
-from handpick.local_airflow.environment import build_airflow_environment, build_base_url
+from handpick.local_airflow.environment import (
+    COMPONENT_VARIABLE,
+    HOME_VARIABLE,
+    build_airflow_environment,
+    build_base_url,
+)
 from handpick.runtime.log import log_progress
-from handpick.serving.embedded import start_embedded
+from handpick.serving.embedded import find_embedded_log, is_embedded_alive, start_embedded
 from handpick.settings.load import Settings
+
+if TYPE_CHECKING:
+    import psutil
 
 ZOMBIE = "Z"
 """State in `/proc/<pid>/stat` of a process that has ended but was not reaped by its parent."""
 API_SERVER = "api-server"
 COMPONENTS = (API_SERVER, "scheduler", "dag-processor", "triggerer")
+OPTIONS = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
+"""Options of components. Their log servers would listen on all interfaces, and the API server reads the log
+files of this machine itself (`plugins/local_task_logs.py`)."""
 START_WAVES = ((API_SERVER, "scheduler"), ("triggerer", "dag-processor"))
 """The components in the order of their start. Each keeps a core busy for seconds, so those that others wait
 for go first."""
@@ -33,6 +43,12 @@ AWAITED_COMPONENTS = ("scheduler", "triggerer")
 first run waits for it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
+DATABASE_PROGRAM = "postgres"
+"""Start of the names of the database's processes. It outlives Airflow, also where a task has started it."""
+
+
+class ComponentEnded(HandpickError):
+    """A component of the local Airflow, or its database, is not running any more."""
 
 
 def _pid_file(settings: Settings, component: str) -> Path:
@@ -115,7 +131,7 @@ def start_airflow(settings: Settings) -> bool:
             settings
         )  # restarts the database if it has ended meanwhile; Airflow reconnects by itself
         return False
-    if alive:
+    if alive or find_processes(settings):
         stop_airflow(settings)
     _check_port(settings.airflow.port)
     began = time.perf_counter()
@@ -131,6 +147,8 @@ def start_airflow(settings: Settings) -> bool:
         _wait(settings, started, ())
     # The API server builds the part that tasks use at its first request, which takes seconds: do it while the
     # others load.
+    import httpx  # here, as only the start needs it
+
     with suppress(httpx.HTTPError):
         httpx.get(f"{build_base_url(settings)}/execution/health", timeout=START_TIMEOUT_SECONDS)
     _wait(settings, started, AWAITED_COMPONENTS)
@@ -140,11 +158,11 @@ def start_airflow(settings: Settings) -> bool:
 
 def _spawn(settings: Settings, component: str, environment: dict[str, str]) -> None:
     """Start a component in a process group of its own and note its process id and start time."""
-    command = [sys.executable, "-m", "airflow", component]
+    command = [sys.executable, "-m", "airflow", component, *OPTIONS.get(component, ())]
     with find_log_file(settings, component).open("ab") as output:
         process = subprocess.Popen(
             command,
-            env=environment,
+            env={**environment, COMPONENT_VARIABLE: component},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -165,6 +183,8 @@ def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None
     Raises:
         HandpickError: If one has ended, or `START_TIMEOUT_SECONDS` have passed; names its log.
     """
+    import httpx
+
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     unhealthy = ["api server"]
     while time.monotonic() < deadline:
@@ -190,30 +210,93 @@ def _wait(settings: Settings, started: set[str], awaited: Iterable[str]) -> None
     )
 
 
+def check_airflow(settings: Settings) -> None:
+    """Check that the database and all components are still running.
+
+    Raises:
+        ComponentEnded: If one is not; says which, where its log is and what to do next.
+    """
+    if not is_embedded_alive(settings):
+        what, log = "database", find_embedded_log(settings)
+    else:
+        ended = [component for component in COMPONENTS if component not in find_running_components(settings)]
+        if not ended:
+            return
+        what, log = ended[0], find_log_file(settings, ended[0])
+    raise ComponentEnded(
+        f"Airflow's {what} ended or was killed while the night ran, so Airflow was stopped, and the night "
+        f"with it. Log: {log}. Run the night again: Airflow starts anew, and stages that were done keep "
+        "their results."
+    )
+
+
+def find_processes(settings: Settings) -> list[psutil.Process]:
+    """Return all processes of the Airflow that was started here, also those whose component has ended.
+
+    A component that is killed leaves its children behind, which get another parent. They are known by the
+    environment that the component was started with, as every child inherits it.
+    """
+    import psutil
+
+    home = str(settings.path(settings.airflow.home))
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            if (
+                environment.get(HOME_VARIABLE) == home
+                and COMPONENT_VARIABLE in environment
+                and process.pid != os.getpid()
+                and not process.name().startswith(DATABASE_PROGRAM)
+            ):
+                found.append(process)
+        except psutil.Error:  # it has ended meanwhile, or belongs to another user
+            continue
+    return found
+
+
 def stop_airflow(settings: Settings) -> list[str]:
-    """Stop the components that were started here, by SIGTERM and then by SIGKILL, and return their names."""
+    """Stop the components that were started here and every process that they started.
+
+    By SIGTERM and then by SIGKILL.
+
+    Returns:
+        Names of the components that were running, and in words what components had left that were not.
+    """
+    import psutil
+
     alive = find_running_components(settings)
-    for pid in alive.values():
-        _signal_group(pid, signal.SIGTERM)
+    found = find_processes(settings)
+    orphans = len(found) - len(_find_families(alive.values()) & {process.pid for process in found})
+    for process in found:
+        with suppress(psutil.Error):
+            process.terminate()
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while (left := find_running_components(settings)) and time.monotonic() < deadline:
+    while (left := find_processes(settings)) and time.monotonic() < deadline:
         # Once its socket is closed the API server has answered all requests, but its shutdown takes seconds
         # more.
-        if API_SERVER in left and not _accepts(settings.airflow.port):
-            _signal_group(left[API_SERVER], signal.SIGKILL)
-        time.sleep(0.1)
-    for pid in find_running_components(settings).values():
-        _signal_group(pid, signal.SIGKILL)
+        running = find_running_components(settings)
+        if API_SERVER in running and not _accepts(settings.airflow.port):
+            with suppress(ProcessLookupError):
+                os.kill(running[API_SERVER], signal.SIGKILL)
+        psutil.wait_procs(left, timeout=0.1)
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=STOP_TIMEOUT_SECONDS)
     for component in COMPONENTS:
         _pid_file(settings, component).unlink(missing_ok=True)
-    return list(alive)
+    kind = "process" if orphans == 1 else "processes"
+    return [*alive, *([f"{orphans} {kind} that a killed component had left"] if orphans else [])]
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a component and the processes that it started."""
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
-    except PermissionError:  # the system refuses to signal the group as a whole
-        os.kill(pid, number)
+def _find_families(pids: Iterable[int]) -> set[int]:
+    """Return the ids of some processes and of all their descendants."""
+    import psutil
+
+    family = set()
+    for pid in pids:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            family |= {pid, *(child.pid for child in process.children(recursive=True))}
+    return family

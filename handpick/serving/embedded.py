@@ -115,6 +115,17 @@ def stop_embedded(settings: Settings) -> bool:
     return True
 
 
+def is_embedded_alive(settings: Settings) -> bool:
+    """Return whether the embedded server's first process exists, whether or not it accepts connections."""
+    pid = _read_postmaster_id(settings.path(settings.serving.embedded_path))
+    return pid is not None and _is_postgres(pid)
+
+
+def find_embedded_log(settings: Settings) -> Path:
+    """Return the file that the embedded server logs to."""
+    return settings.path(settings.serving.embedded_path) / "log"
+
+
 def _build_uri(scheme: str, socket_folder: Path, database: str, role: str) -> str:
     """Build a URL by unix socket; the path's slashes stay, anything unusual in it is escaped."""
     return f"{scheme}://{role}@/{database}?host={quote(str(socket_folder))}"
@@ -231,24 +242,37 @@ def _initialize_folder(server: Any, folder: Path) -> None:
     mark.unlink(missing_ok=True)
 
 
-def _remove_stale_pid_file(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process has ended or is not PostgreSQL.
+def _read_postmaster_id(folder: Path) -> int | None:
+    """Return the process id that `postmaster.pid` names, or None where there is no whole file.
+
+    A number below zero is that of a standalone server, such as `initdb` runs.
+    """
+    try:
+        return abs(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _is_postgres(pid: int) -> bool:
+    """Return whether a process is PostgreSQL's and has not ended.
 
     A killed server stays as a zombie in a container whose first process does not reap its children; it counts
-    as gone. A number below zero is that of a standalone server, such as `initdb` runs.
+    as gone.
     """
     import psutil
 
-    pid_file = folder / "postmaster.pid"
     try:
-        process = psutil.Process(abs(int(pid_file.read_text().splitlines()[0])))
-        if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
-            return
+        process = psutil.Process(pid)
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        pass
-    except (OSError, ValueError, IndexError):
-        return
-    pid_file.unlink(missing_ok=True)
+        return False
+
+
+def _remove_stale_pid_file(folder: Path) -> None:
+    """Remove a `postmaster.pid` whose process has ended or is not PostgreSQL."""
+    pid = _read_postmaster_id(folder)
+    if pid is not None and not _is_postgres(pid):
+        (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _write_configuration(folder: Path) -> None:

@@ -70,7 +70,7 @@ def test_an_airflow_that_stays_busy_is_an_error_of_one_line() -> None:
     ):
         client.get_run_state("nightly", "one")
     assert str(raised.value) == (
-        'Airflow rejected GET /api/v2/dags/nightly/dagRuns/one with status 500: {"detail": "Database error"}'
+        "Airflow could not answer GET /api/v2/dags/nightly/dagRuns/one: status 500; see api-server.log"
     )
 
 
@@ -79,7 +79,7 @@ def test_a_request_that_changes_something_is_not_retried() -> None:
         assert client.trigger("nightly", date(2026, 3, 1)) == "handpick__2026-03-01"
         assert methods == ["GET", "POST"]
     with client_of_busy_server(POST=2) as (client, methods):
-        with pytest.raises(AirflowNotAnswering, match="rejected POST"):
+        with pytest.raises(AirflowNotAnswering, match="could not answer POST"):
             client.trigger("nightly", date(2026, 3, 1))
         assert methods == ["GET", "POST"]
 

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from handpick.errors import InputError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 TIME_KEYS = ("LastModified", "last_modified", "mtime", "modify", "created")
 """Keys under which fsspec file systems report the time of a file's last change, in order of preference."""
@@ -62,6 +63,9 @@ class RemoteFolder:
                 f"{setting} holds a password; take it out and give it as "
                 f"FSSPEC_{parts.scheme.upper()}_PASSWORD."
             )
+        # Imported here, as most shops have no remote files.
+        from fsspec.core import url_to_fs
+
         self._files: AbstractFileSystem
         self._root: str
         # fsspec shares instances and listings within a process, where a second night would not see new files.
