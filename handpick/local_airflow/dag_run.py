@@ -16,7 +16,12 @@ from rich.table import Table
 from handpick.errors import HandpickError
 from handpick.local_airflow.client import NIGHTLY_DAG_ID, UNEXPECTED_MARK, AirflowClient, TaskState, sign_in
 from handpick.local_airflow.environment import find_dags_change_time
-from handpick.local_airflow.processes import ComponentEnded, start_airflow, stop_airflow
+from handpick.local_airflow.processes import (
+    WRECK_TIMEOUT_SECONDS,
+    ComponentEnded,
+    start_airflow,
+    stop_airflow,
+)
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names, list_nightly_stages
 from handpick.runtime.log import console, log_progress
@@ -42,14 +47,14 @@ def keep_airflow_running(settings: Settings) -> Iterator[None]:
 
     Unless a component of it ended: what is left of it would only seem to be running, so it is stopped.
     """
-    is_to_stop = start_airflow(settings)
+    is_started_here = start_airflow(settings)
     try:
         yield
     except ComponentEnded:
-        is_to_stop = True
+        stop_airflow(settings, WRECK_TIMEOUT_SECONDS)
         raise
     finally:
-        if is_to_stop:
+        if is_started_here:
             stop_airflow(settings)
 
 

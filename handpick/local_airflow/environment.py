@@ -127,6 +127,8 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         # A worker can miss the end of its task's process; it checks this often, so this is the longest delay.
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        # How soon tasks of a scheduler that was killed run again under the next one; by default five minutes.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",

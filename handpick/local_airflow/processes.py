@@ -43,6 +43,8 @@ AWAITED_COMPONENTS = ("scheduler", "triggerer")
 first run waits for it in `AirflowClient.wait_for_dag`, and later runs find the DAG in the database."""
 START_TIMEOUT_SECONDS = 120
 STOP_TIMEOUT_SECONDS = 20
+WRECK_TIMEOUT_SECONDS = 2
+"""Time for the rest of an Airflow that has lost a component, most of which waits for it in vain."""
 DATABASE_PROGRAM = "postgres"
 """Start of the names of the database's processes. It outlives Airflow, also where a task has started it."""
 
@@ -132,7 +134,7 @@ def start_airflow(settings: Settings) -> bool:
         )  # restarts the database if it has ended meanwhile; Airflow reconnects by itself
         return False
     if alive or find_processes(settings):
-        stop_airflow(settings)
+        stop_airflow(settings, WRECK_TIMEOUT_SECONDS)
     _check_port(settings.airflow.port)
     began = time.perf_counter()
     environment = build_airflow_environment(settings)
@@ -255,10 +257,12 @@ def find_processes(settings: Settings) -> list[psutil.Process]:
     return found
 
 
-def stop_airflow(settings: Settings) -> list[str]:
+def stop_airflow(settings: Settings, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> list[str]:
     """Stop the components that were started here and every process that they started.
 
-    By SIGTERM and then by SIGKILL.
+    Args:
+        settings: The settings.
+        timeout_seconds: Time between SIGTERM and SIGKILL.
 
     Returns:
         Names of the components that were running, and in words what components had left that were not.
@@ -271,7 +275,7 @@ def stop_airflow(settings: Settings) -> list[str]:
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
-    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+    deadline = time.monotonic() + timeout_seconds
     while (left := find_processes(settings)) and time.monotonic() < deadline:
         # Once its socket is closed the API server has answered all requests, but its shutdown takes seconds
         # more.
