@@ -212,7 +212,9 @@ class Lake:
             version = _identify(folder)
             try:
                 self.check(table, [logical_date])
-                rows = ds.dataset(folder, format=get_verified_format()).to_table(columns=columns, filter=where)
+                rows = ds.dataset(folder, format=get_verified_format()).to_table(
+                    columns=columns, filter=where
+                )
             # MemoryError: a damaged file may claim sizes that cannot be allocated.
             except (pa.ArrowException, OSError, MemoryError, DamagedData) as error:
                 if _identify(folder) == version:
