@@ -1,17 +1,25 @@
-"""Builds the row filter of a contract: each rule is a Spark SQL condition, true for rows that break it.
+"""Builds the row filter of a contract: each rule is a condition in PySpark's API, true for rows breaking it.
 
-Rules and values are expressions on the columns of `build_shared_columns`, so that Spark computes each of them
-once: `_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text cast to
-the contract's type, null where the cast fails.
+Rules and values are expressions on the columns of `build_shared_columns`, so that the engine computes each of
+them once: `_text_<column>` is the trimmed text, null where nothing is left; `_typed_<column>` is that text
+cast to the contract's type, null where the cast fails.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
 
 from handpick.contracts.contract import EARLIEST_DATE, LATEST_DATE, Column, Contract, Severity
 from handpick.contracts.patterns import JAVA_PATTERNS
+from handpick.runtime.dataframes import F
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as Expression
 
 REPEATED_TONIGHT = "repeated in this night"
 CHANGED_CONTENT = "same key, different content"
@@ -19,7 +27,7 @@ ALREADY_LANDED = "landed on an earlier night"
 HARMLESS_REASONS = (REPEATED_TONIGHT, ALREADY_LANDED)
 """Reasons that lose no data, as the lake has the same row already; thresholds do not count them."""
 
-DATE_PREFIX = r"^\\s*\\d{4}-\\d{1,2}-\\d{1,2}"
+DATE_PREFIX = r"^\s*\d{4}-\d{1,2}-\d{1,2}"
 """Start of a full date. Without this check Spark casts `12:00` to today at noon and `2024` to 1 January."""
 
 
@@ -30,62 +38,57 @@ class Rule:
     Args:
         reason: Text of the reason in the ledger and in quarantine.
         column: The offending column, or None for the row as a whole.
-        violation: Spark SQL on the raw and shared columns; true for a row that breaks the rule, else false or
+        violation: Condition on the raw and shared columns; true for a row that breaks the rule, else false or
             null.
         severity: `critical` quarantines the row, `warning` sets the value to null.
     """
 
     reason: str
     column: str | None
-    violation: str
+    violation: Expression
     severity: Severity = "critical"
 
 
-def quote_literal(literal: str) -> str:
-    """Return a Spark SQL string literal of exactly this text."""
-    return "'" + literal.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def get_text(name: str) -> Expression:
+    """Return the shared column that holds the trimmed text of a column."""
+    return F.col(f"_text_{name}")
 
 
-def quote_text_column(name: str) -> str:
-    """Return the quoted name of the shared column that holds the trimmed text of a column."""
-    return f"`_text_{name}`"
+def get_typed(name: str) -> Expression:
+    """Return the shared column that holds the typed value of a column."""
+    return F.col(f"_typed_{name}")
 
 
-def quote_typed_column(name: str) -> str:
-    """Return the quoted name of the shared column that holds the typed value of a column."""
-    return f"`_typed_{name}`"
+def build_shared_columns(contract: Contract) -> tuple[dict[str, Expression], dict[str, Expression]]:
+    """Return the shared columns by name: the trimmed texts, and their typed values."""
+    texts = {f"_text_{name}": F.nullif(F.trim(F.col(name)), F.lit("")) for name in contract.column_names}
+    return texts, {f"_typed_{column.name}": _cast_text(column) for column in contract.columns}
 
 
-def build_shared_columns(contract: Contract) -> tuple[list[str], list[str]]:
-    """Return the select expressions of the shared columns: the trimmed texts, and their typed values."""
-    texts = [f"nullif(trim(`{name}`), '') as {quote_text_column(name)}" for name in contract.column_names]
-    return texts, [
-        f"{_cast_text(column)} as {quote_typed_column(column.name)}" for column in contract.columns
-    ]
-
-
-def _cast_text(column: Column) -> str:
-    """Return the SQL that casts the shared text of a column; null where the cast fails."""
-    value = quote_text_column(column.name)
+def _cast_text(column: Column) -> Expression:
+    """Return the typed value of a column's shared text; null where the cast fails."""
+    value = get_text(column.name)
     if column.type == "number":
-        return f"try_cast({value} as double)"
+        return value.try_cast("double")
     if column.type in ("timestamp", "date"):
-        return f"case when {value} rlike '{DATE_PREFIX}' then try_cast({value} as {column.type}) end"
+        return F.when(value.rlike(DATE_PREFIX), value.try_cast(column.type))
     if column.type == "boolean":
-        yes, no = "('true', 't', '1', 'yes', 'y', '1.0')", "('false', 'f', '0', 'no', 'n', '0.0')"
-        return f"case when lower({value}) in {yes} then true when lower({value}) in {no} then false end"
+        lowered = F.lower(value)
+        is_yes = lowered.isin("true", "t", "1", "yes", "y", "1.0")
+        return F.when(is_yes, True).when(lowered.isin("false", "f", "0", "no", "n", "0.0"), False)
     if column.allowed_values:
-        return f"lower({value})"
+        return F.lower(value)
     return value
 
 
-def build_valid_value(column: Column) -> str:
-    """Return the SQL of a column's valid value; a value that breaks a `warning` rule becomes null."""
-    value = quote_typed_column(column.name)
-    if column.severity == "critical":
+def build_valid_value(column: Column) -> Expression:
+    """Return a column's valid value; one that breaks a `warning` rule becomes null."""
+    value = get_typed(column.name)
+    rules = [] if column.severity == "critical" else _build_value_rules(column)
+    if not rules:
         return value
-    broken = " or ".join(f"({rule.violation})" for rule in _build_value_rules(column))
-    return f"case when not coalesce({broken or 'false'}, false) then {value} end"
+    is_broken = reduce(or_, (rule.violation for rule in rules))
+    return F.when(~F.coalesce(is_broken, F.lit(False)), value)
 
 
 def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True) -> list[Rule]:
@@ -98,35 +101,24 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
         as_of: End of the night, UTC; a `must_be_past` timestamp at or after it breaks the contract.
         is_first_night: Whether this is the first night, which lands the history and so has no late rows.
     """
-    rules = [Rule("unparsable line", None, "`_raw` is not null")]
+    is_readable = F.col("_raw").isNull()
+    rules = [Rule("unparsable line", None, ~is_readable)]
     # An unparsable line has no values: it breaks its own rule only, and no rule on missing values.
-    readable = "`_raw` is null and "
-    missing = [column for column in contract.columns if column.is_required]
-    rules += [
-        Rule(f"missing {column.name}", column.name, f"{readable}{quote_text_column(column.name)} is null")
-        for column in missing
-    ]
+    missing = [column.name for column in contract.columns if column.is_required]
+    rules += [Rule(f"missing {name}", name, is_readable & get_text(name).isNull()) for name in missing]
     for column in contract.columns:
         rules += _build_value_rules(column)
         if column.must_be_past:
-            moment = _quote_timestamp(as_of)
-            rules.append(
-                Rule(
-                    f"{column.name} in the future",
-                    column.name,
-                    f"{quote_typed_column(column.name)} >= {moment}",
-                )
-            )
+            is_future = get_typed(column.name) >= F.lit(as_of)
+            rules.append(Rule(f"{column.name} in the future", column.name, is_future))
     if contract.max_days_late is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
-        oldest = _quote_timestamp(as_of - timedelta(days=contract.max_days_late))
+        is_late = get_typed(column.name) < F.lit(as_of - timedelta(days=contract.max_days_late))
         reason = f"{column.name} more than {contract.max_days_late} days late"
-        rules.append(Rule(reason, column.name, f"{quote_typed_column(column.name)} < {oldest}"))
+        rules.append(Rule(reason, column.name, is_late))
     if contract.any_of:
-        anything = ", ".join(quote_text_column(name) for name in contract.any_of)
-        rules.append(
-            Rule(f"none of {', '.join(contract.any_of)}", None, f"{readable}coalesce({anything}) is null")
-        )
+        is_empty = F.coalesce(*map(get_text, contract.any_of)).isNull()
+        rules.append(Rule(f"none of {', '.join(contract.any_of)}", None, is_readable & is_empty))
     return rules
 
 
@@ -137,7 +129,7 @@ def format_orphan_reason(column: str, source: str) -> str:
 
 def list_quarantine_reasons(contract: Contract) -> list[str]:
     """Return every reason for which a row of a source can be quarantined, in the order of the ledger."""
-    rules = build_rules(contract, datetime.max - timedelta(days=1), is_first_night=False)
+    rules = build_rules(contract, datetime.max.replace(tzinfo=UTC) - timedelta(days=1), is_first_night=False)
     orphans = [format_orphan_reason(reference.column, reference.source) for reference in contract.references]
     rows = [rule.reason for rule in rules if rule.severity == "critical"]
     return [
@@ -149,46 +141,46 @@ def list_quarantine_reasons(contract: Contract) -> list[str]:
     ]
 
 
-def _quote_timestamp(moment: datetime) -> str:
-    """Return a Spark SQL timestamp literal; the session time zone is UTC."""
-    return f"timestamp'{moment.strftime('%Y-%m-%d %H:%M:%S')}'"
-
-
 def _build_value_rules(column: Column) -> list[Rule]:
     """Return the rules on one value that do not depend on the date of the night."""
-    name, raw, value = column.name, quote_text_column(column.name), quote_typed_column(column.name)
-    is_given = f"{raw} is not null"
-    found: list[tuple[str, str]] = []
+    name, raw, value = column.name, get_text(column.name), get_typed(column.name)
+    is_given = raw.isNotNull()
+    found: list[tuple[str, Expression]] = []
     if column.type in ("number", "timestamp", "date", "boolean"):
-        found.append((f"{name} is not a {column.type}", f"{is_given} and {value} is null"))
+        found.append((f"{name} is not a {column.type}", is_given & value.isNull()))
     if column.type in ("timestamp", "date"):
-        outside = f"{value} < {column.type}'{EARLIEST_DATE}' or {value} >= {column.type}'{LATEST_DATE}'"
-        found.append((f"{name} outside {EARLIEST_DATE[:4]} to {LATEST_DATE[:4]}", outside))
-    if column.type == "number":
+        first, last = (_build_day(text, column.type) for text in (EARLIEST_DATE, LATEST_DATE))
         found.append(
-            (f"{name} is not finite", f"({value} = double('NaN') or abs({value}) = double('Infinity'))")
+            (f"{name} outside {EARLIEST_DATE[:4]} to {LATEST_DATE[:4]}", (value < first) | (value >= last))
         )
+    is_infinite = (value == F.lit(math.nan)) | (F.abs(value) == F.lit(math.inf))
+    if column.type == "number":
+        found.append((f"{name} is not finite", is_infinite))
     if column.type == "string" and not column.pattern and not column.allowed_values:
         # PostgreSQL cannot store NUL characters in text.
-        found.append((f"NUL character in {name}", f"instr(`{name}`, char(0)) > 0"))
+        found.append((f"NUL character in {name}", F.col(name).contains("\x00")))
     if column.type == "json":
         # try_parse_json also accepts arrays and scalars; only an object begins with a brace.
-        broken = f"{is_given} and (try_parse_json(`{name}`) is null or not {raw} like '{{%')"
-        found.append((f"{name} is not a JSON object", broken))
-    # NaN compares greater than every number in Spark, so that bounds would report it a second time.
-    finite = f"{value} <> double('NaN') and abs({value}) <> double('Infinity')"
+        is_object = F.try_parse_json(F.col(name)).isNotNull() & raw.startswith("{")
+        found.append((f"{name} is not a JSON object", is_given & ~is_object))
+    # NaN compares greater than every number, so that bounds would report it a second time.
     if column.min_value is not None:
-        # The suffix d makes the literal a double; Spark would read a decimal.
-        bound = f"{value} < {column.min_value!r}d and {finite}"
+        bound = (value < float(column.min_value)) & ~is_infinite
         found.append((f"{name} below {column.min_value:g}", bound))
     if column.max_value is not None:
-        bound = f"{value} > {column.max_value!r}d and {finite}"
+        bound = (value > float(column.max_value)) & ~is_infinite
         found.append((f"{name} above {column.max_value:,.0f}", bound))
     if column.allowed_values:
-        allowed = ", ".join(quote_literal(choice) for choice in column.allowed_values)
-        found.append((f"unknown {name}", f"{is_given} and lower({raw}) not in ({allowed})"))
+        is_known = F.lower(raw).isin(*column.allowed_values)
+        found.append((f"unknown {name}", is_given & ~is_known))
     if column.pattern:
         # Java's \z, unlike $, does not match before a line break at the end.
-        whole = quote_literal(rf"\A(?:{JAVA_PATTERNS.get(column.pattern, column.pattern)})\z")
-        found.append((f"malformed {name}", f"{is_given} and not {raw} rlike {whole}"))
+        whole = rf"\A(?:{JAVA_PATTERNS.get(column.pattern, column.pattern)})\z"
+        found.append((f"malformed {name}", is_given & ~raw.rlike(whole)))
     return [Rule(reason, name, broken, column.severity) for reason, broken in found]
+
+
+def _build_day(text: str, kind: str) -> Expression:
+    """Return a day as a constant, a timestamp (UTC) or a date."""
+    day = date.fromisoformat(text)
+    return F.lit(day if kind == "date" else datetime.combine(day, time(), UTC))

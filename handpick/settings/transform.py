@@ -1,4 +1,6 @@
-"""`[transform]`: what counts as a session and as a bot, and how much each event weighs."""
+"""`[transform]`: the engine; what counts as a session and as a bot, and how much each event weighs."""
+
+from typing import Literal
 
 from pydantic import Field
 
@@ -6,7 +8,22 @@ from handpick.settings import Section
 
 
 class TransformSettings(Section):
-    """Sessions, bots, event weights and position bias."""
+    """The engine of validation and transforms; sessions, bots, event weights and position bias."""
+
+    engine: Literal["auto", "duckdb", "spark"] = Field(
+        "auto",
+        description="Engine of validation and transforms: `duckdb` in this process, `spark`, or `auto`: "
+        "Spark where `spark.master` names a cluster, else DuckDB. Both give the same bytes; Spark "
+        "needs Java.",
+    )
+    memory: str = Field(
+        "4GiB",
+        pattern=r"^\d+(\.\d+)?(MiB|GiB)$",
+        description="Memory that DuckDB may use before it spills to files next to the warehouse's.",
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Threads of DuckDB in validation and transforms; by default one per core."
+    )
 
     session_gap_minutes: int = Field(
         30, ge=1, description="Minutes without an event after which a new session begins."

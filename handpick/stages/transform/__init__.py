@@ -1,4 +1,4 @@
-"""The transform stage: derives the clean tables from valid rows on Spark."""
+"""The transform stage: derives the clean tables from valid rows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from handpick.stages.transform.spark_tables import SparkTables
+    from handpick.runtime.dataframes import DataFrame
+    from handpick.stages.transform.lake_tables import LakeTables
 
 CLEAN_TABLES = (
     "items", "users", "interactions", "queries", "item_pairs", "item_daily", "user_daily",
@@ -23,7 +22,7 @@ CLEAN_TABLES = (
 )  # fmt: skip
 """Tables below `clean/` that every night writes a partition of."""
 CONCURRENT_JOBS = 3
-"""Spark jobs planned at the same time; one session runs them all."""
+"""Tables computed at the same time, by one engine."""
 
 
 def run(night: Night) -> StageResult:
@@ -32,10 +31,17 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If validate has not run for this logical date.
     """
-    from handpick.runtime.spark import get_spark_session
+    from handpick.runtime.dataframes import start_engine
     from handpick.stages.transform.public import open_tables
 
-    tables = open_tables(night, get_spark_session(night.settings, count_rows(*_list_input_partitions(night))))
+    with start_engine(night.settings, count_rows(*_list_input_partitions(night))) as engine:
+        flows = _write_tables(night, open_tables(night, engine))
+    digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN_TABLES], night.logical_date)
+    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
+
+
+def _write_tables(night: Night, tables: LakeTables) -> list[Flow]:
+    """Write all tables and return their ledger lines."""
     # Planning a small job keeps only one core busy, so independent tables are planned and written
     # concurrently. Items, users and queries need nothing but valid rows; counts of interactions wait for
     # `clean/interactions`.
@@ -56,8 +62,7 @@ def run(night: Night) -> StageResult:
         flows += [interactions, item_pairs.result()]
         for job in counted:
             job.result()
-    digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN_TABLES], night.logical_date)
-    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
+    return flows
 
 
 def _list_input_partitions(night: Night) -> list[Path]:
@@ -71,7 +76,7 @@ def _list_input_partitions(night: Night) -> list[Path]:
     return valid + last
 
 
-def _write_items(night: Night, tables: SparkTables) -> Flow:
+def _write_items(night: Night, tables: LakeTables) -> Flow:
     """Write `clean/items` and `clean/item_price_history`."""
     from handpick.stages.transform import catalog, prices
 
@@ -97,7 +102,7 @@ def _write_items(night: Night, tables: SparkTables) -> Flow:
     return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _write_users(tables: SparkTables) -> Flow:
+def _write_users(tables: LakeTables) -> Flow:
     """Write `clean/users`."""
     from handpick.stages.transform import users
 
@@ -108,7 +113,7 @@ def _write_users(tables: SparkTables) -> Flow:
     return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _write_queries(tables: SparkTables) -> Flow:
+def _write_queries(tables: LakeTables) -> Flow:
     """Write `clean/queries`."""
     from handpick.stages.transform import queries
 
@@ -118,10 +123,9 @@ def _write_queries(tables: SparkTables) -> Flow:
     return Flow("queries", rows_in, out)
 
 
-def _write_interactions(night: Night, tables: SparkTables) -> Flow:
+def _write_interactions(night: Night, tables: LakeTables) -> Flow:
     """Write `clean/interactions`, and `clean/position_counts` before it, which its weights depend on."""
-    from pyspark.sql import functions as F
-
+    from handpick.runtime.dataframes import F
     from handpick.stages.transform import interactions, sessions
 
     chosen = night.settings.transform
@@ -153,15 +157,15 @@ def _write_interactions(night: Night, tables: SparkTables) -> Flow:
     return Flow("interactions", rows_in, out)
 
 
-def _read_carried(night: Night, tables: SparkTables) -> DataFrame | None:
+def _read_carried(night: Night, tables: LakeTables) -> DataFrame | None:
     """Return earlier events (from the day before) whose sessions may continue tonight, or None."""
-    from pyspark.sql import functions as F
+    from handpick.runtime.dataframes import F
 
     last, cutoff = tables.read_last("clean/carried"), night.as_of - timedelta(days=2)
     return None if last is None else last.where(F.col("occurred_at") >= F.lit(cutoff))
 
 
-def _write_carried(night: Night, tables: SparkTables) -> None:
+def _write_carried(night: Night, tables: LakeTables) -> None:
     """Write `clean/carried`: the events that later nights need again.
 
     The next night looks back two days from its own end, which is one day from tonight's end.
@@ -175,12 +179,12 @@ def _write_carried(night: Night, tables: SparkTables) -> None:
     tables.write("clean/carried", kept, interactions.CARRIED_SCHEMA, *key, expected_rows=expected_rows)
 
 
-def _read_people(tables: SparkTables) -> DataFrame:
+def _read_people(tables: LakeTables) -> DataFrame:
     """Return tonight's interactions without those of bots."""
     return tables.read_tonight("clean/interactions").where("not is_bot")
 
 
-def _write_pairs(night: Night, tables: SparkTables) -> Flow:
+def _write_pairs(night: Night, tables: LakeTables) -> Flow:
     """Write `clean/item_pairs`."""
     from handpick.stages.transform import item_pairs
 
@@ -204,7 +208,7 @@ def _write_pairs(night: Night, tables: SparkTables) -> Flow:
     return Flow("item pairs", rows, rows)
 
 
-def _write_item_daily(tables: SparkTables) -> None:
+def _write_item_daily(tables: LakeTables) -> None:
     """Write `clean/item_daily`."""
     from handpick.stages.transform import daily_counts
 
@@ -217,7 +221,7 @@ def _write_item_daily(tables: SparkTables) -> None:
     )
 
 
-def _write_user_daily(night: Night, tables: SparkTables) -> None:
+def _write_user_daily(night: Night, tables: LakeTables) -> None:
     """Write `clean/user_daily`."""
     from handpick.stages.transform import daily_counts, sessions
 

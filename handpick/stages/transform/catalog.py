@@ -5,43 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    BooleanType,
-    DateType,
-    DoubleType,
-    IntegerType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
+import pyarrow as pa
 
+from handpick.runtime.dataframes import Column, DataFrame, F, Window
 from handpick.stages.transform import specs
 from handpick.stages.transform.currency import convert_to_shop_currency, get_stated_currency
 from handpick.stages.transform.text_expressions import clean_text
 
-ITEM_SCHEMA = StructType(
+ITEM_SCHEMA = pa.schema(
     [
-        StructField("item_id", StringType()),
-        StructField("title", StringType()),
-        StructField("brand", StringType()),
-        StructField("brand_key", StringType()),
-        StructField("model_line", StringType()),
-        StructField("generation", IntegerType()),
-        StructField("variant_group_id", StringType()),
-        StructField("description", StringType()),
-        StructField("price", DoubleType()),
-        StructField("currency_stated", StringType()),
-        StructField("release_date", DateType()),
-        StructField("first_seen_date", DateType()),
-        StructField("is_in_stock", BooleanType()),
-        StructField("image_path", StringType()),
-        *specs.SPEC_SCHEMA.fields,
-        StructField("specs_raw", StringType()),
-        StructField("updated_at", TimestampType()),
-        StructField("content_hash", StringType()),
+        pa.field("item_id", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("brand", pa.string()),
+        pa.field("brand_key", pa.string()),
+        pa.field("model_line", pa.string()),
+        pa.field("generation", pa.int32()),
+        pa.field("variant_group_id", pa.string()),
+        pa.field("description", pa.string()),
+        pa.field("price", pa.float64()),
+        pa.field("currency_stated", pa.string()),
+        pa.field("release_date", pa.date32()),
+        pa.field("first_seen_date", pa.date32()),
+        pa.field("is_in_stock", pa.bool_()),
+        pa.field("image_path", pa.string()),
+        *specs.SPEC_SCHEMA,
+        pa.field("specs_raw", pa.string()),
+        pa.field("updated_at", pa.timestamp("us", tz="UTC")),
+        pa.field("content_hash", pa.string()),
     ]
 )
 
@@ -92,7 +82,7 @@ def normalize_catalog(
         specs.normalize_keys(F.from_json(raw, "map<string,string>")).alias("specs"),
         "updated_at",
     )
-    return add_model_columns(add_specs(cleaned)).select(*ITEM_SCHEMA.fieldNames())
+    return add_model_columns(add_specs(cleaned)).select(*ITEM_SCHEMA.names)
 
 
 def add_specs(items: DataFrame) -> DataFrame:
@@ -135,7 +125,7 @@ def add_model_columns(items: DataFrame) -> DataFrame:
         has_roman, F.array_position(F.array(*map(F.lit, ROMAN_NUMERALS)), roman).cast("int")
     ).otherwise(digits)
     rest = F.when(has_roman, F.regexp_replace("_model", r"\s*\b[XVI]+$", "")).otherwise(
-        F.regexp_replace("_model", r"(?<=^|\s|[A-Za-z-])\d{1,2}(?!\d)", " ")
+        F.regexp_replace("_model", r"(?<![^\sA-Za-z-])\d{1,2}(?!\d)", " ")
     )
     slug = F.regexp_replace(F.lower("_model"), r"[^\p{L}\p{N}+]+", "-")
     return (
@@ -171,13 +161,13 @@ def update_catalog_snapshot(previous: DataFrame | None, tonight: DataFrame) -> D
     """
     if previous is None:
         return tonight
-    both = previous.select(*ITEM_SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+    both = previous.select(*ITEM_SCHEMA.names, F.lit(0).alias("_tonight")).unionByName(
         tonight.withColumn("_tonight", F.lit(1))
     )
     first = F.min("first_seen_date").over(Window.partitionBy("item_id"))
     merged = both.withColumn("first_seen_date", first)
     return _keep_first_row(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(
-        *ITEM_SCHEMA.fieldNames()
+        *ITEM_SCHEMA.names
     )
 
 

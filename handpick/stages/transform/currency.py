@@ -1,12 +1,11 @@
-"""Prices of catalogue rows in the shop's currency, as native Spark expressions."""
+"""Prices of catalogue rows in the shop's currency, as native expressions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from handpick.runtime.dataframes import Column, F
 
 
 def get_stated_currency(currency: str) -> Column:

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, DoubleType, LongType, StringType, StructField, StructType
+import pyarrow as pa
+
+from handpick.runtime.dataframes import Column, DataFrame, F
 
 EVENT_TYPES = ("impression", "view", "cart", "purchase", "return", "rating")
-COUNT_FIELDS = [StructField(f"{name}_count", LongType()) for name in EVENT_TYPES]
+COUNT_FIELDS = [pa.field(f"{name}_count", pa.int64()) for name in EVENT_TYPES]
 
-ITEM_DAILY_SCHEMA = StructType(
+ITEM_DAILY_SCHEMA = pa.schema(
     [
-        StructField("item_id", StringType()),
-        StructField("event_date", DateType()),
+        pa.field("item_id", pa.string()),
+        pa.field("event_date", pa.date32()),
         *COUNT_FIELDS,
-        StructField("rating_sum", DoubleType()),
+        pa.field("rating_sum", pa.float64()),
     ]
 )
-USER_DAILY_SCHEMA = StructType(
+USER_DAILY_SCHEMA = pa.schema(
     [
-        StructField("user_id", StringType()),
-        StructField("event_date", DateType()),
+        pa.field("user_id", pa.string()),
+        pa.field("event_date", pa.date32()),
         *COUNT_FIELDS,
-        StructField("rating_sum", DoubleType()),
-        StructField("viewed_price_sum", DoubleType()),
-        StructField("viewed_price_count", LongType()),
-        StructField("session_count", LongType()),
+        pa.field("rating_sum", pa.float64()),
+        pa.field("viewed_price_sum", pa.float64()),
+        pa.field("viewed_price_count", pa.int64()),
+        pa.field("session_count", pa.int64()),
     ]
 )
 
@@ -63,7 +63,7 @@ def count_by_user(people: DataFrame, prices: DataFrame, starts: DataFrame) -> Da
     return (
         counts.join(sessions, ["user_id", "event_date"], "left")
         .withColumn("session_count", F.coalesce("session_count", F.lit(0)).cast("long"))
-        .select(*USER_DAILY_SCHEMA.fieldNames())
+        .select(*USER_DAILY_SCHEMA.names)
     )
 
 

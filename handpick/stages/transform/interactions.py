@@ -14,50 +14,41 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    BooleanType,
-    DoubleType,
-    IntegerType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
+import pyarrow as pa
 
-INTERACTION_SCHEMA = StructType(
+from handpick.runtime.dataframes import Column, DataFrame, F, Window
+
+INTERACTION_SCHEMA = pa.schema(
     [
-        StructField("event_id", StringType()),
-        StructField("user_id", StringType()),
-        StructField("item_id", StringType()),
-        StructField("event_type", StringType()),
-        StructField("value", DoubleType()),
-        StructField("occurred_at", TimestampType()),
-        StructField("session_id", StringType()),
-        StructField("list_version", StringType()),
-        StructField("position", IntegerType()),
-        StructField("shown_position", IntegerType()),
-        StructField("weight", DoubleType()),
-        StructField("is_bot", BooleanType()),
+        pa.field("event_id", pa.string()),
+        pa.field("user_id", pa.string()),
+        pa.field("item_id", pa.string()),
+        pa.field("event_type", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("occurred_at", pa.timestamp("us", tz="UTC")),
+        pa.field("session_id", pa.string()),
+        pa.field("list_version", pa.string()),
+        pa.field("position", pa.int32()),
+        pa.field("shown_position", pa.int32()),
+        pa.field("weight", pa.float64()),
+        pa.field("is_bot", pa.bool_()),
     ]
 )
 
-CARRIED_SCHEMA = StructType(
+CARRIED_SCHEMA = pa.schema(
     [
         field
-        for field in INTERACTION_SCHEMA.fields
+        for field in INTERACTION_SCHEMA
         if field.name in ("event_id", "user_id", "item_id", "event_type", "occurred_at", "session_id")
     ]
 )
 """Columns of `clean/carried`, the few events that later nights need again."""
 
-POSITION_COUNT_SCHEMA = StructType(
+POSITION_COUNT_SCHEMA = pa.schema(
     [
-        StructField("position", IntegerType()),
-        StructField("impression_count", LongType()),
-        StructField("click_count", LongType()),
+        pa.field("position", pa.int32()),
+        pa.field("impression_count", pa.int64()),
+        pa.field("click_count", pa.int64()),
     ]
 )
 """Columns of `clean/position_counts`, on which the propensity curve is fitted."""
@@ -114,7 +105,7 @@ def select_carried(interactions: DataFrame, since: datetime) -> DataFrame:
     bots.
     """
     kept = (F.col("occurred_at") >= F.lit(since)) | (F.col("event_type") == "purchase")
-    return interactions.where(~F.col("is_bot") & kept).select(*CARRIED_SCHEMA.fieldNames())
+    return interactions.where(~F.col("is_bot") & kept).select(*CARRIED_SCHEMA.names)
 
 
 def count_positions(events: DataFrame) -> DataFrame:
@@ -189,13 +180,13 @@ def add_weights(
     stars = F.when(
         F.col("value").isNotNull(), (F.least(F.greatest("value", F.lit(1.0)), F.lit(5.0)) - 3.0) / 2.0
     )
-    boost = F.least(
-        F.pow(F.coalesce("shown_position", F.lit(1)).cast("double"), F.lit(exponent)), F.lit(max_boost)
-    )
+    # Computed here, as engines differ in the last digit of a power.
+    boosts = [min(place**exponent, max_boost) for place in range(1, MAX_POSITION + 1)]
+    boost = F.get(F.array(*map(F.lit, boosts)), F.coalesce("shown_position", F.lit(1)) - 1)
     signal = kind.isin("view", "cart", "purchase")
     strength = (
         F.when(signal, base * boost)
         .when(kind == "rating", base * F.coalesce(stars, F.lit(0.0)))
         .otherwise(base)
     )
-    return events.withColumn("weight", F.round(strength, 6)).select(*INTERACTION_SCHEMA.fieldNames())
+    return events.withColumn("weight", F.round(strength, 6)).select(*INTERACTION_SCHEMA.names)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import LongType, StringType, StructField, StructType
+import pyarrow as pa
 
-PAIR_SCHEMA = StructType(
+from handpick.runtime.dataframes import DataFrame, F, Window
+
+PAIR_SCHEMA = pa.schema(
     [
-        StructField("item_id", StringType()),
-        StructField("other_item_id", StringType()),
-        StructField("co_view_count", LongType()),
-        StructField("co_purchase_count", LongType()),
+        pa.field("item_id", pa.string()),
+        pa.field("other_item_id", pa.string()),
+        pa.field("co_view_count", pa.int64()),
+        pa.field("co_purchase_count", pa.int64()),
     ]
 )
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DoubleType, StringType, StructField, StructType, TimestampType
+import pyarrow as pa
 
+from handpick.runtime.dataframes import DataFrame, F, Window
 from handpick.stages.transform.currency import convert_to_shop_currency
 
-PRICE_HISTORY_SCHEMA = StructType(
+PRICE_HISTORY_SCHEMA = pa.schema(
     [
-        StructField("item_id", StringType()),
-        StructField("price", DoubleType()),
-        StructField("is_in_stock", BooleanType()),
-        StructField("valid_from", TimestampType()),
+        pa.field("item_id", pa.string()),
+        pa.field("price", pa.float64()),
+        pa.field("is_in_stock", pa.bool_()),
+        pa.field("valid_from", pa.timestamp("us", tz="UTC")),
     ]
 )
 
@@ -77,5 +76,5 @@ def select_offer_changes(previous: DataFrame | None, tonight: DataFrame) -> Data
         current.withColumn("_before", F.lag(state).over(order))
         .withColumn("_is_change", F.col("_before").isNull() | ~state.eqNullSafe(F.col("_before")))
         .where("_known = 0 and _is_change")
-        .select(*PRICE_HISTORY_SCHEMA.fieldNames())
+        .select(*PRICE_HISTORY_SCHEMA.names)
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType, TimestampType
+import pyarrow as pa
 
+from handpick.runtime.dataframes import DataFrame, F
 from handpick.stages.transform.text_expressions import clean_text
 
-QUERY_SCHEMA = StructType(
+QUERY_SCHEMA = pa.schema(
     [
-        StructField("query_id", StringType()),
-        StructField("user_id", StringType()),
-        StructField("text", StringType()),
-        StructField("image_path", StringType()),
-        StructField("audio_path", StringType()),
-        StructField("occurred_at", TimestampType()),
+        pa.field("query_id", pa.string()),
+        pa.field("user_id", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("image_path", pa.string()),
+        pa.field("audio_path", pa.string()),
+        pa.field("occurred_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 
@@ -23,4 +22,4 @@ QUERY_SCHEMA = StructType(
 def normalize_queries(queries: DataFrame) -> DataFrame:
     """Normalize valid query rows into the columns of `QUERY_SCHEMA`; blank texts and paths become null."""
     words = {name: clean_text(F.col(name)) for name in ("text", "image_path", "audio_path")}
-    return queries.withColumns(words).select(*QUERY_SCHEMA.fieldNames())
+    return queries.withColumns(words).select(*QUERY_SCHEMA.names)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from handpick.runtime.dataframes import DataFrame, F, Window
 
 
 def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:

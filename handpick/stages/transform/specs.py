@@ -1,4 +1,4 @@
-"""Numeric and categorical specs from raw spec sheets, as native Spark expressions over a map of raw strings.
+"""Numeric and categorical specs from raw spec sheets, as native expressions over a map of raw strings.
 
 Keys are those of gsmarena.com sheets and their common variants, with blanks and underscores as hyphens. For
 each spec the keys are tried in order and the first text that states it wins. Units are those customary in the
@@ -7,13 +7,13 @@ trade: inches, mAh, grams, megapixels, GB, mm, Hz, W, pixels per inch.
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
+import pyarrow as pa
 
+from handpick.runtime.dataframes import Column, F
 from handpick.stages.transform.text_expressions import (
     NUMBER_PATTERN,
     extract_number,
+    has_match,
     null_outside,
     parse_number,
 )
@@ -48,10 +48,10 @@ NUMERIC_SPECS = (
 )  # fmt: skip
 CATEGORICAL_SPECS = ("os", "chipset", "network", "display_type", "sim", "build")
 
-SPEC_SCHEMA = StructType(
-    [StructField(name, DoubleType()) for name in NUMERIC_SPECS]
-    + [StructField(name, StringType()) for name in CATEGORICAL_SPECS]
-    + [StructField(name, ArrayType(StringType())) for name in ("color_tags", "spec_tags")]
+SPEC_SCHEMA = pa.schema(
+    [pa.field(name, pa.float64()) for name in NUMERIC_SPECS]
+    + [pa.field(name, pa.string()) for name in CATEGORICAL_SPECS]
+    + [pa.field(name, pa.list_(pa.string())) for name in ("color_tags", "spec_tags")]
 )
 """Columns that `catalog.add_specs` adds to each row."""
 
@@ -146,7 +146,7 @@ def parse_battery_mah(text: Column) -> Column:
     """Read the battery's capacity in mAh, from mAh or Ah; `5.000 mAh` is read as five thousand."""
     stated = extract_number(text, r"\s*(?:m\s?[Aa]\s?[Hh]|MAH|毫安时?)")
     amperes = extract_number(text, r"\s*(?:A[Hh]|安时)") * 1000
-    is_grouped = (stated < 30) & F.regexp_like(text, F.lit(r"(?i)\d\.\d{3}\s*m"))
+    is_grouped = (stated < 30) & has_match(text, r"(?i)\d\.\d{3}\s*m")
     grouped = F.when(is_grouped, stated * 1000).otherwise(stated)
     return null_outside(F.round(F.coalesce(grouped, amperes), 0), 30, 30_000)
 
@@ -172,7 +172,7 @@ def parse_megapixels(text: Column) -> Column:
     wan = extract_number(text, r"\s*万(?:像素)?") / 100
     named = F.lit(None).cast("double")
     for name, value in reversed(NAMED_MEGAPIXELS):
-        named = F.when(F.regexp_like(text, F.lit(rf"\b{name}\b")), F.lit(value)).otherwise(named)
+        named = F.when(has_match(text, rf"\b{name}\b"), F.lit(value)).otherwise(named)
     return null_outside(F.round(F.coalesce(extract_number(text, MEGAPIXEL_UNIT), wan, named), 2), 0.01, 400)
 
 
@@ -203,7 +203,7 @@ def parse_storage_gb(text: Column) -> Column:
     value = F.coalesce(
         parse_number(F.regexp_extract(text, paired, 1)), parse_number(F.regexp_extract(text, plain, 1))
     )
-    unit = F.when(F.regexp_like(text, F.lit(paired)), F.regexp_extract(text, paired, 2)).otherwise(
+    unit = F.when(has_match(text, paired), F.regexp_extract(text, paired, 2)).otherwise(
         F.regexp_extract(text, plain, 2)
     )
     return null_outside(F.round(_convert_to_gb(value, unit), 4), 0.0001, 8192)
@@ -299,16 +299,14 @@ def _match_first(text: Column, *choices: tuple[str, str]) -> Column:
     """Return the name of the first pattern that a text matches."""
     chosen = F.when(text != "", F.lit("other"))
     for pattern, name in reversed(choices):
-        chosen = F.when(F.regexp_like(text, F.lit(pattern)), F.lit(name)).otherwise(chosen)
+        chosen = F.when(has_match(text, pattern), F.lit(name)).otherwise(chosen)
     return chosen
 
 
 def parse_colors(text: Column) -> Column:
     """Extract basic colour names, sorted, from the shop's (`Starry Black, Wine red` gives `black`, `red`)."""
     lowered = F.lower(text)
-    return _collect_true(
-        *((F.regexp_like(lowered, F.lit(pattern)), name) for name, pattern in COLOR_PATTERNS)
-    )
+    return _collect_true(*((has_match(lowered, pattern), name) for name, pattern in COLOR_PATTERNS))
 
 
 def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
@@ -326,11 +324,11 @@ def derive_tags(raw: dict[str, Column], figures: dict[str, Column]) -> Column:
         (figures["display_inches"] < 6.0, "compact"),
         (figures["sim"] == "dual", "dual-sim"),
         (figures["charging_w"] >= 30, "fast-charging"),
-        (F.regexp_like(camera, F.lit(r"f/\d|OIS")) & (figures["main_camera_mp"] >= 48), "good-camera"),
+        (has_match(camera, r"f/\d|OIS") & (figures["main_camera_mp"] >= 48), "good-camera"),
         (figures["refresh_hz"] >= 90, "high-refresh"),
         (figures["display_inches"] >= 6.5, "large-screen"),
         (figures["weight_g"] < 160, "light"),
-        (F.regexp_like(extras, F.lit("microSD")), "memory-card"),
+        (has_match(extras, "microSD"), "memory-card"),
         (figures["display_type"].isin("AMOLED", "OLED"), "oled"),
         (figures["selfie_camera_mp"] >= 16, "selfie"),
         (figures["thickness_mm"] < 7.6, "slim"),

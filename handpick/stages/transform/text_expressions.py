@@ -1,9 +1,9 @@
-"""Native Spark expressions that clean free text and read numbers from it."""
+"""Native expressions that clean free text and read numbers from it."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from handpick.runtime.dataframes import Column, F
+from handpick.runtime.dataframes.java_patterns import bound_to_ascii
 
 NUMBER_PATTERN = r"(\d{1,2}[ \u00a0\u202f]\d{3}(?!\d)|\d+(?:[.,]\d+)*)"
 """A number as people write it: `5000`, `5,000`, `5 000`, `6.1`, `6,1`."""
@@ -20,7 +20,7 @@ def parse_number(written: Column) -> Column:
     """
     joined = F.regexp_replace(written, "[ \u00a0\u202f]", "")
     ungrouped = F.regexp_replace(
-        joined, r"(?<=^[1-9]\d{0,2}),(?=\d{3}(?:$|[,.]))|(?<=,\d{3}),(?=\d{3}(?:$|[,.]))", ""
+        joined, r"(?:(?<=^[1-9])|(?<=^[1-9]\d)|(?<=^[1-9]\d{2})|(?<=,\d{3})),(?=\d{3}(?:$|[,.]))", ""
     )
     return F.regexp_replace(ungrouped, ",", ".").try_cast("double")
 
@@ -36,10 +36,15 @@ def extract_number(text: Column, unit: str, before: str = "") -> Column:
     return parse_number(F.regexp_extract(text, before + r"(?<![\d.,])" + NUMBER_PATTERN + unit, 1))
 
 
+def has_match(text: Column, pattern: str) -> Column:
+    """Return whether a Java regular expression matches anywhere in a text."""
+    return F.regexp_like(text, F.lit(bound_to_ascii(pattern)))
+
+
 def null_outside(value: Column, low: float, high: float) -> Column:
     """Return the value where it is between two bounds (what is physically possible for a phone), else null.
 
-    The value is filtered as an array of one element, so that Spark evaluates its regular expressions once;
+    The value is filtered as an array of one element, so that its regular expressions are evaluated once;
     `when(value.between(low, high), value)` would evaluate them three times.
     """
     return F.get(F.filter(F.array(value), lambda one: one.between(low, high)), F.lit(0))

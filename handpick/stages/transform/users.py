@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DateType, StringType, StructField, StructType, TimestampType
+import pyarrow as pa
 
+from handpick.runtime.dataframes import DataFrame, F, Window
 from handpick.stages.transform.text_expressions import clean_text
 
-USER_SCHEMA = StructType(
+USER_SCHEMA = pa.schema(
     [
-        StructField("user_id", StringType()),
-        StructField("signed_up_at", TimestampType()),
-        StructField("country", StringType()),
-        StructField("locale", StringType()),
-        StructField("owned_item_id", StringType()),
-        StructField("is_consented", BooleanType()),
-        StructField("first_seen_date", DateType()),
+        pa.field("user_id", pa.string()),
+        pa.field("signed_up_at", pa.timestamp("us", tz="UTC")),
+        pa.field("country", pa.string()),
+        pa.field("locale", pa.string()),
+        pa.field("owned_item_id", pa.string()),
+        pa.field("is_consented", pa.bool_()),
+        pa.field("first_seen_date", pa.date32()),
     ]
 )
 
@@ -48,12 +47,12 @@ def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> Data
     if previous is None:
         return tonight
     user = Window.partitionBy("user_id")
-    both = previous.select(*USER_SCHEMA.fieldNames(), F.lit(0).alias("_tonight")).unionByName(
+    both = previous.select(*USER_SCHEMA.names, F.lit(0).alias("_tonight")).unionByName(
         tonight.withColumn("_tonight", F.lit(1))
     )
     return (
         both.withColumn("first_seen_date", F.min("first_seen_date").over(user))
         .withColumn("_place", F.row_number().over(user.orderBy(F.col("_tonight").desc())))
         .where("_place = 1")
-        .select(*USER_SCHEMA.fieldNames())
+        .select(*USER_SCHEMA.names)
     )

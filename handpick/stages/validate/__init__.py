@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def run(night: Night) -> StageResult:
-    """Validate the four sources with Spark, and document them with Great Expectations.
+    """Validate the four sources on the engine, and document them with Great Expectations.
 
     Raises:
         NightStopped: If a threshold is exceeded; the message names the rule, the number of rows and their
             partition.
     """
     from handpick.lake.partitions import count_rows, digest_partitions
-    from handpick.runtime.spark import get_spark_session
+    from handpick.runtime.dataframes import start_engine
     from handpick.stages.validate.bot_warnings import find_suspected_bots
     from handpick.stages.validate.data_docs import DataDocs
     from handpick.stages.validate.source_validation import list_raw_partitions, validate_source
@@ -32,14 +32,16 @@ def run(night: Night) -> StageResult:
     flows: list[Flow] = []
     notes: dict[str, object] = {}
     outcomes: dict[str, ValidationOutcome] = {}
-    # Great Expectations takes seconds to import and to sample; it does so while Spark filters the rows.
-    with ThreadPoolExecutor(1) as docs_thread:
+    # Great Expectations takes seconds to import and to sample; it does so while the engine filters the rows.
+    with (
+        ThreadPoolExecutor(1) as docs_thread,
+        start_engine(night.settings, count_rows(*list_raw_partitions(night))) as engine,
+    ):
         docs = docs_thread.submit(lambda: DataDocs(night).check_samples())
-        spark = get_spark_session(night.settings, count_rows(*list_raw_partitions(night)))
         # Foreign keys are checked against the valid rows of the groups before.
         for group in group_by_dependency(CONTRACTS):
             with ThreadPoolExecutor(len(group)) as pool:
-                validated = pool.map(lambda contract: validate_source(spark, night, contract), group)
+                validated = pool.map(lambda contract: validate_source(engine, night, contract), group)
                 outcomes |= dict(zip((contract.source for contract in group), validated, strict=True))
     for contract in CONTRACTS.values():
         outcome = outcomes[contract.source]

@@ -74,7 +74,7 @@ def _temporary_lake(night: Night) -> Iterator[Night]:
 def _validate(night: Night) -> list[Finding]:
     """Land and validate a night whose files can all be read, and return the findings by severity."""
     from handpick.lake.partitions import count_rows
-    from handpick.runtime.spark import get_spark_session
+    from handpick.runtime.dataframes import start_engine
     from handpick.stages.land.public import run as land
     from handpick.stages.validate.source_validation import list_raw_partitions, validate_source
     from handpick.stages.validate.thresholds import check_thresholds
@@ -85,9 +85,9 @@ def _validate(night: Night) -> list[Finding]:
         findings.append(
             Finding("warning", f"{source}: unknown columns are kept in _extra: {', '.join(columns)}")
         )
-    spark = get_spark_session(night.settings, count_rows(*list_raw_partitions(night)))
-    for contract in CONTRACTS.values():
-        outcome = validate_source(spark, night, contract)
+    with start_engine(night.settings, count_rows(*list_raw_partitions(night))) as engine:
+        outcomes = [validate_source(engine, night, contract) for contract in CONTRACTS.values()]
+    for outcome in outcomes:
         flow = outcome.flow
         findings.append(
             Finding("fine", f"{flow.source}: {flow.rows_out:,} of {flow.rows_in:,} rows keep the contract")

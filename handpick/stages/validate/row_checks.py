@@ -1,13 +1,15 @@
-"""The row filter on Spark: one pass over the raw rows casts their values and evaluates the rules."""
+"""The row filter: one pass of the engine over the raw rows casts their values and evaluates the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from itertools import count
+from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,33 +19,28 @@ import pyarrow.parquet as pq
 
 from handpick.contracts import ORIGIN, Contract
 from handpick.contracts.rules import Rule, build_shared_columns, build_valid_value
+from handpick.runtime.dataframes import Engine, F
 from handpick.stages.land.public import read_manifest_files
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 RULE_BITS_COLUMN, KEY_HASH_COLUMN = "_broken", "_key"
 """Columns with the broken rules of a row, one bit each from the lowest, and with a 64-bit hash of its key."""
 
 BATCH_ROWS = 1_000_000
-"""Rows of a batch of landing files; bounds the memory of all steps after the Spark pass."""
+"""Rows of a batch of landing files; bounds the memory of all steps after the engine's pass."""
 
 PARALLEL_BATCHES = 2
 """Batches processed at a time, so that no core idles while the last task of a batch ends."""
-
-SPLIT_BYTES, MAX_SPLITS = 8 * 2**20, 1024
-"""Size of the splits of raw files in bytes, and the highest number of splits that become a task each."""
 
 RowOrder = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class CheckedBatch:
-    """Some landing files and their rows after the Spark pass.
+    """Some landing files and their rows after the engine's pass.
 
     Args:
         landed: Path of the raw Parquet file of each landing file, by the landing file's name.
-        files: Files that Spark wrote: the contract's columns, the origin, `_key` and `_broken`.
+        files: Files that the engine wrote: the contract's columns, the origin, `_key` and `_broken`.
         order: `(rows,)` permutation that sorts the rows by landing file and line; None where they are sorted.
     """
 
@@ -54,7 +51,7 @@ class CheckedBatch:
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The rows of one source after the Spark pass.
+    """The rows of one source after the engine's pass.
 
     Args:
         batches: Batches of about `BATCH_ROWS` rows each.
@@ -77,12 +74,12 @@ class CheckedRows:
 
 
 def check_rows(
-    spark: SparkSession, contract: Contract, landed: Path, rules: list[Rule], staged: Path
+    engine: Engine, contract: Contract, landed: Path, rules: list[Rule], staged: Path
 ) -> CheckedRows:
     """Evaluate the row rules on every raw row, without a shuffle, and write the typed rows.
 
     Args:
-        spark: The Spark session.
+        engine: The engine.
         contract: The contract of the source.
         landed: Partition of the raw rows.
         rules: At most 63 rules, as their bits share one int64.
@@ -91,21 +88,19 @@ def check_rows(
     Returns:
         The typed rows with their broken rules.
     """
-    values = [f"{build_valid_value(column)} as `{column.name}`" for column in contract.columns]
+    values = [build_valid_value(column).alias(column.name) for column in contract.columns]
     # The hash of the typed key: ids that differ only in white space around them are one key.
-    key = ", ".join(build_valid_value(contract.column(name)) for name in contract.key)
-    broken = " | ".join(f"if({rule.violation}, {1 << place}L, 0L)" for place, rule in enumerate(rules))
-    origin = [f"`{name}`" for name in ORIGIN]
-    selected = [*values, *origin, f"xxhash64({key}) as {KEY_HASH_COLUMN}", f"{broken} as {RULE_BITS_COLUMN}"]
+    key = F.xxhash64(*(build_valid_value(contract.column(name)) for name in contract.key))
+    zero = F.lit(0).cast("long")
+    bits = [F.when(rule.violation, F.lit(1 << place).cast("long")) for place, rule in enumerate(rules)]
+    broken = reduce(add, (F.coalesce(bit, zero) for bit in bits), zero)
+    selected: list[Any] = [*values, *ORIGIN, key.alias(KEY_HASH_COLUMN), broken.alias(RULE_BITS_COLUMN)]
     texts, typed = build_shared_columns(contract)
 
     def check_batch(number: int, files: dict[str, Path]) -> CheckedBatch:
-        folder = staged / f"{number:05d}"
-        rows = _open_unpacked_session(spark, files).read.parquet(*map(str, files.values()))
-        typed_rows = rows.selectExpr("*", *texts).selectExpr("*", *typed)
-        # Read back at once and then deleted: compression would only cost time.
-        typed_rows.selectExpr(*selected).write.parquet(str(folder), compression="none")
-        return _order_rows(files, folder)
+        rows = engine.read_in_order(list(files.values()), contract.raw_schema())
+        checked = rows.withColumns(texts).withColumns(typed).select(*selected)
+        return _order_rows(files, engine.store(checked, staged / f"{number:05d}"))
 
     with ThreadPoolExecutor(PARALLEL_BATCHES) as pool:
         batches = list(pool.map(check_batch, count(), _group_files(landed)))
@@ -117,27 +112,11 @@ def check_rows(
     return CheckedRows(batches, schema)
 
 
-def _open_unpacked_session(spark: SparkSession, files: dict[str, Path]) -> SparkSession:
-    """Return a session whose tasks read one split of one file each, so that rows keep their order.
-
-    Spark packs several splits into a task by size; it does not where opening a file costs as much as a task
-    may hold. With too many splits the given session is returned, and the rows are sorted afterwards.
-    """
-    splits = len(files) + sum(file.stat().st_size for file in files.values()) // SPLIT_BYTES
-    if splits > MAX_SPLITS:
-        return spark
-    # A session of its own, as other threads use the given one with its own settings.
-    unpacked = spark.newSession()
-    for name in ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes"):
-        unpacked.conf.set(name, str(SPLIT_BYTES))
-    return unpacked
-
-
-def _order_rows(landed: dict[str, Path], folder: Path) -> CheckedBatch:
+def _order_rows(landed: dict[str, Path], files: list[Path]) -> CheckedBatch:
     """Return a batch: files in the order of their first rows, and a permutation if rows are unsorted."""
     rank = {name: place for place, name in enumerate(sorted(landed))}
     found = []
-    for file in sorted(folder.glob("part-*.parquet")):
+    for file in files:
         origin = pq.read_table(file, columns=list(ORIGIN), read_dictionary=[ORIGIN[0]])
         if origin.num_rows:
             found.append((_rank_rows(origin, rank), str(file)))

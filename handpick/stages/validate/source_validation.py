@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from handpick.lake.media import blank_unusable_media, find_media_columns
 from handpick.lake.partitions import count_rows, write_parquet
 from handpick.ledger.flows import Flow
 from handpick.night import Night
+from handpick.runtime.dataframes import Engine
 from handpick.stages.validate.key_checks import REPEAT_REASONS, find_repeated_keys
 from handpick.stages.validate.row_checks import (
     KEY_HASH_COLUMN,
@@ -31,9 +31,6 @@ from handpick.stages.validate.row_checks import (
     CheckedRows,
     check_rows,
 )
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 Mask = npt.NDArray[np.bool_]
 
@@ -92,11 +89,11 @@ def list_raw_partitions(night: Night) -> list[Path]:
     return [night.lake.partition(f"raw/{source}", night.logical_date) for source in CONTRACTS]
 
 
-def validate_source(spark: SparkSession, night: Night, contract: Contract) -> ValidationOutcome:
+def validate_source(engine: Engine, night: Night, contract: Contract) -> ValidationOutcome:
     """Write `valid/<source>` and `quarantine/<source>` for a night.
 
     Args:
-        spark: The Spark session.
+        engine: The engine that evaluates the row rules.
         night: The night, whose raw rows have landed.
         contract: The contract of the source.
 
@@ -114,14 +111,16 @@ def validate_source(spark: SparkSession, night: Night, contract: Contract) -> Va
         writing(f"quarantine/{contract.source}", night.logical_date) as quarantine,
     ):
         # Inside the staging folder of the partition, so that a killed night leaves nothing behind.
-        staged = valid / ".spark"
-        checked = check_rows(spark, contract, folder, rules, staged)
+        staged = valid / ".checked"
+        checked = check_rows(engine, contract, folder, rules, staged)
         marks = _find_violations(night, contract, checked, rules)
 
         def write_batch(number: int, marks_of_batch: RowViolations) -> _Tally:
             rows, tally, name = checked.read_batch(number), _Tally(), f"part-{number:05d}.parquet"
             is_bad = marks_of_batch.mask_quarantined(_select_bits(rules, "critical"))
             good = rows.select(contract.arrow_schema().names).filter(pa.array(~is_bad))
+            # Where chunks end depends on the engine, and shows in a file's pages.
+            good = good.combine_chunks()
             _write_valid(night, contract, good, valid / name, tally)
             _count_emptied(rules, marks_of_batch.rule_bits[~is_bad], tally)
             bad = rows.select(list(ORIGIN)).filter(pa.array(is_bad))
@@ -218,7 +217,7 @@ def _read_raw(contract: Contract, checked: CheckedRows, number: int, bad: pa.Tab
             raw = pq.read_table(file, schema=contract.raw_schema())
             raw = raw.filter(pc.is_in(raw.column(ORIGIN[1]), lines.combine_chunks()))
             found.append(raw.sort_by(ORIGIN[1]))
-    return pa.concat_tables(found)
+    return pa.concat_tables(found).combine_chunks()
 
 
 def _write_quarantine(

@@ -149,16 +149,20 @@ def _quote_path(file: Path) -> str:
 def _write_from_spark(night: Night) -> dict[str, int]:
     """Write the partitions from Spark's tables and return the rows written by mart."""
     from pyspark.sql import functions as F
+    from pyspark.sql.pandas.types import to_arrow_schema
 
+    from handpick.runtime.dataframes.spark_engine import SparkEngine
     from handpick.runtime.spark import get_spark_session
     from handpick.stages.transform.public import open_tables
 
     spark = get_spark_session(night.settings)
-    tables = open_tables(night, spark)
+    tables = open_tables(night, SparkEngine(spark))
     written = {}
     for mart in MARTS:
         rows = spark.table(f"{WAREHOUSE_SCHEMA}.{mart.name}")
         if mart.is_by_night:
             rows = rows.where(F.col(NIGHT_COLUMN) == F.lit(night.logical_date)).drop(NIGHT_COLUMN)
-        written[mart.name] = tables.write(mart.table, rows, rows.schema, *mart.key)
+        written[mart.name] = tables.write(
+            mart.table, rows, to_arrow_schema(rows.schema, timezone="UTC"), *mart.key
+        )
     return written

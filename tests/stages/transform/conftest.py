@@ -1,4 +1,7 @@
-"""Fixtures: valid rows of a small shop over two nights, and one Spark session for all tests of the stage."""
+"""Fixtures: valid rows of a small shop over two nights, and data frames of the embedded engine.
+
+The transforms are tested on DuckDB; `test_engines.py` shows that Spark writes the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import Row
 
 from handpick.contracts.sources import CONTRACTS
 from handpick.lake.partitions import Lake
 from handpick.night import Night
-from handpick.runtime.spark import get_spark_session
+from handpick.runtime.dataframes import DataFrame, Engine, start_engine
 from handpick.settings.load import Settings, load
 
 FIRST, SECOND = date(2026, 1, 10), date(2026, 1, 11)
@@ -135,14 +139,45 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return load(home=tmp_path_factory.mktemp("transform"))
 
 
-@pytest.fixture(scope="session")
-def spark(settings: Settings) -> Iterator[SparkSession]:
-    """The session that the stage itself would use."""
-    yield get_spark_session(settings)
+TYPES = {
+    "string": pa.string(), "int": pa.int32(), "double": pa.float64(),
+    "timestamp": pa.timestamp("us", tz="UTC"), "map<string,string>": pa.map_(pa.string(), pa.string()),
+}  # fmt: skip
+
+
+class Frames:
+    """Makes data frames of an engine from rows."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder, self.made = engine, folder, 0
+
+    def make(self, rows: list[Any], schema: str | pa.Schema) -> DataFrame:
+        """Rows as a data frame; the schema in Spark's notation, or Arrow's."""
+        if isinstance(schema, str):
+            fields = [text.split() for text in schema.split(", ")]
+            schema = pa.schema([(name, TYPES[kind]) for name, kind in fields])
+        self.made += 1
+        file = self.folder / f"{self.made}.parquet"
+        columns = [pa.array([row[n] for row in rows], one.type) for n, one in enumerate(schema)]
+        pq.write_table(pa.table(columns, schema=schema), file)
+        return self.engine.read([file], schema)
+
+
+def collect(frame: DataFrame, *order: str) -> list[Any]:
+    """The rows of a data frame, sorted by some columns."""
+    rows = [Row(**row) for row in frame.toArrow().to_pylist()]
+    return sorted(rows, key=lambda row: [row[name] for name in order]) if order else rows
 
 
 @pytest.fixture(scope="session")
-def nights(settings: Settings, spark: SparkSession) -> tuple[Night, Night]:
+def frames(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frames]:
+    """Data frames of the engine that the stage itself would use."""
+    with start_engine(settings, rows=0) as engine:
+        yield Frames(engine, tmp_path_factory.mktemp("frames"))
+
+
+@pytest.fixture(scope="session")
+def nights(settings: Settings) -> tuple[Night, Night]:
     """Two nights that were transformed one after the other."""
     from handpick.stages import transform
 

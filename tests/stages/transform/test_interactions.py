@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import DataFrame, SparkSession
 
+from handpick.runtime.dataframes import DataFrame
 from handpick.settings.transform import TransformSettings
 from handpick.stages.transform.interactions import (
     add_weights,
@@ -20,7 +20,7 @@ from handpick.stages.transform.interactions import (
     select_carried,
 )
 
-from .conftest import FIRST, moment
+from .conftest import FIRST, Frames, collect, moment
 
 EVENTS = (
     "event_id string, user_id string, item_id string, event_type string, value double, occurred_at "
@@ -30,10 +30,10 @@ EVENTS = (
 WEIGHTS = TransformSettings().weights
 
 
-def events(spark: SparkSession, *rows: tuple[str, str, str, str, float | None, int]) -> DataFrame:
+def events(frames: Frames, *rows: tuple[str, str, str, str, float | None, int]) -> DataFrame:
     """Events of (id, user, item, type, value, second of the night), all of one session."""
     start = moment(FIRST, 9)
-    return spark.createDataFrame(
+    return frames.make(
         [
             (name, user, item, kind, value, start + timedelta(seconds=second), "s", None)
             for name, user, item, kind, value, second in rows
@@ -43,13 +43,13 @@ def events(spark: SparkSession, *rows: tuple[str, str, str, str, float | None, i
 
 
 def by_event(rows: DataFrame, column: str) -> dict[str, Any]:
-    return {row.event_id: row[column] for row in rows.collect()}
+    return {row.event_id: row[column] for row in collect(rows)}
 
 
-def test_an_event_belongs_to_the_last_impression_of_its_phone_before_it(spark: SparkSession) -> None:
+def test_an_event_belongs_to_the_last_impression_of_its_phone_before_it(frames: Frames) -> None:
     rows = attribute_positions(
         events(
-            spark,
+            frames,
             ("i1", "u1", "p1", "impression", 7.0, 0),
             ("v1", "u1", "p1", "view", None, 5),
             ("i2", "u1", "p1", "impression", 2.0, 10),
@@ -68,11 +68,11 @@ def test_an_event_belongs_to_the_last_impression_of_its_phone_before_it(spark: S
 
 
 def test_a_click_far_down_counts_more_up_to_the_boost_and_only_where_interest_shows(
-    spark: SparkSession,
+    frames: Frames,
 ) -> None:
     rows = attribute_positions(
         events(
-            spark,
+            frames,
             ("i1", "u1", "p1", "impression", 4.0, 0),
             ("v1", "u1", "p1", "view", None, 1),
             ("i2", "u1", "p2", "impression", 90.0, 2),
@@ -90,19 +90,19 @@ def test_a_click_far_down_counts_more_up_to_the_boost_and_only_where_interest_sh
     }  # fmt: skip
 
 
-def test_a_user_who_acts_more_than_a_person_could_is_marked_for_the_night(spark: SparkSession) -> None:
+def test_a_user_who_acts_more_than_a_person_could_is_marked_for_the_night(frames: Frames) -> None:
     busy = [(f"b{n}", "bot", "p1", "view", None, n) for n in range(11)]
     shown = [(f"i{n}", "u1", "p1", "impression", 1.0, n) for n in range(30)]
     later = ("b-later", "bot", "p2", "view", None, 7200)
-    rows = flag_bots(events(spark, *busy, later, *shown), 10)
-    marks = {row.user_id: row.is_bot for row in rows.select("user_id", "is_bot").distinct().collect()}
+    rows = flag_bots(events(frames, *busy, later, *shown), 10)
+    marks = {row.user_id: row.is_bot for row in collect(rows.select("user_id", "is_bot").distinct())}
     assert marks == {"bot": True, "u1": False}
 
 
-def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: SparkSession) -> None:
+def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(frames: Frames) -> None:
     rows = attribute_positions(
         events(
-            spark,
+            frames,
             ("i1", "u1", "p1", "impression", 1.0, 0),
             ("i2", "u1", "p2", "impression", 2.0, 0),
             ("v2", "u1", "p2", "view", None, 1),
@@ -114,14 +114,14 @@ def test_clicks_are_counted_by_the_place_that_led_to_them_without_bots(spark: Sp
             ("vd", "bot", "p1", "view", None, 3),
         )
     )
-    found = count_positions(flag_bots(rows, 2)).collect()
+    found = collect(count_positions(flag_bots(rows, 2)))
     assert sorted(tuple(row) for row in found) == [(1, 1, 0), (2, 2, 1)]
 
 
-def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSession) -> None:
+def test_purchases_and_what_may_go_on_are_kept_for_later_nights(frames: Frames) -> None:
     rows = flag_bots(
         events(
-            spark,
+            frames,
             ("v1", "u1", "p1", "view", None, 0),
             ("b1", "u1", "p1", "purchase", None, 1),
             ("v2", "u1", "p2", "view", None, 60),
@@ -133,7 +133,7 @@ def test_purchases_and_what_may_go_on_are_kept_for_later_nights(spark: SparkSess
         ),
         3,
     )
-    kept = select_carried(rows, moment(FIRST, 9, 1)).collect()
+    kept = collect(select_carried(rows, moment(FIRST, 9, 1)))
     assert sorted(row.event_id for row in kept) == ["b1", "i2", "v2"]
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import Row, SparkSession
 
+from handpick.runtime.dataframes import F
 from handpick.stages.transform.catalog import add_specs
 from handpick.stages.transform.specs import NUMERIC_SPECS, normalize_keys
+
+from .conftest import Frames, collect
 
 EXPECTED = Path(__file__).parents[3] / "benchmarks" / "expectations" / "specs.csv"
 
@@ -56,33 +58,35 @@ WRITTEN: list[tuple[str, str, str, float | None]] = [
 ]
 
 
-def read(spark: SparkSession, *sheets: dict[str, str]) -> list[Row]:
+def read(frames: Frames, *sheets: dict[str, str]) -> list[Any]:
     """The parsed specs of each sheet."""
-    items = spark.createDataFrame(list(enumerate(sheets)), "place int, specs map<string,string>")
-    return add_specs(items.withColumn("specs", normalize_keys(items.specs))).orderBy("place").collect()
+    items = frames.make(list(enumerate(sheets)), "place int, specs map<string,string>")
+    return collect(add_specs(items.withColumn("specs", normalize_keys(F.col("specs")))), "place")
 
 
-def test_every_way_of_writing_a_figure_is_read(spark: SparkSession) -> None:
-    rows = read(spark, *({key: text} for key, text, _, _ in WRITTEN))
+def test_every_way_of_writing_a_figure_is_read(frames: Frames) -> None:
+    rows = read(frames, *({key: text} for key, text, _, _ in WRITTEN))
     for row, (key, text, name, value) in zip(rows, WRITTEN, strict=True):
         assert row[name] == (value if value is None else pytest.approx(value, abs=0.51 if "oz" in text or "lb" in text else 0.01)), (key, text)  # fmt: skip
 
 
-def test_impossible_figures_are_no_figures(spark: SparkSession) -> None:
-    (row,) = read(spark, {"size": "600 inches", "battery": "9 mAh", "weight": "90000 g", "camera": "9000 MP"})
+def test_impossible_figures_are_no_figures(frames: Frames) -> None:
+    (row,) = read(
+        frames, {"size": "600 inches", "battery": "9 mAh", "weight": "90000 g", "camera": "9000 MP"}
+    )
     assert not any(row[name] for name in ("display_inches", "battery_mah", "weight_g", "main_camera_mp"))
 
 
-def test_an_empty_sheet_gives_no_figure_and_no_word(spark: SparkSession) -> None:
-    for row in read(spark, {}, {"note": "call us"}):
+def test_an_empty_sheet_gives_no_figure_and_no_word(frames: Frames) -> None:
+    for row in read(frames, {}, {"note": "call us"}):
         assert not any(row[name] for name in NUMERIC_SPECS)
         assert not row["color_tags"]
         assert not row["spec_tags"]
 
 
-def test_words_become_categories_colours_and_tags(spark: SparkSession) -> None:
+def test_words_become_categories_colours_and_tags(frames: Frames) -> None:
     (row,) = read(
-        spark,
+        frames,
         {
             "os": "Android 12, upgradable to Android 13",
             "chipset": "Qualcomm SM8550 Snapdragon 8 Gen 2 (4 nm)",

@@ -1,9 +1,9 @@
-"""Nights over small landing folders, on one shared Spark session."""
+"""Nights over small landing folders."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -91,10 +91,3 @@ def night(tmp_path: Path) -> Callable[..., Night]:
         return Night(Settings(home=tmp_path, lake=lake, **sections), day)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    from handpick.runtime.spark import get_spark_session
-
-    yield get_spark_session(Settings())

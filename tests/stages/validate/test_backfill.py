@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -45,7 +44,7 @@ def digests(lake: Lake, day: date) -> dict[str, str]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, night: MakeNight, spark: Any) -> list[dict[str, str]]:
+def made(tmp_path: Path, night: MakeNight) -> list[dict[str, str]]:
     """Digests of three nights, each run on its date, before later files arrived."""
     land_days(tmp_path)
     landing, later = tmp_path / "landing", tmp_path / "later"

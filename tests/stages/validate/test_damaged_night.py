@@ -7,19 +7,17 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from handpick.contracts import CONTRACTS
 from handpick.night import Night
+from handpick.runtime.dataframes import start_engine
 from handpick.stages import land
 from handpick.stages.validate.source_validation import validate_source
 
 FILES = 200
 
 
-def test_a_night_of_damaged_files_balances_for_each_file(
-    tmp_path: Path, night: Callable[..., Night], spark: Any
-) -> None:
+def test_a_night_of_damaged_files_balances_for_each_file(tmp_path: Path, night: Callable[..., Night]) -> None:
     path = Path(__file__).parents[1] / "land" / "damage.py"
     spec = importlib.util.spec_from_file_location("damage", path)
     assert spec and spec.loader
@@ -39,9 +37,11 @@ def test_a_night_of_damaged_files_balances_for_each_file(
         (tmp_path / "landing" / source / "all.csv").write_text(text)
     tonight = night(sources={"queries": {"needed": "never"}})
     land.run(tonight)
-    flows = {
-        name: validate_source(spark, tonight, CONTRACTS[name]).flow for name in ("catalog", "users", "events")
-    }
+    with start_engine(tonight.settings, rows=0) as engine:
+        flows = {
+            name: validate_source(engine, tonight, CONTRACTS[name]).flow
+            for name in ("catalog", "users", "events")
+        }
     by_file = [
         Counter(tonight.lake.read(f"{kind}/events", tonight.logical_date).column("_source_file").to_pylist())
         for kind in ("raw", "valid", "quarantine")

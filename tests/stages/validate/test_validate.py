@@ -35,7 +35,7 @@ def valid(night: Night, source: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def validate_rows(tmp_path: Path, night: MakeNight, spark: Any) -> Callable[..., Any]:
+def validate_rows(tmp_path: Path, night: MakeNight) -> Callable[..., Any]:
     """Land and validate rows of a day."""
 
     def land_and_validate(rows: dict[str, Any], day: date = DAY, **settings: Any) -> tuple[Night, Any]:
@@ -169,7 +169,7 @@ def test_rows_of_an_earlier_night_are_set_aside_and_changed_ones_say_so(validate
 
 
 def test_a_column_that_is_written_another_way_stops_with_the_settings_that_read_it(
-    night: MakeNight, tmp_path: Path, spark: Any
+    night: MakeNight, tmp_path: Path
 ) -> None:
     rows = shop()
     rows["events"] = [event(number, occurred_at=f"10.01.2026 {number:02d}:00") for number in range(20)]
@@ -245,9 +245,7 @@ def test_a_user_no_person_could_be_is_reported_and_stays(validate_rows: Any) -> 
     assert len(valid(night, "events")) == 80
 
 
-def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(
-    tmp_path: Path, night: MakeNight, spark: Any
-) -> None:
+def test_check_explains_what_is_wrong_and_leaves_the_lake_alone(tmp_path: Path, night: MakeNight) -> None:
     from handpick.stages.validate.dry_run import check_inputs
 
     rows = shop()

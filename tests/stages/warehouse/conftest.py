@@ -282,8 +282,6 @@ def _interaction(event: Event) -> dict[str, Any]:
 
 def _schema(name: str) -> pa.Schema:
     """The schema that transform gives a clean table."""
-    from pyspark.sql.pandas.types import to_arrow_schema
-
     from handpick.stages.transform import (
         catalog,
         daily_counts,
@@ -306,7 +304,7 @@ def _schema(name: str) -> pa.Schema:
         "position_counts": interactions.POSITION_COUNT_SCHEMA,
         "carried": interactions.CARRIED_SCHEMA,
     }
-    return to_arrow_schema(schemas[name], timezone="UTC")
+    return schemas[name]
 
 
 def settings_in(folder: Path, **warehouse: object) -> Settings:

@@ -1,34 +1,36 @@
-"""Reads and writes the lake's tables with Spark; written sorted, so that equal rows give equal bytes."""
+"""Reads and writes the lake's tables with an engine; sorted, so that equal rows give equal bytes on each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
 
 from handpick.errors import MissingPartition
-from handpick.lake.partitions import Lake, count_rows
-from handpick.stages.transform.parquet_footer import sort_encodings
+from handpick.lake.partitions import Lake, count_rows, write_parquet
+from handpick.runtime.dataframes import DataFrame, Engine
+
+WRITERS = 2
+"""Files of a partition that are written at the same time, while the engine computes the next rows."""
 
 
 @dataclass(frozen=True)
-class SparkTables:
-    """Spark access to the lake as of one night: nothing dated after `logical_date` is read.
+class LakeTables:
+    """The engine's access to the lake as of one night: nothing dated after `logical_date` is read.
 
     Args:
-        spark: The session that reads and writes.
+        engine: The engine that reads and computes.
         lake: The lake.
         logical_date: Tonight.
         rows_per_file: Maximum number of rows of one file of a partition.
     """
 
-    spark: SparkSession
+    engine: Engine
     lake: Lake
     logical_date: date
     rows_per_file: int
@@ -70,42 +72,57 @@ class SparkTables:
         day = self.lake.latest_date_before(table, self.logical_date)
         return 0 if day is None else count_rows(self.lake.partition(table, day))
 
-    def write(
-        self, table: str, rows: DataFrame, schema: StructType, *key: str, expected_rows: int = 0
-    ) -> int:
+    def write(self, table: str, rows: DataFrame, schema: pa.Schema, *key: str, expected_rows: int = 0) -> int:
         """Write tonight's partition, sorted by key, and return how many rows it has.
 
-        Many rows are split over files by a hash of the key, so that the bytes do not depend on how Spark
-        split the work.
+        The engine computes and sorts; the files are written here, so that they are the same bytes whatever
+        the engine, its version and its number of threads or executors.
 
         Args:
             table: Name of the table.
             rows: The rows, with at least the columns of the schema.
             schema: Columns and types to write, in order.
             key: Columns to sort by; together they are unique.
-            expected_rows: An upper estimate of the number of rows, for the number of files.
+            expected_rows: An upper estimate of the number of rows.
         """
-        files = max(1, -(-expected_rows // self.rows_per_file))
-        columns = [F.col(field.name).cast(field.dataType).alias(field.name) for field in schema.fields]
-        typed = rows.select(*columns)
-        split = typed.coalesce(1) if files == 1 else typed.repartition(files, *key)
-        with self.lake.replace_partition(table, self.logical_date) as folder:
-            split.sortWithinPartitions(*key).write.mode("overwrite").parquet(str(folder))
-            _normalize_files(folder)
+        with (
+            self.lake.replace_partition(table, self.logical_date) as folder,
+            ThreadPoolExecutor(WRITERS) as pool,
+        ):
+            batches = self.engine.stream_sorted(rows, schema, key, folder / ".sorted", expected_rows)
+            written: list[Future[None]] = []
+            for number, part in enumerate(_cut(batches, schema, self.rows_per_file)):
+                if number >= WRITERS:  # bounds the memory
+                    written[number - WRITERS].result()
+                written.append(pool.submit(write_parquet, part, folder / f"part-{number:05d}.parquet"))
+            for file in written:
+                file.result()
         return self.count_tonight(table)
 
     def _read(self, folders: list[Path]) -> DataFrame:
         """Read the files of some partitions."""
         files = [file for folder in folders for file in sorted(folder.glob("*.parquet"))]
-        # Given the schema, Spark need not start a job to look it up.
-        schema = from_arrow_schema(pq.read_schema(files[0]))
-        return self.spark.read.schema(schema).parquet(*map(str, files))
+        return self.engine.read(files, pq.read_schema(files[0]))
 
 
-def _normalize_files(folder: Path) -> None:
-    """Remove what differs between runs: random file names, checksum files, the order of encodings."""
-    for checksum in folder.glob(".*.crc"):
-        checksum.unlink()
-    for number, file in enumerate(sorted(folder.glob("*.parquet"))):
-        sort_encodings(file)
-        file.rename(folder / f"part-{number:05d}.parquet")
+def _cut(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
+    """Cut a stream into tables of so many rows, the last of fewer; one without rows if there are none."""
+    waiting: list[pa.RecordBatch] = []
+    count = number = 0
+    for batch in batches:
+        start = 0
+        while start < batch.num_rows:
+            part = batch.slice(start, rows - count)
+            waiting.append(part)
+            count, start = count + part.num_rows, start + part.num_rows
+            if count == rows:
+                yield _combine(waiting, schema)
+                waiting, count, number = [], 0, number + 1
+    if waiting or not number:
+        yield _combine(waiting, schema)
+
+
+def _combine(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """Return batches as one table; in single chunks, as where chunks end shows in a file's pages."""
+    parts = [pa.Table.from_batches([batch]).cast(schema) for batch in batches]
+    return pa.concat_tables([schema.empty_table(), *parts]).combine_chunks()
