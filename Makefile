@@ -5,13 +5,18 @@ BIN := .venv/bin
 RUNG ?= S
 WORKERS ?= 2
 ROOM ?=
+ENGINE ?=
+# Also for tasks, where the run starts Airflow itself; an Airflow that is up has the engine that it was started with.
+ifneq ($(ENGINE),)
+export HANDPICK__TRANSFORM__ENGINE := $(ENGINE)
+endif
 
 .PHONY: help run up down test test-fast lint bench docs clean compose-init compose-test
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-run: ## Install everything, run the next night through Airflow and show its lists (without input: of a demo shop; RUNG=XS for a small one)
+run: ## Install everything, run the next night through Airflow and show its lists (without input: of a demo shop; RUNG=XS for a small one; ENGINE=spark: on Spark)
 	@scripts/install.sh
 	@$(BIN)/handpick run --rung $(RUNG)
 

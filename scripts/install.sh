@@ -18,11 +18,15 @@ done
 [[ -n $python || -x .venv/bin/python ]] ||
   stop "Python 3.11 or 3.12 is needed ($(python3 --version 2>/dev/null || echo 'no Python') found). Install python3.11 with its venv module, or set the path of one: PYTHON=/path/to/python3.11 make run"
 
+# Only Spark needs Java; without it nights run on DuckDB.
 java=java
 [[ -n ${JAVA_HOME:-} && -x $JAVA_HOME/bin/java ]] && java=$JAVA_HOME/bin/java
 version=$("$java" -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1) || true
-[[ ${version:-0} -ge 17 ]] ||
-  stop "Java 17 or newer is needed for Spark (${version:-none} found). Install a JRE, for example Debian's openjdk-17-jre-headless, or set JAVA_HOME."
+if [[ ${version:-0} -lt 17 ]]; then
+  [[ ${HANDPICK__TRANSFORM__ENGINE:-auto} != spark ]] ||
+    stop "Java 17 or newer is needed for ENGINE=spark (${version:-none} found). Install a JRE, for example Debian's openjdk-17-jre-headless, or set JAVA_HOME; without ENGINE=spark the night runs on DuckDB."
+  java=""
+fi
 
 group=run
 [[ ${1:-} == --dev ]] && group=dev
@@ -50,7 +54,7 @@ requirements=(--requirement pyproject.toml)
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
 # Optional: without these, Spark starts some seconds later, and the first night compiles the numba kernels itself.
 .venv/bin/python -m handpick.pipeline.warm_up >/dev/null 2>&1 &
-.venv/bin/python -m handpick.runtime.jvm_archive >/dev/null 2>&1 || true
+[[ -z $java ]] || .venv/bin/python -m handpick.runtime.jvm_archive >/dev/null 2>&1 || true
 wait
 rm -f .venv/.installed-*
 echo "$want" >"$stamp"

@@ -8,8 +8,10 @@ import pytest
 
 TESTS = Path(__file__).parent
 NEEDS = {
-    "stages/transform": "jvm",
-    "stages/validate": "jvm",
+    "runtime/dataframes/test_engines.py": "jvm",
+    "stages/transform/test_cluster.py": "jvm",
+    "stages/transform/test_spark_session.py": "jvm",
+    "stages/validate": "slow",
     "stages/warehouse": "jvm",
     "stages/feature_store/test_spark_offline.py": "jvm",
     "stages/score/test_engine.py": "jvm",

@@ -21,7 +21,7 @@ ANY = "*"
 class Resource(StrEnum):
     """A resource that a stage occupies, in addition to a processor core, for as long as it runs."""
 
-    JVM = "Java and a Spark session"
+    ENGINE = "all processor cores, for DuckDB; or Java and a Spark session, by transform.engine"
     TORCH = "all processor cores, or a GPU where there is one"
     SERVING = "the serving database"
 
@@ -115,12 +115,12 @@ STAGES: list[Stage] = [
         reads=("raw",),
         writes=("valid", "quarantine", "docs"),
         flows=(FlowCheck(ANY, written="valid/*", dropped="quarantine/*", continues=("land", ANY)),),
-        preload=("pyspark.sql",),
-        resources=(Resource.JVM,),
+        preload=("duckdb", "pyarrow.parquet"),
+        resources=(Resource.ENGINE,),
     ),
     Stage(
         "transform",
-        "Clean, normalize and sessionize on Spark",
+        "Clean, normalize and sessionize",
         reads=("valid",),
         writes=("clean",),
         flows=(
@@ -129,8 +129,8 @@ STAGES: list[Stage] = [
             FlowCheck("queries", written="clean/queries", continues=("validate", "queries")),
             FlowCheck("interactions", written="clean/interactions", continues=("validate", "events")),
         ),
-        preload=("pyspark.sql",),
-        resources=(Resource.JVM,),
+        preload=("duckdb", "pyarrow.parquet"),
+        resources=(Resource.ENGINE,),
     ),
     Stage(
         "warehouse",

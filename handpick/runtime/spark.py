@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handpick.errors import ConfigurationError
 from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +54,11 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         settings: All settings; `[spark]` names the master and further options.
         rows: About how many rows will be read. With few, options favour a fast start over throughput; results
             are the same.
+
+    Raises:
+        ConfigurationError: If there is no Java.
     """
+    _find_java()
     from pyspark.sql import SparkSession
 
     logging.getLogger("py4j").setLevel(logging.ERROR)
@@ -93,6 +99,20 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     for key, value in options.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _find_java() -> str:
+    """Return the path of the Java that PySpark starts."""
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
+    if found is None:
+        where = f"in JAVA_HOME={home}" if home else "on the PATH, and JAVA_HOME is not set"
+        raise ConfigurationError(
+            f"Spark needs Java 17 or newer, and there is no java {where}; nothing was written. Install a JRE "
+            "(Debian: openjdk-17-jre-headless), or take DuckDB, which needs none: transform.engine, "
+            'warehouse.target and features.offline_store are then "duckdb", score.engine "local".'
+        )
+    return found
 
 
 def _jvm_options(rows: int) -> tuple[str, ...]:

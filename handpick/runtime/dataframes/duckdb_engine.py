@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from handpick.errors import ConfigurationError
 from handpick.runtime.dataframes import duckdb_functions, java_patterns, spark_texts
 from handpick.runtime.dataframes.duckdb_column import TYPES, Window, quote_name, write_literal, write_order
 from handpick.runtime.dataframes.duckdb_frame import DataFrame
+from handpick.runtime.disk_errors import DISK_FULL_ERRORS
 from handpick.runtime.log import log_progress
 
 MAX_ROUNDED_PLACES = 6
@@ -94,7 +98,7 @@ class DuckDBEngine:
         ]
         order = ", ".join(write_order(name) for name in key)
         query = f"SELECT {', '.join(columns)} FROM ({rows.sql}) AS step ORDER BY {order}"
-        with self._database.cursor() as cursor:
+        with self._report_shortage(), self._database.cursor() as cursor:
             reader: Any = cursor.sql(query).to_arrow_reader(STREAMED_ROWS)
             yield from reader
 
@@ -110,13 +114,38 @@ class DuckDBEngine:
 
     def run(self, query: str) -> pa.Table:
         """Run a query and return its rows."""
-        with self._database.cursor() as cursor:
+        with self._report_shortage(), self._database.cursor() as cursor:
             return cursor.sql(query).to_arrow_table()
 
     def _execute(self, statement: str) -> None:
         # A cursor of its own for each statement, so that threads do not wait for each other.
-        with self._database.cursor() as cursor:
+        with self._report_shortage(), self._database.cursor() as cursor:
             cursor.execute(statement)
+
+    @contextmanager
+    def _report_shortage(self) -> Iterator[None]:
+        """Turn DuckDB's errors about a full disk into those of the system, and name the memory that is short.
+
+        Raises:
+            OSError: If spilled rows fill the disk.
+            ConfigurationError: If a step needs more memory than is set, and cannot spill.
+        """
+        import duckdb
+
+        try:
+            yield
+        except duckdb.Error as error:
+            told = str(error)
+            full = [number for number in DISK_FULL_ERRORS if os.strerror(number) in told]
+            if full or "max_temp_directory_size" in told:
+                number = full[0] if full else errno.ENOSPC
+                raise OSError(number, os.strerror(number), str(self._spill)) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise ConfigurationError(
+                    f"transform.memory = {self._memory!r} is too small for these rows, even with the rest in "
+                    f"{self._spill}; no partial partition is left. Raise it, and run the stage again."
+                ) from error
+            raise
 
     def _watch_spill(self) -> None:
         """Say once that rows are spilled."""

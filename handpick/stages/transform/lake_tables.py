@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,12 +46,12 @@ class LakeTables:
                 f"{self.lake.partition(table, self.logical_date)}. Run `handpick validate --date "
                 f"{self.logical_date}` first."
             )
-        return self._read([self.lake.partition(table, self.logical_date)])
+        return self._read(table, [self.logical_date])
 
     def read_last(self, table: str) -> DataFrame | None:
         """Read the newest partition before tonight; None on a first night."""
         day = self.lake.latest_date_before(table, self.logical_date)
-        return None if day is None else self._read([self.lake.partition(table, day)])
+        return None if day is None else self._read(table, [day])
 
     def read_earlier(self, table: str, since: date | None = None) -> DataFrame | None:
         """Read all partitions before tonight, from `since` on if given; None if there are none."""
@@ -61,7 +60,7 @@ class LakeTables:
             for day in self.lake.list_dates(table)
             if day < self.logical_date and (since is None or day >= since)
         ]
-        return self._read([self.lake.partition(table, day) for day in days]) if days else None
+        return self._read(table, days) if days else None
 
     def count_tonight(self, table: str) -> int:
         """Count the rows of tonight's partition, from the files' footers."""
@@ -99,8 +98,11 @@ class LakeTables:
                 file.result()
         return self.count_tonight(table)
 
-    def _read(self, folders: list[Path]) -> DataFrame:
-        """Read the files of some partitions."""
+    def _read(self, table: str, days: list[date]) -> DataFrame:
+        """Read the files of some partitions, once they are seen to be what was written."""
+        earlier = [day for day in days if day < self.logical_date]
+        self.lake.check(table, earlier, with_bytes=True)  # engines need not look at the checksums of pages
+        folders = [self.lake.partition(table, day) for day in days]
         files = [file for folder in folders for file in sorted(folder.glob("*.parquet"))]
         return self.engine.read(files, pq.read_schema(files[0]))
 
