@@ -175,6 +175,15 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "engine",
+        "the row filter and the transforms on DuckDB in the process compared with Spark, rungs S and M",
+        "engine:measure",
+        (
+            Target("spark_over_duckdb", "x DuckDB's seconds", at_least=5),
+            Target("tables_that_differ", "tables", at_most=0),
+        ),
+    ),
+    Benchmark(
         "spark-peer",
         "the transforms on Spark compared with the same logic in DuckDB, one process, rung M",
         "spark_peer:measure",

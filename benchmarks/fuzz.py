@@ -49,7 +49,7 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
     from handpick.contracts import CONTRACTS
     from handpick.errors import InputError
     from handpick.night import Night
-    from handpick.runtime.spark import get_spark_session
+    from handpick.runtime.dataframes import start_engine
     from handpick.settings.load import load
     from handpick.settings.sources import SourceSettings
     from handpick.stages import land
@@ -79,9 +79,9 @@ def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:
     lake = {"root": "lake", "landing": "landing", "media": "landing/media"}
     night = Night(load(home=folder, lake=lake, sources=sources), DAY)
     land.run(night)
-    spark = get_spark_session(night.settings)
-    for source in ("catalog", "users", "events"):
-        validate_source(spark, night, CONTRACTS[source])
+    with start_engine(night.settings, rows=0) as engine:
+        for source in ("catalog", "users", "events"):
+            validate_source(engine, night, CONTRACTS[source])
     rows = {kind: night.lake.read(f"{kind}/events", DAY) for kind in ("raw", "valid", "quarantine")}
     counts = {kind: Counter(table.column("_source_file").to_pylist()) for kind, table in rows.items()}
     unbalanced = [

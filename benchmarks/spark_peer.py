@@ -53,16 +53,17 @@ def _measure_rung(rung: str) -> dict[str, Any]:
     from benchmarks.demo_shops import LAST_DAY, shop_settings
     from handpick.contracts import CONTRACTS
     from handpick.night import Night
-    from handpick.runtime.spark import get_spark_session
+    from handpick.runtime.dataframes import start_engine
     from handpick.stages import land, transform
     from handpick.stages.validate.source_validation import validate_source
 
-    with shop_settings(rung, spark={"driver_memory": MEMORY}) as chosen:
+    options = {"spark": {"driver_memory": MEMORY}, "transform": {"engine": "spark"}}
+    with shop_settings(rung, **options) as chosen:
         night = Night(chosen, LAST_DAY)
         land.run(night)
-        spark = get_spark_session(chosen)
-        for contract in CONTRACTS.values():
-            validate_source(spark, night, contract)
+        with start_engine(chosen, rows=1_000_000) as engine:
+            for contract in CONTRACTS.values():
+                validate_source(engine, night, contract)
         began = time.perf_counter()
         transform.run(night)
         spark_seconds = time.perf_counter() - began

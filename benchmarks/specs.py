@@ -74,17 +74,23 @@ def import_sheets() -> dict[str, dict[str, str]]:
 
 def parse_sheets(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
     """Return the values that the night's transform parses from the sheets."""
-    from handpick.runtime.spark import get_spark_session
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from handpick.runtime.dataframes import F, start_engine
     from handpick.settings.load import load
     from handpick.stages.transform.catalog import add_specs
     from handpick.stages.transform.specs import normalize_keys
 
     with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
-        spark = get_spark_session(load(home=Path(folder)))
-        items = spark.createDataFrame(list(catalog.items()), "item_id string, specs map<string,string>")
-        sheets = items.withColumn("specs", normalize_keys(items.specs))
-        rows = add_specs(sheets).select("item_id", *FIGURES).collect()
-    return {row.item_id: {name: row[name] for name in FIGURES} for row in rows}
+        columns = [("item_id", pa.string()), ("specs", pa.map_(pa.string(), pa.string()))]
+        items = pa.table([list(catalog), [list(one.items()) for one in catalog.values()]], pa.schema(columns))
+        file = Path(folder) / "items.parquet"
+        pq.write_table(items, file)
+        with start_engine(load(home=Path(folder)), rows=0) as engine:
+            sheets = engine.read([file], items.schema).withColumn("specs", normalize_keys(F.col("specs")))
+            rows = add_specs(sheets).select("item_id", *FIGURES).toArrow().to_pylist()
+    return {row["item_id"]: {name: row[name] for name in FIGURES} for row in rows}
 
 
 def load_expectations() -> dict[str, Figures]:

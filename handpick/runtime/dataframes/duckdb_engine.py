@@ -45,6 +45,7 @@ class DuckDBEngine:
         import duckdb
 
         self._spill = spill / f"spill-{os.getpid()}"
+        spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes only the last folder, when it spills
         _remove_stale(spill)
         config: dict[str, Any] = {"memory_limit": memory, "temp_directory": str(self._spill)}
         config |= {} if threads is None else {"threads": threads}
