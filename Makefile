@@ -11,13 +11,13 @@ ifneq ($(ENGINE),)
 export HANDPICK__TRANSFORM__ENGINE := $(ENGINE)
 endif
 
-.PHONY: help run up down test test-fast lint bench docs clean compose-init compose-test
+.PHONY: help run up down test test-fast lint bench docs licences sbom audit lock clean compose-init compose-test
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: ## Install everything, run the next night through Airflow and show its lists (without input: of a demo shop; RUNG=XS for a small one; ENGINE=spark: on Spark)
-	@scripts/install.sh
+	@scripts/install.sh --demo
 	@$(BIN)/handpick run --rung $(RUNG)
 
 up: ## Start Airflow with its web UI on this machine and print how to sign in
@@ -48,6 +48,22 @@ docs: ## Build the documentation into site/
 	@scripts/install.sh --dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation: site/index.html"
 
+lock: ## Write locks/*.lock anew, after a change of pyproject.toml or constraints.txt
+	@scripts/install.sh --dev
+	@scripts/lock.sh
+
+licences: ## Write docs/licences.md: every package that is installed, and its licence
+	@scripts/install.sh --dev
+	@$(BIN)/python scripts/list_licences.py
+
+sbom: ## Write sbom.json: a software bill of materials (CycloneDX) of what is installed in .venv
+	@scripts/install.sh --dev
+	@$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(BIN)/python && echo "Wrote sbom.json."
+
+audit: ## Look up known vulnerabilities of the locked packages (asks pypi.org)
+	@scripts/install.sh --dev
+	@scripts/audit.sh
+
 compose-init: ## Write .env with new secrets for docker-compose.yml
 	@deploy/init-env.sh
 
@@ -56,4 +72,4 @@ compose-test: ## Test docker-compose.yml: build it, run a night on its servers, 
 
 clean: ## Stop what runs here and remove everything generated (var/, site/), but not .venv
 	@[ ! -x $(BIN)/handpick ] || $(BIN)/handpick down
-	@rm -rf var site dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache .coverage
+	@rm -rf var site sbom.json dbt/target dbt/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache .coverage

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, task
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from handpick.errors import HandpickError
 from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
+from handpick.runtime.private_files import restrict_new_files
+from handpick.safe_text import list_known_secrets
 from handpick.settings.load import load
 
 if TYPE_CHECKING:
@@ -54,6 +57,9 @@ def without_traceback(body: Callable[[], Any]) -> Any:
     Progress goes to standard output, as Airflow shows lines of standard error as errors.
     """
     console.file = sys.stdout
+    for secret in list_known_secrets():
+        mask_secret(secret)
+    restrict_new_files()
     try:
         return body()
     except HandpickError as error:

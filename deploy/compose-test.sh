@@ -26,7 +26,7 @@ set +a
 
 say "building the image"
 # shellcheck disable=SC2086
-docker build --quiet ${BUILD_OPTIONS:-} --tag handpick:latest . >/dev/null || fail "the image does not build"
+docker build --quiet ${BUILD_OPTIONS:-} --build-arg GROUP=demo --tag handpick:latest . >/dev/null || fail "the image does not build"
 down
 say "starting the servers"
 "${compose[@]}" up --detach >/dev/null 2>&1 || fail "the servers do not come up"
@@ -43,7 +43,7 @@ for attempt in $(seq 24); do
   sleep 5
 done
 # Airflow's own command would load Airflow for each query, and take processor time from the night.
-query_airflow() { inside -e PGPASSWORD="$POSTGRES_PASSWORD" postgres psql -h 127.0.0.1 -U handpick -d airflow -tAX -c "$1"; }
+query_airflow() { inside -e PGPASSWORD="$AIRFLOW_DB_PASSWORD" postgres psql -h 127.0.0.1 -U airflow -d airflow -tAX -c "$1"; }
 state=queued
 for _ in $(seq 180); do
   state=$(query_airflow "select state from dag_run where run_id = 'compose-test'" 2>/dev/null || true)
@@ -63,7 +63,17 @@ reader() {
 }
 users=$(reader "select count(distinct user_id) from serving.recommendations")
 [[ $users -gt 0 ]] || fail "the read-only role sees no lists"
-reader "delete from serving.list_versions" >/dev/null 2>&1 && fail "the read-only role may write"
+for forbidden in "delete from serving.list_versions" "create temporary table mine (x int)" "select lo_create(0)" \
+  "select pg_advisory_lock(1)" "create table public.mine (x int)"; do
+  reader "set default_transaction_read_only = off; $forbidden" >/dev/null 2>&1 && fail "the read-only role may: $forbidden"
+done
+inside -e PGPASSWORD="$HANDPICK_READER_PASSWORD" postgres psql -h 127.0.0.1 -U handpick_reader -d airflow -c "select 1" \
+  >/dev/null 2>&1 && fail "the read-only role may enter Airflow's database"
+inside -e PGPASSWORD="$HANDPICK_DB_PASSWORD" postgres psql -h 127.0.0.1 -U handpick -d airflow -c "select 1" \
+  >/dev/null 2>&1 && fail "the publishing role may enter Airflow's database"
+inside -e HANDPICK__SPARK__SECRET=wrong scheduler timeout 60 python -c "from handpick.runtime.spark import get_spark_session as s
+from handpick.settings.load import load
+s(load()).range(3).count()" >/dev/null 2>&1 && fail "the Spark cluster takes work without its secret"
 applications=$(inside scheduler python -c "import json, urllib.request as u
 page = json.load(u.urlopen('http://spark-master:8081/json/'))
 print(len(page['completedapps']) + len(page['activeapps']))")

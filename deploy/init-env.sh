@@ -11,6 +11,9 @@ key() { python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom
 umask 077
 cat >.env <<ENV
 POSTGRES_PASSWORD=$(secret)
+AIRFLOW_DB_PASSWORD=$(secret)
+HANDPICK_DB_PASSWORD=$(secret)
+SPARK_SECRET=$(secret)
 HANDPICK_READER_PASSWORD=$(secret)
 REDIS_PASSWORD=$(secret)
 AIRFLOW_ADMIN_PASSWORD=$(secret)

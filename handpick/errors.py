@@ -3,12 +3,25 @@
 The command line and the DAGs print them as one line, without a traceback.
 """
 
+from handpick.safe_text import make_showable
+
 
 class HandpickError(Exception):
     """The base class of these errors.
 
-    A message says what was wrong and where, what happened to the data, and what to do next.
+    A message says what was wrong and where, what happened to the data, and what to do next. It holds neither
+    secrets nor control characters, whatever was put into it: a value with a line break cannot forge a line of
+    the log.
+
+    Args:
+        lines: The message; several arguments are several lines.
     """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*(make_showable(str(line)) for line in lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class ConfigurationError(HandpickError):

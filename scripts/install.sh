@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs .venv from pyproject.toml and constraints.txt; does nothing if they have not changed since the last time.
 #   install.sh            what Handpick needs to run
+#   install.sh --demo     also speech for the demo shop (espeak-ng, under the GPL-3)
 #   install.sh --dev      also what tests, lint and docs need
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,11 +30,17 @@ if [[ ${version:-0} -lt 17 ]]; then
 fi
 
 group=run
-[[ ${1:-} == --dev ]] && group=dev
+case ${1:-} in
+  --dev) group=dev enough=(dev) ;;
+  --demo) group=demo enough=(demo dev) ;;
+  *) group=run enough=(run demo dev) ;;
+esac
 stamp=.venv/.installed-$group
-want=$(cat pyproject.toml constraints.txt scripts/install.sh | sha256sum | cut -d' ' -f1)
-[[ -f $stamp && $(cat "$stamp") == "$want" ]] && exit 0
-[[ $group == run && -f .venv/.installed-dev && $(cat .venv/.installed-dev) == "$want" ]] && exit 0
+want=$(cat pyproject.toml constraints.txt scripts/install.sh scripts/packages.sh | sha256sum | cut -d' ' -f1)
+# What is installed for a larger group is enough for a smaller one.
+for other in "${enough[@]}"; do
+  [[ -f .venv/.installed-$other && $(cat ".venv/.installed-$other") == "$want" ]] && exit 0
+done
 
 began=$(date +%s)
 echo "Installing the environment into .venv (about 3 GB; once) ..."
@@ -42,14 +49,10 @@ echo "Installing the environment into .venv (about 3 GB; once) ..."
 .venv/bin/python -m uv --version >/dev/null 2>&1 ||
   .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv ||
   stop "uv could not be installed from the package index; the environment was not changed. Run again when the index can be reached."
-# uv does not read pip's variable for folders of local wheels.
-export UV_FIND_LINKS=${UV_FIND_LINKS:-${PIP_FIND_LINKS:-}} UV_LINK_MODE=${UV_LINK_MODE:-copy}
-[[ -n $UV_FIND_LINKS ]] || unset UV_FIND_LINKS
-requirements=(--requirement pyproject.toml)
-[[ $group == dev ]] && requirements+=(--group dev)
+export UV_LINK_MODE=${UV_LINK_MODE:-copy}
 # A night starts about twenty processes. With byte code compiled once, each starts seconds sooner, also where
 # PYTHONDONTWRITEBYTECODE keeps Python from writing it.
-.venv/bin/python -m uv pip install --quiet --compile-bytecode --python .venv/bin/python --constraints constraints.txt "${requirements[@]}" ||
+scripts/packages.sh .venv/bin/python "$group" --compile-bytecode ||
   stop "some packages could not be installed (see above); run again to continue with those that are missing."
 .venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps --editable . 
 # Optional: without these, Spark starts some seconds later, and the first night compiles the numba kernels itself.

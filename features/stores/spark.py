@@ -78,7 +78,7 @@ def _make_spark_source(config: RepoConfig, source: DataSource) -> SparkSource:
     nights = f" WHERE {NIGHT_COLUMN} <= '{through}'" if through else ""
     return SparkSource(
         name=source.name,
-        query=f"SELECT * FROM parquet.`{folder}`{nights}",
+        query=f"SELECT * FROM parquet.`{folder}`{nights}",  # noqa: S608 - names are declared by us, values are parameters
         timestamp_field=source.timestamp_field,
         created_timestamp_column=source.created_timestamp_column,
         field_mapping=source.field_mapping,

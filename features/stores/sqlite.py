@@ -112,7 +112,7 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
         columns = ["entity_key", "event_ts", "created_ts", *(_quote_column(name) for name in names)]
         changes = ", ".join(f"{column} = excluded.{column}" for column in columns[1:])
         statement = (
-            f"INSERT INTO {_quote(_name_wide_table(_get_view_name(config, view)))} ({', '.join(columns)}) "
+            f"INSERT INTO {_quote(_name_wide_table(_get_view_name(config, view)))} ({', '.join(columns)}) "  # noqa: S608 - names are declared by us, values are parameters
             f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT(entity_key) DO UPDATE SET {changes}"
         )
         connection = self._get_conn(config)
@@ -147,7 +147,7 @@ def _create_table_and_view(connection: sqlite3.Connection, name: str, features: 
     cases = " ".join(f"WHEN {number} THEN wide.{_quote_column(name)}" for number, name in enumerate(features))
     connection.execute(f"DROP VIEW IF EXISTS {_quote(name)}")
     connection.execute(
-        f"CREATE VIEW {_quote(name)} AS "
+        f"CREATE VIEW {_quote(name)} AS "  # noqa: S608 - names are declared by us, values are parameters
         f"WITH feature(number, name) AS (VALUES {values}) "
         f"SELECT wide.entity_key AS entity_key, feature.name AS feature_name, "
         f"CASE feature.number {cases} END AS value, NULL AS value_text, NULL AS vector_value, "

@@ -39,10 +39,9 @@ def ablate(
     """
     import json
 
-    from rich.console import Console
-
     from handpick.dataset.load import load_dataset
     from handpick.night import Night
+    from handpick.runtime.log import SafeConsole
     from handpick.settings.load import load
     from handpick.stages.train.ablation import ablation_to_json, run_ablation
 
@@ -52,7 +51,7 @@ def ablate(
         parts.append(part)
         if out is not None:  # after each variant, as all of them can take hours
             out.write_text(json.dumps(ablation_to_json(parts), indent=1, sort_keys=True) + "\n")
-    Console().print(
+    SafeConsole().print(
         build_ablation_table(parts, f"NDCG@20 on the test window of {date.date()}, {seeds} training seed(s)")
     )
 

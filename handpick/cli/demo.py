@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from handpick.cli.options import DATE_FORM, parse_date
+from handpick.runtime.log import print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -79,4 +80,4 @@ def demo(
     else:
         plan, phones = plan_catalogue_shop(catalog, folders.landing, plan_of, end)
     world = shop.generate_shop(plan, folders, overwrite, phones)
-    typer.echo(shop.format_summary(world, folders))
+    print_result(shop.format_summary(world, folders))

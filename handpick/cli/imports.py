@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handpick.cli.options import DATE_FORM, parse_date
+from handpick.runtime.log import print_result
 
 if TYPE_CHECKING:
     from handpick.ledger.flows import Flow
@@ -75,4 +76,4 @@ def _print_flows(paths: Iterable[Path], flows: Iterable[Flow]) -> None:
     """Print a line per file: rows in, rows out, and the dropped rows by reason."""
     for path, flow in zip(paths, flows, strict=True):
         reasons = "".join(f", {count:,} dropped: {reason}" for reason, count in flow.dropped.items())
-        typer.echo(f"{flow.source}: {flow.rows_in:,} rows in, {flow.rows_out:,} out{reasons}; {path}")
+        print_result(f"{flow.source}: {flow.rows_in:,} rows in, {flow.rows_out:,} out{reasons}; {path}")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
 from handpick.errors import InputError
+from handpick.runtime.log import SafeConsole, print_result
+from handpick.safe_text import make_showable
 
 Source = Annotated[str, typer.Option(help="Only rows of this source: catalog, users, events or queries.")]
 Rule = Annotated[str, typer.Option(help="Only rows that break this rule, named as in the ledger.")]
@@ -49,7 +50,7 @@ def init(
             f"Columns there: {columns}. See docs/inputs.md for writing the mapping by hand."
         )
     text = render_settings(found, place, rest)
-    console = Console()
+    console = SafeConsole()
     for proposal in found:
         console.print(_proposal_table(proposal))
     # The proposal is shown even then, so that it can be copied by hand.
@@ -58,10 +59,10 @@ def init(
             f"{out} exists and was not changed (--force overwrites it). It would become:\n",
             style="yellow",
         )
-        console.print(text, markup=False, highlight=False)
+        console.print(text)
         return
     out.write_text(text, encoding="utf-8")
-    console.print(f"Wrote {out}. Review it, then run: handpick check --date YYYY-MM-DD", highlight=False)
+    console.print(f"Wrote {out}. Review it, then run: handpick check --date YYYY-MM-DD")
 
 
 def _proposal_table(proposal: object) -> Table:
@@ -93,11 +94,11 @@ def check(date: LogicalDate) -> None:
     from handpick.stages.validate.dry_run import check_inputs
 
     findings = check_inputs(Night(load(), date.date()))
-    console = Console(highlight=False)
+    console = SafeConsole()
     for finding in findings:
         mark = {"fine": "ok  ", "warning": "warn", "stop": "STOP"}[finding.level]
         style = {"fine": "green", "warning": "yellow", "stop": "red"}[finding.level]
-        console.print(f"{mark} {finding.text}", style=style, markup=False, soft_wrap=True)
+        console.print(f"{mark} {finding.text}", style=style, soft_wrap=True)
     if any(finding.level == "stop" for finding in findings):
         raise typer.Exit(1)
 
@@ -113,13 +114,13 @@ def contracts(
 
     if dbt is not None:
         dbt.write_text(render_dbt_sources(CONTRACTS), encoding="utf-8")
-        typer.echo(f"Wrote {dbt}")
+        print_result(f"Wrote {dbt}")
     if is_written:
         page = Path("docs/contracts.md")
         page.write_text(render_contracts_page(CONTRACTS), encoding="utf-8")
-        typer.echo(f"Wrote {page}")
+        print_result(f"Wrote {page}")
     elif dbt is None:
-        typer.echo(render_contracts_page(CONTRACTS))
+        typer.echo(render_contracts_page(CONTRACTS))  # noqa: TID251 - a page of our own, as it is
 
 
 @quarantine.command("list")
@@ -131,7 +132,7 @@ def list_reasons(date: LogicalDate, source: Source = "") -> None:
 
     found = count_reasons(Night(load(), date.date()).lake, date.date(), source)
     if not found:
-        typer.echo("No rows are in quarantine.")
+        print_result("No rows are in quarantine.")
         return
     table = Table()
     table.add_column("source")
@@ -139,8 +140,8 @@ def list_reasons(date: LogicalDate, source: Source = "") -> None:
     table.add_column("rows", justify="right")
     for name, reason, count in found:
         table.add_row(name, reason, f"{count:,}")
-    Console().print(table)
-    typer.echo(
+    SafeConsole().print(table)
+    print_result(
         "A row counts under each rule that it breaks. To show rows: handpick quarantine show --source ... "
         "--rule ..."
     )
@@ -167,24 +168,25 @@ def show(
     night, chosen = Night(load(), date.date()), Selection(source, rule, file, line)
     if out is not None:
         out.write_text(export_rows(night, chosen), encoding="utf-8")
-        typer.echo(
+        print_result(
             f"Wrote {out}. Correct it, then run: handpick quarantine release --date {date.date()} --source "
             f"{source} --mended {out}"
         )
         return
     rows = select_rows(night.lake, date.date(), chosen)
-    console = Console(highlight=False)
+    console = SafeConsole()
     for row in rows.slice(0, limit).to_pylist():
         console.print(
-            f"{row['_source_file']}:{row['_source_line']}  {'; '.join(row['_rules'])}",
+            make_showable(f"{row['_source_file']}:{row['_source_line']}  {'; '.join(row['_rules'])}"),
             style="yellow",
-            markup=False,
         )
         values = {
             name: value for name, value in row.items() if value is not None and not name.startswith("_")
         }
         values.pop("contract_version")  # the same for all rows of a source
-        console.print(f"  {row['_raw'] if row['_raw'] is not None else values}", markup=False, soft_wrap=True)
+        # A row may hold line breaks, which would forge a second row.
+        raw = make_showable(row["_raw"] or "")
+        console.print(f"  {raw if row['_raw'] is not None else values}", soft_wrap=True)
     console.print(f"{min(limit, rows.num_rows):,} of {rows.num_rows:,} rows")
 
 
@@ -214,7 +216,7 @@ def release_rows(
     target = into.date() if into else date.date() + timedelta(days=1)
     night = Night(load(), date.date())
     place, count = release_selection(night, Selection(source, rule, file, line), target, mended)
-    typer.echo(
+    print_result(
         "No rows match; nothing was released."
         if place is None
         else f"Released {count:,} rows into {target}: {place}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from handpick.cli.options import LogicalDate
+from handpick.runtime.log import SafeConsole
 
 
 def register(app: typer.Typer) -> None:
@@ -47,13 +47,13 @@ def ledger(date: LogicalDate) -> None:
                 reasons,
                 end_section=number == len(result.flows) - 1,
             )
-    console = Console()
+    console = SafeConsole()
     console.print(table)
     # The ledger's table is written again, so that it agrees with what is shown.
     write_ledger(results, night.lake, night.logical_date)
     problems = find_imbalances(results, night.lake, night.logical_date)
     for problem in problems:
-        console.print(problem, style="red", markup=False)
+        console.print(problem, style="red")
     if problems:
         raise typer.Exit(1)
     console.print(

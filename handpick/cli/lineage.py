@@ -1,8 +1,11 @@
 """`handpick lineage`: the origin of a column."""
 
+import sys
 from typing import Annotated
 
 import typer
+
+from handpick.runtime.log import print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -25,10 +28,10 @@ def lineage(
     manifest = settings.path(settings.lineage.manifest)
     for step in LineageGraph(DbtModels(manifest)).walk(start):
         made = f"  [{step.stage}]" if step.stage else ""
-        typer.echo(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
+        print_result(f"{'  ' * step.depth}{step.column}{made}{' (see above)' if step.is_repeated else ''}")
     if not manifest.is_file():
-        typer.echo(
+        print_result(
             f"dbt has left no manifest in {manifest}, so the lineage stops at the marts. Run `handpick "
             "warehouse` first.",
-            err=True,
+            file=sys.stderr,
         )

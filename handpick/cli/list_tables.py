@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
+
+from handpick.runtime.log import SafeConsole
 
 
 def make_table(title: str, columns: tuple[str, ...], right: tuple[str, ...]) -> Table:
@@ -16,4 +17,4 @@ def make_table(title: str, columns: tuple[str, ...], right: tuple[str, ...]) -> 
 
 def print_table(table: Table) -> None:
     """Print a table; titles of phones may hold brackets, which rich would take for markup."""
-    Console(highlight=False, markup=False).print(table)
+    SafeConsole().print(table)

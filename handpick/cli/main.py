@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from datetime import datetime
+from types import TracebackType
 from typing import NoReturn
 
 import typer
@@ -16,6 +18,8 @@ from handpick.errors import HandpickError, InputError
 from handpick.pipeline.registry import Stage, list_nightly_stages
 from handpick.runtime.disk_errors import REMEDIES, find_disk_error
 from handpick.runtime.log import console
+from handpick.runtime.private_files import restrict_new_files
+from handpick.safe_text import make_showable
 
 app = typer.Typer(
     name="handpick",
@@ -85,11 +89,19 @@ for _module in COMMAND_MODULES:
     importlib.import_module(f"handpick.cli.{_module}").register(app)
 
 
+def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an error that nobody foresaw, without the secrets that its messages may hold."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(make_showable(text, keep_breaks=True))
+
+
 def main() -> None:
     """Run the command line. Errors that a person can fix are one line on standard error and exit status 1.
 
     With the environment variable `HANDPICK_DEBUG` they are shown with their traceback.
     """
+    restrict_new_files()
+    sys.excepthook = print_traceback
     try:
         app()
     except HandpickError as error:
@@ -110,7 +122,7 @@ def main() -> None:
 
 def _end_with(message: str) -> NoReturn:
     """Print an error and exit with status 1."""
-    console.print(f"handpick: {message}", markup=False, style="red")
+    console.print(f"handpick: {make_showable(message)}", style="red")
     sys.exit(1)
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
+from handpick.runtime.log import SafeConsole, print_result
 
 OptionalDate = Annotated[
     datetime | None,
@@ -55,7 +55,7 @@ def run(date: OptionalDate = None, rung: Rung = None) -> None:
     # An Airflow that was already running stays; one that is started here stops with the night.
     with keep_airflow_running(settings):
         finished = run_night(settings, logical_date)
-    out = Console()
+    out = SafeConsole()
     out.print()
     print_night_summary(Night(settings, logical_date), out, finished.seconds)
     out.print("Next: `make up` opens Airflow on these nights, `make run` runs the next one.")
@@ -75,7 +75,7 @@ def night(date: LogicalDate) -> None:
     with tonight.lock(f"the night of {tonight.logical_date}"):
         for stage in list_nightly_names():
             run_stage(stage, tonight)
-    print_night_summary(tonight, Console(), time.perf_counter() - began)
+    print_night_summary(tonight, SafeConsole(), time.perf_counter() - began)
 
 
 def show(date: LogicalDate) -> None:
@@ -84,7 +84,7 @@ def show(date: LogicalDate) -> None:
     from handpick.night import Night
     from handpick.settings.load import load
 
-    print_night_summary(Night(load(), date.date()), Console())
+    print_night_summary(Night(load(), date.date()), SafeConsole())
 
 
 def up() -> None:
@@ -95,8 +95,8 @@ def up() -> None:
 
     settings = load()
     if not start_airflow(settings):
-        typer.echo("Airflow is already running.")
-    print_login(settings, Console())
+        print_result("Airflow is already running.")
+    print_login(settings, SafeConsole())
 
 
 def down() -> None:
@@ -109,4 +109,4 @@ def down() -> None:
     stopped = stop_airflow(settings)
     if stop_embedded(settings):
         stopped.append("postgresql")
-    typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+    print_result(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
+from handpick.runtime.log import SafeConsole
 from handpick.stages.report.example_users import (
     choose_example_users,
     find_launched_items,
@@ -110,8 +111,7 @@ def build_evaluation_table(metrics: pa.Table) -> Table:
         for name in slices:
             row = values.get((member, name))
             mark = "bold green" if row and row["value"] == best[name] and member != "oracle" else ""
-            figure = _figure(row, has_interval=name == slices[0])
-            cells.append(f"[{mark}]{figure}[/]" if mark else figure)
+            cells.append(Text(_figure(row, has_interval=name == slices[0]), style=mark))
         table.add_row(member, *cells)
     return table
 
@@ -145,7 +145,7 @@ def build_list_table(user_id: str, about: str, rows: list[dict[str, Any]], curre
     return table
 
 
-def print_night_summary(night: Night, console: Console, wall_seconds: float | None = None) -> None:
+def print_night_summary(night: Night, console: SafeConsole, wall_seconds: float | None = None) -> None:
     """Print a finished night: ledger, evaluation, five example lists and the path of the report.
 
     Raises:
@@ -156,7 +156,7 @@ def print_night_summary(night: Night, console: Console, wall_seconds: float | No
         console.print("This is the demo shop: its users, phones and events are simulated.\n", highlight=False)
     console.print(build_ledger_table(results, wall_seconds))
     for line in describe_dropped_rows(results):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     console.print()
     console.print(
         build_evaluation_table(

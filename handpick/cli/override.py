@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from handpick.cli.options import LogicalDate
+from handpick.runtime.log import print_result
 
 
 def register(app: typer.Typer) -> None:
@@ -31,4 +32,4 @@ def override(
     decision = record_override(
         Night(load(), date.date()), to="refuse" if refuse else "promote", who=who, why=why
     )
-    typer.echo(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")
+    print_result(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")

@@ -30,16 +30,15 @@ def pretrain(date: MaybeDate = None) -> None:
 
     The new versions serve from the next night on.
     """
-    from rich.console import Console
-
     from handpick.dataset.content_tables import find_newest_marts
     from handpick.lake.partitions import Lake
     from handpick.night import Night
     from handpick.pipeline.runner import run_stage
+    from handpick.runtime.log import SafeConsole
     from handpick.settings.load import load
     from handpick.stages.pretrain.public import render_objectives
 
     settings = load()
     day = date.date() if date else find_newest_marts(Lake(settings.path(settings.lake.root)))
     result = run_stage("pretrain", Night(settings, day))
-    Console().print(render_objectives(result.notes["objectives"]))
+    SafeConsole().print(render_objectives(result.notes["objectives"]))

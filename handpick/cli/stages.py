@@ -22,20 +22,20 @@ def register(app: typer.Typer) -> None:
 def stages(markdown: Markdown = False) -> None:
     """Print the stages in their order: what each reads, writes and needs."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from handpick.pipeline.registry import STAGES
+    from handpick.runtime.log import SafeConsole
 
     if markdown:
-        typer.echo(render_stages_page(), nl=False)
+        typer.echo(render_stages_page(), nl=False)  # noqa: TID251 - a page of our own, as it is
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for heading in ("stage", "what it does", "reads", "writes"):
         table.add_column(heading, overflow="fold")
     for stage in STAGES:
         table.add_row(stage.command, stage.title, ", ".join(stage.reads), ", ".join(stage.writes))
-    Console().print(table)
+    SafeConsole().print(table)
 
 
 def render_stages_page() -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handpick.runtime.log import print_result
+
 if TYPE_CHECKING:
     from handpick.pipeline.verify import Inspection
 
@@ -44,17 +46,17 @@ def verify(date: OnlyDate = None, repair: WithRepair = False, adopt: WithAdoptio
     print_inspection(inspection)
     if adopt:
         count = adopt_partitions(settings, inspection.findings)
-        typer.echo(f"Stored the checksums of {count} partitions.")
+        print_result(f"Stored the checksums of {count} partitions.")
     has_damage = any(finding.is_damage for finding in inspection.findings)
     if has_damage and repair:
         for one in repair_damage(settings, inspection.findings):
-            typer.echo(f"{'repaired' if one.is_mended else 'not repaired'}: {one.subject}: {one.outcome}")
-        typer.echo("After the repair:")
+            print_result(f"{'repaired' if one.is_mended else 'not repaired'}: {one.subject}: {one.outcome}")
+        print_result("After the repair:")
         inspection = inspect_lake(settings, day)
         print_inspection(inspection)
         has_damage = any(finding.is_damage for finding in inspection.findings)
     elif has_damage:
-        typer.echo("`handpick verify --repair` runs the stages again that write what is damaged.")
+        print_result("`handpick verify --repair` runs the stages again that write what is damaged.")
     if has_damage:
         raise typer.Exit(1)
 
@@ -64,18 +66,18 @@ def print_inspection(inspection: Inspection) -> None:
     from handpick.pipeline.verify import State
 
     unchecked = [finding for finding in inspection.findings if finding.state is State.UNCHECKED]
-    typer.echo(
+    print_result(
         f"{inspection.partitions:,} partitions ({inspection.bytes / 1e6:,.1f} MB), {inspection.results:,} "
         f"results of stages and {inspection.encoders:,} encoders were read."
     )
     for finding in inspection.findings:
         if finding not in unchecked:
-            typer.echo(f"{finding.state}: {finding.subject}: {finding.problem}")
+            print_result(f"{finding.state}: {finding.subject}: {finding.problem}")
     if unchecked:
-        typer.echo(
+        print_result(
             f"{len(unchecked):,} partitions were written by a release without checksums, the first "
             f"{unchecked[0].subject}. They can be read; `--adopt` stores their checksums, so that later "
             "damage is noticed."
         )
     if not any(finding.is_damage for finding in inspection.findings):
-        typer.echo("Nothing is damaged.")
+        print_result("Nothing is damaged.")

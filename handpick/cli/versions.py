@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from handpick.cli.list_tables import make_table, print_table
+from handpick.runtime.log import print_result
 
 if TYPE_CHECKING:
     from handpick.serving.diff import VersionDiff
@@ -55,7 +56,7 @@ def rollback(
     from handpick.serving.versions import rollback as make_current
     from handpick.settings.load import load
 
-    typer.echo(f"Version {make_current(load(), version)} is current.")
+    print_result(f"Version {make_current(load(), version)} is current.")
 
 
 def diff(
@@ -83,7 +84,7 @@ def diff(
 
 def _show(found: VersionDiff) -> None:
     """Print a difference of two versions: users by what happened to their list, rows by reason, phones."""
-    typer.echo(
+    print_result(
         f"Version {found.before.version} to {found.after.version}: "
         f"{'; '.join(found.overall_causes) or 'same night and model'}"
     )

@@ -34,6 +34,7 @@ from handpick.demo.sessions import PURCHASE, Events, draw_visitors, encode_pairs
 from handpick.demo.utility import compute_shop_phone_factors, measure_scales
 from handpick.errors import InputError
 from handpick.runtime.log import log_progress, track_progress
+from handpick.runtime.speech_synthesis import require_synthesizer
 
 OWNS_A_PHONE = 0.7
 """Share of customers whose phone at sign-up is known."""
@@ -63,6 +64,8 @@ def generate_shop(
         InputError: If files exist and `overwrite` is not set, or are not a demo shop's; they stay as they
             are.
     """
+    if plan.has_media:
+        require_synthesizer("A demo shop with media (`--no-media` makes one without)")
     _clear_folders(folders, overwrite)
     mark = _unfinished_mark(folders)
     mark.parent.mkdir(parents=True, exist_ok=True)

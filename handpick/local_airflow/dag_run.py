@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from handpick.errors import HandpickError
 from handpick.local_airflow.client import NIGHTLY_DAG_ID, UNEXPECTED_MARK, AirflowClient, TaskState, sign_in
@@ -24,7 +24,7 @@ from handpick.local_airflow.processes import (
 )
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names, list_nightly_stages
-from handpick.runtime.log import console, log_progress
+from handpick.runtime.log import SafeConsole, console, log_progress
 from handpick.settings.load import Settings
 
 FINAL_STATES = {"success", "failed", "upstream_failed", "skipped", "removed"}
@@ -72,7 +72,7 @@ def run_night(settings: Settings, logical_date: date) -> DagRun:
         state = _watch(client, run_id, logical_date)
         seconds = time.perf_counter() - began
         if state != "success":
-            raise HandpickError(_why_it_failed(client, run_id, logical_date))
+            raise HandpickError(*_why_it_failed(client, run_id, logical_date))
     # A run also succeeds if somebody marked tasks as done in the web UI; only the ledger shows which stages
     # ran.
     done = {result.stage for result in Night(settings, logical_date).results()}
@@ -143,22 +143,27 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
     table = Table(
         title=f"Night of {logical_date}, {elapsed:.0f} s", title_justify="left", show_header=False, box=None
     )
-    marks = {"success": "[green]done[/]", "failed": "[red]failed[/]", "running": "[cyan]running[/]"}
+    marks = {
+        "success": Text("done", "green"),
+        "failed": Text("failed", "red"),
+        "running": Text("running", "cyan"),
+    }
+    waiting = Text("waiting", "dim")
     titles = {stage.name: stage.title for stage in list_nightly_stages()}
     for stage, (state, seconds) in stages.items():
         duration = f"{seconds:.0f} s" if state in FINAL_STATES else ""
-        table.add_row(stage, marks.get(state, "[dim]waiting[/]"), duration, f"[dim]{titles[stage]}[/]")
+        table.add_row(stage, marks.get(state, waiting), duration, Text(titles[stage], "dim"))
     return table
 
 
-def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> str:
-    """Return a failed run's cause, its effect on the lists, and the next step, from its tasks' logs."""
+def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> list[str]:
+    """Return a failed run's cause, effect on the lists, and next step, from its tasks' logs, as lines."""
     failed = [task for task in client.list_tasks(NIGHTLY_DAG_ID, run_id) if task.state == "failed"]
     if not failed:
-        return (
+        return [
             f"the night of {logical_date} failed, but none of its tasks did; `handpick versions` shows which "
             "lists are current. See the run in the web UI (`make up`)."
-        )
+        ]
     logs = {
         task: [line.strip() for line in client.read_task_log(NIGHTLY_DAG_ID, run_id, task) if line.strip()]
         for task in failed
@@ -170,11 +175,11 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
     explained = [line for line in lines if "HANDPICK:" in line]
     unexpected = [line for line in lines if line.startswith(UNEXPECTED_MARK)]
     if explained:
-        reason = explained[-1].split("HANDPICK:", 1)[1].strip()
+        reasons = [explained[-1].split("HANDPICK:", 1)[1].strip()]
     elif unexpected:
-        reason = f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED_MARK).strip()}"
+        reasons = [f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED_MARK).strip()}"]
     else:
-        reason = "\n".join(lines[-8:])
+        reasons = lines[-8:]
     done = {one.task_id for one in client.list_tasks(NIGHTLY_DAG_ID, run_id) if one.state == "success"}
     publishing = {stage.name for stage in list_nightly_stages() if "serving" in stage.writes}
     effect = (
@@ -182,14 +187,15 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> st
         if publishing & done
         else "it published no lists"
     )
-    return (
-        f"the night of {logical_date} stopped at {task.task_id}; {effect}.\n{reason}\n"
-        "Fix the cause and run again; finished stages keep their results. Full log: "
-        f"`make up`, then {NIGHTLY_DAG_ID} › {run_id}."
-    )
+    return [
+        f"the night of {logical_date} stopped at {task.task_id}; {effect}.",
+        *reasons,
+        "Fix the cause and run again; finished stages keep their results. Full log: `make up`, then "
+        f"{NIGHTLY_DAG_ID} › {run_id}.",
+    ]
 
 
-def print_login(settings: Settings, out: Console) -> None:
+def print_login(settings: Settings, out: SafeConsole) -> None:
     """Print the web UI's address, the admin's name and password."""
     from handpick.local_airflow.environment import ADMIN_USER, build_base_url, read_password
 

@@ -123,6 +123,9 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "LOGGING__LOGGING_CONFIG_CLASS": "local_task_logs.LOGGING_CONFIG",
         "LOGGING__LOGGING_LEVEL": "INFO",
+        # Airflow's own defaults are 0775 and 0664.
+        "LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         # A worker can miss the end of its task's process; it checks this often, so this is the longest delay.
         "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

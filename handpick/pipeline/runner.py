@@ -20,6 +20,7 @@ from handpick.pipeline.registry import Stage, get_stage
 from handpick.runtime.disk_errors import report_disk_errors
 from handpick.runtime.log import log_progress
 from handpick.runtime.numerical_threads import fix_numerical_threads
+from handpick.runtime.private_files import tighten_folders
 
 
 def run_stage(name: str, night: Night) -> StageResult:
@@ -32,6 +33,7 @@ def run_stage(name: str, night: Night) -> StageResult:
         HandpickError: If the stage fails for a reason that a person can fix.
     """
     stage = get_stage(name)
+    tighten_folders(night.settings)
     log_progress(f"{name} {night.logical_date}: {stage.title}")
     started = time.perf_counter()
     # Imported by name before the clock of the stage's work starts: a cold import takes seconds.

@@ -93,6 +93,7 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.ui.showConsoleProgress": "false",
         **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
         **(TINY_OPTIONS if rows < TINY_ROWS else {}),
+        **(_authenticate(spark.secret.get_secret_value()) if spark.secret else {}),
         **spark.options,
     }
     builder = SparkSession.builder.master(spark.master).appName("handpick")
@@ -113,6 +114,15 @@ def _find_java() -> str:
             'warehouse.target and features.offline_store are then "duckdb", score.engine "local".'
         )
     return found
+
+
+def _authenticate(secret: str) -> dict[str, str]:
+    """Return the options with which a session and its cluster know each other, and encrypt what they send."""
+    return {
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": secret,
+        "spark.network.crypto.enabled": "true",
+    }
 
 
 def _jvm_options(rows: int) -> tuple[str, ...]:

@@ -9,10 +9,13 @@ import subprocess
 import sys
 import wave
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+
+from handpick.errors import ConfigurationError
 
 SAMPLE_RATE = 16_000
 """Sample rate of the WAV files, in Hz."""
@@ -34,6 +37,22 @@ VOICES = {
     "zh": (Voice("cmn", 180, 45), Voice("cmn+f1", 195, 62), Voice("cmn+m3", 170, 30)),
 }
 """The demo shop's speakers by language."""
+
+
+INSTALL_HINT = (
+    "scripts/install.sh --demo installs it (espeakng-loader, which contains espeak-ng under the GPL-3)"
+)
+
+
+def can_synthesize() -> bool:
+    """Return whether the speech synthesizer is installed; its licence keeps it out of what everybody gets."""
+    return find_spec("espeakng_loader") is not None
+
+
+def require_synthesizer(purpose: str) -> None:
+    """Raise a ConfigurationError if the speech synthesizer is missing; `purpose` begins its message."""
+    if not can_synthesize():
+        raise ConfigurationError(f"{purpose} needs a speech synthesizer; nothing was made. {INSTALL_HINT}.")
 
 
 @functools.cache

@@ -154,7 +154,7 @@ def _receive(pipe: IO[bytes]) -> Any:
         return None
     (count,) = LENGTH_HEAD.unpack(head)
     content = pipe.read(count)
-    return pickle.loads(content) if len(content) == count else None
+    return pickle.loads(content) if len(content) == count else None  # noqa: S301 - the bytes are of our own worker process
 
 
 def main() -> None:
@@ -198,7 +198,7 @@ def _make_picklable(error: Exception) -> Exception:
     if not isinstance(error, HandpickError):
         error.add_note(trace)
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - the bytes are of our own worker process
     except Exception:  # an error class may fail here in any way, such as by arguments of its __init__
         error = RuntimeError(f"{type(error).__name__}: {error}")
         error.add_note(trace)

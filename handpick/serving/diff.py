@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
 from handpick.serving.read_lists import connect_for_reading
-from handpick.serving.schema import compose_statement
+from handpick.serving.statements import compose_statement
 from handpick.serving.versions import ListVersion, query_versions
 from handpick.settings.load import Settings
 

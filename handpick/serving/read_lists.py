@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
 from handpick.serving.connection import connect
-from handpick.serving.schema import compose_statement
+from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 
 LIST_QUERIES: dict[str, LiteralString] = {

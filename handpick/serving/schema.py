@@ -1,4 +1,4 @@
-"""The serving schema: versioned tables, the pointer, the views, and the rights of the reader role.
+"""The serving schema: versioned tables, the pointer and the views.
 
 A view reads `<name>_all`, which is partitioned by list version, where the version is the pointer's. The
 pointer is one row, so moving it is one update: a statement sees either the old version or the new one,
@@ -7,13 +7,16 @@ complete, and never waits.
 
 from __future__ import annotations
 
-from typing import Any, LiteralString
+import time
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from handpick.errors import ServingError
+from handpick.serving.reader_role import grant_reader
 from handpick.serving.relations import RELATIONS, Relation
+from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 
 CONTROL_TABLES = """
@@ -53,13 +56,18 @@ create table if not exists {schema}.ledger (
     primary key (logical_date, stage, source)
 );
 """
-READABLE_TABLES = ("list_versions", "current_version", "ledger")
-"""Tables that consumers may read in addition to the views."""
-
-
-def compose_statement(text: LiteralString, **names: str) -> sql.Composed:
-    """Compose SQL: names in braces are replaced by quoted identifiers."""
-    return sql.SQL(text).format(**{key: sql.Identifier(name) for key, name in names.items()})
+LOCK_TABLE = "publish_lock"
+"""An empty table. Whoever publishes holds a lock on it, for which a reader lacks the right."""
+CONCURRENT_CREATION = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.InternalError,
+)
+"""What the server answers where two processes create or grant the same at the same time."""
+SCHEMA_ATTEMPTS = 5
+"""Attempts to create the schema while another process does the same."""
 
 
 def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> None:
@@ -78,27 +86,45 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
     # Even with `if not exists`, DDL takes locks for which it would wait until a reader's long query ends.
     found = connection.execute(
         "select to_regclass(%s), to_regrole(%s), (select attname from pg_attribute where attrelid = "
-        "to_regclass(%s) and attname = 'is_demo')",
-        [f"{schema}.items", role, f"{schema}.list_versions"],
+        "to_regclass(%s) and attname = 'is_demo'), to_regclass(%s)",
+        [f"{schema}.items", role, f"{schema}.list_versions", f"{schema}.{LOCK_TABLE}"],
     ).fetchone()
     if found is not None and None not in found:
         return
+    has_relations = found is not None and None not in found[:3]
     try:
-        with connection.transaction():
-            # Two first publishes at once would both create the schema.
-            connection.execute("select pg_advisory_xact_lock(hashtext('handpick schema'))")
-            connection.execute(compose_statement("create schema if not exists {schema}", schema=schema))
-            connection.execute(compose_statement(CONTROL_TABLES, schema=schema))
-            for relation in RELATIONS:
-                connection.execute(_compose_table(schema, relation))
-                connection.execute(_compose_view(schema, relation))
-            _grant_reader(connection, schema, role, may_log_in=settings.serving.dsn is None)
+        for attempt in range(SCHEMA_ATTEMPTS):
+            try:
+                with connection.transaction():
+                    if not has_relations:
+                        _create_relations(connection, schema)
+                    connection.execute(
+                        compose_statement(
+                            "create table if not exists {schema}.{table} ()", schema=schema, table=LOCK_TABLE
+                        )
+                    )
+                    grant_reader(connection, settings)
+                break
+            except CONCURRENT_CREATION:
+                # Another first publish creates the same at the same time; what it has created is then there.
+                if attempt + 1 == SCHEMA_ATTEMPTS:
+                    raise
+                time.sleep(0.2)
     except psycopg.errors.InsufficientPrivilege as error:
         raise ServingError(
             f"the publishing user may not set up schema {schema} and role {role}: "
             f"{error.diag.message_primary}. Nothing was published. Let a database owner run: create role "
             f"{role}; create schema {schema} authorization {connection.info.user};"
         ) from None
+
+
+def _create_relations(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Create the schema, its tables and its views, unless they exist."""
+    connection.execute(compose_statement("create schema if not exists {schema}", schema=schema))
+    connection.execute(compose_statement(CONTROL_TABLES, schema=schema))
+    for relation in RELATIONS:
+        connection.execute(_compose_table(schema, relation))
+        connection.execute(_compose_view(schema, relation))
 
 
 def _compose_table(schema: str, relation: Relation) -> sql.Composed:
@@ -134,24 +160,3 @@ def _compose_view(schema: str, relation: Relation) -> sql.Composed:
         whole=sql.Identifier(relation.partitioned_table),
         columns=sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names),
     )
-
-
-def _grant_reader(connection: psycopg.Connection[Any], schema: str, role: str, *, may_log_in: bool) -> None:
-    """Create the reader role and let it select from the views and the control tables, and do nothing else."""
-    if connection.execute("select to_regrole(%s)", [role]).fetchone() == (None,):
-        connection.execute(
-            compose_statement("create role {role} login" if may_log_in else "create role {role}", role=role)
-        )
-    connection.execute(
-        compose_statement("alter role {role} set default_transaction_read_only = on", role=role)
-    )
-    connection.execute(compose_statement("revoke all on schema {schema} from public", schema=schema))
-    connection.execute(
-        compose_statement("grant usage on schema {schema} to {role}", schema=schema, role=role)
-    )
-    for name in (*(relation.name for relation in RELATIONS), *READABLE_TABLES):
-        connection.execute(
-            compose_statement(
-                "grant select on {schema}.{name} to {role}", schema=schema, name=name, role=role
-            )
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,13 +14,17 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from handpick.errors import ServingError
+from handpick.runtime.log import log_progress
 from handpick.serving.read_lists import connect_for_reading
 from handpick.serving.relations import RELATIONS
-from handpick.serving.schema import compose_statement
+from handpick.serving.schema import LOCK_TABLE
+from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 
 LOCK_SECONDS = 600
 """Time limit for the publish lock."""
+CLEANUP_SECONDS = 10
+"""How long the removal of an old version waits for readers that have it open."""
 DRAIN_SECONDS = 5.0
 """Time limit of `wait_for_planned_statements`; a statement that has run for longer is past its planning."""
 
@@ -134,31 +138,66 @@ def move_pointer(connection: psycopg.Connection[Any], schema: str, version: int)
 
 @contextmanager
 def hold_publish_lock(connection: psycopg.Connection[Any], schema: str) -> Iterator[None]:
-    """Hold the publish lock of a schema; the server releases it when the connection ends for any reason.
+    """Hold the publish lock of a schema; the server releases it when this process ends for any reason.
+
+    It is a lock on a table that readers have no right to lock. An advisory lock would not do: anybody who may
+    connect can take any of those. As the steps of a publish are many transactions, and a table's lock lasts
+    for one, a second connection holds it.
+
+    Args:
+        connection: A connection to the same database, by which the second one is opened.
+        schema: The serving schema.
 
     Raises:
         ServingError: If another process holds it for ten minutes.
     """
-    key = f"handpick publish {schema}"
+    info = connection.info
     deadline = time.monotonic() + LOCK_SECONDS
-    # Polled: waiting inside `pg_advisory_lock` would run into the statement timeout.
-    while not _fetch_value(connection, "select pg_try_advisory_lock(hashtext(%s))", [key]):
-        connection.commit()
-        if time.monotonic() > deadline:
-            raise ServingError(
-                f"another process has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing was "
-                "changed. See pg_stat_activity, or run again later."
-            )
-        time.sleep(0.05)
-    connection.commit()
+    with psycopg.connect(
+        info.dsn, password=info.password or None, application_name="handpick lock"
+    ) as holder:
+        # The transaction is idle for as long as the publish takes.
+        holder.execute("set idle_in_transaction_session_timeout = 0")
+        holder.execute("set statement_timeout = 0")
+        holder.commit()
+        # Polled: waiting for the lock would run into a lock timeout of the server, if it has one.
+        while not _take_lock(holder, schema):
+            if time.monotonic() > deadline:
+                raise ServingError(
+                    f"another process has been publishing to schema {schema} for {LOCK_SECONDS} s; nothing "
+                    "was changed. See pg_stat_activity, or run again later."
+                )
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            if not holder.closed:
+                with suppress(psycopg.OperationalError):  # the server has ended, and the lock with it
+                    holder.rollback()
+
+
+def _take_lock(holder: psycopg.Connection[Any], schema: str) -> bool:
+    """Lock the schema's lock table within the connection's transaction; return whether it was free."""
     try:
-        yield
-    finally:
-        if not connection.closed:
-            # An aborted transaction would refuse the unlock.
-            connection.rollback()
-            connection.execute("select pg_advisory_unlock(hashtext(%s))", [key])
-            connection.commit()
+        holder.execute(
+            compose_statement(
+                "lock table {schema}.{table} in exclusive mode nowait", schema=schema, table=LOCK_TABLE
+            )
+        )
+    except psycopg.errors.LockNotAvailable:
+        holder.rollback()
+        return False
+    except psycopg.errors.UndefinedTable:  # a schema of an earlier version
+        holder.rollback()
+        with suppress(psycopg.errors.UniqueViolation), holder.transaction():
+            holder.execute(
+                compose_statement(
+                    "create table if not exists {schema}.{table} ()", schema=schema, table=LOCK_TABLE
+                )
+            )
+        holder.commit()
+        return False
+    return True
 
 
 def wait_for_planned_statements(connection: psycopg.Connection[Any], schema: str) -> None:
@@ -222,9 +261,33 @@ def drop_old_versions(
 def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     """Drop the tables of versions that were dropped, or whose loading was killed.
 
+    A reader that has such a table open in a long transaction is waited for briefly; then the rest is left to
+    the next publish, so that no reader can hold up the lists.
+
     Args:
         connection: Connection in autocommit.
         schema: The serving schema.
+    """
+    usual = str(_fetch_value(connection, "show statement_timeout", []))
+    # Not the lock timeout: detaching concurrently waits for transactions, which that one does not count.
+    _set_timeout(connection, f"{CLEANUP_SECONDS}s")
+    try:
+        _drop_leftovers(connection, schema)
+    except (psycopg.errors.QueryCanceled, psycopg.errors.ObjectInUse):
+        log_progress(
+            "  a reader has an old list version open in a long transaction (see pg_stat_activity); the "
+            "version is removed by the next publish"
+        )
+    finally:
+        if not connection.closed:
+            _set_timeout(connection, usual)
+
+
+def _drop_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Drop the tables of versions that were dropped, or whose loading was killed.
+
+    Raises:
+        psycopg.errors.QueryCanceled: If a reader has one of them open for too long.
     """
     rows = connection.execute(
         compose_statement(
@@ -255,6 +318,11 @@ def remove_leftovers(connection: psycopg.Connection[Any], schema: str) -> None:
     connection.execute(
         compose_statement("delete from {schema}.list_versions where status = 'loading'", schema=schema)
     )
+
+
+def _set_timeout(connection: psycopg.Connection[Any], value: str) -> None:
+    """Set the statement timeout of a session."""
+    connection.execute("select set_config('statement_timeout', %s, false)", [value])
 
 
 def _detach_partition(connection: psycopg.Connection[Any], schema: str, whole: str, table: str) -> None:

@@ -28,6 +28,7 @@ from handpick.settings.pretraining import PretrainingSettings
 from handpick.settings.renamed import DELIMITER, PREFIX, describe_renamed_keys
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
+from handpick.settings.secret_values import describe_rejected_value, register_secret_settings
 from handpick.settings.serving import ServingSettings
 from handpick.settings.shop import ShopSettings
 from handpick.settings.sources import SourcesSettings
@@ -44,7 +45,11 @@ class Settings(BaseSettings):
     """All settings, by section."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path(), description="Folder that relative paths start from; set by `load`.")
@@ -74,6 +79,10 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     airflow: AirflowSettings = AirflowSettings()
     lineage: LineageSettings = LineageSettings()
+
+    def model_post_init(self, context: Any) -> None:  # noqa: ARG002
+        """Keep the secrets among the settings out of all messages."""
+        register_secret_settings(self)
 
     def path(self, relative: Path) -> Path:
         """Return a configured path as an absolute path."""
@@ -113,7 +122,8 @@ def load(**overrides: Any) -> Settings:
         if renamed := describe_renamed_keys(error, file):
             raise ConfigurationError("; ".join(renamed)) from None
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            + describe_rejected_value(Settings, problem)
             for problem in error.errors()
         )
         raise ConfigurationError(f"{file}: {problems}") from None

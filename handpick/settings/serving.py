@@ -36,6 +36,15 @@ class ServingSettings(Section):
     reader_role: str = Field(
         "handpick_reader", pattern=SQL_NAME, description="Read-only role of the consumers."
     )
+    reader_connections: int = Field(
+        50, ge=1, description="Largest number of connections of the reader role at a time."
+    )
+    reader_timeout_s: int = Field(
+        60,
+        ge=1,
+        description="Seconds that one statement of the reader role may take, and that it may leave a "
+        "transaction open without a statement; a session may choose another limit for itself.",
+    )
     connect_timeout_s: int = Field(10, ge=1, description="Seconds to wait for the server to answer.")
     statement_timeout_s: int = Field(
         60, ge=0, description="Seconds that one statement of a command may take; 0 for no limit."

@@ -22,6 +22,7 @@ from handpick.dataset.encoders import load_text_part, stop_on_encoder_error
 from handpick.dataset.item_text import format_item_text
 from handpick.dataset.media_files import MediaFiles
 from handpick.night import Night
+from handpick.runtime.speech_synthesis import can_synthesize
 from handpick.runtime.worker_process import WorkerProcess, run_in_worker_process
 from handpick.stages.embed.embedding_tables import encode_media, encode_texts
 from handpick.stages.embed.encoders import TEXTS, Batch, NightEncoders
@@ -100,7 +101,7 @@ def plan_precompute(trainer: EncoderTrainer) -> tuple[str, ...]:
     needs_text = "text_image" in trainer.night.settings.pretraining.image.objectives
     has_no_version = registry.find_version(SHOP_CNN, trainer.first_night) is None
     planned = {
-        SOUNDS: trainer.has_sounds() and settings.audio == BILSTM,
+        SOUNDS: trainer.has_sounds() and settings.audio == BILSTM and can_synthesize(),
         TEXTS: len(settings.text) > 1,
         IMAGES: trainer.has_pictures() and settings.image == SHOP_CNN and has_no_version and not needs_text,
     }

@@ -80,7 +80,7 @@ def _build_user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Tabl
     history = _scan_table(night.lake, "marts/mart_user_activity_history", night, through=True)
     tonight = _scan_table(night.lake, "marts/mart_user_activity_history", night)
     db.execute(
-        f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"
+        f"CREATE TEMP TABLE history AS SELECT user_id, event_timestamp, {', '.join(plain)} FROM {history}"  # noqa: S608 - names are declared by us, values are parameters
     )
     # A windowed count at any time is the difference of two running totals: that of now and that of the
     # window's start.
@@ -95,16 +95,16 @@ def _build_user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Tabl
         for days in WINDOW_DAYS.values()
     )
     ends = " UNION ".join(
-        f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"
+        f"SELECT user_id, event_timestamp + INTERVAL {days} DAY AS event_timestamp FROM history"  # noqa: S608 - names are declared by us, values are parameters
         for days in WINDOW_DAYS.values()
     )
     # Mean price and brand count are exact only on active days; between them the last value holds until its
     # window is empty of views, or of anything that shows a brand.
     seen = " + ".join(f"{event}_count_30d" for event in COUNTED_EVENTS if event != "query")
     expired = (
-        f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {LAST_ACTIVE_COLUMN}, {windows}, "
+        f"SELECT m.user_id, m.event_timestamp, now.event_timestamp AS {LAST_ACTIVE_COLUMN}, {windows}, "  # noqa: S608 - names are declared by us, values are parameters
         + ", ".join(f"now.{event}_count_all" for event in COUNTED_EVENTS)
-        + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, "
+        + ", now.mean_viewed_price_30d AS price_then, now.distinct_brand_count_30d AS brands_then, "  # noqa: S608 - names are declared by us, values are parameters
         "now.owned_price "
         f"FROM (SELECT * FROM ({ends}) ANTI JOIN history USING (user_id, event_timestamp) "
         f"WHERE event_timestamp > $since AND event_timestamp < $as_of) m "
@@ -130,7 +130,7 @@ def _build_user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Tabl
             FROM {mart} AS tonight WHERE {changed}
         )
         SELECT user_id, event_timestamp::TIMESTAMPTZ AS event_timestamp, {listed} FROM rows ORDER BY 1, 2
-    """
+    """  # noqa: S608 - names are declared by us, values are parameters
     rows = db.sql(query, params={"since": find_known_until(night), "as_of": night.as_of}).to_arrow_table()
     return _cast_to_view(rows, "user_id", user_activity.features)
 
@@ -141,7 +141,7 @@ def _build_item_statistics(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Ta
     mart = _scan_table(night.lake, "marts/mart_item_statistics", night)
     changed = _differs_from_previous(night, "marts/mart_item_statistics", "item_id", names)
     rows = db.sql(
-        f"SELECT item_id, $as_of::TIMESTAMPTZ AS event_timestamp, {', '.join(names)} "
+        f"SELECT item_id, $as_of::TIMESTAMPTZ AS event_timestamp, {', '.join(names)} "  # noqa: S608 - names are declared by us, values are parameters
         f"FROM {mart} AS tonight WHERE {changed} ORDER BY 1",
         params={"as_of": night.as_of},
     ).to_arrow_table()
@@ -176,7 +176,7 @@ def _build_item_offer(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:
             FROM item SEMI JOIN change USING (item_id)
         )
         SELECT * FROM rows ORDER BY 1, 2
-        """,
+        """,  # noqa: S608 - names are declared by us, values are parameters
         params={"as_of": night.as_of},
     ).to_arrow_table()
     return _cast_to_view(rows, "item_id", item_offer.features)

@@ -67,7 +67,7 @@ def _render_query(proposal: SourceProposal, url: str) -> Iterator[str]:
         )
     elif when:
         since = f" where {quote(when)} >= :late and {quote(when)} < :until"
-    yield f"query = {_quote_toml(f'select * from {quote(proposal.table or str())}{since}')}"
+    yield f"query = {_quote_toml(f'select * from {quote(proposal.table or str())}{since}')}"  # noqa: S608 - names are declared by us, values are parameters
 
 
 def _find_media_root(proposals: Sequence[SourceProposal], place: Path) -> str:

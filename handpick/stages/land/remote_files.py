@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
@@ -56,12 +56,13 @@ class RemoteFolder:
 
     def __init__(self, url: str, setting: str) -> None:
         self.url, self._setting = url, setting
-        parts = urlsplit(url)
-        # Settings are shown in messages and kept with results; a password must not be among them.
-        if parts.password is not None:
+        # Settings are shown in messages and kept with results; a password must not be among them. It is found
+        # by its form, as Python's parser overlooks one with a `/`.
+        scheme, _, rest = url.partition("://")
+        if re.match(r"[^@?#]*:[^?#]*@", rest):
             raise InputError(
-                f"{setting} holds a password; take it out and give it as "
-                f"FSSPEC_{parts.scheme.upper()}_PASSWORD."
+                f"{setting} holds a password; nothing was read. Take it out and give it as "
+                f"FSSPEC_{scheme.upper()}_PASSWORD, or for S3 as FSSPEC_S3_KEY and FSSPEC_S3_SECRET."
             )
         # Imported here, as most shops have no remote files.
         from fsspec.core import url_to_fs

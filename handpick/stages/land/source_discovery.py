@@ -276,7 +276,7 @@ def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
     from sqlalchemy import MetaData, create_engine, inspect, select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from handpick.stages.land.sql import format_database_value
+    from handpick.stages.land.sql import describe_database_error, format_database_value
 
     try:
         engine = create_engine(url)
@@ -293,6 +293,5 @@ def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
                     for column in values
                 ]
                 yield f"table {name}", pa.table(texts, names=columns), name
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        raise InputError(f"the database did not answer: {reason}") from None
+    except (SQLAlchemyError, ValueError, ImportError) as error:
+        raise InputError(f"the database did not answer: {describe_database_error(error)}") from None

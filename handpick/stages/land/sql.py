@@ -60,13 +60,22 @@ def read_sql(contract: Contract, settings: SourceSettings, night: Night) -> pa.T
                 for row in chunk:
                     for column, value in zip(columns, row, strict=True):
                         column.append(format_database_value(value))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+    except (SQLAlchemyError, ValueError, ImportError) as error:
         raise InputError(
-            f"sources.{contract.source}: the database refused or did not answer: {reason}"
+            f"sources.{contract.source}: the database refused or did not answer: "
+            f"{describe_database_error(error)}"
         ) from None
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
     return table.append_column("_source_line", pa.array(range(1, table.num_rows + 1), pa.int64()))
+
+
+def describe_database_error(error: Exception) -> str:
+    """Return the reason of an error of SQLAlchemy in one line, without the URL that its message may hold."""
+    if isinstance(error, ImportError):
+        return f"the driver {error.name} is not installed; install it into .venv"
+    if isinstance(error, ValueError):  # of a URL such as `postgresql://host:port/x`
+        return "its URL cannot be parsed"
+    return str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
 
 
 def format_database_value(value: object) -> str | None:

@@ -21,6 +21,7 @@ from handpick.errors import NightStopped
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.runtime.log import log_progress, track_progress
+from handpick.runtime.speech_synthesis import INSTALL_HINT, can_synthesize
 from handpick.stages.pretrain import training_texts
 from handpick.stages.pretrain.precomputed import IMAGES, SOUNDS, Precomputed
 from handpick.stages.pretrain.speech import synthesize_phrases
@@ -145,7 +146,7 @@ class EncoderTrainer:
     def train_audio(self, text: Encoder[str]) -> Path | None:
         """Train and register the BiLSTM in a text encoder's vector space; return the folder of its version.
 
-        Returns None where there are fewer than two phrases.
+        Returns None where there are fewer than two phrases, or no speech synthesizer to speak them.
 
         Args:
             text: Its vectors of the phrases are the targets.
@@ -156,6 +157,12 @@ class EncoderTrainer:
         from models.encoders.bilstm import save_bilstm
         from models.pretraining.audio_text import pretrain_audio
 
+        if not can_synthesize():
+            log_progress(
+                "  warning: spoken queries count for nothing tonight, as training their encoder needs a "
+                f"speech synthesizer; {INSTALL_HINT}"
+            )
+            return None
         settings = self.night.settings.pretraining.audio
         phrases = self.read_phrases()
         if len(phrases) < 2:

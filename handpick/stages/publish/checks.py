@@ -9,7 +9,7 @@ from psycopg import sql
 
 from handpick.errors import ServingError
 from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
-from handpick.serving.schema import compose_statement
+from handpick.serving.statements import compose_statement
 from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash
 from handpick.stages.publish.row_preparation import Part
 

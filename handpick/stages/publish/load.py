@@ -13,7 +13,8 @@ from psycopg import sql
 
 from handpick.serving.connection import connect
 from handpick.serving.relations import ITEMS, Relation
-from handpick.serving.schema import compose_columns, compose_statement
+from handpick.serving.schema import compose_columns
+from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 from handpick.stages.publish.checks import check_part
 from handpick.stages.publish.fingerprint import MODULUS, compute_fingerprint

@@ -26,7 +26,8 @@ from handpick.serving.relations import (
     SIMILAR_ITEMS,
     Relation,
 )
-from handpick.serving.schema import compose_statement, ensure_schema
+from handpick.serving.schema import ensure_schema
+from handpick.serving.statements import compose_statement
 from handpick.serving.versions import (
     drop_old_versions,
     hold_publish_lock,

@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from markupsafe import Markup
 
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
+from handpick.runtime.html import render_page
 from handpick.stages.report import plots
-from handpick.stages.report.html_rendering import read_interval, render_template
 
 MODEL, K = "fusion", 20
 RANKING = ("ndcg", "recall", "mrr", "hit_rate")
@@ -46,7 +45,8 @@ def render_card(night: Night) -> str | None:
     slices = [name for member, name, metric in values if member == MODEL and metric == "ndcg"]
     slices.sort(key=lambda name: (name != "all", name))  # all users first
     curves = json.loads(training.read_text()).get("curves") or {}
-    return render_template(
+    return render_page(
+        "handpick.stages.report",
         "model_card.html",
         shop=night.shop_name,
         date=night.logical_date.isoformat(),
@@ -57,17 +57,15 @@ def render_card(night: Night) -> str | None:
         windows=_last_days(night),
         metrics=RANKING,
         slices=[_slice_row(name, values) for name in slices],
-        plot=Markup(
-            plots.plot_intervals(
-                {name: read_interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20"
-            )
+        plot=plots.plot_intervals(
+            {name: plots.read_interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20"
         ),
         beyond_accuracy=[
             (name, values[MODEL, "all", name]["value"])
             for name in BEYOND_ACCURACY
             if (MODEL, "all", name) in values
         ],
-        curves=Markup(plots.plot_learning_curves(curves)) if curves else None,
+        curves=plots.plot_learning_curves(curves) if curves else None,
     )
 
 

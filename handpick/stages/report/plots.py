@@ -10,12 +10,15 @@ import matplotlib as mpl
 
 mpl.use("svg")  # before pyplot is imported, which would choose a backend with a window
 import matplotlib.pyplot as plt
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 PLOT_STYLE: Any = {
     # Without a fixed salt matplotlib draws random ids, and the report would differ from run to run.
     "svg.hashsalt": "handpick",
     "svg.fonttype": "none",
+    # A name with dollar signs is a name, not a formula, which could be wrong and stop the night.
+    "text.parse_math": False,
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.spines.top": False,
@@ -26,17 +29,17 @@ PLOT_STYLE: Any = {
 }
 
 
-def render_svg(figure: Figure) -> str:
+def render_svg(figure: Figure) -> Markup:
     """Return a figure as inline SVG without XML header and dates, and close it."""
     sink = io.StringIO()
     figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
     text = sink.getvalue()
     # The XML declaration and doctype before it are not allowed inside HTML.
-    return text[text.index("<svg") :]
+    return Markup(text[text.index("<svg") :])  # noqa: S704 - matplotlib escapes the texts in it
 
 
-def plot_learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+def plot_learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
     """Plot loss and validation metric by epoch, one panel each.
 
     Args:
@@ -59,7 +62,7 @@ def plot_learning_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) ->
         return render_svg(figure)
 
 
-def plot_intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> str:
+def plot_intervals(values: Mapping[str, tuple[float, float, float]], title: str) -> Markup:
     """Plot points with intervals horizontally, best on top.
 
     Args:
@@ -79,7 +82,7 @@ def plot_intervals(values: Mapping[str, tuple[float, float, float]], title: str)
         return render_svg(figure)
 
 
-def plot_by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> str:
+def plot_by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: str) -> Markup:
     """Plot lines over nights.
 
     Args:
@@ -105,3 +108,12 @@ def plot_by_night(series: Mapping[str, Mapping[str, float]], title: str, unit: s
         if series:
             axis.legend(frameon=False, fontsize=8)
         return render_svg(figure)
+
+
+def read_interval(row: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Return value, lower and upper bound of a row of `metrics.parquet`.
+
+    The value itself where there is no bound.
+    """
+    value: float = row["value"]
+    return value, value if row["low"] is None else row["low"], value if row["high"] is None else row["high"]

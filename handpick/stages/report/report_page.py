@@ -16,6 +16,7 @@ from handpick.errors import DamagedData
 from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
 from handpick.ledger.flows import StageResult
 from handpick.night import LEDGER_FOLDER, Night
+from handpick.runtime.html import render_page
 from handpick.stages.gate.public import read_decision
 from handpick.stages.report import find_stage_pages, plots
 from handpick.stages.report.example_users import (
@@ -23,7 +24,6 @@ from handpick.stages.report.example_users import (
     find_launched_items,
     join_list_with_items,
 )
-from handpick.stages.report.html_rendering import read_interval, render_template
 from handpick.stages.validate.public import compute_rule_rates
 
 METRIC, K = "ndcg", 20
@@ -38,7 +38,8 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         results: Its stages' results, in order.
         card: File name of the model card to link to, None if there is none.
     """
-    return render_template(
+    return render_page(
+        "handpick.stages.report",
         "report_page.html",
         shop=night.shop_name,
         is_demo=night.is_demo,
@@ -84,13 +85,13 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
     overall = {row["member"]: row for row in rows if row["slice"] == "all"}
     # Not every model is measured on every slice: missing cells stay empty.
     members = sorted(overall, key=lambda member: -overall[member]["value"])
-    values = {member: read_interval(row) for member, row in overall.items()}
+    values = {member: plots.read_interval(row) for member, row in overall.items()}
     return {
         "slices": [
             (name, max(cells[m, name]["users"] for m in members if (m, name) in cells)) for name in slices
         ],
         "members": [(member, [cells.get((member, name)) for name in slices]) for member in members],
-        "plot": Markup(plots.plot_intervals(values, f"NDCG@{K}, all users, 95 % interval")),
+        "plot": plots.plot_intervals(values, f"NDCG@{K}, all users, 95 % interval"),
     }
 
 
@@ -99,7 +100,7 @@ def _plot_curves(night: Night) -> Markup | None:
     training = _read_json(night, "models", "training.json")
     if not training or not training.get("curves"):
         return None
-    return Markup(plots.plot_learning_curves(training["curves"]))
+    return plots.plot_learning_curves(training["curves"])
 
 
 def _example_lists(night: Night) -> list[dict[str, Any]]:
@@ -154,13 +155,13 @@ def _plot_trends(night: Night) -> Trends:
                     dropped.setdefault(flow.source, {})[day] = 100 * flow.rows_dropped / flow.rows_in
     if not dropped:
         return trends
-    trends.plots.append(Markup(plots.plot_by_night(dropped, "Rows quarantined", "% of rows")))
+    trends.plots.append(plots.plot_by_night(dropped, "Rows quarantined", "% of rows"))
     try:
         rates = compute_rule_rates(night, TREND_NIGHTS)
-        trends.plots.append(Markup(plots.plot_by_night(rates, "Rules broken", "% of rows")))
+        trends.plots.append(plots.plot_by_night(rates, "Rules broken", "% of rows"))
     except DamagedData as error:
         trends.problems.append(f"The plot of broken rules is left out: {error}")
-    trends.plots.append(Markup(plots.plot_by_night(seconds, "Seconds by stage", "s")))
+    trends.plots.append(plots.plot_by_night(seconds, "Seconds by stage", "s"))
     return trends
 
 

@@ -67,16 +67,22 @@ def test_sound_lists_that_score_has_not_made_are_not_published(
 def test_a_failure_after_the_move_says_that_the_lists_are_published(
     make_night: MakeNight, settings: Settings, connection: psycopg.Connection
 ) -> None:
-    serving = settings.serving.model_copy(update={"keep_versions": 1, "load_timeout_s": 2})
+    serving = settings.serving.model_copy(update={"keep_versions": 1})
     for number in range(2):
         run(make_night(DAY + timedelta(days=number), seed=number))
     night = make_night(DAY + timedelta(days=2), seed=2)
     impatient = replace(night, settings=settings.model_copy(update={"serving": serving}))
-    # A consumer's transaction that has read the oldest version: it cannot be dropped as long as that is open.
-    with connection.transaction():
-        connection.execute("select count(*) from recommendations_all")
-        with pytest.raises(ServingError) as caught:
-            run(impatient)
+    # Old versions are dropped after the pointer has moved, and marked as such first.
+    connection.execute(
+        "create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$"
+    )
+    connection.execute(
+        "create trigger refuse before update on list_versions for each row when (new.status = 'dropped') "
+        "execute function refuse()"
+    )
+    with pytest.raises(ServingError) as caught:
+        run(impatient)
+    connection.execute("drop trigger refuse on list_versions")
     assert "The lists are published all the same: version 3 is current." in str(caught.value)
     assert "pointer was not moved" not in str(caught.value)
     assert [one.version for one in list_versions(settings) if one.is_current] == [3]

@@ -1,0 +1,152 @@
+"""The Recommendations pages on Airflow's origin: text of others cannot act there, and no request breaks them."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from handpick.night import Night
+from tests.hostile import HOSTILE, find_active_content
+from tests.plugins.conftest import DAY
+
+CHROMIUM = shutil.which("chromium")
+ADDRESSES = (
+    "/",
+    "/lists",
+    f"/nights/{DAY}/index.html",
+    f"/nights/{DAY}/pages/data_docs/index.html",
+)
+
+
+@pytest.fixture(scope="module")
+def client(application: Any) -> TestClient:
+    return TestClient(application, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_hostile_text_is_only_text_on_every_page(client: TestClient, address: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert find_active_content(answer.text) == []
+    assert "&lt;script&gt;alert(" in answer.text
+
+
+def test_every_users_hostile_list_is_only_text(client: TestClient, published: Night) -> None:
+    users = published.lake.read("lists/recommendations", DAY)["user_id"].unique().to_pylist()
+    seen = 0
+    for user in users[:: max(1, len(users) // 25)]:
+        if len(user) <= 200:
+            answer = client.get("/lists", params={"user_id": user})
+            assert answer.status_code == 200
+            assert find_active_content(answer.text) == []
+            seen += "<table>" in answer.text
+    assert seen >= 10
+
+
+@pytest.mark.parametrize(
+    "address", [*ADDRESSES, "/nothing", f"/nights/{DAY}/pages/warehouse_docs/static_index.html"]
+)
+def test_no_response_may_run_script_of_this_origin_or_be_framed_by_others(
+    client: TestClient, address: str
+) -> None:
+    headers = client.get(address).headers
+    policy = headers["content-security-policy"]
+    assert (
+        "default-src 'none'" in policy and "frame-ancestors 'self'" in policy and "base-uri 'none'" in policy
+    )
+    # Scripts only in a sandbox without this origin.
+    assert "script-src" not in policy or (policy.startswith("sandbox ") and "allow-same-origin" not in policy)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "SAMEORIGIN"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_hostile_parameters_are_answered_in_plain_words(client: TestClient) -> None:
+    refused = client.get("/lists?user_id=%00")
+    assert refused.status_code == 400
+    assert "NUL" in refused.text
+    assert client.get(f"/lists?user_id={'x' * 201}").status_code == 400
+    for number, text in enumerate(HOSTILE):
+        part = quote(text.encode(errors="surrogatepass"), safe="")
+        addresses = (
+            f"/lists?user_id={part[:600]}",
+            f"/nights/{part}",
+            f"/nights/{part}/index.html",
+            f"/nights/{DAY}/{part}",
+            f"/nights/{DAY}/pages/{part}/index.html",
+            f"/nights/{DAY}/pages/data_docs/{part}",
+        )
+        for address in (addresses[number % 6], addresses[(number + 3) % 6]):
+            answer = client.get(address, follow_redirects=False)
+            assert answer.status_code in (200, 307, 400, 404), (address, answer.status_code)
+            assert find_active_content(answer.text) == [], address
+            assert "not served" not in answer.text
+            assert answer.headers["content-security-policy"]
+
+
+def test_an_unforeseen_failure_is_one_plain_sentence_with_the_same_protection(
+    client: TestClient, published: Night
+) -> None:
+    file = published.result_file("validate")
+    before = file.read_text()
+    file.write_text("{")
+    try:
+        answer = client.get(f"/nights/{DAY}/pages/data_docs/index.html")
+    finally:
+        file.write_text(before)
+    assert answer.status_code in (404, 500)
+    assert "Traceback" not in answer.text
+    assert answer.headers["content-security-policy"]
+
+
+@pytest.fixture(scope="module")
+def address(application: Any) -> Iterator[str]:
+    """The pages behind a real server, next to a page with a cookie of the same origin."""
+    import uvicorn
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_no_script_of_a_text_runs_in_a_browser(address: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    asked, spoken = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        context = browser.new_context()
+        context.add_cookies([{"name": "session", "value": "of-airflow", "url": address}])
+        page = context.new_page()
+        page.on("dialog", lambda dialog: (spoken.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        for place in ADDRESSES:
+            page.goto(f"{address}{place}")
+            assert page.get_by_text("<script>alert(", exact=False).count() > 0
+        # A link that a text brought is none.
+        assert page.locator("a[href^=javascript]").count() == 0
+        page.goto(f"{address}/nights/{DAY}/pages/warehouse_docs/static_index.html")
+        assert page.title() == "dbt Docs ran alone", "its scripts run, without Airflow's cookies"
+        browser.close()
+    assert spoken == []
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
