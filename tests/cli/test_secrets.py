@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,15 @@ FAILURES = [
     ("", ("init", f"s3://AKIA:{SLASHED}@bucket/x")),
     ("", ("init", f"http://{NOWHERE}/x?sig={PLAIN}")),
 ]
+
+
+@pytest.fixture(autouse=True)
+def process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command changes the mode of new files and the printing of tracebacks for its process, here the tests'."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    mode = os.umask(0o022)
+    yield
+    os.umask(mode)
 
 
 def run(
