@@ -98,7 +98,7 @@ class DuckDBEngine:
             for one in schema
         ]
         order = ", ".join(write_order(name) for name in key)
-        query = f"SELECT {', '.join(columns)} FROM ({rows.sql}) AS step ORDER BY {order}"
+        query = f"SELECT {', '.join(columns)} FROM ({rows.sql}) AS step ORDER BY {order}"  # noqa: S608 - names are quoted, values are literals
         with self._report_shortage(), self._database.cursor() as cursor:
             reader: Any = cursor.sql(query).to_arrow_reader(STREAMED_ROWS)
             yield from reader

@@ -40,7 +40,7 @@ class DataFrame:
 
     def _query(self, selected: Sequence[str], tail: str = "") -> str:
         where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-        return f"SELECT {', '.join(selected)} FROM {self.source}{where}{tail}"
+        return f"SELECT {', '.join(selected)} FROM {self.source}{where}{tail}"  # noqa: S608 - names are quoted, values are literals
 
     def _nest(self, query: str, columns: Sequence[str]) -> DataFrame:
         return DataFrame(self.engine, f"({query}) AS step", list(columns))
@@ -131,7 +131,7 @@ class DataFrame:
             f"two.{quote_name(name)}" for name in theirs
         ]
         query = (
-            f"SELECT {', '.join(selected)} FROM ({self.sql}) AS one {kind} ({other.sql}) AS two ON {equal}"
+            f"SELECT {', '.join(selected)} FROM ({self.sql}) AS one {kind} ({other.sql}) AS two ON {equal}"  # noqa: S608 - names are quoted
         )
         return self._nest(query, [*mine, *theirs])
 
