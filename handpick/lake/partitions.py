@@ -168,6 +168,21 @@ class Lake:
             if damaged and (damaged := find_damage(self.partition(table, day), with_bytes=with_bytes)):
                 raise DamagedData(describe_damage(table, day, str(damaged[0])))
 
+    def list_files(self, table: str, days: Iterable[date], *, with_bytes: bool = False) -> list[Path]:
+        """Return the Parquet files of partitions in order, for readers other than this one, checked first.
+
+        Args:
+            table: Name of the table.
+            days: The nights that wrote them.
+            with_bytes: Whether all bytes are compared, for readers that do not compare pages, such as DuckDB.
+
+        Raises:
+            DamagedData: If one is not what its writer wrote.
+        """
+        days = list(days)
+        self.check(table, days, with_bytes=with_bytes)
+        return [file for day in days for file in sorted(self.partition(table, day).glob("*.parquet"))]
+
     def _recover(self, table: str, logical_date: date) -> None:
         """Bring back the partition that a killed writer has moved aside."""
         # Not for a reader who may not write here; its next message says that there is no partition.

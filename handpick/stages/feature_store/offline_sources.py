@@ -57,8 +57,7 @@ def _scan_table(lake: Lake, table: str, night: Night, through: bool = False) -> 
     days = lake.list_dates(table, night.logical_date) if through else [night.logical_date]
     if not lake.has(table, night.logical_date):
         lake.read(table, night.logical_date)  # raises MissingPartition, which names the stage to run
-    files = [file for day in days for file in sorted(lake.partition(table, day).glob("*.parquet"))]
-    paths = ", ".join(map(_quote_path, files))
+    paths = ", ".join(map(_quote_path, lake.list_files(table, days, with_bytes=True)))
     return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
 
 

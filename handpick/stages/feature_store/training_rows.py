@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.services import fusion_v1_training
+from features.sources import SOURCES_PREFIX
 from handpick.dataset.feature_columns import COUNT_COLUMNS, TRAINING_SCHEMA
 from handpick.lake.partitions import count_rows
 from handpick.ledger.flows import Flow
@@ -40,9 +41,13 @@ def write_training_rows(night: Night, store: FeatureStore) -> Flow:
 
     Raises:
         MissingPartition: If there are no interactions up to tonight.
+        DamagedData: If a source of any night is not what was written.
         FeatureStoreError: If the offline store cannot join the features.
     """
     lake, day = night.lake, night.logical_date
+    # Feast finds the sources' files by name and reads them with DuckDB, which does not compare checksums.
+    for table in lake.list_tables([SOURCES_PREFIX]):
+        lake.check(table, lake.list_dates(table, day), with_bytes=True)
     previous = lake.latest_date_before(TRAINING_TABLE, day)
     since = None if previous is None else previous + timedelta(days=1)
     days = [one for one in lake.list_dates(INTERACTIONS_TABLE, day) if since is None or one >= since]

@@ -50,9 +50,8 @@ def find_repeated_keys(
     days = [day for day in night.lake.list_dates(f"valid/{contract.source}") if day < night.logical_date]
     nights = night.settings.validation.duplicate_nights
     if contract.is_log and days and nights:
-        folders = [night.lake.partition(f"valid/{contract.source}", day) for day in days[-nights:]]
-        files = [str(file) for folder in folders for file in sorted(folder.glob("*.parquet"))]
-        _mark_known(contract, checked, files, is_valid, codes)
+        files = night.lake.list_files(f"valid/{contract.source}", days[-nights:], with_bytes=True)
+        _mark_known(contract, checked, [str(file) for file in files], is_valid, codes)
     return codes
 
 
