@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,17 +113,15 @@ def kill_everywhere(folder: Path, before: str, *, can_exchange: bool) -> dict[st
     wrong: list[str] = []
     for call in range(1, 100):
         lake = Lake(folder / str(call), lock_timeout_s=5)
-        run_forked(lambda lake=lake: prepare(lake))
-        status, answer = run_forked(
-            lambda lake=lake, call=call: write_until_killed(lake, call, can_exchange=can_exchange)
-        )
+        run_forked(partial(prepare, lake))
+        status, answer = run_forked(partial(write_until_killed, lake, call, can_exchange=can_exchange))
         if status == 0:
             return {"kills": call - 1, "seen": seen, "seen_by_glob": seen_by_glob, "wrong": wrong}
         if not os.WIFSIGNALED(status):
             wrong.append(f"call {call}: {answer}")
-        seen_by_glob.append(run_forked(lambda lake=lake: see_by_glob(lake))[1])
-        seen.append(run_forked(lambda lake=lake: see(lake))[1])
-        run_forked(lambda lake=lake: write(lake, "new"))
+        seen_by_glob.append(run_forked(partial(see_by_glob, lake))[1])
+        seen.append(run_forked(partial(see, lake))[1])
+        run_forked(partial(write, lake, "new"))
         if digest_files(lake.partition(TABLE, NIGHT)) != expected:
             wrong.append(f"call {call}: another digest")
         left = [path.name for path in (lake.root / TABLE).iterdir() if path.name.startswith(".")]
