@@ -186,7 +186,7 @@ class Lake:
     def _recover(self, table: str, logical_date: date) -> None:
         """Bring back the partition that a killed writer has moved aside."""
         # Not for a reader who may not write here; its next message says that there is no partition.
-        with suppress(PermissionError), self.lock_table(table, logical_date):
+        with suppress(OSError), self.lock_table(table, logical_date):
             recover_folder(self.partition(table, logical_date))
 
     def write(self, table: str, logical_date: date, rows: pa.Table) -> Path:

@@ -124,6 +124,21 @@ def test_a_partition_without_checksums_is_read_and_its_damage_is_still_one_line(
         lake.read(TABLE, NIGHT)
 
 
+def test_history_that_is_trained_on_is_compared_byte_by_byte(lake: Lake) -> None:
+    next_night = date(2026, 3, 2)
+    with lake.replace_partition(TABLE, next_night) as folder:
+        # As DuckDB writes it: pages without checksums, and values that may change without breaking the file.
+        pq.write_table(ROWS, folder / FILE, compression="none", use_dictionary=False)
+    file = lake.partition(TABLE, next_night) / FILE
+    flip_bit(file, file.read_bytes().index(b"u299") + 3)
+    assert not lake.read(TABLE, next_night).equals(ROWS)
+    with pytest.raises(DamagedData, match=r"has other bytes than were written"):
+        lake.read_through(TABLE, next_night, check_bytes=True)
+    with pytest.raises(DamagedData, match=r"has other bytes than were written"):
+        lake.list_files(TABLE, [NIGHT, next_night], with_bytes=True)
+    assert [path.name for path in lake.list_files(TABLE, [NIGHT])] == [FILE]
+
+
 def test_asking_for_a_column_that_does_not_exist_is_no_damage(lake: Lake) -> None:
     with pytest.raises(pa.ArrowInvalid, match="nonsense"):
         lake.read(TABLE, NIGHT, where=pc.field("nonsense") > 0)
