@@ -260,6 +260,12 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "integrity",
+        "checksums of the lake written and compared, as a share of a night at rung S",
+        "integrity:measure",
+        (Target("integrity_share", "of the night", at_most=0.03),),
+    ),
+    Benchmark(
         "kill",
         "kill -9 at 50 random times of score and publish (KILLS=50)",
         "kill:measure",
