@@ -60,6 +60,8 @@ def write_until_killed(lake: Lake, call: int, *, can_exchange: bool) -> None:
 def see(lake: Lake) -> str:
     """Return which complete version a reader gets, `none`, or what is wrong."""
     try:
+        if NIGHT not in lake.list_dates(TABLE):
+            return "none"
         rows = lake.read(TABLE, NIGHT)
     except MissingPartition:
         return "none"
