@@ -150,8 +150,10 @@ def print_night_summary(night: Night, console: SafeConsole, wall_seconds: float 
 
     Raises:
         MissingPartition: If a stage whose output is shown has not run.
+        DamagedData: If what is shown is not what was written.
     """
     results = night.results()
+    night.lake.check("evaluation", [night.logical_date], with_bytes=True)
     if night.is_demo:
         console.print("This is the demo shop: its users, phones and events are simulated.\n", highlight=False)
     console.print(build_ledger_table(results, wall_seconds))

@@ -145,6 +145,7 @@ def find_truncated_data(night: Night, test: EvaluationSplit, previous: date | No
     file = night.lake.partition("evaluation", previous) / "users.parquet"
     if not file.is_file():
         return []
+    night.lake.check("evaluation", [previous])
     before = pq.read_metadata(file).num_rows
     if len(test.users) < night.settings.gate.min_relative_users * before:
         return [

@@ -289,6 +289,7 @@ def _read_metrics(night: Night, champion_date: date | None) -> dict[str, float]:
     file = night.lake.partition("evaluation", champion_date) / "metrics.parquet"
     if not file.is_file():
         return {}
+    night.lake.check("evaluation", [champion_date], with_bytes=True)
     rows = pq.read_table(file).to_pylist()
     return {
         f"ndcg@20 {row['slice']}": round(float(row["value"]), 4)
