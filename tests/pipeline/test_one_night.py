@@ -1,11 +1,10 @@
-"""One process at a time runs a night; a lake that may not be written is an error of one line."""
+"""One process at a time runs a night; another one waits, and says for which process."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -59,26 +58,3 @@ def test_a_second_process_says_who_runs_the_night_and_both_at_once_land_the_same
     assert digest == digest_partitions(
         night.lake, [f"raw/{name}" for name in ("catalog", "users", "events", "queries")], DAY
     )
-
-
-@pytest.fixture
-def read_only_lake(tmp_path: Path) -> Iterator[Path]:
-    """A lake's folder on a file system that is mounted read-only."""
-    folder = tmp_path / "lake"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a read-only file system cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_a_read_only_lake_is_an_error_of_one_line(settings: Settings, read_only_lake: Path) -> None:
-    refused = start_landing()
-    _, told = refused.communicate()
-    assert refused.returncode == 1
-    assert "Traceback" not in told
-    last = told.splitlines()[-1]
-    assert f"land of {DAY} stopped at {read_only_lake}" in last
-    assert "the disk is read-only" in last
-    assert f"then run `handpick land --date {DAY}`" in last
