@@ -266,6 +266,24 @@ _BENCHMARKS = (
         (Target("integrity_share", "of the night", at_most=0.03),),
     ),
     Benchmark(
+        "same-bytes",
+        "two nights in eight environments: hash seeds, threads, processors, time zones, load (RUNG=S)",
+        "same_bytes:measure",
+        (Target("tables_differ", "tables with other bytes", at_most=0),),
+    ),
+    Benchmark(
+        "faults",
+        "kills, full and read-only disks, a killed database, nights at once, in another order, of odd shops",
+        "faults:measure",
+        (
+            Target("not_survived", "faults not survived", at_most=0),
+            Target("rows_lost", "nights with other rows", at_most=0),
+            Target("mixed_reads", "reads of a mixture", at_most=0),
+            Target("false_messages", "false messages", at_most=0),
+            Target("tracebacks", "tracebacks", at_most=0),
+        ),
+    ),
+    Benchmark(
         "kill",
         "kill -9 at 50 random times of score and publish (KILLS=50)",
         "kill:measure",

@@ -82,6 +82,29 @@ ENVIRONMENTS = (
     Variation("-".join(["a-folder-with-a-long-path"] * 6), {"PYTHONHASHSEED": "6", "TZ": None}, umask=0o002),
 )
 
+OTHER_PROCESSOR = Variation(
+    "other-processor",
+    {
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+)
+"""The instructions of an old processor: libraries choose other code paths, which round differently.
+
+What differs then is measured and has no target."""
+SHORT_TRAINING = """
+[pretraining.text]
+steps = 60
+[pretraining.image]
+steps = 40
+[pretraining.audio]
+steps = 60
+phrases = 100
+"""
+"""Settings of rung XS: encoders learn for a shorter time, by the same steps."""
+
 
 def measure() -> dict[str, Any]:
     """Count the tables that differ from those of the first environment, over all of the others."""
@@ -89,9 +112,12 @@ def measure() -> dict[str, Any]:
     try:
         _make_shops(home)
         compared, differing, first = 0, 0, "none"
+        plain = home / ENVIRONMENTS[0].name / "var"
         expected: dict[str, dict[str, str]] = {}
+        settings = SHORT_TRAINING if RUNG == "XS" else ""
+        inputs = [home / str(day) for day in DAYS]
         for variation in ENVIRONMENTS[:VARIATIONS]:
-            place = run_nights(home / variation.name, [home / str(day) for day in DAYS], variation)
+            place = run_nights(home / variation.name, inputs, variation, settings)
             found = digest_tables(place)
             if not expected:
                 expected = found
@@ -100,12 +126,15 @@ def measure() -> dict[str, Any]:
             differs = [table for table in (*expected, *found) if expected.get(table) != found.get(table)]
             differing += len(set(differs))
             if differs and first == "none":
-                plain = home / ENVIRONMENTS[0].name
                 first = f"{variation.name}: {describe_difference(plain, place, differs[0])}"
             if differs:
                 print(f"{variation.name}: {', '.join(dict.fromkeys(differs))}", file=sys.stderr)
             elif not os.environ.get("KEEP"):
                 shutil.rmtree(place)
+        other = {}
+        if os.environ.get("OTHER_PROCESSOR", "1") == "1":
+            place = run_nights(home / OTHER_PROCESSOR.name, inputs, OTHER_PROCESSOR, settings)
+            other = compare_processors(plain, place, expected)
         return {
             "tables_differ": differing,
             "first_difference": first,
@@ -113,10 +142,46 @@ def measure() -> dict[str, Any]:
             "variations": VARIATIONS,
             "compared": compared,
             "rung": RUNG,
+            **other,
         }
     finally:
         if not os.environ.get("KEEP"):
             shutil.rmtree(home, ignore_errors=True)
+
+
+def compare_processors(plain: Path, other: Path, expected: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Return how two nights differ that were computed with other instructions.
+
+    Returns:
+        The first table that differs, and of the lists of the first night: the share of rows with another
+        phone, and the largest difference of scores of the same user's same phone.
+    """
+    found = digest_tables(other)
+    differs = [table for table in expected if expected[table] != found.get(table)]
+    lists = [
+        pq.read_table(
+            home
+            / "lake"
+            / "lists"
+            / "recommendations"
+            / f"{PARTITION_PREFIX}{DAYS[0]}"
+            / "part-00000.parquet",
+            columns=["user_id", "rank", "item_id", "score"],
+        )
+        for home in (plain, other)
+    ]
+    ranked = [{(row["user_id"], row["rank"]): row["item_id"] for row in one.to_pylist()} for one in lists]
+    scores = [{(row["user_id"], row["item_id"]): row["score"] for row in one.to_pylist()} for one in lists]
+    shared = scores[0].keys() & scores[1].keys()
+    return {
+        "other_processor_first_table": differs[0] if differs else "none",
+        "other_processor_tables": len(differs),
+        "other_processor_rows_changed": sum(ranked[1].get(place) != item for place, item in ranked[0].items())
+        / len(ranked[0]),
+        "other_processor_largest_score_difference": max(
+            (abs(scores[0][pair] - scores[1][pair]) for pair in shared), default=0.0
+        ),
+    }
 
 
 def _make_shops(home: Path) -> None:
