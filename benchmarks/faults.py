@@ -268,7 +268,7 @@ class Reader(threading.Thread):
             tally.note("mixed_reads", str(row))
 
 
-def check_message(ended: Ended, moved: bool, what: str, tally: Tally) -> None:
+def check_message(ended: Ended, moved: bool, what: str, tally: Tally, *, has_error_line: bool = True) -> None:
     """Note what is wrong with the message of a command that failed: a traceback, or a false claim.
 
     Args:
@@ -276,13 +276,14 @@ def check_message(ended: Ended, moved: bool, what: str, tally: Tally) -> None:
         moved: Whether the pointer moved while it ran.
         what: Of the fault, for the description.
         tally: Counts it.
+        has_error_line: Whether the command says in its last line what to do if it fails.
     """
     if ended.was_killed:
         return
     if "Traceback (most recent call last)" in ended.output:
         tally.note("tracebacks", f"{what}: {ended.output[-600:]}")
     last = ended.output.strip().splitlines()[-1] if ended.output.strip() else ""
-    if ended.status and not last.startswith("handpick: "):
+    if ended.status and has_error_line and not last.startswith("handpick: "):
         tally.note("false_messages", f"{what}: no line says what to do: {last[-300:]}")
     if moved and any(claim in ended.output for claim in UNTOUCHED):
         tally.note("false_messages", f"{what}: the pointer moved, but: {last[-300:]}")
@@ -557,6 +558,59 @@ def skip_and_return(plain: Undisturbed, folder: Path, tally: Tally) -> None:
         home.close()
 
 
+def damage_files(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Flip bytes of files chosen at random: `verify` names each, nothing of it is published, repair mends it."""
+    draw, home = random.Random(SEED), Home(folder, plain.shop)
+    try:
+        _copy_night(plain, home)
+        lake = home.folder / "var" / "lake"
+        files = sorted(
+            file
+            for file in lake.rglob("logical_date=*/**/*")
+            if file.is_file()
+            and file.stat().st_size
+            and not {"docs", "report", ".locks", ".cache"} & set(file.relative_to(lake).parts)
+        )
+        publish = home.run_stage("publish", DAYS[1])
+        if publish.status:
+            tally.note("reruns_failed", f"publish: {publish.output[-300:]}")
+        pointer = home.read_pointer()
+        for number in range(max(5, KILLS // 5)):
+            with tally.fault():
+                file = draw.choice(files)
+                what = f"flipped bytes of {file.relative_to(lake)}"
+                sound = file.read_bytes()
+                file.write_bytes(_flip(sound, draw))
+                found = home.server.run("verify")
+                check_message(found, False, what, tally, has_error_line=False)
+                table = file.relative_to(lake).as_posix().split("/logical_date=")[0]
+                if found.status != 1 or table not in found.output:
+                    tally.note("damage_unnoticed", f"{what}: {found.output[-300:]}")
+                if table.startswith(("lists", "marts/dim_item")):
+                    ended = home.run_stage("publish", DAYS[1] if str(DAYS[1]) in str(file) else DAYS[0])
+                    check_message(ended, False, what, tally)
+                    if not ended.status or home.read_pointer() != pointer:
+                        tally.note("rows_lost", f"{what}: it was published")
+                if number % 5 == 0:
+                    mended = home.server.run("verify", "--repair")
+                    if mended.status:
+                        tally.note("not_repaired", f"{what}: {mended.output[-400:]}")
+                    for day in DAYS[:2]:
+                        check_night(home, plain, day, f"{what}, repaired", tally)
+                if number % 5 or file.read_bytes() != sound:
+                    file.write_bytes(sound)
+    finally:
+        home.close()
+
+
+def _flip(content: bytes, draw: random.Random) -> bytes:
+    """Return the bytes with one to forty of them changed."""
+    changed = bytearray(content)
+    for place in draw.sample(range(len(changed)), min(len(changed), draw.randint(1, 40))):
+        changed[place] ^= draw.randint(1, 255)
+    return bytes(changed)
+
+
 def run_edges(plain: Undisturbed, folder: Path, tally: Tally) -> None:
     """Run nights of odd shops: one phone, no events, nobody consents, only questions."""
     import pyarrow.parquet as pq
@@ -615,5 +669,6 @@ KINDS_OF_FAULTS: dict[str, Callable[[Undisturbed, Path, Tally], None]] = {
     "read-only-disk": forbid_writing,
     "at-once": run_twice_at_once,
     "order": skip_and_return,
+    "damage": damage_files,
     "edges": run_edges,
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handpick.cli.options import DATE_FORM, parse_date
 from handpick.runtime.log import print_result
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 OnlyDate = Annotated[
     datetime | None,
-    typer.Option("--date", formats=["%Y-%m-%d"], help="The only logical date to look at. Default: all."),
+    typer.Option(
+        "--date",
+        parser=parse_date,
+        metavar=DATE_FORM,
+        help="The only logical date to look at. Default: all.",
+    ),
 ]
 WithRepair = Annotated[
     bool, typer.Option("--repair", help="Run the stages again that write what is damaged, from sound inputs.")
