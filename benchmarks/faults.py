@@ -559,7 +559,7 @@ def skip_and_return(plain: Undisturbed, folder: Path, tally: Tally) -> None:
 
 
 def damage_files(plain: Undisturbed, folder: Path, tally: Tally) -> None:
-    """Flip bytes of files chosen at random: `verify` names each, nothing of it is published, repair mends it."""
+    """Flip bytes of files chosen at random: `verify` names each, none is published, repair mends it."""
     draw, home = random.Random(SEED), Home(folder, plain.shop)
     try:
         _copy_night(plain, home)
