@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.demo_shops import LAST_DAY
-from benchmarks.same_bytes import deliver, describe_difference, digest_tables
+from benchmarks.same_bytes import SHORT_TRAINING, deliver, describe_difference, digest_tables
 from benchmarks.stage_server import Ended, StageServer
 from handpick.errors import HandpickError
 from handpick.pipeline.registry import list_nightly_names
@@ -37,21 +37,6 @@ from handpick.settings.load import Settings, load
 KILLS = int(os.environ.get("KILLS", "100"))
 SEED = int(os.environ.get("SEED", "1"))
 DAYS = tuple(LAST_DAY + timedelta(days=number) for number in range(3))
-SETTINGS = """
-[pretraining.text]
-steps = 20
-[pretraining.image]
-steps = 20
-[pretraining.audio]
-steps = 20
-phrases = 40
-[training]
-epochs = 2
-tracking = ""
-[evaluate]
-resamples = 100
-"""
-"""Everything learns for a short time: what is tested is the same, and a hundred nights end within an hour."""
 CONTENT = (
     "select count(*), count(distinct user_id), coalesce(sum(hashtext(user_id || rank || item_id || "
     "reason)::bigint), 0), count(distinct list_version) from serving.recommendations"
@@ -103,7 +88,7 @@ class Home:
         self.folder, self.shop = folder, shop
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "handpick.toml"
-        self.file.write_text(SETTINGS + settings)
+        self.file.write_text(SHORT_TRAINING + settings)
         self.server = StageServer(folder / "logs", {"HANDPICK_CONFIG": str(self.file)})
 
     @property
@@ -651,7 +636,7 @@ def run_edges(plain: Undisturbed, folder: Path, tally: Tally) -> None:
                 print(f"  {name}: {ended.output.strip().splitlines()[-1][:400]}", file=sys.stderr)
                 # With sound input the same night goes on as if nothing had been.
                 shutil.rmtree(home.folder / "var" / "landing")
-                home.file.write_text(SETTINGS)
+                home.file.write_text(SHORT_TRAINING)
                 home.bring(DAYS[0])
                 again = home.run_night(DAYS[0])
                 if again.status:

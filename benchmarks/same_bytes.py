@@ -96,14 +96,19 @@ OTHER_PROCESSOR = Variation(
 What differs then is measured and has no target."""
 SHORT_TRAINING = """
 [pretraining.text]
-steps = 60
+steps = 20
 [pretraining.image]
-steps = 40
+steps = 20
 [pretraining.audio]
-steps = 60
-phrases = 100
+steps = 20
+phrases = 40
+[training]
+epochs = 2
+tracking = ""
+[evaluate]
+resamples = 100
 """
-"""Settings of rung XS: encoders learn for a shorter time, by the same steps."""
+"""Settings of rung XS: encoders and models learn for a short time, by the same steps."""
 
 
 def measure() -> dict[str, Any]:
