@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date
@@ -224,19 +223,12 @@ def _standardize_specs(rows: list[Row]) -> Doubles:
     They are 0 where a sheet lacks one. They are logarithms, as a step from 1 to 2 GB is as large as one from
     8 to 16, relative to the mean and spread of the phones in stock, and clipped at three standard deviations.
     """
-    from handpick.runtime.spark import get_spark_session
-    from handpick.settings.load import load
-    from handpick.stages.transform.catalog import add_specs
-    from handpick.stages.transform.specs import normalize_keys
+    from handpick.stages.transform.specs import read_specs
 
-    sheets = [(place, _parse_sheet(row.get("specs"))) for place, row in enumerate(rows)]
-    with tempfile.TemporaryDirectory(prefix="handpick-catalogue-") as folder:
-        spark = get_spark_session(load(home=Path(folder)), rows=0)
-        items = spark.createDataFrame(sheets, "place int, specs map<string,string>")
-        # The transform stage's own parsers, so that tastes depend on the values that models will see.
-        keyed = items.withColumn("specs", normalize_keys(items.specs))
-        read = add_specs(keyed).select("place", *SPEC_FIGURES).orderBy("place").toPandas()
-    logs = np.log(read[list(SPEC_FIGURES)].to_numpy(np.float64))
+    # The transform stage's own reader, so that tastes depend on the values that models will see.
+    read = [read_specs(_parse_sheet(row.get("specs")) or {}) for row in rows]
+    figures = np.array([[one[name] for name in SPEC_FIGURES] for one in read], np.float64)
+    logs = np.log(figures.reshape(len(rows), len(SPEC_FIGURES)))
     known = ~np.isnan(logs)
     sold = np.array([_is_true(row.get("in_stock")) for row in rows])
     in_stock = [logs[known[:, column] & sold, column] for column in range(logs.shape[1])]

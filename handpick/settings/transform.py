@@ -6,6 +6,13 @@ from pydantic import Field
 
 from handpick.settings import Section
 
+Spec = Literal[
+    "display_inches", "battery_mah", "weight_g", "main_camera_mp", "selfie_camera_mp", "ram_gb", "storage_gb",
+    "thickness_mm", "refresh_hz", "charging_w", "ppi", "os", "chipset", "network", "display_type", "sim",
+    "build", "color_tags",
+]  # fmt: skip
+"""A specification, by its column of `clean/items`."""
+
 
 class TransformSettings(Section):
     """The engine of validation and transforms; sessions, bots, event weights and position bias."""
@@ -62,5 +69,10 @@ class TransformSettings(Section):
     )
     max_session_items: int = Field(
         50, ge=2, description="Phones of one session that form pairs: the first ones that were seen."
+    )
+    spec_keys: dict[Spec, tuple[str, ...]] = Field(
+        {},
+        description="Specification = the keys of your spec sheets that state it, where they are not found by "
+        'themselves, such as `spec_keys.battery_mah = ["Ausdauer"]`. Other keys are not tried for it then.',
     )
     rows_per_file: int = Field(2_000_000, ge=1000, description="Rows of a table per file.")

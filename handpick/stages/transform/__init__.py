@@ -82,7 +82,10 @@ def _write_items(night: Night, tables: LakeTables) -> Flow:
 
     shop = night.settings.shop
     valid, previous = tables.read_tonight("valid/catalog"), tables.read_last("clean/items")
-    tonight = catalog.normalize_catalog(valid, night.logical_date, shop.currency, shop.exchange_rates)
+    spec_keys = {str(spec): keys for spec, keys in night.settings.transform.spec_keys.items()}
+    normalized = catalog.normalize_catalog(
+        valid, night.logical_date, shop.currency, shop.exchange_rates, spec_keys
+    )
     states = prices.select_offers(valid, shop.currency, shop.exchange_rates)
     tables.write(
         "clean/item_price_history",
@@ -92,13 +95,9 @@ def _write_items(night: Night, tables: LakeTables) -> Flow:
         "valid_from",
     )
     rows_in = tables.count_tonight("valid/catalog") + tables.count_last("clean/items")
-    out = tables.write(
-        "clean/items",
-        catalog.update_catalog_snapshot(previous, tonight),
-        catalog.ITEM_SCHEMA,
-        "item_id",
-        expected_rows=rows_in,
-    )
+    with tables.hold("items", normalized) as tonight:
+        snapshot = catalog.update_catalog_snapshot(previous, tonight)
+        out = tables.write("clean/items", snapshot, catalog.ITEM_SCHEMA, "item_id", expected_rows=rows_in)
     return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 

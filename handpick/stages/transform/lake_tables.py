@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -61,6 +64,22 @@ class LakeTables:
             if day < self.logical_date and (since is None or day >= since)
         ]
         return self._read(table, days) if days else None
+
+    @contextmanager
+    def hold(self, name: str, rows: pa.Table) -> Iterator[DataFrame]:
+        """Hand rows that Python computed to the engine, for as long as the context lasts.
+
+        Args:
+            name: A name for the temporary folder, which every machine of a cluster sees.
+            rows: The rows.
+        """
+        folder = self.lake.root / ".cache" / f"{name}-{self.logical_date}-{os.getpid()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            write_parquet(rows, folder / "part-00000.parquet")
+            yield self.engine.read([folder / "part-00000.parquet"], rows.schema)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def count_tonight(self, table: str) -> int:
         """Count the rows of tonight's partition, from the files' footers."""
