@@ -217,6 +217,19 @@ _BENCHMARKS = (
         needs=("phones",),
     ),
     Benchmark(
+        "catalogues",
+        "what is read of other shops' catalogues, straight from `handpick init`, and of sheets written in twelve "
+        "languages, compared with values read by hand",
+        "catalogues:measure",
+        (
+            Target("found", "of the values stated in ../shared", at_least=0.95),
+            Target("right", "of the values found in ../shared", at_least=0.98),
+            Target("written_found", "of the values stated on written sheets", at_least=0.90),
+            Target("written_right", "of the values found on written sheets", at_least=0.97),
+        ),
+        needs=("phone-shop", "amazon-phones"),
+    ),
+    Benchmark(
         "topn",
         "exact top-20 of all users on ALS factors of Gowalla compared with implicit and the bare float32 "
         "product",

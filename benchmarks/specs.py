@@ -74,23 +74,10 @@ def import_sheets() -> dict[str, dict[str, str]]:
 
 def parse_sheets(catalog: dict[str, dict[str, str]]) -> dict[str, Figures]:
     """Return the values that the night's transform parses from the sheets."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from handpick.stages.transform.specs import read_specs
 
-    from handpick.runtime.dataframes import F, start_engine
-    from handpick.settings.load import load
-    from handpick.stages.transform.catalog import add_specs
-    from handpick.stages.transform.specs import normalize_keys
-
-    with tempfile.TemporaryDirectory(prefix="handpick-specs-") as folder:
-        columns = [("item_id", pa.string()), ("specs", pa.map_(pa.string(), pa.string()))]
-        items = pa.table([list(catalog), [list(one.items()) for one in catalog.values()]], pa.schema(columns))
-        file = Path(folder) / "items.parquet"
-        pq.write_table(items, file)
-        with start_engine(load(home=Path(folder)), rows=0) as engine:
-            sheets = engine.read([file], items.schema).withColumn("specs", normalize_keys(F.col("specs")))
-            rows = add_specs(sheets).select("item_id", *FIGURES).toArrow().to_pylist()
-    return {row["item_id"]: {name: row[name] for name in FIGURES} for row in rows}
+    read = {item: read_specs(sheet) for item, sheet in catalog.items()}
+    return {item: {name: found[name] for name in FIGURES} for item, found in read.items()}
 
 
 def load_expectations() -> dict[str, Figures]:

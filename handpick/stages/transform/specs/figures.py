@@ -27,7 +27,7 @@ PRIME_UNIT = r" ?['′’](?!\w)"
 """A single mark, which some shops write for inches."""
 CENTIMETRE_UNIT = r" *(?i:cm|centim\w+|см|厘米|सेमी)(?! *[2²])"
 MAH_UNIT = (
-    r" *-?(?:m[aA][hH]|[mM] ?[aAА] ?[·.-]?[hHч]?(?![A-Za-z])|МАЧ|[мМ][аА] ?[·*.]?[чЧ]|"
+    r" *-?(?:m[aA][hH]|[mM] ?[aAА] ?[·.-]?[hHч]?(?![A-Za-z])|МАЧ|[мМ][аАaA] ?[·*.]?[чЧ]|"
     r"(?i:milliamp\w*(?: ?-?hours?)?)|毫安时?|एमएएच)"
 )
 GRAM_UNIT = (

@@ -27,12 +27,13 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "capacite de la batterie", "batteria", "capacita batteria", "capacidade da bateria", "batterij",
         "batterijcapaciteit", "accu", "accucapaciteit", "batt", "pil", "pil gucu", "pil kapasitesi",
         "batarya", "pojemnosc baterii", "pojemnosc akumulatora", "akumulator", "аккумулятор", "батарея",
-        "емкость аккумулятора", "емкость батареи", "电池容量", "电池", "电量", "बैटरी", "बैटरी क्षमता",
-        "mah", "capacity",
+        "емкость аккумулятора", "емкость батареи", "емкость", "电池容量", "电池", "电量", "बैटरी",
+        "बैटरी क्षमता", "mah", "capacity",
     ),
     "weight": (
-        "weight", "product weight", "wt", "item weight", "phone weight", "mass", "gewicht", "peso",
-        "poids", "waga", "masa", "agirlik", "вес", "масса", "重量", "机身重量", "वजन", "body",
+        "weight", "product weight", "wt", "wgt", "agirligi", "item weight", "phone weight", "mass",
+        "gewicht", "peso", "poids", "waga", "masa", "agirlik", "вес", "масса", "重量", "机身重量",
+        "वजन", "body",
     ),
     "camera": (
         "main camera", "rear camera", "back camera", "primary camera", "rear cameras", "hauptkamera",
@@ -40,10 +41,10 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "camara posterior", "camera arriere", "camera principale", "appareil photo", "capteur photo",
         "photo", "fotocamera posteriore", "fotocamera principale", "fotocamera", "camera traseira",
         "camera principal", "hoofdcamera", "achtercamera", "aparat glowny", "aparat tylny", "aparat",
-        "arka kamera", "ana kamera", "основная камера", "тыловая камера", "главная камера", "камера",
-        "后置摄像头", "后摄像头", "主摄像头", "后摄", "主摄", "摄像头", "相机", "रियर कैमरा",
-        "मुख्य कैमरा", "कैमरा", "megapixel", "megapixels", "camera", "kamera", "camara", "cameras",
-        "main cam", "rear cam", "primary cam", "cam",
+        "arka kamera", "ana kamera", "основная камера", "основной камеры", "capteur", "тыловая камера",
+        "главная камера", "камера", "后置摄像头", "后摄像头", "主摄像头", "后摄", "主摄", "摄像头",
+        "相机", "रियर कैमरा", "मुख्य कैमरा", "कैमरा", "megapixel", "megapixels", "camera", "kamera",
+        "camara", "cameras", "main cam", "rear cam", "primary cam", "cam",
     ),
     "selfie": (
         "selfie camera", "front camera", "front cam", "selfie cam", "appareil photo frontal",
@@ -51,7 +52,8 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "selfiekamera", "camara frontal", "camara delantera", "camera avant", "camera frontale",
         "fotocamera frontale", "fotocamera anteriore", "camera frontal", "frontcamera",
         "aparat przedni", "przedni aparat", "kamera przednia", "on kamera", "фронтальная камера",
-        "передняя камера", "前置摄像头", "前摄像头", "前摄", "फ्रंट कैमरा", "सेल्फी कैमरा",
+        "передняя камера", "前置摄像头", "前摄像头", "前摄", "фронтальной камеры", "front facing",
+        "frontal", "przedniego", "cam sec", "sec cam", "फ्रंट कैमरा", "सेल्फी कैमरा",
     ),
     "memory": (
         "storage", "internal storage", "storage capacity", "internal memory", "rom", "internal",
@@ -165,8 +167,8 @@ EXCLUDING_WORDS: dict[str, tuple[str, ...]] = {
     ),
     "camera": (
         "front", "selfie", "secondary", "video", "features", "delantera", "avant", "anteriore",
-        "przedni", "przednia", "on kamera", "фронтальная", "передняя", "前", "फ्रंट", "zoom", "test",
-        "tests", "led", "flash", "rating", "score", "frontal", "frontale",
+        "przedni", "przednia", "przedniego", "on kamera", "фронтальн", "передн", "前", "फ्रंट", "zoom",
+        "test", "tests", "led", "flash", "rating", "score", "frontal", "frontale",
     ),
     "selfie": (
         "video", "features", "test", "rating", "score",
