@@ -218,8 +218,8 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "catalogues",
-        "what is read of other shops' catalogues, straight from `handpick init`, and of sheets written in twelve "
-        "languages, compared with values read by hand",
+        "what is read of other shops' catalogues, straight from `handpick init`, and of sheets written in "
+        "twelve languages, compared with values read by hand",
         "catalogues:measure",
         (
             Target("found", "of the values stated in ../shared", at_least=0.95),
