@@ -297,6 +297,15 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "hostile",
+        "5,000 hostile values through every column (VALUES=5000): where one acts, or a secret is shown",
+        "hostile:measure",
+        (
+            Target("unescaped", "places where a text was not only text", at_most=0),
+            Target("secrets_shown", "places with a planted secret", at_most=0),
+        ),
+    ),
+    Benchmark(
         "kill",
         "kill -9 at 50 random times of score and publish (KILLS=50)",
         "kill:measure",
