@@ -2,10 +2,10 @@
 
 A demo shop at rung XS gets further rows, each valid but for one hostile value: markup, script addresses, SQL,
 spreadsheet formulas, terminal sequences, forged log lines, reordering marks, lone surrogates, templates, very
-long texts. A night is run over them, and then everything that people see of it is searched: pages, the pages in
+long texts. A night is run over them, and then everything that people see of it is searched: pages, those in
 Airflow, what commands print, exports and logs. Secrets are planted in the environment and searched for in the
-same places and in every file of the night. `VALUES=500 make bench NAME=hostile` is a short run; the default is
-5,000 values.
+same places and in every file of the night. `VALUES=500 make bench NAME=hostile` is a short run; the
+default is 5,000 values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -182,10 +181,10 @@ def _run_commands(night: Night) -> dict[str, str]:
     lists = night.lake.read("lists/recommendations", LAST_DAY)
     users = lists["user_id"].unique().to_pylist()
     strange = [user for user in users if not re.fullmatch(r"[\w-]+", user)][:6]
-    shown = [("lists", "--", user) for user in [*users[:2], *strange]]
+    shown: list[tuple[str, ...]] = [("lists", "--", user) for user in [*users[:2], *strange]]
     shown += [("lists", "--phone", item) for item in _choose_items(night)]
-    for source, what in product(CONTRACTS, ("show",)):
-        shown.append(("quarantine", what, "--date", day, "--source", source, "--limit", "1000000"))
+    for source in CONTRACTS:
+        shown.append(("quarantine", "show", "--date", day, "--source", source, "--limit", "1000000"))
     shown += [
         ("quarantine", "list", "--date", day),
         ("ledger", "--date", day),
@@ -240,6 +239,7 @@ def _fetch_airflow_pages(night: Night) -> dict[str, str]:
     from recommendation_pages import pages
 
     (guard,) = pages.router.dependencies
+    assert guard.dependency is not None
     pages.dependency_overrides[guard.dependency] = lambda: None
     client = TestClient(pages, raise_server_exceptions=False)
     users = night.lake.read("lists/recommendations", LAST_DAY)["user_id"].unique().to_pylist()
@@ -252,7 +252,7 @@ def _fetch_airflow_pages(night: Night) -> dict[str, str]:
 
 
 def _find_formulas(night: Night) -> tuple[int, list[str]]:
-    """Return the number of text cells in the CSV exports, and those that a spreadsheet takes for a formula."""
+    """Return the number of cells in the CSV exports, and those that a spreadsheet takes for a formula."""
     csv.field_size_limit(10**8)
     cells, found, number = 0, [], re.compile(r"-?\d+(\.\d+)?(e-?\d+)?")
     for file in night.lake.partition("exports", LAST_DAY).rglob("*.csv"):

@@ -16,7 +16,7 @@ def example_consumer() -> None:
     def current_version() -> dict[str, Any]:
         """Return the current version, its night and users by source, read by SQL in the consumers' role."""
         from handpick.serving.connection import connect
-        from handpick.serving.schema import compose_statement
+        from handpick.serving.statements import compose_statement
         from handpick.settings.load import load
 
         def read() -> dict[str, Any]:

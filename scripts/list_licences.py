@@ -6,8 +6,10 @@ Packages that are locked for other platforms only are not installed here; their 
 from __future__ import annotations
 
 import re
+from email.message import Message
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
@@ -62,7 +64,8 @@ def read_lock(group: str) -> dict[str, str]:
 
 def describe_licence(package: Distribution) -> str:
     """Return the licence that a package's metadata state: expression, classifiers, or a line of text."""
-    metadata = package.metadata
+    # A message of e-mail, although its type promises less.
+    metadata = cast(Message, package.metadata)
     expression = metadata.get("License-Expression")
     if expression:
         return expression
