@@ -37,6 +37,14 @@ phrases = 100
 """Encoders learn for a shorter time than a shop's would, to keep the tests short."""
 
 
+PLANTED_SECRETS = {
+    "HANDPICK__LINEAGE__API_KEY": "pl4nted-key-Zq9x",
+    "HANDPICK__FEATURES__POSTGRES_DSN": "postgresql://feast:pl4nted-dsn-Zq9x@localhost/x",
+    "PGPASSWORD": "pl4nted-environment-Zq9x",
+}
+"""Secrets in the environment of all commands, and so of Airflow's processes; no night needs them."""
+
+
 def free_port() -> int:
     """A port on loopback that nobody listens on."""
     with socket.socket() as listener:
@@ -55,7 +63,8 @@ class House:
     @property
     def environment(self) -> dict[str, str]:
         """What commands are run with; wide enough that tables are not folded."""
-        return {**os.environ, "HANDPICK_CONFIG": str(self.folder / "handpick.toml"), "COLUMNS": "200"}
+        own = {"HANDPICK_CONFIG": str(self.folder / "handpick.toml"), "COLUMNS": "200"}
+        return {**os.environ, **PLANTED_SECRETS, **own}
 
     @property
     def settings(self) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -141,3 +142,16 @@ def test_the_scheduler_holds_ready_what_most_stages_load(house: House) -> None:
     }
     assert "libtorch" in maps["scheduler"] and "libarrow" in maps["scheduler"]
     assert not any("libtorch" in loaded for component, loaded in maps.items() if component != "scheduler")
+
+
+def test_no_secret_of_the_environment_is_in_any_file_or_output_and_no_file_is_open_to_others(
+    house: House,
+) -> None:
+    assert "Zq9x" not in "".join(house.outputs)
+    files = [path for path in house.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(files) > 200
+    assert [str(path) for path in files if b"Zq9x" in path.read_bytes()] == []
+    # A closed folder closes all that is in it.
+    roots = [path for path in (house.folder / "var").iterdir() if path.name != "landing"]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in roots}
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
