@@ -18,7 +18,7 @@ from handpick.night import Night
 from handpick.settings.load import Settings
 from handpick.stages.publish import run
 
-from .conftest import DAY
+from .conftest import DAY, report_scored
 
 MakeNight = Callable[..., Night]
 Command = Callable[..., Result]
@@ -41,6 +41,7 @@ def change(night: Night, table: str, row: int, **values: Any) -> None:
     rows = before.to_pylist()
     rows[row].update(values)
     night.lake.write(table, night.logical_date, pa.Table.from_pylist(rows, before.schema))
+    report_scored(night)
 
 
 def test_a_users_list_shows_rank_title_price_score_reason_and_source(

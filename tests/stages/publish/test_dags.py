@@ -46,6 +46,7 @@ def found(settings: Settings, make_night: Callable[..., Night], tmp_path: Path) 
     """What the bodies of the DAGs' tasks return after two published nights."""
     run(make_night(DAY, seed=1))
     run(make_night(DAY + timedelta(days=1), seed=2))
+    (settings.home / "handpick.toml").touch()
     environment = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
