@@ -11,7 +11,12 @@ from pathlib import Path
 
 from handpick.runtime.telemetry import OPT_OUTS
 from handpick.serving.embedded import get_sqlalchemy_url
-from handpick.settings.load import FILE_VARIABLE, Settings, find_configuration_file
+from handpick.settings.configuration_file import (
+    FILE_VARIABLE,
+    find_configuration_file,
+    require_configuration_file,
+)
+from handpick.settings.load import Settings
 
 ADMIN_USER = "admin"
 """The only user of the local Airflow."""
@@ -149,7 +154,7 @@ def build_airflow_environment(settings: Settings) -> dict[str, str]:
         "SPT_NOENV": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(find_project_root()),
-        FILE_VARIABLE: str(find_configuration_file().resolve()),
+        FILE_VARIABLE: str(require_configuration_file()),
         "PYTHONWARNINGS": "ignore",
         "NO_PROXY": "127.0.0.1,localhost",
     }

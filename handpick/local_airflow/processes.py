@@ -23,6 +23,7 @@ from handpick.local_airflow.environment import (
 )
 from handpick.runtime.log import log_progress
 from handpick.serving.embedded import find_embedded_log, is_embedded_alive, start_embedded
+from handpick.settings.configuration_file import require_configuration_file
 from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def start_airflow(settings: Settings) -> bool:
         return False
     if alive or find_processes(settings):
         stop_airflow(settings, WRECK_TIMEOUT_SECONDS)
+    require_configuration_file()
     _check_port(settings.airflow.port)
     began = time.perf_counter()
     environment = build_airflow_environment(settings)

@@ -48,6 +48,21 @@ def find_configuration_file() -> Path:
     return here / FILE_NAME
 
 
+def require_configuration_file() -> Path:
+    """Return the absolute path of the settings file.
+
+    Raises:
+        ConfigurationError: If there is none; commands that only read go on with the defaults then.
+    """
+    file = find_configuration_file().resolve()
+    if not file.is_file():
+        raise ConfigurationError(
+            f"there is no {FILE_NAME} in {file.parent} or above, and Airflow's processes need one; nothing "
+            f"was started. Change to the folder of your {FILE_NAME}, or make an empty one for the defaults."
+        )
+    return file
+
+
 def read_file(file: Path) -> dict[str, Any]:
     """Return the content of the settings file; nothing where there is none.
 
