@@ -132,9 +132,9 @@ def measure() -> dict[str, Any]:
             differing += len(set(differs))
             if differs and first == "none":
                 first = f"{variation.name}: {describe_difference(plain, place, differs[0])}"
-            if differs:
-                print(f"{variation.name}: {', '.join(dict.fromkeys(differs))}", file=sys.stderr)
-            elif not os.environ.get("KEEP"):
+            what = ", ".join(dict.fromkeys(differs)) or f"all {len(expected)} tables are the same"
+            print(f"{variation.name}: {what}", file=sys.stderr, flush=True)
+            if not differs and not os.environ.get("KEEP"):
                 shutil.rmtree(place)
         other = {}
         if os.environ.get("OTHER_PROCESSOR", "1") == "1":
