@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from handpick.errors import ConfigurationError
+from handpick.local_airflow.processes import start_airflow
 from handpick.settings.load import Settings, load
 
 SECRET = "postgresql://me:hunter2@db/x"
@@ -55,6 +56,18 @@ def test_a_wrong_path_of_the_file_is_named_and_never_means_the_defaults(
     monkeypatch.setenv("HANDPICK_CONFIG", str(toml.parent / name) if name else "")
     message = explain()
     assert "HANDPICK_CONFIG" in message and name in message
+
+
+def test_without_a_file_no_airflow_is_started_and_the_defaults_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HANDPICK_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    settings = load()
+    assert settings.home == tmp_path
+    with pytest.raises(ConfigurationError, match=r"there is no handpick\.toml in .* nothing was started"):
+        start_airflow(settings)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_path_of_the_file_is_one_line_of_the_command(tmp_path: Path) -> None:
