@@ -26,6 +26,8 @@ SETTINGS = """
 [airflow]
 port = {port}
 retries = 0
+[transform]
+engine = "{engine}"
 [pretraining.text]
 steps = 60
 [pretraining.image]
@@ -35,6 +37,8 @@ steps = 60
 phrases = 100
 """
 """Encoders learn for a shorter time than a shop's would, to keep the tests short."""
+ENGINES = ("auto", "spark")
+"""Engine of each night; `auto` is DuckDB here."""
 
 
 PLANTED_SECRETS = {
@@ -96,21 +100,22 @@ class House:
         return [Night(settings, date.fromisoformat(day)) for day in days]
 
 
-def furnished(folder: Path, port: int) -> House:
+def furnished(folder: Path, port: int, engine: str = "auto") -> House:
     """A folder with its settings."""
-    (folder / "handpick.toml").write_text(SETTINGS.format(port=port))
+    (folder / "handpick.toml").write_text(SETTINGS.format(port=port, engine=engine))
     return House(folder, port)
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: TempPathFactory) -> Iterator[House]:
-    """Airflow up, the first and the second night done, each by `handpick run`."""
+    """Airflow up, the first night done on DuckDB and the second on Spark, each by `handpick run`."""
     house = furnished(tmp_path_factory.mktemp("house"), free_port())
     try:
         up = house.handpick("up")
         assert up.returncode == 0, up.stderr
         outputs = []
-        for _ in range(2):
+        for engine in ENGINES:
+            furnished(house.folder, house.port, engine)
             done = house.handpick("run", "--rung", "XS")
             assert done.returncode == 0, f"{done.stderr[-5000:]}\n{house.servers_said()}"
             outputs.append(done.stdout)

@@ -32,6 +32,14 @@ def test_the_run_ends_with_stages_evaluation_five_lists_the_report_and_the_next_
     assert "make up" in told
 
 
+def test_the_first_night_ran_on_duckdb_and_the_second_on_spark(house: House) -> None:
+    engines = [
+        {result.notes["engine"] for result in night.results() if "engine" in result.notes}
+        for night in house.nights()
+    ]
+    assert engines == [{"duckdb"}, {"spark"}]
+
+
 def test_every_stage_of_both_nights_is_in_a_ledger_that_balances(house: House) -> None:
     nights = house.nights()
     assert len(nights) == 2

@@ -36,8 +36,11 @@ def run(night: Night) -> StageResult:
 
     with start_engine(night.settings, count_rows(*_list_input_partitions(night))) as engine:
         flows = _write_tables(night, open_tables(night, engine))
+        notes = {"engine": engine.name}
     digest = digest_partitions(night.lake, [f"clean/{name}" for name in CLEAN_TABLES], night.logical_date)
-    return StageResult("transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest)
+    return StageResult(
+        "transform", night.logical_date, str(night.lake.root / "clean"), tuple(flows), digest, notes=notes
+    )
 
 
 def _write_tables(night: Night, tables: LakeTables) -> list[Flow]:

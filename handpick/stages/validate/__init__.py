@@ -37,6 +37,7 @@ def run(night: Night) -> StageResult:
         ThreadPoolExecutor(1) as docs_thread,
         start_engine(night.settings, count_rows(*list_raw_partitions(night))) as engine,
     ):
+        notes["engine"] = engine.name
         docs = docs_thread.submit(lambda: DataDocs(night).check_samples())
         # Foreign keys are checked against the valid rows of the groups before.
         for group in group_by_dependency(CONTRACTS):
