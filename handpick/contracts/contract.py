@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pyarrow as pa
-
-if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
 
 ColumnType = Literal["string", "number", "boolean", "timestamp", "date", "json"]
 Severity = Literal["critical", "warning"]
@@ -169,10 +166,3 @@ class Contract:
                 pa.field("contract_version", pa.string()),
             ]
         )
-
-    def spark_schema(self) -> StructType:
-        """Return the schema of the valid rows as Spark types."""
-        # PySpark takes long to import, and most users of a contract need only its Arrow schemas.
-        from pyspark.sql.pandas.types import from_arrow_schema
-
-        return from_arrow_schema(self.arrow_schema())
