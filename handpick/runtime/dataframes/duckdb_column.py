@@ -92,8 +92,6 @@ class Column:
 
     def try_cast(self, kind: str) -> Column:
         """Cast a text to a type, by Spark's name and Spark's reading; null where it cannot be read."""
-        if kind == "int":
-            return Column(f"TRY_CAST({self.sql} AS INTEGER)", self.name)
         return Column(f"spark_{kind}({self.sql})", self.name)
 
     def over(self, window: WindowSpec) -> Column:
@@ -120,10 +118,6 @@ class Column:
         """Return whether the value is one of some."""
         return Column(f"({self.sql} IN ({', '.join(map(write, choices))}))")
 
-    def between(self, low: Any, high: Any) -> Column:
-        """Return whether the value is between two bounds, both included."""
-        return Column(f"({self.sql} BETWEEN {write(low)} AND {write(high)})")
-
     def startswith(self, start: Any) -> Column:
         """Return whether a text starts with another."""
         return Column(f"starts_with({self.sql}, {write(start)})")
@@ -143,12 +137,8 @@ class Column:
     def __invert__(self) -> Column:
         return Column(f"(NOT {self.sql})")
 
-    def __neg__(self) -> Column:
-        return Column(f"(- {self.sql})")
-
-    def _join(self, operator: str, other: Any, is_swapped: bool = False) -> Column:
-        left, right = (write(other), self.sql) if is_swapped else (self.sql, write(other))
-        return Column(f"({left} {operator} {right})")
+    def _join(self, operator: str, other: Any) -> Column:
+        return Column(f"({self.sql} {operator} {write(other)})")
 
     def __and__(self, other: Any) -> Column:
         return self._join("AND", other)
@@ -179,20 +169,11 @@ class Column:
     def __add__(self, other: Any) -> Column:
         return self._join("+", other)
 
-    def __radd__(self, other: Any) -> Column:
-        return self._join("+", other, is_swapped=True)
-
     def __sub__(self, other: Any) -> Column:
         return self._join("-", other)
 
-    def __rsub__(self, other: Any) -> Column:
-        return self._join("-", other, is_swapped=True)
-
     def __mul__(self, other: Any) -> Column:
         return self._join("*", other)
-
-    def __rmul__(self, other: Any) -> Column:
-        return self._join("*", other, is_swapped=True)
 
     def __truediv__(self, other: Any) -> Column:
         return self._join("/", other)

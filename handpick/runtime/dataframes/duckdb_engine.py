@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from handpick.errors import ConfigurationError
-from handpick.runtime.dataframes import duckdb_functions, java_patterns, spark_texts
+from handpick.runtime.dataframes import duckdb_functions, spark_texts
 from handpick.runtime.dataframes.duckdb_column import TYPES, Window, quote_name, write_literal, write_order
 from handpick.runtime.dataframes.duckdb_frame import DataFrame
 from handpick.runtime.disk_errors import DISK_FULL_ERRORS
@@ -164,13 +164,6 @@ def _add_functions(database: Any) -> None:
     """Register the functions in Python and the macros that the SQL of columns calls."""
     for name, (function, result) in spark_texts.FUNCTIONS.items():
         database.create_function(name, function, ["VARCHAR"], result, type="arrow", null_handling="special")
-    for name, evaluate, result in (
-        ("python_search", java_patterns.search_texts, "BOOLEAN"),
-        ("python_edit", java_patterns.edit_texts, "VARCHAR"),
-    ):
-        database.create_function(
-            name, evaluate, ["VARCHAR", "INTEGER"], result, type="arrow", null_handling="special"
-        )
     for macro in spark_texts.MACROS:
         database.execute(f"CREATE MACRO {macro}")
     for places in range(MAX_ROUNDED_PLACES + 1):

@@ -6,7 +6,6 @@ function that is missing here raises AttributeError when it is first used with D
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -70,11 +69,6 @@ def abs(value: Named) -> Column:
     return _call("abs", value)
 
 
-def sqrt(value: Named) -> Column:
-    """Return the square root."""
-    return _call("sqrt", value)
-
-
 def round(value: Named, places: int = 0) -> Column:
     """Round half up what the shortest decimal form of a double says: 2.675 becomes 2.68."""
     return Column(f"spark_round_{places}({write_named(value)})")
@@ -135,21 +129,6 @@ def upper(text: Named) -> Column:
     return _call("spark_upper", text)
 
 
-def length(text: Named) -> Column:
-    """Count the characters."""
-    return _call("length", text)
-
-
-def substring(text: Named, start: Named | int, size: Named | int) -> Column:
-    """Return the part of a text from a place, counted from 1."""
-    return Column(f"substring({write_named(text)}, {write(start)}, {write(size)})")
-
-
-def concat(*texts: Named) -> Column:
-    """Join texts; null if one is."""
-    return Column("(" + " || ".join(map(write_named, texts)) + ")")
-
-
 def concat_ws(separator: str, *texts: Named) -> Column:
     """Join the texts that are not null by a separator."""
     return Column(f"concat_ws({write(separator)}, {', '.join(map(write_named, texts))})")
@@ -160,36 +139,14 @@ def split_part(text: Named, separator: Column, place: Column) -> Column:
     return _call("split_part", text, separator, place)
 
 
-def sha2(text: Named, bits: int) -> Column:
-    """Return the SHA-256 of a text in hexadecimal digits."""
-    if bits != 256:
-        raise ValueError(f"sha2 with {bits} bits is not supported")
-    return _call("sha256", text)
-
-
 def xxhash64(*values: Named) -> Column:
     """Return an integer hash that is equal for equal values, within this engine and run."""
     return Column(f"CAST(hash({', '.join(map(write_named, values))}) >> 1 AS BIGINT)")
 
 
-def regexp_like(text: Named, pattern: Column) -> Column:
-    """Return whether a constant Java pattern matches anywhere in a text."""
-    return Column(java_patterns.write_search(write_named(text), _read_text(pattern)))
-
-
-def regexp_extract(text: Named, pattern: str, group: int) -> Column:
-    """Return a group of a Java pattern's first match; empty where there is none."""
-    return Column(java_patterns.write_extract(write_named(text), pattern, group))
-
-
 def regexp_replace(text: Named, pattern: str, replacement: str) -> Column:
     """Replace all matches of a Java pattern by a text."""
     return Column(java_patterns.write_replace(write_named(text), pattern, replacement))
-
-
-def _read_text(constant: Column) -> str:
-    """Return the text of a constant column."""
-    return constant.sql[1:-1].replace("''", "'")
 
 
 def to_date(moment: Named) -> Column:
@@ -229,42 +186,9 @@ def get(values: Named, place: Any) -> Column:
     return Column(f"list_extract({write_named(values)}, {write(place)} + 1)")
 
 
-def array_position(values: Named, value: Any) -> Column:
-    """Return the place of a value, counted from 1; 0 where it is missing."""
-    sql = write_named(values)
-    return Column(f"coalesce(list_position({sql}, {write(value)}), CASE WHEN {sql} IS NOT NULL THEN 0 END)")
-
-
-def array_sort(values: Named) -> Column:
-    """Sort an array, nulls last."""
-    return Column(f"list_sort({write_named(values)}, 'ASC', 'NULLS LAST')")
-
-
-def array_compact(values: Named) -> Column:
-    """Remove the nulls of an array."""
-    return Column(f"list_filter({write_named(values)}, lambda one: one IS NOT NULL)")
-
-
-def transform(values: Named, change: Callable[..., Column]) -> Column:
-    """Change each element of an array."""
-    return Column(f"list_transform({write_named(values)}, {_write_lambda(change)})")
-
-
-def filter(values: Named, is_kept: Callable[..., Column]) -> Column:
-    """Keep the elements for which a condition holds."""
-    return Column(f"list_filter({write_named(values)}, {_write_lambda(is_kept)})")
-
-
-def exists(values: Named, holds: Callable[..., Column]) -> Column:
+def exists(values: Named, holds: Callable[[Column], Column]) -> Column:
     """Return whether a condition holds for one element."""
-    return Column(f"(len(list_filter({write_named(values)}, {_write_lambda(holds)})) > 0)")
-
-
-def _write_lambda(function: Callable[..., Column]) -> str:
-    """Write a function of an element, and of its place counted from 0, as a lambda of DuckDB."""
-    names = [f"_{name}" for name in inspect.signature(function).parameters]
-    element, place = Column(names[0]), [Column(f"({name} - 1)") for name in names[1:]]
-    return f"lambda {', '.join(names)}: {function(element, *place).sql}"
+    return Column(f"(len(list_filter({write_named(values)}, lambda _one: {holds(Column('_one')).sql})) > 0)")
 
 
 def explode(values: Named) -> Column:
@@ -287,23 +211,6 @@ def create_map(*pairs: Named) -> Column:
 def try_element_at(values: Named, key: Named) -> Column:
     """Return the value of a map for a key; null where it has none."""
     return Column(f"({write_named(values)})[{write_named(key)}]")
-
-
-def map_entries(values: Named) -> Column:
-    """Return the entries of a map, structs of `key` and `value`, in their order."""
-    return _call("map_entries", values)
-
-
-def map_from_entries(entries: Named) -> Column:
-    """Return a map of entries with distinct keys."""
-    return _call("map_from_entries", entries)
-
-
-def from_json(text: Named, schema: str) -> Column:
-    """Read a JSON object of texts; null where the text is none. Of equal keys the first stays."""
-    if schema != "map<string,string>":
-        raise ValueError(f"from_json to {schema} is not supported")
-    return _call("json_object_texts", text)
 
 
 def try_parse_json(text: Named) -> Column:

@@ -5,43 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from handpick.runtime.dataframes.java_patterns import bound_to_ascii
-
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 SPLIT_BYTES, MAX_SPLITS = 8 * 2**20, 1024
 """Size of the splits of files in bytes, and the highest number of splits that become a task each."""
 ROWS_PER_PARTITION = 2_000_000
 """Rows of a partition that is sorted at once."""
-
-
-class SparkFunctions:
-    r"""`pyspark.sql.functions`, in whose patterns `\b` is about ASCII alone, whatever the version of Java."""
-
-    def __getattr__(self, name: str) -> Any:
-        from pyspark.sql import functions
-
-        return getattr(functions, name)
-
-    @staticmethod
-    def regexp_extract(text: Any, pattern: str, group: int) -> Column:
-        """Return a group of a Java pattern's first match; empty where there is none."""
-        from pyspark.sql import functions
-
-        return functions.regexp_extract(text, bound_to_ascii(pattern), group)
-
-    @staticmethod
-    def regexp_replace(text: Any, pattern: str, replacement: str) -> Column:
-        """Replace all matches of a Java pattern by a text."""
-        from pyspark.sql import functions
-
-        return functions.regexp_replace(text, bound_to_ascii(pattern), replacement)
 
 
 class SparkEngine:
@@ -52,12 +27,11 @@ class SparkEngine:
     """
 
     name = "spark"
-    functions = SparkFunctions()
 
     def __init__(self, session: SparkSession) -> None:
-        from pyspark.sql import Window
+        from pyspark.sql import Window, functions
 
-        self.session, self.window = session, Window
+        self.session, self.functions, self.window = session, functions, Window
 
     def __enter__(self) -> SparkEngine:
         return self
@@ -103,11 +77,12 @@ class SparkEngine:
             folder: A new folder for the executors' files, which every machine of the cluster sees.
             expected_rows: About how many rows there are, for the number of sorted parts.
         """
-        from pyspark.sql import functions
         from pyspark.sql.pandas.types import from_arrow_schema
 
         fields = from_arrow_schema(schema).fields
-        typed = rows.select(*(functions.col(one.name).cast(one.dataType).alias(one.name) for one in fields))
+        typed = rows.select(
+            *(self.functions.col(one.name).cast(one.dataType).alias(one.name) for one in fields)
+        )
         parts = max(1, -(-expected_rows // ROWS_PER_PARTITION))
         ordered = (
             typed.coalesce(1).sortWithinPartitions(*key)

@@ -54,7 +54,6 @@ SHORT_ZONES = {
 """Java's `ZoneId.SHORT_IDS`."""
 JSON_BLANK = re.compile(r"[ \t\n\r]*")
 HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
-ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
 
 
 def read_number(text: str) -> float | None:
@@ -163,22 +162,18 @@ class _Refused(ValueError):
     """JSON that Spark does not read."""
 
 
-class _Members(list[tuple[str, Any]]):
-    """The members of a JSON object, in order, repeated keys included."""
-
-
 def _refuse_constant(name: str) -> Any:
     raise _Refused(name)
 
 
-def _refuse_repeated(pairs: list[tuple[str, Any]]) -> _Members:
-    if len({key for key, _ in pairs}) < len(pairs):
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
         raise _Refused("a key is repeated")
-    return _Members(pairs)
+    return found
 
 
 _strict = json.JSONDecoder(object_pairs_hook=_refuse_repeated, parse_constant=_refuse_constant)
-_lenient = json.JSONDecoder(object_pairs_hook=_Members, parse_constant=_refuse_constant)
 
 
 def round_half_up(value: float, places: int) -> float:
@@ -193,64 +188,10 @@ def is_json(text: str) -> bool:
     try:
         value, _ = _strict.raw_decode(text, JSON_BLANK.match(text).end())  # type: ignore[union-attr]
         if HALF_CHARACTER.search(text):
-            _write_json(value).encode()
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def read_object(text: str) -> list[tuple[str, str | None]] | None:
-    """Read a JSON object as a map of texts, as Spark does: values other than texts are written as JSON.
-
-    Of equal keys the first stays.
-    """
-    try:
-        value, _ = _lenient.raw_decode(text, JSON_BLANK.match(text).end())  # type: ignore[union-attr]
-        if not isinstance(value, _Members):
-            return None
-        found: dict[str, str | None] = {}
-        for key, one in value:
-            written = one if one is None or isinstance(one, str) else _write_json(one)
-            found.setdefault(_make_valid(key), None if written is None else _make_valid(written))
-    except (ValueError, RecursionError):
-        return None
-    return list(found.items())
-
-
-def _make_valid(text: str) -> str:
-    """Return a text with a question mark for each half of a character, as Java writes it."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def _write_json(value: Any) -> str:
-    """Write a value as Jackson, Spark's JSON library, does."""
-    if isinstance(value, _Members):
-        return "{" + ",".join(f"{_write_json(key)}:{_write_json(one)}" for key, one in value) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_write_json, value)) + "]"
-    if isinstance(value, float):
-        return write_double(value) if math.isfinite(value) else f'"{"-" if value < 0 else ""}Infinity"'
-    written = json.dumps(value, ensure_ascii=False)
-    return ESCAPE.sub(lambda match: match.group().upper().replace("U", "u"), written)
-
-
-def write_double(value: float) -> str:
-    """Write a double as Java does: in plain digits from 0.001 to ten million, else with an exponent."""
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    assert isinstance(exponent, int)
-    figures = "".join(map(str, digits)).rstrip("0") or "0"
-    exponent += len(digits) - len(figures)
-    power = len(figures) + exponent - 1  # of ten, of the first figure
-    if value == 0:
-        written = "0.0"
-    elif not 1e-3 <= abs(value) < 1e7:
-        written = f"{figures[0]}.{figures[1:] or '0'}E{power}"
-    elif power < 0:
-        written = "0." + "0" * (-power - 1) + figures
-    else:
-        whole, rest = figures[: power + 1].ljust(power + 1, "0"), figures[power + 1 :]
-        written = f"{whole}.{rest or '0'}"
-    return ("-" if sign else "") + written
 
 
 def _map_texts(function: Callable[[str], Any], kind: pa.DataType) -> Callable[[Any], pa.Array]:
@@ -279,10 +220,6 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], pa.Array], str]] = {
     "python_lower": (_map_texts(str.lower, pa.string()), "VARCHAR"),
     "python_upper": (_map_texts(str.upper, pa.string()), "VARCHAR"),
     "is_json": (_map_texts(is_json, pa.bool_()), "BOOLEAN"),
-    "json_object_texts": (
-        _map_texts(read_object, pa.map_(pa.string(), pa.string())),
-        "MAP(VARCHAR, VARCHAR)",
-    ),
 }
 """Functions of one text that DuckDB calls, with the type that each returns."""
 

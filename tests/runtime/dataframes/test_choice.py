@@ -8,6 +8,7 @@ import pytest
 
 from handpick.errors import ConfigurationError
 from handpick.runtime.dataframes import choose_engine, start_engine
+from handpick.runtime.dataframes.java_patterns import translate_to_re2
 from handpick.settings.load import load
 
 
@@ -53,3 +54,9 @@ def test_spark_without_java_is_one_line_that_says_what_needs_none(
     with pytest.raises(ConfigurationError, match=r"Java 17 .*transform\.engine") as told:
         start_engine(load(), rows=0)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("pattern", [r"\bx", r"x$", r"x.y", r"(?i)x", r"(?<=x)y", r"x(?!y)", r"[x[y]]"])
+def test_a_pattern_that_engines_read_differently_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        translate_to_re2(pattern)
