@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +31,9 @@ class SparkEngine:
     def __init__(self, session: SparkSession) -> None:
         from pyspark.sql import Window, functions
 
-        self.session, self.functions, self.window = session, functions, Window
+        self.session = session
+        self.functions: Any = functions
+        self.window = Window
 
     def __enter__(self) -> SparkEngine:
         return self
