@@ -165,6 +165,23 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "fuzz-settings",
+        "2,000 damaged settings and folders through `init`, `check` and landing",
+        "init_cases:measure_damage",
+        (Target("crashed", "cases", at_most=0), Target("cases", "cases", at_least=2000)),
+    ),
+    Benchmark(
+        "init-cases",
+        "files that shops really send: the shared cases, and 60 generated shops with eight troubles each",
+        "init_cases:measure",
+        (
+            Target("silently_wrong", "cases", at_most=0),
+            Target("crashed", "cases and shops", at_most=0),
+            Target("shops_with_a_silent_wrong_value", "of 60 shops", at_most=0),
+            Target("cases", "cases", at_least=46),
+        ),
+    ),
+    Benchmark(
         "validation-m",
         "validation with quarantine of rung M's 5 million events",
         "validation_m:measure",

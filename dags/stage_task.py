@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from handpick.errors import HandpickError
+from handpick.errors import ConfigurationError, HandpickError
 from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
 from handpick.runtime.private_files import restrict_new_files
@@ -82,10 +82,23 @@ def summarize_result(result: Any) -> dict[str, Any]:
 
 
 def open_night(logical_date: Any) -> Night:
-    """Return the context of a run's logical date, as Airflow hands it to a task."""
+    """Return the context of a run's logical date, as Airflow hands it to a task.
+
+    A run that an asset or a person triggered without a date has none, and fails with a line that says so.
+    """
     from handpick.night import Night
 
-    return Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
+    def read_date() -> Night:
+        if logical_date is None:
+            raise ConfigurationError(
+                "this run has no logical date, so it is not known which night to run; nothing was run. "
+                "Trigger the DAG with one: in the web UI under advanced options, or `airflow dags trigger "
+                "--logical-date YYYY-MM-DD`."
+            )
+        return Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
+
+    opened: Night = without_traceback(read_date)
+    return opened
 
 
 def stage_task(stage: Stage, **options: Any) -> Any:

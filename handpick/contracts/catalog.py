@@ -30,7 +30,13 @@ CATALOG = Contract(
             "currency", "string", "ISO 4217 code of the price.", pattern=r"[A-Za-z]{3}", severity="warning"
         ),
         Column("release_date", "date", "First day of sale; empty where unknown.", severity="warning"),
-        Column("in_stock", "boolean", "Whether the phone can be bought now.", is_required=True),
+        Column(
+            "in_stock",
+            "boolean",
+            "Whether the phone can be bought now; a number of pieces is understood.",
+            is_required=True,
+            can_be_count=True,
+        ),
         Column(
             "image_path",
             "string",

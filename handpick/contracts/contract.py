@@ -40,6 +40,7 @@ class Column:
         pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2
             share.
         must_be_past: Whether a timestamp after the end of the night breaks the contract.
+        can_be_count: Whether a boolean may arrive as a number of pieces, of which 0 and less are false.
         severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null,
             counts it and keeps the row.
     """
@@ -53,6 +54,7 @@ class Column:
     allowed_values: tuple[str, ...] = ()
     pattern: str | None = None
     must_be_past: bool = False
+    can_be_count: bool = False
     severity: Severity = "critical"
 
     @property

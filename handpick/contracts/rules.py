@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REPEATED_TONIGHT = "repeated in this night"
 CHANGED_CONTENT = "same key, different content"
 ALREADY_LANDED = "landed on an earlier night"
+LATE_ENDING = " days late"
 HARMLESS_REASONS = (REPEATED_TONIGHT, ALREADY_LANDED)
 """Reasons that lose no data, as the lake has the same row already; thresholds do not count them."""
 
@@ -114,7 +115,7 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
     if contract.max_days_late is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
         is_late = get_typed(column.name) < F.lit(as_of - timedelta(days=contract.max_days_late))
-        reason = f"{column.name} more than {contract.max_days_late} days late"
+        reason = f"{column.name} more than {contract.max_days_late}{LATE_ENDING}"
         rules.append(Rule(reason, column.name, is_late))
     if contract.any_of:
         is_empty = F.coalesce(*map(get_text, contract.any_of)).isNull()

@@ -54,7 +54,8 @@ def release_selection(
     if night.lake.has(f"raw/{chosen.source}", into):
         raise InputError(f"{into} has landed already; release into a night that has not, with --into.")
     text = export_rows(night, chosen) if corrected is None else _read_text(corrected)
-    lines = [_parse_line(line, chosen.source, corrected) for line in text.splitlines() if line.strip()]
+    # Line feeds alone end lines: a text may hold U+2028, at which splitlines would cut it.
+    lines = [_parse_line(line, chosen.source, corrected) for line in text.split("\n") if line.strip()]
     if not lines:
         return None, 0
     # Sorted keys: the same rows give the same bytes, and so the same file name.

@@ -44,7 +44,7 @@ def connect(
         "application_name": "handpick",
     }
     try:
-        connection = psycopg.connect(dsn, autocommit=autocommit, **options)
+        connection = _open_connection(dsn, autocommit, options, limit)
         if reader and serving.dsn is not None:
             connection.execute(f'set role "{serving.reader_role}"')
             connection.commit()
@@ -62,6 +62,25 @@ def connect(
         )
         reason = " ".join(str(error).split())
         raise ServingError(f"{where} does not answer; nothing was changed. Its error: {reason}") from None
+    return connection
+
+
+def _open_connection(
+    dsn: str, autocommit: bool, options: dict[str, Any], limit: float
+) -> psycopg.Connection[Any]:
+    """Open a connection; through PgBouncer, which refuses options at the start, they are set afterwards."""
+    import psycopg
+
+    try:
+        return psycopg.connect(dsn, autocommit=autocommit, **options)
+    except psycopg.OperationalError as error:
+        if "unsupported startup parameter" not in str(error):
+            raise
+    connection = psycopg.connect(dsn, autocommit=autocommit, **{**options, "options": ""})
+    connection.execute(f"set statement_timeout = {int(limit * 1000)}")
+    connection.execute("set timezone = 'UTC'")
+    if not autocommit:
+        connection.commit()
     return connection
 
 

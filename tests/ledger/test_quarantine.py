@@ -96,6 +96,18 @@ def test_a_mended_file_that_is_no_json_releases_nothing(validated_night: Night, 
     assert not list(validated_night.lake.root.glob("released/events/*"))
 
 
+def test_a_text_with_a_line_separator_is_released_as_one_row(validated_night: Night, tmp_path: Path) -> None:
+    mended = tmp_path / "mended.jsonl"
+    rows = [
+        json.loads(line) for line in export_rows(validated_night, Selection("events")).split("\n") if line
+    ]
+    mended.write_text(
+        json.dumps({**rows[0], "session_id": "one\u2028two"}, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    _, count = release_selection(validated_night, Selection("events"), NEXT, mended)
+    assert count == 1
+
+
 def test_the_ledger_is_stored_as_a_table_and_compared_with_the_lake(validated_night: Night) -> None:
     result = StageResult(
         "validate", DAY, "valid", (Flow("events", 3, 1, {"unknown event_type": 1, "unparsable line": 1}),), ""

@@ -11,10 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
-from handpick.settings.sources import NumberForm
+from handpick.stages.land.numbers import extend_to_numerals
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 ALL_COLUMNS = "*"
+PIECES = (
+    r"(?i)^[<>≥≤~]?=?\s*(?P<count>[+-]?\d+)(?:[.,]\d+)?\s*\+?\s*"
+    r"(?:pcs?|pieces?|units?|st|stk|stück|x|ks|szt|db|u|шт|件|台|个|部|点)?\.?$"
+)
+"""A number of pieces, such as `12`, `-2`, `10+`, `>5` or `3 Stk.`."""
 
 
 def collect_columns(rows: pa.Table, names: Sequence[str]) -> pa.Array:
@@ -39,13 +44,18 @@ def hash_rows(rows: pa.Table) -> pa.Array:
     return _null_unparsable(rows, pa.array(digits, pa.string()))
 
 
-def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.ChunkedArray:
+def extract_pattern(
+    column: pa.ChunkedArray, pattern: str, name: str, is_number: bool = False
+) -> pa.ChunkedArray:
     """Extract the first matching group of a pattern from each text; keep texts that do not match.
 
     Args:
         column: `(rows,)` texts.
         pattern: Regular expression with at least one group.
         name: The contract column, for the error message.
+        is_number: Whether the column holds numbers: a group that ends within a numeral then takes the rest
+        of it,
+            as a part of a price is a wrong price.
 
     Raises:
         ConfigurationError: If the pattern is not a regular expression or has no group.
@@ -62,22 +72,34 @@ def extract_pattern(column: pa.ChunkedArray, pattern: str, name: str) -> pa.Chun
         )
     # Each distinct text is searched once: columns such as units repeat a few texts over all rows.
     encoded = column.combine_chunks().dictionary_encode()
-    found = [
-        next((group for group in match.groups() if group is not None), text)
-        if (match := expression.search(text))
-        else text
-        for text in encoded.dictionary.to_pylist()
-    ]
+    texts = encoded.dictionary.to_pylist()
+    spans = [_find_span(expression, text) for text in texts]
+    if is_number:
+        found = extend_to_numerals(texts, spans)
+    else:
+        found = [text[start:end] for text, (start, end) in zip(texts, spans, strict=True)]
     return pa.chunked_array([pc.take(pa.array(found, pa.string()), encoded.indices)])
 
 
-def normalize_numbers(column: pa.ChunkedArray, form: NumberForm) -> pa.ChunkedArray:
-    """Rewrite numbers with a decimal point and without grouping; keep text of another form."""
-    group, mark = (r"\.", ",") if form == "1.299,00" else (",", r"\.")
+def _find_span(expression: re.Pattern[str], text: str) -> tuple[int, int]:
+    """Return where the first group of a pattern that took part is in a text; the whole text if none did."""
+    match = expression.search(text)
+    groups = range(1, expression.groups + 1) if match else ()
+    spans = (match.span(group) for group in groups if match and match.group(group) is not None)
+    return next(spans, (0, len(text)))
+
+
+def read_piece_counts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return `true` for a number of pieces above 0, `false` for 0 and less, and null for other texts."""
     text = pc.utf8_trim_whitespace(column)
-    is_number = pc.match_substring_regex(text, rf"^[+-]?(\d{{1,3}}({group}\d{{3}})+|\d+)({mark}\d+)?$")
-    bare = pc.replace_substring_regex(text, pattern=group, replacement="")
-    return pc.if_else(is_number, pc.replace_substring(bare, ",", "."), column)
+    groups = pc.extract_regex(text, pattern=PIECES)
+    if isinstance(groups, pa.ChunkedArray):
+        groups = groups.combine_chunks()
+    none = pa.scalar(None, pa.string())
+    count = pc.if_else(pc.is_valid(groups), pc.struct_field(groups, "count"), none)
+    is_above = pc.match_substring_regex(count, r"^\+?0*[1-9]")
+    read = pc.if_else(is_above, pa.scalar("true"), pa.scalar("false"))
+    return pa.chunked_array([pc.if_else(pc.is_valid(count), read, none)])
 
 
 def keep_first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,14 +11,21 @@ from handpick.contracts import Contract
 from handpick.errors import InputError
 from handpick.night import Night
 from handpick.settings.sources import Format, SourceSettings
+from handpick.stages.land.compression import unpacked
 from handpick.stages.land.json_lines import read_json
 from handpick.stages.land.mapping import conform_rows
 from handpick.stages.land.parquet import PARQUET_MAGIC, read_parquet
 from handpick.stages.land.pending_files import PendingFile
 from handpick.stages.land.text_csv import read_csv
 
-READERS = {"parquet": read_parquet, "jsonl": read_json, "csv": read_csv}
-ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip", b"%PDF": "a PDF"}
+DOCUMENTS = {
+    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet or another document of an office program",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"SQLite format 3": "an SQLite database",
+}
+"""First bytes of files that hold no rows which could be read."""
 
 
 def read_pending_file(
@@ -44,7 +52,7 @@ def read_pending_file(
             )
         return contract.raw_schema().empty_table(), set()
     else:
-        rows = read_file(file.path, settings.format)
+        rows = read_file(file.path, settings.format, settings.encoding, tuple(settings.columns.values()))
     # Released rows have the columns and values of the contract: the mapping must not be applied again.
     if file.is_released:
         return conform_rows(rows, file.name, contract, SourceSettings())
@@ -58,46 +66,78 @@ def _fill_date(settings: SourceSettings, night: Night) -> SourceSettings:
     return settings.model_copy(update={"constants": constants})
 
 
-def read_file(path: Path, declared: Format = "auto") -> pa.Table:
-    """Read a file into a table of text columns under the owner's names.
+def read_file(
+    path: Path, declared: Format = "auto", encoding: str = "", hints: Collection[str] = ()
+) -> pa.Table:
+    """Read a file, compressed or not, into a table of text columns under the owner's names.
 
     Args:
         path: The file.
         declared: The format, or `auto` to detect it.
+        encoding: The encoding of text, or empty to detect it.
+        hints: Names of columns that the file should have, which help to detect it.
 
     Returns:
-        The rows with `_source_line`, and with `_raw` where some could not be parsed.
+        The rows with `_source_line`, with `_raw` where some could not be parsed, and with the doubts about
+        how they were read.
 
     Raises:
         InputError: If the file cannot be read in its format.
     """
-    kind = declared if declared != "auto" else detect_format(path)
     try:
-        return READERS[kind](path)
+        with unpacked(path) as plain:
+            return _read_plain_file(plain, path, declared, encoding, hints)
+    except OSError as error:
+        raise InputError(_describe_unreadable(path, declared, error)) from None
+
+
+def _read_plain_file(
+    plain: Path, path: Path, declared: Format, encoding: str, hints: Collection[str]
+) -> pa.Table:
+    """Read a file that is not compressed; messages name the file that arrived."""
+    kind = declared if declared not in ("auto", "sql") else detect_format(plain, path)
+    try:
+        if kind == "parquet":
+            return read_parquet(plain)
+        return read_json(plain, encoding) if kind == "jsonl" else read_csv(plain, encoding, hints)
+    except InputError as error:
+        raise InputError(str(error).replace(str(plain), str(path))) from None
     # MemoryError: a damaged Parquet file may claim sizes that cannot be allocated.
     except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
-        raise InputError(
-            f"{path} cannot be read as {kind}: {reason}. Nothing was landed tonight, and the lists "
-            "published before stay current; bring the file again, or remove it and run the night without it."
-        ) from None
+        raise InputError(_describe_unreadable(path, kind, error)) from None
 
 
-def detect_format(path: Path) -> str:
+def _describe_unreadable(path: Path, kind: str, error: BaseException) -> str:
+    """Return the message for a file that cannot be read."""
+    reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
+    return (
+        f"{path} cannot be read{'' if kind == 'auto' else f' as {kind}'}: {reason}. Nothing was landed "
+        f"tonight, "
+        "and the lists published before stay current; bring the file again, or remove it and run the night "
+        "without it."
+    )
+
+
+def detect_format(path: Path, arrived: Path | None = None) -> str:
     """Detect the format of a file by its first bytes, then by its name.
 
+    Args:
+        path: The file.
+        arrived: The file that arrived, for messages, if it was compressed.
+
     Raises:
-        InputError: If the file is an archive or another kind of document.
+        InputError: If the file is another kind of document.
     """
     with path.open("rb") as stream:
         head = stream.read(4096)
     if head.startswith(PARQUET_MAGIC) or path.suffix.lower() == ".parquet":
         return "parquet"
-    for mark, what in ARCHIVES.items():
+    for mark, what in DOCUMENTS.items():
         if head.startswith(mark):
             raise InputError(
-                f"{path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. Unpack it "
-                "first."
+                f"{arrived or path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. "
+                f"Save "
+                "it as CSV first."
             )
     # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from handpick.errors import InputError
+from handpick.stages.land.doubts import add_doubts
 from handpick.stages.land.encoding import decode_file, detect_encoding
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, append_unparsable
 
@@ -23,22 +24,26 @@ Piece = tuple[int, str]
 """A line number, counted from 1, and the text that starts there."""
 
 
-def read_json(path: Path) -> pa.Table:
+def read_json(path: Path, encoding: str = "") -> pa.Table:
     """Read every object as a row of text; text that is not an object is kept whole in `_raw`.
+
+    Args:
+        path: The file.
+        encoding: Its encoding; empty to detect it.
 
     Raises:
         InputError: If the file holds no rows.
     """
-    encoding, _ = detect_encoding(path)
-    pieces = _iterate_lines(path, encoding)
-    if not _is_line_by_line(path, encoding):
-        pieces = _number_pieces(list(_iterate_objects(decode_file(path, encoding))))
+    found = detect_encoding(path, encoding)
+    pieces = _iterate_lines(path, found.name)
+    if not _is_line_by_line(path, found.name):
+        pieces = _number_pieces(list(_iterate_objects(decode_file(path, found.name))))
     table = _build_table(pieces)
     if not table.num_rows:
         raise InputError(
             f"{path} holds no rows; nothing was landed tonight. Bring the whole file and run again."
         )
-    return table
+    return add_doubts(table, [found.doubt] if found.doubt else [])
 
 
 def _is_line_by_line(path: Path, encoding: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,13 +16,19 @@ from handpick.stages.land.derived_columns import (
     collect_columns,
     extract_pattern,
     hash_rows,
-    normalize_numbers,
+    read_piece_counts,
 )
+from handpick.stages.land.doubts import add_doubts, read_doubts
+from handpick.stages.land.identifiers import SHORTENED_ID, is_identifier, normalize_identifiers
+from handpick.stages.land.numbers import find_either, read_numbers
+from handpick.stages.land.times import read_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
-EPOCH_UNITS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us"}
 OTHER_VALUES = "*"
 """Key of a value mapping that matches every value without an entry of its own."""
+
+MIN_SUSPICIOUS_ROWS, MIN_SUSPICIOUS_PHONES = 10, 50
+"""Rows in which one moment, or one stock, in all is more than chance."""
 
 DECIMALS = 9
 """Digits that products with a factor are rounded to, which hides the binary error of, say, 0.01."""
@@ -47,7 +54,12 @@ def conform_rows(
     """
     # Before the renaming, as derived columns are declared with the owner's names.
     derived = _derive_columns(rows, settings)
-    rows = _rename_columns(rows, settings)
+    missing = [
+        f"has no column {theirs}, to which columns.{mine} is set: {mine} is empty in all its rows"
+        for mine, theirs in settings.columns.items()
+        if rows.num_rows and theirs.strip() not in {name.strip() for name in rows.column_names}
+    ]
+    rows = _rename_columns(rows, settings, contract.column_names)
     _check_columns(rows, name, contract, settings)
     gathered = {their for names in settings.collected.values() for their in names}
     known = {*contract.column_names, RAW_COLUMN, LINE_COLUMN, *gathered}
@@ -65,7 +77,31 @@ def conform_rows(
         else:
             constant = settings.constants.get(field.name)
             columns.append(pa.repeat(pa.scalar(constant, pa.string()), rows.num_rows).cast(field.type))
-    return pa.table(columns, schema=contract.raw_schema()), set(unknown)
+    doubts = [
+        *read_doubts(rows),
+        *missing,
+        *_find_doubts(dict(zip(contract.raw_schema().names, columns, strict=True)), contract),
+    ]
+    return add_doubts(pa.table(columns, schema=contract.raw_schema()), doubts), set(unknown)
+
+
+def _find_doubts(columns: dict[str, pa.ChunkedArray], contract: Contract) -> Iterator[str]:
+    """Yield what is suspicious about whole columns: times of one moment, and a stock that never ends."""
+    for declared in contract.columns:
+        values = columns[declared.name]
+        count = len(values) - values.null_count
+        is_moment = contract.is_log and declared.type == "timestamp" and count >= MIN_SUSPICIOUS_ROWS
+        is_stock = declared.can_be_count and count >= MIN_SUSPICIOUS_PHONES
+        if is_identifier(declared):
+            lost = values.filter(pc.fill_null(pc.match_substring_regex(values, SHORTENED_ID), False))
+            if len(lost):
+                yield (
+                    f"has a {declared.name} that a spreadsheet has shortened, '{lost[0]}' in {len(lost):,} "
+                    "rows: its last digits are lost, so different ones look alike; export it as text"
+                )
+        if (is_moment or is_stock) and pc.count_distinct(values).as_py() == 1:
+            asked = "is the time of day lost" if is_moment else "is that the stock"
+            yield f"has one {declared.name} in all {count:,} rows, '{values[0]}': {asked}"
 
 
 def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
@@ -83,7 +119,7 @@ def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Ar
     }
 
 
-def _rename_columns(rows: pa.Table, settings: SourceSettings) -> pa.Table:
+def _rename_columns(rows: pa.Table, settings: SourceSettings, mine: Collection[str]) -> pa.Table:
     """Rename columns to the contract's names; one column may map to several of the contract's."""
     names = [column.strip() for column in rows.column_names]
     rows = rows.rename_columns(names)
@@ -91,10 +127,11 @@ def _rename_columns(rows: pa.Table, settings: SourceSettings) -> pa.Table:
     kept = {
         name: rows.column(name)
         for name in dict.fromkeys(names)
-        if name not in theirs and name not in settings.columns
+        # A column that is mapped elsewhere stays what its name says too: `price` may also hold the currency.
+        if (name not in theirs or name in mine) and name not in settings.columns
     }
     mapped = {mine: rows.column(their) for mine, their in settings.columns.items() if their in names}
-    return pa.table({**kept, **mapped})
+    return pa.table({**kept, **mapped}).replace_schema_metadata(rows.schema.metadata)
 
 
 def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: SourceSettings) -> None:
@@ -135,68 +172,74 @@ def _collect_unknown(rows: pa.Table, unknown: list[str]) -> pa.Array:
 def _map_column(
     column: pa.ChunkedArray, name: str, contract: Contract, settings: SourceSettings
 ) -> pa.ChunkedArray:
-    """Apply the mapping of one column, in order: pattern, values, number form, times, zone, factor."""
+    """Apply the mapping of one column, in order: nulls, pattern, values, number form, times, factor, ids."""
+    if name not in contract.column_names:  # where the row came from
+        return column
+    declared = contract.column(name)
+    kind = declared.type
+    if settings.nulls:
+        column = _blank_nulls(column, settings.nulls)
     if name in settings.patterns:
-        column = extract_pattern(column, settings.patterns[name], name)
-    column = _replace_values(column, settings.values.get(name, {}))
-    if name in settings.numbers:
-        column = normalize_numbers(column, settings.numbers[name])
-    declared = contract.column(name).type if name in contract.column_names else "string"
-    if declared in ("date", "timestamp"):
-        column = _format_times(column, settings.times.get(name, ""), declared)
-        if declared == "timestamp" and settings.timezone != "UTC":
-            column = _convert_to_utc(column, settings.timezone)
+        column = extract_pattern(column, settings.patterns[name], name, is_number=kind == "number")
+    column = _replace_values(column, settings.values.get(name, {}), declared.can_be_count)
+    if kind == "number":
+        column = _read_column_of_numbers(column, name, contract, settings)
+    if kind in ("date", "timestamp"):
+        column = read_times(column, settings.times.get(name, ""), kind, settings.timezone)
     if name in settings.factors:
         numbers = pc.round(pc.multiply(_parse_numbers(column), settings.factors[name]), DECIMALS)
         column = pc.coalesce(numbers.cast(pa.string()), column)
-    return column
+    return normalize_identifiers(column) if is_identifier(declared) else column
 
 
-def _replace_values(column: pa.ChunkedArray, values: dict[str, str]) -> pa.ChunkedArray:
-    """Replace the owner's values by the contract's; nulls stay null."""
-    if not values:
+def _blank_nulls(column: pa.ChunkedArray, nulls: tuple[str, ...]) -> pa.ChunkedArray:
+    """Return the column without the texts that stand for an empty value."""
+    is_null = pc.is_in(column, pa.array(nulls, pa.string()))
+    if not pc.any(is_null).as_py():
         return column
+    return pc.if_else(is_null, pa.scalar(None, pa.string()), column)
+
+
+def _replace_values(column: pa.ChunkedArray, values: dict[str, str], can_be_count: bool) -> pa.ChunkedArray:
+    """Replace the owner's values by the contract's; nulls stay null, and counts are read as counts."""
+    other = read_piece_counts(column) if can_be_count else pa.scalar(None, pa.string())
+    if OTHER_VALUES in values:
+        other = pc.coalesce(other, pa.scalar(values[OTHER_VALUES]))
+    elif not values:
+        return pc.coalesce(other, column) if can_be_count else column
     index = pc.index_in(column, pa.array(list(values), pa.string()))
-    other = pa.scalar(values[OTHER_VALUES]) if OTHER_VALUES in values else column
     found = pc.take(pa.array(list(values.values()), pa.string()), index)
-    return pc.if_else(pc.is_valid(index), found, pc.if_else(pc.is_valid(column), other, column))
+    kept = pc.if_else(pc.is_valid(column), pc.coalesce(other, column), column)
+    return pc.if_else(pc.is_valid(index), found, kept)
 
 
-def _format_times(column: pa.ChunkedArray, written: str, declared: str) -> pa.ChunkedArray:
-    """Rewrite times in ISO form; a time that is not in the declared form stays unchanged."""
-    if not written:
-        return column
-    if written in EPOCH_UNITS:
-        numbers = pc.floor(_parse_numbers(column)).cast(pa.int64(), safe=False)
-        times = numbers.cast(pa.timestamp(EPOCH_UNITS[written])).cast(pa.timestamp("us"), safe=False)
-    else:
-        missing = [
-            part for part, codes in {"%d": "dj", "%m": "mbBj"}.items() if not _has_code(written, codes)
-        ]
-        # Without a day or a month strptime gives no valid date, so the first of each is appended.
-        full = pc.binary_join_element_wise(column, *["1"] * len(missing), " ") if missing else column
-        times = pc.strptime(full, format=" ".join([written, *missing]), unit="us", error_is_null=True)
-    text = pc.strftime(times, format="%Y-%m-%d" if declared == "date" else "%Y-%m-%dT%H:%M:%S")
-    return pc.coalesce(text, column)
+def _read_column_of_numbers(
+    column: pa.ChunkedArray, name: str, contract: Contract, settings: SourceSettings
+) -> pa.ChunkedArray:
+    """Return numbers in plain form.
 
-
-def _has_code(written: str, codes: str) -> bool:
-    """Return whether a time format has one of the codes, or `%x`, `%D`, `%F` or `%e`, which imply them."""
-    return any(f"%{code}" in written for code in codes + "xDFe")
-
-
-def _convert_to_utc(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    """Convert times without an offset from a zone to UTC; a repeated hour is taken as its first."""
-    # Times with an offset are not matched: they state their zone themselves.
-    plain = pc.match_substring_regex(column, r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?\s*$")
-    local = pc.if_else(plain, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
-    times = local.cast(pa.timestamp("us"))
-    zoned = pc.assume_timezone(times, timezone, ambiguous="earliest", nonexistent="latest")
-    text = pc.strftime(zoned.cast(pa.timestamp("us", "UTC")), format="%Y-%m-%dT%H:%M:%SZ")
-    return pc.coalesce(text, column)
+    Raises:
+        InputError: If no form is declared and nothing tells whether `1.049` is 1049.
+    """
+    if name in settings.numbers:
+        return read_numbers(column, settings.numbers[name])
+    either = find_either(column)
+    if len(either):
+        shown = ", ".join(repr(text) for text in either[:3].to_pylist())
+        whole = read_numbers(pa.chunked_array([either[:1]]), "1.299,00")[0]
+        raise InputError(
+            f"{contract.source}: {name} {shown} can be {whole} or {either[0]}, and no other value tells "
+            "which; nothing was landed tonight, and the lists published before stay current. Say how "
+            "numbers are "
+            f"written: [sources.{contract.source}.numbers] {name} = '1.299,00' (the point groups) or "
+            f"'1,299.00' "
+            "(the point is the decimal mark)."
+        )
+    return pc.utf8_trim_whitespace(column)
 
 
 def _parse_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Parse plain decimal numbers as float64; other text becomes null."""
-    is_number = pc.match_substring_regex(column, r"^[+-]?\d+(\.\d+)?$")
-    return pc.if_else(is_number, column, pa.scalar(None, pa.string())).cast(pa.float64())
+    text = pc.utf8_trim_whitespace(column)
+    is_number = pc.match_substring_regex(text, r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$")
+    return pc.if_else(is_number, text, pa.scalar(None, pa.string())).cast(pa.float64())

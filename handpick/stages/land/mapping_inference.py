@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from handpick.contracts import Column, Contract
+from handpick.stages.land.derived_columns import read_piece_counts
+from handpick.stages.land.identifiers import SHORTENED_ID, is_identifier
+from handpick.stages.land.number_inference import MIN_SHARE, NUMBER_PATTERN, infer_numbers
+from handpick.stages.land.time_inference import infer_times
 
-MIN_SHARE = 0.8
-"""Share of the samples that a form must fit to be inferred."""
-
-EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
-TIME_FORMATS = (
-    "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M", "%d/%m/%Y", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m %d, %Y", "%B %d, %Y",
-    "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y, %B", "%B %Y", "%b %Y", "%Y%m%d", "%Y",
-)  # fmt: skip
-"""Time formats, tried in this order; an ambiguous day and month is read with the day first."""
-
-TIMES_IN_TEXT = {
-    r"(\d{4}-\d{2}-\d{2})": "",
-    r"(\d{4}, [A-Z][a-z]{2,8})": "%Y, %B",
-    r"([A-Z][a-z]{2,8} \d{1,2}, \d{4})": "%B %d, %Y",
-    r"(\d{1,2} [A-Z][a-z]{2,8} \d{4})": "%d %B %Y",
-    r"\b((?:19|20)\d{2})\b": "%Y",
-}
-"""Patterns that find a time within a text, and the time format of what they find."""
+MAX_WORDS = 1_000
+"""Distinct values of a column of words that are looked at; more are no words for a few meanings."""
 
 WORDS_BY_VALUE = {
     "true": ("available", "in stock", "instock", "in_stock", "yes", "active", "on sale", "ja", "j", "oui",
@@ -51,11 +41,29 @@ WORDS_BY_VALUE = {
 CONTRACT_VALUES = {word: ours for ours, words in WORDS_BY_VALUE.items() for word in words}
 """The contract value of each of these words."""
 
+BOOLEAN_WORDS = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0", "1.0", "0.0")
+TRUTH = dict.fromkeys(("t", "yes", "y", "1", "1.0"), "true") | dict.fromkeys(
+    ("f", "no", "n", "0", "0.0"), "false"
+)
+"""What the words for a boolean mean, of those that the contract reads itself."""
+
 CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
+CONSENT_QUESTION = (
+    "no column says which customers consented to recommendations: keep constants.consent = 'true' only if "
+    "all did"
+)
 RATING_WORDS = ("rating", "overall", "stars", "score")
 """Words in the name of the value column that mark a log without event types as ratings, not purchases."""
 
-NUMBER_PATTERN = r"([+-]?\d+(?:[.,]\d+)*)"
+EMPTY_WORDS = frozenset(
+    {"null", "none", "nil", "nan", "n/a", "na", "#n/a", "#null!", "#value!", "#ref!", "nat", "<na>",
+    "<null>", "-", "--",
+     "---", "–", "—", ".", "?", "undefined", "unknown", "unbekannt", "k.a.", "k. a.", "keine angabe", "s/o",
+     "n.d.", "nd",
+     "\\n", "(null)", "[null]", "missing", "leer", "vide", "vacío", "0000-00-00", "0000-00-00 00:00:00"}
+)  # fmt: skip
+"""Words and signs that stand for an empty value, in small letters."""
+TYPED = ("number", "boolean", "date", "timestamp", "json")
 
 
 @dataclass
@@ -63,19 +71,25 @@ class InferredMapping:
     """Inferred settings of one source, beyond the names of its columns; the keys are contract columns.
 
     The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are
-    sentences about what only the owner can decide.
+    parts of sentences about what only the owner can decide, `remarks` on what decided a doubt, and
+    `zoneless`, a
+    text of each column of times without a zone.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
-    times: dict[str, str] = field(default_factory=dict)
+    times: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     patterns: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     factors: dict[str, float] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     collected: dict[str, list[str]] = field(default_factory=dict)
     hashed: list[str] = field(default_factory=list)
+    mode: str = ""
+    encoding: str = ""
     open_questions: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    zoneless: dict[str, str] = field(default_factory=dict)
     first_per_key: bool = False
 
     def describe_origin(self, column: str) -> str:
@@ -90,32 +104,52 @@ class InferredMapping:
 
 
 def infer_mapping(
-    contract: Contract, mapped: dict[str, str], samples: dict[str, list[str]]
+    contract: Contract,
+    mapped: dict[str, str],
+    samples: dict[str, list[str]],
+    whole: Mapping[str, pa.Array] | None = None,
+    known_by: date | None = None,
 ) -> InferredMapping:
-    """Infer settings of mapped columns from sample values, and substitutes for missing required columns.
+    """Infer settings of mapped columns from their values, and substitutes for missing required columns.
 
     Args:
         contract: The contract of the source.
         mapped: Contract column to the owner's column.
-        samples: Distinct values of each of the owner's columns.
+        samples: Some distinct values of each of the owner's columns.
+        whole: All distinct, non-empty values of each mapped column, on which every proposal is verified; the
+            samples by default.
+        known_by: The day on which the rows were exported, if a file's name says it.
     """
     found = InferredMapping()
     for name, theirs in mapped.items():
-        _infer_values(contract.column(name), samples[theirs], found)
+        values = whole[theirs] if whole and theirs in whole else pa.array(samples[theirs], pa.string())
+        _infer_values(contract.column(name), values, found, known_by)
+    if found.zoneless:
+        column, sample = next(iter(found.zoneless.items()))
+        found.open_questions.append(
+            f"{', '.join(found.zoneless)}: '{sample}' states no time zone and is read as UTC; if {column} "
+            f"is local "
+            "time, set its zone, such as timezone = 'Europe/Berlin'"
+        )
     missing = [name for name in contract.required_columns if name not in mapped]
     if contract.is_log and contract.key[0] in missing:
         found.hashed.append(contract.key[0])
     if "event_type" in missing:
         theirs = mapped.get("value", "").lower()
-        found.constants["event_type"] = (
-            "rating" if any(word in theirs for word in RATING_WORDS) else "purchase"
-        )
+        kind = "rating" if any(word in theirs for word in RATING_WORDS) else "purchase"
+        found.constants["event_type"] = kind
+        found.open_questions.append(f"no column says what kind of event a row is: each counts as a {kind}")
     if "in_stock" in missing:
         found.constants["in_stock"] = "true"
+        found.open_questions.append("no column says what is in stock: every phone counts as available")
     if "updated_at" in missing:
         found.constants["updated_at"] = "{logical_date}"
+        found.open_questions.append(
+            "no column is updated_at: rows count as changed on the night that brings them"
+        )
     if "consent" in missing:
         found.constants["consent"] = "true"
+        found.open_questions.append(CONSENT_QUESTION)
     spare = [name for name in samples if name not in mapped.values()]
     if contract.source == "catalog" and "specs" not in mapped and len(spare) >= 5:
         found.collected["specs"] = ["*"]
@@ -126,124 +160,151 @@ def infer_mapping(
     return found
 
 
-def _infer_values(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
-    """Add the inferred settings of one column."""
-    if not samples:
+def _infer_values(column: Column, values: pa.Array, found: InferredMapping, known_by: date | None) -> None:
+    """Add the inferred settings of one column, and what only the owner can decide about it."""
+    empty = [text for text in _list_empty_words(column, values) if text != "\\N"]
+    given = values.filter(pc.invert(pc.is_in(values, pa.array([*empty, "\\N"], pa.string()))))
+    if empty and (column.type in TYPED or len(given)):
+        found.values[column.name] = dict.fromkeys(empty, "")
+    if not len(given):
         return
     if column.type in ("date", "timestamp"):
-        pattern, written = infer_time_format(samples)
-        if pattern:
-            found.patterns[column.name] = pattern
-        if written:
-            found.times[column.name] = written
-        found.open_questions += _list_questions(column.name, written, samples)
+        _add_times(column, given, found, known_by)
     elif column.type == "number":
-        _infer_numbers(column, samples, found)
+        _add_numbers(column, given, found)
     elif column.type == "boolean" or column.allowed_values:
-        _infer_words(column, samples, found)
+        _infer_words(column, given.to_pylist()[:MAX_WORDS], found)
+    if is_identifier(column):
+        _ask_about_identifiers(column, given, found)
+
+
+def _list_empty_words(column: Column, values: pa.Array) -> list[str]:
+    """Return the values that stand for nothing; `nan` may be an id, and a search may be for `unknown`."""
+    if is_identifier(column) or column.name in ("text", "title") or len(values) > MAX_WORDS * 100:
+        return []
+    return [text for text in values.to_pylist() if text.strip().lower() in EMPTY_WORDS][:20]
+
+
+def _add_times(column: Column, values: pa.Array, found: InferredMapping, known_by: date | None) -> None:
+    """Add how the times of a column are written."""
+    times = infer_times(values, column.type, known_by if column.must_be_past else None)
+    name = column.name
+    if times.pattern:
+        found.patterns[name] = times.pattern
+    if times.forms:
+        found.times[name] = times.setting
+    if times.evidence:
+        found.remarks.append(f"{name}: decided, as {times.evidence}.")
+    if times.question:
+        found.open_questions.append(f"{name} {times.question}; set times.{name}")
+    elif not times.share:
+        shown = ", ".join(f"'{text}'" for text in values[:3].to_pylist())
+        found.open_questions.append(f"{name} is written in no way that is known ({shown}); set times.{name}")
+    elif times.unread:
+        shown = ", ".join(f"'{text}'" for text in times.unread)
+        found.open_questions.append(
+            f"{name}: {1 - times.share:.1%} of its values cannot be read, such as {shown}"
+        )
+    if times.has_clock and not times.has_zone:
+        found.zoneless[name] = values[0].as_py()
 
 
 def infer_time_format(samples: Sequence[str]) -> tuple[str, str]:
-    """Infer how times are written.
+    """Infer how dates are written.
 
     Returns:
         A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where
         no format fits.
     """
-    iso = r"\d{4}-\d{1,2}-\d{1,2}(?:$|[T ]\d)"
-    if _compute_share(re.match(iso, text) is not None for text in samples) >= MIN_SHARE:
-        return "", ""
-    for digits, epoch in EPOCH_DIGITS.items():
-        number = rf"\d{{{digits}}}(\.\d+)?"
-        if _compute_share(re.fullmatch(number, text) is not None for text in samples) >= MIN_SHARE:
-            return "", epoch
-    for form in TIME_FORMATS:
-        if _compute_share(_is_time(text, form) for text in samples) >= MIN_SHARE:
-            return "", form
-    for pattern, form in TIMES_IN_TEXT.items():
-        if _compute_share(re.search(pattern, text) is not None for text in samples) >= MIN_SHARE:
-            return pattern, form
-    return "", ""
+    times = infer_times(samples, "date")
+    return times.pattern, times.forms[0] if times.forms else ""
 
 
-def _list_questions(name: str, written: str, samples: Sequence[str]) -> Iterator[str]:
-    """Yield what the owner must decide about times: the order of day and month, and the time zone."""
-    other = written.replace("%d/%m", "%m/%d")
-    if other != written and all(_is_time(text, other) for text in samples):
-        yield f"{name} may have the month first ({samples[0]}): then times.{name} = '{other}'."
-    says_zone = written.startswith("epoch") or all(
-        re.search(r"(?:Z|[+-]\d{2}:?\d{2})$", text) for text in samples
-    )
-    if any(re.search(r"\d:\d", text) for text in samples) and not says_zone:
-        yield (
-            f"{name} states no time zone and is read as UTC. If it is local time, set its zone, such as "
-            "timezone = 'Europe/Berlin'."
-        )
-
-
-def _is_time(text: str, form: str) -> bool:
-    """Return whether a text is a plausible time in a format."""
-    try:
-        return 1970 <= datetime.strptime(text.strip(), form).year < 2100
-    except ValueError:
-        return False
-
-
-def _infer_numbers(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
-    """Add the pattern, the number form and the empty value of a numeric column."""
-    numbers = [match.group() for text in samples if (match := re.search(NUMBER_PATTERN, text))]
-    if len(numbers) < MIN_SHARE * len(samples):
+def _add_numbers(column: Column, values: pa.Array, found: InferredMapping) -> None:
+    """Add the pattern, the number form and the empty values of a numeric column."""
+    name = column.name
+    numbers = infer_numbers(values.to_pylist())
+    if numbers.question:
+        found.open_questions.append(f"{name}: {numbers.question}; see numbers.{name} and patterns.{name}")
+    if numbers.share < MIN_SHARE:
+        shown = ", ".join(f"'{text}'" for text in numbers.unread)
+        if not numbers.question:
+            found.open_questions.append(
+                f"{name} holds no numbers that can be read ({shown}); set patterns.{name}"
+            )
         return
-    if any(text.strip() != number for text, number in zip(samples, numbers, strict=False)):
-        found.patterns[column.name] = NUMBER_PATTERN
-    # One or two digits after the last comma are cents; three would be a group of thousands.
-    if any(re.search(r",\d{1,2}$", number) for number in numbers):
-        found.numbers[column.name] = "1.299,00"
-    elif any("," in number for number in numbers):
-        found.numbers[column.name] = "1,299.00"
+    if numbers.pattern:
+        found.patterns[name] = numbers.pattern
+    if numbers.form:
+        found.numbers[name] = numbers.form
+    if numbers.unread:
+        shown = ", ".join(f"'{text}'" for text in numbers.unread)
+        found.open_questions.append(
+            f"{name}: {1 - numbers.share:.1%} of its values cannot be read, such as {shown}"
+        )
     # Shops write 0 for an unknown price, where the contract wants none.
-    zeros = [text for text in ("0", "0.0", "0.00") if text in numbers]
-    if column.min_value and zeros:
-        found.values[column.name] = dict.fromkeys(zeros, "")
+    if column.min_value and numbers.zeros:
+        zeros = [re.search(NUMBER_PATTERN, text) for text in numbers.zeros] if numbers.pattern else []
+        texts = [match.group(1) for match in zeros if match] or numbers.zeros
+        found.values.setdefault(name, {}).update(dict.fromkeys(texts, ""))
+
+
+def _ask_about_identifiers(column: Column, values: pa.Array, found: InferredMapping) -> None:
+    """Add the question about ids that a spreadsheet shortened: their last digits are lost."""
+    lost = values.filter(pc.match_substring_regex(values, SHORTENED_ID))
+    if len(lost):
+        found.open_questions.append(
+            f"{column.name} '{lost[0]}' was shortened by a spreadsheet and has lost digits: export it as text"
+        )
 
 
 def _infer_words(column: Column, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the value mapping of a boolean column or of one with a list of allowed values."""
-    if column.type == "boolean" and all(re.fullmatch(r"\d+(\.0+)?", text.strip()) for text in samples):
-        if any(float(text) > 1 for text in samples):  # pieces in stock, not a boolean
-            found.values[column.name] = {
-                **{text: "false" for text in samples if not float(text)},
-                "*": "true",
-            }
-        return
-    known = column.allowed_values or (
-        "true",
-        "false",
-        "t",
-        "f",
-        "yes",
-        "no",
-        "y",
-        "n",
-        "1",
-        "0",
-        "1.0",
-        "0.0",
-    )
-    if all(text.strip().lower() in known for text in samples):
-        return
+    known = column.allowed_values or BOOLEAN_WORDS
     allowed = column.allowed_values or ("true", "false")
-    mapping = {
-        word: ours
-        for text in samples
-        for word in dict.fromkeys((text.strip(), re.split(r"[.,;:(]", text)[0].strip()))
-        if (ours := CONTRACT_VALUES.get(word.lower())) in allowed and word.lower() not in known
-    }
+    counts = _read_counts(samples) if column.can_be_count else [None] * len(samples)
+    meanings: dict[str, str | None] = {}
+    mapping: dict[str, str] = {}
+    for text, count in zip(samples, counts, strict=True):
+        word = text.strip()
+        first = re.split(r"[.,;:(]", word)[0].strip()
+        ours = next((CONTRACT_VALUES[each.lower()] for each in (word, first)
+                     if CONTRACT_VALUES.get(each.lower()) in allowed), None)  # fmt: skip
+        if count or word.lower() in known:
+            meanings[text] = count or word.lower()
+        else:
+            meanings[text] = ours
+            mapping |= {
+                each: ours for each in (word, first) if ours and CONTRACT_VALUES.get(each.lower()) == ours
+            }
+    if column.can_be_count and len({TRUTH.get(str(ours), str(ours)) for ours in meanings.values()}) == 1:
+        # A stock that is the same everywhere is no stock, and a mapping would hide it.
+        shown = ", ".join(f"'{text}'" for text in samples[:3])
+        result = next(iter(meanings.values()))
+        found.open_questions.append(
+            f"{column.name}: {shown} would all be {TRUTH.get(str(result), str(result))}: is that the stock; "
+            f"set columns."
+            f"{column.name} or values.{column.name}"
+        )
+        return
+    if unknown := [text for text, ours in meanings.items() if ours is None]:
+        shown = ", ".join(f"'{text[:60]}'" for text in unknown[:5])
+        found.open_questions.append(
+            f"{column.name} has values whose meaning is not known: {shown}; set values.{column.name}"
+        )
     if not mapping:
         return
-    found.values[column.name] = mapping
+    found.values.setdefault(column.name, {}).update(mapping)
     if any(text.strip() not in mapping and re.search(r"[.,;:(]", text) for text in samples):
         found.patterns[column.name] = r"^\s*([^.,;:(]*[^.,;:(\s])"
+
+
+def _read_counts(samples: Sequence[str]) -> list[str | None]:
+    """Return `true` or `false` for each number of pieces, and None for other texts."""
+    counts: list[str | None] = read_piece_counts(
+        pa.chunked_array([pa.array(samples, pa.string())])
+    ).to_pylist()
+    return counts
 
 
 def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping) -> None:
@@ -272,7 +333,15 @@ def render_toml_lines(found: InferredMapping, quote: Callable[[str], str]) -> It
     """
     if found.first_per_key:
         yield "first_per_key = true"
-    yield from (f"# {question}" for question in found.open_questions)
+    yield from (f"# {remark}" for remark in found.remarks)
+    if found.open_questions:
+        yield "questions = [  # `handpick check` repeats each; delete it when you have answered it"
+        yield from (f"  {quote(question)}," for question in found.open_questions)
+        yield "]"
+    if found.mode:
+        yield f"mode = {quote(found.mode)}  # every file holds all rows: see docs/inputs.md"
+    if found.encoding:
+        yield f"encoding = {quote(found.encoding)}"
     if found.hashed:
         names = ", ".join(quote(name) for name in found.hashed)
         yield f"hashed = [{names}]  # no column is unique: a hash of the row"
@@ -281,7 +350,10 @@ def render_toml_lines(found: InferredMapping, quote: Callable[[str], str]) -> It
         yield f"collected.{name} = [{names}]  # columns that are mapped to nothing"
     for table in ("constants", "times", "patterns", "numbers"):
         for name, value in getattr(found, table).items():
-            yield f"{table}.{name} = {quote(value)}"
+            shown = (
+                quote(value) if isinstance(value, str) else f"[{', '.join(quote(each) for each in value)}]"
+            )
+            yield f"{table}.{name} = {shown}"
     for name, factor in found.factors.items():
         yield f"factors.{name} = {factor}"
     for name, mapping in found.values.items():

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Any
 
 from handpick.errors import InputError
 from handpick.night import Night
 from handpick.quarantine.released_files import RELEASED_PREFIX, get_released_folder
 from handpick.settings.load import Settings
 from handpick.settings.sources import SourceSettings
-from handpick.stages.land.manifest import read_manifest_files
+from handpick.stages.land.compression import COMPRESSED_SUFFIXES, strip_compression
+from handpick.stages.land.manifest import MANIFEST, build_manifest_entry, read_manifest_files
 from handpick.stages.land.remote_files import RemoteFile, RemoteFolder, is_remote_url
 
-DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+DATE_IN_NAME = re.compile(
+    r"(?<!\d)(?:(\d{4})-(\d{2})-(\d{2})|(20\d{2})([_.]?)(\d{2})\5(\d{2}))(?=\D|$|\d{4}(?:\d{2})?(?!\d))"
+)
+"""A day in a file's name: `2026-01-10`, `20260110`, `2026_01_10`, also with a time, `20260110063000`."""
 READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
 """Endings of files that can hold rows; all others in a landing folder are ignored."""
 
@@ -33,12 +39,14 @@ class PendingFile:
         is_released: Whether the rows were released from quarantine, and so have the contract's columns
             already.
         remote: The remote file that is downloaded to `path` before landing, or None for a local one.
+        is_changed: Whether an earlier night landed a file of this name with other content.
     """
 
     name: str
     path: Path | None
     is_released: bool = False
     remote: RemoteFile | None = None
+    is_changed: bool = False
 
 
 def list_pending_files(night: Night, source: str) -> list[PendingFile]:
@@ -50,7 +58,7 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
         InputError: If a needed source has none; the message says which folder was searched.
     """
     settings = night.settings.sources.of(source)
-    if settings.url is not None:
+    if settings.url is not None or settings.format == "sql":
         return [PendingFile(f"sql:{source}", None)]
     remote = _open_remote(settings, source)
     folder = get_source_folder(night.settings, source)
@@ -63,12 +71,14 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
     arrived = _list_arrived(remote, folder, get_download_folder(night, source))
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
+    due = [file for file in found if parse_date_in_name(file.name) <= night.logical_date]
     pending = [
-        file
-        for file in found
-        if _parse_date_in_name(file.name) <= night.logical_date and landed.leave(file.name)
+        replace(file, is_changed=file.name in landed.by_earlier)
+        for file in due
+        if landed.leave(file.name) or _is_replaced(file, landed.earlier_entries.get(file.name, []))
     ]
-    gone = sorted(landed.own - landed.by_earlier - {file.name for file in found})
+    own = landed.own - landed.by_earlier
+    gone = sorted(own - {file.name for file in found})
     if gone:
         raise InputError(
             f"{source}: files that {night.logical_date} has landed before are gone ({len(gone)}, "
@@ -76,7 +86,14 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
             f"remove {night.lake.partition(f'raw/{source}', night.logical_date)} to land the night "
             "without them."
         )
-    pending.sort(key=lambda file: (_parse_date_in_name(file.name), file.name))
+    taken = [file.name for file in pending if landed.is_of_later_night(file)]
+    if taken:
+        raise InputError(
+            f"{source}: files that {night.logical_date} has landed before were replaced, and a later night "
+            f"has landed what they hold now ({len(taken)}, such as {taken[0]}). Nothing was landed, so that "
+            "the lake keeps the rows of both nights; bring the former files back to run this night again."
+        )
+    pending.sort(key=lambda file: (parse_date_in_name(file.name), file.name))
     is_first = not [day for day in night.lake.list_dates(f"raw/{source}") if day < night.logical_date]
     is_needed = settings.needed == "every_night" or (settings.needed == "first_night" and is_first)
     if is_needed and not [file for file in pending if not file.is_released]:
@@ -121,9 +138,7 @@ def find_newest_file_day(settings: Settings, source: str) -> date | None:
     remote = _open_remote(settings.sources.of(source), source)
     arrived = _list_arrived(remote, get_source_folder(settings, source), Path())
     days = [
-        _parse_date_in_name(file.name)
-        if _parse_date_in_name(file.name) > date.min
-        else _find_change_day(file)
+        parse_date_in_name(file.name) if parse_date_in_name(file.name) > date.min else _find_change_day(file)
         for file in arrived
     ]
     return max(days, default=None)
@@ -151,7 +166,7 @@ def _list_local(folder: Path, prefix: str = "") -> list[PendingFile]:
             bool(prefix),
         )
         for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
-        if path.is_file() and _can_hold_rows(path)
+        if path.is_file() and can_hold_rows(path)
     ]
 
 
@@ -162,22 +177,25 @@ def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Pa
     return [
         PendingFile(file.name, download_folder / file.name, remote=file)
         for file in remote.list_files()
-        if _can_hold_rows(PurePosixPath(file.name))
+        if can_hold_rows(PurePosixPath(file.name))
     ]
 
 
-def _can_hold_rows(path: PurePath) -> bool:
+def can_hold_rows(path: PurePath) -> bool:
     """Return whether a file has a readable suffix; hidden files are still being written."""
-    return path.suffix.lower() in READABLE_SUFFIXES and not path.name.startswith((".", "_"))
+    suffix = PurePath(strip_compression(path.name)).suffix.lower()
+    # A ZIP archive's name need not say what is in it.
+    is_readable = suffix in READABLE_SUFFIXES or (path.suffix.lower() in COMPRESSED_SUFFIXES and not suffix)
+    return is_readable and not path.name.startswith((".", "_"))
 
 
 def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, found: list[PendingFile]) -> str:
     """Build the error message for a needed source without files."""
-    newest = max((_parse_date_in_name(file.name) for file in found), default=date.min)
+    newest = max((parse_date_in_name(file.name) for file in found), default=date.min)
     if isinstance(place, Path) and not place.exists():
         reason = "that folder does not exist"
     elif not found:
-        reason = f"no file there ends in {', '.join(sorted(READABLE_SUFFIXES))}"
+        reason = f"no file there ends in {', '.join(sorted(READABLE_SUFFIXES))}{_name_spreadsheet(place)}"
     else:
         dated = f", newest {newest}" if newest > date.min else ""
         reason = f"{len(found)} files are there, all landed before or dated later{dated}"
@@ -191,22 +209,28 @@ def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, fou
 
 @dataclass(frozen=True)
 class LandedFiles:
-    """The names of a source's files that nights have landed, as the manifests in the lake record them.
+    """A source's files that nights have landed, as the manifests in the lake record them.
 
     Which files a night takes follows from these records and the files that are there, so that running a night
     again, or after a kill, takes the same files, in whichever order nights were first run.
 
     Args:
-        own: Files that this night has landed, if it has run before.
-        by_earlier: Files that nights before it have landed.
-        by_later: Files that nights after it have landed.
+        own: Names of the files that this night has landed, if it has run before.
+        by_earlier: Names of the files that nights before it have landed.
+        by_later: Names of the files that nights after it have landed.
         has_run: Whether this night has landed the source before.
+        earlier_entries: Manifest entries of nights before it, by name.
+        own_entries: Manifest entries of this night, by name.
+        later_entries: Manifest entries of nights after it, by name.
     """
 
     own: frozenset[str]
     by_earlier: frozenset[str]
     by_later: frozenset[str]
     has_run: bool
+    earlier_entries: Mapping[str, list[dict[str, Any]]]
+    own_entries: Mapping[str, list[dict[str, Any]]]
+    later_entries: Mapping[str, list[dict[str, Any]]]
 
     def leave(self, name: str) -> bool:
         """Return whether these nights leave a file to this night.
@@ -219,28 +243,78 @@ class LandedFiles:
             return False
         return name in self.own or not self.has_run or name not in self.by_later
 
+    def is_of_later_night(self, file: PendingFile) -> bool:
+        """Return whether this night has landed a file whose content of now a later night has landed."""
+        if file.name not in self.own_entries or file.name not in self.later_entries:
+            return False
+        return _is_replaced(file, self.own_entries[file.name]) and not _is_replaced(
+            file, self.later_entries[file.name]
+        )
+
 
 def _read_landed_files(night: Night, source: str) -> LandedFiles:
     """Return which files of a source were landed by which nights, as seen from this one."""
     table, tonight = f"raw/{source}", night.logical_date
     names: dict[date, set[str]] = {}
+    earlier: dict[str, list[dict[str, Any]]] = {}
+    mine: dict[str, list[dict[str, Any]]] = {}
+    later: dict[str, list[dict[str, Any]]] = {}
     for day in night.lake.list_dates(table):
+        partition = night.lake.partition(table, day)
         # A query has no digest: every night runs it again.
-        entries = read_manifest_files(night.lake.partition(table, day))
-        names[day] = {entry["name"] for entry in entries if entry["sha256"]}
+        entries = [entry for entry in read_manifest_files(partition) if entry["sha256"]]
+        names[day] = {entry["name"] for entry in entries}
+        landed_at = (partition / MANIFEST).stat().st_mtime
+        kept = earlier if day < tonight else later if day > tonight else mine
+        for entry in entries:
+            kept.setdefault(entry["name"], []).append({**entry, "landed_at": landed_at})
     return LandedFiles(
         own=frozenset(names.get(tonight, ())),
         by_earlier=frozenset().union(*(found for day, found in names.items() if day < tonight)),
         by_later=frozenset().union(*(found for day, found in names.items() if day > tonight)),
         has_run=tonight in names,
+        earlier_entries=earlier,
+        own_entries=mine,
+        later_entries=later,
     )
 
 
-def _parse_date_in_name(name: str) -> date:
+def _name_spreadsheet(place: RemoteFolder | Path) -> str:
+    """Return a remark on a spreadsheet in a folder, which has to be saved in another format first."""
+    found = sorted(place.rglob("*.xls*")) if isinstance(place, Path) else []
+    return f" ({found[0].name} is a spreadsheet: save it as CSV)" if found else ""
+
+
+def _is_replaced(file: PendingFile, landed: list[dict[str, Any]]) -> bool:
+    """Return whether a file has other content than any file of its name that was landed.
+
+    Files of equal size are compared by their digests if they have changed since, or have no day in their
+    names:
+    others are not rewritten, and there may be years of them.
+    """
+    size = file.remote.size if file.remote else file.path.stat().st_size if file.path else None
+    if size is None or file.is_released or not landed:
+        return False
+    same_size = [entry for entry in landed if entry["bytes"] == size]
+    if not same_size or file.remote or file.path is None:
+        return not same_size
+    is_newer = file.path.stat().st_mtime > max(entry["landed_at"] for entry in same_size)
+    if not is_newer and parse_date_in_name(file.name) > date.min:
+        return False
+    digest = build_manifest_entry(file.name, file.path)["sha256"]
+    return all(entry["sha256"] != digest for entry in same_size)
+
+
+def parse_date_in_name(name: str) -> date:
     """Return the last date in a file's name; `date.min` without one, which any night may land."""
-    for text in reversed(DATE_IN_NAME.findall(name)):
+    for found in reversed(list(DATE_IN_NAME.finditer(name))):
+        year, month, day = (
+            found.group(1) or found.group(4),
+            found.group(2) or found.group(6),
+            found.group(3) or found.group(7),
+        )
         try:
-            return date.fromisoformat(text)
+            return date(int(year), int(month), int(day))
         except ValueError:
             continue
     return date.min

@@ -31,11 +31,7 @@ def render_settings(
     for proposal in proposals:
         lines.append(f"[sources.{proposal.source}]")
         if proposal.table:
-            lines += [
-                f"url = {_quote_toml(place)}",
-                'format = "sql"',
-                *_render_query(proposal, place),
-            ]
+            lines += [*_render_url(proposal.source, place), 'format = "sql"', *_render_query(proposal, place)]
         else:
             lines.append(f"path = {_quote_toml(proposal.where)}")
         lines += _render_mapping(proposal)
@@ -50,6 +46,18 @@ def render_settings(
             ]
     lines += [_replace_controls(f"# Not matched: {each.where} ({', '.join(each.columns)})") for each in rest]
     return "\n".join(lines)
+
+
+def _render_url(source: str, url: str) -> Iterator[str]:
+    """Yield the setting of a database's URL, or how to set one with a password, which no file should hold."""
+    from sqlalchemy.engine import make_url
+
+    if make_url(url).password is None:
+        yield f"url = {_quote_toml(url)}"
+        return
+    shown = make_url(url).set(password=None).render_as_string().replace("://", "://", 1)
+    yield "# The URL has a password and is not written here. Set it in the environment:"
+    yield f"# HANDPICK__SOURCES__{source.upper()}__URL, for {_replace_controls(shown)}"
 
 
 def _render_query(proposal: SourceProposal, url: str) -> Iterator[str]:
@@ -98,8 +106,6 @@ def _render_mapping(proposal: SourceProposal) -> list[str]:
     ]
     if mapping.first_per_key:
         lines.append("# No table of customers was found: they are taken from the events, each once.")
-    if "consent" in mapping.constants:
-        lines.append("# Keep consent = true only if these customers consented to recommendations.")
     lines += render_toml_lines(mapping, _quote_toml)
     for match in proposal.matches:
         if match.owner_column and match.owner_column != match.column:

@@ -29,11 +29,13 @@ class RemoteFile:
         name: Path relative to the folder's URL.
         path: Path in its file system.
         changed_on: UTC day of the last change, or None where the file system does not report it.
+        size: Bytes, or None where the file system does not report them.
     """
 
     name: str
     path: str
     changed_on: date | None
+    size: int | None = None
 
 
 def is_remote_url(place: str) -> bool:
@@ -84,7 +86,10 @@ class RemoteFolder:
         root = self._root.rstrip("/")
         return [
             RemoteFile(
-                path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1], path, _parse_change_day(entry)
+                path.removeprefix(root).lstrip("/") or path.rsplit("/", 1)[-1],
+                path,
+                _parse_change_day(entry),
+                entry.get("size"),
             )
             for path, entry in sorted(found.items())
         ]

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from handpick.contracts import CONTRACTS, Column, Contract
 from handpick.errors import InputError
+from handpick.stages.land.compression import strip_compression
+from handpick.stages.land.doubts import read_doubts
+from handpick.stages.land.full_exports import is_full_export
 from handpick.stages.land.mapping_inference import (
+    CONSENT_QUESTION,
     CONTRACT_VALUES,
+    EMPTY_WORDS,
     InferredMapping,
     infer_mapping,
-    infer_time_format,
 )
 from handpick.stages.land.name_similarity import score_name, score_table_name
-from handpick.stages.land.pending_files import READABLE_SUFFIXES
+from handpick.stages.land.pending_files import can_hold_rows, parse_date_in_name
+from handpick.stages.land.time_inference import infer_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
-MAX_SAMPLED_ROWS = 5_000
+SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods"})
+MAX_DATABASE_ROWS = 200_000
+"""Rows of a database table that are read, for lack of a file that ends."""
+MAX_READ_BYTES = 1 << 30
+"""Bytes of the files of one kind that are read; of more, the first and the five last files are."""
+SAMPLED_VALUES = 100
 SHOWN_SAMPLES = 3
 MIN_CONFIDENCE = 0.55
 """Matches of columns below this confidence are not proposed."""
@@ -53,7 +67,7 @@ class SourceProposal:
     Args:
         source: The source.
         where: Path of the file or folder, or `table <name>`.
-        rows: Number of rows that were sampled.
+        rows: Number of rows that were read.
         matches: One per contract column.
         table: Name of the database table, or None for files.
         mapping: Inferred settings beyond the names of columns.
@@ -79,6 +93,34 @@ class SourceProposal:
         return (0.8 * fit + 0.2 * score_table_name(self.source, self.table or self.where)) * has_content
 
 
+@dataclass(frozen=True)
+class OwnerTable:
+    """A table of the owner's: the files of one kind, or a table of a database.
+
+    Args:
+        where: Path of the file or folder, or `table <name>`.
+        rows: All rows, as text columns.
+        name: Name of the database table, or None for files.
+        parts: Name and number of rows of each file, in their order.
+        doubts: Name of a file, and a doubt about how it was read.
+    """
+
+    where: str
+    rows: pa.Table
+    name: str | None = None
+    parts: tuple[tuple[str, int], ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def samples(self) -> dict[str, list[str]]:
+        """Some distinct values of each column."""
+        return {
+            column: _sample_values(self.rows, column)
+            for column in self.rows.column_names
+            if column not in (RAW_COLUMN, LINE_COLUMN)
+        }
+
+
 def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTable]]:
     """Propose a mapping for each source found in a folder, file or database.
 
@@ -92,16 +134,19 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
     Raises:
         InputError: If nothing in the place can be read as a table.
     """
-    tables = list(_sample_database(place) if "://" in place else _sample_folder(Path(place)))
+    unreadable: list[UnmatchedTable] = []
+    tables = list(_read_database(place) if "://" in place else _read_folder(Path(place), unreadable))
     if not tables:
+        told = f" {unreadable[0].columns[0]}" if unreadable else ""
         raise InputError(
-            f"nothing in {place} can be read as a table: CSV, JSON, Parquet or a database is needed."
+            f"nothing in {place} can be read as a table: CSV, JSON, Parquet or a database is needed.{told}"
         )
+    by_place = {table.where: table for table in tables}
     scored = [
         (proposal.score, proposal)
-        for where, rows, name in tables
+        for table in tables
         for contract in CONTRACTS.values()
-        if (proposal := propose_source(contract, where, rows, name)).score >= 0.3
+        if (proposal := match_source(contract, table)).score >= 0.3
     ]
     # Greedy by score: each source and each table is used once.
     best: dict[str, SourceProposal] = {}
@@ -110,16 +155,18 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
         if proposal.source not in best and proposal.where not in taken:
             best[proposal.source] = proposal
             taken.add(proposal.where)
+    best = {source: infer_settings(proposal, by_place[proposal.where]) for source, proposal in best.items()}
     if "users" not in best and "events" in best:
         best["users"] = _propose_users(best["events"])
     rest = [
         UnmatchedTable(
-            where, tuple(column for column in rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN))
+            table.where,
+            tuple(column for column in table.rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN)),
         )
-        for where, rows, _ in tables
-        if where not in taken
+        for table in tables
+        if table.where not in taken
     ]
-    return [best[source] for source in CONTRACTS if source in best], rest
+    return [best[source] for source in CONTRACTS if source in best], [*rest, *unreadable]
 
 
 def _propose_users(events: SourceProposal) -> SourceProposal:
@@ -132,24 +179,25 @@ def _propose_users(events: SourceProposal) -> SourceProposal:
         else ColumnMatch(column.name, None, 0.0, (), column.is_required)
         for column in CONTRACTS["users"].columns
     )
-    mapping = InferredMapping(constants={"consent": "true"}, first_per_key=True)
+    mapping = InferredMapping(
+        constants={"consent": "true"}, first_per_key=True, open_questions=[CONSENT_QUESTION]
+    )
     for table in ("times", "patterns"):
         if "occurred_at" in (kept := getattr(events.mapping, table)):
             getattr(mapping, table)["signed_up_at"] = kept["occurred_at"]
     return SourceProposal("users", events.where, events.rows, matches, events.table, mapping)
 
 
-def propose_source(contract: Contract, where: str, rows: pa.Table, name: str | None = None) -> SourceProposal:
-    """Propose a mapping of a table onto one source; columns are matched greedily, each one once.
+def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
+    """Match the columns of a table with those of a source, greedily, each one once; infer no settings yet.
 
     Args:
         contract: The contract of the source.
-        where: Path of the file or folder, or `table <name>`.
-        rows: Sampled rows as text columns.
-        name: Name of the database table, or None for files.
+        table: The table.
     """
+    rows = table.rows
     names = [column for column in rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN)]
-    samples = {column: _sample_values(rows, column) for column in names}
+    samples = table.samples
     pairs = sorted(
         (
             (
@@ -185,8 +233,40 @@ def propose_source(contract: Contract, where: str, rows: pa.Table, name: str | N
         shown = tuple(text[:40] for text in samples[found[0]][:SHOWN_SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
         matches.append(ColumnMatch(declared.name, their_name, confidence, shown, declared.is_required))
-    mapping = infer_mapping(contract, {mine: theirs for mine, (theirs, _) in chosen.items()}, samples)
-    return SourceProposal(contract.source, where, rows.num_rows, tuple(matches), name, mapping)
+    return SourceProposal(contract.source, table.where, rows.num_rows, tuple(matches), table.name)
+
+
+def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposal:
+    """Return a proposal with the settings inferred from, and verified on, all values of its columns."""
+    contract = CONTRACTS[proposal.source]
+    mapped = {match.column: match.owner_column for match in proposal.matches if match.owner_column}
+    whole = {theirs: _list_distinct(table.rows.column(theirs)) for theirs in mapped.values()}
+    days = [day for name, _ in table.parts if (day := parse_date_in_name(name)) > date.min]
+    mapping = infer_mapping(contract, mapped, table.samples, whole, max(days, default=None))
+    mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
+    mapping.open_questions += list(_find_missing_columns(mapped, table))
+    # Rows that all files share: an export of changes would not repeat what has not changed.
+    if is_full_export(table.rows, [count for _, count in table.parts], contract.is_log):
+        mapping.mode = "full"
+    return replace(proposal, mapping=mapping)
+
+
+def _list_distinct(column: pa.ChunkedArray) -> pa.Array:
+    """Return the distinct non-empty texts of a column, in their order."""
+    values = pc.unique(column)
+    return values.filter(pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(values), ""), False))
+
+
+def _find_missing_columns(mapped: dict[str, str], table: OwnerTable) -> Iterator[str]:
+    """Yield a question for each mapped column that some files of a kind fill and others do not."""
+    start = 0
+    for name, count in table.parts if len(table.parts) > 1 else ():
+        part = table.rows.slice(start, count)
+        start += count
+        for mine, theirs in mapped.items():
+            is_filled_elsewhere = table.rows.column(theirs).null_count < table.rows.num_rows
+            if count and part.column(theirs).null_count == count and is_filled_elsewhere:
+                yield f"{mine}: {name} has nothing in its column {theirs}, which other files fill"
 
 
 def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str | None:
@@ -204,17 +284,20 @@ def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str
 
 
 def _sample_values(rows: pa.Table, column: str) -> list[str]:
-    """Return the first 100 distinct non-empty values of a column."""
-    values = (value for value in rows.column(column).to_pylist() if value is not None and value.strip())
-    return [value for value, _ in zip(dict.fromkeys(values), range(100), strict=False)]
+    """Return the first distinct non-empty values of a column that do not stand for nothing."""
+    values = _list_distinct(rows.column(column))
+    given = (value for value in values.to_pylist() if value.strip().lower() not in EMPTY_WORDS)
+    return list(islice(given, SAMPLED_VALUES))
 
 
 def _score_values(column: Column, samples: list[str]) -> float:
     """Return the share of samples that are valid, unchanged or with the settings that would be inferred."""
     if not samples:
         return 0.0
-    if column.type in ("timestamp", "date") and any(infer_time_format(samples)):
-        return 0.9
+    if column.type in ("timestamp", "date"):
+        times = infer_times(samples, column.type)
+        if times.share or times.question:
+            return 0.9 if times.forms or times.pattern or times.question else 1.0
     return sum(_score_value(column, sample.strip()) for sample in samples) / len(samples)
 
 
@@ -239,59 +322,73 @@ def _score_value(column: Column, text: str) -> float:
     return float(re.fullmatch(column.pattern, text) is not None) if column.pattern else 1.0
 
 
-def _sample_folder(place: Path) -> Iterator[tuple[str, pa.Table, str | None]]:
-    """Yield each kind of file in a folder as (place, sampled rows, None).
+def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[OwnerTable]:
+    """Yield each kind of file in a folder as one table; add files that cannot be read to `unreadable`.
 
-    Files of one folder whose names differ only in digits are one kind, of which the first is sampled; a
-    folder that holds a single kind stands for it.
+    Files of one folder whose names differ only in digits are one kind; a folder that holds a single kind
+    stands
+    for it.
     """
-    from handpick.stages.land.file_formats import read_file
-
     if not place.exists():
         raise InputError(f"there is no {place}")
     files = [place] if place.is_file() else [file for file in sorted(place.rglob("*")) if file.is_file()]
-    seen: set[tuple[Path, str]] = set()
-    kinds = {
-        (file.parent, re.sub(r"\d+", "#", file.name))
-        for file in files
-        if file.suffix.lower() in READABLE_SUFFIXES
-    }
+    kinds: dict[tuple[Path, str], list[Path]] = {}
     for file in files:
-        kind = (file.parent, re.sub(r"\d+", "#", file.name))
-        if kind not in kinds or kind in seen:
+        if can_hold_rows(file) or place.is_file():
+            kind = (file.parent, re.sub(r"\d+", "#", strip_compression(file.name)))
+            kinds.setdefault(kind, []).append(file)
+        elif file.suffix.lower() in SPREADSHEETS:
+            unreadable.append(UnmatchedTable(str(file), ("a spreadsheet: save it as CSV",)))
+    for (folder, _), members in kinds.items():
+        parts = list(_read_files(members, unreadable))
+        if not parts:
             continue
-        try:
-            rows = read_file(file)
-        except InputError:
-            continue
-        seen.add(kind)
         # A folder of files of one kind is the landing folder of a source, also for later files.
-        is_alone = sum(parent == file.parent for parent, _ in kinds) == 1 and not place.is_file()
-        where = file.parent if is_alone and file.parent != place else file
-        yield str(where.resolve()), rows.slice(0, MAX_SAMPLED_ROWS), None
+        is_alone = sum(parent == folder for parent, _ in kinds) == 1 and not place.is_file()
+        where = folder if is_alone and folder != place else members[0]
+        rows = pa.concat_tables([rows for _, rows in parts], promote_options="default")
+        yield OwnerTable(
+            str(where.resolve()),
+            rows,
+            None,
+            tuple((file.name, part.num_rows) for file, part in parts),
+            tuple((file.name, doubt) for file, part in parts for doubt in read_doubts(part)),
+        )
 
 
-def _sample_database(url: str) -> Iterator[tuple[str, pa.Table, str | None]]:
-    """Yield each table of a database as (place, sampled rows, name)."""
-    from sqlalchemy import MetaData, create_engine, inspect, select
+def _read_files(files: Sequence[Path], unreadable: list[UnmatchedTable]) -> Iterator[tuple[Path, pa.Table]]:
+    """Yield the files of one kind with their rows; of very many bytes the first and the last files."""
+    from handpick.stages.land.file_formats import read_file
+
+    is_much = sum(file.stat().st_size for file in files) > MAX_READ_BYTES
+    for file in dict.fromkeys([files[0], *files[-5:]] if is_much else files):
+        try:
+            yield file, read_file(file)
+        except InputError as error:
+            unreadable.append(UnmatchedTable(str(file), (str(error),)))
+
+
+def _read_database(url: str) -> Iterator[OwnerTable]:
+    """Yield each table of a database."""
+    from sqlalchemy import MetaData, inspect, select
     from sqlalchemy.exc import SQLAlchemyError
 
-    from handpick.stages.land.sql import describe_database_error, format_database_value
+    from handpick.stages.land.sql import describe_database_error, format_database_value, open_engine
 
     try:
-        engine = create_engine(url)
+        engine = open_engine(url)
         names = inspect(engine).get_table_names()
         metadata = MetaData()
         metadata.reflect(engine, only=names)
         with engine.connect() as connection:
             for name in names:
-                result = connection.execute(select(metadata.tables[name]).limit(MAX_SAMPLED_ROWS))
+                result = connection.execute(select(metadata.tables[name]).limit(MAX_DATABASE_ROWS))
                 columns = list(result.keys())
                 values = list(zip(*result.fetchall(), strict=True)) or [()] * len(columns)
                 texts = [
                     pa.array([format_database_value(value) for value in column], pa.string())
                     for column in values
                 ]
-                yield f"table {name}", pa.table(texts, names=columns), name
+                yield OwnerTable(f"table {name}", pa.table(texts, names=columns), name)
     except (SQLAlchemyError, ValueError, ImportError) as error:
         raise InputError(f"the database did not answer: {describe_database_error(error)}") from None

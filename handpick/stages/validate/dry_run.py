@@ -31,11 +31,23 @@ class Finding:
 def check_inputs(night: Night) -> list[Finding]:
     """Land and validate a night in a temporary lake, and explain every problem, the most severe last."""
     with _temporary_lake(night) as trial:
-        broken = [finding for source in CONTRACTS for finding in _find_unreadable(trial, source)]
-        return broken or _validate(trial)
+        broken = [finding for source in CONTRACTS for finding in find_unreadable(trial, source)]
+        findings = broken or _validate(trial)
+    order = {"fine": 0, "warning": 1, "stop": 2}
+    return sorted([*_repeat_questions(night), *findings], key=lambda finding: order[finding.level])
 
 
-def _find_unreadable(night: Night, source: str) -> Iterator[Finding]:
+def _repeat_questions(night: Night) -> Iterator[Finding]:
+    """Yield the questions of `handpick init` that were not answered."""
+    for source in CONTRACTS:
+        for question in night.settings.sources.of(source).questions:
+            yield Finding(
+                "warning",
+                f"{source}: {question}? (answer it in sources.{source} and delete it from `questions`)",
+            )
+
+
+def find_unreadable(night: Night, source: str) -> Iterator[Finding]:
     """Yield a finding for every file of a source that cannot be read, not only for the first."""
     from handpick.stages.land.public import list_pending_files, read_pending_file
 
@@ -72,7 +84,7 @@ def _temporary_lake(night: Night) -> Iterator[Night]:
 
 
 def _validate(night: Night) -> list[Finding]:
-    """Land and validate a night whose files can all be read, and return the findings by severity."""
+    """Land and validate a night whose files can all be read, and return the findings."""
     from handpick.lake.partitions import count_rows
     from handpick.runtime.dataframes import start_engine
     from handpick.stages.land.public import run as land
@@ -80,7 +92,11 @@ def _validate(night: Night) -> list[Finding]:
     from handpick.stages.validate.thresholds import check_thresholds
 
     findings: list[Finding] = []
-    landing = land(night)
+    try:
+        landing = land(night)
+    except HandpickError as error:
+        return [Finding("stop", str(error))]
+    findings += [Finding("warning", doubt) for doubt in landing.notes["doubts"]]
     for source, columns in landing.notes["unknown_columns"].items():
         findings.append(
             Finding("warning", f"{source}: unknown columns are kept in _extra: {', '.join(columns)}")
@@ -106,8 +122,7 @@ def _validate(night: Night) -> list[Finding]:
             findings.append(Finding("stop", str(error).replace(str(night.lake.root), "the lake's folder")))
         except HandpickError as error:
             findings.append(Finding("stop", str(error)))
-    order = {"fine": 0, "warning": 1, "stop": 2}
-    return sorted(findings, key=lambda finding: order[finding.level])
+    return findings
 
 
 def _explain_reasons(night: Night, flow: Flow) -> Iterator[str]:

@@ -27,6 +27,7 @@ def find_repeated_keys(
     checked: CheckedRows,
     hashes: Sequence[npt.NDArray[np.int64]],
     is_valid: Sequence[npt.NDArray[np.bool_]],
+    is_late: Sequence[npt.NDArray[np.bool_]],
 ) -> list[ReasonCodes]:
     """Find the rows whose key is not new.
 
@@ -39,6 +40,9 @@ def find_repeated_keys(
         checked: The rows of the night.
         hashes: Per batch, `(rows,)` int64 hashes of the keys.
         is_valid: Per batch, `(rows,)` whether a row breaks no other rule; only such rows are compared.
+        is_late: Per batch, `(rows,)` whether a row is late and breaks no other rule; it is looked for in
+        earlier
+            nights only.
 
     Returns:
         Per batch, `(rows,)` int8 indices into `REPEAT_REASONS`, 0 where the key is new.
@@ -51,7 +55,8 @@ def find_repeated_keys(
     nights = night.settings.validation.duplicate_nights
     if contract.is_log and days and nights:
         files = night.lake.list_files(f"valid/{contract.source}", days[-nights:], with_bytes=True)
-        _mark_known(contract, checked, [str(file) for file in files], is_valid, codes)
+        asked = [valid | late for valid, late in zip(is_valid, is_late, strict=True)]
+        _mark_known(contract, checked, [str(file) for file in files], asked, codes)
     return codes
 
 

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.contracts import CONTRACTS, ORIGIN, Contract
-from handpick.contracts.rules import Rule, build_rules, format_orphan_reason
+from handpick.contracts.rules import ALREADY_LANDED, LATE_ENDING, Rule, build_rules, format_orphan_reason
+from handpick.errors import MissingPartition
 from handpick.lake.media import blank_unusable_media, find_media_columns
 from handpick.lake.partitions import count_rows, write_parquet
 from handpick.ledger.flows import Flow
@@ -31,6 +32,8 @@ from handpick.stages.validate.row_checks import (
     CheckedRows,
     check_rows,
 )
+
+KNOWN_CODE = REPEAT_REASONS.index(ALREADY_LANDED)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -85,7 +88,17 @@ class _Tally:
 
 
 def list_raw_partitions(night: Night) -> list[Path]:
-    """Return the raw partitions of a night, one per source."""
+    """Return the raw partitions of a night, one per source.
+
+    Raises:
+        MissingPartition: If the night has not landed.
+    """
+    for source in CONTRACTS:
+        if not night.lake.has(f"raw/{source}", night.logical_date):
+            raise MissingPartition(
+                f"raw/{source} has no partition for {night.logical_date}: nothing was validated. First run "
+                f"`handpick land --date {night.logical_date}`, or `handpick night`, which runs all stages."
+            )
     return [night.lake.partition(f"raw/{source}", night.logical_date) for source in CONTRACTS]
 
 
@@ -159,10 +172,19 @@ def _find_violations(
         found.append((rows.column(RULE_BITS_COLUMN).to_numpy(), orphans))
         hashes.append(rows.column(KEY_HASH_COLUMN).to_numpy())
     critical = _select_bits(rules, "critical")
+    late = sum(1 << place for place, rule in enumerate(rules) if rule.reason.endswith(LATE_ENDING))
     # Rows that are quarantined anyway must not make an intact row with the same key a repetition.
     is_valid = [~np.logical_or.reduce([(broken & critical) != 0, *orphans]) for broken, orphans in found]
-    codes = find_repeated_keys(night, contract, checked, hashes, is_valid)
-    return [RowViolations(*marks, repeat) for marks, repeat in zip(found, codes, strict=True)]
+    is_late = [
+        ~np.logical_or.reduce([(broken & critical) != late, *orphans]) & (late > 0)
+        for broken, orphans in found
+    ]
+    codes = find_repeated_keys(night, contract, checked, hashes, is_valid, is_late)
+    # Old rows that an earlier night has are harmless: whoever sends the whole log is not late with them.
+    return [
+        RowViolations(np.where(code == KNOWN_CODE, broken & ~late, broken), orphans, code)
+        for (broken, orphans), code in zip(found, codes, strict=True)
+    ]
 
 
 def _read_known_keys(night: Night, source: str, key: str) -> pa.Array:

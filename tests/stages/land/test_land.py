@@ -183,7 +183,7 @@ def test_a_sql_table_lands_with_the_nights_bounds(night: MakeNight, bring: Bring
         (f"{DAY}.csv", b"", "is empty"),
         (f"{DAY}.parquet", b"not parquet at all", "is named like Parquet but is not"),
         (f"{DAY}.parquet", b"PAR1 cut off", "cannot be read as parquet"),
-        (f"{DAY}.csv", b"PK\x03\x04" + b"\x00" * 100, "is a ZIP archive"),
+        (f"{DAY}.csv", b"PK\x03\x04" + b"\x00" * 100, "cannot be unpacked as ZIP"),
         (f"{DAY}.csv", b"\x00\x01\x02\x03", "has no header line"),
         (
             f"{DAY}.csv",

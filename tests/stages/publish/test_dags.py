@@ -25,7 +25,7 @@ SCRIPT = """
 import json, sys
 import example_consumer, rollback_lists
 from airflow.sdk.exceptions import AirflowFailException
-from stage_task import PUBLISHED
+from stage_task import PUBLISHED, open_night
 consumer, rollback = example_consumer.example_consumer(), rollback_lists.rollback_lists()
 assert list(consumer.timetable.asset_condition.objects) == [PUBLISHED]
 assert rollback.get_task("rollback").outlets == [PUBLISHED]
@@ -37,6 +37,10 @@ try:
     body(rollback, "rollback")(params={"version": "77"})
 except AirflowFailException as error:
     found["refused"] = str(error)
+try:
+    open_night(None)
+except AirflowFailException as error:
+    found["undated"] = str(error)
 print("FOUND " + json.dumps(found))
 """
 
@@ -80,3 +84,8 @@ def test_the_example_reads_what_is_current_and_a_rollback_moves_it(
     assert found["rolled_back_to"] == "1"
     assert connection.execute("select version from current_version").fetchone() == (1,)
     assert found["refused"].startswith("there is no list version 77")
+
+
+def test_a_run_without_a_logical_date_fails_with_a_line_that_says_so(found: dict[str, Any]) -> None:
+    assert found["undated"].startswith("this run has no logical date, so it is not known which night to run")
+    assert "\n" not in found["undated"]
