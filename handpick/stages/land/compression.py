@@ -8,11 +8,11 @@ import lzma
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pyarrow as pa
 
@@ -85,7 +85,8 @@ def _unpack(path: Path, kind: str, folder: Path) -> Path:
         with pa.OSFile(str(path)) as raw, pa.CompressedInputStream(raw, "zstd") as packed:
             _copy(cast("IO[bytes]", packed), target, path)
         return target
-    opened = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[kind](path, "rb")
+    openers: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    opened = openers[kind](path, "rb")
     with opened as packed:
         _copy(cast("IO[bytes]", packed), target, path)
     return target

@@ -192,7 +192,7 @@ def _score_delimiter(mark: str, body: Sequence[str], first: str) -> tuple[float,
 
 def _measure_rows(lines: Sequence[str], delimiter: str) -> list[int]:
     """Return the number of fields of each row, read leniently; blank lines are no rows."""
-    found = []
+    found: list[int] = []
     reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter)
     while True:
         try:

@@ -13,8 +13,6 @@ import pyarrow.compute as pc
 
 from handpick.settings.sources import NumberForm
 
-Column = pa.ChunkedArray
-
 BLANKS = r"[\s\x{00a0}\x{2007}\x{2009}\x{202f}\x{2002}\x{2003}\x{200a}]"
 CURRENCY_WORDS = (
     "rs", "inr", "euro", "euros", "dollars?", "fr", "sfr", "kr", "ft", "lei", "руб", "р", "zł", "kč", "лв",
@@ -40,7 +38,7 @@ NUMERAL = r"\d{1,3}(?:[ '’\u00a0\u2007\u2009\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[
 """A whole numeral within a text, for Python."""
 
 
-def read_numbers(column: Column, form: NumberForm | str) -> Column:
+def read_numbers(column: pa.ChunkedArray, form: NumberForm | str) -> pa.ChunkedArray:
     """Rewrite amounts with a decimal point, without grouping and currency.
 
     Args:
@@ -54,7 +52,7 @@ def read_numbers(column: Column, form: NumberForm | str) -> Column:
     return pc.coalesce(pc.binary_join_element_wise(sign, _write_plainly(number, form), ""), column)
 
 
-def find_either(column: Column, mark: str = ".") -> Column:
+def find_either(column: pa.ChunkedArray, mark: str = ".") -> pa.ChunkedArray:
     """Return the texts whose one mark can be the decimal or the group mark, if no other text decides.
 
     Args:
@@ -85,7 +83,7 @@ def extend_to_numerals(texts: list[str], spans: list[tuple[int, int]]) -> list[s
     return found
 
 
-def _split_amounts(column: Column) -> tuple[Column, Column]:
+def _split_amounts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return sign and numeral of each amount, in plain characters; null for other texts."""
     text = pc.replace_substring_regex(column, pattern=BLANKS, replacement=" ")
     text = pc.replace_substring_regex(text, pattern="[’`´‘]", replacement="'")
@@ -100,14 +98,14 @@ def _split_amounts(column: Column) -> tuple[Column, Column]:
     return pa.chunked_array([pc.replace_substring(sign, "+", "")]), pa.chunked_array([number])
 
 
-def _write_plainly(number: Column, form: NumberForm | str) -> Column:
+def _write_plainly(number: pa.ChunkedArray, form: NumberForm | str) -> pa.ChunkedArray:
     """Return numerals with a decimal point and without grouping; null for those that are none."""
     none = pa.scalar(None, pa.string())
 
-    def fits(pattern: str) -> Column:
+    def fits(pattern: str) -> pa.ChunkedArray:
         return pc.fill_null(pc.match_substring_regex(number, f"^(?:{pattern})$"), False)
 
-    def drop(mark: str, text: Column) -> Column:
+    def drop(mark: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.replace_substring(text, mark, "")
 
     comma_is_decimal = pc.replace_substring(drop(".", number), ",", ".")

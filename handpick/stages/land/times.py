@@ -19,7 +19,6 @@ EXCEL = "excel"
 EXCEL_EPOCH_DAYS = 25_569
 """1 January 1970 as a serial day."""
 
-Column = pa.ChunkedArray
 OFFSET = r"[+-]\d{2}(?::?\d{2})?"
 ZONE = rf"Z|z|UTC|GMT|{OFFSET}"
 ISO_PATTERN = (
@@ -99,7 +98,9 @@ def check_time_form(written: str) -> None:
         compile_pattern(written)
 
 
-def read_times(column: Column, written: str | tuple[str, ...], declared: str, timezone: str) -> Column:
+def read_times(
+    column: pa.ChunkedArray, written: str | tuple[str, ...], declared: str, timezone: str
+) -> pa.ChunkedArray:
     """Rewrite times in ISO form and UTC.
 
     Args:
@@ -124,7 +125,7 @@ def read_times(column: Column, written: str | tuple[str, ...], declared: str, ti
     return pc.coalesce(found, column)
 
 
-def _is_iso_already(text: Column, declared: str, timezone: str) -> bool:
+def _is_iso_already(text: pa.ChunkedArray, declared: str, timezone: str) -> bool:
     """Return whether all texts are times that validation reads as they are meant."""
     if declared == "date":
         return True
@@ -133,7 +134,7 @@ def _is_iso_already(text: Column, declared: str, timezone: str) -> bool:
     return matched is not False
 
 
-def parse_times(text: Column, form: str, declared: str, timezone: str = "UTC") -> Column:
+def parse_times(text: pa.ChunkedArray, form: str, declared: str, timezone: str = "UTC") -> pa.ChunkedArray:
     """Return trimmed texts of one form in ISO form; null for texts that the form does not fit wholly."""
     if form in EPOCH_UNITS or form == EXCEL:
         times, is_local = _parse_counts(text, form), pa.scalar(form == EXCEL)
@@ -153,7 +154,7 @@ def parse_times(text: Column, form: str, declared: str, timezone: str = "UTC") -
     return pc.strftime(times, format="%Y-%m-%dT%H:%M:%SZ")
 
 
-def _parse_counts(text: Column, form: str) -> Column:
+def _parse_counts(text: pa.ChunkedArray, form: str) -> pa.ChunkedArray:
     """Return the moments that counts of seconds, of smaller units or of a spreadsheet's days name."""
     is_count = pc.match_substring_regex(text, r"^-?\d{1,19}(\.\d+)?$")
     counts = pc.if_else(is_count, text, pa.scalar(None, pa.string())).cast(pa.float64())
@@ -167,7 +168,9 @@ def _parse_counts(text: Column, form: str) -> Column:
     return micros.cast(pa.int64(), safe=False).cast(pa.timestamp("us"))
 
 
-def _parse_pattern(text: Column, pattern: _Pattern) -> tuple[Column, Column, Column]:
+def _parse_pattern(
+    text: pa.ChunkedArray, pattern: _Pattern
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
     """Return moments, whether each is local time, and whether each is a bare date."""
     flat = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
     groups = pc.extract_regex(flat, pattern=pattern.expression)
@@ -280,12 +283,12 @@ def _read_offset(zone: str) -> int:
     return (-1 if zone[0] == "-" else 1) * (int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60)
 
 
-def _shift_to_utc(times: Column, timezone: str) -> Column:
+def _shift_to_utc(times: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """Convert local times to UTC; a repeated hour is taken as its first, a skipped one as the hour after."""
     zoned = pc.assume_timezone(times, timezone, ambiguous="earliest", nonexistent="latest")
     return zoned.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
 
 
-def _shift_to_local(times: Column, timezone: str) -> Column:
+def _shift_to_local(times: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     """Convert UTC to the time on the clocks of a zone."""
     return pc.local_timestamp(times.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us", timezone)))
