@@ -5,10 +5,11 @@
 the order of additions is fixed, so block size, thread count and device cannot change a bit of it. Items are
 ranked by that score, equal scores by the lower item index (items are sorted by id, so: by id).
 
-**How it is fast.** A first pass scores everything approximately, tile by tile, within a proven error bound:
-in 8-bit integers where the processor multiplies them exactly (`int8`), on an NVIDIA GPU in TF32 fused with
-the selection (`gpu`), else in float32 (`float32`). Only items whose upper bound reaches the n-th best lower
-bound are kept and scored exactly, so the three passes differ in speed alone.
+**How it is fast.** A first pass scores everything approximately within a proven error bound, and only items
+whose upper bound reaches the n-th best lower bound are kept and scored exactly. So first passes differ in
+speed alone, and the fastest one of this machine is taken (`first_pass`): 8-bit products in registers
+(`dot_scan`), 8-bit products of oneDNN or float32 products of torch (`tile_products`), or on an NVIDIA GPU TF32
+fused with the selection (`gpu`).
 
 `dense` holds the top-N of scores that are given, or are taken as float32 rounds them.
 """
@@ -20,8 +21,9 @@ from scipy import sparse
 
 from models.dataset import BoolArray, FloatArray, IntArray
 from models.recommender_interface import Factors
-from models.topn import float32, gpu, int8
-from models.topn.int8_matmul import is_int8_exact
+from models.topn import gpu
+from models.topn.device import DEVICE_TILE_BYTES, fill_on_device
+from models.topn.first_pass import choose_first_pass
 from models.topn.numba_kernels import score_pairs
 from models.topn.topn_request import TopN, TopNRequest
 
@@ -36,7 +38,7 @@ def find_top_n(
     allowed: BoolArray | None = None,
     kind: IntArray | None = None,
     device: str = "cpu",
-    tile_bytes: int | None = None,
+    first_pass: str | None = None,
 ) -> TopN:
     """Find the n best allowed items of every user by exact score.
 
@@ -47,10 +49,11 @@ def find_top_n(
         allowed: `(items,)`, or `(kinds, items)` with `kind`; False for items that may not be listed.
         kind: `(users,)`, each user's row of `allowed`.
         device: `cpu`, or a torch device for the first pass; the result is the same.
-        tile_bytes: Memory of the approximate scores that exist at a time, in each thread.
+        first_pass: Name of the first pass on a processor (`first_pass.list_first_passes`); None for the one that
+            is fastest here. The result is the same.
 
     Raises:
-        ValueError: If a factor is not finite, or shapes do not fit.
+        ValueError: If a factor is not finite, shapes do not fit, or this machine has no such first pass.
     """
     users, items = _check_factors(factors)
     request = _make_request(n, exclude, allowed, kind, shape=(len(users), len(items)))
@@ -59,13 +62,12 @@ def find_top_n(
     candidates = np.flatnonzero(request.allowed.any(axis=0))
     if not len(candidates) or not len(users) or n <= 0:
         return best
-    if device == "cpu" and is_int8_exact(users.shape[1]):
-        int8.fill_by_int8(users, items, candidates, request, best, tile_bytes or int8.TILE_BYTES)
-    elif device != "cpu" and gpu.can_run_fused(users, items[candidates], n, device):
+    if device == "cpu":
+        choose_first_pass(users.shape[1], first_pass).fill(users, items, candidates, request, best)
+    elif gpu.can_run_fused(users, items[candidates], n, device):
         gpu.fill_by_fused_kernels(users, items, candidates, request, best, device)
     else:
-        size = tile_bytes or (float32.TILE_BYTES if device == "cpu" else float32.DEVICE_TILE_BYTES)
-        float32.fill_by_float32(users, items, candidates, request, best, size, device)
+        fill_on_device(users, items, candidates, request, best, DEVICE_TILE_BYTES, device)
     return best
 
 

@@ -9,7 +9,7 @@ Two passes over the scores, which are computed twice because they are never writ
 largest lower bound of each group of items, whose n-th largest is reached by at least n items; the second
 collects the items whose upper bound reaches it, as all others have n better ones. The collected items are
 scored exactly, in float64. Users with more candidates than their buffer holds are scored by
-`fill_by_float32`, with the same result.
+`fill_on_device`, with the same result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.dataset import BoolArray, FloatArray, IntArray
-from models.topn.float32 import DEVICE_TILE_BYTES, fill_by_float32
+from models.topn.device import DEVICE_TILE_BYTES, fill_on_device
 from models.topn.topn_request import TopN, TopNRequest
 
 if TYPE_CHECKING:
@@ -181,5 +181,5 @@ def _fill_overfull(
     shape = (len(who), request.n)
     again = TopN(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
     theirs = TopNRequest(request.n, request.allowed, request.kind[who], request.excluded[who])
-    fill_by_float32(users[who], items, candidates, theirs, again, DEVICE_TILE_BYTES, device)
+    fill_on_device(users[who], items, candidates, theirs, again, DEVICE_TILE_BYTES, device)
     best.items[who], best.scores[who] = again

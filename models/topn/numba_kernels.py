@@ -1,12 +1,19 @@
-"""Compiled inner loops of the exact top-N: select possible items by bounds, then score them exactly.
+"""Compiled inner loops of the exact top-N: find possible items by bounds, and score them exactly at once.
 
-A user's candidates are kept in a small buffer. An item enters it when the upper bound of its score reaches
-the user's threshold, which is the n-th highest lower bound seen so far: an item below it has n better ones. A
-full buffer is compacted: items that the risen threshold excludes are dropped; where that is not enough (many
-equal scores), the rest are scored exactly and only the n best stay.
+A first pass gives each pair of a user and an item an approximate score and a bound on its error. While it runs,
+each user's n best exact scores so far are kept; an item whose upper bound is below the worst of them
+(`limits`) cannot be on the list and is passed over. Any other is scored exactly, so the list is the same
+whatever the approximation, and in whatever order items come.
 
-`buffer` is a tuple of ids `(users, size) int32`, upper and lower bounds `(users, size) float32`, the count of
-filled places `(users,) int64` and the threshold `(users,) float32`. All are written.
+`lists` is a tuple of what is kept of the users of a block, all of it written:
+
+- items `(users, n) int32` and exact scores `(users, n) float32`, a heap with the worst at its root until
+  `sort_lists`; -1 and minus infinity in free places;
+- limits `(users,) float32` in units of approximate scores;
+- `(2, users) float64` by which an exact score becomes one: what is subtracted, and the factor.
+
+`masks` is a tuple of `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as CSR:
+`(users + 1,)` starts and sorted indices.
 
 Numba infers the types, so annotations are `Any`. None of the functions is compiled with `fastmath`: it would
 let the compiler reorder additions, and the exact score is defined by their order.
@@ -19,14 +26,21 @@ from typing import Any
 import numba
 import numpy as np
 
-CHUNK, PART = 128, 16
-"""Columns that are tested together for a candidate, and the parts into which a chunk with one is split.
+CHUNK = 64
+"""Columns that are tested together: few hold a candidate, so most work is one vectorised comparison."""
+SEED_ITEMS = 1024
+"""Items from which a first limit is found."""
+ROUNDING, ROUNDED_UP = np.float32(2.0**-22), np.float32(1 + 2.0**-20)
+"""More than what a few roundings to float32 change, as a share of the number."""
 
-Few chunks hold a candidate once thresholds are high, so most work is one vectorised comparison a chunk."""
-MAX_CODE = 127
-"""The largest code; -128 is not used, so that codes have the same range on both sides of zero."""
-BFLOAT16_SLACK = np.float32(2.0**-8)
-"""Approximate scores come as bfloat16: twice what rounding to it can change, as a share of the value."""
+
+@numba.njit(cache=True, nogil=True)
+def make_scratch(dim: Any) -> Any:
+    """Return room for the products of two vectors: a power of two of float64, at least `dim`."""
+    width = 1
+    while width < dim:
+        width *= 2
+    return np.empty(width, np.float64)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -58,10 +72,7 @@ def score_pair(user: Any, item: Any, products: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def score_pairs(users: Any, items: Any, rows: Any, columns: Any, scores: Any) -> None:
     """Fill `scores` with the exact scores of the pairs (rows, columns)."""
-    width = 1
-    while width < users.shape[1]:
-        width *= 2
-    products = np.empty(width, np.float64)
+    products = make_scratch(users.shape[1])
     for pair in range(len(rows)):
         scores[pair] = score_pair(users[rows[pair]], items[columns[pair]], products)
 
@@ -90,319 +101,301 @@ def is_excluded(column: Any, allowed: Any, columns: Any, start: Any, end: Any) -
 
 
 @numba.njit(cache=True, nogil=True)
-def select_best(user: Any, items: Any, ids: Any, count: Any, products: Any, found: Any, scores: Any) -> Any:
-    """Write the best of some items by exact score into `found` and `scores`, equal ones by index.
-
-    Args:
-        user: `(d,) float32`.
-        items: `(items, d) float32`.
-        ids: Indices of the items to choose from, in any order.
-        count: How many of `ids` there are.
-        products: Scratch of `score_pair`.
-        found: `(n,) int32`, written, best first.
-        scores: `(n,) float32`, written.
-
-    Returns:
-        How many places were filled.
-    """
-    n, filled = len(found), 0
-    for place in range(count):
-        item = ids[place]
-        score = score_pair(user, items[item], products)
-        # Insertion sort: n is small, and most items are rejected by this comparison with the last place.
-        # Score and index order items totally, so that the result does not depend on the order of `ids`.
-        if filled == n and (score < scores[n - 1] or (score == scores[n - 1] and item > found[n - 1])):
+def find_nth_largest(values: Any, n: Any) -> Any:
+    """Return the n-th largest of some numbers; there are at least n. `np.partition` takes 6 s to compile."""
+    # The n largest as a heap with the smallest of them at its root.
+    heap = np.full(n, -np.inf, np.float32)
+    for value in values:
+        if not value > heap[0]:
             continue
-        if filled < n:
-            filled += 1
-        at = filled - 1
-        while at > 0 and (score > scores[at - 1] or (score == scores[at - 1] and item < found[at - 1])):
-            scores[at], found[at] = scores[at - 1], found[at - 1]
-            at -= 1
-        scores[at], found[at] = score, item
-    return filled
+        at = 0
+        while 2 * at + 1 < n:
+            child = 2 * at + 1
+            if child + 1 < n and heap[child + 1] < heap[child]:
+                child += 1
+            if heap[child] >= value:
+                break
+            heap[at] = heap[child]
+            at = child
+        heap[at] = value
+    return heap[0]
 
 
 @numba.njit(cache=True, nogil=True)
-def _compact_buffer(row: Any, n: Any, buffer: Any, user: Any, items: Any, products: Any) -> None:
-    """Raise a user's threshold and drop what is below it.
-
-    Where that frees too little, only the n best by exact score are kept.
-    """
-    ids, upper, lower, count, threshold = buffer
-    size = count[row]
-    if size >= n:
-        nth = np.partition(lower[row, :size], size - n)[size - n]
-        threshold[row] = max(threshold[row], nth)
-    kept = 0
-    for place in range(size):
-        if upper[row, place] >= threshold[row]:
-            ids[row, kept], upper[row, kept], lower[row, kept] = (
-                ids[row, place],
-                upper[row, place],
-                lower[row, place],
-            )
-            kept += 1
-    # Less than half of the room beyond n was freed, so the next compaction would come soon. With many equal
-    # scores no bound tells items apart; exact scores and the tie order do.
-    if kept > (ids.shape[1] + n) // 2:
-        found, scores = np.empty(n, np.int32), np.empty(n, np.float32)
-        select_best(user, items, ids[row], kept, products, found, scores)
-        last = 0
-        for place in range(kept):
-            if (found == ids[row, place]).any():
-                ids[row, last], upper[row, last], lower[row, last] = (
-                    ids[row, place],
-                    upper[row, place],
-                    lower[row, place],
-                )
-                last += 1
-        kept = last
-    count[row] = kept
+def is_worse(score: Any, item: Any, other_score: Any, other_item: Any) -> Any:
+    """Return whether an item comes after another: by score, equal scores by index, and free places last."""
+    # -1, a free place, is the largest unsigned number.
+    return score < other_score or (score == other_score and np.uint32(item) > np.uint32(other_item))
 
 
 @numba.njit(cache=True, nogil=True)
-def _compute_chunk_maxima(values: Any) -> Any:
-    """Return the largest value of each chunk of columns."""
-    most = np.empty((len(values) + CHUNK - 1) // CHUNK, values.dtype)
-    for chunk in range(len(most)):
-        most[chunk] = values[chunk * CHUNK : (chunk + 1) * CHUNK].max()
-    return most
+def _sift_down(items: Any, scores: Any, size: Any, item: Any, score: Any) -> None:
+    """Put an item into a heap in place of its root, which has the worst item."""
+    at = 0
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and is_worse(scores[child + 1], items[child + 1], scores[child], items[child]):
+            child += 1
+        if not is_worse(scores[child], items[child], score, item):
+            break
+        items[at], scores[at] = items[child], scores[child]
+        at = child
+    items[at], scores[at] = item, score
 
 
 @numba.njit(cache=True, nogil=True)
-def _chunk_reaches(values: Any, least: Any) -> Any:
-    """Return whether one of `CHUNK` values is at least `least`.
-
-    A fixed length and or-ing integers let LLVM vectorise the loop.
-    """
-    hits = np.int16(0)
-    for at in range(CHUNK):
-        hits |= np.int16(values[at] >= least)
-    return hits
+def keep_if_better(items: Any, scores: Any, item: Any, score: Any) -> Any:
+    """Put an item into a heap of the best in place of the worst, if it is better than that; return if so."""
+    if not is_worse(scores[0], items[0], score, item):
+        return False
+    _sift_down(items, scores, len(items), item, score)
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
-def _part_reaches(values: Any, least: Any) -> Any:
-    """Return whether one of `PART` values is at least `least`."""
-    hits = np.int16(0)
-    for at in range(PART):
-        hits |= np.int16(values[at] >= least)
-    return hits
+def sort_heap(items: Any, scores: Any) -> None:
+    """Turn a heap with the worst at its root into a list with the best first."""
+    for size in range(len(items) - 1, 0, -1):
+        item, score = items[size], scores[size]
+        items[size], scores[size] = items[0], scores[0]
+        _sift_down(items, scores, size, item, score)
 
 
 @numba.njit(cache=True, nogil=True)
-def init_thresholds(
-    approximate: Any,
-    item_bounds: Any,
-    user_bounds: Any,
-    n: Any,
-    buffer: Any,
-    masks: Any,
-    first: Any,
-    place: Any,
-) -> None:
-    """Give each user a threshold from the first tile, so that few of its items become candidates.
+def sort_lists(items: Any, scores: Any) -> None:
+    """Sort the lists of all users, the best first."""
+    for row in range(len(items)):
+        sort_heap(items[row], scores[row])
 
-    Columns are dealt into groups; the largest lower bound of each group belongs to a different item, so that
-    n items reach the n-th highest of them.
+
+@numba.njit(cache=True, nogil=True)
+def offer_item(row: Any, column: Any, lists: Any, masks: Any, users: Any, items: Any, products: Any) -> None:
+    """Score an item exactly and put it on the user's list, if it may be there and is better than the worst.
 
     Args:
-        approximate: As for `gather_candidates`.
-        item_bounds: As for `gather_candidates`.
-        user_bounds: As for `gather_candidates`.
-        n: Length of the lists.
-        buffer: Its thresholds are written.
-        masks: As for `gather_candidates`.
-        first: `(kinds, tile) float32`, zero, or minus infinity for an item that a kind of user may not get.
-        place: `(items,)` the column of each item among all tiles.
+        row: The user.
+        column: The item.
+        lists: See the module.
+        masks: See the module.
+        users: `(users, d) float32`.
+        items: `(items, d) float32`.
+        products: Scratch of `score_pair`.
     """
-    errors, lengths = item_bounds
-    threshold, (_, kind, own_start, own) = buffer[4], masks
-    width = approximate.shape[1]
-    # Three groups or more for each place: with fewer, some of the n best would share a group and the
-    # threshold be low.
+    found, scores, limits, conversion = lists
+    allowed, kind, own_start, own = masks
+    if is_excluded(column, allowed[kind[row]], own, own_start[row], own_start[row + 1]):
+        return
+    score = score_pair(users[row], items[column], products)
+    # Until the list is full its worst score is minus infinity, and so is the limit that it gives.
+    if keep_if_better(found[row], scores[row], column, score):
+        limit = np.float32((np.float64(scores[row, 0]) - conversion[0, row]) * conversion[1, row])
+        limits[row] = max(limits[row], limit)
+
+
+@numba.njit(cache=True, nogil=True)
+def fill_lists_of_zeros(lists: Any, masks: Any, users: Any, items: Any) -> None:
+    """Fill the lists of users whose vectors are zero: all items tie, so the first that they may get.
+
+    Their limit becomes infinite, so that no first pass looks for more.
+    """
+    found, scores, limits, _ = lists
+    allowed, kind, own_start, own = masks
+    products = make_scratch(users.shape[1])
+    for row in range(len(users)):
+        if users[row].any():
+            continue
+        limits[row] = np.inf
+        count = 0
+        for column in range(len(items)):
+            if is_excluded(column, allowed[kind[row]], own, own_start[row], own_start[row + 1]):
+                continue
+            found[row, count], scores[row, count] = column, score_pair(users[row], items[column], products)
+            count += 1
+            if count == found.shape[1]:
+                break
+        # As a heap, which `sort_lists` takes: the worst first.
+        found[row], scores[row] = found[row, ::-1].copy(), scores[row, ::-1].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def count_groups(n: Any) -> Any:
+    """Return into how many groups the first items are dealt to find a first limit of n items.
+
+    Three or more for each place: with fewer, some of the n best would share a group and the limit be low.
+    """
     groups = 16
     while groups < 3 * n:
         groups *= 2
-    if groups > width:
-        return  # the tile is too small to tell; thresholds rise while it is read
-    values, largest = np.empty(width, np.float32), np.empty(groups, np.float32)
-    bits = values.view(np.int32)
-    for row in range(len(approximate)):
-        found, mask = approximate[row], first[kind[row]]
-        by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
-        # The bits of a bfloat16 are the upper half of the float32 of the same value.
-        for at in range(width):
-            bits[at] = np.int32(found[at]) << 16
-        for at in range(width):
-            bound = by_error * errors[at] + by_length * lengths[at] + more
-            values[at] += mask[at] - bound - abs(values[at]) * BFLOAT16_SLACK
-        for at in range(own_start[row], own_start[row + 1]):
-            if place[own[at]] < width:
-                values[place[own[at]]] = -np.inf
-        # Group g holds the columns g, g + groups, ...: comparing whole rows of groups vectorises.
-        largest[:] = values[:groups]
-        for begin in range(groups, width - groups + 1, groups):
-            part = values[begin : begin + groups]
-            for at in range(groups):
-                largest[at] = part[at] if part[at] > largest[at] else largest[at]
-        threshold[row] = np.partition(largest, groups - n)[groups - n]
+    return groups
 
 
 @numba.njit(cache=True, nogil=True)
-def gather_candidates(
-    approximate: Any,
+def raise_maxima(
+    row: Any, values: Any, columns: Any, item_bounds: Any, user_bounds: Any, masks: Any, largest: Any
+) -> None:
+    """Raise the largest lower bound of each group of a user's items.
+
+    The items of groups are different, so that n items reach the n-th highest of the maxima.
+
+    Args:
+        row: The user.
+        values: `(some,) float32` approximate scores.
+        columns: `(some,)` index of each value's item, -1 for none.
+        item_bounds: `(2, some) float32`: error and length of each item.
+        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and what
+            is added.
+        masks: See the module.
+        largest: `(some,) float32`, written.
+    """
+    allowed, kind, own_start, own = masks
+    by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
+    for at in range(len(values)):
+        low = values[at] - (by_error * item_bounds[0, at] + by_length * item_bounds[1, at] + more)
+        # The costly look-up comes last.
+        if (
+            low > largest[at]
+            and columns[at] >= 0
+            and not is_excluded(columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1])
+        ):
+            largest[at] = low
+
+
+@numba.njit(cache=True, nogil=True)
+def find_unfinished(rows: Any, longest: Any, user_bounds: Any, limits: Any) -> Any:
+    """Return which of some users can still get an item: all that are left are no longer than the next.
+
+    Args:
+        rows: `(some,)` users.
+        longest: Largest error and largest length of the items that are left.
+        user_bounds: `(4, users) float32`: what the item's error and length are multiplied by to give the
+            bound, what is added, and the user's length.
+        limits: `(users,) float32`.
+    """
+    kept, error, length = 0, longest[0], longest[1]
+    found = np.empty_like(rows)
+    for row in rows:
+        best = user_bounds[3, row] * length + user_bounds[0, row] * error + user_bounds[1, row] * length
+        if best + user_bounds[2, row] >= limits[row]:
+            found[kept] = row
+            kept += 1
+    return found[:kept]
+
+
+@numba.njit(cache=True, nogil=True)
+def init_limits(
+    rows: Any, values: Any, columns: Any, item_bounds: Any, user_bounds: Any, lists: Any, masks: Any
+) -> None:
+    """Give users a limit from the first tile, so that few of its items are scored exactly.
+
+    Args:
+        rows: As for `offer_reaching_items`, and so are the other arguments.
+        values: See there.
+        columns: See there.
+        item_bounds: See there.
+        user_bounds: See there.
+        lists: Limits are written.
+        masks: See there.
+    """
+    n, limits = lists[0].shape[1], lists[2]
+    groups = count_groups(n)
+    if groups > len(columns):
+        return  # too few items to tell; limits rise while they are read
+    largest = np.empty(groups, np.float32)
+    for place in range(len(rows)):
+        row = rows[place]
+        largest[:] = -np.inf
+        for begin in range(0, min(SEED_ITEMS, len(columns)) - groups + 1, groups):
+            end = begin + groups
+            raise_maxima(
+                row,
+                values[place, begin:end],
+                columns[begin:end],
+                item_bounds[:, begin:end],
+                user_bounds,
+                masks,
+                largest,
+            )
+        limits[row] = max(limits[row], find_nth_largest(largest, n))
+
+
+@numba.njit(cache=True, nogil=True)
+def _reaches(values: Any, least: Any) -> Any:
+    """Return whether one of `CHUNK` values is at least `least`; or-ing integers lets LLVM vectorise the loop."""
+    hits = np.int32(0)
+    for at in range(CHUNK):
+        hits |= np.int32(values[at] >= least)
+    return hits
+
+
+@numba.njit(cache=True, nogil=True)
+def offer_reaching_items(
+    rows: Any,
+    values: Any,
     columns: Any,
     item_bounds: Any,
     user_bounds: Any,
-    n: Any,
-    buffer: Any,
+    lists: Any,
     masks: Any,
     users: Any,
     items: Any,
 ) -> None:
-    """Add the items of one tile that could be among the n best to each user's buffer.
+    """Offer each user the items of one tile whose upper bound reaches the user's limit.
 
     Args:
-        approximate: `(users, tile) int16` bits of bfloat16 inner products, in units of the user's step.
+        rows: `(some,)` users.
+        values: `(some, tile) float32` approximate scores, in units of the user.
         columns: `(tile,)` index of each column's item.
         item_bounds: `(2, tile) float32`: error and length of each item.
-        user_bounds: `(3, users) float32`: what the item's error and length are multiplied by, and what is
-            added.
-        n: Length of the lists.
-        buffer: Candidates, see the module.
-        masks: `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as CSR.
+        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and what
+            is added.
+        lists: See the module.
+        masks: See the module.
         users: `(users, d) float32`.
         items: `(items, d) float32`.
     """
     errors, lengths = item_bounds
-    ids, upper, lower, count, threshold = buffer
-    allowed, kind, own_start, own = masks
-    width = 1
-    while width < users.shape[1]:
-        width *= 2
-    products = np.empty(width, np.float64)
-    number = np.empty(1, np.float32)
-    bits = number.view(np.int32)
-    most_error, most_length = _compute_chunk_maxima(errors), _compute_chunk_maxima(lengths)
-    for row in range(len(count)):
+    limits, products = lists[2], make_scratch(users.shape[1])
+    chunks = (len(columns) + CHUNK - 1) // CHUNK
+    most_error, most_length = np.empty(chunks, np.float32), np.empty(chunks, np.float32)
+    for chunk in range(chunks):
+        most_error[chunk] = errors[chunk * CHUNK : (chunk + 1) * CHUNK].max()
+        most_length[chunk] = lengths[chunk * CHUNK : (chunk + 1) * CHUNK].max()
+    for place in range(len(rows)):
+        row = rows[place]
         by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
-        values = approximate[row]
-        for chunk in range(len(most_error)):
+        for chunk in range(chunks):
             start = chunk * CHUNK
             end = min(start + CHUNK, len(columns))
-            # One bound for the whole chunk, from its largest error and length, lets integers be compared
-            # instead of numbers: the bits of positive floats are in the order of the floats, and those of
-            # negative ones are negative. Cutting off the lower half of the bits rounds the bound down, so
-            # that no candidate is lost. A bound of zero or less lets every item through to the full test
-            # below.
-            number[0] = threshold[row] - (
-                by_error * most_error[chunk] + by_length * most_length[chunk] + more
-            )
-            number[0] -= abs(number[0]) * BFLOAT16_SLACK
-            least = np.int16(bits[0] >> 16) if number[0] > 0 else np.int16(-32768)
-            if end - start == CHUNK and not _chunk_reaches(values[start:end], least):
+            # One bound for the whole chunk, from its largest error and length: one comparison an item. A
+            # little more than it, because this difference is rounded otherwise than the sum below.
+            most = (by_error * most_error[chunk] + by_length * most_length[chunk] + more) * ROUNDED_UP
+            least = limits[row] - most - abs(limits[row]) * ROUNDING
+            if end - start == CHUNK and not _reaches(values[place, start:end], least):
                 continue
-            for first in range(start, end, PART):
-                last = min(first + PART, end)
-                if last - first == PART and not _part_reaches(values[first:last], least):
+            for at in range(start, end):
+                value = values[place, at]
+                if not value >= least:
                     continue
-                for at in range(first, last):
-                    if values[at] < least:
-                        continue
-                    bits[0] = np.int32(values[at]) << 16
-                    value = number[0]
-                    bound = (
-                        by_error * errors[at] + by_length * lengths[at] + more + abs(value) * BFLOAT16_SLACK
-                    )
-                    # `not >=` also rejects NaN; the costly look-up of the masks comes last.
-                    if not value + bound >= threshold[row] or is_excluded(
-                        columns[at], allowed[kind[row]], own, own_start[row], own_start[row + 1]
-                    ):
-                        continue
-                    if count[row] == ids.shape[1]:
-                        _compact_buffer(row, n, buffer, users[row], items, products)
-                        if not value + bound >= threshold[row]:
-                            continue
-                    place = count[row]
-                    ids[row, place], upper[row, place], lower[row, place] = (
-                        columns[at],
-                        value + bound,
-                        value - bound,
-                    )
-                    count[row] = place + 1
+                bound = by_error * errors[at] + by_length * lengths[at] + more
+                if value + bound >= limits[row]:
+                    offer_item(row, columns[at], lists, masks, users, items, products)
 
 
 @numba.njit(cache=True, nogil=True)
-def rank_candidates(n: Any, buffer: Any, users: Any, items: Any, found: Any, scores: Any) -> None:
-    """Write the n best of each user's candidates by exact score into `found` and `scores`.
-
-    Args:
-        n: Length of the lists.
-        buffer: Candidates, see the module.
-        users: `(users, d) float32`.
-        items: `(items, d) float32`.
-        found: `(users, n) int32`, filled with -1 before.
-        scores: `(users, n) float32`, filled with minus infinity before.
-    """
-    ids, _, _, count, _ = buffer
-    width = 1
-    while width < users.shape[1]:
-        width *= 2
-    products = np.empty(width, np.float64)
-    for row in range(len(count)):
-        _compact_buffer(row, n, buffer, users[row], items, products)
-        select_best(users[row], items, ids[row], count[row], products, found[row], scores[row])
-
-
-@numba.njit(cache=True, nogil=True)
-def rank_candidate_pairs(users: Any, items: Any, starts: Any, columns: Any, found: Any, scores: Any) -> None:
-    """Write the n best of each user's candidates, given as CSR, as `rank_candidates` does.
+def rank_pairs(users: Any, items: Any, starts: Any, columns: Any, found: Any, scores: Any) -> None:
+    """Write the n best of each user's items, given as CSR, by exact score.
 
     Args:
         users: `(users, d) float32`.
         items: `(items, d) float32`.
-        starts: `(users + 1,)` where each user's candidates begin in `columns`.
+        starts: `(users + 1,)` where each user's items begin in `columns`.
         columns: Indices of items.
         found: `(users, n) int32`, filled with -1 before.
         scores: `(users, n) float32`, filled with minus infinity before.
     """
-    width = 1
-    while width < users.shape[1]:
-        width *= 2
-    products = np.empty(width, np.float64)
+    products = make_scratch(users.shape[1])
     for row in range(len(users)):
-        mine = columns[starts[row] : starts[row + 1]]
-        select_best(users[row], items, mine, len(mine), products, found[row], scores[row])
-
-
-@numba.njit(cache=True, nogil=True)
-def quantize_rows(values: Any, factor: Any, centre: Any, codes: Any, facts: Any) -> None:
-    """Round each row of `values * factor - centre` to multiples of the 127th part of its largest number.
-
-    Args:
-        values: `(rows, d) float32`.
-        factor: `(d,) float64`.
-        centre: `(d,) float64`.
-        codes: `(rows, d) int8`, written: the multiples, between -127 and 127.
-        facts: `(4, rows) float64`, written: length before centring, step, length of the error, length of the
-            rounded.
-    """
-    dim = values.shape[1]
-    exact = np.empty(dim, np.float64)
-    for row in range(len(values)):
-        length, most, error, rounded = 0.0, 0.0, 0.0, 0.0
-        for k in range(dim):
-            value = np.float64(values[row, k]) * factor[k]
-            length += value * value
-            exact[k] = value - centre[k]
-            most = max(most, abs(exact[k]))
-        step = most / MAX_CODE if most > 0 else 1.0
-        for k in range(dim):
-            code = np.rint(exact[k] / step)
-            codes[row, k] = np.int8(code)
-            error += (exact[k] - code * step) ** 2
-            rounded += (code * step) ** 2
-        facts[0, row], facts[1, row] = np.sqrt(length), step
-        facts[2, row], facts[3, row] = np.sqrt(error), np.sqrt(rounded)
+        for place in range(starts[row], starts[row + 1]):
+            item = columns[place]
+            keep_if_better(found[row], scores[row], item, score_pair(users[row], items[item], products))
+    sort_lists(found, scores)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.recommender_interface import Factors
-from models.topn import exact, float32
 from models.topn.exact import TopN, find_top_n
+from models.topn.first_pass import list_first_passes
 
 
 def folded(products: np.ndarray, width: int) -> np.ndarray:
@@ -67,7 +67,7 @@ def same(left: TopN, right: TopN) -> bool:
     n=st.integers(1, 30),
     ties=st.booleans(),
     with_exclusions=st.booleans(),
-    block=st.sampled_from([1, 5_000, None]),
+    first_pass=st.sampled_from([one.name for one in list_first_passes()]),
 )
 def test_the_lists_equal_brute_force(
     *,
@@ -78,12 +78,12 @@ def test_the_lists_equal_brute_force(
     n: int,
     ties: bool,
     with_exclusions: bool,
-    block: int | None,
+    first_pass: str,
 ) -> None:
     factors, exclude = example(seed, users, items, dim, ties)
     excluded = exclude if with_exclusions else None
     allowed = np.random.default_rng(seed).random(items) < 0.8 if with_exclusions else None
-    found = find_top_n(factors, n, exclude=excluded, allowed=allowed, tile_bytes=block)
+    found = find_top_n(factors, n, exclude=excluded, allowed=allowed, first_pass=first_pass)
     assert same(found, brute_force(factors, n, excluded, allowed))
 
 
@@ -98,11 +98,8 @@ def test_the_float_pass_and_unequal_coordinates_give_the_same_lists(
     factors.users[:] *= scale
     factors.items[:] /= np.where(power == -40, 1, scale)
     expected = brute_force(factors, 7, excluded, None)
-    assert same(find_top_n(factors, 7, exclude=excluded), expected)
-    found = TopN(np.full((20, 7), -1, np.int32), np.full((20, 7), -np.inf, np.float32))
-    request = exact._make_request(7, excluded, None, None, (20, 200))
-    float32.fill_by_float32(factors.users, factors.items, np.arange(200), request, found, 9_000, "cpu")
-    assert same(found, expected)
+    for one in list_first_passes(9):
+        assert same(find_top_n(factors, 7, exclude=excluded, first_pass=one.name), expected), one.name
 
 
 @pytest.mark.parametrize("n", [1, 20, 100])

@@ -1,20 +1,19 @@
-"""The exact top-N by float32 products, a block of users and all items at a time, on a processor or a GPU."""
+"""The exact top-N by float32 products on a GPU, a block of users and all items at a time."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from models.dataset import FloatArray, IntArray
-from models.topn.numba_kernels import rank_candidate_pairs
+from models.topn.numba_kernels import rank_pairs
+from models.topn.tile_products import bound_product_error
 from models.topn.topn_request import TopN, TopNRequest
 
-TILE_BYTES = 2 << 20
-"""Memory of the approximate scores that exist at a time on a processor: about one core's cache."""
 DEVICE_TILE_BYTES = 1 << 30
-"""The same on a GPU, where large products are what makes it busy."""
+"""Memory of the approximate scores that exist at a time; large products are what makes a GPU busy."""
 
 
-def fill_by_float32(
+def fill_on_device(
     users: FloatArray,
     items: FloatArray,
     candidates: IntArray,
@@ -25,10 +24,8 @@ def fill_by_float32(
 ) -> None:
     """Fill `best` by float32 products of blocks of users with all candidate items.
 
-    A float32 inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)`
-    times the product of the norms, `eps = 2^-24` (Higham, Accuracy and Stability of Numerical Algorithms, 2nd
-    ed., eq. 3.5). So an item whose approximate score is more than twice that below the n-th best approximate
-    score cannot be in the top n: at least n items have exact scores above its own.
+    An item whose approximate score is more than twice the bound of the error (`bound_product_error`) below the
+    n-th best approximate score cannot be in the top n: at least n items have exact scores above its own.
 
     Args:
         users: `(users, d) float32`, contiguous.
@@ -41,8 +38,7 @@ def fill_by_float32(
     """
     import torch
 
-    dim = users.shape[1]
-    relative = dim * 2.0**-24 / (1 - dim * 2.0**-24)
+    relative = bound_product_error(users.shape[1])
     longest = float(np.linalg.norm(items[candidates].astype(np.float64), axis=1).max())
     # 1 % covers the rounding of the norms and of the bound; 1e-40 covers products that underflow.
     error = (relative * 1.01) * np.linalg.norm(users.astype(np.float64), axis=1) * longest + 1e-40
@@ -70,6 +66,4 @@ def fill_by_float32(
         )
         # `nonzero` returns pairs in row order, which makes them the rows of a CSR matrix.
         starts = np.searchsorted(found_users, np.arange(len(scores) + 1))
-        rank_candidate_pairs(
-            users[rows], items, starts, candidates[found_items], best.items[rows], best.scores[rows]
-        )
+        rank_pairs(users[rows], items, starts, candidates[found_items], best.items[rows], best.scores[rows])
