@@ -10,6 +10,9 @@ ENGINE ?=
 ifneq ($(ENGINE),)
 export HANDPICK__TRANSFORM__ENGINE := $(ENGINE)
 endif
+ISA ?=
+# Holds the numerical libraries to an instruction set (ISA=avx2); without one, nothing.
+HELD := $(if $(ISA),.venv/bin/python scripts/instruction_sets.py $(ISA))
 
 .PHONY: help run up down test test-fast lint bench docs licences sbom audit lock clean compose-init compose-test
 
@@ -28,9 +31,9 @@ down: ## Stop what `make up` or `make run` started, and nothing else
 	@scripts/install.sh
 	@$(BIN)/handpick down
 
-test: ## Run all tests, two folders at a time (WORKERS=4 for more); one folder with ROOM=stages/score
+test: ## Run all tests, two folders at a time (WORKERS=4 for more); one folder with ROOM=stages/score, fewer instructions with ISA=avx2
 	@scripts/install.sh --dev
-	@$(BIN)/python scripts/run_tests.py --processes $(WORKERS) --folder "$(ROOM)"
+	@$(HELD) $(BIN)/python scripts/run_tests.py --processes $(WORKERS) --folder "$(ROOM)"
 
 test-fast: ## Run the tests that need no JVM, no Airflow and no browser and are quick, for the inner loop
 	@scripts/install.sh --dev
@@ -40,9 +43,9 @@ lint: ## Check format, style, types, import rules and declared dependencies
 	@scripts/install.sh --dev
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo && $(BIN)/deptry --no-ansi handpick models features dags plugins
 
-bench: ## List the benchmarks; run one with NAME=x, or several with NAME="x y"
+bench: ## List the benchmarks; run one with NAME=x, or several with NAME="x y"; fewer instructions with ISA=avx2
 	@scripts/install.sh --dev
-	@$(BIN)/python -m benchmarks $(NAME)
+	@$(HELD) $(BIN)/python -m benchmarks $(NAME)
 
 docs: ## Build the documentation into site/
 	@scripts/install.sh --dev

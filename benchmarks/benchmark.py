@@ -87,8 +87,17 @@ class Benchmark:
         return body()
 
 
+FORCED_ISA = os.environ.get("HANDPICK_ISA", "")
+"""The instruction set that libraries are held to, by `make bench ISA=avx2`; empty if to none."""
+TOLD_FLAGS = (
+    *("ssse3", "avx2", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_int8"),
+    *("asimd", "asimddp", "i8mm", "sve"),
+)
+"""Instruction sets that decide which paths libraries take, as Linux names them."""
+
+
 def describe_machine() -> dict[str, Any]:
-    """Return the processor, cores, memory (GiB) and Python version of this machine."""
+    """Return the processor, its instruction sets, cores, memory (GiB) and Python version of this machine."""
     model = next(
         (
             line.split(":", 1)[1].strip()
@@ -100,8 +109,18 @@ def describe_machine() -> dict[str, Any]:
     memory = next(
         (int(line.split()[1]) for line in _read_lines("/proc/meminfo") if line.startswith("MemTotal")), 0
     )
+    flags = next(
+        (
+            line.split(":", 1)[1].split()
+            for line in _read_lines("/proc/cpuinfo")
+            if line.startswith(("flags", "Features"))
+        ),
+        [],
+    )
     return {
         "cpu": model,
+        "instruction_sets": " ".join(flag for flag in TOLD_FLAGS if flag in flags),
+        "held_to": FORCED_ISA or "all of them",
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**20, 1),
         "python": platform.python_version(),
@@ -128,9 +147,9 @@ def run_benchmark(benchmark: Benchmark, console: Console) -> int:
         "met": met,
         "machine": describe_machine(),
     }
-    (RESULTS / f"{benchmark.name}.json").write_text(
-        json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n"
-    )
+    # A result under an instruction set stands beside the one without, and does not replace it.
+    name = f"{benchmark.name}.{FORCED_ISA}" if FORCED_ISA else benchmark.name
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1, sort_keys=True, default=float) + "\n")
     _print_table(benchmark, measured, console)
     first = benchmark.targets[0]  # the headline
     console.print(

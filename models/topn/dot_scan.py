@@ -128,14 +128,14 @@ def pack_items(
     facts[2, count:] = -np.inf  # an item without an index reaches no threshold
     codes = np.zeros((tiles * width, 4 * runs * steps), np.int8)
     codes[:count] = rounded.codes
-    shaped = codes.reshape(tiles, width, runs, steps, 4)
     packed = np.empty((tiles, runs, steps + 1, width), np.int32)
     # Sums begin with what cancels the products of the items' codes with `zero`, wrapping as the sums do.
     if how.widening:
-        pairs = shaped.reshape(tiles, width, runs, steps, 2, 2).sum(axis=(3, 5), dtype=np.int16)
-        begin = np.ascontiguousarray(pairs * np.int16(-how.zero)).view(np.int32)[..., 0]
+        pairs = np.add(codes[:, ::2], codes[:, 1::2], dtype=np.int16).reshape(tiles, width, runs, steps, 2)
+        halves = pairs.sum(axis=3, dtype=np.int16) * np.int16(-how.zero)
+        begin = np.ascontiguousarray(halves).view(np.int32)[..., 0]
     else:
-        begin = shaped.sum(axis=(3, 4), dtype=np.int32) * np.int32(-how.zero)
+        begin = codes.sum(axis=1, dtype=np.int32).reshape(tiles, width, 1) * np.int32(-how.zero)
     packed[:, :, 0] = begin.transpose(0, 2, 1)
     packed[:, :, 1:] = codes.view(np.int32).reshape(tiles, width, runs, steps).transpose(0, 2, 3, 1)
     return PackedItems(
