@@ -1,4 +1,4 @@
-"""Runs a command with the numerical libraries held to an instruction set: `instruction_sets.py avx2 COMMAND...`.
+"""Runs a command with libraries held to an instruction set: `instruction_sets.py avx2 COMMAND...`.
 
 So that one processor shows what others do: tests (`make test ISA=avx2`) and benchmarks (`make bench NAME=topn
 ISA=avx2`) run on the paths that torch, oneDNN, MKL, OpenBLAS, numpy and numba take where there is no more. A
@@ -154,7 +154,7 @@ def main(arguments: list[str]) -> int:
         print(f"not run: this processor has no {', '.join(missing)}, which {name} needs", file=sys.stderr)
         return 77
     variables = INSTRUCTION_SETS[name].list_variables()
-    os.execvpe(command[0], command, {**os.environ, **variables, "HANDPICK_ISA": name})
+    return os.execvpe(command[0], command, {**os.environ, **variables, "HANDPICK_ISA": name})
 
 
 if __name__ == "__main__":

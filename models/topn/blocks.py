@@ -60,9 +60,9 @@ def begin_lists(best: TopN, rows: slice, conversion: NDArray[np.float64]) -> Lis
 def run_blocks(users: int, size: int, fill: Callable[[slice], None]) -> None:
     """Call `fill` for each block of users, on as many threads as torch may use.
 
-    A block writes its own rows, so threads share nothing that changes and their number changes no result. Each
-    thread multiplies with one thread of its own: products of one block are too small to be worth splitting, and
-    the kernels between them run on one thread anyway.
+    A block writes its own rows, so threads share nothing that changes and their number changes no result.
+    Each thread multiplies with one thread of its own: products of one block are too small to be worth
+    splitting, and the kernels between them run on one thread anyway.
 
     Args:
         users: How many there are.

@@ -1,13 +1,16 @@
 """Top-N of score matrices, and of factors whose float32 products are taken as the scores.
 
-Lists have the order and the shape of `exact.find_top_n`: best first, equal scores by the lower item index, -1
-after the last allowed item. Two things differ, and evaluation depends on both:
+Lists have the order and the shape of `exact.find_top_n`, and the same kernel keeps the best: best first,
+equal scores by the lower item index, -1 after the last allowed item. Two things differ, and evaluation
+depends on both:
 
-- The score is the float32 number that is given, or that the matrix product gives. It can differ from the
-  exact score in its last bits, so that two items whose exact scores differ by less may change places. Where
-  products are exact in float32, the lists are the same.
-- Scores need not be finite: NaN ranks last, so that a model with broken scores gets a poor list instead of an
-  error, and the gate can refuse it.
+- The score is the float32 number that is given, or that the matrix product gives. A product's last bits
+  depend on the processor and on the number of threads: it is within `tile_products.bound_product_error` (d =
+  128: 8e-6) of the product of the vectors' lengths from the exact score, so that two items whose exact scores
+  differ by less than twice that may change places. Where products are exact in float32, the lists are the
+  same.
+- Scores need not be finite: those that are not are never listed, so that a model with broken scores gets a
+  poor list instead of an error, and the gate can refuse it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from scipy import sparse
 
 from models.dataset import BoolArray, FloatArray
 from models.recommender_interface import Factors
+from models.topn.blocks import select_masks
+from models.topn.numba_kernels import rank_scores
+from models.topn.topn_request import make_request
 
 BLOCK_BYTES = 64 << 20
 """Memory of the score matrix of one block of users."""
@@ -55,8 +61,7 @@ def find_top_n_of_scores(
     """Find the k best allowed items of every user from a matrix of scores.
 
     Args:
-        scores: `(users, items)`, higher is better. Changed in place: excluded items and NaN become minus
-            infinity.
+        scores: `(users, items)` float32 or float64, higher is better.
         k: Length of the lists.
         exclude: `(users, items)`; a stored entry keeps the item off that user's list.
         allowed: `(items,)`, False for items that no user may get.
@@ -64,24 +69,11 @@ def find_top_n_of_scores(
     Returns:
         `(users, k) int32`, best first, equal scores by item; -1 where there are fewer than k.
     """
-    if allowed is not None:
-        scores[:, ~allowed] = -np.inf
-    if exclude is not None:
-        excluded = exclude.tocoo()
-        scores[excluded.row, excluded.col] = -np.inf
-    np.nan_to_num(scores, copy=False, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-    users, items = scores.shape
-    length = min(k, items)
-    if length < items:
-        # Everything that ties with the k-th score takes part, so that ties are settled by the item alone.
-        floor = np.partition(scores, items - length, axis=1)[:, items - length]
-        row, item = np.nonzero((scores >= floor[:, None]) & np.isfinite(scores))
-    else:
-        row, item = np.nonzero(np.isfinite(scores))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, np.arange(users))[row]
-    lists = np.full((users, k), NO_ITEM, np.int32)
-    kept = rank < length
-    lists[row[kept], rank[kept]] = item[kept]
+    lists = np.full((len(scores), k), NO_ITEM, np.int32)
+    if not k or not scores.size:
+        return lists
+    request = make_request(k, exclude, allowed, None, scores.shape)
+    best = np.full(lists.shape, -np.inf, scores.dtype)
+    masks = select_masks(request, slice(0, len(scores)))
+    rank_scores(np.ascontiguousarray(scores), masks, lists, best)
     return lists

@@ -24,8 +24,8 @@ def fill_on_device(
 ) -> None:
     """Fill `best` by float32 products of blocks of users with all candidate items.
 
-    An item whose approximate score is more than twice the bound of the error (`bound_product_error`) below the
-    n-th best approximate score cannot be in the top n: at least n items have exact scores above its own.
+    An item whose approximate score is more than twice the bound of the error (`bound_product_error`) below
+    the n-th best approximate score cannot be in the top n: at least n items have exact scores above its own.
 
     Args:
         users: `(users, d) float32`, contiguous.

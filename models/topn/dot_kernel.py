@@ -1,4 +1,4 @@
-"""A compiled kernel that multiplies 8-bit vectors and tests the sums against thresholds while they are in registers.
+"""A compiled kernel that multiplies 8-bit vectors and tests the sums while they are in registers.
 
 LLVM, through numba, gets one tile of a few users by a few dozen items: all sums of the tile are kept in
 registers, turned into scores and compared with each user's threshold. Scores leave the registers only where
@@ -152,7 +152,7 @@ def score_tile(
         typingctx: Numba's.
         codes: `(users, 4 * runs * steps) uint8`.
         row: First user of the tile.
-        packed: `(tiles, bytes) int8`, see `fused.pack_items`.
+        packed: `(tiles, bytes) int8`, see `dot_scan.PackedItems`.
         tile: Which of them.
         facts: `(tiles, 3, width) float32`: step, error and length of each item.
         bounds: `(users, 3) float32`: threshold, and what the item's error and length are multiplied by.
@@ -164,27 +164,43 @@ def score_tile(
     Returns:
         All hits or-ed: zero if there is none.
     """
+    del typingctx, row, tile, runs, steps  # integers, whatever they come as
     sig = types.int64(
         codes, types.intp, packed, types.intp, facts, bounds, types.intp, types.intp, values, hits
     )
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _TileWriter(context, builder, signature, args).write()
+        how = find_dot_instruction()
+        if how is None:
+            raise RuntimeError("this target has none of the instructions")
+        operands = (
+            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            for kind, value in zip(signature.args, args, strict=True)
+        )
+        return TileWriter(how, builder, *operands).write()
 
     return sig, codegen
 
 
-class _TileWriter:
-    """Writes the LLVM code of one tile."""
+class TileWriter:
+    """Writes the LLVM code of one tile; the operands are those of `score_tile`, arrays as pointers."""
 
-    def __init__(self, context: Any, builder: Any, signature: Any, args: Any) -> None:
-        how = find_dot_instruction()
-        assert how is not None
+    def __init__(
+        self,
+        how: DotInstruction,
+        builder: Any,
+        codes: Any,
+        row: Any,
+        packed: Any,
+        tile: Any,
+        facts: Any,
+        bounds: Any,
+        runs: Any,
+        steps: Any,
+        values: Any,
+        hits: Any,
+    ) -> None:
         self.how, self.builder = how, builder
-        codes, row, packed, tile, facts, bounds, runs, steps, values, hits = (
-            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
-            for kind, value in zip(signature.args, args, strict=True)
-        )
         self.runs, self.steps = runs, steps
         self.values, self.hits = values, hits
         self.i8, self.i16, self.i32, self.i64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
@@ -194,20 +210,19 @@ class _TileWriter:
             for kind, count in ((self.i8, 4), (self.i16, 2), (self.i32, 1), (self.real, 1))
         )
         self.places = [(r, v) for r in range(how.rows) for v in range(how.registers)]
-        size = lambda count: self.i64(count)
         self.length = builder.mul(runs, steps)  # 32-bit words of a user
-        register = builder.mul(builder.mul(runs, builder.add(steps, size(1))), size(how.registers))
+        rows_of_registers = builder.mul(runs, builder.add(steps, self.i64(1)))
         self.codes = self._at(codes, self.i32, builder.mul(row, self.length))
-        self.items = self._at(packed, self.ints, builder.mul(tile, register))
-        self.facts = self._at(facts, self.reals, builder.mul(tile, size(3 * how.registers)))
-        self.bounds = self._at(bounds, self.real, builder.mul(row, size(3)))
+        self.items = self._at(
+            packed, self.ints, builder.mul(tile, builder.mul(rows_of_registers, self.i64(how.registers)))
+        )
+        self.facts = self._at(facts, self.reals, builder.mul(tile, self.i64(3 * how.registers)))
+        self.bounds = self._at(bounds, self.real, builder.mul(row, self.i64(3)))
 
     def _at(self, pointer: Any, kind: Any, index: Any) -> Any:
-        if isinstance(index, int):
-            index = self.i64(index)
-        pointer = (
-            self.builder.bitcast(pointer, ir.PointerType(kind)) if not pointer.type.is_opaque else pointer
-        )
+        index = self.i64(index) if isinstance(index, int) else index
+        if not pointer.type.is_opaque:  # as numba's are
+            pointer = self.builder.bitcast(pointer, ir.PointerType(kind))
         return self.builder.gep(pointer, [index], source_etype=kind)
 
     def _load(self, pointer: Any, kind: Any, index: Any) -> Any:
@@ -227,6 +242,7 @@ class _TileWriter:
         return self.builder.call(function, args)
 
     def write(self) -> Any:
+        """Write all of it and return the value that the kernel returns."""
         builder = self.builder
         sums = self._write_sums()
         found, scores = [], {}

@@ -7,32 +7,20 @@ popular and unpopular items do, most products are never computed.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from models.dataset import FloatArray, IntArray
 from models.topn.blocks import begin_lists, run_blocks, select_masks
-from models.topn.dot_kernel import DotInstruction, find_dot_instruction, score_tile
-from models.topn.numba_kernels import (
-    SEED_ITEMS,
-    count_groups,
-    fill_lists_of_zeros,
-    find_nth_largest,
-    make_scratch,
-    offer_item,
-    raise_maxima,
-    sort_lists,
-)
+from models.topn.dot_kernel import DotInstruction, find_dot_instruction
+from models.topn.numba_kernels import fill_lists_of_zeros, scan_items, sort_lists
 from models.topn.quantize import QuantizedItems, Rounding, quantize_items, quantize_users
 from models.topn.topn_request import TopN, TopNRequest
 
 BLOCK_USERS = 192
 """Users of a block. Their codes and the codes of one tile of items fit a core's first cache at d = 128."""
-CHECK_ITEMS = 512
-"""Items after which users that are finished leave the block."""
 MAX_ITEM_CODE = 127
 MAX_USER_RUN, MAX_ITEM_RUN = 128.0, 255.0
 """Largest lengths of codes that are added in one 16-bit sum; their product is below 2^15."""
@@ -146,122 +134,3 @@ def pack_items(
         runs,
         steps,
     )
-
-
-@numba.njit(cache=True, nogil=True)
-def scan_items(
-    codes: Any,
-    tiles: Any,
-    tile_rows: Any,
-    user_bounds: Any,
-    lists: Any,
-    masks: Any,
-    users: Any,
-    items: Any,
-) -> None:
-    """Offer a block's users the items whose upper bound reaches their limit.
-
-    Args:
-        codes: `(users, width) uint8`, filled up to whole tiles; changed.
-        tiles: `PackedItems` as a tuple.
-        tile_rows: Users of a tile.
-        user_bounds: `(4, users) float32`, see `quantize.QuantizedUsers`.
-        lists: See `numba_kernels`.
-        masks: See `numba_kernels`.
-        users: `(users, d) float32`.
-        items: `(items, d) float32`.
-    """
-    packed, facts, columns, longest, runs, steps = tiles
-    limits, width = lists[2], columns.shape[1]
-    values, hits = np.empty((tile_rows, width), np.float32), np.zeros(tile_rows, np.int64)
-    bounds = np.zeros((len(codes), 3), np.float32)
-    bounds[:, 0] = -np.inf
-    _init_limits(codes, tiles, values, hits, bounds, user_bounds, lists, masks)
-    # Users move to the front when others leave, so a place in the block is not a user.
-    owner, active = np.arange(len(codes)), len(limits)
-    bounds[:, 0] = np.inf
-    for row in range(active):
-        bounds[row] = limits[row] - user_bounds[2, row], user_bounds[0, row], user_bounds[1, row]
-    products = make_scratch(users.shape[1])
-    for tile in range(len(columns)):
-        if tile % max(CHECK_ITEMS // width, 1) == 0:
-            active = _drop_finished(longest[tile], owner, active, codes, bounds, user_bounds)
-            if not active:
-                return
-        for first in range(0, active, tile_rows):
-            if not score_tile(codes, first, packed, tile, facts, bounds, runs, steps, values, hits):
-                continue
-            for place in range(first, min(first + tile_rows, active)):
-                word = np.uint64(hits[place - first])
-                if not word:
-                    continue
-                row = owner[place]
-                by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
-                at = 0
-                while word:
-                    if not word & np.uint64(255):
-                        word >>= np.uint64(8)
-                        at += 8
-                        continue
-                    if word & np.uint64(1) and columns[tile, at] >= 0:
-                        # The limit may have risen since the tile was tested.
-                        bound = by_error * facts[tile, 1, at] + by_length * facts[tile, 2, at] + more
-                        if values[place - first, at] + bound >= limits[row]:
-                            offer_item(row, columns[tile, at], lists, masks, users, items, products)
-                    word >>= np.uint64(1)
-                    at += 1
-                bounds[place, 0] = limits[row] - more
-
-
-@numba.njit(cache=True, nogil=True)
-def _init_limits(
-    codes: Any,
-    tiles: Any,
-    values: Any,
-    hits: Any,
-    bounds: Any,
-    user_bounds: Any,
-    lists: Any,
-    masks: Any,
-) -> None:
-    """Give each user a limit from the first items, so that few items are scored exactly."""
-    packed, facts, columns, _, runs, steps = tiles
-    limits, n = lists[2], lists[0].shape[1]
-    tile_rows, width = values.shape
-    groups, count = count_groups(n), SEED_ITEMS // width
-    if groups < width or groups > count * width or count > len(columns):
-        return  # too few items to tell; limits rise while they are read
-    largest = np.full((len(limits), groups), -np.inf, np.float32)
-    for tile in range(count):
-        begin = tile * width % groups
-        for first in range(0, len(codes), tile_rows):
-            # All thresholds are minus infinity, so that every score is a hit and is written.
-            score_tile(codes, first, packed, tile, facts, bounds, runs, steps, values, hits)
-            for row in range(first, min(first + tile_rows, len(limits))):
-                raise_maxima(
-                    row,
-                    values[row - first],
-                    columns[tile],
-                    facts[tile, 1:],
-                    user_bounds,
-                    masks,
-                    largest[row, begin : begin + width],
-                )
-    for row in range(len(limits)):
-        limits[row] = max(limits[row], find_nth_largest(largest[row], n))
-
-
-@numba.njit(cache=True, nogil=True)
-def _drop_finished(longest: Any, owner: Any, active: Any, codes: Any, bounds: Any, user_bounds: Any) -> Any:
-    """Move users that no item of this or a later tile can reach behind the others; return how many stay."""
-    place = 0
-    while place < active:
-        row = owner[place]
-        by_error, by_length, length = user_bounds[0, row], user_bounds[1, row], user_bounds[3, row]
-        if (length + by_length) * longest[1] + by_error * longest[0] >= bounds[place, 0]:
-            place += 1
-            continue
-        active -= 1
-        codes[place], bounds[place], owner[place] = codes[active], bounds[active], owner[active]
-        bounds[active, 0] = np.inf
-    return active

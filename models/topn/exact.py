@@ -8,8 +8,8 @@ ranked by that score, equal scores by the lower item index (items are sorted by 
 **How it is fast.** A first pass scores everything approximately within a proven error bound, and only items
 whose upper bound reaches the n-th best lower bound are kept and scored exactly. So first passes differ in
 speed alone, and the fastest one of this machine is taken (`first_pass`): 8-bit products in registers
-(`dot_scan`), 8-bit products of oneDNN or float32 products of torch (`tile_products`), or on an NVIDIA GPU TF32
-fused with the selection (`gpu`).
+(`dot_scan`), 8-bit products of oneDNN or float32 products of torch (`tile_products`), or on an NVIDIA GPU
+TF32 fused with the selection (`gpu`).
 
 `dense` holds the top-N of scores that are given, or are taken as float32 rounds them.
 """
@@ -25,7 +25,7 @@ from models.topn import gpu
 from models.topn.device import DEVICE_TILE_BYTES, fill_on_device
 from models.topn.first_pass import choose_first_pass
 from models.topn.numba_kernels import score_pairs
-from models.topn.topn_request import TopN, TopNRequest
+from models.topn.topn_request import TopN, make_request
 
 __all__ = ["TopN", "compute_exact_scores", "find_top_n"]
 
@@ -49,14 +49,14 @@ def find_top_n(
         allowed: `(items,)`, or `(kinds, items)` with `kind`; False for items that may not be listed.
         kind: `(users,)`, each user's row of `allowed`.
         device: `cpu`, or a torch device for the first pass; the result is the same.
-        first_pass: Name of the first pass on a processor (`first_pass.list_first_passes`); None for the one that
-            is fastest here. The result is the same.
+        first_pass: Name of the first pass on a processor (`first_pass.list_first_passes`); None for the one
+            that is fastest here. The result is the same.
 
     Raises:
         ValueError: If a factor is not finite, shapes do not fit, or this machine has no such first pass.
     """
     users, items = _check_factors(factors)
-    request = _make_request(n, exclude, allowed, kind, shape=(len(users), len(items)))
+    request = make_request(n, exclude, allowed, kind, shape=(len(users), len(items)))
     best = TopN(np.full((len(users), n), -1, np.int32), np.full((len(users), n), -np.inf, np.float32))
     # Items that no kind of user may get are never scored.
     candidates = np.flatnonzero(request.allowed.any(axis=0))
@@ -106,29 +106,3 @@ def _check_factors(factors: Factors) -> tuple[FloatArray, FloatArray]:
     if not (np.isfinite(users).all() and np.isfinite(items).all()):
         raise ValueError("factors hold NaN or infinite values")
     return users, items
-
-
-def _make_request(
-    n: int,
-    exclude: sparse.csr_matrix | None,
-    allowed: BoolArray | None,
-    kind: IntArray | None,
-    shape: tuple[int, int],
-) -> TopNRequest:
-    """Check the masks and fill in those that are not given."""
-    if exclude is not None and exclude.shape != shape:
-        raise ValueError(f"exclude is {exclude.shape}, not {shape}")
-    excluded = _make_empty_matrix(shape) if exclude is None else exclude.tocsr()
-    if not excluded.has_sorted_indices:  # the kernels look items up by binary search
-        excluded = excluded.sorted_indices()
-    masks = np.ones((1, shape[1]), bool) if allowed is None else np.atleast_2d(allowed)
-    kinds = np.zeros(shape[0], np.int32) if kind is None else kind.astype(np.int32)
-    if masks.shape[1] != shape[1] or kinds.shape != shape[:1] or (kinds >= len(masks)).any():
-        raise ValueError(f"allowed is {masks.shape} and kind {kinds.shape}, for factors {shape}")
-    return TopNRequest(n, np.ascontiguousarray(masks), kinds, excluded)
-
-
-def _make_empty_matrix(shape: tuple[int, int]) -> sparse.csr_matrix:
-    """Return a matrix without entries."""
-    none = np.zeros(0, np.int32)
-    return sparse.csr_matrix((none, (none, none)), shape=shape)

@@ -1,9 +1,9 @@
-"""The first passes of the exact top-N on a processor, and the choice of the one that is fastest on this machine.
+"""The first passes of the exact top-N on a processor, and the choice of the one that is fastest here.
 
 What a processor can do says little about how fast a library does it: oneDNN multiplies 8-bit vectors on every
 x86 processor, but without VNNI or AMX in code thousands of times slower than a float32 product. So each first
-pass is timed once on a small problem, a few hundredths of a second, and the choice is kept in the user's cache
-folder, by processor, library versions and the libraries' own switches. All give the same lists.
+pass is timed once on a small problem, a few hundredths of a second, and the choice is kept in the user's
+cache folder, by processor, library versions and the libraries' own switches. All give the same lists.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SWITCHES = (
 """Variables by which torch's libraries are told to use fewer instructions."""
 TRIAL_USERS, TRIAL_ITEMS, TRIAL_DIM, TRIAL_N = 1024, 16384, 128, 20
 """Shape of the problem that is timed: some blocks of users and tiles of items, of a usual width."""
-PROBE_USERS, PROBE_ITEMS = 8, 64
+PROBE_USERS, PROBE_ITEMS = 32, 256
 """Shape of the problem that finds out who is far too slow for the trial."""
 MAX_PROBE_RATIO = 10.0
 """First passes whose probe takes this many times the fastest one's are not tried further."""
@@ -69,8 +69,8 @@ class Choice(NamedTuple):
 
     Args:
         name: The fastest first pass.
-        rates: Billions of products and additions a second (GFLOP/s) by first pass, selection included; 0 for one
-            that was too slow to be timed.
+        rates: Billions of products and additions a second (GFLOP/s) by first pass, selection included; 0 for
+            one that was too slow to be timed.
         is_kept: Whether the choice was read from the cache folder and not measured now.
     """
 
@@ -115,8 +115,8 @@ def find_fastest_first_pass() -> Choice:
     """
     if find_dot_instruction() is None:
         log.warning(
-            "the top-N knows no 8-bit instruction of this processor (%s); its first pass multiplies in float32, "
-            "with the same lists",
+            "the top-N knows no 8-bit instruction of this processor (%s); its first pass multiplies in "
+            "float32, with the same lists",
             describe_target()["processor"],
         )
     file = find_cache_file()
@@ -165,7 +165,7 @@ def measure_first_passes(passes: Sequence[FirstPass]) -> Choice:
 
 
 def _time_fill(fill: Fill, user_count: int, item_count: int) -> float:
-    """Return the seconds of processor time of a first pass for random vectors; others may use the cores, too."""
+    """Return the seconds of processor time of a first pass for random vectors."""
     random = np.random.default_rng(0)
     users, items = (
         random.standard_normal((count, TRIAL_DIM), np.float32) for count in (user_count, item_count)

@@ -1,7 +1,7 @@
 """Compiled inner loops of the exact top-N: find possible items by bounds, and score them exactly at once.
 
-A first pass gives each pair of a user and an item an approximate score and a bound on its error. While it runs,
-each user's n best exact scores so far are kept; an item whose upper bound is below the worst of them
+A first pass gives each pair of a user and an item an approximate score and a bound on its error. While it
+runs, each user's n best exact scores so far are kept; an item whose upper bound is below the worst of them
 (`limits`) cannot be on the list and is passed over. Any other is scored exactly, so the list is the same
 whatever the approximation, and in whatever order items come.
 
@@ -12,8 +12,8 @@ whatever the approximation, and in whatever order items come.
 - limits `(users,) float32` in units of approximate scores;
 - `(2, users) float64` by which an exact score becomes one: what is subtracted, and the factor.
 
-`masks` is a tuple of `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as CSR:
-`(users + 1,)` starts and sorted indices.
+`masks` is a tuple of `(kinds, items)` allowed, `(users,)` kind, and the items excluded for single users as
+CSR: `(users + 1,)` starts and sorted indices.
 
 Numba infers the types, so annotations are `Any`. None of the functions is compiled with `fastmath`: it would
 let the compiler reorder additions, and the exact score is defined by their order.
@@ -26,10 +26,17 @@ from typing import Any
 import numba
 import numpy as np
 
+from models.topn.dot_kernel import score_tile
+
+TILE_WRITER = "e8c5c0d97da7"
+"""Digest of `dot_kernel.py`, which a test compares. Numba keeps compiled kernels until their own file
+changes; so whoever changes what is compiled into them has to change this file, too."""
 CHUNK = 64
 """Columns that are tested together: few hold a candidate, so most work is one vectorised comparison."""
 SEED_ITEMS = 1024
 """Items from which a first limit is found."""
+CHECK_ITEMS = 512
+"""Items after which users that are finished leave the block."""
 ROUNDING, ROUNDED_UP = np.float32(2.0**-22), np.float32(1 + 2.0**-20)
 """More than what a few roundings to float32 change, as a share of the number."""
 
@@ -242,8 +249,8 @@ def raise_maxima(
         values: `(some,) float32` approximate scores.
         columns: `(some,)` index of each value's item, -1 for none.
         item_bounds: `(2, some) float32`: error and length of each item.
-        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and what
-            is added.
+        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and
+            what is added.
         masks: See the module.
         largest: `(some,) float32`, written.
     """
@@ -320,7 +327,8 @@ def init_limits(
 
 @numba.njit(cache=True, nogil=True)
 def _reaches(values: Any, least: Any) -> Any:
-    """Return whether one of `CHUNK` values is at least `least`; or-ing integers lets LLVM vectorise the loop."""
+    """Return whether one of `CHUNK` values is at least `least`."""
+    # Or-ing integers over a fixed length lets LLVM vectorise the loop.
     hits = np.int32(0)
     for at in range(CHUNK):
         hits |= np.int32(values[at] >= least)
@@ -346,8 +354,8 @@ def offer_reaching_items(
         values: `(some, tile) float32` approximate scores, in units of the user.
         columns: `(tile,)` index of each column's item.
         item_bounds: `(2, tile) float32`: error and length of each item.
-        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and what
-            is added.
+        user_bounds: `(3 or more, users) float32`: what the item's error and length are multiplied by, and
+            what is added.
         lists: See the module.
         masks: See the module.
         users: `(users, d) float32`.
@@ -399,3 +407,144 @@ def rank_pairs(users: Any, items: Any, starts: Any, columns: Any, found: Any, sc
             item = columns[place]
             keep_if_better(found[row], scores[row], item, score_pair(users[row], items[item], products))
     sort_lists(found, scores)
+
+
+@numba.njit(cache=True, nogil=True)
+def rank_scores(values: Any, masks: Any, found: Any, scores: Any) -> None:
+    """Write the n best of each user's given scores; scores that are not finite are never listed.
+
+    Args:
+        values: `(users, items)` scores.
+        masks: See the module.
+        found: `(users, n) int32`, filled with -1 before.
+        scores: `(users, n)` of the type of the values, filled with minus infinity before.
+    """
+    allowed, kind, own_start, own = masks
+    for row in range(len(values)):
+        for item in range(values.shape[1]):
+            value = values[row, item]
+            # Most items end here; NaN does, too, and an equal one, because indices ascend.
+            if not value > scores[row, 0] or value == np.inf:
+                continue
+            if not is_excluded(item, allowed[kind[row]], own, own_start[row], own_start[row + 1]):
+                keep_if_better(found[row], scores[row], item, value)
+    sort_lists(found, scores)
+
+
+@numba.njit(cache=True, nogil=True)
+def scan_items(
+    codes: Any,
+    tiles: Any,
+    tile_rows: Any,
+    user_bounds: Any,
+    lists: Any,
+    masks: Any,
+    users: Any,
+    items: Any,
+) -> None:
+    """Offer a block's users the items whose upper bound reaches their limit.
+
+    Args:
+        codes: `(users, width) uint8`, filled up to whole tiles; changed.
+        tiles: `PackedItems` as a tuple.
+        tile_rows: Users of a tile.
+        user_bounds: `(4, users) float32`, see `quantize.QuantizedUsers`.
+        lists: See `numba_kernels`.
+        masks: See `numba_kernels`.
+        users: `(users, d) float32`.
+        items: `(items, d) float32`.
+    """
+    packed, facts, columns, longest, runs, steps = tiles
+    limits, width = lists[2], columns.shape[1]
+    values, hits = np.empty((tile_rows, width), np.float32), np.zeros(tile_rows, np.int64)
+    bounds = np.zeros((len(codes), 3), np.float32)
+    bounds[:, 0] = -np.inf
+    _init_limits(codes, tiles, values, hits, bounds, user_bounds, lists, masks)
+    # Users move to the front when others leave, so a place in the block is not a user.
+    owner, active = np.arange(len(codes)), len(limits)
+    bounds[:, 0] = np.inf
+    for row in range(active):
+        bounds[row] = limits[row] - user_bounds[2, row], user_bounds[0, row], user_bounds[1, row]
+    products = make_scratch(users.shape[1])
+    for tile in range(len(columns)):
+        if tile % max(CHECK_ITEMS // width, 1) == 0:
+            active = _drop_finished(longest[tile], owner, active, codes, bounds, user_bounds)
+            if not active:
+                return
+        for first in range(0, active, tile_rows):
+            if not score_tile(codes, first, packed, tile, facts, bounds, runs, steps, values, hits):
+                continue
+            for place in range(first, min(first + tile_rows, active)):
+                word = np.uint64(hits[place - first])
+                if not word:
+                    continue
+                row = owner[place]
+                by_error, by_length, more = user_bounds[0, row], user_bounds[1, row], user_bounds[2, row]
+                at = 0
+                while word:
+                    if not word & np.uint64(255):
+                        word >>= np.uint64(8)
+                        at += 8
+                        continue
+                    if word & np.uint64(1) and columns[tile, at] >= 0:
+                        # The limit may have risen since the tile was tested.
+                        bound = by_error * facts[tile, 1, at] + by_length * facts[tile, 2, at] + more
+                        if values[place - first, at] + bound >= limits[row]:
+                            offer_item(row, columns[tile, at], lists, masks, users, items, products)
+                    word >>= np.uint64(1)
+                    at += 1
+                bounds[place, 0] = limits[row] - more
+
+
+@numba.njit(cache=True, nogil=True)
+def _init_limits(
+    codes: Any,
+    tiles: Any,
+    values: Any,
+    hits: Any,
+    bounds: Any,
+    user_bounds: Any,
+    lists: Any,
+    masks: Any,
+) -> None:
+    """Give each user a limit from the first items, so that few items are scored exactly."""
+    packed, facts, columns, _, runs, steps = tiles
+    limits, n = lists[2], lists[0].shape[1]
+    tile_rows, width = values.shape
+    groups, count = count_groups(n), SEED_ITEMS // width
+    if groups < width or groups > count * width or count > len(columns):
+        return  # too few items to tell; limits rise while they are read
+    largest = np.full((len(limits), groups), -np.inf, np.float32)
+    for tile in range(count):
+        begin = tile * width % groups
+        for first in range(0, len(codes), tile_rows):
+            # All thresholds are minus infinity, so that every score is a hit and is written.
+            score_tile(codes, first, packed, tile, facts, bounds, runs, steps, values, hits)
+            for row in range(first, min(first + tile_rows, len(limits))):
+                raise_maxima(
+                    row,
+                    values[row - first],
+                    columns[tile],
+                    facts[tile, 1:],
+                    user_bounds,
+                    masks,
+                    largest[row, begin : begin + width],
+                )
+    for row in range(len(limits)):
+        limits[row] = max(limits[row], find_nth_largest(largest[row], n))
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop_finished(longest: Any, owner: Any, active: Any, codes: Any, bounds: Any, user_bounds: Any) -> Any:
+    """Move users that no item of this or a later tile can reach behind the others; return how many stay."""
+    place = 0
+    while place < active:
+        row = owner[place]
+        by_error, by_length, length = user_bounds[0, row], user_bounds[1, row], user_bounds[3, row]
+        if (length + by_length) * longest[1] + by_error * longest[0] >= bounds[place, 0]:
+            place += 1
+            continue
+        active -= 1
+        codes[place], bounds[place], owner[place] = codes[active], bounds[active], owner[active]
+        bounds[active, 0] = np.inf
+    return active

@@ -71,8 +71,8 @@ class QuantizedUsers(NamedTuple):
 
     Args:
         codes: `(users, width) int8`.
-        bounds: `(4, users) float32`: what an item's error and length are multiplied by to bound the error of an
-            approximate score, what is added, and the rounded user's length. In units of the user's step
+        bounds: `(4, users) float32`: what an item's error and length are multiplied by to bound the error of
+            an approximate score, what is added, and the rounded user's length. In units of the user's step
             times the items' unit, as approximate scores are.
         conversion: `(2, users) float64`: what is subtracted from an exact score, and the factor that makes it
             an approximate one.

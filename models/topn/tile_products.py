@@ -106,7 +106,8 @@ def bound_product_error(dim: int) -> float:
 
     An inner product of length d, summed in any order, is off by at most `d * eps / (1 - d * eps)` of it, `eps
     = 2^-24` (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., eq. 3.5). Where somebody has
-    allowed torch or oneDNN to round factors to bfloat16 or TF32 first, each of the two is off by 2^-8 at most.
+    allowed torch or oneDNN to round factors to bfloat16 or TF32 first, each of the two is off by 2^-8 at
+    most.
     """
     import torch
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.dataset import BoolArray, FloatArray
+from models.dataset import BoolArray, FloatArray, IntArray
 
 
 class TopN(NamedTuple):
@@ -38,3 +38,29 @@ class TopNRequest(NamedTuple):
     allowed: BoolArray
     kind: NDArray[np.int32]
     excluded: sparse.csr_matrix
+
+
+def make_request(
+    n: int,
+    exclude: sparse.csr_matrix | None,
+    allowed: BoolArray | None,
+    kind: IntArray | None,
+    shape: tuple[int, int],
+) -> TopNRequest:
+    """Check the masks and fill in those that are not given."""
+    if exclude is not None and exclude.shape != shape:
+        raise ValueError(f"exclude is {exclude.shape}, not {shape}")
+    excluded = _make_empty_matrix(shape) if exclude is None else exclude.tocsr()
+    if not excluded.has_sorted_indices:  # the kernels look items up by binary search
+        excluded = excluded.sorted_indices()
+    masks = np.ones((1, shape[1]), bool) if allowed is None else np.atleast_2d(allowed)
+    kinds = np.zeros(shape[0], np.int32) if kind is None else kind.astype(np.int32)
+    if masks.shape[1] != shape[1] or kinds.shape != shape[:1] or (kinds >= len(masks)).any():
+        raise ValueError(f"allowed is {masks.shape} and kind {kinds.shape}, for factors {shape}")
+    return TopNRequest(n, np.ascontiguousarray(masks), kinds, excluded)
+
+
+def _make_empty_matrix(shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Return a matrix without entries."""
+    none = np.zeros(0, np.int32)
+    return sparse.csr_matrix((none, (none, none)), shape=shape)
