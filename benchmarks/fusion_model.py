@@ -140,7 +140,7 @@ def _mean_ndcg(here: Setup, models: list[Any], test: EvaluationSplit) -> float:
 
 def make_oracle_lists(here: Setup, truth: FloatArray) -> Lists:
     """Return the best lists by expected opens, among the test users' candidates."""
-    return find_top_n_of_scores(truth.copy(), K, here.test.exclude, here.test.candidates)
+    return find_top_n_of_scores(truth, K, here.test.exclude, here.test.candidates)
 
 
 @functools.cache

@@ -1,4 +1,6 @@
-"""Compiles the numba kernels of evaluate, score and publish, so that the first night need not.
+"""Compiles the numba kernels of evaluate, score and publish, and measures the first passes of the top-N.
+
+So the first night need not.
 
 Run once where the environment is installed: `python -m handpick.pipeline.warm_up`. Numba keeps the machine
 code in `__pycache__` and compiles a kernel again whose source file has changed.

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -200,8 +201,17 @@ def find_cache_file() -> Path:
         **{name: os.environ.get(name, "") for name in SWITCHES},
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(folder) / "handpick" / f"topn-{digest}.json"
+    return _find_cache_folder() / "handpick" / f"topn-{digest}.json"
+
+
+def _find_cache_folder() -> Path:
+    """Return the user's cache folder; a temporary one for a user without a home, as in some containers."""
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return Path(folder)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path(tempfile.gettempdir())
 
 
 def _read_choice(file: Path) -> Choice | None:

@@ -212,8 +212,7 @@ def _mask_like(scores: FloatArray, like: FloatArray) -> FloatArray:
 
 def _rank_top(ranking: FloatArray, k: int) -> ModelLists:
     """Return the top k of scores with their scores, NaN behind the end of a short list."""
-    # A copy: `find_top_n_of_scores` writes into the scores.
-    lists = find_top_n_of_scores(ranking.copy(), k)
+    lists = find_top_n_of_scores(ranking, k)
     scores = np.take_along_axis(ranking, np.maximum(lists, 0), axis=1)
     return ModelLists(lists, np.where(lists >= 0, scores, np.float32(np.nan)))
 
@@ -248,7 +247,7 @@ def _stacked_candidates(
 
     The features are the members' scores, price, age, and the user's activity.
     """
-    lists = find_top_n_of_scores(blended.copy(), count)
+    lists = find_top_n_of_scores(blended, count)
     catalogue = part.past.catalogue
     age = np.maximum(part.past.as_of - catalogue.released_at, 0) / DAY_SECONDS
     about_items = np.stack([np.nan_to_num(catalogue.price), np.log1p(age)], axis=1).astype(np.float32)
@@ -267,4 +266,4 @@ def _sample_rows(count: int, most: int, seed: int) -> IntArray:
 def rank_by_oracle(scores: FloatArray, test: EvaluationSplit, k: int) -> ModelLists:
     """Rank the test split by the oracle's scores, under the same exclusions as every model."""
     excluded: sparse.csr_matrix = test.exclude
-    return ModelLists(find_top_n_of_scores(scores.copy(), k, excluded, test.candidates))
+    return ModelLists(find_top_n_of_scores(scores, k, excluded, test.candidates))

@@ -11,11 +11,13 @@ import pyarrow as pa
 from scipy import sparse
 
 from handpick.errors import ConfigurationError
+from handpick.runtime.log import log_progress
 from handpick.runtime.numerical_threads import use_machine_threads
 from handpick.settings.load import Settings
 from models.dataset import BoolArray, IntArray
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
+from models.topn.first_pass import describe_choice, find_fastest_first_pass
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +48,10 @@ def make_engine(settings: Settings) -> Engine:
         from handpick.runtime.spark import get_spark_session
 
         return partial(find_top_n_on_spark, get_spark_session(settings))
-    return partial(_find_top_n_here, device=_resolve_device(settings.score.device))
+    device = _resolve_device(settings.score.device)
+    if device == "cpu":
+        log_progress(describe_choice(find_fastest_first_pass()))
+    return partial(_find_top_n_here, device=device)
 
 
 def _find_top_n_here(factors: Factors, n: int, **options: Any) -> TopN:

@@ -110,7 +110,7 @@ def found_under(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
     }
     found = {}
     for name, process in running.items():
-        out, errors = process.communicate(timeout=300)
+        out, errors = process.communicate(timeout=600)
         assert process.returncode == 0, f"{name}: {errors[-2000:]}"
         found[name] = json.loads(out.splitlines()[-1])
     return found
@@ -221,7 +221,8 @@ def compile_tile(how: Any, triple: str) -> str:
     """Return the assembly of the kernel for another processor."""
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
-    module = ir.Module(triple=triple)
+    module = ir.Module()
+    module.triple = triple
     pointer, number = ir.PointerType(), ir.IntType(64)
     kinds = [pointer, number, pointer, number, pointer, pointer, number, number, pointer, pointer]
     function = ir.Function(module, ir.FunctionType(number, kinds), "score_tile")
