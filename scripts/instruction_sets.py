@@ -9,6 +9,7 @@ end with an illegal instruction, so the command is not run.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -154,7 +155,9 @@ def main(arguments: list[str]) -> int:
         print(f"not run: this processor has no {', '.join(missing)}, which {name} needs", file=sys.stderr)
         return 77
     variables = INSTRUCTION_SETS[name].list_variables()
-    return os.execvpe(command[0], command, {**os.environ, **variables, "HANDPICK_ISA": name})
+    return subprocess.run(
+        command, env={**os.environ, **variables, "HANDPICK_ISA": name}, check=False
+    ).returncode
 
 
 if __name__ == "__main__":
