@@ -132,8 +132,7 @@ def find_dot_instruction() -> DotInstruction | None:
     return None
 
 
-@intrinsic
-def score_tile(
+def _type_tile(
     typingctx: Any,
     codes: Any,
     row: Any,
@@ -182,8 +181,12 @@ def score_tile(
     return sig, codegen
 
 
+# Typed as anything: numba calls it with one argument less than Python sees.
+score_tile: Any = intrinsic(_type_tile)
+
+
 class TileWriter:
-    """Writes the LLVM code of one tile; the operands are those of `score_tile`, arrays as pointers."""
+    """Writes the LLVM code of one tile; the operands are those of `_type_tile`, arrays as pointers."""
 
     def __init__(
         self,
