@@ -1,6 +1,6 @@
 """Measures what each command costs to start: its processor time, and the heavy libraries that it loads.
 
-`ALLOWED` lists the libraries that each command may load, and the tests hold the quick ones to it. Here every
+`find_allowed` tells the libraries that each command may load; the tests hold the quick ones to it. Here every
 command runs, each in a process of its own, on the first day of a demo shop at rung XS.
 """
 
@@ -32,9 +32,10 @@ SETTINGS = {"pydantic"}
 ARROW = {*SETTINGS, "numpy", "pandas", "pyarrow"}
 """Arrow imports numpy, and pandas as soon as it holds a table."""
 SERVING = {*SETTINGS, "psycopg"}
+ENGINE = {"duckdb", "sqlglot"}
+"""The embedded engine; with `engine = "spark"` also PySpark."""
 STAGE = {*ARROW, "fsspec", "openlineage", "requests"}
 """OpenLineage's client, which every stage uses, imports fsspec and requests."""
-MODELS = {*STAGE, "numba", "scipy", "torch"}
 
 ALLOWED: Mapping[str, set[str]] = {
     "--help": set(),
@@ -55,25 +56,49 @@ ALLOWED: Mapping[str, set[str]] = {
     "init": ARROW,
     "import": ARROW,
     "demo": {*ARROW, "PIL", "scipy"},
-    "check": {*ARROW, "PIL", "pyspark"},
+    "check": {*ARROW, *ENGINE, "PIL"},
     "run": {*ARROW, *SERVING, "PIL", "httpx", "rich.progress", "scipy"},
-    "land": STAGE,
-    # Great Expectations imports what it could run on, with gRPC for a Spark that is far away.
-    "validate": {*STAGE, "PIL", "great_expectations", "grpc", "jinja2", "pyspark", "scipy", "sqlalchemy"},
-    "transform": {*STAGE, "pyspark"},
-    "warehouse": {*STAGE, "dbt", "duckdb", "jinja2", "sqlglot"},
-    "embed": {*STAGE, "PIL", "jinja2", "scipy", "torch", "transformers"},
-    "feature-store": {*STAGE, "duckdb", "fastapi", "feast", "jinja2", "psycopg", "sqlalchemy", "sqlglot"},
-    # MLflow imports a web framework, a database library and Spark where they are installed.
-    "train": {*MODELS, "fastapi", "implicit", "mlflow", "pyspark", "rich.progress", "sqlalchemy"},
-    "evaluate": {*MODELS, "implicit", "lightgbm", "rich.progress", "sklearn"},
-    "gate": MODELS,
-    "score": MODELS,
-    "publish": {*STAGE, "numba", "psycopg", "scipy"},
-    "report": {*STAGE, "PIL", "jinja2", "matplotlib"},
 }
-"""The heavy libraries that each command may load. `night`, `backfill`, `pretrain` and `ablate` run stages in
-their own process, and may load what those load."""
+"""The heavy libraries that each command may load, other than the stages."""
+BROUGHT: Mapping[str, set[str]] = {
+    "dbt": {"duckdb", "jinja2", "sqlglot"},
+    "duckdb": {"sqlglot"},
+    "handpick": {"duckdb", "fastapi", "feast", "jinja2", "psycopg", "sqlalchemy", "sqlglot"},
+    "implicit": {"scipy"},
+    "matplotlib": {"PIL"},
+    "psycopg": {"numba", "scipy"},
+    "torch": {"numba", "scipy"},
+    "transformers": {"PIL", "jinja2", "scipy"},
+}
+"""By a library that the registry preloads: those that come with its use. `handpick` is Feast, which a module
+of ours imports."""
+VALIDATION = {"PIL", "great_expectations", "grpc", "jinja2", "pyspark", "scipy", "sqlalchemy"}
+"""Great Expectations imports all that it could run on."""
+TRACKING = {"fastapi", "mlflow", "pyspark", "rich.progress", "sqlalchemy"}
+"""MLflow imports a web framework, a database library and Spark where they are installed."""
+COMPARISON = {"lightgbm", "rich.progress", "sklearn"}
+"""The models of the family, of which some are trees."""
+
+
+def find_allowed(command: str) -> set[str]:
+    """Return the heavy libraries that a command may load.
+
+    For a stage they follow from the registry: what every stage loads, what it preloads and what that brings
+    along, and the libraries of what it writes.
+    """
+    from handpick.pipeline.registry import list_nightly_stages
+
+    stage = next((stage for stage in list_nightly_stages() if stage.command == command), None)
+    if stage is None:
+        return ALLOWED[command]
+    preloaded = {library.split(".")[0] for library in stage.preload}
+    written = {"valid": VALIDATION, "models": TRACKING, "evaluation": COMPARISON}
+    return set().union(
+        STAGE,
+        preloaded,
+        *(BROUGHT.get(library, set()) for library in preloaded),
+        *(written.get(table, set()) for table in stage.writes),
+    )
 
 
 @dataclass(frozen=True)
@@ -108,8 +133,8 @@ def run_command(arguments: list[str], environment: Mapping[str, str]) -> Command
 
 
 def find_surplus(arguments: list[str], run: CommandRun) -> set[str]:
-    """Return the heavy libraries that a command has loaded although `ALLOWED` does not name them."""
-    return set(run.loaded - ALLOWED[arguments[0]])
+    """Return the heavy libraries that a command has loaded although it may not."""
+    return set(run.loaded - find_allowed(arguments[0]))
 
 
 def list_inspecting_commands(home: Path, night: str) -> list[list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import TaskGroup, get_parsing_context, task
-from stage_task import RETRIES, open_night, summarize_result, without_traceback
+from stage_task import RETRIES, open_night, run_stage_of_night
 
 WAREHOUSE, BUILD = "warehouse", "build"
 
@@ -15,7 +15,6 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     """Run the warehouse stage: one dbt build, then the marts' partitions and the ledger."""
     from dbt_node_sensor import OUTCOMES_FOLDER_KEY
 
-    from handpick.pipeline.runner import run_stage
     from handpick.stages.warehouse.node_outcomes import report_nodes_to
 
     night = open_night(logical_date)
@@ -23,7 +22,7 @@ def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
     folder = night.settings.path(night.settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))
     with report_nodes_to(folder):
-        return summarize_result(without_traceback(lambda: run_stage(WAREHOUSE, night)))
+        return run_stage_of_night(WAREHOUSE, night)
 
 
 def warehouse(before: Any) -> TaskGroup:

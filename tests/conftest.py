@@ -15,6 +15,7 @@ NEEDS = {
     "stages/warehouse": "jvm",
     "stages/feature_store/test_spark_offline.py": "jvm",
     "stages/score/test_engine.py": "jvm",
+    "runtime/test_shared_spark.py": "jvm",
     "demo/public_data/test_amazon_reviews.py": "jvm",
     "stages/publish/test_dags.py": "airflow",
     "plugins": "airflow",

@@ -57,6 +57,7 @@ class Stage:
         preload: Heavy libraries, imported before `run` is called, so that their loading time is measured
             apart.
         resources: What it needs as long as it runs.
+        engine_setting: Key of the setting by which it runs on Spark.
         is_nightly: Whether every night runs it, in the order of this file; others run by a schedule of their
             own.
         former_name: What it was called before; old results are still found, the old command names the new
@@ -70,6 +71,7 @@ class Stage:
     flows: tuple[FlowCheck, ...] = ()
     preload: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
+    engine_setting: str | None = None
     is_nightly: bool = True
     former_name: str | None = None
 
@@ -117,6 +119,7 @@ STAGES: list[Stage] = [
         flows=(FlowCheck(ANY, written="valid/*", dropped="quarantine/*", continues=("land", ANY)),),
         preload=("duckdb", "pyarrow.parquet"),
         resources=(Resource.ENGINE,),
+        engine_setting="transform.engine",
     ),
     Stage(
         "transform",
@@ -131,6 +134,7 @@ STAGES: list[Stage] = [
         ),
         preload=("duckdb", "pyarrow.parquet"),
         resources=(Resource.ENGINE,),
+        engine_setting="transform.engine",
     ),
     Stage(
         "warehouse",
@@ -139,6 +143,7 @@ STAGES: list[Stage] = [
         writes=("marts",),
         preload=("dbt.cli.main", "duckdb"),
         former_name="model",
+        engine_setting="warehouse.target",
     ),
     # Trains on the marts, so it stands after the warehouse, but runs weekly.
     Stage(
@@ -165,6 +170,7 @@ STAGES: list[Stage] = [
         writes=("features",),
         preload=("handpick.stages.feature_store.feast_loading",),
         former_name="features",
+        engine_setting="features.offline_store",
     ),
     Stage(
         "train",
@@ -197,6 +203,7 @@ STAGES: list[Stage] = [
         writes=("lists",),
         preload=("torch",),
         resources=(Resource.TORCH,),
+        engine_setting="score.engine",
     ),
     Stage(
         "publish",

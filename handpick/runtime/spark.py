@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handpick.errors import ConfigurationError
+from handpick.runtime.shared_spark import get_shared_spark
 from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ interpreting it."""
 
 def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSession:
     """Return the running session, or start one: UTC, microsecond timestamps, loopback only, no web UI.
+
+    Where stages share a JVM (`handpick.runtime.shared_spark`), the session is a new one in that JVM.
 
     Args:
         settings: All settings; `[spark]` names the master and further options.
@@ -91,13 +94,20 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
-        **(TINY_OPTIONS if rows < TINY_ROWS else {}),
+        "spark.master": spark.master,
+        "spark.app.name": "handpick",
         **(_authenticate(spark.secret.get_secret_value()) if spark.secret else {}),
         **spark.options,
     }
-    builder = SparkSession.builder.master(spark.master).appName("handpick")
-    for key, value in options.items():
+    session_options = {
+        **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
+        **(TINY_OPTIONS if rows < TINY_ROWS else {}),
+        **spark.options,
+    }
+    if shared := get_shared_spark():
+        return shared.open_session(options, session_options, is_short=rows < SHORT_ROWS)
+    builder = SparkSession.builder
+    for key, value in {**options, **session_options}.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

@@ -45,6 +45,7 @@ def handpick(*arguments: str) -> subprocess.CompletedProcess[str]:
 def night_running(log: Path, settings: Settings, stage: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start `handpick run` and wait until a stage is done under Airflow."""
     done = settings.path(settings.lake.root) / "ledger" / "logical_date=2026-03-01" / f"{stage}.json"
+    done.unlink(missing_ok=True)
     command = [sys.executable, "-m", "handpick.cli.main", "run", "--rung", "XS"]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
         try:
@@ -90,7 +91,7 @@ def test_a_killed_scheduler_or_database_ends_the_run_with_one_line_and_leaves_no
     assert str(settings.path(settings.airflow.home) / "logs" / "scheduler.log") in last
     assert find_processes(settings) == []
 
-    with night_running(home / "second.log", settings, "validate") as run:
+    with night_running(home / "second.log", settings, "land") as run:
         postmaster = psutil.Process(int((database / "postmaster.pid").read_text().splitlines()[0]))
         postmaster.kill()
         assert run.wait(timeout=60) == 1

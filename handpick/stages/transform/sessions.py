@@ -44,10 +44,15 @@ def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: i
     numbered = rows.withColumn("_is_first", is_first.cast("int")).withColumn(
         "_visit", F.sum("_is_first").over(so_far)
     )
-    visit = Window.partitionBy("user_id", "_is_derived", "_visit")
-    started = F.unix_seconds(F.min("occurred_at").over(visit))
-    # max() skips nulls: a session with a carried event takes that event's session name.
-    derived = F.coalesce(F.max("_carried").over(visit), F.concat_ws("-", "user_id", started.cast("string")))
+    # Over the order that the rows are in already; windows by visit would sort all events again. A user has
+    # one carried event at most, and a session that it is in takes the name of that event's session.
+    whole = user.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    started = F.last(F.when(F.col("_is_first") == 1, F.unix_seconds("occurred_at")), ignorenulls=True).over(
+        so_far
+    )
+    carried_visit = F.max(F.when(F.col("_carried").isNotNull(), F.col("_visit"))).over(whole)
+    name = F.when(F.col("_visit") == carried_visit, F.max("_carried").over(whole))
+    derived = F.coalesce(name, F.concat_ws("-", "user_id", started.cast("string")))
     return (
         numbered.withColumn("session_id", F.coalesce("session_id", derived))
         .where("_carried is null")

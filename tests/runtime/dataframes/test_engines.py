@@ -21,6 +21,7 @@ from handpick.runtime.dataframes import Engine, F, start_engine, use_engine
 from handpick.settings.load import Settings, load
 from handpick.stages import land, transform
 from handpick.stages.transform import CLEAN_TABLES
+from handpick.stages.transform.sessions import assign_sessions
 from handpick.stages.validate.source_validation import validate_source
 
 FIRST = date(2026, 1, 10)
@@ -245,3 +246,16 @@ def test_nights_of_odd_rows_have_the_same_bytes_and_ledger_lines(
     assert digests == found["spark"][0]
     assert flows == found["spark"][1]
     assert all(flow.rows_out and flow.rows_dropped for flow in flows[: len(CONTRACTS)])
+
+
+def test_sessions_are_found_with_one_sort_of_the_events(
+    engines: list[Engine], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, spark = engines
+    use_engine(spark)
+    schema = pa.schema(
+        [("event_id", "string"), ("user_id", "string"), ("session_id", "string"), ("occurred_at", pa.timestamp("us", tz="UTC"))]
+    )  # fmt: skip
+    pq.write_table(schema.empty_table(), tmp_path / "events.parquet")
+    assign_sessions(spark.read([tmp_path / "events.parquet"], schema), None, 30).explain()
+    assert capsys.readouterr().out.count(" Sort [") == 1
