@@ -174,7 +174,8 @@ def _add_functions(database: Any) -> None:
         # Decimals of the shortest text round as Spark's BigDecimal; above 2^30 by its text as a whole.
         database.execute(
             f"CREATE MACRO spark_round_{places}(x) AS CASE WHEN abs(x) < 1073741824 THEN "
-            f"CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 28)), {places}) AS DOUBLE) "
+            "CASE WHEN x = trunc(x) THEN x + 0.0::DOUBLE ELSE "
+            f"CAST(round(CAST(CAST(x AS VARCHAR) AS DECIMAL(38, 28)), {places}) AS DOUBLE) END "
             f"ELSE python_round_{places}(x) END"
         )
 

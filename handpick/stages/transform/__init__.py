@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handpick.contracts import CONTRACTS
+from handpick.contracts import CONTRACTS, ORIGIN
 from handpick.lake.partitions import count_rows, digest_partitions
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
@@ -132,7 +132,9 @@ def _write_interactions(night: Night, tables: LakeTables) -> Flow:
 
     chosen = night.settings.transform
     rows_in = tables.count_tonight("valid/events")
-    events = tables.read_tonight("valid/events").withColumn("event_type", F.lower(F.trim("event_type")))
+    # Columns that no table needs would be sorted along three times.
+    landed = tables.read_tonight("valid/events").drop(*ORIGIN)
+    events = landed.withColumn("event_type", F.lower(F.trim("event_type")))
     placed = (
         interactions.attribute_positions(
             interactions.flag_bots(
