@@ -53,6 +53,13 @@ def init(
     console = SafeConsole()
     for proposal in found:
         console.print(_proposal_table(proposal))
+    questions = [
+        f"{proposal.source}: {text}" for proposal in found for text in proposal.mapping.open_questions
+    ]
+    if questions:
+        console.print(f"\nOpen questions ({len(questions)}), which `handpick check` repeats:", style="yellow")
+    for question in questions:
+        console.print(f"- {question}", style="yellow", soft_wrap=True)
     # The proposal is shown even then, so that it can be copied by hand.
     if out.exists() and not is_forced:
         console.print(

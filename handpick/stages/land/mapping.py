@@ -19,7 +19,7 @@ from handpick.stages.land.derived_columns import (
     read_piece_counts,
 )
 from handpick.stages.land.doubts import add_doubts, read_doubts
-from handpick.stages.land.identifiers import SHORTENED_ID, is_identifier, normalize_identifiers
+from handpick.stages.land.identifiers import find_shortened, is_identifier, normalize_identifiers
 from handpick.stages.land.numbers import find_either, read_numbers
 from handpick.stages.land.times import read_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
@@ -93,15 +93,21 @@ def _find_doubts(columns: dict[str, pa.ChunkedArray], contract: Contract) -> Ite
         is_moment = contract.is_log and declared.type == "timestamp" and count >= MIN_SUSPICIOUS_ROWS
         is_stock = declared.can_be_count and count >= MIN_SUSPICIOUS_PHONES
         if is_identifier(declared):
-            lost = values.filter(pc.fill_null(pc.match_substring_regex(values, SHORTENED_ID), False))
+            lost = find_shortened(values)
             if len(lost):
                 yield (
                     f"has a {declared.name} that a spreadsheet has shortened, '{lost[0]}' in {len(lost):,} "
                     "rows: its last digits are lost, so different ones look alike; export it as text"
                 )
-        if (is_moment or is_stock) and pc.count_distinct(values).as_py() == 1:
+        if (is_moment or is_stock) and _is_one_value(values):
             asked = "is the time of day lost" if is_moment else "is that the stock"
             yield f"has one {declared.name} in all {count:,} rows, '{values[0]}': {asked}"
+
+
+def _is_one_value(values: pa.ChunkedArray) -> bool:
+    """Return whether all values are the same; nulls do not count."""
+    first = values.drop_null()[0]
+    return bool(pc.all(pc.equal(values, first)).as_py())
 
 
 def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:

@@ -43,7 +43,8 @@ def _repeat_questions(night: Night) -> Iterator[Finding]:
         for question in night.settings.sources.of(source).questions:
             yield Finding(
                 "warning",
-                f"{source}: {question}? (answer it in sources.{source} and delete it from `questions`)",
+                f"{source}: open question: {question}. Answer it in sources.{source}, then delete it from "
+                "`questions`.",
             )
 
 
