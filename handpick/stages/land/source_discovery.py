@@ -36,6 +36,10 @@ MAX_DATABASE_ROWS = 200_000
 MAX_READ_BYTES = 1 << 30
 """Bytes of the files of one kind that are read; of more, the first and the five last files are."""
 SAMPLED_VALUES = 100
+MIN_FILLED = 0.5
+"""Share of the rows in which a required column must have a value."""
+MIN_DISTINCT = 0.9
+"""Share of distinct values that the key of a log must have; some exports repeat a few rows."""
 SHOWN_SAMPLES = 3
 MIN_CONFIDENCE = 0.55
 """Matches of columns below this confidence are not proposed."""
@@ -239,16 +243,53 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
 def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposal:
     """Return a proposal with the settings inferred from, and verified on, all values of its columns."""
     contract = CONTRACTS[proposal.source]
-    mapped = {match.column: match.owner_column for match in proposal.matches if match.owner_column}
+    refused = dict(_find_unfit_columns(contract, proposal, table))
+    matches = tuple(
+        replace(match, owner_column=None, confidence=0.0, samples=()) if match.column in refused else match
+        for match in proposal.matches
+    )
+    mapped = {match.column: match.owner_column for match in matches if match.owner_column}
     whole = {theirs: _list_distinct(table.rows.column(theirs)) for theirs in mapped.values()}
     days = [day for name, _ in table.parts if (day := parse_date_in_name(name)) > date.min]
     mapping = infer_mapping(contract, mapped, table.samples, whole, max(days, default=None))
+    mapping.open_questions += refused.values()
     mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
     mapping.open_questions += list(_find_missing_columns(mapped, table))
     # Rows that all files share: an export of changes would not repeat what has not changed.
     if is_full_export(table.rows, [count for _, count in table.parts], contract.is_log):
         mapping.mode = "full"
-    return replace(proposal, mapping=mapping)
+    return replace(proposal, matches=matches, mapping=mapping)
+
+
+def _find_unfit_columns(
+    contract: Contract, proposal: SourceProposal, table: OwnerTable
+) -> Iterator[tuple[str, str]]:
+    """Yield each matched column that its values speak against, with the question about it.
+
+    A required column must be filled, and the key of a log must be another on each row.
+    """
+    for match in proposal.matches:
+        if match.owner_column is None or not match.is_required or not table.rows.num_rows:
+            continue
+        column, theirs = table.rows.column(match.owner_column), match.owner_column
+        given = column.filter(pc.fill_null(pc.not_equal(pc.utf8_trim_whitespace(column), ""), False))
+        if len(given) < MIN_FILLED * table.rows.num_rows:
+            share = 1 - len(given) / table.rows.num_rows
+            yield (
+                match.column,
+                f"{match.column}: {theirs} is empty in {share:.0%} of the rows, and was not mapped",
+            )
+        elif contract.is_log and match.column == contract.key[0]:
+            # Of the last file alone, as full exports repeat their rows.
+            last = column.slice(table.rows.num_rows - table.parts[-1][1]) if table.parts else column
+            distinct = pc.count_distinct(last).as_py()
+            if len(last) and distinct < MIN_DISTINCT * len(last):
+                yield (
+                    match.column,
+                    (
+                        f"{match.column}: {theirs} has {distinct:,} values in {len(last):,} rows, and was not mapped"
+                    ),
+                )
 
 
 def _list_distinct(column: pa.ChunkedArray) -> pa.Array:

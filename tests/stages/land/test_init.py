@@ -177,3 +177,18 @@ def test_stock_that_would_be_the_same_for_all_is_asked_about_and_not_mapped(tmp_
     (tmp_path / "handpick.toml").unlink()
     _, found, _ = initialised(str(dump), tmp_path)
     assert not any("is that the stock" in question for question in found["catalog"].get("questions", []))
+
+
+def test_a_column_that_is_mostly_empty_or_repeats_is_no_event_id(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    dump.mkdir()
+    for name, ids in {
+        "transactionid": lambda n: str(n) if n % 8 == 0 else "",
+        "event_id": lambda n: str(n // 4),
+    }.items():
+        rows = "".join(f"u{n % 5},p{n % 7},view,{ids(n)},2026-03-01 02:{n % 60:02d}:00\n" for n in range(80))
+        (dump / "events.csv").write_text(f"user_id,item_id,event,{name},timestamp\n{rows}")
+        (tmp_path / "handpick.toml").unlink(missing_ok=True)
+        _, found, _ = initialised(str(dump), tmp_path)
+        assert found["events"]["hashed"] == ["event_id"]
+        assert any("was not mapped" in question for question in found["events"]["questions"])
