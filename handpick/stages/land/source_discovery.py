@@ -284,12 +284,8 @@ def _find_unfit_columns(
             last = column.slice(table.rows.num_rows - table.parts[-1][1]) if table.parts else column
             distinct = pc.count_distinct(last).as_py()
             if len(last) and distinct < MIN_DISTINCT * len(last):
-                yield (
-                    match.column,
-                    (
-                        f"{match.column}: {theirs} has {distinct:,} values in {len(last):,} rows, and was not mapped"
-                    ),
-                )
+                told = f"{theirs} has {distinct:,} values in {len(last):,} rows, and was not mapped"
+                yield match.column, f"{match.column}: {told}"
 
 
 def _list_distinct(column: pa.ChunkedArray) -> pa.Array:
