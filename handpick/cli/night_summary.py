@@ -14,6 +14,7 @@ from rich.text import Text
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.runtime.log import SafeConsole
+from handpick.stages.gate.public import read_decision
 from handpick.stages.report.example_users import (
     choose_example_users,
     find_launched_items,
@@ -160,11 +161,13 @@ def print_night_summary(night: Night, console: SafeConsole, wall_seconds: float 
     for line in describe_dropped_rows(results):
         console.print(line)
     console.print()
-    console.print(
-        build_evaluation_table(
-            pq.read_table(night.lake.partition("evaluation", night.logical_date) / "metrics.parquet")
-        )
-    )
+    metrics = night.lake.partition("evaluation", night.logical_date) / "metrics.parquet"
+    if metrics.is_file():
+        console.print(build_evaluation_table(pq.read_table(metrics)))
+    decision = read_decision(night.lake, night.logical_date)
+    if decision.champion_date is None:
+        for reason in decision.reasons:
+            console.print(reason, highlight=False)
     lists = night.lake.read("lists/recommendations", night.logical_date)
     items = night.lake.read("marts/dim_item", night.logical_date)
     users = night.lake.read("marts/dim_user", night.logical_date)

@@ -15,6 +15,10 @@ MIN_USERS = 20
 """Minimum number of users of a window; metrics over fewer do not distinguish models."""
 
 
+class TooFewUsers(NightStopped):
+    """A window has too few users to compare models."""
+
+
 def build_validation_split(night: Night, data: Dataset) -> EvaluationSplit:
     """Return the evaluation split of the validation window.
 
@@ -25,7 +29,7 @@ def build_validation_split(night: Night, data: Dataset) -> EvaluationSplit:
         data: The night's dataset.
 
     Raises:
-        NightStopped: If too few users have events in the window.
+        TooFewUsers: If too few users have events in the window.
     """
     cut = compute_time_split(night)
     return _require_users(
@@ -51,7 +55,7 @@ def build_test_split(night: Night, data: Dataset) -> EvaluationSplit:
         data: The night's dataset.
 
     Raises:
-        NightStopped: If too few users have events in the window.
+        TooFewUsers: If too few users have events in the window.
     """
     cut = compute_time_split(night)
     return _require_users(
@@ -69,12 +73,23 @@ def build_test_split(night: Night, data: Dataset) -> EvaluationSplit:
     )
 
 
+def find_shortage(night: Night, data: Dataset) -> str:
+    """Return why a night has too little history to compare models; empty where it has enough."""
+    try:
+        build_validation_split(night, data)
+        build_test_split(night, data)
+    except TooFewUsers as short:
+        return str(short)
+    return ""
+
+
 def _require_users(night: Night, found: EvaluationSplit, window: str) -> EvaluationSplit:
     """Return the split, or stop the night where it has too few users."""
     if len(found.users) < MIN_USERS:
-        raise NightStopped(
-            f"Only {len(found.users)} users did something in the {window} window of {night.logical_date}; at "
-            f"least {MIN_USERS} are needed to tell models apart. The lists published last stay; widen "
-            f"[evaluate] {window}_days."
+        days = getattr(night.settings.evaluate, f"{window}_days")
+        raise TooFewUsers(
+            f"only {len(found.users)} users chose a phone on sale in the {days} days of the {window} window "
+            f"of {night.logical_date}; at least {MIN_USERS} are needed to tell models apart: more customers "
+            f"with events, or a longer window in [evaluate] {window}_days"
         )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -57,8 +58,15 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
         at=_to_seconds(facts["occurred_at"]),
     )
     context = _load_context(lake, night, facts["event_id"])
+    items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
+    released = fill_unknown_releases(
+        catalogue.released_at,
+        ~_to_flags(pc.is_valid(items["release_date"])),
+        _to_seconds(items["first_seen_date"]),
+        interactions,
+    )
     return Dataset(
-        catalogue,
+        replace(catalogue, released_at=released),
         users,
         interactions,
         _load_queries(night, embeddings["queries"], users.user_ids, sources),
@@ -72,7 +80,7 @@ def _load_catalogue(night: Night, encoded: pa.Table, sources: ContentSources) ->
     items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     ids = items["item_id"].cast(pa.string())
     statistics = night.lake.read("features/items", night.logical_date)
-    # A release date is often missing; the first day in the catalogue is the next best.
+    # A release date is often missing: see `fill_unknown_releases`.
     released = pc.coalesce(items["release_date"], items["first_seen_date"])
     return Catalogue(
         item_ids=_to_strings(ids),
@@ -84,6 +92,30 @@ def _load_catalogue(night: Night, encoded: pa.Table, sources: ContentSources) ->
         statistics=_align_rows(statistics, "item_id", ids, tuple(ITEM_COLUMNS)),
         statistic_names=tuple(ITEM_COLUMNS),
     )
+
+
+def fill_unknown_releases(
+    released_at: IntArray, is_unknown: BoolArray, first_seen_at: IntArray, interactions: Interactions
+) -> IntArray:
+    """Estimate the release of phones without a release date: they were on sale when first seen or acted on.
+
+    The first catalogue that a shop delivers says nothing about how old its phones are: those of it were on
+    sale since the first event of all. Otherwise no phone of a shop without release dates could be recommended
+    on a day of its first night's history.
+
+    Args:
+        released_at: `(items,)` seconds since 1970, of the release date where it is known.
+        is_unknown: `(items,)` whether it is not.
+        first_seen_at: `(items,)` seconds of the first night that saw the phone.
+        interactions: All events.
+    """
+    first_event = np.full(len(released_at), np.iinfo(np.int64).max)
+    np.minimum.at(first_event, interactions.item, interactions.at)
+    estimate = np.minimum(first_seen_at, first_event)
+    if len(interactions) and len(first_seen_at):
+        is_first_import = first_seen_at == first_seen_at.min()
+        estimate = np.where(is_first_import, np.minimum(estimate, interactions.at.min()), estimate)
+    return np.where(is_unknown, estimate, released_at)
 
 
 def _load_users(night: Night, item_ids: StringArray) -> Users:

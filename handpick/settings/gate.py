@@ -73,4 +73,15 @@ class GateSettings(Section):
         description="Smallest number of test users, as a share of those of the champion's night; below it "
         "tonight's data counts as truncated.",
     )
+    max_detectable: float = Field(
+        0.5,
+        gt=0,
+        description="Largest difference over all users, as a share of the rival's NDCG, that the test may "
+        "need to be seen with 80 % probability. A shop whose test can only see larger ones has too few users "
+        "for it: its gate decides by the estimate against the champion, and by `risk_of_few` against "
+        "popularity.",
+    )
+    risk_of_few: float = Field(
+        0.2, gt=0, lt=0.5, description="`risk` against popularity where there are too few users."
+    )
     resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users for each test.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.dataset.evaluation_splits import build_test_split, build_validation_split
+from handpick.dataset.evaluation_splits import build_test_split, build_validation_split, find_shortage
 from handpick.dataset.model_store import create_popularity, load_members
 from handpick.lake.partitions import digest_files, write_parquet
 from handpick.ledger.flows import Flow, StageResult
@@ -42,10 +43,11 @@ def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None
         The stage's result; its notes hold NDCG by model and the blend in words.
 
     Raises:
-        NightStopped: If a window has too few users to tell models apart.
         MissingPartition: If the night has no trained models.
     """
     settings = night.settings.evaluate
+    if shortage := find_shortage(night, data):
+        return _measure_nothing(night, shortage)
     members = load_members(night, night.logical_date, "selection")
     # Popularity is the baseline of every comparison, also where it is not a configured member.
     members.setdefault("popularity", create_popularity(night.settings.family))
@@ -88,6 +90,22 @@ def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None
             "test_users": len(test.users),
             "validation_users": len(validation.users),
         },
+    )
+
+
+def _measure_nothing(night: Night, shortage: str) -> StageResult:
+    """Write an `evaluation` that says why no model was measured."""
+    log_progress(f"  no model was measured: {shortage}")
+    with night.lake.replace_partition("evaluation", night.logical_date) as folder:
+        (folder / "shortage.json").write_text(json.dumps({"shortage": shortage}, indent=1))
+    where = night.lake.partition("evaluation", night.logical_date)
+    return StageResult(
+        stage="evaluate",
+        logical_date=night.logical_date,
+        where=str(where),
+        flows=(Flow("test users", 0, 0),),
+        digest=digest_files(where),
+        notes={"not_measured": shortage},
     )
 
 

@@ -7,10 +7,9 @@ from handpick.night import Night
 
 
 def run(night: Night) -> StageResult:
-    """Decide, store the decision with its reasons, and stop the night if no model may score.
+    """Decide which model scores, and store the decision with its reasons.
 
     Raises:
-        NightStopped: If the challenger is refused and there is no champion.
         MissingPartition: If the night was not trained and evaluated.
     """
     from handpick.dataset.load import load_dataset

@@ -5,7 +5,8 @@ Both compare NDCG of the same users by a paired bootstrap. The one-sided bounds 
 
 from __future__ import annotations
 
-from typing import Any
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ def check_noninferiority(
     """
     reasons: list[str] = []
     table: list[dict[str, Any]] = []
+    power = measure_power(challenger, champion or popularity, settings)
     for name in (ALL_USERS, *settings.slices):
         if name not in challenger.ndcg:
             continue
@@ -65,15 +67,53 @@ def check_noninferiority(
             overall = max(float(np.nanmean(one.ndcg[ALL_USERS])) for one in (challenger, other))
             scale = float(theirs.mean()) if name == ALL_USERS else max(float(theirs.mean()), overall / 4)
             bounds = bound_relative_gain(own, theirs, scale, settings, seed)
+            if power.is_too_low:
+                # The estimate itself against the champion: of two that look alike the fresh one is better.
+                few = settings.model_copy(update={"risk": settings.risk_of_few})
+                less = bound_relative_gain(own, theirs, scale, few, seed)
+                bounds = bounds | {"low": less["value" if rival == "champion" else "low"]}
             row[rival] = float(theirs.mean())
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
             if is_gated and not bounds["low"] > -margin:  # `not >`, so that NaN refuses
                 reasons.append(
                     f"{name}: NDCG {own.mean():.4f} against the {rival}'s {theirs.mean():.4f} over "
                     f"{len(users):,} users: the difference may be {bounds['low']:+.1%} at "
-                    f"{settings.risk:.0%} risk; more than {-margin:+.1%} is needed"
+                    f"{settings.risk_of_few if power.is_too_low else settings.risk:.0%} risk; more than "
+                    f"{-margin:+.1%} is needed"
                 )
     return reasons, table
+
+
+class Power(NamedTuple):
+    """What a test over all users can see.
+
+    Args:
+        users: Number of test users.
+        detectable: Smallest true difference that is seen with 80 % probability, as a share of the rival's
+            NDCG.
+        is_too_low: Whether that is more than `gate.max_detectable`.
+    """
+
+    users: int
+    detectable: float
+    is_too_low: bool
+
+
+def measure_power(challenger: ModelResult, rival: ModelResult, settings: GateSettings) -> Power:
+    """Return what the paired test of a challenger against a rival can see.
+
+    By the normal approximation from the spread of the users' differences: (z of the risk + z of 80 %)
+    standard errors of their mean.
+    """
+    own, theirs = challenger.ndcg[ALL_USERS], rival.ndcg[ALL_USERS]
+    differences = (own - theirs)[~np.isnan(own)]
+    users, scale = len(differences), float(np.nanmean(theirs))
+    if users < 2 or scale <= 0:
+        return Power(users, float("inf"), users < 2)
+    error = float(differences.std(ddof=1)) / users**0.5
+    normal = NormalDist()
+    detectable = (normal.inv_cdf(1 - settings.risk) + normal.inv_cdf(0.8)) * error / scale
+    return Power(users, detectable, detectable > settings.max_detectable)
 
 
 def _margin(rival: str, name: str, settings: GateSettings) -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from math import ceil, inf
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.dataset.evaluation_splits import build_test_split
+from handpick.dataset.evaluation_splits import build_test_split, find_shortage
 from handpick.dataset.model_store import create_popularity
-from handpick.errors import MissingPartition, NightStopped
+from handpick.errors import MissingPartition
 from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
+from handpick.settings.gate import GateSettings
 from handpick.stages.evaluate.public import load_blend
 from handpick.stages.gate.decision_record import (
     DECISION_FILE,
@@ -23,7 +25,7 @@ from handpick.stages.gate.decision_record import (
     read_decision,
     write_decision,
 )
-from handpick.stages.gate.noninferiority import check_noninferiority
+from handpick.stages.gate.noninferiority import Power, check_noninferiority, measure_power
 from handpick.stages.gate.sanity_checks import (
     ModelResult,
     find_suspected_leak,
@@ -39,20 +41,24 @@ from models.hybrids.weighted import Blend
 from models.recommender_interface import Recommender
 from models.topn.dense import find_top_n_in_float32
 
+POPULAR_LISTS = "all users get what is popular in their country"
+
 
 def decide_promotion(night: Night, data: Dataset) -> StageResult:
     """Check the challenger, decide which model scores the night, and write the decision.
+
+    Where no model may score, popularity makes the lists: a shop's first night ends with lists, too.
 
     Args:
         night: The night to decide on.
         data: Everything that is known on its logical date.
 
     Raises:
-        NightStopped: If the challenger is refused and there is no champion.
         MissingPartition: If the night was not trained and evaluated.
     """
-    test = build_test_split(night, data)
-    decision = _decide(night, test)
+    shortage = find_shortage(night, data)
+    test = None if shortage else build_test_split(night, data)
+    decision = _decide(night, test) if test is not None else _decide_without_models(night, shortage)
     earlier = night.lake.partition("gate", night.logical_date) / DECISION_FILE
     if earlier.is_file():
         # The stage has run before: a recorded override outlives running it again.
@@ -62,21 +68,16 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
     write_decision(night.lake, night.logical_date, decision)
     for reason in decision.reasons:
         log_progress(f"  {reason}")
-    if decision.champion_date is None:
-        raise NightStopped(
-            f"The gate refused the model of {night.logical_date} and there is no champion: "
-            f"{decision.reasons[0]}. The published lists are unchanged. See {earlier}, or promote it with "
-            f"`handpick override --date {night.logical_date} --who NAME --why REASON`."
-        )
+    users = 0 if test is None else len(test.users)
     return StageResult(
         stage="gate",
         logical_date=night.logical_date,
         where=str(earlier.parent),
-        flows=(Flow("test users", len(test.users), len(test.users)),),
+        flows=(Flow("test users", users, users),),
         digest=digest_files(earlier.parent),
         notes={
             "promoted": decision.promoted,
-            "champion_date": decision.champion_date.isoformat(),
+            "champion_date": decision.champion_date and decision.champion_date.isoformat(),
             "reasons": decision.reasons,
             "override": decision.override,
         },
@@ -100,17 +101,48 @@ def _decide(night: Night, test: EvaluationSplit) -> Decision:
     against = run_sanity_checks(
         challenger, popularity, champion, is_warm=is_warm, candidates=test.candidates, settings=settings
     )
-    against += find_suspected_leak(night, challenger, champion)
+    power = measure_power(challenger, champion or popularity, settings)
+    # Among few users a model is easily many times as good as another by chance.
+    against += [] if power.is_too_low else find_suspected_leak(night, challenger, champion)
     against += find_truncated_data(night, test, previous if champion is not None else None)
     worse, table = check_noninferiority(challenger, popularity, champion, settings, night.seed)
     against += worse
+    reasons = [*_describe_power(power, settings, "champion" if champion else "popularity"), *reasons]
     if against:
-        return Decision(False, previous, previous, [f"refused: {line}" for line in against] + reasons, table)
+        refused = [f"refused: {line}" for line in against]
+        if previous is None:
+            refused.append(f"{POPULAR_LISTS}, until a model passes; `handpick override` promotes this one")
+        return Decision(False, previous, previous, refused + reasons, table)
     rival = f"the champion of {previous}" if champion is not None else "popularity (there is no champion yet)"
     summary = (
         f"promoted: not worse than {rival} beyond the margins on any gated slice, and better than popularity"
     )
     return Decision(True, night.logical_date, previous, [summary, *reasons], table)
+
+
+def _decide_without_models(night: Night, shortage: str) -> Decision:
+    """Decide for a night with too few users to compare models: the champion stays, or popularity speaks."""
+    previous = find_previous_champion(night.lake, night.logical_date)
+    kept = f"the champion of {previous} stays" if previous else POPULAR_LISTS
+    return Decision(False, previous, previous, [f"no model was compared: {shortage}", kept])
+
+
+def _describe_power(power: Power, settings: GateSettings, rival: str) -> list[str]:
+    """Say what the test can see, and what it does where that is too little."""
+    seen = (
+        f"{power.users:,} test users: a difference of {power.detectable:.0%} of the {rival}'s NDCG or more "
+        f"is seen with 80 % probability at {settings.risk:.0%} risk"
+    )
+    if not power.is_too_low:
+        return [seen]
+    if power.users < 2 or power.detectable == inf:
+        return [f"{power.users:,} test users: too few to tell models apart"]
+    enough = ceil(power.users * (power.detectable / settings.max_detectable) ** 2)
+    return [
+        f"{seen}; that is too few for a firm decision ({settings.max_detectable:.0%} would take about "
+        f"{enough:,} users), so the estimate decides against the champion, and "
+        f"{1 - settings.risk_of_few:.0%} confidence against popularity"
+    ]
 
 
 def _decide_without_consent(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from handpick.errors import NightStopped
 from handpick.night import Night
 from handpick.runtime.log import log_progress
 from handpick.stages.evaluate.public import load_blend
@@ -78,20 +77,44 @@ class Champion:
         return np.asarray((scaled.users != 0).any(axis=1))
 
 
-def load_champion(night: Night) -> Champion:
+@dataclass(frozen=True)
+class PopularityOnly:
+    """The scorer of a night on which no model may score: it has no opinion of any user.
+
+    Args:
+        content: Settings of the item vectors, for the lists of similar phones.
+        seed: Seed of the night.
+    """
+
+    content: ContentConfig
+    seed: int
+
+    def factors(self, data: Dataset, users: IntArray) -> Factors:
+        """Return factors that score all phones alike."""
+        return Factors(np.zeros((len(users), 1), np.float32), np.zeros((len(data.catalogue), 1), np.float32))
+
+    def name_sources(self, data: Dataset, users: IntArray) -> StringArray:  # noqa: ARG002
+        """Return an empty name for each user, so that all get popular phones."""
+        return np.full(len(users), "")
+
+    def item_vectors(self, data: Dataset) -> FloatArray:
+        """Return `(items, d) float32` phone vectors of the content member."""
+        no_users = np.zeros(0, np.int64)
+        return ContentBased(self.content).fit(data, self.seed).factors(data, no_users).items
+
+
+def load_champion(night: Night) -> Champion | PopularityOnly:
     """Load the blend of the night that the gate chose, with the models that were trained on all data.
+
+    Where the gate let no model score, there is none, and popularity makes the lists.
 
     Raises:
         MissingPartition: If the gate has not decided, or the champion's models are missing.
-        NightStopped: If the gate refused the challenger and there is no champion.
     """
     decision = read_decision(night.lake, night.logical_date)
     if decision.champion_date is None:
-        raise NightStopped(
-            f"No model may score {night.logical_date}: {'; '.join(decision.reasons)}. No list was written, "
-            f"the lists published last stay; `handpick override --date {night.logical_date} --who NAME --why "
-            "REASON` promotes the challenger."
-        )
+        log_progress(f"  no model may score, all lists are by popularity: {decision.reasons[0]}")
+        return PopularityOnly(night.settings.family.content, night.seed)
     blend = load_blend(night, decision.champion_date, "serving")
     log_progress(f"  scored by the models of {decision.champion_date}: {', '.join(blend.used_members)}")
     return Champion(blend, night.settings.family.content, night.seed)

@@ -14,12 +14,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handpick.dataset import model_store
-from handpick.dataset.evaluation_splits import build_validation_split
+from handpick.dataset.evaluation_splits import build_validation_split, find_shortage
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.lake.partitions import digest_files
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
+from handpick.runtime.log import log_progress
 from handpick.runtime.prefetch import prefetch_library
 from handpick.stages.train.serving_training import (
     SERVING,
@@ -43,6 +44,9 @@ from models.training.warm_start import has_same_inputs
 def train_models(night: Night, data: Dataset) -> StageResult:
     """Fit the family and the fusion model, and write tonight's `models` partition.
 
+    It has no models where there are too few users to compare them: the gate then keeps the champion, or lets
+    popularity make the lists.
+
     Args:
         night: Gives settings, seed and lake.
         data: The night's dataset.
@@ -52,9 +56,12 @@ def train_models(night: Night, data: Dataset) -> StageResult:
     """
     events = len(data.interactions)
     positive = int((data.interactions.weight > 0).sum())
+    shortage = find_shortage(night, data)
+    if shortage:
+        log_progress(f"  no model was trained: {shortage}")
     with night.lake.replace_partition("models", night.logical_date) as folder:
         try:
-            curves, seconds = _fit_models(night, data, folder)
+            curves, seconds = ({}, {}) if shortage else _fit_models(night, data, folder)
         except TrainingError as error:
             raise NightStopped(
                 f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight "
@@ -68,7 +75,7 @@ def train_models(night: Night, data: Dataset) -> StageResult:
         where=str(where),
         flows=(Flow("interactions", events, positive, {"no preference shown": events - positive}),),
         digest=digest_files(where),
-        notes={"seconds_by_model": seconds},
+        notes={"seconds_by_model": seconds, **({"not_trained": shortage} if shortage else {})},
     )
 
 
@@ -144,6 +151,8 @@ def find_warm_start(night: Night, data: Dataset, which: str = "selection") -> Fu
     """
     before = night.lake.latest_date_before("models", night.logical_date)
     if before is None or not night.settings.training.warm_start:
+        return None
+    if not (night.lake.partition("models", before) / "fusion" / which).is_dir():  # a night with few users
         return None
     try:
         night.lake.check("models", [before], with_bytes=True)

@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from handpick.dataset.model_store import load_members
-from handpick.errors import InputError, MissingPartition, NightStopped
+from handpick.errors import InputError, MissingPartition
+from handpick.lake.checksums import CHECKSUM_FILE
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
 from handpick.stages.evaluate.measurement import measure_models
 from handpick.stages.gate.decision_record import find_previous_champion, read_decision, record_override
-from handpick.stages.gate.noninferiority import check_noninferiority
+from handpick.stages.gate.noninferiority import check_noninferiority, measure_power
 from handpick.stages.gate.promotion import decide_promotion
 from handpick.stages.gate.sanity_checks import (
     ModelResult,
@@ -41,6 +42,7 @@ def corrupt(night: Night, change) -> None:
         assert isinstance(member, Member)
         change(member)
         member.save(folder / name)
+    (night.lake.partition("models", night.logical_date) / CHECKSUM_FILE).unlink(missing_ok=True)
 
 
 def set_blend(night: Night, weights: dict[str, float]) -> None:
@@ -49,6 +51,7 @@ def set_blend(night: Night, weights: dict[str, float]) -> None:
     kept = json.loads(file.read_text())
     kept["segments"] = dict.fromkeys(kept["segments"], weights)
     file.write_text(json.dumps(kept))
+    (file.parent / CHECKSUM_FILE).unlink(missing_ok=True)
 
 
 def decide_reasons(night: Night, data: Dataset) -> list[str]:
@@ -65,14 +68,52 @@ def test_a_first_night_that_beats_popularity_is_promoted(two: Two, data: Dataset
     assert {row["slice"] for row in decision.slices} >= {"all", "warm", "cold_user"}
 
 
-def test_a_first_night_of_popularity_stops_and_leaves_its_reasons(two: Two, data: Dataset) -> None:
+def test_a_first_night_of_popularity_leaves_the_lists_to_popularity(two: Two, data: Dataset) -> None:
     first, _ = two
     set_blend(first, {"popularity": 1.0})
-    with pytest.raises(NightStopped, match=r"no champion.*copy of popularity.*handpick override"):
-        decide_promotion(first, known_at(first, data))
+    result = decide_promotion(first, known_at(first, data))
     decision = read_decision(first.lake, FIRST)
-    assert not decision.promoted and decision.champion_date is None
+    assert not decision.promoted and decision.champion_date is None and result.notes["champion_date"] is None
+    assert "copy of popularity" in decision.reasons[0]
+    assert any("all users get what is popular" in line for line in decision.reasons)
     assert find_previous_champion(first.lake, SECOND) is None
+
+
+def test_a_night_with_too_few_users_keeps_the_champion_or_has_none(two: Two, data: Dataset) -> None:
+    first, second = two
+    quiet = known_at(first, data)
+    quiet = replace(quiet, interactions=quiet.interactions.where(quiet.interactions.user < 15))
+    decide_promotion(first, quiet)
+    decision = read_decision(first.lake, FIRST)
+    assert decision.champion_date is None and "at least 20" in decision.reasons[0]
+    decide_promotion(first, known_at(first, data))
+    shutil.rmtree(second.lake.partition("models", SECOND))
+    assert measure_models(second, quiet).notes["not_measured"]
+    decide_promotion(second, quiet)
+    assert read_decision(second.lake, SECOND).champion_date == FIRST
+
+
+def test_a_small_shop_is_told_what_its_gate_can_see_and_decides_by_the_estimate() -> None:
+    random = np.random.default_rng(4)
+    theirs = random.random(35) * (random.random(35) < 0.2)
+    better, worse = np.clip(theirs + random.normal(0.05, 0.3, 35), 0, 1), theirs * 0.5
+
+    def result(values: np.ndarray) -> ModelResult:
+        return ModelResult(np.zeros((35, 20), np.int32), {"all": values}, True)
+
+    settings = GateSettings()
+    power = measure_power(result(better), result(theirs), settings)
+    assert power.users == 35 and power.is_too_low and 0.5 < power.detectable < 3
+    large = ModelResult(np.zeros((3500, 20), np.int32), {"all": np.tile(better, 100)}, True)
+    assert not measure_power(large, large._replace(ndcg={"all": np.tile(theirs, 100)}), settings).is_too_low
+    # The rule of a large shop would refuse it, as it would refuse nearly every model.
+    firm = settings.model_copy(update={"max_detectable": 100.0})
+    nothing = result(np.zeros(35))
+    assert check_noninferiority(result(better), nothing, result(theirs), firm, 0)[0]
+    assert not check_noninferiority(result(better), nothing, result(theirs), settings, 0)[0]
+    noisy = result(np.clip(worse + random.normal(-0.02, 0.3, 35), 0, 1))
+    if measure_power(noisy, result(theirs), settings).is_too_low:
+        assert check_noninferiority(noisy, nothing, result(theirs), settings, 0)[0]
 
 
 def test_an_equal_challenger_is_promoted_on_the_second_night(two: Two, data: Dataset) -> None:
@@ -141,6 +182,7 @@ def test_a_leaked_feature_is_refused_for_being_too_good(two: Two, data: Dataset)
     leaked.name = "user_cosine"
     leaked.save(second.lake.partition("models", SECOND) / "family" / "selection" / "user_cosine")
     set_blend(second, {"user_cosine": 1.0})
+    (second.lake.partition("models", SECOND) / CHECKSUM_FILE).unlink(missing_ok=True)
     reasons = decide_reasons(second, data)
     assert any("suspected leak" in line for line in reasons), reasons
     assert read_decision(second.lake, SECOND).champion_date == FIRST
@@ -158,8 +200,7 @@ def test_a_champion_whose_models_are_gone_counts_as_absent(two: Two, data: Datas
 def test_a_person_may_promote_what_was_refused_and_running_again_respects_it(two: Two, data: Dataset) -> None:
     first, _ = two
     set_blend(first, {"popularity": 1.0})
-    with pytest.raises(NightStopped):
-        decide_promotion(first, known_at(first, data))
+    decide_promotion(first, known_at(first, data))
     changed = record_override(first, to="promote", who="Ada", why="launch day, popularity is what we want")
     assert changed.promoted and changed.champion_date == FIRST
     decide_promotion(first, known_at(first, data))
