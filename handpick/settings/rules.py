@@ -66,7 +66,11 @@ class RulesSettings(Section):
         6, ge=1, description="Largest number of phones of one brand on a list; null for no limit."
     )
     campaigns: tuple[Campaign, ...] = Field((), description="Boosts and pins for a period.")
-    min_items: int = Field(10, ge=1, description="Rules are relaxed for lists that are shorter than this.")
+    min_items: int | None = Field(
+        None,
+        ge=1,
+        description="Rules are relaxed for lists that are shorter than this; null for full lists.",
+    )
     relax: tuple[Relaxable, ...] = Field(
         ("price_band", "max_per_brand", "generation"),
         description="Rules that are relaxed for a list that is too short, one after another in this order; "

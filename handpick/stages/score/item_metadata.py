@@ -62,6 +62,12 @@ class ScoringData:
     tags: tuple[frozenset[str], ...]
 
     @cached_property
+    def model(self) -> IntArray:
+        """`(items,)` code of each phone's model, which its variants share; an unknown model is its own."""
+        names = np.where(self.variant_group == "", self.data.catalogue.item_ids, self.variant_group)
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
     def days_since_release(self) -> NDArray[np.int64]:
         """`(items,)` days since each phone's release, negative before it."""
         # The dataset ends with the logical date: its last second decides which day it is.

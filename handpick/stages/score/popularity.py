@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from handpick.stages.score.distinct_models import find_distinct_models
 from handpick.stages.score.item_metadata import ScoringData
-from models.dataset import DAY_SECONDS, BoolArray, FloatArray
+from models.dataset import DAY_SECONDS, BoolArray, FloatArray, IntArray
 from models.recommender_interface import Factors
-from models.topn.exact import find_top_n
+from models.topn.exact import TopN, find_top_n
 
 ALL_COUNTRIES = "all"
 """The segment of the list of all countries."""
@@ -42,7 +43,7 @@ def compute_popularity(shop: ScoringData, half_life_days: float) -> tuple[FloatA
 def build_popular_lists(
     shop: ScoringData, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
 ) -> pa.Table:
-    """Build `lists/popular_items`: the n most popular allowed phones of all countries and of each one.
+    """Build `lists/popular_items`: the n most popular allowed models of all countries and of each one.
 
     Args:
         shop: The night's dataset.
@@ -59,7 +60,12 @@ def build_popular_lists(
     tables = []
     # One user with the factor 1 and items with their popularity: the exact top-N of a single list of scores.
     for segment, scores, mask in sorted(segments, key=lambda one: one[0]):
-        best = find_top_n(Factors(np.ones((1, 1), np.float32), scores[:, None]), n, allowed=mask)
+        factors = Factors(np.ones((1, 1), np.float32), scores[:, None])
+
+        def find(_: IntArray, size: int, factors: Factors = factors, mask: BoolArray = mask) -> TopN:
+            return find_top_n(factors, size, allowed=mask)
+
+        best = find_distinct_models(find, 1, n, shop.model)
         items, kept = best.items[0][best.items[0] >= 0], best.scores[0][best.items[0] >= 0]
         tables.append(
             pa.table(

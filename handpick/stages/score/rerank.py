@@ -54,11 +54,13 @@ class PhoneFacts:
         vectors: `(items, d) float32` unit vectors whose inner product is the similarity of two phones.
         brand: `(items,)` code of the brand.
         is_launch: `(items,)` whether the phone was released in the launch window.
+        model: `(items,)` code of the model; variants of a model share it.
     """
 
     vectors: FloatArray
     brand: IntArray
     is_launch: BoolArray
+    model: IntArray
 
 
 def rerank_candidates(
@@ -69,7 +71,7 @@ def rerank_candidates(
     rng_seeds: NDArray[np.uint64],
     max_per_brand: int | None,
     n: int,
-) -> tuple[RerankedLists, int]:
+) -> tuple[RerankedLists, IntArray]:
     """Re-rank the candidates of a block of users into lists.
 
     Args:
@@ -82,7 +84,7 @@ def rerank_candidates(
         n: Length of the lists.
 
     Returns:
-        The lists, and the number of pairs that the maximum per brand kept off them.
+        The lists, and for each user the number of phones that the maximum per brand kept off.
     """
     relevance, is_helped = _compute_relevance(candidates, phones, settings)
     state = _FreeCandidates(candidates, phones, max_per_brand)
@@ -143,6 +145,7 @@ class _FreeCandidates:
         self.items = pool.items
         self.is_free = pool.items >= 0
         self.brand = np.where(self.is_free, phones.brand[pool.items], -1)
+        self.model = np.where(self.is_free, phones.model[pool.items], -1)
         # Gathered once for the block; each place of the list compares all of them with the phone above.
         self.vectors = phones.vectors[pool.items]
         self.max_per_brand = max_per_brand
@@ -158,14 +161,14 @@ class _FreeCandidates:
             return self.is_free
         return self.is_free & (self.taken_of_brand < self.max_per_brand)
 
-    def held_back(self) -> int:
-        """Count the candidates that were not taken and whose brand reached its maximum."""
-        return int((self.is_free & ~self.free()).sum())
+    def held_back(self) -> IntArray:
+        """Count each user's candidates that were not taken and whose brand reached its maximum."""
+        return np.asarray((self.is_free & ~self.free()).sum(axis=1))
 
     def take(self, pick: IntArray, is_there: BoolArray) -> None:
-        """Take one candidate per user, where there is one."""
+        """Take one candidate per user, where there is one, and with it all variants of its model."""
         users = np.arange(len(pick))
-        self.is_free[users[is_there], pick[is_there]] = False
+        self.is_free &= ~((self.model == self.model[users, pick][:, None]) & is_there[:, None])
         same = (self.brand == self.brand[users, pick][:, None]) & is_there[:, None]
         self.taken_of_brand += same
 

@@ -111,13 +111,13 @@ def score_shop(shop: ScoringData, scorer: Scorer, night: Night) -> tuple[dict[st
 
 
 def _describe_phones(shop: ScoringData, vectors: FloatArray, launch_days: int) -> PhoneFacts:
-    """Collect the facts that re-ranking reads; a phone of unknown brand counts as a brand of its own."""
+    """Collect the facts that re-ranking reads; one of unknown brand or model counts as one of its own."""
     brands = np.where(
         shop.data.catalogue.brand == "", shop.data.catalogue.item_ids, shop.data.catalogue.brand
     )
     _, codes = np.unique(brands, return_inverse=True)
     is_launch = (shop.days_since_release >= 0) & (shop.days_since_release < launch_days)
-    return PhoneFacts(vectors, codes.astype(np.int64), is_launch)
+    return PhoneFacts(vectors, codes.astype(np.int64), is_launch, shop.model)
 
 
 def _allow_unknown_users(shop: ScoringData, rules: Rules) -> BoolArray:

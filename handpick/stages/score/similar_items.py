@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from handpick.stages.score.distinct_models import find_distinct_models
 from handpick.stages.score.explanation_templates import choose_language
 from handpick.stages.score.explanations import explain_similarity
 from handpick.stages.score.item_metadata import ScoringData
-from models.dataset import FloatArray
+from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
-from models.topn.exact import find_top_n
+from models.topn.exact import TopN, find_top_n
 
 
 def normalise_rows_in_float64(vectors: FloatArray) -> FloatArray:
@@ -28,7 +29,7 @@ def build_similar_lists(
 ) -> pa.Table:
     """Build `lists/similar_items`: the n sellable phones with the highest cosine to each phone.
 
-    The phone itself and its variants are excluded.
+    The phone itself and its variants are excluded, and of another model only the most similar variant stands.
 
     Args:
         shop: The night's dataset and metadata.
@@ -38,20 +39,21 @@ def build_similar_lists(
         currency: Currency of the prices.
     """
     items = len(shop.data.catalogue)
-    groups, codes = np.unique(
-        np.where(shop.variant_group == "", shop.data.catalogue.item_ids, shop.variant_group),
-        return_inverse=True,
-    )
     member = sparse.csr_matrix(
-        (np.ones(items, np.int32), (np.arange(items), codes)), shape=(items, len(groups))
+        (np.ones(items, np.int32), (np.arange(items), shop.model)), shape=(items, int(shop.model.max()) + 1)
     )
     # The product of the membership matrix with its transpose links every phone to itself and its variants.
-    best = find_top_n(
-        Factors(vectors, vectors),
-        n,
-        exclude=sparse.csr_matrix(member @ member.T),
-        allowed=shop.data.catalogue.is_sellable,
-    )
+    variants = sparse.csr_matrix(member @ member.T)
+
+    def find(some: IntArray, size: int) -> TopN:
+        return find_top_n(
+            Factors(vectors[some], vectors),
+            size,
+            exclude=variants[some],
+            allowed=shop.data.catalogue.is_sellable,
+        )
+
+    best = find_distinct_models(find, items, n, shop.model)
     rows, place = np.nonzero(best.items >= 0)
     others = best.items[rows, place]
     language = choose_language(locale, (locale,))

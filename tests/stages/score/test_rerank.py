@@ -23,6 +23,7 @@ def made(
     n: int = 6,
     vectors: Any = None,
     launches: tuple[int, ...] = (),
+    models: Any = None,
     seed: int = 7,
     **settings: Any,
 ) -> RerankedLists:
@@ -30,7 +31,8 @@ def made(
     items = np.tile(np.arange(POOL, dtype=np.int32), (users, 1))
     scores = np.tile(np.linspace(1, 0, POOL, dtype=np.float32), (users, 1))
     vectors = np.eye(POOL, dtype=np.float32) if vectors is None else vectors
-    phones = PhoneFacts(vectors, np.arange(POOL), np.isin(np.arange(POOL), launches))
+    models = np.arange(POOL) if models is None else models
+    phones = PhoneFacts(vectors, np.arange(POOL), np.isin(np.arange(POOL), launches), models)
     names = np.array([f"u{number}" for number in range(users)])
     lists, _ = rerank_candidates(
         TopN(items, scores),
@@ -46,6 +48,12 @@ def made(
 def test_without_anything_the_order_of_scores_stays() -> None:
     assert made().items.tolist() == [[0, 1, 2, 3, 4, 5]]
     assert made().propensity.tolist() == [[1.0] * 6]
+
+
+def test_a_model_stands_once_whatever_its_variants_score() -> None:
+    models = np.array([0, 0, 1, 0, 1, 2, 3, 3, 4, 5, 6, 7])
+    assert made(models=models).items.tolist() == [[0, 2, 5, 6, 8, 9]]
+    assert made(models=np.zeros(POOL, int)).items.tolist() == [[0, -1, -1, -1, -1, -1]]
 
 
 def test_diversity_puts_unlike_phones_before_twins() -> None:

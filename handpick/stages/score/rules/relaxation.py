@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.stages.score.candidates import find_candidates
+from handpick.stages.score.distinct_models import WIDENING
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import RerankedLists
 from models.dataset import IntArray
@@ -25,7 +26,7 @@ def relax_rules(plan: ListPlan, factors: Factors, users: IntArray, lists: Rerank
     Returns:
         `(users, n) bool`, which places were filled.
     """
-    min_items = min(plan.rule_settings.min_items, plan.score_settings.n)
+    min_items = min(plan.rule_settings.min_items or plan.score_settings.n, plan.score_settings.n)
     is_added = np.zeros(lists.items.shape, bool)
     for count in range(1, len(plan.rule_settings.relax) + 1):
         relaxed = plan.rule_settings.relax[:count]
@@ -43,7 +44,8 @@ def relax_rules(plan: ListPlan, factors: Factors, users: IntArray, lists: Rerank
             Factors(factors.users[short], factors.items),
             plan.rules,
             users[short],
-            min_items,
+            # Many, as the maximum per brand and variants of listed models leave out some.
+            min(len(plan.shop.data.catalogue), plan.score_settings.candidates * WIDENING),
             relaxed=relaxed,
             taken=taken,
         )
@@ -64,14 +66,18 @@ def _append_to_list(
     filled = int((items >= 0).sum())
     max_per_brand = plan.rule_settings.max_per_brand
     brands = plan.phones.brand[items[:filled]].tolist()
+    models = set(plan.phones.model[items[:filled]].tolist())
     for item in more[more >= 0].tolist():
-        brand = int(plan.phones.brand[item])
+        brand, model = int(plan.phones.brand[item]), int(plan.phones.model[item])
         if filled >= min_items:
             return
+        if model in models:
+            continue
         if max_per_brand is None or any_brand or brands.count(brand) < max_per_brand:
             items[filled] = item
             lists.propensity[user, filled] = 1.0  # added places are not drawn at random
             brands.append(brand)
+            models.add(model)
             filled += 1
 
 
