@@ -124,7 +124,7 @@ def test_a_night_with_too_little_history_stops_with_one_line(tonight: Night, dat
     young = replace(data, interactions=data.interactions.between((DAYS - 10) * DAY, DAYS * DAY))
     with pytest.raises(NightStopped, match="nothing can be learned"):
         fit_family(tonight, young, compute_time_split(tonight), tonight.lake.root / "young")
-    with pytest.raises(NightStopped, match="users did something in the test window"):
+    with pytest.raises(NightStopped, match="in the 7 days of the test window"):
         held_out(tonight, data.until(compute_time_split(tonight).validation_end))
 
 

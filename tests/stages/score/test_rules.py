@@ -98,7 +98,7 @@ def test_the_price_band_follows_what_the_user_looks_at_and_owns(make_shop: MakeS
 def test_a_pool_emptied_by_the_maximum_per_brand_is_widened(make_shop: MakeShop) -> None:
     # The best eight phones are two of each brand: one of each leaves half of the list empty.
     shop = make_shop([])
-    shop.data.catalogue.brand[:] = np.repeat([f"brand {number:02d}" for number in range(12)], 2)
+    shop.data.catalogue.brand[:] = np.repeat([f"b{number:02d}" for number in range(12)], 2)
     found = lists(shop, FREE.model_copy(update={"max_per_brand": 1}), candidates=6)
     assert found == [[0, 2, 4, 6, 8, 10]] * USERS
 
