@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -255,11 +256,35 @@ def repair(settings: Settings, findings: Sequence[Finding]) -> Iterator[Repair]:
             yield Repair(f"{finding.subject}: {finding.problem}", False, outcome)
         else:
             jobs.setdefault((finding.logical_date, finding.stage.name), []).append(finding)
-    for (day, stage), group in jobs.items():
-        yield _repair_stage(Night(settings, day), stage, group)
+    with _damaged_results_set_aside(settings, findings):
+        for (day, stage), group in jobs.items():
+            yield _repair_stage(Night(settings, day), stage, group)
     # Last: it is made from the results of the stages.
     for day in sorted(ledgers):
         yield _repair_ledger(Night(settings, day))
+
+
+@contextmanager
+def _damaged_results_set_aside(settings: Settings, findings: Sequence[Finding]) -> Iterator[None]:
+    """Move damaged results away inside the block, as after each stage the night's other results are read.
+
+    Those that no stage has written again are moved back, so that they are found the next time.
+    """
+    aside = {}
+    for finding in findings:
+        if finding.is_damage and finding.table is None and finding.stage and finding.logical_date:
+            file = Night(settings, finding.logical_date).result_file(finding.stage.name)
+            aside[file] = file.with_suffix(".damaged")
+    for file, away in aside.items():
+        file.replace(away)
+    try:
+        yield
+    finally:
+        for file, away in aside.items():
+            if file.exists():
+                away.unlink()
+            else:
+                away.replace(file)
 
 
 def _repair_ledger(night: Night) -> Repair:

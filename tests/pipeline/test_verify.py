@@ -141,6 +141,17 @@ def test_a_damaged_result_is_written_again(settings: Settings) -> None:
     assert inspect_lake(settings).findings == []
 
 
+def test_two_damaged_results_of_a_night_do_not_keep_each_other_from_repair(settings: Settings) -> None:
+    night = Night(settings, DAY)
+    files = [night.result_file("land"), night.result_file("publish")]
+    files[1].write_text("{")
+    files[0].write_text(files[0].read_text()[:200])
+    (landed, published) = repair(settings, inspect_lake(settings).findings)
+    assert (landed.is_mended, published.is_mended) == (True, False)  # there are no lists to publish
+    assert [one.subject for one in inspect_lake(settings).findings] == [f"the result of publish of {DAY}"]
+    assert files[1].read_text() == "{"
+
+
 def test_a_sound_partition_of_another_night_is_not_taken_for_this_one(
     settings: Settings, lake_of: Callable[[str, date], Path]
 ) -> None:

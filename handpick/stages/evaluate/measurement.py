@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from handpick.dataset.evaluation_splits import build_test_split, build_validation_split, find_shortage
 from handpick.dataset.model_store import create_popularity, load_members
-from handpick.lake.partitions import digest_files, write_parquet
+from handpick.lake.partitions import digest_partition, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
@@ -82,7 +82,7 @@ def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None
         logical_date=night.logical_date,
         where=str(where),
         flows=(Flow("test users", len(test.users), len(test.users)),),
-        digest=digest_files(where),
+        digest=digest_partition(where),
         notes={
             "ndcg": {name: round(value, 4) for name, value in sorted(overall.items(), key=lambda x: -x[1])},
             "blend": kept["explained"],

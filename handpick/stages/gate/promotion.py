@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from handpick.dataset.evaluation_splits import build_test_split, find_shortage
 from handpick.dataset.model_store import create_popularity
-from handpick.errors import MissingPartition
-from handpick.lake.partitions import digest_files
+from handpick.errors import DamagedData, MissingPartition
+from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
@@ -62,7 +62,7 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
     earlier = night.lake.partition("gate", night.logical_date) / DECISION_FILE
     if earlier.is_file():
         # The stage has run before: a recorded override outlives running it again.
-        kept = read_decision(night.lake, night.logical_date).override
+        kept = _read_override(night)
         if kept is not None:
             decision = apply_override(decision, night.logical_date, kept)
     write_decision(night.lake, night.logical_date, decision)
@@ -74,7 +74,7 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
         logical_date=night.logical_date,
         where=str(earlier.parent),
         flows=(Flow("test users", users, users),),
-        digest=digest_files(earlier.parent),
+        digest=digest_partition(earlier.parent),
         notes={
             "promoted": decision.promoted,
             "champion_date": decision.champion_date and decision.champion_date.isoformat(),
@@ -82,6 +82,23 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
             "override": decision.override,
         },
     )
+
+
+def _read_override(night: Night) -> dict[str, str] | None:
+    """Return the override that is recorded for tonight, None if there is none.
+
+    Raises:
+        DamagedData: If the decision is damaged: it may hold an override, which is not dropped in silence.
+    """
+    try:
+        return read_decision(night.lake, night.logical_date).override
+    except DamagedData:
+        folder = night.lake.partition("gate", night.logical_date)
+        raise DamagedData(
+            f"{folder / DECISION_FILE} is not what was written, and may hold the override of a person, so "
+            f"the gate does not decide over it. Remove {folder}, run `handpick gate --date "
+            f"{night.logical_date}`, and record the override again if there was one."
+        ) from None
 
 
 def _decide(night: Night, test: EvaluationSplit) -> Decision:

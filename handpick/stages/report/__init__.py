@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handpick.errors import MissingPartition
-from handpick.lake.partitions import digest_files
+from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names
@@ -42,7 +42,9 @@ def run(night: Night) -> StageResult:
     target = night.lake.partition(REPORT_TABLE, night.logical_date)
     expected = len(list_nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
-    return StageResult("report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_files(target))
+    return StageResult(
+        "report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_partition(target)
+    )
 
 
 def find_stage_pages(results: Sequence[StageResult]) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from handpick.dataset import model_store
 from handpick.dataset.evaluation_splits import build_validation_split, find_shortage
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
-from handpick.lake.partitions import digest_files
+from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
@@ -74,7 +74,7 @@ def train_models(night: Night, data: Dataset) -> StageResult:
         logical_date=night.logical_date,
         where=str(where),
         flows=(Flow("interactions", events, positive, {"no preference shown": events - positive}),),
-        digest=digest_files(where),
+        digest=digest_partition(where),
         notes={"seconds_by_model": seconds, **({"not_trained": shortage} if shortage else {})},
     )
 
