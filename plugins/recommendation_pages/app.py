@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, LiteralString
@@ -146,6 +147,8 @@ def render_response(name: str, status: int = 200, **values: Any) -> HTMLResponse
 @pages.get("/", response_class=HTMLResponse)
 def show_overview() -> HTMLResponse:
     """Show list versions and nights, newest first."""
+    from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
+
     settings = load()
     versions, problem = query_rows(
         "select v.version, v.logical_date, v.version = c.version as is_current, v.status, v.user_count, "
@@ -154,8 +157,12 @@ def show_overview() -> HTMLResponse:
         "order by v.version desc limit 30"
     )
     ledger = settings.path(settings.lake.root) / "ledger"
-    nights = sorted((folder.name[13:] for folder in ledger.glob("logical_date=*")), reverse=True)
-    return render_response("overview.html", versions=versions, nights=nights[:30], problem=problem)
+    nights = []
+    for folder in ledger.glob(f"{PARTITION_PREFIX}*"):
+        with suppress(HandpickError):  # a copy of a night's folder is no night
+            nights.append(parse_partition_date(folder).isoformat())
+    newest = sorted(nights, reverse=True)[:30]
+    return render_response("overview.html", versions=versions, nights=newest, problem=problem)
 
 
 @pages.get("/nights/{day}")
