@@ -26,10 +26,13 @@ class TransformSettings(Section):
     memory: str = Field(
         "4GiB",
         pattern=r"^\d+(\.\d+)?(MiB|GiB)$",
-        description="Memory that DuckDB may use before it spills to files next to the warehouse's.",
+        description="Memory that DuckDB may use there before it spills to files next to the warehouse's.",
     )
     threads: int | None = Field(
-        None, ge=1, description="Threads of DuckDB in validation and transforms; by default one per core."
+        None,
+        ge=1,
+        description="Threads of DuckDB in validation, transforms and the features' sources; one per core by "
+        "default.",
     )
 
     session_gap_minutes: int = Field(

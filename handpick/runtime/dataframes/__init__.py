@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Window
     from pyspark.sql import functions as F
 
-__all__ = ["Column", "DataFrame", "Engine", "F", "Window", "choose_engine", "start_engine", "use_engine"]
+    from handpick.runtime.dataframes.duckdb_engine import DuckDBEngine
+
+__all__ = [
+    "Column",
+    "DataFrame",
+    "Engine",
+    "F",
+    "Window",
+    "choose_engine",
+    "start_duckdb",
+    "start_engine",
+    "use_engine",
+]
 
 
 class Engine(Protocol):
@@ -97,11 +109,16 @@ def start_engine(settings: Settings, rows: int) -> Engine:
         from handpick.runtime.spark import get_spark_session
 
         return use_engine(SparkEngine(get_spark_session(settings, rows)))
+    engine: Any = start_duckdb(settings)
+    return use_engine(engine)
+
+
+def start_duckdb(settings: Settings) -> DuckDBEngine:
+    """Start DuckDB with the memory and threads that are set, also for SQL of a stage's own."""
     from handpick.runtime.dataframes.duckdb_engine import DuckDBEngine
 
     spill = settings.path(settings.warehouse.path).parent
-    engine: Any = DuckDBEngine(settings.transform.memory, settings.transform.threads, spill)
-    return use_engine(engine)
+    return DuckDBEngine(settings.transform.memory, settings.transform.threads, spill)
 
 
 def use_engine(engine: Engine) -> Engine:

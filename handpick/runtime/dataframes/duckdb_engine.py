@@ -50,7 +50,7 @@ class DuckDBEngine:
         config: dict[str, Any] = {"memory_limit": memory, "temp_directory": str(self._spill)}
         config |= {} if threads is None else {"threads": threads}
         self._database = duckdb.connect(":memory:", config=config)
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")  # cursors take only what is set for all
         _add_functions(self._database)
         self._kept = 0
         self._lock = threading.Lock()
@@ -69,6 +69,12 @@ class DuckDBEngine:
         self._closed.set()
         self._database.close()
         shutil.rmtree(self._spill, ignore_errors=True)
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """Yield a connection for SQL of its own, with this engine's memory, threads and time zone."""
+        with self._report_shortage(), self._database.cursor() as cursor:
+            yield cursor
 
     def read(self, files: Sequence[Path], schema: pa.Schema) -> Any:
         """Read Parquet files of one schema."""
@@ -99,7 +105,7 @@ class DuckDBEngine:
         ]
         order = ", ".join(write_order(name) for name in key)
         query = f"SELECT {', '.join(columns)} FROM ({rows.sql}) AS step ORDER BY {order}"  # noqa: S608 - names are quoted, values are literals
-        with self._report_shortage(), self._database.cursor() as cursor:
+        with self.connect() as cursor:
             reader: Any = cursor.sql(query).to_arrow_reader(STREAMED_ROWS)
             yield from reader
 
@@ -115,12 +121,12 @@ class DuckDBEngine:
 
     def run(self, query: str) -> pa.Table:
         """Run a query and return its rows."""
-        with self._report_shortage(), self._database.cursor() as cursor:
+        with self.connect() as cursor:
             return cursor.sql(query).to_arrow_table()
 
     def _execute(self, statement: str) -> None:
         # A cursor of its own for each statement, so that threads do not wait for each other.
-        with self._report_shortage(), self._database.cursor() as cursor:
+        with self.connect() as cursor:
             cursor.execute(statement)
 
     @contextmanager

@@ -16,6 +16,7 @@ from features.views import item_statistics, user_activity
 from handpick.dataset.feature_columns import LAST_ACTIVE_COLUMN
 from handpick.lake.partitions import Lake
 from handpick.night import Night
+from handpick.runtime.dataframes import start_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,10 +31,7 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 def write_sources(night: Night) -> None:
     """Write tonight's partition of every source."""
-    import duckdb
-
-    with duckdb.connect() as db:
-        db.execute("SET TimeZone = 'UTC'")
+    with start_duckdb(night.settings) as engine, engine.connect() as db:
         _write_source(night, "user_activity", _build_user_activity(db, night))
         _write_source(night, "item_statistics", _build_item_statistics(db, night))
         _write_source(night, "item_offer", _build_item_offer(db, night))
