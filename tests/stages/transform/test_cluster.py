@@ -29,6 +29,16 @@ OPENED = [
     for package in ("java.lang", "java.nio", "java.util", "sun.nio.ch", "sun.security.action")
 ]
 
+SECRET = "of-the-cluster-7Qz"
+STRANGER = """
+import sys
+from pyspark.sql import SparkSession
+wrong = {"spark.authenticate": "true", "spark.authenticate.secret": "wrong"} if sys.argv[2] == "wrong" else {}
+builder = SparkSession.builder.master(sys.argv[1]).config("spark.ui.enabled", "false")
+for name, value in wrong.items():
+    builder = builder.config(name, value)
+print("ran", builder.getOrCreate().range(3).count())
+"""
 NIGHT = """
 import sys
 from datetime import date
@@ -76,17 +86,23 @@ def wait_for(log: Path, told: str, times: int = 1) -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[str]:
-    """URL of a Spark master with two workers of one core each, on loopback."""
+    """URL of a Spark master with two workers of one core each, on loopback; it takes work by a secret only."""
+    options = tmp_path / "spark.conf"
+    options.write_text(
+        f"spark.authenticate true\nspark.authenticate.secret {SECRET}\nspark.network.crypto.enabled true\n"
+    )
     port = free_port()
     url = f"spark://127.0.0.1:{port}"
     deploy = "org.apache.spark.deploy"
     master = [
-        *JAVA, *OPENED, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0",
+        *JAVA, *OPENED, f"{deploy}.master.Master", "--properties-file", str(options), "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0",
     ]  # fmt: skip
     worker = [
         *JAVA,
         *OPENED,
         f"{deploy}.worker.Worker",
+        "--properties-file",
+        str(options),
         "--host",
         "127.0.0.1",
         "--cores",
@@ -117,7 +133,7 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
         shutil.rmtree(lake.partition(f"clean/{name}", SECOND))
     run = subprocess.run(
         [sys.executable, "-c", NIGHT, str(SECOND)],
-        env={**os.environ, "HANDPICK_CONFIG": str(home / "handpick.toml")},
+        env={**os.environ, "HANDPICK_CONFIG": str(home / "handpick.toml"), "HANDPICK__SPARK__SECRET": SECRET},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
@@ -136,3 +152,13 @@ def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(
     on_cluster, told = transformed(tmp_path / "cluster", alone, cluster)
     assert "executors 2" in told
     assert on_cluster == digests(alone)
+    assert SECRET not in told
+    for kind in ("wrong", "none"):
+        refused = subprocess.run(
+            [sys.executable, "-c", STRANGER, cluster, kind],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert refused.returncode != 0 and "ran" not in refused.stdout, kind
