@@ -153,7 +153,7 @@ def summarize_expectation(result: Any) -> Outcome:
         if value is not None
     ]
     if mostly is not None:
-        words.append(f"for at least {mostly:.2%} of the values")
+        words.append(f"for at least {100 * mostly:g} % of the values")
     observed = found.get("observed_value")
     if observed is None and (share := found.get("unexpected_percent")) is not None:
         observed = f"{share:.2f} % of {found.get('element_count', 0):,} values do not"
