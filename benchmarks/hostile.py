@@ -244,7 +244,9 @@ def _fetch_airflow_pages(night: Night) -> dict[str, str]:
     client = TestClient(pages, raise_server_exceptions=False)
     users = night.lake.read("lists/recommendations", LAST_DAY)["user_id"].unique().to_pylist()
     found = {"overview": client.get("/").text}
-    for user in users:
+    # All users whose id is hostile, and some of the others, whose lists have hostile titles.
+    strange = [user for user in users if not re.fullmatch(r"[\w-]+", user)]
+    for user in [*strange, *users[:150]]:
         answer = client.get("/lists", params={"user_id": user})
         assert answer.status_code in (200, 400), f"{user!r}: {answer.status_code}"
         found[f"list of {user!r}"] = answer.text
