@@ -46,3 +46,15 @@ def test_a_changed_blend_or_decision_is_named(night: Night, table: str) -> None:
     file.write_text(file.read_text().replace("{", "{ ", 1))
     with pytest.raises(DamagedData, match=file.name):
         load_blend(night, DAY) if table == "evaluation" else read_decision(night.lake, DAY)
+
+
+def test_the_gate_does_not_decide_over_a_damaged_decision_that_may_hold_an_override(night: Night) -> None:
+    from handpick.stages.gate.promotion import _read_override
+
+    override = {"to": "promote", "who": "Ada", "why": "a holiday"}
+    write_decision(night.lake, NEXT, Decision(True, NEXT, DAY, ["kept"], override=override))
+    assert _read_override(night) == override
+    file = night.lake.partition("gate", NEXT) / "decision.json"
+    file.write_text(file.read_text()[:40])
+    with pytest.raises(DamagedData, match=r"may hold the override of a person.*Remove "):
+        _read_override(night)
