@@ -111,6 +111,11 @@ class SourceSettings(Section):
         "stands for all columns that are not mapped, such as "
         '`specs = ["*"]` for a table with a column per specification.',
     )
+    joined: dict[str, str] = Field(
+        {},
+        description="Contract column = a text with your columns in braces, such as "
+        "`title = '{brand} {model}'`; in identifiers, blanks become hyphens.",
+    )
     hashed: tuple[str, ...] = Field(
         (),
         description="Contract columns that are filled with a hash of the owner's whole row, for rows "

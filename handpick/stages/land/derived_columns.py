@@ -15,6 +15,7 @@ from handpick.stages.land.numbers import extend_to_numerals
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 ALL_COLUMNS = "*"
+MAX_ID_LETTERS = 128
 PIECES = (
     r"(?i)^[<>≥≤~]?=?\s*(?P<count>[+-]?\d+)(?:[.,]\d+)?\s*\+?\s*"
     r"(?:pcs?|pieces?|units?|st|stk|stück|x|ks|szt|db|u|шт|件|台|个|部|点)?\.?$"
@@ -29,6 +30,40 @@ def collect_columns(rows: pa.Table, names: Sequence[str]) -> pa.Array:
     for place in range(rows.num_rows):
         values = {name: column[place] for name, column in columns.items()}
         texts.append(json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False))
+    return _null_unparsable(rows, pa.array(texts, pa.string()))
+
+
+def list_joined_columns(template: str) -> list[str]:
+    """Return the names in braces of a template, such as `{brand} {model}`."""
+    return re.findall(r"\{([^{}]+)\}", template)
+
+
+def join_columns(rows: pa.Table, template: str, is_id: bool) -> pa.Array:
+    """Return `(rows,)` texts of a template with each row's values; null where all of them are empty.
+
+    Args:
+        rows: Text columns under the owner's names.
+        template: A text with names of columns in braces.
+        is_id: Whether the text identifies the row: blanks become hyphens then.
+
+    Raises:
+        ConfigurationError: If the template names a column that there is not.
+    """
+    names = list_joined_columns(template)
+    present = {name.strip(): name for name in rows.column_names}
+    if absent := [name for name in names if name not in present]:
+        raise ConfigurationError(
+            f"joined: '{template}' names {', '.join(absent)}, which is no column; there are "
+            f"{', '.join(name for name in present if not name.startswith('_'))}."
+        )
+    columns = [rows.column(present[name]).to_pylist() for name in names]
+    texts: list[str | None] = []
+    for values in zip(*columns, strict=True):
+        text = template
+        for name, value in zip(names, values, strict=True):
+            text = text.replace(f"{{{name}}}", (value or "").strip())
+        text = ("-" if is_id else " ").join(text.split())
+        texts.append((text[:MAX_ID_LETTERS] if is_id else text) if any(values) else None)
     return _null_unparsable(rows, pa.array(texts, pa.string()))
 
 

@@ -16,6 +16,8 @@ from handpick.stages.land.derived_columns import (
     collect_columns,
     extract_pattern,
     hash_rows,
+    join_columns,
+    list_joined_columns,
     read_piece_counts,
 )
 from handpick.stages.land.doubts import add_doubts, read_doubts
@@ -53,7 +55,7 @@ def conform_rows(
             mapping.
     """
     # Before the renaming, as derived columns are declared with the owner's names.
-    derived = _derive_columns(rows, settings)
+    derived = _derive_columns(rows, contract, settings)
     missing = [
         f"has no column {theirs}, to which columns.{mine} is set: {mine} is empty in all its rows"
         for mine, theirs in settings.columns.items()
@@ -62,6 +64,7 @@ def conform_rows(
     rows = _rename_columns(rows, settings, contract.column_names)
     _check_columns(rows, name, contract, settings)
     gathered = {their for names in settings.collected.values() for their in names}
+    gathered |= {name for template in settings.joined.values() for name in list_joined_columns(template)}
     known = {*contract.column_names, RAW_COLUMN, LINE_COLUMN, *gathered}
     unknown = [column for column in rows.column_names if column not in known and ALL_COLUMNS not in gathered]
     columns = []
@@ -110,7 +113,7 @@ def _is_one_value(values: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.equal(values, first)).as_py())
 
 
-def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Array]:
+def _derive_columns(rows: pa.Table, contract: Contract, settings: SourceSettings) -> dict[str, pa.Array]:
     """Return the contract columns that are derived from several of the owner's columns."""
     mapped = set(settings.columns.values())
     rest = [
@@ -120,6 +123,10 @@ def _derive_columns(rows: pa.Table, settings: SourceSettings) -> dict[str, pa.Ar
         **{
             mine: collect_columns(rows, rest if ALL_COLUMNS in names else names)
             for mine, names in settings.collected.items()
+        },
+        **{
+            mine: join_columns(rows, template, is_identifier(contract.column(mine)))
+            for mine, template in settings.joined.items()
         },
         **{mine: hash_rows(rows) for mine in settings.hashed},
     }
@@ -148,7 +155,14 @@ def _check_columns(rows: pa.Table, name: str, contract: Contract, settings: Sour
     missing = [
         column
         for column in contract.required_columns
-        if column not in {*rows.column_names, *settings.constants, *settings.hashed, *settings.collected}
+        if column
+        not in {
+            *rows.column_names,
+            *settings.constants,
+            *settings.hashed,
+            *settings.joined,
+            *settings.collected,
+        }
     ]
     if not missing or not parsed:
         return

@@ -52,6 +52,11 @@ CONSENT_QUESTION = (
     "no column says which customers consented to recommendations: keep constants.consent = 'true' only if "
     "all did"
 )
+KNOWN_CURRENCIES = frozenset(
+    ("EUR", "USD", "GBP", "INR", "CNY", "RMB", "JPY", "PLN", "TRY", "RUB", "BRL", "MXN", "CHF", "SEK", "PKR",
+     "AED", "CAD", "AUD", "CZK", "UAH")
+)  # fmt: skip
+"""Currencies that are taken from the name of a price column."""
 RATING_WORDS = ("rating", "overall", "stars", "score")
 """Words in the name of the value column that mark a log without event types as ratings, not purchases."""
 
@@ -84,6 +89,7 @@ class InferredMapping:
     factors: dict[str, float] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     collected: dict[str, list[str]] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
     hashed: list[str] = field(default_factory=list)
     mode: str = ""
     encoding: str = ""
@@ -96,6 +102,8 @@ class InferredMapping:
         """Describe where the values of an unmapped column come from; empty if it gets none."""
         if column in self.constants:
             return f"(always {self.constants[column]})"
+        if column in self.joined:
+            return f"({self.joined[column]})"
         if column in self.hashed:
             return "(a hash of the row)"
         if column in self.collected:
@@ -313,6 +321,11 @@ def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping)
         found.columns["currency"] = theirs
         found.patterns["currency"] = r"\b([A-Z]{3})\b"
         return
+    # `price_usd`, `Price (EUR)`: the header says it.
+    named = [word for word in re.findall(r"[A-Za-z]{3}", theirs) if word.upper() in KNOWN_CURRENCIES]
+    if len(named) == 1:
+        found.constants["currency"] = named[0].upper()
+        return
     signs = {code for sign, code in CURRENCY_SIGNS.items() if any(sign in text for text in samples)}
     if len(signs) == 1:
         found.constants["currency"] = signs.pop()
@@ -348,7 +361,7 @@ def render_toml_lines(found: InferredMapping, quote: Callable[[str], str]) -> It
     for name, theirs in found.collected.items():
         names = ", ".join(quote(each) for each in theirs)
         yield f"collected.{name} = [{names}]  # columns that are mapped to nothing"
-    for table in ("constants", "times", "patterns", "numbers"):
+    for table in ("joined", "constants", "times", "patterns", "numbers"):
         for name, value in getattr(found, table).items():
             shown = (
                 quote(value) if isinstance(value, str) else f"[{', '.join(quote(each) for each in value)}]"

@@ -15,6 +15,14 @@ VAGUE_WORDS = frozenset(
 )  # fmt: skip
 """Words that do not identify a column when its name has other words too."""
 
+EXCLUDED_WORDS: dict[str, frozenset[str]] = {
+    "in_stock": frozenset(("color", "colors", "colour", "colours", "price", "size", "sizes", "capacity")),
+    "price": frozenset(("range", "class", "category", "quantile", "tier", "segment")),
+    "description": frozenset(("sensors", "camera", "display")),
+    "item_id": frozenset(("category", "brand", "color")),
+}
+"""By contract column, words with which a name means something else: `colors_available` is no stock."""
+
 
 def find_likely_column(column: str, names: Sequence[str]) -> str | None:
     """Return the owner's column that most likely is a contract column, or None if no name scores 0.6."""
@@ -33,6 +41,8 @@ def score_name(column: str, name: str) -> float:
         1 for equal names, then, in falling order, synonyms, synonyms with words added, and similar letters;
         at least 0.
     """
+    if EXCLUDED_WORDS.get(column, frozenset()) & _split_words(name):
+        return 0.0
     plain, target = _strip_separators(name), _strip_separators(column)
     if plain == target:
         return 1.0

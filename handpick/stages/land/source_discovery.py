@@ -36,6 +36,20 @@ MAX_DATABASE_ROWS = 200_000
 MAX_READ_BYTES = 1 << 30
 """Bytes of the files of one kind that are read; of more, the first and the five last files are."""
 SAMPLED_VALUES = 100
+SUBSTITUTED_COLUMNS = {"item_id": 0.4, "in_stock": 0.1, "updated_at": 0.1}
+"""Required columns that many catalogues lack, and their weights there."""
+MIN_UNIQUE_ROWS = 10
+"""Rows from which a column of distinct values is taken for an id whatever its name."""
+ATTRIBUTE_WORDS = frozenset(
+    ("price", "battery", "weight", "display", "screen", "camera", "processor", "chipset", "storage",
+     "memory", "ram", "rom", "capacity", "color", "colour", "date", "time", "year", "rating", "reviews", "image", "size")
+)  # fmt: skip
+"""Words in the names of columns that are no ids."""
+VARIANT_WORDS = frozenset(
+    ("storage", "rom", "memory", "ram", "capacity", "color", "colour", "farbe", "speicher", "almacenamiento",
+     "stockage", "memoria", "variant", "size", "store", "year", "颜色", "容量")
+)  # fmt: skip
+"""Words in the names of columns that tell variants apart."""
 MIN_FILLED = 0.5
 """Share of the rows in which a required column must have a value."""
 MIN_DISTINCT = 0.9
@@ -87,7 +101,7 @@ class SourceProposal:
     @property
     def score(self) -> float:
         """The score, 0 to 1: 0.8 × mean confidence (optional columns weigh 0.25) + 0.2 for the name."""
-        weights = [(1.0 if match.is_required else 0.25, match.confidence) for match in self.matches]
+        weights = [(self._weigh(match), match.confidence) for match in self.matches]
         fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
         )
@@ -95,6 +109,12 @@ class SourceProposal:
         # Without any of the columns of which one is required, no row could be valid: the score is 0.
         has_content = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
         return (0.8 * fit + 0.2 * score_table_name(self.source, self.table or self.where)) * has_content
+
+    def _weigh(self, match: ColumnMatch) -> float:
+        """Return the weight of a column: ids of catalogues can be joined, and few state stock and changes."""
+        if self.source == "catalog" and not match.owner_column and match.column in SUBSTITUTED_COLUMNS:
+            return SUBSTITUTED_COLUMNS[match.column]
+        return 1.0 if match.is_required else 0.25
 
 
 @dataclass(frozen=True)
@@ -256,6 +276,21 @@ def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposa
     mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
     mapping.open_questions += list(_find_missing_columns(mapped, table))
     # Rows that all files share: an export of changes would not repeat what has not changed.
+    if contract.source == "catalog" and "price" in mapped:
+        others = [
+            name
+            for name in table.samples
+            if name not in mapped.values()
+            and score_name("price", name) >= MIN_CONFIDENCE
+            and _score_values(contract.column("price"), table.samples[name]) >= MIN_CONFIDENCE
+        ]
+        if others:
+            mapping.open_questions.append(
+                f"price is taken from {mapped['price']}; it could be {', '.join(others[:5])}; set "
+                "columns.price"
+            )
+    if contract.source == "catalog" and "item_id" not in mapped and "title" in mapped:
+        _join_item_id(mapped, table, mapping)
     if is_full_export(table.rows, [count for _, count in table.parts], contract.is_log):
         mapping.mode = "full"
     return replace(proposal, matches=matches, mapping=mapping)
@@ -288,6 +323,31 @@ def _find_unfit_columns(
                 yield match.column, f"{match.column}: {told}"
 
 
+def _join_item_id(mapped: dict[str, str], table: OwnerTable, mapping: InferredMapping) -> None:
+    """Propose an item id joined from brand, title and what tells variants apart; not from what may change."""
+    names = [mapped[mine] for mine in ("brand", "title") if mine in mapped]
+    telling = [
+        name
+        for name in table.samples
+        if name not in names and VARIANT_WORDS & set(re.findall(r"[^\W_]+", name.lower()))
+    ]
+
+    def count_distinct(chosen: Sequence[str]) -> int:
+        return len(set(zip(*(table.rows.column(name).to_pylist() for name in chosen), strict=True)))
+
+    for name in telling:
+        if count_distinct(names) == table.rows.num_rows:
+            break
+        if count_distinct([*names, name]) > count_distinct(names):
+            names.append(name)
+    mapping.joined["item_id"] = " ".join(f"{{{name}}}" for name in names)
+    shared = table.rows.num_rows - count_distinct(names)
+    told = f"; {shared:,} of {table.rows.num_rows:,} rows have the id of another row" if shared else ""
+    mapping.open_questions.append(
+        f"no column identifies a phone: item_id is joined from {', '.join(names)}{told}; set joined.item_id"
+    )
+
+
 def _list_distinct(column: pa.ChunkedArray) -> pa.Array:
     """Return the distinct non-empty texts of a column, in their order."""
     values = pc.unique(column)
@@ -315,9 +375,14 @@ def _find_id_column(contract: Contract, rows: pa.Table, names: list[str]) -> str
         if rows.num_rows > 1
         and len(set(values := rows.column(name).to_pylist())) == rows.num_rows
         and all(value is not None and re.fullmatch(pattern, value.strip()) for value in values)
+        and not any(re.fullmatch(r"\d+[.,]\d+", value.strip()) for value in values)  # an amount
     ]
     named_like_ids = [name for name in candidates if re.search(r"id|code|sku|url|link|number", name.lower())]
-    return next(iter(named_like_ids or candidates), None)
+    if named_like_ids or rows.num_rows < MIN_UNIQUE_ROWS:
+        return next(iter(named_like_ids), None)
+    # The storage or the battery of few phones may be unique, too.
+    others = [name for name in candidates if not ATTRIBUTE_WORDS & set(re.findall(r"[^\W_]+", name.lower()))]
+    return next(iter(others), None)
 
 
 def _sample_values(rows: pa.Table, column: str) -> list[str]:

@@ -24,13 +24,14 @@ COLUMN_SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "specs": ("specifications", "spec", "attributes", "properties", "technische_daten", "caracteristiques"),
     "price": (
-        "cost", "amount", "current_price", "sale_price", "misc_price", "price_eur", "price_usd", "preis",
-        "vk_preis", "bruttopreis", "prix", "precio", "prezzo", "preco", "prijs",
+        "prices", "cost", "amount", "current_price", "sale_price", "misc_price", "price_eur", "price_usd",
+        "preis", "vk_preis", "bruttopreis", "prix", "precio", "prezzo", "preco", "prijs",
     ),
     "currency": ("ccy", "currency_code", "waehrung", "wahrung", "devise", "moneda", "valuta", "moeda"),
     "release_date": (
-        "launch", "launched", "announced", "launch_announced", "released", "year", "erscheinungsdatum",
-        "erschienen", "date_de_sortie", "sortie", "lanzamiento", "uscita", "lancamento",
+        "launch_date", "release", "launch", "launched", "announced", "launch_announced", "released",
+        "year", "erscheinungsdatum", "erschienen", "date_de_sortie", "sortie", "lanzamiento", "uscita",
+        "lancamento",
     ),
     "in_stock": (
         "available", "availability", "stock", "is_available", "status", "launch_status", "qty_available",

@@ -1,0 +1,64 @@
+"""Catalogues of other shops straight from `init`: ids that are joined, currencies of headers, what is no stock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from handpick.errors import ConfigurationError
+from handpick.stages.land.derived_columns import join_columns
+from handpick.stages.land.source_discovery import SourceProposal, discover_sources
+
+
+def propose(folder: Path, text: str) -> SourceProposal:
+    """The proposal for a catalogue of one CSV file."""
+    (folder / "list.csv").write_text(text, encoding="utf-8")
+    (found,), _ = discover_sources(str(folder))
+    assert found.source == "catalog"
+    return found
+
+
+def columns(found: SourceProposal) -> dict[str, str | None]:
+    return {match.column: match.owner_column for match in found.matches}
+
+
+def test_an_id_is_joined_from_what_tells_variants_apart_and_not_from_the_price(tmp_path: Path) -> None:
+    found = propose(
+        tmp_path,
+        "Company Name,Model Name,Storage,RAM,Launched Price (USA)\n"
+        'Apple,iPhone 16,128GB,6GB,USD 799\nApple,iPhone 16,256GB,6GB,USD 899\nNokia,T21,64GB,4GB,"USD 396,22"\n',
+    )
+    assert found.mapping.joined == {"item_id": "{Company Name} {Model Name} {Storage}"}
+    assert any("joined" in question for question in found.mapping.open_questions)
+
+
+def test_colors_available_is_no_stock_a_launch_date_comes_before_a_year_and_a_header_has_a_currency(
+    tmp_path: Path,
+) -> None:
+    found = propose(
+        tmp_path,
+        "phone_brand,phone_model,price_usd,launch_date,year,colors_available,battery\n"
+        "apple,Apple iPhone SE (2020),157.68,2020-04-24,2020-01-01,3,1821\n"
+        "apple,Apple iPhone SE (2022),243.0,2022-03-18,2022-01-01,4,2018\n",
+    )
+    assert columns(found)["in_stock"] is None
+    assert columns(found)["release_date"] == "launch_date"
+    assert found.mapping.constants["currency"] == "USD"
+
+
+def test_other_prices_are_asked_about(tmp_path: Path) -> None:
+    found = propose(
+        tmp_path,
+        'Name,Brand,Price (India),Price (USA)\nA 1,Nuvo,"INR 79,999",USD 799\nA 2,Nuvo,"INR 89,999",USD 899\n',
+    )
+    assert any("it could be Price" in question for question in found.mapping.open_questions)
+
+
+def test_columns_are_joined_to_texts_and_identifiers() -> None:
+    rows = pa.table({"brand": ["Apple", None, None], "model": [" iPhone 16 ", "T21", None]})
+    assert join_columns(rows, "{brand} {model}", False).to_pylist() == ["Apple iPhone 16", "T21", None]
+    assert join_columns(rows, "{brand} {model}", True).to_pylist() == ["Apple-iPhone-16", "T21", None]
+    with pytest.raises(ConfigurationError, match="names colour, which is no column; there are brand, model"):
+        join_columns(rows, "{brand} {colour}", True)
