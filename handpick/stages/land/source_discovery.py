@@ -42,7 +42,8 @@ MIN_UNIQUE_ROWS = 10
 """Rows from which a column of distinct values is taken for an id whatever its name."""
 ATTRIBUTE_WORDS = frozenset(
     ("price", "battery", "weight", "display", "screen", "camera", "processor", "chipset", "storage",
-     "memory", "ram", "rom", "capacity", "color", "colour", "date", "time", "year", "rating", "reviews", "image", "size")
+     "memory", "ram", "rom", "capacity", "color", "colour", "date", "time", "year", "rating", "reviews",
+     "image", "size")
 )  # fmt: skip
 """Words in the names of columns that are no ids."""
 VARIANT_WORDS = frozenset(
