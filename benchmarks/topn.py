@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -53,8 +54,8 @@ def measure() -> dict[str, Any]:
         "first_pass": choice.name,
         "choice": describe_choice(choice),
         "differences": sum(
-            count_differences(*problem, name)
-            for problem in ((factors, seen), (large, nothing))
+            count_differences(some, excluded, name)
+            for some, excluded in ((factors, seen), (large, nothing))
             for name in names
         ),
         "l_users": L_USERS,
@@ -79,7 +80,7 @@ def _compare(factors: Factors, seen: sparse.csr_matrix, names: list[str], prefix
             "implicit": time_call(lambda: run_implicit(model, everybody, seen)),
             "product": time_call(lambda: run_product(factors)),
             **{
-                name: time_call(lambda name=name: find_top_n(factors, N, exclude=seen, first_pass=name))
+                name: time_call(partial(find_top_n, factors, N, exclude=seen, first_pass=name))
                 for name in names
             },
         }
