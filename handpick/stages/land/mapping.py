@@ -135,15 +135,18 @@ def _derive_columns(rows: pa.Table, contract: Contract, settings: SourceSettings
 def _rename_columns(rows: pa.Table, settings: SourceSettings, mine: Collection[str]) -> pa.Table:
     """Rename columns to the contract's names; one column may map to several of the contract's."""
     names = [column.strip() for column in rows.column_names]
+    if len(set(names)) < len(names):  # names that differ in blanks only
+        names = rows.column_names
     rows = rows.rename_columns(names)
-    theirs = set(settings.columns.values())
+    columns = {mine: their.strip() for mine, their in settings.columns.items()}
+    theirs = set(columns.values())
     kept = {
         name: rows.column(name)
         for name in dict.fromkeys(names)
         # A column that is mapped elsewhere stays what its name says too: `price` may also hold the currency.
         if (name not in theirs or name in mine) and name not in settings.columns
     }
-    mapped = {mine: rows.column(their) for mine, their in settings.columns.items() if their in names}
+    mapped = {mine: rows.column(their) for mine, their in columns.items() if their in names}
     return pa.table({**kept, **mapped}).replace_schema_metadata(rows.schema.metadata)
 
 

@@ -51,6 +51,8 @@ VARIANT_WORDS = frozenset(
      "stockage", "memoria", "variant", "size", "store", "year", "颜色", "容量")
 )  # fmt: skip
 """Words in the names of columns that tell variants apart."""
+MIN_OVERLAP = 0.7
+"""Share of common columns from which files of a folder are parts of one table."""
 MIN_FILLED = 0.5
 """Share of the rows in which a required column must have a value."""
 MIN_DISTINCT = 0.9
@@ -58,6 +60,10 @@ MIN_DISTINCT = 0.9
 SHOWN_SAMPLES = 3
 MIN_CONFIDENCE = 0.55
 """Matches of columns below this confidence are not proposed."""
+
+
+Parts = list[tuple[Path, pa.Table]]
+"""Files of one kind with their rows."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +197,22 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
         for table in tables
         if table.where not in taken
     ]
+    unread = [by_place[table.where] for table in rest]
+    for proposal in best.values():
+        if proposal.where in by_place:
+            _ask_about_alike(proposal, by_place[proposal.where], unread)
     return [best[source] for source in CONTRACTS if source in best], [*rest, *unreadable]
+
+
+def _ask_about_alike(proposal: SourceProposal, table: OwnerTable, rest: Sequence[OwnerTable]) -> None:
+    """Add the question about tables that nothing reads though they have nearly the columns of a source."""
+    names = set(table.rows.column_names)
+    for other in rest:
+        if _compute_overlap(names, set(other.rows.column_names)) >= MIN_OVERLAP:
+            proposal.mapping.open_questions.append(
+                f"{other.where} has nearly the same columns and is not read: put both into one folder, and "
+                "set path to it"
+            )
 
 
 def _propose_users(events: SourceProposal) -> SourceProposal:
@@ -428,9 +449,8 @@ def _score_value(column: Column, text: str) -> float:
 def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[OwnerTable]:
     """Yield each kind of file in a folder as one table; add files that cannot be read to `unreadable`.
 
-    Files of one folder whose names differ only in digits are one kind; a folder that holds a single kind
-    stands
-    for it.
+    Files of one folder whose names differ only in digits are one kind, and so are files of a subfolder with
+    nearly the same columns; a subfolder that holds a single kind stands for it.
     """
     if not place.exists():
         raise InputError(f"there is no {place}")
@@ -442,21 +462,50 @@ def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[Owne
             kinds.setdefault(kind, []).append(file)
         elif file.suffix.lower() in SPREADSHEETS:
             unreadable.append(UnmatchedTable(str(file), ("a spreadsheet: save it as CSV",)))
+    by_folder: dict[Path, list[Parts]] = {}
     for (folder, _), members in kinds.items():
-        parts = list(_read_files(members, unreadable))
-        if not parts:
-            continue
-        # A folder of files of one kind is the landing folder of a source, also for later files.
-        is_alone = sum(parent == folder for parent, _ in kinds) == 1 and not place.is_file()
-        where = folder if is_alone and folder != place else members[0]
-        rows = pa.concat_tables([rows for _, rows in parts], promote_options="default")
-        yield OwnerTable(
-            str(where.resolve()),
-            rows,
+        if parts := list(_read_files(members, unreadable)):
+            by_folder.setdefault(folder, []).append(parts)
+    for folder, found in by_folder.items():
+        is_source_folder = folder != place and not place.is_file()
+        merged = _merge_alike(found) if is_source_folder else found
+        for parts in merged:
+            # A folder of files of one kind is the landing folder of a source, also for later files.
+            where = folder if is_source_folder and len(merged) == 1 else parts[0][0]
+            yield OwnerTable(
+                str(where.resolve()),
+                pa.concat_tables([rows for _, rows in parts], promote_options="default"),
+                None,
+                tuple((file.name, part.num_rows) for file, part in parts),
+                tuple((file.name, doubt) for file, part in parts for doubt in read_doubts(part)),
+            )
+
+
+def _merge_alike(kinds: Sequence[Parts]) -> list[Parts]:
+    """Merge kinds of files with nearly the same columns, such as the parts of an export; sort them by day."""
+    merged: list[Parts] = []
+    for parts in kinds:
+        names = set(parts[0][1].column_names)
+        alike = next(
+            (
+                other
+                for other in merged
+                if _compute_overlap(names, set(other[0][1].column_names)) >= MIN_OVERLAP
+            ),
             None,
-            tuple((file.name, part.num_rows) for file, part in parts),
-            tuple((file.name, doubt) for file, part in parts for doubt in read_doubts(part)),
         )
+        if alike is None:
+            merged.append(list(parts))
+        else:
+            alike += parts
+    for parts in merged:
+        parts.sort(key=lambda part: (parse_date_in_name(part[0].name), part[0].name))
+    return merged
+
+
+def _compute_overlap(one: set[str], other: set[str]) -> float:
+    """Return the share of common names among all names of two tables."""
+    return len(one & other) / len(one | other)
 
 
 def _read_files(files: Sequence[Path], unreadable: list[UnmatchedTable]) -> Iterator[tuple[Path, pa.Table]]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -98,6 +99,11 @@ MOMENTS: dict[str, Callable[[datetime], str]] = {
     "epoch_float": lambda t: f"{t.timestamp():.3f}",
     "excel": lambda t: f"{(t - datetime(1899, 12, 30, tzinfo=UTC)) / timedelta(days=1):.10f}",
     "month_name": lambda t: f"{t.day}. {GERMAN_MONTHS[t.month - 1]} {t.year} {t:%H:%M}",
+    "berlin_clock": lambda t: t.astimezone(ZoneInfo("Europe/Berlin")).strftime("%Y-%m-%d %H:%M:%S"),
+    "berlin_german": lambda t: t.astimezone(ZoneInfo("Europe/Berlin")).strftime("%d.%m.%Y %H:%M:%S Uhr"),
+    "zone_name": lambda t: t.astimezone(CET).strftime("%Y-%m-%d %H:%M:%S CET"),
+    "mixed": lambda t: t.strftime("%d.%m.%Y %H:%M:%S" if t.minute % 5 else "%Y-%m-%d %H:%M:%S"),
+    "ordinal": lambda t: t.strftime("%B %d %Y, %H:%M:%S"),
     "dot_date_only_minutes": lambda t: t.strftime("%d.%m.%Y %H:%M"),
 }
 DAYS: dict[str, Callable[[date], str]] = {
@@ -141,6 +147,11 @@ PRICES: dict[str, Callable[[float], str]] = {
     "whole_bare_german": lambda p: _group(int(p), ".", ",", 0),
     "lakh": lambda p: f"₹{_lakh(p * 90)}",
     "dash_cents": lambda p: f"{_group(int(p), '.', ',', 0)},- €",
+    "from_price": lambda p: f"ab {_group(p, '.', ',')} €",
+    "with_tax": lambda p: f"{_group(p, '.', ',')} € inkl. MwSt.",
+    "strike": lambda p: f"{_group(p + 100, '.', ',')} € {_group(p, '.', ',')} €",
+    "scientific": lambda p: f"{p:.4E}",
+    "dollar_behind": lambda p: f"{_group(p, ',', '.')}$",
     "cents_free": lambda p: str(int(p)),
 }
 WHOLE = {"whole_german", "whole_english", "whole_bare_german", "dash_cents", "cents_free"}
@@ -276,7 +287,9 @@ def _trouble_price(shop: Shop, chance: random.Random) -> str:
 
 
 def _trouble_stock(shop: Shop, chance: random.Random) -> str:
-    form = chance.choice(["pieces", "negative", "plus", "german", "english", "numbers", "upper"])
+    form = chance.choice(
+        ["pieces", "negative", "plus", "german", "english", "numbers", "upper", "strange", "units"]
+    )
     words = {
         "german": ("auf Lager", "ausverkauft"),
         "english": ("In Stock", "Out of stock"),
@@ -392,7 +405,15 @@ def _trouble_words(shop: Shop, chance: random.Random) -> str:
 
 def _trouble_consent(shop: Shop, chance: random.Random) -> str:
     yes, no = chance.choice(
-        [("J", "N"), ("ja", "nein"), ("1", "0"), ("Yes", "No"), ("oui", "non"), ("TRUE", "FALSE")]
+        [
+            ("J", "N"),
+            ("ja", "nein"),
+            ("1", "0"),
+            ("Yes", "No"),
+            ("oui", "non"),
+            ("TRUE", "FALSE"),
+            ("opt-in", "opt-out"),
+        ]
     )
     shop.writers["users", "consent"] = lambda value: yes if value else no
     return f"consent {yes}/{no}"
@@ -414,6 +435,7 @@ TROUBLES: tuple[Trouble, ...] = (
     _trouble_file("users", "quotes", ["all"]), _trouble_file("events", "blanks", [3]),
     _trouble_quoting("catalog", "description"), _trouble_quoting("queries", "text"),
     _trouble_headers, _trouble_words, _trouble_consent,
+    _trouble_file("events", "split", ["gz", "", "other_columns"]), _trouble_file("catalog", "spaced", [True]),
 )  # fmt: skip
 
 
@@ -447,6 +469,25 @@ def write_shop(shop: Shop, folder: Path) -> None:
                 shop, source, rows, texts, dict(zip(columns, heads, strict=True)), place / f"{name}.parquet"
             )
             continue
+        if told.get("spaced"):
+            heads = [f" {head.upper()} " if not shop.names else f" {head} " for head in heads]
+        if told.get("split") is not None and kind == "csv":
+            half = len(texts) // 2
+            more = _write_csv(texts[half:], heads, told, shop.empty.get(source, ""))
+            if told["split"] == "other_columns":
+                more = _write_csv(
+                    [{"nr": "1", **row} for row in texts[half:]],
+                    ["nr", *heads],
+                    told,
+                    shop.empty.get(source, ""),
+                )
+            _pack(
+                more.encode(told.get("encoding", "utf-8"), errors="replace"),
+                place,
+                f"{name}-2.csv",
+                told["split"] if told["split"] == "gz" else "",
+            )
+            texts = texts[:half]
         if kind == "csv":
             content = _write_csv(texts, heads, told, shop.empty.get(source, ""))
         else:

@@ -192,3 +192,26 @@ def test_a_column_that_is_mostly_empty_or_repeats_is_no_event_id(tmp_path: Path)
         _, found, _ = initialised(str(dump), tmp_path)
         assert found["events"]["hashed"] == ["event_id"]
         assert any("was not mapped" in question for question in found["events"]["questions"])
+
+
+def test_parts_of_one_export_are_read_together_and_parts_elsewhere_are_asked_about(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    (dump / "events").mkdir(parents=True)
+    head = "event_id,user_id,item_id,event_type,occurred_at"
+    row = "e{n},u{n},p1,view,2026-03-01 02:{n:02d}:00Z"
+    for number, name in enumerate(["events-2026-03-01.csv", "events-2026-03-01-part2.csv", "late.csv"]):
+        lines = [row.format(n=number * 10 + place) for place in range(10)]
+        extra = ",nr" if name == "late.csv" else ""
+        lines = [f"{line},1" if extra else line for line in lines]
+        (dump / "events" / name).write_text("\n".join([head + extra, *lines]) + "\n")
+    _, found, text = initialised(str(dump), tmp_path)
+    assert found["events"]["path"] == str(dump / "events")
+    assert "Not matched" not in text
+    (dump / "more").mkdir()
+    (dump / "events" / "late.csv").rename(dump / "more" / "late.csv")
+    (tmp_path / "handpick.toml").unlink()
+    _, found, _ = initialised(str(dump), tmp_path)
+    assert any(
+        "more has nearly the same columns and is not read" in question
+        for question in found["events"]["questions"]
+    )
