@@ -184,6 +184,7 @@ def measure() -> dict[str, Any]:
         "injected": sum(tally.injected for tally in tallies.values()),
         **{f"survived_{kind}": f"{tally.survived} of {tally.injected}" for kind, tally in tallies.items()},
         **{name: total[name] for name in ("rows_lost", "mixed_reads", "false_messages", "tracebacks")},
+        "reads": total["reads"],
         "first_problem": problems[0][:300] if problems else "none",
     }
 
