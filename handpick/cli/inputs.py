@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import tomllib
+from datetime import UTC, datetime, timedelta
+from datetime import date as Date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
-from handpick.errors import InputError
+from handpick.errors import HandpickError, InputError
 from handpick.runtime.log import SafeConsole, print_result
 from handpick.safe_text import make_showable
 
@@ -67,9 +69,32 @@ def init(
             style="yellow",
         )
         console.print(text)
+        _print_preview(console, tomllib.loads(text))
         return
     out.write_text(text, encoding="utf-8")
+    _print_preview(console, tomllib.loads(text))
     console.print(f"Wrote {out}. Review it, then run: handpick check --date YYYY-MM-DD")
+
+
+def _print_preview(console: SafeConsole, settings: dict[str, Any], day: Date | None = None) -> None:
+    """Print what would be read of ten phones, if the catalogue's files can be read.
+
+    Args:
+        console: Where to print.
+        settings: Sections that win over handpick.toml.
+        day: The logical date; today by default, as nothing that has arrived is later.
+    """
+    from handpick.cli.catalog_preview import preview_catalog
+    from handpick.night import Night
+    from handpick.settings.load import load
+
+    try:
+        table = preview_catalog(Night(load(**settings), day or datetime.now(UTC).date()))
+    except HandpickError:  # other settings of the file are wrong, which `check` says
+        return
+    if table is not None:
+        console.print()
+        console.print(table)
 
 
 def _proposal_table(proposal: object) -> Table:
@@ -106,6 +131,7 @@ def check(date: LogicalDate) -> None:
         mark = {"fine": "ok  ", "warning": "warn", "stop": "STOP"}[finding.level]
         style = {"fine": "green", "warning": "yellow", "stop": "red"}[finding.level]
         console.print(f"{mark} {finding.text}", style=style, soft_wrap=True)
+    _print_preview(console, {}, date.date())
     if any(finding.level == "stop" for finding in findings):
         raise typer.Exit(1)
 

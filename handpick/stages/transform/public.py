@@ -1,4 +1,4 @@
-"""Public interface of the transform stage: the names of its tables, and the engine's access to the lake."""
+"""Public interface of the transform stage: names of its tables, access to the lake, the reader of specs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from handpick.night import Night
 from handpick.stages.transform import CLEAN_TABLES
+from handpick.stages.transform.specs import load_sheet, read_specs
 
 if TYPE_CHECKING:
     from handpick.runtime.dataframes import Engine
     from handpick.stages.transform.lake_tables import LakeTables
 
-__all__ = ["CLEAN_TABLES", "open_tables"]
+__all__ = ["CLEAN_TABLES", "load_sheet", "open_tables", "read_specs"]
 
 
 def open_tables(night: Night, engine: Engine) -> LakeTables:

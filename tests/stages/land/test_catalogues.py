@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from handpick.cli.main import app
 from handpick.errors import ConfigurationError
 from handpick.stages.land.derived_columns import join_columns
 from handpick.stages.land.source_discovery import SourceProposal, discover_sources
@@ -46,6 +48,21 @@ def test_colors_available_is_no_stock_a_launch_date_comes_before_a_year_and_a_he
     assert columns(found)["in_stock"] is None
     assert columns(found)["release_date"] == "launch_date"
     assert found.mapping.constants["currency"] == "USD"
+
+
+def test_init_and_check_show_what_would_be_read_of_ten_phones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"Nuvo,Nuvo Aria {n},{n}99 EUR,Akku {4000 + n} mAh,64 MB" for n in range(1, 30)]
+    (tmp_path / "products.csv").write_text("\n".join(["brand,name,price,battery,storage", *rows]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
+    monkeypatch.setenv("COLUMNS", "200")
+    init = CliRunner().invoke(app, ["init", "."])
+    assert init.exit_code == 0 and "of 10 phones" in init.output
+    assert "4001 mAh" in init.output and "64 MB" in init.output and "4029 mAh" not in init.output
+    check = CliRunner().invoke(app, ["check", "--date", "2026-01-10"])
+    assert "of 10 phones" in check.output
 
 
 def test_other_prices_are_asked_about(tmp_path: Path) -> None:
