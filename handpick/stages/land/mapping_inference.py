@@ -159,7 +159,7 @@ def infer_mapping(
         found.constants["consent"] = "true"
         found.open_questions.append(CONSENT_QUESTION)
     spare = [name for name in samples if name not in mapped.values()]
-    if contract.source == "catalog" and "specs" not in mapped and len(spare) >= 5:
+    if contract.source == "catalog" and "specs" not in mapped and spare:
         found.collected["specs"] = ["*"]
     if "price" in mapped and re.search(r"cents?\b|_ct\b|pence|centimes", mapped["price"].lower()):
         found.factors["price"] = 0.01

@@ -254,6 +254,8 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
             for column in contract.columns
             for theirs in names
             if score_name(column.name, theirs) >= 0.6
+            # A sheet that is a text is collected, like a column for each spec.
+            and not (column.type == "json" and not _score_values(column, samples[theirs]))
         ),
         reverse=True,
     )

@@ -65,6 +65,12 @@ def test_init_and_check_show_what_would_be_read_of_ten_phones(
     assert "of 10 phones" in check.output
 
 
+def test_a_sheet_that_is_one_text_is_collected_and_read(tmp_path: Path) -> None:
+    sheet = '"Display: 6.1 inch; Battery: 3500 mAh"'
+    found = propose(tmp_path, f"sku,name,price,specifications\n1,A 1,99,{sheet}\n2,A 2,99,{sheet}\n")
+    assert columns(found)["specs"] is None and found.mapping.collected == {"specs": ["*"]}
+
+
 def test_other_prices_are_asked_about(tmp_path: Path) -> None:
     found = propose(
         tmp_path,
