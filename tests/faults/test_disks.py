@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_a_stage_on_a_broken_disk_stops_with_one_line(home: Home, folder: Path, 
     try:
         landing = home.folder / "var" / "landing"
         shutil.copytree(landing, folder / "landing")
-        moved = {
+        moved: dict[str, Any] = {
             "HANDPICK__LAKE__ROOT": str(folder / "lake"),
             "HANDPICK__LAKE__LANDING": str(folder / "landing"),
         }

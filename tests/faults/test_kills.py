@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_readers_see_whole_versions_only_while_publish_is_killed(home: Home) -> 
     reader.start()
     for number in range(KILLS):
         # Another schema each time, so that there is something to load.
-        schema = {"HANDPICK__SERVING__SCHEMA_NAME": f"other{number}"}
+        schema: dict[str, Any] = {"HANDPICK__SERVING__SCHEMA_NAME": f"other{number}"}
         after = draw.uniform(0, done.seconds)
         running = home.server.start("publish", "--date", str(DAY), **schema)
         check_message(home.server.wait(running, after, number % 2 == 0), False, f"kill {number}", tally)

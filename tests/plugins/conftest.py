@@ -44,7 +44,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         _make_hostile(night, "marts/dim_item", title=SQL_TEXTS, brand=SQL_TEXTS)
         _make_hostile(night, "marts/dim_user", user_id=_unique(SQL_TEXTS), country=SQL_TEXTS)
         users = night.lake.read("marts/dim_user", DAY)
-        for name, values in {"is_query_only": [False], "is_cold": [True], "event_count": [1]}.items():
+        added: dict[str, list[Any]] = {"is_query_only": [False], "is_cold": [True], "event_count": [1]}
+        for name, values in added.items():
             users = users.append_column(name, pa.array(values * len(users)))
         night.lake.write("marts/dim_user", DAY, users)
         report_scored(night)
@@ -111,6 +112,7 @@ def application(published: Night) -> Iterator[Any]:
         from recommendation_pages import pages
 
         (guard,) = pages.router.dependencies
+        assert guard.dependency is not None
         pages.dependency_overrides[guard.dependency] = lambda: None
         yield pages
         pages.dependency_overrides.clear()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -16,6 +16,9 @@ from fastapi.testclient import TestClient
 from handpick.night import Night
 from tests.hostile import HOSTILE, find_active_content
 from tests.plugins.conftest import DAY
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Dialog
 
 CHROMIUM = shutil.which("chromium")
 ADDRESSES = (
@@ -132,13 +135,19 @@ def test_no_script_of_a_text_runs_in_a_browser(address: str) -> None:
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    asked, spoken = [], []
+    asked: list[str] = []
+    spoken: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        spoken.append(dialog.message)
+        dialog.dismiss()
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         context = browser.new_context()
         context.add_cookies([{"name": "session", "value": "of-airflow", "url": address}])
         page = context.new_page()
-        page.on("dialog", lambda dialog: (spoken.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", dismiss)
         page.on("request", lambda request: asked.append(request.url))
         for place in ADDRESSES:
             page.goto(f"{address}{place}")

@@ -60,7 +60,8 @@ def events_of(make: MakeNight, day: date) -> list[str]:
 def test_an_older_night_landed_after_a_newer_one_can_be_run_again(
     night: MakeNight, shop: Callable[[date], None]
 ) -> None:
-    shop(DAYS[0]), shop(DAYS[1])
+    shop(DAYS[0])
+    shop(DAYS[1])
     run(night, DAYS[1])
     assert events_of(night, DAYS[1]) == ["e10", "e11"]
     run(night, DAYS[0])
@@ -114,13 +115,14 @@ class Killed(BaseException):
 def test_a_kill_between_any_two_sources_strands_no_night(
     night: MakeNight, shop: Callable[[date], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from handpick.lake import partitions
+    from handpick.lake import partitions, swap
 
-    shop(DAYS[0]), shop(DAYS[1])
+    shop(DAYS[0])
+    shop(DAYS[1])
     run(night, DAYS[1])
     run(night, DAYS[0])
     undisturbed = read_raw(night)
-    replace_folder = partitions.replace_folder
+    replace_folder = swap.replace_folder
     for survivors in range(len(SOURCES) + 1):
         for day in DAYS[:1]:
             for source in SOURCES:
@@ -149,7 +151,8 @@ def test_a_kill_between_any_two_sources_strands_no_night(
 def test_rows_of_landed_files_that_are_gone_stay_in_the_lake(
     night: MakeNight, shop: Callable[[date], None], tmp_path: Path
 ) -> None:
-    shop(DAYS[0]), shop(DAYS[1])
+    shop(DAYS[0])
+    shop(DAYS[1])
     run(night, DAYS[1])
     before = read_raw(night)
     (tmp_path / f"landing/events/events-{DAYS[0]}.csv").unlink()

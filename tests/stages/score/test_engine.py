@@ -65,7 +65,7 @@ def test_the_number_of_threads_changes_nothing(threads: int) -> None:
     expected = find_top_n(factors, 9, exclude=barred)
     torch.set_num_threads(threads)
     try:
-        assert same(find_top_n(factors, 9, exclude=barred, tile_bytes=40_000), expected)
+        assert same(find_top_n(factors, 9, exclude=barred), expected)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -131,7 +131,13 @@ def test_every_way_of_writing_a_figure_is_read(key: str, text: str, name: str, v
 def test_running_text_states_specs_wherever_it_is(
     text: str, expected: dict[str, float | None], place: str
 ) -> None:
-    found = read_specs({"specs": text}) if place == "specs" else read_specs({}, **{place: text})
+    found = (
+        read_specs({"specs": text})
+        if place == "specs"
+        else read_specs(
+            {}, title=text if place == "title" else "", description=text if place == "description" else ""
+        )
+    )
     assert {name: found[name] for name in expected} == expected
 
 
