@@ -12,6 +12,7 @@ import pytest
 
 from handpick.night import Night
 from handpick.settings.load import Settings
+from handpick.stages.score.champion import PopularityOnly
 from handpick.stages.score.score_night import score_shop
 from handpick.stages.score.similar_items import build_similar_lists
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
@@ -67,6 +68,28 @@ def test_the_source_says_where_in_the_chain_of_fallbacks_a_user_stands(
     assert notes["rows_by_source"] == {"popularity": 20, "taste": 20}
     assert {row["reason"] for row in rows_of(lists, "user_id", "u4")} == {"popular in CN"}
     assert {row["reason"] for row in rows_of(lists, "user_id", "u5")} == {"在US热销"}
+
+
+def test_where_no_model_may_score_all_lists_are_full_and_by_popularity(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, score={"n": 5, "explore_share": 0.0}, rules={"price_band": None})
+    scorer = PopularityOnly(settings.family.content, 7)
+    made, notes = score_shop(make_shop(EVENTS), scorer, Night(settings, TODAY))
+    assert set(made["recommendations"]["source"].to_pylist()) == {"popularity"}
+    assert notes["users_listed"] == 8 and len(made["recommendations"]) == 8 * 5
+    assert len(made["similar_items"]) > 0
+
+
+def test_models_stand_once_on_popular_and_similar_lists(make_shop: MakeShop, tmp_path: Path) -> None:
+    groups = np.array([f"m{number // 3}" for number in range(ITEMS)], dtype="U10")
+    made, _ = tables(make_shop(EVENTS, variant_group=groups), tmp_path)
+    for name, key, item in (("popular_items", "segment", "item_id"), ("similar_items", "item_id", "similar_item_id"),
+                            ("recommendations", "user_id", "item_id")):  # fmt: skip
+        listed: dict[str, list[int]] = {}
+        for row in made[name].to_pylist():
+            listed.setdefault(row[key], []).append(int(row[item][1:]) // 3)
+        assert listed and all(len(models) == len(set(models)) for models in listed.values()), name
 
 
 def test_who_did_not_consent_gets_what_is_popular_whatever_they_did(
