@@ -583,7 +583,12 @@ def _pack(content: bytes, place: Path, name: str, packed: str) -> None:
         ):
             stream.write(content)
         return
-    squeeze = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}.get(packed, lambda plain: plain)
+    squeezers: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+    }
+    squeeze = squeezers.get(packed, lambda plain: plain)
     (place / (f"{name}.{packed}" if packed else name)).write_bytes(squeeze(content))
 
 

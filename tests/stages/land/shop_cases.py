@@ -274,11 +274,27 @@ def _first_events(count: int) -> Callable[[Tables], None]:
 
 
 def _set(source: str, key: str, **values: Any) -> Callable[[Tables], None]:
-    return lambda rows: rows[source][key].update(values)
+    def change(rows: Tables) -> None:
+        rows[source][key].update(values)
+
+    return change
 
 
 def _drop(source: str, key: str) -> Callable[[Tables], None]:
-    return lambda rows: rows[source].pop(key)
+    def change(rows: Tables) -> None:
+        del rows[source][key]
+
+    return change
+
+
+def _for_each(source: str, change_row: Callable[[dict[str, Any]], object]) -> Callable[[Tables], None]:
+    """Change every row of a source."""
+
+    def change(rows: Tables) -> None:
+        for row in rows[source].values():
+            change_row(row)
+
+    return change
 
 
 def _number_ids(first: int) -> Callable[[Tables], None]:
@@ -375,7 +391,7 @@ EXPECTED: dict[str, Case] = {
     "00_base": Case(),
     "ampm": Case(),
     "backslash_quotes": Case(
-        lambda rows: [row.update(title=row["title"].replace(" 128GB", ' 6.1" 128GB')) for row in rows["catalog"].values()] and None
+        _for_each("catalog", lambda row: row.update(title=row["title"].replace(" 128GB", ' 6.1" 128GB')))
     ),
     "compact_day": Case(),
     "cp1252": Case(_describe("Für Anfänger: übersichtlich, 5 € günstiger"), ignored=("title",)),
@@ -383,7 +399,7 @@ EXPECTED: dict[str, Case] = {
                              _set("catalog", "p012", description="Phone number 12 für Senioren"))),
     "cp1252_header": Case(may_say=r"encoding"),
     "cr_only": Case(),
-    "datetime2_local": Case(_both(_first_events(40), lambda rows: [row.pop("occurred_at") for row in rows["events"].values()] and None)),
+    "datetime2_local": Case(_both(_first_events(40), _for_each("events", lambda row: row.pop("occurred_at")))),
     "dst": Case(_berlin_clock),
     "enc_cp1250": Case(_describe("Zářící žlutý telefon, skvělý výdrž {key}")),
     "enc_gbk": Case(_describe("旗舰手机 超长续航 {key}")),
@@ -419,8 +435,8 @@ EXPECTED: dict[str, Case] = {
     "xlsx_only": Case(lambda rows: rows.clear(), may_say=r"xlsx|spreadsheet|ends in"),
     "zero_date": Case(_berlin_summer),
     "zero_date_utc": Case(_without_fourth_user),
-    "zone_offset": Case(_both(_first_events(40), lambda rows: [
-        row.update(occurred_at=row["occurred_at"] - timedelta(hours=1)) for row in rows["events"].values()] and None)),
+    "zone_offset": Case(_both(_first_events(40), _for_each(
+        "events", lambda row: row.update(occurred_at=row["occurred_at"] - timedelta(hours=1))))),
     "zone_typo": Case(lambda rows: rows.clear(), may_say=r"Europe/Berln"),
     "delisted": Case(lambda rows: rows.clear(), must_say=r"(?i)\b5\b.*(gone|missing|not in|no longer)"),
 }  # fmt: skip

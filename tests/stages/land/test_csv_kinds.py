@@ -9,7 +9,9 @@ import io
 import lzma
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pytest
@@ -26,7 +28,11 @@ VALUES = st.one_of(
 
 
 def write(
-    rows: list[list[str]], delimiter: str, line_end: str, quoting: int, has_backslashes: bool = False
+    rows: list[list[str]],
+    delimiter: str,
+    line_end: str,
+    quoting: Literal[0, 1, 2, 3],
+    has_backslashes: bool = False,
 ) -> str:
     """Rows as the csv module writes them."""
     out = io.StringIO()
@@ -54,7 +60,7 @@ def read(content: bytes, name: str = "a.csv") -> pa.Table:
     st.booleans(),
 )
 def test_what_was_written_is_read(
-    values: list[tuple[str, str]], delimiter: str, line_end: str, quoting: int, has_mark: bool
+    values: list[tuple[str, str]], delimiter: str, line_end: str, quoting: Literal[0, 1, 2, 3], has_mark: bool
 ) -> None:
     header = ["key", "first", "second", "when"]
     rows = [[f"k{number}", *pair, f"2026-01-{number + 10}"] for number, pair in enumerate(values)]
@@ -130,9 +136,12 @@ def test_compressed_files_are_read_and_damaged_ones_are_one_line(kind: str) -> N
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("rows.csv", content)
     zstd = pa.Codec("zstd").compress(content, asbytes=True)
-    squeezed = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}.get(
-        kind, lambda _: zstd if kind == "zst" else b""
-    )(content)
+    squeezers: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+    }
+    squeezed = squeezers.get(kind, lambda _: zstd if kind == "zst" else b"")(content)
     data = squeezed or packed.getvalue()
     assert read(data, f"a.csv.{kind}").column("b").to_pylist() == ["2"]
     with pytest.raises(InputError, match=rf"a\.csv\.{kind} cannot be (unpacked|read)"):
