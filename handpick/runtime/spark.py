@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +72,8 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", str(MISSING_CONF_FOLDER))
     spark = settings.spark
+    if spark.secret:
+        _store_secret(spark.secret.get_secret_value())
     options = {
         "spark.driver.memory": spark.driver_memory,
         "spark.driver.extraJavaOptions": " ".join(_jvm_options(rows)),
@@ -96,7 +101,7 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.ui.showConsoleProgress": "false",
         "spark.master": spark.master,
         "spark.app.name": "handpick",
-        **(_authenticate(spark.secret.get_secret_value()) if spark.secret else {}),
+        **({"spark.authenticate": "true", "spark.network.crypto.enabled": "true"} if spark.secret else {}),
         **spark.options,
     }
     session_options = {
@@ -126,13 +131,16 @@ def _find_java() -> str:
     return found
 
 
-def _authenticate(secret: str) -> dict[str, str]:
-    """Return the options with which a session and its cluster know each other, and encrypt what they send."""
-    return {
-        "spark.authenticate": "true",
-        "spark.authenticate.secret": secret,
-        "spark.network.crypto.enabled": "true",
-    }
+@cache
+def _store_secret(secret: str) -> None:
+    """Give the JVM the secret by a file of its configuration folder, until this process ends.
+
+    PySpark puts all options of a session on the JVM's command line, which every user of the machine can read.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="handpick-spark-"))  # only its owner can enter it
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "spark-defaults.conf").write_text(f"spark.authenticate.secret {secret}\n")
+    os.environ["SPARK_CONF_DIR"] = str(folder)
 
 
 def _jvm_options(rows: int) -> tuple[str, ...]:

@@ -31,14 +31,19 @@ OPENED = [
 
 SECRET = "of-the-cluster-7Qz"
 NIGHT = """
+import os
 import sys
 from datetime import date
+import psutil
 from handpick.night import Night
 from handpick.runtime.spark import get_spark_session
 from handpick.settings.load import load
 from handpick.stages import transform
 transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
 print("executors", get_spark_session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
+secret = os.environ["HANDPICK__SPARK__SECRET"]
+commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+print("commands that state the secret:", sum(secret in command for command in commands))
 """
 
 
@@ -142,5 +147,6 @@ def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(
     alone = nights[1].lake
     on_cluster, told = transformed(tmp_path / "cluster", alone, cluster)
     assert "executors 2" in told
+    assert "commands that state the secret: 0" in told
     assert on_cluster == digests(alone)
     assert SECRET not in told
