@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -15,16 +14,16 @@ from handpick.errors import HandpickError
 from handpick.night import Night
 
 SHOWN_PHONES = 10
-MAX_TITLE_LETTERS = 34
+MAX_TITLE_LETTERS = 18
 SHOWN_SPECS = {
-    "display_inches": ("display", '"'),
-    "battery_mah": ("battery", " mAh"),
-    "ram_gb": ("RAM", " GB"),
-    "storage_gb": ("storage", " GB"),
-    "main_camera_mp": ("camera", " MP"),
-    "weight_g": ("weight", " g"),
+    "display_inches": ("display", "inch"),
+    "battery_mah": ("battery", "mAh"),
+    "ram_gb": ("RAM", "GB"),
+    "storage_gb": ("storage", "GB"),
+    "main_camera_mp": ("camera", "MP"),
+    "weight_g": ("weight", "g"),
 }
-"""By spec, the header and the unit that are shown."""
+"""By spec, the two lines of its header: what it is, and its unit."""
 
 
 def preview_catalog(night: Night) -> Table | None:
@@ -40,13 +39,20 @@ def preview_catalog(night: Night) -> Table | None:
         title=f"What a night would read of {len(rows)} phones (empty: not stated, or not understood)",
         title_justify="left",
         header_style="bold",
-        box=SIMPLE_HEAD,
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
+    phones = [_describe_phone(row, night) for row in rows]
+    headers = ("price", "released", *("\n".join(header) for header in SHOWN_SPECS.values()))
+    # Titles are cut, so that the values fit a narrow terminal.
     table.add_column("phone", no_wrap=True)
-    for name in ("price", "released", *(header for header, _ in SHOWN_SPECS.values())):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, _describe_phone(row, night)))
+    for header, values in zip(headers, list(zip(*phones, strict=True))[1:], strict=True):
+        table.add_column(
+            header, justify="right", no_wrap=True, min_width=max(map(len, (*header.split("\n"), *values)))
+        )
+    for phone in phones:
+        table.add_row(*map(Text, phone))
     return table
 
 
@@ -66,10 +72,10 @@ def _read_some_phones(night: Night) -> list[dict[str, Any]]:
 
 
 def _write_amount(amount: float | None, unit: str) -> str:
-    """Write an amount with its unit; memory below 1 GB in MB."""
+    """Write an amount in its column's unit; memory below 1 GB in MB."""
     if amount is None:
         return ""
-    return f"{amount * 1024:.0f} MB" if unit == " GB" and amount < 1 else f"{amount:g}{unit}"
+    return f"{amount * 1024:.0f} MB" if unit == "GB" and amount < 1 else f"{amount:g}"
 
 
 def _describe_phone(row: dict[str, Any], night: Night) -> Sequence[str]:

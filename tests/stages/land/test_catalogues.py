@@ -60,7 +60,7 @@ def test_init_and_check_show_what_would_be_read_of_ten_phones(
     monkeypatch.setenv("COLUMNS", "200")
     init = CliRunner().invoke(app, ["init", "."])
     assert init.exit_code == 0 and "of 10 phones" in init.output
-    assert "4001 mAh" in init.output and "64 MB" in init.output and "4029 mAh" not in init.output
+    assert " 4001 " in init.output and "64 MB" in init.output and " 4029 " not in init.output
     check = CliRunner().invoke(app, ["check", "--date", "2026-01-10"])
     assert "of 10 phones" in check.output
 
