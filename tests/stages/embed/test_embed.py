@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handpick.dataset.encoders import EncoderUnusable
-from handpick.errors import MissingPartition
+from handpick.dataset.encoder_registry import EncoderRegistry
+from handpick.errors import DamagedData, MissingPartition
 from handpick.night import Night
 from handpick.stages.embed import run
 from handpick.stages.embed.public import ITEMS, QUERIES
@@ -61,9 +61,13 @@ def test_the_next_night_encodes_only_a_changed_text_and_a_changed_picture(shop: 
 def test_other_weights_encode_everything_again(shop: Shop) -> None:
     run(shop.night())
     night = shop.night(SECOND)
-    (config,) = shop.settings.path(shop.settings.embed.encoders).glob("shop-cnn/*/config.json")
-    settings = json.loads(config.read_text())
-    config.write_text(json.dumps({**settings, "about": "something else"}))
+    registry = EncoderRegistry(shop.settings.path(shop.settings.embed.encoders))
+    trained = registry.find_version("shop-cnn", FIRST)
+    assert trained is not None
+    with registry.write_version("shop-cnn", SECOND) as folder:
+        shutil.copytree(trained, folder, dirs_exist_ok=True)
+        settings = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**settings, "about": "something else"}))
     again = run(night)
     assert again.notes["reused_count"]["items.image"] == 0
     assert again.notes["reused_count"]["items.text"] == 12
@@ -103,7 +107,7 @@ def test_damaged_weights_stop_the_night_in_one_line_and_keep_the_night_before(sh
     for weights in shop.settings.path(shop.settings.embed.encoders).glob("shop-bert/*/model.safetensors"):
         weights.write_bytes(weights.read_bytes()[:200])
     night = shop.night(SECOND)
-    with pytest.raises(EncoderUnusable, match="the lists published last stay") as error:
+    with pytest.raises(DamagedData, match="shop-bert.* is damaged: .* Nothing was encoded") as error:
         run(night)
     assert "\n" not in str(error.value)
     assert night.lake.has(ITEMS, FIRST)
