@@ -107,7 +107,7 @@ def test_damaged_weights_stop_the_night_in_one_line_and_keep_the_night_before(sh
     for weights in shop.settings.path(shop.settings.embed.encoders).glob("shop-bert/*/model.safetensors"):
         weights.write_bytes(weights.read_bytes()[:200])
     night = shop.night(SECOND)
-    with pytest.raises(DamagedData, match="shop-bert.* is damaged: .* Nothing was encoded") as error:
+    with pytest.raises(DamagedData, match=r"shop-bert.* is damaged: .* Nothing was encoded") as error:
         run(night)
     assert "\n" not in str(error.value)
     assert night.lake.has(ITEMS, FIRST)
