@@ -26,7 +26,7 @@ LOOPBACK = {"127.0.0.1", "::1"}
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with settings, in whose environment commands and this process run."""
-    (tmp_path / "handpick.toml").write_text(SETTINGS.format(port=free_port()))
+    (tmp_path / "handpick.toml").write_text(SETTINGS.format(port=free_port(), engine="auto"))
     monkeypatch.setenv("HANDPICK_CONFIG", str(tmp_path / "handpick.toml"))
     try:
         yield tmp_path
