@@ -63,7 +63,7 @@ sbom: ## Write sbom.json: a software bill of materials (CycloneDX) of what is in
 	@scripts/install.sh --dev
 	@$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file sbom.json $(BIN)/python && echo "Wrote sbom.json."
 
-audit: ## Look up known vulnerabilities of the locked packages (asks pypi.org)
+audit: ## Look up known vulnerabilities of the locked packages
 	@scripts/install.sh --dev
 	@scripts/audit.sh
 
