@@ -14,10 +14,10 @@ from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from handpick.errors import ConfigurationError, HandpickError
+from handpick.errors.safe_text import list_known_secrets
 from handpick.pipeline.registry import Stage, list_nightly_stages
 from handpick.runtime.log import console
 from handpick.runtime.private_files import restrict_new_files
-from handpick.safe_text import list_known_secrets
 from handpick.settings.load import load
 
 if TYPE_CHECKING:

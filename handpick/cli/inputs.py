@@ -13,8 +13,8 @@ from rich.table import Table
 
 from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
 from handpick.errors import HandpickError, InputError
+from handpick.errors.safe_text import make_showable
 from handpick.runtime.log import SafeConsole, print_result
-from handpick.safe_text import make_showable
 
 Source = Annotated[str, typer.Option(help="Only rows of this source: catalog, users, events or queries.")]
 Rule = Annotated[str, typer.Option(help="Only rows that break this rule, named as in the ledger.")]

@@ -15,11 +15,11 @@ import typer
 
 from handpick.cli.options import LogicalDate
 from handpick.errors import HandpickError, InputError
+from handpick.errors.safe_text import make_showable
 from handpick.pipeline.registry import Stage, list_nightly_stages
 from handpick.runtime.disk_errors import REMEDIES, find_disk_error
 from handpick.runtime.log import console
 from handpick.runtime.private_files import restrict_new_files
-from handpick.safe_text import make_showable
 
 app = typer.Typer(
     name="handpick",

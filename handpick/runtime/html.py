@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
-from handpick.safe_text import make_showable
+from handpick.errors.safe_text import make_showable
 
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"

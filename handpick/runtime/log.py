@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeVar
 from rich.console import Console  # noqa: TID251 - the one that SafeConsole extends
 from rich.text import Text
 
-from handpick.safe_text import make_showable
+from handpick.errors.safe_text import make_showable
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from handpick.safe_text import has_secret, register_secret
+from handpick.errors.safe_text import has_secret, register_secret
 
 
 def register_secret_settings(settings: BaseModel) -> None:

@@ -23,8 +23,8 @@ from markupsafe import escape
 from starlette.exceptions import HTTPException
 
 from handpick.errors import HandpickError
+from handpick.errors.safe_text import make_showable
 from handpick.runtime.html import build_environment
-from handpick.safe_text import make_showable
 from handpick.settings.load import load
 
 pages = FastAPI(

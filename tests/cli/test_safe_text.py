@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 from handpick.errors import HandpickError
+from handpick.errors.safe_text import (
+    escape_controls,
+    has_secret,
+    make_showable,
+    redact_secrets,
+    register_secret,
+)
 from handpick.runtime.log import SafeConsole
-from handpick.safe_text import escape_controls, has_secret, make_showable, redact_secrets, register_secret
 from tests.hostile import HOSTILE, find_terminal_controls
 
 SECRET = "hunter2-Zq9"

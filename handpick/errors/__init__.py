@@ -3,7 +3,7 @@
 The command line and the DAGs print them as one line, without a traceback.
 """
 
-from handpick.safe_text import make_showable
+from handpick.errors.safe_text import make_showable
 
 
 class HandpickError(Exception):
