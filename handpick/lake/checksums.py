@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def write_checksums(folder: Path) -> None:
     """Write the checksums of the files that are in a folder."""
     files = {path.relative_to(folder).as_posix(): asdict(_compute(path)) for path in list_data_files(folder)}
     # The file covers itself, so that its own damage is not taken for damage of others.
-    text = json.dumps({"files": files, "sha256": _digest_json(files)}, indent=1, sort_keys=True)
+    text = json.dumps({"files": files, "sha256": digest_json(files)}, indent=1, sort_keys=True)
     # Renamed when complete: where partitions are adopted, a kill must not leave half of it.
     staged = folder / STAGED_FILE
     staged.write_text(text + "\n")
@@ -84,7 +85,7 @@ def read_checksums(folder: Path) -> dict[str, FileChecksum] | None:
     file = folder / CHECKSUM_FILE
     try:
         raw: dict[str, Any] = json.loads(file.read_text())
-        if _digest_json(raw["files"]) == raw["sha256"]:
+        if digest_json(raw["files"]) == raw["sha256"]:
             return {name: FileChecksum(**checksum) for name, checksum in raw["files"].items()}
     except FileNotFoundError:
         return None
@@ -102,11 +103,16 @@ def digest_from_checksums(folder: Path) -> str | None:
     files = read_checksums(folder)
     if files is None:
         return None
+    return combine_digests({name: checksum.sha256 for name, checksum in files.items()})
+
+
+def combine_digests(files: Mapping[str, str]) -> str:
+    """Return the SHA-256 over names of files and the SHA-256 of each, in the order of their paths."""
     total = hashlib.sha256()
-    # In the order of paths, which compare by their parts.
+    # Paths compare by their parts, texts would not.
     for name in sorted(files, key=Path):
         total.update(name.encode())
-        total.update(bytes.fromhex(files[name].sha256))
+        total.update(bytes.fromhex(files[name]))
     return total.hexdigest()
 
 
@@ -132,8 +138,8 @@ def find_damage(folder: Path, *, with_bytes: bool) -> list[Damage]:
 
 def _compute(path: Path) -> FileChecksum:
     """Return the checksums of a file."""
-    footer = digest_footer(path) if path.suffix == ".parquet" else ""
-    return FileChecksum(path.stat().st_size, _digest_file(path), footer)
+    footer = _digest_footer(path) if path.suffix == ".parquet" else ""
+    return FileChecksum(path.stat().st_size, digest_file(path), footer)
 
 
 def _find_problem(path: Path, checksum: FileChecksum, with_bytes: bool) -> str | None:
@@ -142,9 +148,9 @@ def _find_problem(path: Path, checksum: FileChecksum, with_bytes: bool) -> str |
         size = path.stat().st_size
         if size != checksum.bytes:
             return f"has {size:,} bytes, but {checksum.bytes:,} were written"
-        if with_bytes and _digest_file(path) != checksum.sha256:
+        if with_bytes and digest_file(path) != checksum.sha256:
             return "has other bytes than were written"
-        if not with_bytes and checksum.footer_sha256 and digest_footer(path) != checksum.footer_sha256:
+        if not with_bytes and checksum.footer_sha256 and _digest_footer(path) != checksum.footer_sha256:
             return "has another footer than was written"
     except FileNotFoundError:
         return "is missing"
@@ -153,13 +159,13 @@ def _find_problem(path: Path, checksum: FileChecksum, with_bytes: bool) -> str |
     return None
 
 
-def _digest_file(path: Path) -> str:
+def digest_file(path: Path) -> str:
     """Return the SHA-256 of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def digest_footer(path: Path) -> str:
+def _digest_footer(path: Path) -> str:
     """Return the SHA-256 of a Parquet file's footer with its length; an empty text where there is none."""
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
@@ -174,6 +180,6 @@ def digest_footer(path: Path) -> str:
         return hashlib.sha256(stream.read()).hexdigest()
 
 
-def _digest_json(value: Any) -> str:
+def digest_json(value: Any) -> str:
     """Return the SHA-256 of a JSON value in one canonical spelling."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -19,6 +19,8 @@ from handpick.errors import DamagedData, MissingPartition
 from handpick.lake.checksums import (
     BrokenChecksums,
     Damage,
+    combine_digests,
+    digest_file,
     digest_from_checksums,
     find_damage,
     list_data_files,
@@ -387,13 +389,10 @@ def _name_leaf(field: pa.Field) -> str:
 
 def digest_files(path: Path) -> str:
     """Return the SHA-256 over name and bytes of a file, or of every data file in a folder, in name order."""
-    total = hashlib.sha256()
-    files = [path] if path.is_file() else list_data_files(path)
-    for file in files:
-        total.update(file.relative_to(path.parent if path.is_file() else path).as_posix().encode())
-        with file.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
-    return total.hexdigest()
+    if path.is_file():
+        return combine_digests({path.name: digest_file(path)})
+    files = list_data_files(path)
+    return combine_digests({file.relative_to(path).as_posix(): digest_file(file) for file in files})
 
 
 def digest_partition(folder: Path) -> str:

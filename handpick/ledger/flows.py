@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from handpick.errors import LedgerImbalance
+from handpick.lake.checksums import digest_json
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class StageResult:
     def to_json(self) -> str:
         """Serialize the result as JSON, dates in ISO form, with a checksum of itself."""
         content = {**asdict(self), "logical_date": self.logical_date.isoformat()}
-        return json.dumps({**content, "checksum": _compute_checksum(content)}, indent=1, sort_keys=True)
+        return json.dumps({**content, "checksum": digest_json(content)}, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> StageResult:
@@ -86,13 +86,8 @@ class StageResult:
         """
         raw = json.loads(text)
         checksum = raw.pop("checksum", None)
-        if checksum is not None and checksum != _compute_checksum(raw):
+        if checksum is not None and checksum != digest_json(raw):
             raise ValueError("the checksum differs")
         raw["logical_date"] = date.fromisoformat(raw["logical_date"])
         raw["flows"] = tuple(Flow(**flow) for flow in raw["flows"])
         return cls(**raw)
-
-
-def _compute_checksum(content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a result's values in one canonical spelling."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

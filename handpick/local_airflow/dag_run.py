@@ -158,7 +158,8 @@ def _progress(stages: dict[str, tuple[str, float]], logical_date: date, elapsed:
 
 def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> list[str]:
     """Return a failed run's cause, effect on the lists, and next step, from its tasks' logs, as lines."""
-    failed = [task for task in client.list_tasks(NIGHTLY_DAG_ID, run_id) if task.state == "failed"]
+    tasks = client.list_tasks(NIGHTLY_DAG_ID, run_id)
+    failed = [task for task in tasks if task.state == "failed"]
     if not failed:
         return [
             f"the night of {logical_date} failed, but none of its tasks did; `handpick versions` shows which "
@@ -180,7 +181,7 @@ def _why_it_failed(client: AirflowClient, run_id: str, logical_date: date) -> li
         reasons = [f"Unexpected error: {unexpected[-1].removeprefix(UNEXPECTED_MARK).strip()}"]
     else:
         reasons = lines[-8:]
-    done = {one.task_id for one in client.list_tasks(NIGHTLY_DAG_ID, run_id) if one.state == "success"}
+    done = {one.task_id for one in tasks if one.state == "success"}
     publishing = {stage.name for stage in list_nightly_stages() if "serving" in stage.writes}
     effect = (
         "its lists were published before that; `handpick versions` shows which are current"

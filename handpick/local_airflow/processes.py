@@ -223,7 +223,8 @@ def check_airflow(settings: Settings) -> None:
     if not is_embedded_alive(settings):
         what, log = "database", find_embedded_log(settings)
     else:
-        ended = [component for component in COMPONENTS if component not in find_running_components(settings)]
+        alive = find_running_components(settings)
+        ended = [component for component in COMPONENTS if component not in alive]
         if not ended:
             return
         what, log = ended[0], find_log_file(settings, ended[0])

@@ -22,6 +22,7 @@ from handpick.lake.checksums import (
 from handpick.lake.partitions import (
     PARTITION_PREFIX,
     Lake,
+    digest_files,
     digest_partition,
     find_unreadable,
     parse_partition_date,
@@ -219,22 +220,18 @@ def _compare_with_result(lake: Lake, stage: Stage, result: StageResult) -> Itera
     """Yield the partitions that a stage has reported and that are missing, or not those that it wrote."""
     day = result.logical_date
     for table, digest in result.partitions.items():
+        folder = lake.partition(table, day)
         if not lake.has(table, day):
-            problem = f"{lake.partition(table, day)} is missing, but {stage.name} has written it"
+            problem = f"{folder} is missing, but {stage.name} has written it"
             yield Finding(State.MISSING, f"{table} of {day}", problem, stage, day, table)
             continue
-        # A person may override the gate's decision after its stage.
         try:
-            stated = digest_from_checksums(lake.partition(table, day)) or digest_partition(
-                lake.partition(table, day)
-            )
+            stated = digest_from_checksums(folder) or digest_files(folder)
         except BrokenChecksums:
             continue  # reported as damage of the partition
+        # A person may override the gate's decision after its stage.
         if table != "gate" and stated != digest:
-            problem = (
-                f"{lake.partition(table, day)} has digest {stated[:12]}, but {stage.name} has reported "
-                f"{digest[:12]}"
-            )
+            problem = f"{folder} has digest {stated[:12]}, but {stage.name} has reported {digest[:12]}"
             yield Finding(State.DAMAGED, f"{table} of {day}", problem, stage, day, table)
 
 

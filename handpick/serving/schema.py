@@ -98,11 +98,7 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
                 with connection.transaction():
                     if not has_relations:
                         _create_relations(connection, schema)
-                    connection.execute(
-                        compose_statement(
-                            "create table if not exists {schema}.{table} ()", schema=schema, table=LOCK_TABLE
-                        )
-                    )
+                    create_lock_table(connection, schema)
                     grant_reader(connection, settings)
                 break
             except CONCURRENT_CREATION:
@@ -125,6 +121,13 @@ def _create_relations(connection: psycopg.Connection[Any], schema: str) -> None:
     for relation in RELATIONS:
         connection.execute(_compose_table(schema, relation))
         connection.execute(_compose_view(schema, relation))
+
+
+def create_lock_table(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Create the table that whoever publishes locks, unless it exists."""
+    connection.execute(
+        compose_statement("create table if not exists {schema}.{table} ()", schema=schema, table=LOCK_TABLE)
+    )
 
 
 def _compose_table(schema: str, relation: Relation) -> sql.Composed:

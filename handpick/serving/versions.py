@@ -17,7 +17,7 @@ from handpick.errors import ServingError
 from handpick.runtime.log import log_progress
 from handpick.serving.read_lists import connect_for_reading
 from handpick.serving.relations import RELATIONS
-from handpick.serving.schema import LOCK_TABLE
+from handpick.serving.schema import LOCK_TABLE, create_lock_table
 from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 
@@ -190,11 +190,7 @@ def _take_lock(holder: psycopg.Connection[Any], schema: str) -> bool:
     except psycopg.errors.UndefinedTable:  # a schema of an earlier version
         holder.rollback()
         with suppress(psycopg.errors.UniqueViolation), holder.transaction():
-            holder.execute(
-                compose_statement(
-                    "create table if not exists {schema}.{table} ()", schema=schema, table=LOCK_TABLE
-                )
-            )
+            create_lock_table(holder, schema)
         holder.commit()
         return False
     return True

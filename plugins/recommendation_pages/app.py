@@ -148,6 +148,7 @@ def render_response(name: str, status: int = 200, **values: Any) -> HTMLResponse
 def show_overview() -> HTMLResponse:
     """Show list versions and nights, newest first."""
     from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
+    from handpick.night import LEDGER_FOLDER
 
     settings = load()
     versions, problem = query_rows(
@@ -156,7 +157,7 @@ def show_overview() -> HTMLResponse:
         "from {schema}.list_versions v left join {schema}.current_version c on true "
         "order by v.version desc limit 30"
     )
-    ledger = settings.path(settings.lake.root) / "ledger"
+    ledger = settings.path(settings.lake.root) / LEDGER_FOLDER
     nights = []
     for folder in ledger.glob(f"{PARTITION_PREFIX}*"):
         with suppress(HandpickError):  # a copy of a night's folder is no night

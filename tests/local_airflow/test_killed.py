@@ -20,8 +20,6 @@ from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import Settings, load
 from tests.end_to_end.conftest import SETTINGS, free_port
 
-LOOPBACK = {"127.0.0.1", "::1"}
-
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -5,13 +5,13 @@ The manifest decides which files later nights skip, and in which order validatio
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from handpick.errors import DamagedData
+from handpick.lake.checksums import digest_file
 from handpick.lake.partitions import PARTITION_PREFIX
 
 MANIFEST = "_manifest.json"
@@ -22,9 +22,7 @@ def build_manifest_entry(name: str, path: Path | None) -> dict[str, Any]:
     """Describe a landed file by name, size in bytes and SHA-256; a query has no path and no digest."""
     if path is None:
         return {"name": name, "bytes": 0, "sha256": ""}
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return {"name": name, "bytes": path.stat().st_size, "sha256": digest}
+    return {"name": name, "bytes": path.stat().st_size, "sha256": digest_file(path)}
 
 
 def write_manifest(folder: Path, files: Sequence[dict[str, Any]], unknown_columns: Sequence[str]) -> None:

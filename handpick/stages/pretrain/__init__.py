@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import timedelta
 
+from handpick.lake.checksums import digest_json
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 
@@ -46,6 +45,6 @@ def run(night: Night) -> StageResult:
         night.logical_date,
         str(trainer.registry.root),
         tuple(trainer.flows.values()),
-        hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest(),
+        digest_json(members),
         notes={"objectives": rows},
     )

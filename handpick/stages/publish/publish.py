@@ -126,7 +126,7 @@ def describe_pointer(settings: Settings, moving: int | None) -> str:
     """Return which lists are current after a failure, as sentences.
 
     Args:
-        settings: Name the server.
+        settings: All settings; `[serving]` names the server.
         moving: The version that the pointer was told to move to; None if it was not told yet.
     """
     if moving is None:
