@@ -93,17 +93,17 @@ def _acquire(lock: _SignedLock, file: Path, purpose: str, timeout_s: float) -> N
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise Busy(
-                    f"{purpose}: {describe_holder(file)}. This process has waited for {timeout_s:.0f} s and "
+                    f"{purpose}: {_describe_holder(file)}. This process has waited for {timeout_s:.0f} s and "
                     "has changed nothing; run it again when the other is done, or allow more time with "
                     "lake.lock_timeout_s."
                 ) from None
-            log_progress(f"  {purpose} waits: {describe_holder(file)}")
+            log_progress(f"  {purpose} waits: {_describe_holder(file)}")
             patience = min(SECONDS_BETWEEN_NOTICES, remaining)
         else:
             return
 
 
-def describe_holder(file: Path) -> str:
+def _describe_holder(file: Path) -> str:
     """Return who holds a lock, as a sentence without its full stop."""
     try:
         holder = json.loads(file.read_text())

@@ -41,7 +41,7 @@ MAX_READS = 50
 
 
 @functools.cache
-def get_verified_format() -> ds.ParquetFileFormat:
+def _get_verified_format() -> ds.ParquetFileFormat:
     """Return the format that compares each page with its checksum, where its writer has stored one."""
     import pyarrow.dataset as ds
 
@@ -168,7 +168,7 @@ class Lake:
             damaged = find_damage(self.partition(table, day), with_bytes=with_bytes)
             # Damage seen while the partition is replaced is none.
             if damaged and (damaged := find_damage(self.partition(table, day), with_bytes=with_bytes)):
-                raise DamagedData(describe_damage(table, day, str(damaged[0])))
+                raise DamagedData(_describe_damage(table, day, str(damaged[0])))
 
     def list_files(self, table: str, days: Iterable[date], *, with_bytes: bool = False) -> list[Path]:
         """Return the Parquet files of partitions in order, for readers other than this one, checked first.
@@ -229,7 +229,7 @@ class Lake:
             version = _identify(folder)
             try:
                 self.check(table, [logical_date])
-                rows = ds.dataset(folder, format=get_verified_format()).to_table(
+                rows = ds.dataset(folder, format=_get_verified_format()).to_table(
                     columns=columns, filter=where
                 )
             # MemoryError: a damaged file may claim sizes that cannot be allocated.
@@ -290,10 +290,10 @@ class Lake:
         damaged_files = damaged or find_unreadable(self.partition(table, logical_date))
         if not damaged_files:
             return error  # sound files: the reader asked for what they do not have
-        return DamagedData(describe_damage(table, logical_date, str(damaged_files[0])))
+        return DamagedData(_describe_damage(table, logical_date, str(damaged_files[0])))
 
 
-def describe_damage(table: str, logical_date: date, problem: str) -> str:
+def _describe_damage(table: str, logical_date: date, problem: str) -> str:
     """Return the message about a damaged partition.
 
     Args:

@@ -86,16 +86,18 @@ def get_database_url(
         role: Role to connect as.
         scheme: Scheme of the URL, `postgresql+psycopg` for SQLAlchemy.
     """
-    ensure_database(settings, database)
-    return _build_uri(scheme, _ensure_running(settings), database, role)
+    socket_folder = _ensure_running(settings)
+    _ensure_database(settings, socket_folder, database)
+    return _build_uri(scheme, socket_folder, database, role)
 
 
-def ensure_database(settings: Settings, name: str) -> None:
-    """Create a database on the embedded server unless it exists."""
+def _ensure_database(settings: Settings, socket_folder: Path, name: str) -> None:
+    """Create a database on the embedded server unless it exists, and close all of them to other roles."""
     import psycopg
     from psycopg import sql
 
-    with psycopg.connect(start_embedded(settings), autocommit=True) as connection:
+    server = _build_uri("postgresql", socket_folder, "postgres", SUPERUSER)
+    with psycopg.connect(server, autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
         if found is None:
             # Another process may create it in between.
@@ -107,12 +109,14 @@ def ensure_database(settings: Settings, name: str) -> None:
             "select datname from pg_database where datallowconn and has_database_privilege('public', oid, "
             "'connect') or has_database_privilege('public', oid, 'temporary')"
         ).fetchall()
-        is_reader = connection.execute("select to_regrole(%s)", [settings.serving.reader_role]).fetchone()
+        reader = settings.serving.reader_role
         for (database,) in opened:
-            if database == settings.serving.database and is_reader != (None,):
+            if database == settings.serving.database and connection.execute(
+                "select to_regrole(%s)", [reader]
+            ).fetchone() != (None,):
                 connection.execute(
                     sql.SQL("grant connect on database {} to {}").format(
-                        sql.Identifier(database), sql.Identifier(settings.serving.reader_role)
+                        sql.Identifier(database), sql.Identifier(reader)
                     )
                 )
             with suppress(psycopg.errors.InternalError):  # "tuple concurrently updated": by another process
