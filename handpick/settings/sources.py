@@ -129,9 +129,9 @@ class SourceSettings(Section):
     times: dict[str, str | tuple[str, ...]] = Field(
         {},
         description="Contract column = how its dates or timestamps are written, if not in ISO 8601: "
-        "`epoch_s`, `epoch_ms`, `epoch_us`, `excel` (serial days), or a pattern such as `%d.%m.%Y "
-        "%H:%M:%S.%f`; "
-        "several forms as a list are tried in their order. Months may be named in thirteen languages.",
+        "`epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `excel` (serial days), or a pattern such as "
+        "`%d.%m.%Y %H:%M:%S.%f`; several forms as a list are tried in their order. Months may be "
+        "named in twelve languages.",
     )
     timezone: Annotated[str, AfterValidator(_check_timezone)] = Field(
         "UTC", description="Time zone of timestamps that do not state one, such as `Europe/Berlin`."
