@@ -102,15 +102,10 @@ def _find_doubts(columns: dict[str, pa.ChunkedArray], contract: Contract) -> Ite
                     f"has a {declared.name} that a spreadsheet has shortened, '{lost[0]}' in {len(lost):,} "
                     "rows: its last digits are lost, so different ones look alike; export it as text"
                 )
-        if (is_moment or is_stock) and _is_one_value(values):
+        # Nulls do not count; one may be the first of the values.
+        if (is_moment or is_stock) and pc.all(pc.equal(values, first := values.drop_null()[0])).as_py():
             asked = "is the time of day lost" if is_moment else "is that the stock"
-            yield f"has one {declared.name} in all {count:,} rows, '{values[0]}': {asked}"
-
-
-def _is_one_value(values: pa.ChunkedArray) -> bool:
-    """Return whether all values are the same; nulls do not count."""
-    first = values.drop_null()[0]
-    return bool(pc.all(pc.equal(values, first)).as_py())
+            yield f"has one {declared.name} in all {count:,} rows, '{first}': {asked}"
 
 
 def _derive_columns(rows: pa.Table, contract: Contract, settings: SourceSettings) -> dict[str, pa.Array]:
@@ -253,10 +248,8 @@ def _read_column_of_numbers(
         raise InputError(
             f"{contract.source}: {name} {shown} can be {whole} or {either[0]}, and no other value tells "
             "which; nothing was landed tonight, and the lists published before stay current. Say how "
-            "numbers are "
-            f"written: [sources.{contract.source}.numbers] {name} = '1.299,00' (the point groups) or "
-            f"'1,299.00' "
-            "(the point is the decimal mark)."
+            f"numbers are written: [sources.{contract.source}.numbers] {name} = '1.299,00' (the point "
+            "groups) or '1,299.00' (the point is the decimal mark)."
         )
     return pc.utf8_trim_whitespace(column)
 

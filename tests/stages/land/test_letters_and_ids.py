@@ -146,6 +146,11 @@ def test_stock_in_other_forms(text: str, expected: str) -> None:
     assert conform(make_items(in_stock=[text])).column("in_stock").to_pylist() == [expected]
 
 
+def test_a_stock_of_one_value_is_told_with_it_also_where_the_first_is_empty() -> None:
+    (doubt,) = read_doubts(conform(make_items(in_stock=[None, *["7"] * 60])))
+    assert doubt == "has one in_stock in all 60 rows, 'true': is that the stock"
+
+
 def test_a_mapped_column_that_a_file_lacks_is_told() -> None:
     doubts = read_doubts(conform(make_items(Preis_neu=["1.50"]), columns={"price": "Preis"}))
     assert doubts == ["has no column Preis, to which columns.price is set: price is empty in all its rows"]
