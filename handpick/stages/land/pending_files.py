@@ -73,12 +73,11 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
     found = [*arrived, *released]
     due = [file for file in found if parse_date_in_name(file.name) <= night.logical_date]
     pending = [
-        replace(file, is_changed=file.name in landed.by_earlier)
+        replace(file, is_changed=file.name in landed.earlier)
         for file in due
-        if landed.leave(file.name) or _is_replaced(file, landed.earlier_entries.get(file.name, []))
+        if landed.leave(file.name) or _is_replaced(file, landed.earlier.get(file.name, []))
     ]
-    own = landed.own - landed.by_earlier
-    gone = sorted(own - {file.name for file in found})
+    gone = sorted(landed.own.keys() - landed.earlier.keys() - {file.name for file in found})
     if gone:
         raise InputError(
             f"{source}: files that {night.logical_date} has landed before are gone ({len(gone)}, "
@@ -215,22 +214,16 @@ class LandedFiles:
     again, or after a kill, takes the same files, in whichever order nights were first run.
 
     Args:
-        own: Names of the files that this night has landed, if it has run before.
-        by_earlier: Names of the files that nights before it have landed.
-        by_later: Names of the files that nights after it have landed.
+        earlier: Manifest entries of the files that nights before it have landed, by name.
+        own: Those of the files that this night has landed, if it has run before.
+        later: Those of the files that nights after it have landed.
         has_run: Whether this night has landed the source before.
-        earlier_entries: Manifest entries of nights before it, by name.
-        own_entries: Manifest entries of this night, by name.
-        later_entries: Manifest entries of nights after it, by name.
     """
 
-    own: frozenset[str]
-    by_earlier: frozenset[str]
-    by_later: frozenset[str]
+    earlier: Mapping[str, list[dict[str, Any]]]
+    own: Mapping[str, list[dict[str, Any]]]
+    later: Mapping[str, list[dict[str, Any]]]
     has_run: bool
-    earlier_entries: Mapping[str, list[dict[str, Any]]]
-    own_entries: Mapping[str, list[dict[str, Any]]]
-    later_entries: Mapping[str, list[dict[str, Any]]]
 
     def leave(self, name: str) -> bool:
         """Return whether these nights leave a file to this night.
@@ -239,44 +232,33 @@ class LandedFiles:
         its files from it, and the later one, when it is run again, gives them up; but a night that has run
         takes no further files from later nights.
         """
-        if name in self.by_earlier:
+        if name in self.earlier:
             return False
-        return name in self.own or not self.has_run or name not in self.by_later
+        return name in self.own or not self.has_run or name not in self.later
 
     def is_of_later_night(self, file: PendingFile) -> bool:
         """Return whether this night has landed a file whose content of now a later night has landed."""
-        if file.name not in self.own_entries or file.name not in self.later_entries:
+        if file.name not in self.own or file.name not in self.later:
             return False
-        return _is_replaced(file, self.own_entries[file.name]) and not _is_replaced(
-            file, self.later_entries[file.name]
-        )
+        return _is_replaced(file, self.own[file.name]) and not _is_replaced(file, self.later[file.name])
 
 
 def _read_landed_files(night: Night, source: str) -> LandedFiles:
     """Return which files of a source were landed by which nights, as seen from this one."""
     table, tonight = f"raw/{source}", night.logical_date
-    names: dict[date, set[str]] = {}
     earlier: dict[str, list[dict[str, Any]]] = {}
-    mine: dict[str, list[dict[str, Any]]] = {}
+    own: dict[str, list[dict[str, Any]]] = {}
     later: dict[str, list[dict[str, Any]]] = {}
-    for day in night.lake.list_dates(table):
+    days = night.lake.list_dates(table)
+    for day in days:
         partition = night.lake.partition(table, day)
         # A query has no digest: every night runs it again.
         entries = [entry for entry in read_manifest_files(partition) if entry["sha256"]]
-        names[day] = {entry["name"] for entry in entries}
         landed_at = (partition / MANIFEST).stat().st_mtime
-        kept = earlier if day < tonight else later if day > tonight else mine
+        kept = earlier if day < tonight else later if day > tonight else own
         for entry in entries:
             kept.setdefault(entry["name"], []).append({**entry, "landed_at": landed_at})
-    return LandedFiles(
-        own=frozenset(names.get(tonight, ())),
-        by_earlier=frozenset().union(*(found for day, found in names.items() if day < tonight)),
-        by_later=frozenset().union(*(found for day, found in names.items() if day > tonight)),
-        has_run=tonight in names,
-        earlier_entries=earlier,
-        own_entries=mine,
-        later_entries=later,
-    )
+    return LandedFiles(earlier, own, later, has_run=tonight in days)
 
 
 def _name_spreadsheet(place: RemoteFolder | Path) -> str:
@@ -289,8 +271,7 @@ def _is_replaced(file: PendingFile, landed: list[dict[str, Any]]) -> bool:
     """Return whether a file has other content than any file of its name that was landed.
 
     Files of equal size are compared by their digests if they have changed since, or have no day in their
-    names:
-    others are not rewritten, and there may be years of them.
+    names: others are not rewritten, and there may be years of them.
     """
     size = file.remote.size if file.remote else file.path.stat().st_size if file.path else None
     if size is None or file.is_released or not landed:
