@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, parse_date
+from handpick.cli.options import date_option
 
-First = Annotated[
-    datetime, typer.Option("--from", parser=parse_date, metavar=DATE_FORM, help="The first logical date.")
-]
-Last = Annotated[
-    datetime, typer.Option("--to", parser=parse_date, metavar=DATE_FORM, help="The last logical date.")
-]
+First = Annotated[datetime, date_option("--from", "The first logical date.")]
+Last = Annotated[datetime, date_option("--to", "The last logical date.")]
 Through = Annotated[str, typer.Option(help="The last stage of each night to run.")]
 
 

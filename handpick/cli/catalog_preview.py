@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 from rich.table import Table
@@ -62,13 +61,14 @@ def _read_some_phones(night: Night) -> list[dict[str, Any]]:
 
     contract, settings = CONTRACTS["catalog"], night.settings.sources.catalog
     try:
-        for file in islice(list_pending_files(night, "catalog"), 1):
-            landed, _ = read_pending_file(file, contract, settings, night)
-            step = max(1, landed.num_rows // SHOWN_PHONES)
-            return landed.take(list(range(0, landed.num_rows, step))[:SHOWN_PHONES]).to_pylist()
+        files = list_pending_files(night, "catalog")
+        if not files:
+            return []
+        landed, _ = read_pending_file(files[0], contract, settings, night)
     except HandpickError:
         return []  # `check` reports it
-    return []
+    step = max(1, landed.num_rows // SHOWN_PHONES)
+    return landed.take(list(range(0, landed.num_rows, step))[:SHOWN_PHONES]).to_pylist()
 
 
 def _write_amount(amount: float | None, unit: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, parse_date
+from handpick.cli.options import date_option
 from handpick.runtime.log import print_result
 
 
@@ -36,12 +36,7 @@ def demo(
     ] = None,
     end_date: Annotated[
         datetime | None,
-        typer.Option(
-            "--end-date",
-            parser=parse_date,
-            metavar=DATE_FORM,
-            help="The last day. Default: 2026-03-01, or the newest day of --catalog.",
-        ),
+        date_option("--end-date", "The last day. Default: 2026-03-01, or the newest day of --catalog."),
     ] = None,
     difficulty: Annotated[
         str, typer.Option(help="How hard preferences are to learn: easy, default or hard.")

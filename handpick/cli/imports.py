@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, parse_date
+from handpick.cli.options import date_option
 from handpick.runtime.log import print_result
 
 if TYPE_CHECKING:
@@ -34,12 +34,7 @@ def gsmarena(
     landing: Landing = None,
     date: Annotated[
         datetime | None,
-        typer.Option(
-            "--date",
-            parser=parse_date,
-            metavar=DATE_FORM,
-            help="Day of the scrape. Default: that of its newest timestamp.",
-        ),
+        date_option("--date", "Day of the scrape. Default: that of its newest timestamp."),
     ] = None,
 ) -> None:
     """Turn a scraped gsmarena.com CSV into `catalog`.

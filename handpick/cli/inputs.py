@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
+from handpick.cli.options import LogicalDate, date_option
 from handpick.errors import HandpickError, InputError
 from handpick.errors.safe_text import make_showable
 from handpick.runtime.log import SafeConsole, print_result
@@ -235,9 +235,7 @@ def release_rows(
     ] = None,
     into: Annotated[
         datetime | None,
-        typer.Option(
-            parser=parse_date, metavar=DATE_FORM, help="The night that receives them. Default: the next."
-        ),
+        date_option("--into", "The night that receives them. Default: the next."),
     ] = None,
 ) -> None:
     """Release rows into a later night, unchanged or corrected; it validates them again."""

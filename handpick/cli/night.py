@@ -8,17 +8,12 @@ from typing import Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, LogicalDate, parse_date
+from handpick.cli.options import LogicalDate, date_option
 from handpick.runtime.log import SafeConsole, print_result
 
 OptionalDate = Annotated[
     datetime | None,
-    typer.Option(
-        "--date",
-        parser=parse_date,
-        metavar=DATE_FORM,
-        help="The logical date. Default: the newest day for which input has arrived.",
-    ),
+    date_option("--date", "The logical date. Default: the newest day for which input has arrived."),
 ]
 Rung = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +31,9 @@ def parse_date(text: str) -> datetime:
     return found
 
 
-LogicalDate = Annotated[
-    datetime,
-    typer.Option("--date", parser=parse_date, metavar=DATE_FORM, help=f"The logical date, {DATE_FORM}."),
-]
+def date_option(name: str, about: str) -> Any:
+    """Return an option that takes a date, with its text in the help."""
+    return typer.Option(name, parser=parse_date, metavar=DATE_FORM, help=about)
+
+
+LogicalDate = Annotated[datetime, date_option("--date", f"The logical date, {DATE_FORM}.")]

@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, parse_date
+from handpick.cli.options import date_option
 
 MaybeDate = Annotated[
     datetime | None,
-    typer.Option(
-        "--date",
-        parser=parse_date,
-        metavar=DATE_FORM,
-        help="Train on this night's marts. Default: the newest.",
-    ),
+    date_option("--date", "Train on this night's marts. Default: the newest."),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handpick.cli.options import DATE_FORM, parse_date
+from handpick.cli.options import date_option
 from handpick.runtime.log import print_result
 
 if TYPE_CHECKING:
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 OnlyDate = Annotated[
     datetime | None,
-    typer.Option(
-        "--date",
-        parser=parse_date,
-        metavar=DATE_FORM,
-        help="The only logical date to look at. Default: all.",
-    ),
+    date_option("--date", "The only logical date to look at. Default: all."),
 ]
 WithRepair = Annotated[
     bool, typer.Option("--repair", help="Run the stages again that write what is damaged, from sound inputs.")
@@ -77,7 +72,7 @@ def print_inspection(inspection: Inspection) -> None:
         f"results of stages and {inspection.encoders:,} encoders were read."
     )
     for finding in inspection.findings:
-        if finding not in unchecked:
+        if finding.state is not State.UNCHECKED:
             print_result(f"{finding.state}: {finding.subject}: {finding.problem}")
     if unchecked:
         print_result(
