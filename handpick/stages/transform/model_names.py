@@ -13,8 +13,6 @@ from functools import lru_cache
 from handpick.stages.transform.specs.numbers import normalize_text
 
 ROMAN_NUMERALS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
-MAX_BRACKET_NAME = 3
-"""Characters up to which a text in brackets belongs to the name, as in `Phone (2a)`."""
 
 _BRACKETS = re.compile(r"[(\[（【]([^)\]）】]*)[)\]）】]")
 _NAME_IN_BRACKETS = re.compile(r"(?:19|20)\d\d|\d[a-z]?|\d+(?:st|nd|rd|th) gen\w*|gen\w* \d+", re.IGNORECASE)

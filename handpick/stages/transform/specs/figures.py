@@ -230,13 +230,13 @@ def parse_thickness_mm(text: str) -> float | None:
     )
     if triple is not None:
         sides = [side for group in (1, 2, 3) if (side := parse_number(triple[group])) is not None]
-        third = sides[-1] if len(sides) == 3 else None
-        # Shops write height, width and depth in any order: the depth is the smallest.
-        smallest = min(sides) if len(sides) == 3 else third
-        if smallest is not None:
+        if len(sides) == 3:
+            # Shops write height, width and depth in any order: the depth is the smallest.
+            smallest = min(sides)
             unit = triple[4] or "mm"
             scale = 10.0 if unit == "cm" else 25.4 if unit != "mm" or smallest < 2 else 1.0
-            if unit == "mm" and triple[4] is None and smallest < 2 and max(sides) > 10:
+            # Without a unit, these are centimetres.
+            if triple[4] is None and smallest < 2 and max(sides) > 10:
                 scale = 10.0
             return keep_within(smallest * scale, 2, 60)
     alone = re.search(rf"{START}{number} *(?:mm|мм|毫米) *(?:thick|\||$)", text)

@@ -30,17 +30,13 @@ _CHARGE_WORD = (
 )
 
 
-def split_keyed_lines(text: str) -> tuple[dict[str, str], str]:
-    """Take the `Key: value` lines out of a text.
-
-    Returns:
-        The lines by key, as far as the key is about a spec, and the text as it was.
-    """
+def find_keyed_lines(text: str) -> dict[str, str]:
+    """Return the values of a text's `Key: value` lines by key, as far as the key is about a spec."""
     found: dict[str, str] = {}
     for line in LINE_BREAKS.split(text):
         if (keyed := KEYED_LINE.match(line)) and read_key(keyed[1]).topics:
             found.setdefault(keyed[1].strip(), keyed[2].strip())
-    return found, text
+    return found
 
 
 @lru_cache(maxsize=16_384)

@@ -143,13 +143,11 @@ def read_specs(
     texts: list[str] = []
     for key, value in sheet.items():
         if read_key(key).is_text or len(value) > 160:
-            keyed, _ = free_text.split_keyed_lines(value)
-            for inner, line in keyed.items():
+            for inner, line in free_text.find_keyed_lines(value).items():
                 lines.setdefault(inner, line)
             texts.append(normalize_text(value))
         lines.setdefault(key, value)
-    keyed, _ = free_text.split_keyed_lines(description)
-    for inner, line in keyed.items():
+    for inner, line in free_text.find_keyed_lines(description).items():
         lines.setdefault(inner, line)
     running = " | ".join(text for text in (*texts, description, title) if text)
     raw = _join_texts(lines, keys or {})

@@ -49,7 +49,7 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
     "selfie": (
         "selfie camera", "front camera", "front cam", "selfie cam", "appareil photo frontal",
         "appareil photo avant", "camera frontale", "secondary camera", "selfie", "frontkamera",
-        "selfiekamera", "camara frontal", "camara delantera", "camera avant", "camera frontale",
+        "selfiekamera", "camara frontal", "camara delantera", "camera avant",
         "fotocamera frontale", "fotocamera anteriore", "camera frontal", "frontcamera",
         "aparat przedni", "przedni aparat", "kamera przednia", "on kamera", "фронтальная камера",
         "передняя камера", "前置摄像头", "前摄像头", "前摄", "фронтальной камеры", "front facing",
