@@ -1,8 +1,7 @@
 """Ranks the 8-bit and East Asian encodings that bytes may have, by how well the letters fit a language.
 
 Statistics over bytes alone, such as those of charset-normalizer, decide short texts by chance: a product
-file has
-a few dozen special letters. Here a reading must be explained by the letters of one language.
+file has a few dozen special letters. Here a reading must be explained by the letters of one language.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ LETTERS_BY_LANGUAGE = {
     "Russian": "абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "Ukrainian": "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя",
     "Bulgarian": "абвгдежзийклмнопрстуфхцчшщъьюя",
     "Greek": "αάβγδεέζηήθιίϊΐκλμνξοόπρσςτυύϋΰφχψωώ", "Hebrew": "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
-    "Arabic": "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىي", "Thai": "".join(chr(code) for code in range(0x0E01,
-    0x0E5B)),
+    "Arabic": "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىي",
+    "Thai": "".join(map(chr, range(0x0E01, 0x0E5B))),
 }  # fmt: skip
 COMMON_LETTERS = {
     "Russian": "оеаинтсрвл",
@@ -40,16 +39,15 @@ MARKS = frozenset("“”„‚‘’‹›«»–—…•·€£¥©®™°²�
 
 SINGLE_BYTE = {
     "cp1252": ("German", "French", "Spanish", "Portuguese", "Italian", "Dutch", "Swedish", "Danish",
-    "Icelandic",
-               "Catalan", "English", "Estonian"),
+               "Icelandic", "Catalan", "English", "Estonian"),
     "cp1250": ("Czech", "Slovak", "Polish", "Hungarian", "Croatian", "Romanian", "German"),
-    "cp1251": ("Russian", "Ukrainian", "Bulgarian"), "cp1254": ("Turkish",), "cp1257": ("Latvian",
-    "Lithuanian"),
-    "cp1253": ("Greek",), "iso8859_2": ("Czech", "Slovak", "Polish", "Hungarian", "Croatian", "Romanian"),
+    "cp1251": ("Russian", "Ukrainian", "Bulgarian"), "cp1254": ("Turkish",),
+    "cp1257": ("Latvian", "Lithuanian"), "cp1253": ("Greek",),
+    "iso8859_2": ("Czech", "Slovak", "Polish", "Hungarian", "Croatian", "Romanian"),
     "iso8859_15": ("French", "German"), "koi8_r": ("Russian",), "cp866": ("Russian",),
     "iso8859_5": ("Russian",),
-    "cp850": ("German", "French", "Spanish", "Portuguese", "Danish"), "cp852": ("Czech", "Polish",
-    "Hungarian"),
+    "cp850": ("German", "French", "Spanish", "Portuguese", "Danish"),
+    "cp852": ("Czech", "Polish", "Hungarian"),
     "mac_roman": ("German", "French", "Spanish"), "cp1255": ("Hebrew",), "cp1256": ("Arabic",),
     "cp874": ("Thai",),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
 from handpick.stages.land.numbers import extend_to_numerals
+from handpick.stages.land.regex_groups import get_group, match_groups
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 ALL_COLUMNS = "*"
@@ -89,8 +90,7 @@ def extract_pattern(
         pattern: Regular expression with at least one group.
         name: The contract column, for the error message.
         is_number: Whether the column holds numbers: a group that ends within a numeral then takes the rest
-        of it,
-            as a part of a price is a wrong price.
+            of it, as a part of a price is a wrong price.
 
     Raises:
         ConfigurationError: If the pattern is not a regular expression or has no group.
@@ -127,14 +127,10 @@ def _find_span(expression: re.Pattern[str], text: str) -> tuple[int, int]:
 def read_piece_counts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return `true` for a number of pieces above 0, `false` for 0 and less, and null for other texts."""
     text = pc.utf8_trim_whitespace(column)
-    groups = pc.extract_regex(text, pattern=PIECES)
-    if isinstance(groups, pa.ChunkedArray):
-        groups = groups.combine_chunks()
-    none = pa.scalar(None, pa.string())
-    count = pc.if_else(pc.is_valid(groups), pc.struct_field(groups, "count"), none)
+    count = get_group(match_groups(text, PIECES), "count")
     is_above = pc.match_substring_regex(count, r"^\+?0*[1-9]")
     read = pc.if_else(is_above, pa.scalar("true"), pa.scalar("false"))
-    return pa.chunked_array([pc.if_else(pc.is_valid(count), read, none)])
+    return pa.chunked_array([pc.if_else(pc.is_valid(count), read, pa.scalar(None, pa.string()))])
 
 
 def keep_first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:

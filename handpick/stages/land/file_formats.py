@@ -112,9 +112,8 @@ def _describe_unreadable(path: Path, kind: str, error: BaseException) -> str:
     reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
     return (
         f"{path} cannot be read{'' if kind == 'auto' else f' as {kind}'}: {reason}. Nothing was landed "
-        f"tonight, "
-        "and the lists published before stay current; bring the file again, or remove it and run the night "
-        "without it."
+        "tonight, and the lists published before stay current; bring the file again, or remove it and run "
+        "the night without it."
     )
 
 
@@ -136,8 +135,7 @@ def detect_format(path: Path, arrived: Path | None = None) -> str:
         if head.startswith(mark):
             raise InputError(
                 f"{arrived or path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. "
-                f"Save "
-                "it as CSV first."
+                "Save it as CSV first."
             )
     # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")

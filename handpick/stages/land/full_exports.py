@@ -61,9 +61,10 @@ def find_new_rows(night: Night, contract: Contract, rows: pa.Table) -> pa.Array:
     texts = _join_rows(rows.select(_list_compared(contract)))
     is_known = pa.array([False] * rows.num_rows, pa.bool_())
     # One file at a time: all earlier nights together may be larger than memory.
-    for file in night.lake.list_files(f"raw/{contract.source}", _list_days(night, contract), with_bytes=True):
+    table = f"raw/{contract.source}"
+    for file in night.lake.list_files(table, _list_days(night, table), with_bytes=True):
         earlier = _join_rows(pq.read_table(file, columns=_list_compared(contract)))
-        is_known = pc.or_(is_known, _flatten(pc.is_in(texts, earlier.unique())))
+        is_known = pc.or_(is_known, pc.is_in(texts, earlier.unique()).combine_chunks())
     return pc.invert(is_known)
 
 
@@ -71,8 +72,7 @@ def close_gone(night: Night, contract: Contract, tonight: pa.Array) -> tuple[pa.
     """Return rows that close the phones or customers that tonight's full export no longer has, and a warning.
 
     The rows have the values that were valid last, but are sold out or without consent. They keep their time
-    of
-    change, so that the same row takes effect again when it comes back.
+    of change, so that the same row takes effect again when it comes back.
 
     Args:
         night: The night.
@@ -96,19 +96,15 @@ def close_gone(night: Night, contract: Contract, tonight: pa.Array) -> tuple[pa.
     if share > limit:
         raise InputError(
             f"{contract.source}: {gone.num_rows:,} of {present.num_rows:,} ({share:.0%}) are gone from "
-            f"tonight's full "
-            f"export, such as {shown}; {limit:.0%} are allowed (sources.{contract.source}.max_gone_share). "
-            f"Nothing was "
-            "landed tonight, and the lists published before stay current. Is the export cut? Bring the "
-            "whole one; if "
-            "they are gone, raise the limit for this night; if the file holds changes only, set mode = "
-            '"changes".'
+            f"tonight's full export, such as {shown}; {limit:.0%} are allowed "
+            f"(sources.{contract.source}.max_gone_share). Nothing was landed tonight, and the lists "
+            "published before stay current. Is the export cut? Bring the whole one; if they are gone, raise "
+            'the limit for this night; if the file holds changes only, set mode = "changes".'
         )
     what = "sold out" if contract.source == "catalog" else "without consent"
     return _write_closed_rows(contract, gone, column, value), (
         f"{contract.source}: {gone.num_rows:,} of {present.num_rows:,} are gone from tonight's full export, "
-        f"such as "
-        f"{shown}: they count as {what} from now on"
+        f"such as {shown}: they count as {what} from now on"
     )
 
 
@@ -120,7 +116,7 @@ def describe_closed_rows(rows: pa.Table) -> dict[str, Any]:
 def describe_likely_gone(night: Night, contract: Contract, tonight: pa.Array) -> str:
     """Return a warning if tonight's file looks like a full export, not declared so, that lacks known keys."""
     table, key = f"valid/{contract.source}", contract.key[0]
-    days = [day for day in night.lake.list_dates(table) if day < night.logical_date]
+    days = _list_days(night, table)
     if not days:
         return ""
     columns = [night.lake.read(table, day, [key]).column(key) for day in days]
@@ -142,12 +138,10 @@ def describe_likely_gone(night: Night, contract: Contract, tonight: pa.Array) ->
 def _read_last_rows(night: Night, contract: Contract) -> pa.Table:
     """Return the last valid row of each key of all earlier nights."""
     found: pa.Table | None = None
-    key = contract.key[0]
+    table, key = f"valid/{contract.source}", contract.key[0]
     order = contract.freshness.column if contract.freshness else ""
-    for day in night.lake.list_dates(f"valid/{contract.source}"):
-        if day >= night.logical_date:
-            continue
-        rows = night.lake.read(f"valid/{contract.source}", day)
+    for day in _list_days(night, table):
+        rows = night.lake.read(table, day)
         if order:
             rows = rows.take(pc.sort_indices(rows, sort_keys=[(order, "ascending")]))
         # The last of each key within the night wins, and the night over those before it.
@@ -203,9 +197,6 @@ def _list_compared(contract: Contract) -> list[str]:
     return [*contract.column_names, "_extra", "_raw"]
 
 
-def _list_days(night: Night, contract: Contract) -> list[date]:
-    return [day for day in night.lake.list_dates(f"raw/{contract.source}") if day < night.logical_date]
-
-
-def _flatten(column: pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _list_days(night: Night, table: str) -> list[date]:
+    """Return the earlier nights that have a table."""
+    return [day for day in night.lake.list_dates(table) if day < night.logical_date]

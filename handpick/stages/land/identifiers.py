@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.contracts import Column, Contract
+from handpick.contracts import Column
 from handpick.contracts.patterns import ID_PATTERN
 
 INTEGER_AS_FLOAT = r"^-?\d+\.0+$"
@@ -18,11 +18,6 @@ INVISIBLE = r"[\x{200b}\x{200c}\x{200d}\x{2060}\x{feff}]"
 def is_identifier(column: Column) -> bool:
     """Return whether a contract column holds identifiers."""
     return column.pattern == ID_PATTERN
-
-
-def list_identifiers(contract: Contract) -> list[str]:
-    """Return the names of the identifier columns of a contract."""
-    return [column.name for column in contract.columns if is_identifier(column)]
 
 
 def find_shortened(column: pa.ChunkedArray) -> pa.ChunkedArray:

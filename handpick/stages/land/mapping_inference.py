@@ -77,8 +77,7 @@ class InferredMapping:
 
     The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are
     parts of sentences about what only the owner can decide, `remarks` on what decided a doubt, and
-    `zoneless`, a
-    text of each column of times without a zone.
+    `zoneless`, a text of each column of times without a zone.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -136,8 +135,7 @@ def infer_mapping(
         column, sample = next(iter(found.zoneless.items()))
         found.open_questions.append(
             f"{', '.join(found.zoneless)}: '{sample}' states no time zone and is read as UTC; if {column} "
-            f"is local "
-            "time, set its zone, such as timezone = 'Europe/Berlin'"
+            "is local time, set its zone, such as timezone = 'Europe/Berlin'"
         )
     missing = [name for name in contract.required_columns if name not in mapped]
     if contract.is_log and contract.key[0] in missing:
@@ -217,17 +215,6 @@ def _add_times(column: Column, values: pa.Array, found: InferredMapping, known_b
         found.zoneless[name] = values[0].as_py()
 
 
-def infer_time_format(samples: Sequence[str]) -> tuple[str, str]:
-    """Infer how dates are written.
-
-    Returns:
-        A pattern that extracts the time from its text, and the time format; both empty for ISO 8601 and where
-        no format fits.
-    """
-    times = infer_times(samples, "date")
-    return times.pattern, times.forms[0] if times.forms else ""
-
-
 def _add_numbers(column: Column, values: pa.Array, found: InferredMapping) -> None:
     """Add the pattern, the number form and the empty values of a numeric column."""
     name = column.name
@@ -291,8 +278,7 @@ def _infer_words(column: Column, samples: Sequence[str], found: InferredMapping)
         result = next(iter(meanings.values()))
         found.open_questions.append(
             f"{column.name}: {shown} would all be {TRUTH.get(str(result), str(result))}: is that the stock; "
-            f"set columns."
-            f"{column.name} or values.{column.name}"
+            f"set columns.{column.name} or values.{column.name}"
         )
         return
     if unknown := [text for text, ours in meanings.items() if ours is None]:

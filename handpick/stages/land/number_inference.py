@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.stages.land.numbers import NUMERAL, read_numbers
+from handpick.stages.land.numbers import EITHER, NUMERAL, read_numbers
 
 MIN_SHARE = 0.8
 """Share of the values that must be read for a form to be proposed."""
@@ -43,7 +43,6 @@ class InferredNumbers:
     unread: tuple[str, ...] = ()
     share: float = 0.0
     question: str = ""
-    readable: list[str] = field(default_factory=list)
 
 
 def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
@@ -78,7 +77,6 @@ def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
         unread=tuple(text for text, value in zip(texts, values, strict=True) if value is None)[:3],
         share=sum(value is not None for value in values) / len(values),
         question=question,
-        readable=[text for text, value in zip(texts, values, strict=True) if value is not None],
     )
 
 
@@ -89,25 +87,23 @@ def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str
         amounts: The amounts.
         texts: The texts that they are in.
     """
-    array = pa.array(amounts, pa.string())
-    if pc.all(pc.match_substring_regex(array, PLAIN)).as_py() and not _find_either(amounts):
-        return "", ""
     doubtful = _find_either(amounts)
+    if not doubtful and pc.all(pc.match_substring_regex(pa.array(amounts, pa.string()), PLAIN)).as_py():
+        return "", ""
+    either = frozenset(doubtful)
     told = {"1.299,00": 0, "1,299.00": 0}
     for text in amounts:
-        if text not in doubtful and (kind := _tell_form(text)):
+        if text not in either and (kind := _tell_form(text)):
             told[kind] += 1
     if not doubtful:
         return max(told, key=lambda form: told[form]) if any(told.values()) else "1,299.00", ""
     # Prices have three decimals in a few currencies only: elsewhere the mark before three digits groups.
     marks = {"." if "." in text else "," for text in doubtful}
     if len(marks) == 1 and all(
-        _has_cents(text) for amount, text in zip(amounts, texts, strict=True) if amount in doubtful
+        _has_cents(text) for amount, text in zip(amounts, texts, strict=True) if amount in either
     ):
         return ("1.299,00" if marks == {"."} else "1,299.00"), ""
-    others = [
-        value for value in _read([text for text in amounts if text not in doubtful], "1,299.00") if value
-    ]
+    others = [value for value in _read([text for text in amounts if text not in either], "1,299.00") if value]
     likely = [form for form in told if _is_near(_read(doubtful, form), others)]
     if len(others) >= 3 and len(likely) == 1 and (told[likely[0]] or not any(told.values())):
         return likely[0], ""
@@ -156,7 +152,7 @@ def _find_either(amounts: Sequence[str]) -> list[str]:
     found = []
     for text in amounts:
         numeral = re.search(NUMERAL, text)
-        if numeral and re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", numeral.group()):
+        if numeral and re.fullmatch(EITHER, numeral.group()):
             found.append(text)
     return found
 
@@ -179,4 +175,4 @@ def _read(texts: Sequence[str], form: str) -> list[float | None]:
     if not texts:
         return []
     written = read_numbers(pa.chunked_array([pa.array(texts, pa.string())]), form or "1,299.00")
-    return [float(text) if re.fullmatch(r"[+-]?\d+(\.\d+)?", text) else None for text in written.to_pylist()]
+    return [float(text) if re.fullmatch(PLAIN, text) else None for text in written.to_pylist()]

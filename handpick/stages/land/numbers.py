@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.settings.sources import NumberForm
+from handpick.stages.land.regex_groups import get_group, match_groups
 
 BLANKS = r"[\s\x{00a0}\x{2007}\x{2009}\x{202f}\x{2002}\x{2003}\x{200a}]"
 CURRENCY_WORDS = (
@@ -52,18 +53,15 @@ def read_numbers(column: pa.ChunkedArray, form: NumberForm | str) -> pa.ChunkedA
     return pc.coalesce(pc.binary_join_element_wise(sign, _write_plainly(number, form), ""), column)
 
 
-def find_either(column: pa.ChunkedArray, mark: str = ".") -> pa.ChunkedArray:
-    """Return the texts whose one mark can be the decimal or the group mark, if no other text decides.
+def find_either(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the distinct texts, such as `1.049`, whose point can group or be the decimal mark.
 
-    Args:
-        column: `(rows,)` texts.
-        mark: The mark, `.` or `,`.
+    None are returned if another text decides.
     """
     texts = column.unique()
     _, number = _split_amounts(pa.chunked_array([texts]))
-    escaped = re.escape(mark)
-    either = pc.fill_null(pc.match_substring_regex(number, rf"^[1-9]\d{{0,2}}{escaped}\d{{3}}$"), False)
-    told = rf"{escaped}(\d{{1,2}}|\d{{4,}})$|^0{escaped}|{escaped}\d+{escaped}|[.,].*[.,]"
+    either = pc.fill_null(pc.match_substring_regex(number, r"^[1-9]\d{0,2}\.\d{3}$"), False)
+    told = r"\.(\d{1,2}|\d{4,})$|^0\.|\.\d+\.|[.,].*[.,]"
     is_told = pc.any(pc.match_substring_regex(number, told)).as_py()
     return texts.filter(pc.and_(either.combine_chunks(), pa.scalar(not is_told)))
 
@@ -88,13 +86,8 @@ def _split_amounts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.Chunked
     text = pc.replace_substring_regex(column, pattern=BLANKS, replacement=" ")
     text = pc.replace_substring_regex(text, pattern="[’`´‘]", replacement="'")
     text = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, pattern="[−–—‐]", replacement="-"))
-    groups = pc.extract_regex(text, pattern=AMOUNT)
-    if isinstance(groups, pa.ChunkedArray):
-        groups = groups.combine_chunks()
-    none = pa.scalar(None, pa.string())
-    sign, number = (
-        pc.if_else(pc.is_valid(groups), pc.struct_field(groups, name), none) for name in ("sign", "number")
-    )
+    groups = match_groups(text, AMOUNT)
+    sign, number = get_group(groups, "sign"), get_group(groups, "number")
     return pa.chunked_array([pc.replace_substring(sign, "+", "")]), pa.chunked_array([number])
 
 

@@ -55,7 +55,7 @@ def _render_url(source: str, url: str) -> Iterator[str]:
     if make_url(url).password is None:
         yield f"url = {_quote_toml(url)}"
         return
-    shown = make_url(url).set(password=None).render_as_string().replace("://", "://", 1)
+    shown = make_url(url).set(password=None).render_as_string()
     yield "# The URL has a password and is not written here. Set it in the environment:"
     yield f"# HANDPICK__SOURCES__{source.upper()}__URL, for {_replace_controls(shown)}"
 

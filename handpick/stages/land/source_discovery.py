@@ -142,14 +142,15 @@ class OwnerTable:
     parts: tuple[tuple[str, int], ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The owner's columns, without those that readers add."""
+        return tuple(name for name in self.rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN))
+
     @cached_property
     def samples(self) -> dict[str, list[str]]:
         """Some distinct values of each column."""
-        return {
-            column: _sample_values(self.rows, column)
-            for column in self.rows.column_names
-            if column not in (RAW_COLUMN, LINE_COLUMN)
-        }
+        return {column: _sample_values(self.rows, column) for column in self.columns}
 
 
 def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTable]]:
@@ -189,15 +190,8 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
     best = {source: infer_settings(proposal, by_place[proposal.where]) for source, proposal in best.items()}
     if "users" not in best and "events" in best:
         best["users"] = _propose_users(best["events"])
-    rest = [
-        UnmatchedTable(
-            table.where,
-            tuple(column for column in table.rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN)),
-        )
-        for table in tables
-        if table.where not in taken
-    ]
-    unread = [by_place[table.where] for table in rest]
+    unread = [table for table in tables if table.where not in taken]
+    rest = [UnmatchedTable(table.where, table.columns) for table in unread]
     for proposal in best.values():
         if proposal.where in by_place:
             _ask_about_alike(proposal, by_place[proposal.where], unread)
@@ -241,9 +235,8 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
         contract: The contract of the source.
         table: The table.
     """
-    rows = table.rows
-    names = [column for column in rows.column_names if column not in (RAW_COLUMN, LINE_COLUMN)]
-    samples = table.samples
+    rows, samples = table.rows, table.samples
+    names = list(table.columns)
     pairs = sorted(
         (
             (
@@ -299,22 +292,11 @@ def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposa
     mapping.open_questions += refused.values()
     mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
     mapping.open_questions += list(_find_missing_columns(mapped, table))
-    # Rows that all files share: an export of changes would not repeat what has not changed.
     if contract.source == "catalog" and "price" in mapped:
-        others = [
-            name
-            for name in table.samples
-            if name not in mapped.values()
-            and score_name("price", name) >= MIN_CONFIDENCE
-            and _score_values(contract.column("price"), table.samples[name]) >= MIN_CONFIDENCE
-        ]
-        if others:
-            mapping.open_questions.append(
-                f"price is taken from {mapped['price']}; it could be {', '.join(others[:5])}; set "
-                "columns.price"
-            )
+        mapping.open_questions += list(_find_other_prices(mapped, table))
     if contract.source == "catalog" and "item_id" not in mapped and "title" in mapped:
         _join_item_id(mapped, table, mapping)
+    # Rows that all files share: an export of changes would not repeat what has not changed.
     if is_full_export(table.rows, [count for _, count in table.parts], contract.is_log):
         mapping.mode = "full"
     return replace(proposal, matches=matches, mapping=mapping)
@@ -347,6 +329,22 @@ def _find_unfit_columns(
                 yield match.column, f"{match.column}: {told}"
 
 
+def _find_other_prices(mapped: dict[str, str], table: OwnerTable) -> Iterator[str]:
+    """Yield the question about columns of a catalogue that may hold the price too, if there are any."""
+    price = CONTRACTS["catalog"].column("price")
+    others = [
+        name
+        for name, samples in table.samples.items()
+        if name not in mapped.values()
+        and score_name("price", name) >= MIN_CONFIDENCE
+        and _score_values(price, samples) >= MIN_CONFIDENCE
+    ]
+    if others:
+        yield (
+            f"price is taken from {mapped['price']}; it could be {', '.join(others[:5])}; set columns.price"
+        )
+
+
 def _join_item_id(mapped: dict[str, str], table: OwnerTable, mapping: InferredMapping) -> None:
     """Propose an item id joined from brand, title and what tells variants apart; not from what may change."""
     names = [mapped[mine] for mine in ("brand", "title") if mine in mapped]
@@ -359,13 +357,15 @@ def _join_item_id(mapped: dict[str, str], table: OwnerTable, mapping: InferredMa
     def count_distinct(chosen: Sequence[str]) -> int:
         return len(set(zip(*(table.rows.column(name).to_pylist() for name in chosen), strict=True)))
 
+    distinct = count_distinct(names)
     for name in telling:
-        if count_distinct(names) == table.rows.num_rows:
+        if distinct == table.rows.num_rows:
             break
-        if count_distinct([*names, name]) > count_distinct(names):
+        if (more := count_distinct([*names, name])) > distinct:
             names.append(name)
+            distinct = more
     mapping.joined["item_id"] = " ".join(f"{{{name}}}" for name in names)
-    shared = table.rows.num_rows - count_distinct(names)
+    shared = table.rows.num_rows - distinct
     told = f"; {shared:,} of {table.rows.num_rows:,} rows have the id of another row" if shared else ""
     mapping.open_questions.append(
         f"no column identifies a phone: item_id is joined from {', '.join(names)}{told}; set joined.item_id"

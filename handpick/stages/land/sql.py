@@ -96,8 +96,7 @@ def open_engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise InputError(
             f"a database of kind {kind} needs the Python package {error.name}, which is not installed: pip "
-            f"install "
-            f"{error.name}."
+            f"install {error.name}."
         ) from None
     except (ArgumentError, NoSuchModuleError, ValueError, TypeError):
         raise InputError(

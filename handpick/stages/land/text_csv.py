@@ -49,12 +49,13 @@ def read_csv(path: Path, encoding: str = "", hints: Collection[str] = ()) -> pa.
         is_whole = not stream.read(1)
     sample = head.decode(found.name, errors="replace").removeprefix("\ufeff")
     has_odd_lines = "\r\r\n" in sample or ("\r" in sample and "\n" not in sample)
-    dialect = detect_dialect(_unify_line_ends(sample), is_whole)
+    sample = _unify_line_ends(sample)
+    dialect = detect_dialect(sample, is_whole)
     if not dialect.names:
         raise InputError(
             f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one."
         )
-    shape = learn_row_shape(dialect, _unify_line_ends(sample))
+    shape = learn_row_shape(dialect, sample)
     is_plain = (
         found.is_clean and not has_odd_lines and dialect.header_line == 1 and not dialect.has_backslashes
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
@@ -131,7 +131,7 @@ def _choose(
     if not chosen or read < MIN_SHARE:
         return None
     found = _finish(values, tuple(chosen), declared)
-    return InferredTimes(**{**found.__dict__, "evidence": evidence})
+    return replace(found, evidence=evidence)
 
 
 def _finish(values: pa.Array, forms: tuple[str, ...], declared: str) -> InferredTimes:
@@ -139,7 +139,7 @@ def _finish(values: pa.Array, forms: tuple[str, ...], declared: str) -> Inferred
     times = _parse(values, "", declared)
     for form in forms:
         times = pc.coalesce(_parse(values, form, declared), times)
-    # "A time pattern must spread over more than one moment": a form that loses the time of day does not.
+    # A form that makes one moment of all texts loses the time of day.
     if len(values) >= 5 and pc.count_distinct(times).as_py() <= 1:
         return InferredTimes()
     clocks = [bool(re.search(r"\d:\d", text)) for text in values[:1000].to_pylist()]
@@ -159,8 +159,8 @@ def _infer_counts(values: pa.Array, declared: str) -> InferredTimes | None:
     """Return the form of times that are written as digits alone; None for others."""
     if pc.mean(pc.match_substring_regex(values, r"^\d+(\.\d+)?$").cast(pa.float64())).as_py() < MIN_SHARE:
         return None
-    digits = "digits" if not pc.any(pc.match_substring(values, ".")).as_py() else ""
-    compact = ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d"] if digits else []
+    has_points = pc.any(pc.match_substring(values, ".")).as_py()
+    compact = [] if has_points else ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d"]
     if declared == "date":
         compact += ["%Y"]
     for form in [*compact, *EPOCH_UNITS, EXCEL]:
@@ -174,8 +174,9 @@ def _infer_counts(values: pa.Array, declared: str) -> InferredTimes | None:
         found = _finish(values, (form,), declared)
         if form != EXCEL or not found.forms:
             return found
-        return InferredTimes(**{**found.__dict__, "question": (
-            f"'{values[0]}' is read as days of a spreadsheet, {times[0]}: is that so")})  # fmt: skip
+        return replace(
+            found, question=f"'{values[0]}' is read as days of a spreadsheet, {times[0]}: is that so"
+        )
     return None
 
 

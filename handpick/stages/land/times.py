@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
 from handpick.stages.land.month_names import find_month
+from handpick.stages.land.regex_groups import get_group, match_groups
 
 EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 """Units per second of each epoch form."""
@@ -92,12 +93,6 @@ def compile_pattern(written: str) -> _Pattern:
     return _Pattern(f"^{expression}$", frozenset(codes))
 
 
-def check_time_form(written: str) -> None:
-    """Raise a ConfigurationError for a form that is neither a pattern nor one of the named forms."""
-    if written not in (*EPOCH_UNITS, EXCEL):
-        compile_pattern(written)
-
-
 def read_times(
     column: pa.ChunkedArray, written: str | tuple[str, ...], declared: str, timezone: str
 ) -> pa.ChunkedArray:
@@ -172,14 +167,11 @@ def _parse_pattern(
     text: pa.ChunkedArray, pattern: _Pattern
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
     """Return moments, whether each is local time, and whether each is a bare date."""
-    flat = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
-    groups = pc.extract_regex(flat, pattern=pattern.expression)
+    groups = match_groups(text, pattern.expression)
     codes = pattern.codes
 
     def part(code: str) -> pa.Array:
-        found = pc.struct_field(groups, code)
-        # The fields of a struct keep values below its nulls.
-        found = pc.if_else(pc.is_valid(groups), found, pa.scalar(None, pa.string()))
+        found = get_group(groups, code)
         return pc.if_else(pc.equal(found, ""), pa.scalar(None, pa.string()), found)
 
     def number(code: str, default: int) -> pa.Array:
@@ -206,12 +198,12 @@ def _parse_pattern(
     if "f" in codes:
         micros = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.fill_null(part("f"), "0"), 6, "0"), 0, 6)
         times = pc.add(times, micros.cast(pa.int64()).cast(pa.duration("us")))
-    has_zone = pa.array([False] * len(flat), pa.bool_())
+    has_zone = pa.array([False] * len(text), pa.bool_())
     if "z" in codes:
         zones = part("z")
         has_zone = pc.is_valid(zones)
         times = pc.subtract(times, _read_offsets(zones))
-    clocks = pc.is_valid(part("H")) if "H" in codes else pa.repeat(pa.scalar("I" in codes), len(flat))
+    clocks = pc.is_valid(part("H")) if "H" in codes else pa.repeat(pa.scalar("I" in codes), len(text))
     return (
         pa.chunked_array([times]),
         pa.chunked_array([pc.invert(has_zone)]),
