@@ -38,7 +38,7 @@ BY_COLUMN = ("columns", "values", "constants", "patterns", "numbers", "collected
 
 
 def _quote(text: str) -> str:
-    return json.dumps(text).replace("\\u0000", "\\u0000")
+    return json.dumps(text)
 
 
 def _render(value: Any) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tomllib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +19,8 @@ from handpick.ledger.reconcile import reconcile_ledger
 from handpick.night import Night
 from handpick.stages.land import run as land
 
+from .shop_cases import read_as_contract
+
 DAY, NEXT, LAST = date(2026, 1, 10), date(2026, 1, 11), date(2026, 1, 12)
 HEADS = {
     "catalog": "item_id,title,price,in_stock,updated_at",
@@ -30,15 +29,6 @@ HEADS = {
     "queries": "query_id,user_id,text,occurred_at",
 }
 MakeNight = Callable[..., Night]
-
-
-def load_cases() -> ModuleType:
-    """The module `shop_cases` of this folder."""
-    spec = importlib.util.spec_from_file_location("shop_cases", Path(__file__).with_name("shop_cases.py"))
-    assert spec and spec.loader
-    module = sys.modules.setdefault("shop_cases", importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
 
 
 def rows_of(source: str, numbers: range) -> str:
@@ -68,10 +58,9 @@ def deliver(tmp_path: Path) -> Callable[..., None]:
 def land_and_read(night: Night) -> Any:
     """Land a night, and write what validation would find valid."""
     result = land(night)
-    cases = load_cases()
     for source, contract in CONTRACTS.items():
         rows = night.lake.read(f"raw/{source}", night.logical_date).to_pylist()
-        typed = [row for raw in rows if (row := cases.read_as_contract(contract, raw)) is not None]
+        typed = [row for raw in rows if (row := read_as_contract(contract, raw)) is not None]
         night.lake.write(
             f"valid/{source}", night.logical_date, pa.Table.from_pylist(typed, contract.arrow_schema())
         )
