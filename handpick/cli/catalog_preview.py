@@ -68,7 +68,9 @@ def _read_some_phones(night: Night) -> list[dict[str, Any]]:
     except HandpickError:
         return []  # `check` reports it
     step = max(1, landed.num_rows // SHOWN_PHONES)
-    return landed.take(list(range(0, landed.num_rows, step))[:SHOWN_PHONES]).to_pylist()
+    shown = landed.take(list(range(0, landed.num_rows, step))[:SHOWN_PHONES])
+    phones: list[dict[str, Any]] = shown.to_pylist()
+    return phones
 
 
 def _write_amount(amount: float | None, unit: str) -> str:

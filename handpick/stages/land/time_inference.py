@@ -303,7 +303,9 @@ def _parse(values: pa.Array, form: str, declared: str) -> pa.Array:
 
 
 def _share(times: pa.Array) -> float:
-    return 1 - times.null_count / max(len(times), 1)
+    """Return the share of texts that were read."""
+    unread: int = times.null_count
+    return 1 - unread / max(len(times), 1)
 
 
 def _spread(count: int, most: int) -> list[int]:
