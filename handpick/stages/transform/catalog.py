@@ -7,8 +7,9 @@ from datetime import date
 
 import pyarrow as pa
 
-from handpick.runtime.dataframes import Column, DataFrame, F, Window
+from handpick.runtime.dataframes import DataFrame, F, Window
 from handpick.stages.transform.currency import convert_to_shop_currency, get_stated_currency
+from handpick.stages.transform.first_rows import keep_first_row
 from handpick.stages.transform.item_columns import HASH_FIELD, MODEL_FIELDS, SPEC_FIELDS, add_item_columns
 from handpick.stages.transform.text_expressions import clean_text
 
@@ -49,9 +50,8 @@ def normalize_catalog(
         rates: Units of the shop's currency for one unit of another; a price in any other currency is unknown.
         spec_keys: By spec, the shop's own keys of it.
     """
-    newest = _keep_first_row(
-        catalog, F.col("updated_at").desc(), F.col("_source_file").desc(), F.col("_source_line").desc()
-    )
+    newest_line = (F.col(name).desc() for name in ("updated_at", "_source_file", "_source_line"))
+    newest = keep_first_row(catalog, ["item_id"], *newest_line)
     cleaned = newest.select(
         "item_id",
         clean_text(F.col("title")).alias("title"),
@@ -89,12 +89,5 @@ def update_catalog_snapshot(previous: DataFrame | None, tonight: DataFrame) -> D
     )
     first = F.min("first_seen_date").over(Window.partitionBy("item_id"))
     merged = both.withColumn("first_seen_date", first)
-    return _keep_first_row(merged, F.col("updated_at").desc(), F.col("_tonight").desc()).select(
-        *ITEM_SCHEMA.names
-    )
-
-
-def _keep_first_row(rows: DataFrame, *order: Column) -> DataFrame:
-    """Keep each phone's first row in an order."""
-    place = F.row_number().over(Window.partitionBy("item_id").orderBy(*order))
-    return rows.withColumn("_place", place).where("_place = 1").drop("_place")
+    newest = keep_first_row(merged, ["item_id"], F.col("updated_at").desc(), F.col("_tonight").desc())
+    return newest.select(*ITEM_SCHEMA.names)

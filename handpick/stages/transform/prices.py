@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from handpick.runtime.dataframes import DataFrame, F, Window
 from handpick.stages.transform.currency import convert_to_shop_currency
+from handpick.stages.transform.first_rows import keep_first_row
 
 PRICE_HISTORY_SCHEMA = pa.schema(
     [
@@ -50,14 +51,8 @@ def select_offer_changes(previous: DataFrame | None, tonight: DataFrame) -> Data
         tonight: What `select_offers` returned.
     """
     # Two rows with the same timestamp: the later line of the later file wins, as it does in the catalogue.
-    newest_line = Window.partitionBy("item_id", "valid_from").orderBy(
-        F.col("_source_file").desc(), F.col("_source_line").desc()
-    )
-    rows = (
-        tonight.withColumn("_place", F.row_number().over(newest_line))
-        .where("_place = 1")
-        .withColumn("_known", F.lit(0))
-    )
+    newest_line = (F.col("_source_file").desc(), F.col("_source_line").desc())
+    rows = keep_first_row(tonight, ["item_id", "valid_from"], *newest_line).withColumn("_known", F.lit(0))
     if previous is not None:
         known = previous.select(
             "item_id",

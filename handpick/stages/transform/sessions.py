@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handpick.runtime.dataframes import DataFrame, F, Window
+from handpick.stages.transform.first_rows import keep_first_row
 
 
 def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: int) -> DataFrame:
@@ -25,13 +26,12 @@ def assign_sessions(events: DataFrame, carried: DataFrame | None, gap_minutes: i
     given = F.nullif(F.trim("session_id"), F.lit(""))
     rows = events.withColumns({"session_id": given, "_carried": F.lit(None).cast("string")})
     if carried is not None:
-        last = Window.partitionBy("user_id").orderBy(F.col("occurred_at").desc(), F.col("event_id").desc())
         # Only a user's last event decides whether tonight's first one continues a session.
-        tails = (
-            carried.select("event_id", "user_id", "occurred_at", F.col("session_id").alias("_carried"))
-            .withColumn("_place", F.row_number().over(last))
-            .where("_place = 1")
-            .drop("_place")
+        tails = keep_first_row(
+            carried.select("event_id", "user_id", "occurred_at", F.col("session_id").alias("_carried")),
+            ["user_id"],
+            F.col("occurred_at").desc(),
+            F.col("event_id").desc(),
         )
         rows = rows.unionByName(tails, allowMissingColumns=True)
     # One shuffle by user serves every window over a user's rows, here and where events are attributed to

@@ -7,6 +7,7 @@ from datetime import date
 import pyarrow as pa
 
 from handpick.runtime.dataframes import DataFrame, F, Window
+from handpick.stages.transform.first_rows import keep_first_row
 from handpick.stages.transform.text_expressions import clean_text
 
 USER_SCHEMA = pa.schema(
@@ -24,8 +25,7 @@ USER_SCHEMA = pa.schema(
 
 def normalize_users(users: DataFrame, logical_date: date) -> DataFrame:
     """Normalize valid user rows into the columns of `USER_SCHEMA`; the last line of a customer wins."""
-    later = Window.partitionBy("user_id").orderBy(F.col("_source_file").desc(), F.col("_source_line").desc())
-    newest = users.withColumn("_place", F.row_number().over(later)).where("_place = 1")
+    newest = keep_first_row(users, ["user_id"], F.col("_source_file").desc(), F.col("_source_line").desc())
     return newest.select(
         "user_id",
         "signed_up_at",
@@ -46,13 +46,9 @@ def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> Data
     """
     if previous is None:
         return tonight
-    user = Window.partitionBy("user_id")
     both = previous.select(*USER_SCHEMA.names, F.lit(0).alias("_tonight")).unionByName(
         tonight.withColumn("_tonight", F.lit(1))
     )
-    return (
-        both.withColumn("first_seen_date", F.min("first_seen_date").over(user))
-        .withColumn("_place", F.row_number().over(user.orderBy(F.col("_tonight").desc())))
-        .where("_place = 1")
-        .select(*USER_SCHEMA.names)
-    )
+    first = F.min("first_seen_date").over(Window.partitionBy("user_id"))
+    merged = both.withColumn("first_seen_date", first)
+    return keep_first_row(merged, ["user_id"], F.col("_tonight").desc()).select(*USER_SCHEMA.names)
