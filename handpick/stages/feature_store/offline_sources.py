@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from handpick.dataset.feature_columns import LAST_ACTIVE_COLUMN
 from handpick.lake.partitions import Lake
 from handpick.night import Night
 from handpick.runtime.dataframes import start_duckdb
+from handpick.runtime.dataframes.duckdb_column import write_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,13 +55,8 @@ def _scan_table(lake: Lake, table: str, night: Night, through: bool = False) -> 
     days = lake.list_dates(table, night.logical_date) if through else [night.logical_date]
     if not lake.has(table, night.logical_date):
         lake.read(table, night.logical_date)  # raises MissingPartition, which names the stage to run
-    paths = ", ".join(map(_quote_path, lake.list_files(table, days, with_bytes=True)))
+    paths = ", ".join(write_literal(str(file)) for file in lake.list_files(table, days, with_bytes=True))
     return f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-
-
-def _quote_path(file: Path) -> str:
-    """Quote a path as a SQL string."""
-    return "'" + str(file).replace("'", "''") + "'"
 
 
 def _build_user_activity(db: duckdb.DuckDBPyConnection, night: Night) -> pa.Table:

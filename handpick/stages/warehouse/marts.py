@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -11,6 +10,7 @@ import pyarrow.dataset as ds
 
 from handpick.ledger.flows import Flow
 from handpick.night import Night
+from handpick.runtime.dataframes.duckdb_column import write_literal
 from handpick.stages.warehouse.dbt_runner import WAREHOUSE_SCHEMA, WarehouseError, lock_warehouse
 
 if TYPE_CHECKING:
@@ -136,14 +136,9 @@ def _copy_mart(night: Night, db: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     query = f"SELECT {columns} FROM {WAREHOUSE_SCHEMA}.{mart.name} {where} ORDER BY {', '.join(mart.key)}"  # noqa: S608 - names are declared by us, values are parameters
     # COPY streams to the file: a mart may be larger than memory.
     with night.lake.replace_partition(mart.table, night.logical_date) as folder:
-        target = _quote_path(folder / "part-00000.parquet")
+        target = write_literal(str(folder / "part-00000.parquet"))
         ((rows,),) = db.execute(f"COPY ({query}) TO {target} (FORMAT parquet, COMPRESSION zstd)").fetchall()
     return int(rows)
-
-
-def _quote_path(file: Path) -> str:
-    """Quote a path as a SQL string."""
-    return "'" + str(file).replace("'", "''") + "'"
 
 
 def _write_from_spark(night: Night) -> dict[str, int]:
