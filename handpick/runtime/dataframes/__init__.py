@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from handpick.runtime.dataframes import duckdb_functions
 from handpick.runtime.dataframes.duckdb_column import Window as _DuckDBWindow
-from handpick.settings.load import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import functions as F
 
     from handpick.runtime.dataframes.duckdb_engine import DuckDBEngine
+    from handpick.settings.load import Settings
 
 __all__ = [
     "Column",
