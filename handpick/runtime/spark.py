@@ -64,7 +64,7 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     Raises:
         ConfigurationError: If there is no Java.
     """
-    _find_java()
+    _require_java()
     from pyspark.sql import SparkSession
 
     logging.getLogger("py4j").setLevel(logging.ERROR)
@@ -117,18 +117,16 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     return builder.getOrCreate()
 
 
-def _find_java() -> str:
-    """Return the path of the Java that PySpark starts."""
+def _require_java() -> None:
+    """Raise a ConfigurationError if there is no Java that PySpark could start."""
     home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=str(Path(home) / "bin") if home else None)
-    if found is None:
+    if shutil.which("java", path=str(Path(home) / "bin") if home else None) is None:
         where = f"in JAVA_HOME={home}" if home else "on the PATH, and JAVA_HOME is not set"
         raise ConfigurationError(
             f"Spark needs Java 17 or newer, and there is no java {where}; nothing was written. Install a JRE "
             "(Debian: openjdk-17-jre-headless), or take DuckDB, which needs none: transform.engine, "
             'warehouse.target and features.offline_store are then "duckdb", score.engine "local".'
         )
-    return found
 
 
 @cache
