@@ -1,7 +1,7 @@
 """Columns of the embedded engine: PySpark's `Column`, `Window` and `WindowSpec` as DuckDB's SQL text.
 
 Only what the transforms and the contracts' row rules use is here, with Spark's meaning: nulls sort first in
-ascending order, division is never integral, a failed `try_cast` is null. `functions` has the rest.
+ascending order, division is never integral, a failed `try_cast` is null. `duckdb_functions` has the rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from handpick.runtime.dataframes import java_patterns
+from handpick.runtime.dataframes.java_patterns import translate_to_re2
 
 TYPES = {
     "string": "VARCHAR",
@@ -128,7 +128,7 @@ class Column:
 
     def rlike(self, pattern: str) -> Column:
         """Return whether a Java regular expression matches anywhere in a text."""
-        return Column(java_patterns.write_search(self.sql, pattern))
+        return Column(f"regexp_matches({self.sql}, {write_literal(translate_to_re2(pattern))})")
 
     def __getitem__(self, key: Any) -> Column:
         """Return the field of a struct or the value of a map."""
@@ -187,7 +187,7 @@ class _Ordered(Column):
 
 
 class Case(Column):
-    """A column that `functions.when` began.
+    """A column that `duckdb_functions.when` began.
 
     Args:
         branches: Conditions and values as SQL, in order.

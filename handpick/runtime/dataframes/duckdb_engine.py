@@ -34,7 +34,7 @@ class DuckDBEngine:
     Args:
         memory: Memory before rows are spilled to files, such as `4GiB`.
         threads: Threads; one per core by default.
-        spill: Folder for spilled rows; removed on `close`.
+        spill: Folder in which spilled rows get a folder, which is removed on `close`.
     """
 
     name = "duckdb"

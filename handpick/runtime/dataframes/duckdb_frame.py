@@ -29,6 +29,7 @@ class DataFrame:
         columns: Names of the columns, in order.
         conditions: Conditions of the query's WHERE clause.
         name: The name under which a join may refer to these rows.
+        release: Drops the rows, where `cache` kept them.
     """
 
     engine: DuckDBEngine

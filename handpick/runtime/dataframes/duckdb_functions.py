@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from handpick.runtime.dataframes import java_patterns
 from handpick.runtime.dataframes.duckdb_column import Case, Column, quote_name, write, write_named
+from handpick.runtime.dataframes.java_patterns import translate_to_re2
 
 Named = Column | str
 
@@ -145,8 +145,15 @@ def xxhash64(*values: Named) -> Column:
 
 
 def regexp_replace(text: Named, pattern: str, replacement: str) -> Column:
-    """Replace all matches of a Java pattern by a text."""
-    return Column(java_patterns.write_replace(write_named(text), pattern, replacement))
+    """Replace all matches of a Java pattern by a plain text.
+
+    Raises:
+        ValueError: If the replacement refers to groups.
+    """
+    if "$" in replacement or "\\" in replacement:
+        raise ValueError(f"the replacement {replacement!r} refers to groups, which engines write differently")
+    searched = write(translate_to_re2(pattern))
+    return Column(f"regexp_replace({write_named(text)}, {searched}, {write(replacement)}, 'g')")
 
 
 def to_date(moment: Named) -> Column:

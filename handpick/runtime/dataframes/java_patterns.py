@@ -18,26 +18,6 @@ REFUSED = ("(?", "$", ".", "\\b", "\\B", "\\Z")
 """Tokens outside classes of characters that do not mean the same."""
 
 
-def write_search(text: str, pattern: str) -> str:
-    """Return the SQL of whether a pattern matches anywhere in a text."""
-    return f"regexp_matches({text}, {_quote(translate_to_re2(pattern))})"
-
-
-def write_replace(text: str, pattern: str, replacement: str) -> str:
-    """Return the SQL of a text with all matches of a pattern replaced by a plain text.
-
-    Raises:
-        ValueError: If the replacement refers to groups.
-    """
-    if "$" in replacement or "\\" in replacement:
-        raise ValueError(f"the replacement {replacement!r} refers to groups, which engines write differently")
-    return f"regexp_replace({text}, {_quote(translate_to_re2(pattern))}, {_quote(replacement)}, 'g')"
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 @cache
 def translate_to_re2(pattern: str) -> str:
     """Return a Java pattern in RE2's syntax.

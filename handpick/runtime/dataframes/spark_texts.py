@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -149,7 +150,7 @@ def _read_offset(text: str) -> int | None:
     match = OFFSET.fullmatch(text)
     if match is None or (len(match.group(2)) == 1 and match.group(3)):
         return None
-    if (match.group(4) or "") and text.count(":") == 1:
+    if match.group(4) and text.count(":") == 1:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
     total = (hours * 60 + minutes) * 60 + seconds
@@ -194,32 +195,27 @@ def is_json(text: str) -> bool:
     return True
 
 
-def _map_texts(function: Callable[[str], Any], kind: pa.DataType) -> Callable[[Any], pa.Array]:
-    """Return a function of an Arrow array of texts; null gives null."""
+def _map_values(function: Callable[[Any], Any], kind: pa.DataType) -> Callable[[Any], pa.Array]:
+    """Return a function of an Arrow array that applies one of single values; null gives null."""
 
-    def apply(texts: Any) -> pa.Array:
-        return pa.array([None if text is None else function(text) for text in texts.to_pylist()], kind)
+    def apply(values: Any) -> pa.Array:
+        return pa.array([None if one is None else function(one) for one in values.to_pylist()], kind)
 
     return apply
 
 
 def build_rounding(places: int) -> Callable[[Any], pa.Array]:
     """Return a function that rounds an Arrow array of doubles half up; null gives null."""
-
-    def apply(values: Any) -> pa.Array:
-        found = [None if one is None else round_half_up(one, places) for one in values.to_pylist()]
-        return pa.array(found, pa.float64())
-
-    return apply
+    return _map_values(partial(round_half_up, places=places), pa.float64())
 
 
 FUNCTIONS: dict[str, tuple[Callable[[Any], pa.Array], str]] = {
-    "python_number": (_map_texts(read_number, pa.float64()), "DOUBLE"),
-    "python_timestamp": (_map_texts(read_timestamp, pa.int64()), "BIGINT"),
-    "python_date": (_map_texts(read_date, pa.int32()), "INTEGER"),
-    "python_lower": (_map_texts(str.lower, pa.string()), "VARCHAR"),
-    "python_upper": (_map_texts(str.upper, pa.string()), "VARCHAR"),
-    "is_json": (_map_texts(is_json, pa.bool_()), "BOOLEAN"),
+    "python_number": (_map_values(read_number, pa.float64()), "DOUBLE"),
+    "python_timestamp": (_map_values(read_timestamp, pa.int64()), "BIGINT"),
+    "python_date": (_map_values(read_date, pa.int32()), "INTEGER"),
+    "python_lower": (_map_values(str.lower, pa.string()), "VARCHAR"),
+    "python_upper": (_map_values(str.upper, pa.string()), "VARCHAR"),
+    "is_json": (_map_values(is_json, pa.bool_()), "BOOLEAN"),
 }
 """Functions of one text that DuckDB calls, with the type that each returns."""
 
