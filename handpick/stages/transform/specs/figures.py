@@ -198,14 +198,18 @@ def list_storage_gb(text: str) -> tuple[float, ...]:
     of_ram = [match.span() for pattern in (_RAM_AFTER, _RAM_BEFORE) for match in pattern.finditer(text)]
     # In `6GB RAM 128GB` the mark belongs to the first amount.
     of_ram = [span for span in of_ram if not any(a < span[0] < b for a, b in of_ram)]
-    pairs = {match.start(): match for match in _PAIR.finditer(text) if _read_pair(match) is not None}
+    pairs = {
+        match.start(): (match.end(), pair[1])
+        for match in _PAIR.finditer(text)
+        if (pair := _read_pair(match)) is not None
+    }
     end_of_pair = -1
     for amount in _STORAGE.finditer(text):
         if amount.start() < end_of_pair:
             continue
-        if amount.start() in pairs and (pair := _read_pair(pairs[amount.start()])) is not None:
-            found.append(pair[1])
-            end_of_pair = pairs[amount.start()].end()
+        if amount.start() in pairs:
+            end_of_pair, storage = pairs[amount.start()]
+            found.append(storage)
             continue
         if any(start <= amount.start() < end for start, end in of_ram):
             continue
