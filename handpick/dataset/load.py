@@ -47,7 +47,8 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
     sources = ContentSources(night)
     if embeddings is None:
         embeddings = {name: lake.read(f"embeddings/{name}", night.logical_date) for name in ID_COLUMNS}
-    catalogue = _load_catalogue(night, embeddings["items"], sources)
+    items = lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
+    catalogue = _load_catalogue(night, items, embeddings["items"], sources)
     users = _load_users(night, catalogue.item_ids)
     facts = _read_interactions(night, users.user_ids, catalogue.item_ids)
     interactions = Interactions(
@@ -58,7 +59,6 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
         at=_to_seconds(facts["occurred_at"]),
     )
     context = _load_context(lake, night, facts["event_id"])
-    items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     released = fill_unknown_releases(
         catalogue.released_at,
         ~_to_flags(pc.is_valid(items["release_date"])),
@@ -75,9 +75,8 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
     )
 
 
-def _load_catalogue(night: Night, encoded: pa.Table, sources: ContentSources) -> Catalogue:
-    """Return the items of `marts/dim_item`, sorted by id, with their vectors and statistics."""
-    items = night.lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
+def _load_catalogue(night: Night, items: pa.Table, encoded: pa.Table, sources: ContentSources) -> Catalogue:
+    """Return the rows of `marts/dim_item`, sorted by id, with their vectors and statistics."""
     ids = items["item_id"].cast(pa.string())
     statistics = night.lake.read("features/items", night.logical_date)
     # A release date is often missing: see `fill_unknown_releases`.
