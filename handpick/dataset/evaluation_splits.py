@@ -73,14 +73,17 @@ def build_test_split(night: Night, data: Dataset) -> EvaluationSplit:
     )
 
 
-def find_shortage(night: Night, data: Dataset) -> str:
-    """Return why a night has too little history to compare models; empty where it has enough."""
-    try:
-        build_validation_split(night, data)
-        build_test_split(night, data)
-    except TooFewUsers as short:
-        return str(short)
-    return ""
+def build_splits(night: Night, data: Dataset) -> tuple[EvaluationSplit, EvaluationSplit]:
+    """Return the validation and the test split of a night.
+
+    Args:
+        night: Gives settings and seed.
+        data: The night's dataset.
+
+    Raises:
+        TooFewUsers: If the night has too little history to compare models; says why.
+    """
+    return build_validation_split(night, data), build_test_split(night, data)
 
 
 def _require_users(night: Night, found: EvaluationSplit, window: str) -> EvaluationSplit:

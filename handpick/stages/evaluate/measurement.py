@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.dataset.evaluation_splits import build_test_split, build_validation_split, find_shortage
+from handpick.dataset.evaluation_splits import TooFewUsers, build_splits
 from handpick.dataset.model_store import create_popularity, load_members
 from handpick.lake.partitions import digest_partition, write_parquet
 from handpick.ledger.flows import Flow, StageResult
@@ -46,12 +46,13 @@ def measure_models(night: Night, data: Dataset, log: ImpressionLog | None = None
         MissingPartition: If the night has no trained models.
     """
     settings = night.settings.evaluate
-    if shortage := find_shortage(night, data):
-        return _measure_nothing(night, shortage)
+    try:
+        validation, test = build_splits(night, data)
+    except TooFewUsers as shortage:
+        return _measure_nothing(night, str(shortage))
     members = load_members(night, night.logical_date, "selection")
     # Popularity is the baseline of every comparison, also where it is not a configured member.
     members.setdefault("popularity", create_popularity(night.settings.family))
-    validation, test = build_validation_split(night, data), build_test_split(night, data)
     blend, learned = learn_blend(members, validation, settings, night.seed)
     # One ranking serves all cutoffs: metrics at k look at the first k places only.
     k = max(*settings.cutoffs, settings.gate_cutoff)

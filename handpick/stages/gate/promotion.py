@@ -8,7 +8,7 @@ from math import ceil, inf
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.dataset.evaluation_splits import build_test_split, find_shortage
+from handpick.dataset.evaluation_splits import TooFewUsers, build_splits
 from handpick.dataset.model_store import create_popularity
 from handpick.errors import DamagedData, MissingPartition
 from handpick.lake.partitions import digest_partition
@@ -56,9 +56,12 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
     Raises:
         MissingPartition: If the night was not trained and evaluated.
     """
-    shortage = find_shortage(night, data)
-    test = None if shortage else build_test_split(night, data)
-    decision = _decide(night, test) if test is not None else _decide_without_models(night, shortage)
+    try:
+        test = build_splits(night, data)[1]
+    except TooFewUsers as shortage:
+        users, decision = 0, _decide_without_models(night, str(shortage))
+    else:
+        users, decision = len(test.users), _decide(night, test)
     earlier = night.lake.partition("gate", night.logical_date) / DECISION_FILE
     if earlier.is_file():
         # The stage has run before: a recorded override outlives running it again.
@@ -68,7 +71,6 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
     write_decision(night.lake, night.logical_date, decision)
     for reason in decision.reasons:
         log_progress(f"  {reason}")
-    users = 0 if test is None else len(test.users)
     return StageResult(
         stage="gate",
         logical_date=night.logical_date,

@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from handpick.dataset import model_store
-from handpick.dataset.evaluation_splits import build_validation_split, find_shortage
+from handpick.dataset.evaluation_splits import TooFewUsers, build_splits
 from handpick.dataset.time_split import compute_time_split
 from handpick.errors import NightStopped
 from handpick.lake.partitions import digest_partition
@@ -56,12 +56,16 @@ def train_models(night: Night, data: Dataset) -> StageResult:
     """
     events = len(data.interactions)
     positive = int((data.interactions.weight > 0).sum())
-    shortage = find_shortage(night, data)
-    if shortage:
+    validation: EvaluationSplit | None = None
+    shortage = ""
+    try:
+        validation = build_splits(night, data)[0]
+    except TooFewUsers as short:
+        shortage = str(short)
         log_progress(f"  no model was trained: {shortage}")
     with night.lake.replace_partition("models", night.logical_date) as folder:
         try:
-            curves, seconds = ({}, {}) if shortage else _fit_models(night, data, folder)
+            curves, seconds = ({}, {}) if validation is None else _fit_models(night, data, validation, folder)
         except TrainingError as error:
             raise NightStopped(
                 f"Training the fusion model for {night.logical_date} stopped: {error}. No model of tonight "
@@ -79,16 +83,16 @@ def train_models(night: Night, data: Dataset) -> StageResult:
     )
 
 
-def _fit_models(night: Night, data: Dataset, folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
+def _fit_models(
+    night: Night, data: Dataset, validation: EvaluationSplit, folder: Path
+) -> tuple[dict[str, Any], dict[str, float]]:
     """Fit and save all models of the night; return the learning curves, and the seconds of each step.
 
     The fusion model is fitted for selection, with early stopping on the validation window, and for serving,
     on all data and for as many epochs as selection finds best.
     """
     settings, seconds = night.settings, dict[str, float]()
-    validation = sample_users(
-        build_validation_split(night, data), settings.training.validation_users, night.seed
-    )
+    validation = sample_users(validation, settings.training.validation_users, night.seed)
     checkpoints = settings.path(settings.lake.root) / ".cache" / "training" / night.logical_date.isoformat()
     is_parallel = can_train_in_parallel(night, data)
     training = halve_threads(settings.training) if is_parallel else settings.training
