@@ -68,8 +68,7 @@ class Champion:
         if FUSION in self.blend.members:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
-        no_users = np.zeros(0, np.int64)
-        return ContentBased(self.content).fit(data, self.seed).factors(data, no_users).items
+        return _make_content_vectors(self.content, data, self.seed)
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
         """Return `(users,)` whether a member's scores of each user differ between phones."""
@@ -99,8 +98,13 @@ class PopularityOnly:
 
     def item_vectors(self, data: Dataset) -> FloatArray:
         """Return `(items, d) float32` phone vectors of the content member."""
-        no_users = np.zeros(0, np.int64)
-        return ContentBased(self.content).fit(data, self.seed).factors(data, no_users).items
+        return _make_content_vectors(self.content, data, self.seed)
+
+
+def _make_content_vectors(content: ContentConfig, data: Dataset, seed: int) -> FloatArray:
+    """Return `(items, d) float32` phone vectors of the content member, which need no user."""
+    no_users = np.zeros(0, np.int64)
+    return ContentBased(content).fit(data, seed).factors(data, no_users).items
 
 
 def load_champion(night: Night) -> Champion | PopularityOnly:
