@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 REPEATED_TONIGHT = "repeated in this night"
 CHANGED_CONTENT = "same key, different content"
 ALREADY_LANDED = "landed on an earlier night"
-LATE_ENDING = " days late"
 HARMLESS_REASONS = (REPEATED_TONIGHT, ALREADY_LANDED)
 """Reasons that lose no data, as the lake has the same row already; thresholds do not count them."""
 
@@ -42,12 +41,14 @@ class Rule:
         violation: Condition on the raw and shared columns; true for a row that breaks the rule, else false or
             null.
         severity: `critical` quarantines the row, `warning` sets the value to null.
+        is_lateness: Whether it quarantines rows that come late; those that an earlier night has are not late.
     """
 
     reason: str
     column: str | None
     violation: Expression
     severity: Severity = "critical"
+    is_lateness: bool = False
 
 
 def get_text(name: str) -> Expression:
@@ -115,8 +116,8 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
     if contract.max_days_late is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
         is_late = get_typed(column.name) < F.lit(as_of - timedelta(days=contract.max_days_late))
-        reason = f"{column.name} more than {contract.max_days_late}{LATE_ENDING}"
-        rules.append(Rule(reason, column.name, is_late))
+        reason = f"{column.name} more than {contract.max_days_late} days late"
+        rules.append(Rule(reason, column.name, is_late, is_lateness=True))
     if contract.any_of:
         is_empty = F.coalesce(*map(get_text, contract.any_of)).isNull()
         rules.append(Rule(f"none of {', '.join(contract.any_of)}", None, is_readable & is_empty))

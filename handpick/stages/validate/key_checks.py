@@ -41,8 +41,7 @@ def find_repeated_keys(
         hashes: Per batch, `(rows,)` int64 hashes of the keys.
         is_valid: Per batch, `(rows,)` whether a row breaks no other rule; only such rows are compared.
         is_late: Per batch, `(rows,)` whether a row is late and breaks no other rule; it is looked for in
-        earlier
-            nights only.
+            earlier nights only.
 
     Returns:
         Per batch, `(rows,)` int8 indices into `REPEAT_REASONS`, 0 where the key is new.

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.contracts import CONTRACTS, ORIGIN, Contract
-from handpick.contracts.rules import ALREADY_LANDED, LATE_ENDING, Rule, build_rules, format_orphan_reason
+from handpick.contracts.rules import ALREADY_LANDED, Rule, build_rules, format_orphan_reason
 from handpick.errors import MissingPartition
 from handpick.lake.media import blank_unusable_media, find_media_columns
 from handpick.lake.partitions import count_rows, write_parquet
@@ -172,7 +172,7 @@ def _find_violations(
         found.append((rows.column(RULE_BITS_COLUMN).to_numpy(), orphans))
         hashes.append(rows.column(KEY_HASH_COLUMN).to_numpy())
     critical = _select_bits(rules, "critical")
-    late = sum(1 << place for place, rule in enumerate(rules) if rule.reason.endswith(LATE_ENDING))
+    late = sum(1 << place for place, rule in enumerate(rules) if rule.is_lateness)
     # Rows that are quarantined anyway must not make an intact row with the same key a repetition.
     is_valid = [~np.logical_or.reduce([(broken & critical) != 0, *orphans]) for broken, orphans in found]
     is_late = [
