@@ -8,14 +8,6 @@ from handpick.errors import ConfigurationError
 from handpick.settings.load import load
 
 
-@pytest.fixture
-def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "handpick.toml"
-    file.write_text('[shop]\nname = "Kiosk"\n')
-    monkeypatch.setenv("HANDPICK_CONFIG", str(file))
-    return file
-
-
 def test_the_environment_wins_over_the_file(toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load().shop.name == "Kiosk"
     monkeypatch.setenv("HANDPICK__SHOP__NAME", "Stall")

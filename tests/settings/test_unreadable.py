@@ -20,14 +20,6 @@ from handpick.settings.load import Settings, load
 SECRET = "postgresql://me:hunter2@db/x"
 
 
-@pytest.fixture
-def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "handpick.toml"
-    file.write_text('[shop]\nname = "Kiosk"\n')
-    monkeypatch.setenv("HANDPICK_CONFIG", str(file))
-    return file
-
-
 def explain() -> str:
     """Return the error of loading, which must be one line."""
     with pytest.raises(ConfigurationError) as raised:
