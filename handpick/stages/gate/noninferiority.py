@@ -91,7 +91,8 @@ class Power(NamedTuple):
         users: Number of test users.
         detectable: Smallest true difference that is seen with 80 % probability, as a share of the rival's
             NDCG.
-        is_too_low: Whether that is more than `gate.max_detectable`.
+        is_too_low: Whether that is more than `gate.max_detectable`, or there are fewer than two users; False
+            where the rival's NDCG is 0, of which no difference is a share.
     """
 
     users: int

@@ -126,7 +126,7 @@ def _decide(night: Night, test: EvaluationSplit) -> Decision:
     against += find_truncated_data(night, test, previous if champion is not None else None)
     worse, table = check_noninferiority(challenger, popularity, champion, settings, night.seed)
     against += worse
-    reasons = [*_describe_power(power, settings, "champion" if champion else "popularity"), *reasons]
+    reasons = [describe_power(power, settings, "champion" if champion else "popularity"), *reasons]
     if against:
         refused = [f"refused: {line}" for line in against]
         if previous is None:
@@ -146,22 +146,24 @@ def _decide_without_models(night: Night, shortage: str) -> Decision:
     return Decision(False, previous, previous, [f"no model was compared: {shortage}", kept])
 
 
-def _describe_power(power: Power, settings: GateSettings, rival: str) -> list[str]:
-    """Say what the test can see, and what it does where that is too little."""
+def describe_power(power: Power, settings: GateSettings, rival: str) -> str:
+    """Return in words what the test can see, and what it does where that is too little."""
+    if power.users < 2:
+        return f"{power.users:,} test users: too few to tell models apart"
+    if power.detectable == inf:
+        return f"{power.users:,} test users: the {rival}'s NDCG is 0, of which no difference is a share"
     seen = (
         f"{power.users:,} test users: a difference of {power.detectable:.0%} of the {rival}'s NDCG or more "
         f"is seen with 80 % probability at {settings.risk:.0%} risk"
     )
     if not power.is_too_low:
-        return [seen]
-    if power.users < 2 or power.detectable == inf:
-        return [f"{power.users:,} test users: too few to tell models apart"]
+        return seen
     enough = ceil(power.users * (power.detectable / settings.max_detectable) ** 2)
-    return [
+    return (
         f"{seen}; that is too few for a firm decision ({settings.max_detectable:.0%} would take about "
         f"{enough:,} users), so the estimate decides against the champion, and "
         f"{1 - settings.risk_of_few:.0%} confidence against popularity"
-    ]
+    )
 
 
 def _decide_without_consent(

@@ -19,7 +19,7 @@ from handpick.settings.gate import GateSettings
 from handpick.stages.evaluate.measurement import measure_models
 from handpick.stages.gate.decision_record import find_previous_champion, read_decision, record_override
 from handpick.stages.gate.noninferiority import check_noninferiority, measure_power
-from handpick.stages.gate.promotion import decide_promotion
+from handpick.stages.gate.promotion import decide_promotion, describe_power
 from handpick.stages.gate.sanity_checks import (
     ModelResult,
     measure_identical_share,
@@ -112,6 +112,11 @@ def test_a_small_shop_is_told_what_its_gate_can_see_and_decides_by_the_estimate(
     assert check_noninferiority(result(alike), nothing, result(theirs), firm, 0)[0]
     assert not check_noninferiority(result(alike), nothing, result(theirs), settings, 0)[0]
     assert check_noninferiority(result(worse), nothing, result(theirs), settings, 0)[0]
+    unseen = measure_power(result(alike), nothing, settings)
+    assert unseen.detectable == np.inf and not unseen.is_too_low
+    assert describe_power(unseen, settings, "popularity") == (
+        "35 test users: the popularity's NDCG is 0, of which no difference is a share"
+    )
 
 
 def test_an_equal_challenger_is_promoted_on_the_second_night(two: Two, data: Dataset) -> None:
