@@ -19,7 +19,6 @@ def fill_on_device(
     candidates: IntArray,
     request: TopNRequest,
     best: TopN,
-    tile_bytes: int,
     device: str,
 ) -> None:
     """Fill `best` by float32 products of blocks of users with all candidate items.
@@ -33,7 +32,6 @@ def fill_on_device(
         candidates: `(candidates,)` indices of the items that some user may get, ascending.
         request: List length and masks.
         best: Written.
-        tile_bytes: Memory of one block's scores.
         device: Torch device of the products.
     """
     import torch
@@ -46,7 +44,7 @@ def fill_on_device(
     masks = torch.from_numpy(request.allowed[:, candidates]).to(device)
     excluded = request.excluded[:, candidates].tocsr()
     kept = min(request.n, len(candidates))
-    block = max(1, tile_bytes // (4 * len(candidates)))
+    block = max(1, DEVICE_TILE_BYTES // (4 * len(candidates)))
     for start in range(0, len(users), block):
         rows = slice(start, min(start + block, len(users)))
         scores = torch.from_numpy(users[rows]).to(device) @ columns

@@ -22,10 +22,10 @@ from scipy import sparse
 from models.dataset import BoolArray, FloatArray, IntArray
 from models.recommender_interface import Factors
 from models.topn import gpu
-from models.topn.device import DEVICE_TILE_BYTES, fill_on_device
+from models.topn.device import fill_on_device
 from models.topn.first_pass import choose_first_pass
 from models.topn.numba_kernels import score_pairs
-from models.topn.topn_request import TopN, make_request
+from models.topn.topn_request import TopN, make_empty_lists, make_request
 
 __all__ = ["TopN", "compute_exact_scores", "find_top_n"]
 
@@ -57,7 +57,7 @@ def find_top_n(
     """
     users, items = _check_factors(factors)
     request = make_request(n, exclude, allowed, kind, shape=(len(users), len(items)))
-    best = TopN(np.full((len(users), n), -1, np.int32), np.full((len(users), n), -np.inf, np.float32))
+    best = make_empty_lists(len(users), n)
     # Items that no kind of user may get are never scored.
     candidates = np.flatnonzero(request.allowed.any(axis=0))
     if not len(candidates) or not len(users) or n <= 0:
@@ -67,7 +67,7 @@ def find_top_n(
     elif gpu.can_run_fused(users, items[candidates], n, device):
         gpu.fill_by_fused_kernels(users, items, candidates, request, best, device)
     else:
-        fill_on_device(users, items, candidates, request, best, DEVICE_TILE_BYTES, device)
+        fill_on_device(users, items, candidates, request, best, device)
     return best
 
 

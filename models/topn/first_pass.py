@@ -2,8 +2,8 @@
 
 What a processor can do says little about how fast a library does it: oneDNN multiplies 8-bit vectors on every
 x86 processor, but without VNNI or AMX in code thousands of times slower than a float32 product. So each first
-pass is timed once on a small problem, a few hundredths of a second, and the choice is kept in the user's
-cache folder, by processor, library versions and the libraries' own switches. All give the same lists.
+pass is timed once on a small problem, about a tenth of a second, and the choice is kept in the user's cache
+folder, by processor, library versions and the libraries' own switches. All give the same lists.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from models.dataset import FloatArray, IntArray
 from models.topn.dot_kernel import describe_target, find_dot_instruction
 from models.topn.dot_scan import MAX_DIM, fill_by_dot_kernel
 from models.topn.onednn import is_onednn_exact
 from models.topn.tile_products import fill_by_float32, fill_by_onednn
-from models.topn.topn_request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest, make_empty_lists, make_request
 
 log = logging.getLogger(__name__)
 
@@ -171,15 +170,8 @@ def _time_fill(fill: Fill, user_count: int, item_count: int) -> float:
     users, items = (
         random.standard_normal((count, TRIAL_DIM), np.float32) for count in (user_count, item_count)
     )
-    none = np.zeros(0, np.int32)
-    request = TopNRequest(
-        TRIAL_N,
-        np.ones((1, item_count), bool),
-        np.zeros(user_count, np.int32),
-        sparse.csr_matrix((none, (none, none)), shape=(user_count, item_count)),
-    )
-    shape = (user_count, TRIAL_N)
-    best = TopN(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    request = make_request(TRIAL_N, None, None, None, (user_count, item_count))
+    best = make_empty_lists(user_count, TRIAL_N)
     began = time.process_time()
     fill(users, items, np.arange(item_count), request, best)
     return time.process_time() - began

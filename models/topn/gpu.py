@@ -23,7 +23,7 @@ from scipy import sparse
 
 from models.dataset import BoolArray, FloatArray, IntArray
 from models.topn.device import DEVICE_TILE_BYTES, fill_on_device
-from models.topn.topn_request import TopN, TopNRequest
+from models.topn.topn_request import TopN, TopNRequest, make_empty_lists
 
 if TYPE_CHECKING:
     import torch
@@ -178,8 +178,7 @@ def _fill_overfull(
     """Fill the lists of users who have more candidates than their buffer holds."""
     if not len(who):
         return
-    shape = (len(who), request.n)
-    again = TopN(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    again = make_empty_lists(len(who), request.n)
     theirs = TopNRequest(request.n, request.allowed, request.kind[who], request.excluded[who])
-    fill_on_device(users[who], items, candidates, theirs, again, DEVICE_TILE_BYTES, device)
+    fill_on_device(users[who], items, candidates, theirs, again, device)
     best.items[who], best.scores[who] = again

@@ -129,12 +129,11 @@ def fill_by_float32(
     candidates: IntArray,
     request: TopNRequest,
     best: TopN,
-    tile_bytes: int = TILE_BYTES,
 ) -> None:
-    """Fill `best` by float32 products; the arguments are those of `fill_by_tiles`."""
+    """Fill `best` by float32 products; the arguments are those of `dot_scan.fill_by_dot_kernel`."""
     width = min(TILE_ITEMS, len(candidates))
     tiles = Float32Tiles(items[candidates], width)
-    _fill_by_tiles(tiles, width, users, items, candidates, request, best, tile_bytes)
+    _fill_by_tiles(tiles, width, users, items, candidates, request, best)
 
 
 def fill_by_onednn(
@@ -143,12 +142,11 @@ def fill_by_onednn(
     candidates: IntArray,
     request: TopNRequest,
     best: TopN,
-    tile_bytes: int = TILE_BYTES,
 ) -> None:
-    """Fill `best` by oneDNN's 8-bit products; the arguments are those of `fill_by_tiles`."""
+    """Fill `best` by oneDNN's 8-bit products; the arguments are those of `dot_scan.fill_by_dot_kernel`."""
     width = min(TILE_ITEMS, len(candidates))
     tiles = OneDnnTiles(items[candidates], users, width)
-    _fill_by_tiles(tiles, width, users, items, candidates, request, best, tile_bytes)
+    _fill_by_tiles(tiles, width, users, items, candidates, request, best)
 
 
 def _fill_by_tiles(
@@ -159,7 +157,6 @@ def _fill_by_tiles(
     candidates: IntArray,
     request: TopNRequest,
     best: TopN,
-    tile_bytes: int,
 ) -> None:
     """Fill `best` by products of blocks of users with tiles of the candidate items.
 
@@ -171,7 +168,6 @@ def _fill_by_tiles(
         candidates: `(candidates,)` indices of the items that some user may get, ascending.
         request: List length and masks.
         best: Written.
-        tile_bytes: Memory of one tile of scores.
     """
     columns = candidates[tiles.order].astype(np.int32)
     largest_error = np.maximum.accumulate(tiles.bounds[0, ::-1])[::-1]
@@ -200,4 +196,4 @@ def _fill_by_tiles(
             del values  # so that the next tile gets the same memory, which is in the processor's cache
         sort_lists(lists.items, lists.scores)
 
-    run_blocks(len(users), max(1, tile_bytes // (4 * width)), fill)
+    run_blocks(len(users), max(1, TILE_BYTES // (4 * width)), fill)

@@ -24,6 +24,11 @@ class TopN(NamedTuple):
     scores: FloatArray
 
 
+def make_empty_lists(users: int, n: int) -> TopN:
+    """Return lists without an item, as they are before they are filled."""
+    return TopN(np.full((users, n), -1, np.int32), np.full((users, n), -np.inf, np.float32))
+
+
 class TopNRequest(NamedTuple):
     """The list length and the items that each user may get.
 

@@ -18,7 +18,7 @@ pytest.importorskip("triton", reason="Triton comes with the CUDA build of torch"
 from models.recommender_interface import Factors
 from models.topn import gpu
 from models.topn.exact import TopN, find_top_n
-from models.topn.topn_request import make_request
+from models.topn.topn_request import make_empty_lists, make_request
 
 from .test_exact import example, same
 
@@ -26,7 +26,7 @@ from .test_exact import example, same
 def by_fused_kernels(factors: Factors, n: int, masks: dict[str, Any]) -> TopN:
     """Find the top-N through the kernels."""
     shape = (len(factors.users), len(factors.items))
-    found = TopN(np.full((shape[0], n), -1, np.int32), np.full((shape[0], n), -np.inf, np.float32))
+    found = make_empty_lists(shape[0], n)
     request = make_request(n, masks.get("exclude"), masks.get("allowed"), masks.get("kind"), shape=shape)
     candidates = np.flatnonzero(request.allowed.any(axis=0))
     gpu.fill_by_fused_kernels(factors.users, factors.items, candidates, request, found, "cpu")
