@@ -36,7 +36,7 @@ class DotInstruction(NamedTuple):
 
     Args:
         name: The instruction and the bits of its registers.
-        features: What the target must have, in LLVM's names.
+        feature: What the target must have, in LLVM's name.
         operation: LLVM's function.
         widening: LLVM's function that adds neighbouring 16-bit sums into 32 bits; empty where sums have 32
             bits.
@@ -49,7 +49,7 @@ class DotInstruction(NamedTuple):
     """
 
     name: str
-    features: tuple[tuple[str, ...], ...]
+    feature: str
     operation: str
     widening: str
     lanes: int
@@ -67,12 +67,10 @@ class DotInstruction(NamedTuple):
 
 _X86 = "llvm.x86."
 INSTRUCTIONS = (
-    DotInstruction(
-        "vpdpbusd-512", (("avx512vnni",),), _X86 + "avx512.vpdpbusd.512", "", 16, 4, 4, 128, 127, 0
-    ),
+    DotInstruction("vpdpbusd-512", "avx512vnni", _X86 + "avx512.vpdpbusd.512", "", 16, 4, 4, 128, 127, 0),
     DotInstruction(
         "vpdpbusd-256",
-        (("avxvnni",), ("avx512vnni", "avx512vl")),
+        "avxvnni",
         _X86 + "avx512.vpdpbusd.256",
         "",
         8,
@@ -84,7 +82,7 @@ INSTRUCTIONS = (
     ),
     DotInstruction(
         "vpmaddubsw-512",
-        (("avx512bw",),),
+        "avx512bw",
         _X86 + "avx512.pmaddubs.w.512",
         _X86 + "avx512.pmaddw.d.512",
         16,
@@ -95,11 +93,11 @@ INSTRUCTIONS = (
         64,
     ),
     DotInstruction(
-        "vpmaddubsw-256", (("avx2",),), _X86 + "avx2.pmadd.ub.sw", _X86 + "avx2.pmadd.wd", 8, 4, 2, 64, 63, 64
+        "vpmaddubsw-256", "avx2", _X86 + "avx2.pmadd.ub.sw", _X86 + "avx2.pmadd.wd", 8, 4, 2, 64, 63, 64
     ),
     DotInstruction(
         "pmaddubsw-128",
-        (("ssse3",),),
+        "ssse3",
         _X86 + "ssse3.pmadd.ub.sw.128",
         _X86 + "sse2.pmadd.wd",
         4,
@@ -109,7 +107,7 @@ INSTRUCTIONS = (
         63,
         64,
     ),
-    DotInstruction("sdot-128", (("dotprod",),), "llvm.aarch64.neon.sdot.v4i32.v16i8", "", 4, 6, 4, 0, 127, 0),
+    DotInstruction("sdot-128", "dotprod", "llvm.aarch64.neon.sdot.v4i32.v16i8", "", 4, 6, 4, 0, 127, 0),
 )
 
 
@@ -126,10 +124,7 @@ def find_dot_instruction() -> DotInstruction | None:
     The target is this processor, or what `NUMBA_CPU_NAME` and `NUMBA_CPU_FEATURES` make of it.
     """
     present = {feature[1:] for feature in describe_target()["features"].split(",") if feature.startswith("+")}
-    for instruction in INSTRUCTIONS:
-        if any(present.issuperset(needed) for needed in instruction.features):
-            return instruction
-    return None
+    return next((instruction for instruction in INSTRUCTIONS if instruction.feature in present), None)
 
 
 def _type_tile(

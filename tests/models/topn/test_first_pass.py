@@ -228,9 +228,7 @@ def compile_tile(how: Any, triple: str) -> str:
     function = ir.Function(module, ir.FunctionType(number, kinds), "score_tile")
     builder = ir.IRBuilder(function.append_basic_block())
     builder.ret(TileWriter(how, builder, *function.args).write())
-    machine = binding.Target.from_triple(triple).create_target_machine(
-        features=",".join(f"+{feature}" for feature in how.features[0]), opt=2
-    )
+    machine = binding.Target.from_triple(triple).create_target_machine(features=f"+{how.feature}", opt=2)
     assembly: str = machine.emit_assembly(binding.parse_assembly(str(module)))
     return assembly
 
