@@ -14,6 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from scripts.instruction_sets import read_flags
+
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MISSED_STATUS, UNAVAILABLE_STATUS = 1, 77
@@ -109,14 +111,7 @@ def describe_machine() -> dict[str, Any]:
     memory = next(
         (int(line.split()[1]) for line in _read_lines("/proc/meminfo") if line.startswith("MemTotal")), 0
     )
-    flags = next(
-        (
-            line.split(":", 1)[1].split()
-            for line in _read_lines("/proc/cpuinfo")
-            if line.startswith(("flags", "Features"))
-        ),
-        [],
-    )
+    flags = read_flags()
     return {
         "cpu": model,
         "instruction_sets": " ".join(flag for flag in TOLD_FLAGS if flag in flags),

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY, make_shop
+from benchmarks.demo_shops import LAST_DAY, make_shop, use_settings
 
 ROUNDS = 3
 GROUP = "warehouse."
@@ -40,31 +40,26 @@ def measure() -> dict[str, Any]:
     (home / "handpick.toml").write_text(
         f'[airflow]\nport = {_find_free_port()}\n[lake]\nlanding = "{landing}"\nmedia = "{landing}/media"\n'
     )
-    before = os.environ.get("HANDPICK_CONFIG")
-    os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
     rounds = []
-    try:
-        settings = load()
-        night = Night(settings, LAST_DAY)
-        with keep_airflow_running(settings), sign_in(settings) as client:
-            client.wait_for_dag(NIGHTLY_DAG_ID, find_dags_change_time())
-            run = f"/api/v2/dags/{NIGHTLY_DAG_ID}/dagRuns/{client.trigger(NIGHTLY_DAG_ID, LAST_DAY)}"
-            # The first run is a warm-up: parsing, and the start of all services.
-            _wait_for_group(client, run)
-            # The rest of the night is not measured; failing the run keeps it from using the processor.
-            client._json("PATCH", run, json={"state": "failed"})
-            for _ in range(ROUNDS):
-                began = time.perf_counter()
-                write_built_marts(night)
-                after_dbt = time.perf_counter() - began
-                rounds.append((_time_bare_build(settings), _run_group_again(client, run), after_dbt))
-    finally:
-        stop_embedded(load())
-        if before is None:
-            del os.environ["HANDPICK_CONFIG"]
-        else:
-            os.environ["HANDPICK_CONFIG"] = before
-        shutil.rmtree(home, ignore_errors=True)
+    with use_settings(home / "handpick.toml"):
+        try:
+            settings = load()
+            night = Night(settings, LAST_DAY)
+            with keep_airflow_running(settings), sign_in(settings) as client:
+                client.wait_for_dag(NIGHTLY_DAG_ID, find_dags_change_time())
+                run = f"/api/v2/dags/{NIGHTLY_DAG_ID}/dagRuns/{client.trigger(NIGHTLY_DAG_ID, LAST_DAY)}"
+                # The first run is a warm-up: parsing, and the start of all services.
+                _wait_for_group(client, run)
+                # The rest of the night is not measured; failing the run keeps it from using the processor.
+                client._json("PATCH", run, json={"state": "failed"})
+                for _ in range(ROUNDS):
+                    began = time.perf_counter()
+                    write_built_marts(night)
+                    after_dbt = time.perf_counter() - began
+                    rounds.append((_time_bare_build(settings), _run_group_again(client, run), after_dbt))
+        finally:
+            stop_embedded(load())
+            shutil.rmtree(home, ignore_errors=True)
     bare, group, after_dbt = (median(column) for column in zip(*rounds, strict=True))
     return {
         "cosmos_over_bare": (group - after_dbt) / bare,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,17 @@ def make_shop(rung: str) -> Path:
         subprocess.run(command, check=True, capture_output=True)
         (folder / "whole").touch()
     return folder
+
+
+@contextmanager
+def use_settings(file: Path) -> Iterator[None]:
+    """Use a settings file for a while, as commands do."""
+    before = os.environ.get("HANDPICK_CONFIG")
+    os.environ["HANDPICK_CONFIG"] = str(file)
+    try:
+        yield
+    finally:
+        os.environ.pop("HANDPICK_CONFIG") if before is None else os.environ.update(HANDPICK_CONFIG=before)
 
 
 @contextmanager

@@ -24,11 +24,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY
-from benchmarks.same_bytes import SHORT_TRAINING, deliver, describe_difference, digest_tables
+from benchmarks.demo_shops import LAST_DAY, use_settings
+from benchmarks.same_bytes import SHORT_TRAINING, deliver, describe_difference, digest_tables, make_inputs
 from benchmarks.stage_server import Ended, StageServer
 from handpick.errors import HandpickError
-from handpick.pipeline.registry import list_nightly_names
+from handpick.pipeline.registry import get_stage, list_nightly_names
 from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
 from handpick.serving.versions import list_versions
@@ -82,26 +82,21 @@ class Home:
         folder: Made if missing.
         shop: The inputs by day.
         settings: Further lines of `handpick.toml`.
+        logs: Folder for the commands' output; `folder/logs` if not given.
     """
 
-    def __init__(self, folder: Path, shop: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, shop: Path, settings: str = "", logs: Path | None = None) -> None:
         self.folder, self.shop = folder, shop
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "handpick.toml"
         self.file.write_text(SHORT_TRAINING + settings)
-        self.server = StageServer(folder / "logs", {"HANDPICK_CONFIG": str(self.file)})
+        self.server = StageServer(logs or folder / "logs", {"HANDPICK_CONFIG": str(self.file)})
 
     @property
     def settings(self) -> Settings:
         """The settings, as the commands read them."""
-        before = os.environ.get("HANDPICK_CONFIG")
-        os.environ["HANDPICK_CONFIG"] = str(self.file)
-        try:
+        with use_settings(self.file):
             return load()
-        finally:
-            os.environ.pop("HANDPICK_CONFIG")
-            if before is not None:
-                os.environ["HANDPICK_CONFIG"] = before
 
     def close(self) -> None:
         """Stop the server of commands and the database, and remove the folder."""
@@ -169,7 +164,7 @@ def measure() -> dict[str, Any]:
     with ExitStack() as stack:
         if not os.environ.get("KEEP"):
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        shop = make_inputs(folder / "shop")
+        shop = make_inputs(folder / "shop", DAYS, "XS")
         plain = run_undisturbed(folder / "plain", shop)
         stack.callback(plain.home.close)
         for kind in wanted:
@@ -187,17 +182,6 @@ def measure() -> dict[str, Any]:
         "reads": total["reads"],
         "first_problem": problems[0][:300] if problems else "none",
     }
-
-
-def make_inputs(folder: Path, days: int = len(DAYS)) -> Path:
-    """Make the input of each day, `folder/2026-03-01` and so on: a demo shop, and the same a day later."""
-    shop = folder / "made"
-    command = [sys.executable, "-m", "handpick.cli.main", "demo", "--out", str(shop)]
-    for number in range(days):
-        options = ["--add-day"] if number else ["--rung", "XS"]
-        subprocess.run([*command, *options], check=True, capture_output=True)
-        shutil.copytree(shop, folder / str(LAST_DAY + timedelta(days=number)))
-    return folder
 
 
 def run_undisturbed(folder: Path, shop: Path) -> Undisturbed:
@@ -444,7 +428,8 @@ def _break_disk(plain: Undisturbed, folder: Path, tally: Tally, how: str) -> Non
     """Run every stage of the first night on a broken disk, then on a sound one."""
     draw, day = random.Random(SEED), DAYS[0]
     with mounted(folder) as place:
-        home = Home(place, plain.shop)
+        # The commands' own output must not need the broken disk.
+        home = Home(place, plain.shop, logs=folder.with_name(f"{folder.name}-logs"))
         try:
             home.bring(day)
             for stage in list_nightly_names():
@@ -460,8 +445,6 @@ def _break_disk(plain: Undisturbed, folder: Path, tally: Tally, how: str) -> Non
                         else read_only(place)
                     )
                     stop_embedded(home.settings)
-                    logs = Path(tempfile.mkdtemp(prefix="handpick-fault-logs-"))
-                    home.server._logs = logs  # the commands' own output must not need the broken disk
                     with break_it:
                         ended = home.run_stage(stage, day)
                     if not ended.status and how == "read-only disk":
@@ -477,8 +460,6 @@ def _break_disk(plain: Undisturbed, folder: Path, tally: Tally, how: str) -> Non
 
 def _size_of(plain: Undisturbed, stage: str, day: date) -> int:
     """Return the bytes of the tables that a stage writes."""
-    from handpick.pipeline.registry import get_stage
-
     lake = plain.home.folder / "var" / "lake"
     return sum(
         file.stat().st_size

@@ -6,15 +6,14 @@ quarantine.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from benchmarks.shared_with_tests import load_test_module
 
 FILES = 2_400
 DAY = date(2026, 1, 10)
@@ -27,22 +26,14 @@ def measure() -> dict[str, Any]:
 
     A crash is anything but an error of one line.
     """
-    corpus = [_load_fuzzer().damaged(seed) for seed in range(FILES)]
+    # The tests use the same fuzzer on a smaller sample.
+    fuzzer = load_test_module("stages/land/damage")
+    corpus = [fuzzer.damaged(seed) for seed in range(FILES)]
     folder = Path(tempfile.mkdtemp(prefix="handpick-fuzz-"))
     try:
         return _run_corpus(folder, corpus)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _load_fuzzer() -> ModuleType:
-    """Load the fuzzer that the tests use on a smaller sample."""
-    path = Path(__file__).parents[1] / "tests" / "stages" / "land" / "damage.py"
-    spec = importlib.util.spec_from_file_location("damage", path)
-    assert spec and spec.loader
-    module = sys.modules.setdefault("damage", importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
 
 
 def _run_corpus(folder: Path, corpus: list[Any]) -> dict[str, Any]:

@@ -11,8 +11,6 @@ default is 5,000 values.
 from __future__ import annotations
 
 import csv
-import importlib.util
-import json
 import os
 import re
 import shutil
@@ -20,11 +18,14 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from benchmarks.demo_shops import LAST_DAY, make_shop
+from benchmarks.shared_with_tests import load_test_module
 from handpick.contracts import CONTRACTS
 from handpick.night import Night
 from handpick.serving.embedded import stop_embedded
@@ -97,56 +98,47 @@ KEYS = {"catalog": "item_id", "users": "user_id", "events": "event_id", "queries
 
 def measure() -> dict[str, Any]:
     """Count the values, and the places where one was not only text or a secret was shown."""
-    hostile = _load_hostile()
+    hostile = load_test_module("hostile")
     made, home = make_shop("XS"), Path(tempfile.mkdtemp(prefix="handpick-hostile-"))
     landing = home / "var" / "landing"
     shutil.copytree(made / "landing", landing)
     (home / "handpick.toml").write_text(SETTINGS.format(landing=landing, truth=made / "truth"))
     values = _land_values(hostile, landing)
-    os.environ |= {"HANDPICK_CONFIG": str(home / "handpick.toml"), **SECRETS}
-    settings = load()
-    night = Night(settings, LAST_DAY)
-    try:
-        outputs = _run_commands(night)
-        pages = _collect_pages(night)
-        unescaped = [
-            f"page {name}: {found}"
-            for name, text in pages.items()
-            for found in hostile.find_active_content(text)
-        ]
-        unescaped += [
-            f"{name}: {found}"
-            for name, text in outputs.items()
-            for found in hostile.find_terminal_controls(text)
-        ]
-        cells, formulas = _find_formulas(night)
-        for problem in (unescaped + formulas)[:20]:
-            print(problem)
-        return {
-            "unescaped": len(unescaped) + len(formulas),
-            "secrets_shown": _count_secrets(home, outputs, pages),
-            "values": sum(values.values()),
-            "columns": len(values),
-            "pages": len(pages),
-            "commands": len(outputs),
-            "export_cells": cells,
-            "hostile_titles_published": _count_published(settings, hostile),
-            "rows_in_quarantine": sum(
-                night.lake.read(f"quarantine/{source}", LAST_DAY).num_rows for source in CONTRACTS
-            ),
-        }
-    finally:
-        stop_embedded(settings)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _load_hostile() -> ModuleType:
-    """Load the texts and searches that the tests use, too."""
-    spec = importlib.util.spec_from_file_location("hostile_texts", ROOT / "tests" / "hostile.py")
-    assert spec and spec.loader
-    module = sys.modules.setdefault("hostile_texts", importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
+    with patch.dict(os.environ, {"HANDPICK_CONFIG": str(home / "handpick.toml"), **SECRETS}):
+        settings = load()
+        night = Night(settings, LAST_DAY)
+        try:
+            outputs = _run_commands(night)
+            pages = _collect_pages(night)
+            unescaped = [
+                f"page {name}: {found}"
+                for name, text in pages.items()
+                for found in hostile.find_active_content(text)
+            ]
+            unescaped += [
+                f"{name}: {found}"
+                for name, text in outputs.items()
+                for found in hostile.find_terminal_controls(text)
+            ]
+            cells, formulas = _find_formulas(night)
+            for problem in (unescaped + formulas)[:20]:
+                print(problem)
+            return {
+                "unescaped": len(unescaped) + len(formulas),
+                "secrets_shown": _count_secrets(home, outputs, pages),
+                "values": sum(values.values()),
+                "columns": len(values),
+                "pages": len(pages),
+                "commands": len(outputs),
+                "export_cells": cells,
+                "hostile_titles_published": _count_published(settings, hostile),
+                "rows_in_quarantine": sum(
+                    night.lake.read(f"quarantine/{source}", LAST_DAY).num_rows for source in CONTRACTS
+                ),
+            }
+        finally:
+            stop_embedded(settings)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _land_values(hostile: ModuleType, landing: Path) -> Counter[tuple[str, str]]:
@@ -156,7 +148,7 @@ def _land_values(hostile: ModuleType, landing: Path) -> Counter[tuple[str, str]]
         source: [{**ROWS[source], KEYS[source]: "hostile-0"}] for source in CONTRACTS
     }
     counts: Counter[tuple[str, str]] = Counter()
-    for number, (source, column) in zip(range(VALUES), _repeat(columns), strict=False):
+    for number, (source, column) in zip(range(VALUES), cycle(columns), strict=False):
         text = hostile.draw_hostile(number // len(columns))
         row = {**ROWS[source], KEYS[source]: f"hostile-{number + 1}"}
         # An id stays unique, and keeps its hostile beginning.
@@ -167,11 +159,6 @@ def _land_values(hostile: ModuleType, landing: Path) -> Counter[tuple[str, str]]
         with (landing / source / f"{LAST_DAY}-hostile.jsonl").open("wb") as file:
             file.writelines(hostile.to_json_line(line) for line in lines)
     return counts
-
-
-def _repeat(columns: list[tuple[str, str]]) -> Any:
-    while True:
-        yield from columns
 
 
 def _run_commands(night: Night) -> dict[str, str]:
@@ -287,7 +274,3 @@ def _count_published(settings: Settings, hostile: ModuleType) -> int:
     with connect(settings, reader=True) as connection:
         titles = [row[0] for row in connection.execute("select title from serving.items")]
     return sum(title in texts for title in titles)
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(), indent=1))

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from benchmarks.benchmark import Unavailable
-
-TESTS = Path(__file__).parents[1] / "tests" / "stages" / "land"
-
-
-def load_test_module(name: str) -> ModuleType:
-    """Load a module of the land tests, which run a part of what is measured here."""
-    spec = importlib.util.spec_from_file_location(name, TESTS / f"{name}.py")
-    assert spec and spec.loader
-    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
-
+from benchmarks.shared_with_tests import load_test_module
 
 SHOPS = 60
 DAMAGED = {"settings": 1_400, "init": 600}
@@ -37,9 +23,8 @@ def measure() -> dict[str, Any]:
 
 def measure_shops() -> dict[str, Any]:
     """Count the values of generated shops: right, doubtful and said so, or silently wrong."""
-    for name in ("shop_cases", "generated_shops"):
-        load_test_module(name)
-    shops = sys.modules["generated_shops"]
+    load_test_module("stages/land/shop_cases")
+    shops = load_test_module("stages/land/generated_shops")
     counts: Counter[str] = Counter()
     silent, lines, crashes = 0, 0, 0
     for seed in range(SHOPS):
@@ -62,9 +47,9 @@ def measure_shops() -> dict[str, Any]:
 
 def measure_damage() -> dict[str, Any]:
     """Count damaged settings and folders that end in a traceback or in a message of several lines."""
-    for name in ("shop_cases", "damage", "setting_damage", "no_traceback"):
-        load_test_module(name)
-    finders = sys.modules["no_traceback"]
+    for name in ("shop_cases", "damage", "setting_damage"):
+        load_test_module(f"stages/land/{name}")
+    finders = load_test_module("stages/land/no_traceback")
     crashes: list[str] = []
     for kind, count in DAMAGED.items():
         find = getattr(finders, f"find_crash_of_{kind}")
@@ -86,7 +71,7 @@ def measure_damage() -> dict[str, Any]:
 
 def measure_cases() -> dict[str, Any]:
     """Judge every shared case, and tabulate them."""
-    cases = load_test_module("shop_cases")
+    cases = load_test_module("stages/land/shop_cases")
     if not cases.CASES.is_dir():
         raise Unavailable(f"the shared cases are not in {cases.CASES}")
     verdicts: dict[str, str] = {}

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.demo_shops import LAST_DAY, make_shop
+from benchmarks.demo_shops import LAST_DAY, make_shop, use_settings
 from handpick.lake import partitions
 from handpick.night import Night
 from handpick.pipeline import runner
@@ -39,19 +39,19 @@ def measure() -> dict[str, Any]:
         f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = '
         f'"{made / "truth"}"\n'
     )
-    os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
-    night = Night(load(), LAST_DAY)
-    spent: dict[str, float] = {}
-    try:
-        began = time.perf_counter()
-        with _clocks(spent):
-            for stage in list_nightly_names():
-                runner.run_stage(stage, night)
-        seconds = time.perf_counter() - began
-        spent["page_checksums"] = _time_page_checksums(night)
-    finally:
-        stop_embedded(night.settings)
-        shutil.rmtree(home, ignore_errors=True)
+    with use_settings(home / "handpick.toml"):
+        night = Night(load(), LAST_DAY)
+        spent: dict[str, float] = {}
+        try:
+            began = time.perf_counter()
+            with _clocks(spent):
+                for stage in list_nightly_names():
+                    runner.run_stage(stage, night)
+            seconds = time.perf_counter() - began
+            spent["page_checksums"] = _time_page_checksums(night)
+        finally:
+            stop_embedded(night.settings)
+            shutil.rmtree(home, ignore_errors=True)
     return {
         "night_seconds": round(seconds, 1),
         "integrity_share": round(sum(spent.values()) / seconds, 4),

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY, make_shop
+from benchmarks.demo_shops import LAST_DAY, make_shop, use_settings
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names
 from handpick.serving.connection import connect
@@ -44,15 +44,15 @@ def measure() -> dict[str, Any]:
         f'[lake]\nlanding = "{made / "landing"}"\nmedia = "{made / "landing" / "media"}"\ntruth = '
         f'"{made / "truth"}"\n'
     )
-    os.environ["HANDPICK_CONFIG"] = str(home / "handpick.toml")
-    settings = load()
-    try:
-        for stage in list_nightly_names()[: list_nightly_names().index("score")]:
-            _run_stage(stage, SEEDS[0])
-        return _kill_and_rerun(settings)
-    finally:
-        stop_embedded(settings)
-        shutil.rmtree(home, ignore_errors=True)
+    with use_settings(home / "handpick.toml"):
+        settings = load()
+        try:
+            for stage in list_nightly_names()[: list_nightly_names().index("score")]:
+                _run_stage(stage, SEEDS[0])
+            return _kill_and_rerun(settings)
+        finally:
+            stop_embedded(settings)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _kill_and_rerun(settings: Settings) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,7 @@ def measure() -> dict[str, Any]:
     """Count the tables that differ from those of the first environment, over all of the others."""
     home = Path(tempfile.mkdtemp(prefix="handpick-same-"))
     try:
-        _make_shops(home)
+        make_inputs(home, DAYS, RUNG)
         compared, differing, first = 0, 0, "none"
         plain = home / ENVIRONMENTS[0].name / "var"
         expected: dict[str, dict[str, str]] = {}
@@ -189,13 +189,15 @@ def compare_processors(plain: Path, other: Path, expected: Mapping[str, Mapping[
     }
 
 
-def _make_shops(home: Path) -> None:
-    """Make the input of each night: the shop as it is on its first day, and with the day after."""
-    shop = home / "shop"
+def make_inputs(folder: Path, days: Sequence[date], rung: str) -> Path:
+    """Make the input of each day, `folder/2026-03-01` and so on: a demo shop, and the same a day later."""
+    shop = folder / "made"
     command = [sys.executable, "-m", "handpick.cli.main", "demo", "--out", str(shop)]
-    for day, options in zip(DAYS, (["--rung", RUNG], ["--add-day"]), strict=True):
+    for number, day in enumerate(days):
+        options = ["--add-day"] if number else ["--rung", rung]
         subprocess.run([*command, *options], check=True, capture_output=True)
-        shutil.copytree(shop, home / str(day))
+        shutil.copytree(shop, folder / str(day))
+    return folder
 
 
 def run_nights(

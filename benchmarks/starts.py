@@ -188,7 +188,7 @@ def measure() -> dict[str, Any]:
             run = run_command(command, environment)
             if run.status and command not in list_inspecting_commands(home, night):
                 raise RuntimeError(f"handpick {' '.join(command)} failed:\n{run.output[-2000:]}")
-            name = " ".join(command[:1]).strip("-").replace("-", "_")
+            name = command[0].strip("-").replace("-", "_")
             seconds.setdefault(f"{name}_seconds", round(run.seconds, 2))
             if found := find_surplus(command, run):
                 surplus[command[0]] = sorted(found)
