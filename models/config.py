@@ -233,9 +233,15 @@ class EaseConfig(MemberConfig):
     former_keys = {"most_items": "max_items"}
 
     regularization: float = Field(
-        2.0,
+        3.0,
         gt=0,
         description="Ridge penalty, in multiples of the mean of the co-occurrence matrix's diagonal.",
+    )
+    user_degree: float = Field(
+        0.5,
+        ge=0,
+        description="Exponent by which active users count less: an error on a user counts "
+        "`degree^-user_degree`, where the degree is the sum of their preferences; 0 counts all users alike.",
     )
     max_items: int = Field(
         12_000,

@@ -16,7 +16,7 @@ def average_precision_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     Returns:
         `(users,)` values in [0, 1]; 0 for users without relevant items.
     """
-    near = hits.rank < k
+    near = hits.is_within(k)
     user, rank = hits.user[near], hits.rank[near]
     first = np.searchsorted(user, user)  # position of each user's first hit
     precision = (np.arange(len(user)) - first + 1) / (rank + 1)

@@ -10,5 +10,5 @@ from models.evaluation.hits import Hits
 
 def hit_rate_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Return `(users,)` 1 with at least one hit among the first k places, else 0."""
-    counts = np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant_counts))
+    counts = np.bincount(hits.user[hits.is_within(k)], minlength=len(hits.relevant_counts))
     return (counts > 0).astype(np.float64)

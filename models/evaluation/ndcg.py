@@ -16,7 +16,7 @@ def ndcg_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     Returns:
         `(users,)` values in [0, 1]; 0 for users without relevant items.
     """
-    near = hits.rank < k
+    near = hits.is_within(k)
     gains = np.bincount(
         hits.user[near], weights=1 / np.log2(hits.rank[near] + 2), minlength=len(hits.relevant_counts)
     )

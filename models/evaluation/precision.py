@@ -10,4 +10,4 @@ from models.evaluation.hits import Hits
 
 def precision_at_k(hits: Hits, k: int) -> NDArray[np.float64]:
     """Return `(users,)` hits among the first k places over k."""
-    return np.bincount(hits.user[hits.rank < k], minlength=len(hits.relevant_counts)) / k
+    return np.bincount(hits.user[hits.is_within(k)], minlength=len(hits.relevant_counts)) / k

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.collaborative.base import Member
-from models.config import FamilyConfig, ItemNeighboursConfig, UserNeighboursConfig
+from models.config import EaseConfig, FamilyConfig, ItemNeighboursConfig, UserNeighboursConfig
 from models.dataset import Dataset, Modality
 from models.member_registry import MEMBER_CLASSES, load_member, make_member
 from models.recommender_interface import Recommender
@@ -171,6 +171,25 @@ def test_item_cosine_is_the_textbook_formula() -> None:
     expected = (likes.T @ likes) / np.maximum(np.outer(norms, norms), 1e-12)
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(member.array("weights"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("user_degree", [0.0, 0.5])
+def test_ease_is_the_regression_with_weighted_users_and_a_zero_diagonal(user_degree: float) -> None:
+    data = shop(users=40, items=12, events=6)
+    config = EaseConfig(regularization=0.7, user_degree=user_degree)
+    member = make_member("ease", FamilyConfig(ease=config)).fit(data, 0)
+    likes = member.history(data, np.arange(40)).toarray().astype(float)
+    degree = likes.sum(1)
+    root = np.where(degree > 0, np.maximum(degree, 1e-12) ** (-user_degree / 2), 0)[:, None]
+    rows = root * likes
+    penalty = 0.7 * (rows**2).sum() / rows.shape[1]
+    for item in range(rows.shape[1]):
+        # Each column is a ridge regression of the item on the others, solved here one by one.
+        others = np.delete(np.arange(rows.shape[1]), item)
+        gram = rows[:, others].T @ rows[:, others] + penalty * np.eye(len(others))
+        expected = np.linalg.solve(gram, rows[:, others].T @ rows[:, item])
+        np.testing.assert_allclose(member.array("weights")[others, item], expected, atol=1e-5)
+        assert member.array("weights")[item, item] == 0
 
 
 def test_pearson_is_numpys_correlation_over_common_items() -> None:

@@ -13,7 +13,7 @@ from models.evaluation.calibration import compute_calibration_error, fit_logisti
 from models.evaluation.coverage import compute_coverage, compute_gini_index
 from models.evaluation.diversity import compute_diversity
 from models.evaluation.fairness import assign_price_bands, compute_disparity, number_groups
-from models.evaluation.hits import find_hits
+from models.evaluation.hits import Hits, find_hits
 from models.evaluation.metrics import RANKING_METRICS
 from models.evaluation.novelty import compute_novelty, compute_serendipity
 from models.topn.dense import find_top_n_of_scores
@@ -76,7 +76,8 @@ def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:
     relevant = sparse.csr_matrix(
         (
             np.ones(3 * users, np.float32),
-            random.integers(0, items, 3 * users),
+            # one of each third of the items, so that none is relevant twice
+            (random.integers(0, items // 3, (users, 3)) + items // 3 * np.arange(3)).ravel(),
             np.arange(0, 3 * users + 1, 3),
         ),
         shape=(users, items),
@@ -86,6 +87,39 @@ def test_a_million_lists_of_a_hundred_are_measured_in_seconds() -> None:
     values = {name: metric(judged, k).mean() for name, metric in RANKING_METRICS.items()}
     assert time.process_time() - began < 20
     assert values["recall"] == pytest.approx(k / items, rel=0.05)
+
+
+def test_hits_that_no_list_can_have_are_refused() -> None:
+    def hits(user: list[int], rank: list[int], counts: list[int]) -> Hits:
+        return Hits(np.array(user, np.int64), np.array(rank, np.int64), np.array(counts, np.int64))
+
+    # The right answer was left out of the list with the user's own items, and "ranked" before the first place.
+    with pytest.raises(ValueError, match="place -1"):
+        hits([0, 1], [3, -1], [1, 1])
+    with pytest.raises(ValueError, match="a place has two hits"):
+        hits([0, 0], [3, 3], [2, 1])
+    with pytest.raises(ValueError, match="2 hits of user 1, but 1 relevant"):
+        hits([1, 1], [3, 4], [1, 1])
+    with pytest.raises(ValueError, match="not among the 2"):
+        hits([2], [0], [1, 1])
+    fine = hits([0, 1], [3, 0], [1, 1])
+    for metric in RANKING_METRICS.values():
+        with pytest.raises(ValueError, match="at least one place"):
+            metric(fine, 0)
+
+
+def test_repeated_items_are_refused_on_lists_and_among_the_relevant() -> None:
+    lists = np.array([[4, 2, -1, -1], [1, 0, 3, 1]], np.int32)
+    relevant = sparse.csr_matrix(np.array([[1, 0, 1, 0, 0], [0, 1, 0, 0, 0]], np.float32))
+    assert find_hits(lists[:1], relevant[:1]).rank.tolist() == [1]
+    with pytest.raises(ValueError, match="list 1 has item 1 twice"):
+        find_hits(lists, relevant)
+    twice = sparse.csr_matrix((np.ones(2, np.float32), np.array([2, 2]), np.array([0, 2])), shape=(1, 5))
+    with pytest.raises(ValueError, match="relevant to a user twice"):
+        find_hits(lists[:1], twice)
+    nothing = sparse.csr_matrix((np.zeros(1, np.float32), np.array([2]), np.array([0, 1])), shape=(1, 5))
+    with pytest.raises(ValueError, match="is 0"):
+        find_hits(lists[:1], nothing)
 
 
 def test_coverage_and_gini_know_even_and_constant_lists() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from benchmarks import next_item
 from benchmarks.next_item import NextItemTrainer, SampledSoftmax, Settings, encode_sequences
-from benchmarks.sequence import measure_quality
+from benchmarks.sequence import count_repeated_targets, measure_quality
 
 ITEMS = 40
 SMALL = Settings(dim=32, layers=1, users=50, negatives=30, rate=1e-2, warm=5, dropout=0.1)
@@ -77,3 +77,12 @@ def test_states_do_not_depend_on_who_else_is_read() -> None:
     batched = encode_sequences(network, sequences, 50)
     alone = np.vstack([encode_sequences(network, [sequence], 50) for sequence in sequences])
     assert np.allclose(batched, alone, atol=1e-5)
+
+
+def test_an_item_that_users_come_back_to_is_missed_where_their_items_are_left_out() -> None:
+    trainer = NextItemTrainer(walks(50, 1), ITEMS, SMALL, 0)
+    returning = [np.array([3, 8, 3]), np.array([5, 6, 7, 5])]
+    assert count_repeated_targets(returning, 1) == 2 and count_repeated_targets(walks(50, 1), 1) < 50
+    assert measure_quality(trainer.network, returning, ITEMS, 1) == (0, 0)
+    recall, ndcg = measure_quality(trainer.network, returning, ITEMS, 1, leave_out=False)
+    assert 0 <= ndcg <= recall <= 1
