@@ -3,10 +3,10 @@
 The last item of each user is predicted from all the others, the one before was held out for validation; all
 items are ranked. No user bought an item twice in these data, so a user's own items are excluded from their
 list, as S3-Rec, DuoRec and RecTools do; the values with them included are reported as well. In a log in which
-users come back to an item, such an item would be left out of the list that it is sought on: there it counts as
-missed, `repeated_targets` says how many there are, and early stopping goes by lists with the users' own items.
-One configuration serves both data sets. Training takes the settings' epochs, or ends when NDCG@10 on the validation items has
-not risen for `PATIENCE` validations; the weights that were best there are tested.
+users come back to an item, such an item would be left out of the list that it is sought on: there it counts
+as missed, `repeated_targets` says how many there are, and early stopping goes by lists with the users' own
+items. One configuration serves both data sets. Training takes the settings' epochs, or ends when NDCG@10 on
+the validation items has not risen for `PATIENCE` validations; the weights that were best there are tested.
 
 Tried: attention alone at width 128 (test 0.0875 / 0.0517 on Beauty after 27 epochs, with an exponential mean
 in parallel; a third of the speed without); BSARec's mixture with normalisation after each sum, which reached

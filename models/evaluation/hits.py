@@ -48,7 +48,8 @@ class Hits:
         count = np.bincount(self.user, minlength=len(self.relevant_counts))
         if (count > self.relevant_counts).any():
             row = int(np.argmax(count - self.relevant_counts))
-            raise ValueError(f"{count[row]} hits of user {row}, but {self.relevant_counts[row]} relevant items")
+            relevant = self.relevant_counts[row]
+            raise ValueError(f"{count[row]} hits of user {row}, but {relevant} relevant items")
 
     def is_within(self, k: int) -> BoolArray:
         """Return `(hits,)` whether each hit is among the first k places.
