@@ -35,10 +35,10 @@ HOSTILE = (
 reordering marks, lone surrogates, templates, paths, and very long texts."""
 
 _PAGE_TAGS = """html head meta title style body h1 h2 h3 p a table tr td th b br i code ul li dl dt dd span div nav
-form label input datalist option button svg g defs path clippath rect use text tspan lt
-metadata rdf:rdf cc:work dc:type dc:format"""
+header main section details summary figure figcaption caption img select textarea hr time
+form label input datalist option button svg g text line circle polyline polygon lt"""
 ALLOWED_TAGS = frozenset(_PAGE_TAGS.split())
-"""Tags of our pages and of matplotlib's plots."""
+"""Tags of our pages and plots."""
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )

@@ -218,7 +218,7 @@ STAGES: list[Stage] = [
         "Write the night's report",
         reads=("valid", "quarantine", "lists", "gate", "evaluation", "models", "marts", "ledger_flows"),
         writes=("report",),
-        preload=("matplotlib", "jinja2"),
+        preload=("jinja2",),
     ),
 ]
 """All stages, in the order in which a night runs them."""

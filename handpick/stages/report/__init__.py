@@ -1,4 +1,4 @@
-"""The `report` stage: one self-contained HTML page per night, with plots, and the model card."""
+"""The `report` stage: one self-contained HTML page per night, the model card, and the summary as JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ INDEX_FILE, CARD_FILE = "index.html", "model_card.html"
 
 
 def run(night: Night) -> StageResult:
-    """Write the night's page and model card; the stage's flow counts the stages that the page reports on.
+    """Write the night's page, model card and summary; the flow counts the stages that the page reports on.
 
     Raises:
         MissingPartition: If no other stage has run for this logical date.
     """
     from handpick.stages.report.model_card import render_card
     from handpick.stages.report.report_page import render_report
+    from handpick.stages.report.summary import SUMMARY_FILE, summarize_night
 
     results = night.results()
     reported = [result for result in results if result.stage != "report"]
@@ -37,6 +38,7 @@ def run(night: Night) -> StageResult:
         (folder / INDEX_FILE).write_text(
             render_report(night, reported, CARD_FILE if card else None), encoding="utf-8"
         )
+        (folder / SUMMARY_FILE).write_text(summarize_night(night).to_json(), encoding="utf-8")
         if card:
             (folder / CARD_FILE).write_text(card, encoding="utf-8")
     target = night.lake.partition(REPORT_TABLE, night.logical_date)

@@ -36,7 +36,7 @@ def choose_example_users(lists: pa.Table, users: pa.Table, launched: set[str]) -
     kinds = [
         ("has sent queries, but has no events", queried),
         ("offered a phone launched today", offered),
-        ("new, without events or queries", cold),
+        ("has neither events nor queries", cold),
         ("has the most events", busy),
         # Users from the middle of the order by activity, so that not all examples are the busiest ones.
         ("an active customer", busy[len(busy) // 4 :]),

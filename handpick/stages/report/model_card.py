@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from handpick.runtime.html import render_page
+from handpick.stages.gate.public import read_decision
 from handpick.stages.report import plots
 
 MODEL, K = "fusion", 20
@@ -52,13 +53,17 @@ def render_card(night: Night) -> str | None:
         date=night.logical_date.isoformat(),
         fusion=night.settings.fusion.model_dump(),
         training=night.settings.training.model_dump(),
+        decision=read_decision(night.lake, night.logical_date)
+        if night.lake.has("gate", night.logical_date)
+        else None,
         digest=night.result("train").digest,
         flow=night.result("train").flows[0],
         windows=_last_days(night),
         metrics=RANKING,
         slices=[_slice_row(name, values) for name in slices],
         plot=plots.plot_intervals(
-            {name: plots.read_interval(values[MODEL, name, "ndcg"]) for name in slices}, "NDCG@20"
+            {name: plots.read_interval(values[MODEL, name, "ndcg"]) for name in slices},
+            "NDCG@20 of the fusion model by slice, with 95 % intervals",
         ),
         beyond_accuracy=[
             (name, values[MODEL, "all", name]["value"])

@@ -1,4 +1,4 @@
-"""The report page: collects the results of a night from the lake and the ledger, and renders them."""
+"""The report page: a verdict in words first, then what is behind it, from the lake and the ledger."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
 from handpick.ledger.flows import StageResult
 from handpick.night import LEDGER_FOLDER, Night
 from handpick.runtime.html import render_page
-from handpick.stages.gate.public import read_decision
+from handpick.stages.gate.public import Decision, read_decision
 from handpick.stages.report import find_stage_pages, plots
 from handpick.stages.report.example_users import (
     choose_example_users,
     find_launched_items,
     join_list_with_items,
 )
+from handpick.stages.report.slices import explain_slices, find_twins
+from handpick.stages.report.summary import BLEND, Quality, summarize_night
 from handpick.stages.validate.public import compute_rule_rates
 
 METRIC, K = "ndcg", 20
@@ -38,6 +40,10 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         results: Its stages' results, in order.
         card: File name of the model card to link to, None if there is none.
     """
+    decision = (
+        read_decision(night.lake, night.logical_date) if night.lake.has("gate", night.logical_date) else None
+    )
+    summary = summarize_night(night)
     return render_page(
         "handpick.stages.report",
         "report_page.html",
@@ -45,20 +51,29 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         is_demo=night.is_demo,
         date=night.logical_date.isoformat(),
         currency=night.settings.shop.currency,
+        summary=summary,
+        verdict=summary.verdict,
+        quality=None if summary.quality is None else Quality(**summary.quality),
         results=results,
         seconds=sum(result.seconds for result in results),
         loading=sum(float(result.notes.get("loading_seconds", 0)) for result in results),
         evaluation=_evaluation(night),
-        gate=read_decision(night.lake, night.logical_date)
-        if night.lake.has("gate", night.logical_date)
-        else None,
-        blend=_read_json(night, "evaluation", "blend.json"),
+        gate=decision,
+        is_own_model=decision is not None and decision.champion_date == night.logical_date,
+        blend=_serving_blend(night, decision),
         curves=_plot_curves(night),
         card=card,
         people=_example_lists(night),
         trends=_plot_trends(night),
         links=[(name.replace("_", " "), page.as_uri()) for name, page in find_stage_pages(results).items()],
     )
+
+
+def _serving_blend(night: Night, decision: Decision | None) -> dict[str, Any] | None:
+    """Return the blend that made tonight's lists, which is that of the champion's night."""
+    if decision is None or decision.champion_date is None:
+        return None
+    return _read_json(Night(night.settings, decision.champion_date), "evaluation", "blend.json")
 
 
 def _find_file(night: Night, table: str, name: str) -> Path | None:
@@ -91,7 +106,12 @@ def _evaluation(night: Night) -> dict[str, Any] | None:
             (name, max(cells[m, name]["users"] for m in members if (m, name) in cells)) for name in slices
         ],
         "members": [(member, [cells.get((member, name)) for name in slices]) for member in members],
-        "plot": plots.plot_intervals(values, f"NDCG@{K}, all users, 95 % interval"),
+        "explained": explain_slices(slices, night.is_demo),
+        "twins": find_twins([(row["member"], row["slice"], row["value"], row["users"]) for row in rows]),
+        "blend": BLEND,
+        "plot": plots.plot_intervals(
+            values, f"NDCG@{K} over all test users, with 95 % intervals", marked=BLEND
+        ),
     }
 
 
@@ -155,13 +175,13 @@ def _plot_trends(night: Night) -> Trends:
                     dropped.setdefault(flow.source, {})[day] = 100 * flow.rows_dropped / flow.rows_in
     if not dropped:
         return trends
-    trends.plots.append(plots.plot_by_night(dropped, "Rows quarantined", "% of rows"))
+    trends.plots.append(plots.plot_by_night(dropped, "Rows quarantined", "% of the rows of a source"))
     try:
         rates = compute_rule_rates(night, TREND_NIGHTS)
-        trends.plots.append(plots.plot_by_night(rates, "Rules broken", "% of rows"))
+        trends.plots.append(plots.plot_by_night(rates, "Rules broken", "% of the rows of a source"))
     except DamagedData as error:
         trends.problems.append(f"The plot of broken rules is left out: {error}")
-    trends.plots.append(plots.plot_by_night(seconds, "Seconds by stage", "s"))
+    trends.plots.append(plots.plot_by_night(seconds, "Seconds by stage", "seconds"))
     return trends
 
 
