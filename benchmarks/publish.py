@@ -142,6 +142,7 @@ def write_lists(night: Night, users: int, items: int, seed: int) -> None:
                 "reason_code": pa.array(["history"]).take(pa.array(np.zeros(rows, np.int32))),
                 "relaxed_rules": pa.nulls(rows, pa.string()),
                 "propensity": np.full(rows, 0.95, np.float32),
+                "placed_by": pa.array(["score"]).take(pa.array(np.zeros(rows, np.int32))),
             }
         ),
     )

@@ -38,16 +38,18 @@ def lists(
     first = rows[0]
     table = make_table(
         f"{kind} {name}: version {first['list_version']} of {first['generated_at']:%Y-%m-%d %H:%M} UTC",
-        ("#", "phone", settings.shop.currency, "score", "reason", "source"),
+        ("#", "phone", settings.shop.currency, "score", "placed by", "reason", "source"),
         right=("#", settings.shop.currency, "score"),
     )
     for row in rows:
         relaxed = f" (relaxed: {row['relaxed_rules']})" if row.get("relaxed_rules") else ""
+        placed_by = row.get("placed_by") or "score"
         table.add_row(
             str(row["rank"]),
             row["title"] or row["item_id"],
             "" if row["price"] is None else f"{row['price']:,.0f}",
             f"{row['score']:.3f}",
+            placed_by.replace("_", " "),
             row["reason"] + relaxed,
             row["source"],
         )

@@ -14,12 +14,15 @@ class ServedColumn:
         sql_type: PostgreSQL type: `text`, `smallint`, `real`, `double precision`, `boolean` or `date`.
         description: One sentence.
         is_nullable: Whether it may be null.
+        is_appended: Whether a later release added it: it stands last in the view, because a view that
+            consumers read can only grow at its end, and is null in versions of earlier releases.
     """
 
     name: str
     sql_type: str
     description: str
     is_nullable: bool = False
+    is_appended: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ RECOMMENDATIONS = Relation(
             "relaxed_rules", "text", "Rules set aside for this row, joined by +; null for none.", True
         ),
         ServedColumn("propensity", "real", "Probability with which this phone was given this place.", True),
+        ServedColumn(
+            "placed_by",
+            "text",
+            "Why it stands at this place: `score`, or what set the order of scores aside: `diversity`, "
+            "`launch`, `exploration`, `campaign`, `relaxed_rules`; null for versions of earlier releases.",
+            is_nullable=True,
+            is_appended=True,
+        ),
     ),
 )
 SIMILAR_ITEMS = Relation(

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from handpick.errors import ServingError
 from handpick.serving.reader_role import grant_reader
-from handpick.serving.relations import RELATIONS, Relation
+from handpick.serving.relations import RELATIONS, Relation, ServedColumn
 from handpick.serving.statements import compose_statement
 from handpick.settings.load import Settings
 
@@ -89,9 +89,10 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         "to_regclass(%s) and attname = 'is_demo'), to_regclass(%s)",
         [f"{schema}.items", role, f"{schema}.list_versions", f"{schema}.{LOCK_TABLE}"],
     ).fetchone()
-    if found is not None and None not in found:
+    has_all_columns = _has_appended_columns(connection, schema)
+    if found is not None and None not in found and has_all_columns:
         return
-    has_relations = found is not None and None not in found[:3]
+    has_relations = found is not None and None not in found[:3] and has_all_columns
     try:
         for attempt in range(SCHEMA_ATTEMPTS):
             try:
@@ -114,12 +115,38 @@ def ensure_schema(connection: psycopg.Connection[Any], settings: Settings) -> No
         ) from None
 
 
+def _has_appended_columns(connection: psycopg.Connection[Any], schema: str) -> bool:
+    """Return whether the views have all columns that later releases have added."""
+    expected = [
+        (f"{schema}.{relation.name}", column.name)
+        for relation in RELATIONS
+        for column in relation.columns
+        if column.is_appended
+    ]
+    found = connection.execute(
+        "select count(*) from unnest(%s::text[], %s::text[]) as expected (view, name) "
+        "join pg_attribute on attrelid = to_regclass(view) and attname = name and not attisdropped",
+        [[view for view, _ in expected], [name for _, name in expected]],
+    ).fetchone()
+    return found == (len(expected),)
+
+
 def _create_relations(connection: psycopg.Connection[Any], schema: str) -> None:
     """Create the schema, its tables and its views, unless they exist."""
     connection.execute(compose_statement("create schema if not exists {schema}", schema=schema))
     connection.execute(compose_statement(CONTROL_TABLES, schema=schema))
     for relation in RELATIONS:
         connection.execute(_compose_table(schema, relation))
+        for column in relation.columns:
+            if column.is_appended:
+                # Reaches the tables of kept versions too; without a default no row is rewritten.
+                connection.execute(
+                    sql.SQL("alter table {}.{} add column if not exists {}").format(
+                        sql.Identifier(schema),
+                        sql.Identifier(relation.partitioned_table),
+                        _compose_column(column),
+                    )
+                )
         connection.execute(_compose_view(schema, relation))
 
 
@@ -140,14 +167,16 @@ def _compose_table(schema: str, relation: Relation) -> sql.Composed:
 
 def compose_columns(relation: Relation) -> sql.Composed:
     """Compose the column definitions; text collates by bytes, in which order the lake's rows are sorted."""
-    return sql.SQL(", ").join(
-        sql.SQL("{} {}{}{}").format(
-            sql.Identifier(column.name),
-            sql.SQL(column.sql_type),
-            sql.SQL(' collate "C"' if column.sql_type == "text" else ""),
-            sql.SQL("" if column.is_nullable else " not null"),
-        )
-        for column in relation.columns
+    return sql.SQL(", ").join(_compose_column(column) for column in relation.columns)
+
+
+def _compose_column(column: ServedColumn) -> sql.Composed:
+    """Compose the definition of one column."""
+    return sql.SQL("{} {}{}{}").format(
+        sql.Identifier(column.name),
+        sql.SQL(column.sql_type),
+        sql.SQL(' collate "C"' if column.sql_type == "text" else ""),
+        sql.SQL("" if column.is_nullable else " not null"),
     )
 
 
@@ -155,11 +184,18 @@ def _compose_view(schema: str, relation: Relation) -> sql.Composed:
     """Compose the DDL of a view; it reads the pointer by subqueries, so that only one partition is opened."""
     return sql.SQL(
         "create or replace view {schema}.{view} as select {columns}, list_version, "
-        "(select generated_at from {schema}.current_version) as generated_at from {schema}.{whole} "
+        "(select generated_at from {schema}.current_version) as generated_at{appended} from {schema}.{whole} "
         "where list_version = (select version from {schema}.current_version)"
     ).format(
         schema=sql.Identifier(schema),
         view=sql.Identifier(relation.name),
         whole=sql.Identifier(relation.partitioned_table),
-        columns=sql.SQL(", ").join(sql.Identifier(name) for name in relation.column_names),
+        columns=sql.SQL(", ").join(
+            sql.Identifier(column.name) for column in relation.columns if not column.is_appended
+        ),
+        appended=sql.SQL("").join(
+            sql.SQL(", {}").format(sql.Identifier(column.name))
+            for column in relation.columns
+            if column.is_appended
+        ),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from handpick.stages.score.item_metadata import encode_one_hot
 from handpick.stages.score.list_generation import make_lists
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.rerank import RerankedLists
+from handpick.stages.score.rerank import RerankedLists, mark_boosted
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import BoolArray, FloatArray, IntArray, StringArray
 from models.recommender_interface import Factors
@@ -96,6 +96,8 @@ def _score_block(plan: ListPlan, factors: Factors, users: IntArray, source: Stri
     scores[row, place] = compute_exact_scores(
         factors.users, factors.items, row, made.lists.items[row, place].astype(np.int64)
     )
+    if plan.boosts.any():
+        mark_boosted(made.lists, scores)
     return Cohort(users, source, made.lists, scores, made.is_added, made.held_back)
 
 

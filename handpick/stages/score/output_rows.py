@@ -14,11 +14,18 @@ from handpick.stages.score.counterfactuals import Counterfactuals, find_counterf
 from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.rerank import PlacementSource
+from handpick.stages.score.rerank import PLACED_BY, PlacementSource
 from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import FloatArray, IntArray
 
+BY_SCORE_OR_ORDER = (
+    PlacementSource.MODEL,
+    PlacementSource.DIVERSITY,
+    PlacementSource.BOOST,
+    PlacementSource.RELAXED,
+)
+"""Origins of phones that the scores brought onto the list, whatever place they have there."""
 ROWS_AT_ONCE = 1_000_000
 """Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""
 
@@ -127,7 +134,7 @@ def _write_rows(
         anchor, query = (
             (-1, -1) if counterfactuals is None else choose_counterfactual(counterfactuals, number)
         )
-        if counterfactuals is None and row.origin is PlacementSource.MODEL:
+        if counterfactuals is None and row.origin in BY_SCORE_OR_ORDER:
             code, text = "popular", writer.explain_popularity(user)
         else:
             code, text = writer.explain(row, anchor, query)
@@ -147,6 +154,7 @@ def _write_rows(
                 [relaxed.get(key) for key in zip(row_user.tolist(), place.tolist(), strict=True)], pa.string()
             ),
             "propensity": lists.propensity[row_user, place],
+            "placed_by": pa.array(PLACED_BY).take(pa.array(lists.origin[row_user, place])),
         }
     )
 

@@ -24,12 +24,23 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class PlacementSource(IntEnum):
-    """The reason why a phone has its place on a list; the numbers are not stored in the lake."""
+    """What gave a phone its place on a list; the numbers are not stored in the lake.
+
+    `MODEL` has the highest score of the phones that could stand there. All others stand where they do
+    although another phone scored higher, or whatever their score was.
+    """
 
     MODEL = 0
     LAUNCH = 1
     EXPLORATION = 2
     CAMPAIGN = 3
+    DIVERSITY = 4
+    RELAXED = 5
+    BOOST = 6
+
+
+PLACED_BY = ("score", "launch", "exploration", "campaign", "diversity", "relaxed_rules", "campaign")
+"""The names under which lists show a `PlacementSource`, by its number."""
 
 
 class RerankedLists(NamedTuple):
@@ -98,7 +109,10 @@ def rerank_candidates(
         # Of equal values argmax takes the first, which has the higher score or the lower id.
         pick = np.argmax(value, axis=1)
         is_there = np.isfinite(value[users, pick])  # False where no candidate is left
-        origin = np.where(is_helped[users, pick], PlacementSource.LAUNCH, PlacementSource.MODEL)
+        # Candidates are sorted by score, so the first free one would have the place by its score alone.
+        is_best = pick == np.argmax(state.free(), axis=1)
+        moved_by = np.where(is_helped[users, pick], PlacementSource.LAUNCH, PlacementSource.DIVERSITY)
+        origin = np.where(is_best, PlacementSource.MODEL, moved_by).astype(np.int64)
         propensity = np.ones(len(users), np.float32)
         if place + 1 >= settings.explore_from_rank and settings.explore_share:
             pick, origin, propensity = _replace_by_exploration(
@@ -248,6 +262,21 @@ def _append_column(rows: NDArray[Number], value: float, order: IntArray) -> NDAr
     """Append a column that holds a value, and reorder the columns of each row."""
     wider = np.column_stack([rows, np.full(len(rows), value, rows.dtype)])
     return np.take_along_axis(wider, order, axis=1)
+
+
+def mark_boosted(lists: RerankedLists, scores: FloatArray) -> None:
+    """Mark the places that a campaign's boost has changed, where boosts were part of the order.
+
+    Args:
+        lists: Lists of some users, whose origin is changed in place.
+        scores: `(users, n)` scores without boosts.
+    """
+    is_by_score = (lists.origin == PlacementSource.MODEL) & (lists.items >= 0)
+    known = np.where((lists.items >= 0) & (lists.origin != PlacementSource.RELAXED), scores, -np.inf)
+    # The highest score of all places below; the last place has none.
+    highest = np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    below = np.column_stack([highest[:, 1:], np.full(len(known), -np.inf)])
+    lists.origin[is_by_score & (below > scores)] = PlacementSource.BOOST
 
 
 def make_empty_lists(users: int, n: int) -> RerankedLists:

@@ -66,3 +66,27 @@ def test_a_configured_server_takes_demo_lists_only_if_it_is_allowed(
     allowed = serving.model_copy(update={"allow_demo": True})
     run(Night(settings.model_copy(update={"serving": allowed}), night.logical_date))
     assert [one.is_demo for one in list_versions(settings)] == [True]
+
+
+def test_a_view_of_an_earlier_release_gets_its_new_column_last_and_keeps_its_rows(
+    make_night: MakeNight, settings: Settings, connection: psycopg.Connection
+) -> None:
+    run(make_night())
+    columns = "select array_agg(attname::text order by attnum) from pg_attribute where attrelid = 'recommendations'::regclass"
+    today = connection.execute(columns).fetchone()
+    connection.execute("drop view recommendations; alter table recommendations_all drop column placed_by")
+    connection.execute(
+        "create view recommendations as select user_id, rank, item_id, score, source, reason, reason_code, relaxed_rules, "
+        "propensity, list_version, (select generated_at from current_version) as generated_at from recommendations_all "
+        "where list_version = (select version from current_version)"
+    )
+    # A consumer's own view would stop a migration that drops and creates the view.
+    connection.execute("create view theirs as select user_id, item_id from recommendations where rank = 1")
+    old = connection.execute("select count(*) from recommendations").fetchone()
+    run(make_night(DAY + timedelta(days=1), seed=2))
+    assert connection.execute(columns).fetchone() == today
+    assert today is not None and today[0][-2:] == ["generated_at", "placed_by"]
+    kept = connection.execute(
+        "select list_version, count(*), count(placed_by) from recommendations_all group by 1 order by 1"
+    ).fetchall()
+    assert old is not None and kept == [(1, old[0], 0), (2, old[0], old[0])]

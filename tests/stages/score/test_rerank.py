@@ -9,7 +9,14 @@ import pytest
 
 from handpick.settings.score import ScoreSettings
 from handpick.stages.score.hash_rng import derive_seeds
-from handpick.stages.score.rerank import PhoneFacts, PlacementSource, RerankedLists, rerank_candidates
+from handpick.stages.score.rerank import (
+    PLACED_BY,
+    PhoneFacts,
+    PlacementSource,
+    RerankedLists,
+    mark_boosted,
+    rerank_candidates,
+)
 from models.topn.exact import TopN
 
 from .conftest import TODAY
@@ -117,3 +124,38 @@ def test_no_phone_stands_twice_and_a_short_pool_gives_a_short_list() -> None:
     lists = made(users=200, n=20, explore_share=0.5, explore_from_rank=1, diversity=0.3)
     assert all(len(set(row[row >= 0].tolist())) == POOL for row in lists.items)
     assert (lists.items[:, POOL:] == -1).all()
+
+
+def test_a_place_that_is_not_by_score_says_what_gave_it() -> None:
+    vectors = np.eye(POOL, dtype=np.float32)
+    vectors[1] = vectors[2] = vectors[0]
+    lists = made(vectors=vectors, n=4, diversity=0.5, launches=(6,), launch_bonus=0.6, launch_floor=0.1)
+    names = [PLACED_BY[origin] for origin in lists.origin[0]]
+    assert (lists.items[0].tolist(), names) == (
+        [6, 0, 3, 4],
+        ["launch", "score", "diversity", "diversity"],
+    )
+
+
+def test_a_lower_score_above_a_higher_one_is_never_said_to_be_by_score() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(POOL, 3)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    options: dict[str, Any] = {
+        "diversity": 0.4,
+        "launch_bonus": 0.2,
+        "explore_share": 0.2,
+        "explore_from_rank": 2,
+    }
+    lists = made(users=300, vectors=vectors, launches=(4, 7), **options)
+    # Phones 0, 1, 2, ... have falling scores, so a greater number below a smaller one is in order.
+    is_out_of_order = [[min(row[place:]) < row[place] for place in range(6)] for row in lists.items.tolist()]
+    by_score = lists.origin == PlacementSource.MODEL
+    assert np.array_equal(by_score & np.array(is_out_of_order), np.zeros((300, 6), bool))
+    assert set(np.unique(lists.origin)) == {0, 1, 2, 4}
+
+
+def test_a_boosted_phone_above_a_higher_score_is_placed_by_its_campaign() -> None:
+    lists = made(users=1, n=4)
+    mark_boosted(lists, np.array([[0.9, 0.5, 0.8, 0.7]], np.float32))
+    assert [PLACED_BY[origin] for origin in lists.origin[0]] == ["score", "campaign", "score", "score"]

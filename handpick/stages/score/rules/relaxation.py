@@ -9,7 +9,7 @@ from scipy import sparse
 from handpick.stages.score.candidates import find_candidates
 from handpick.stages.score.distinct_models import WIDENING
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.rerank import RerankedLists
+from handpick.stages.score.rerank import PlacementSource, RerankedLists
 from models.dataset import IntArray
 from models.recommender_interface import Factors
 
@@ -75,6 +75,7 @@ def _append_to_list(
             continue
         if max_per_brand is None or any_brand or brands.count(brand) < max_per_brand:
             items[filled] = item
+            lists.origin[user, filled] = PlacementSource.RELAXED
             lists.propensity[user, filled] = 1.0  # added places are not drawn at random
             brands.append(brand)
             models.add(model)
