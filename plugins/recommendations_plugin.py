@@ -16,7 +16,8 @@ class Recommendations(AirflowPlugin):
             "name": "Recommendations",
             "href": "handpick/",
             "destination": "nav",
-            "category": "browse",
+            # An entry of its own in the navigation: below Browse nobody found it.
+            "nav_top_level": True,
             "url_route": "recommendations",
         }
     ]

@@ -34,9 +34,9 @@ HOSTILE = (
 """Markup, script addresses, SQL, spreadsheet formulas, terminal sequences, forged log lines, invisible and
 reordering marks, lone surrogates, templates, paths, and very long texts."""
 
-_PAGE_TAGS = """html head meta title style body h1 h2 h3 p a table tr td th b br i code ul li dl dt dd span div nav
+_PAGE_TAGS = """html head meta title style body h1 h2 h3 p a table tr td th b br i code ul ol li dl dt dd span div nav
 header main section details summary figure figcaption caption img select textarea hr time
-form label input datalist option button svg g text line circle polyline polygon lt"""
+form label input datalist option button svg g text tspan line circle polyline polygon lt"""
 ALLOWED_TAGS = frozenset(_PAGE_TAGS.split())
 """Tags of our pages and plots."""
 _CONTROLS = re.compile(

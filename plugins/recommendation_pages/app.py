@@ -1,31 +1,31 @@
-"""The Recommendations pages of Airflow's web UI: nights, list versions, and any user's list.
+"""The Recommendations pages of Airflow's web UI: their security, and the reports of nights.
 
 Only signed-in users see them. They stand on Airflow's own origin, so text of a supplier or a customer must
 not act there: templates escape it, and the content security policy of every response allows no script. dbt's
-documentation, which needs scripts, is put into a sandbox without an origin.
+documentation, which needs scripts, is put into a sandbox without an origin. Changes are forms with a token
+(`access.py`), need a right of their own, and are recorded.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, LiteralString
+from typing import Literal
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from jinja2 import FileSystemLoader
 from markupsafe import escape
 from starlette.exceptions import HTTPException
 
-from handpick.errors import HandpickError
+from handpick.errors import DamagedData, HandpickError
 from handpick.errors.safe_text import make_showable
-from handpick.runtime.html import build_environment
 from handpick.settings.load import load
+from recommendation_pages import data, front, lists, models, versions
+from recommendation_pages.rendering import render, render_message
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -35,7 +35,6 @@ pages = FastAPI(
     # Airflow does not protect the pages of plugins: they have to check the user's rights themselves.
     dependencies=[Depends(requires_access_dag("GET"))],
 )
-templates = build_environment(FileSystemLoader(Path(__file__).parent))
 SERVED_SUFFIXES = {".html", ".css", ".js", ".png", ".svg"}
 """Files of a stage's pages that a browser needs; no other file in their folder is served."""
 PAGE_POLICY = (
@@ -79,21 +78,28 @@ def _secure(response: Response) -> Response:
 
 
 @pages.exception_handler(RequestValidationError)
-async def explain_parameters(request: Request, error: RequestValidationError) -> HTMLResponse:  # noqa: ARG001
+async def explain_parameters(request: Request, error: RequestValidationError) -> HTMLResponse:
     """Answer a request with unusable parameters: 404 if there is no such address, 400 for a bad value."""
     wrong = [problem["loc"] for problem in error.errors()]
     if any(place[0] == "path" for place in wrong):
-        return render_response("message.html", message="There is no such page.", status=404)
+        return render_message(request, "There is no such page.", 404)
     names = ", ".join(str(place[-1]) for place in wrong)
-    return render_response("message.html", message=f"{names} has no usable value.", status=400)
+    return render_message(request, f"{names} has no usable value.", 400)
 
 
 @pages.exception_handler(HTTPException)
-async def explain_refusal(request: Request, error: HTTPException) -> HTMLResponse:  # noqa: ARG001
+async def explain_refusal(request: Request, error: HTTPException) -> HTMLResponse:
     """Answer a request that is refused, such as of somebody who has not signed in, in plain words."""
-    found = render_response("message.html", message=str(error.detail), status=error.status_code)
+    found = render_message(request, str(error.detail), error.status_code)
     found.headers.update(error.headers or {})
     return found
+
+
+@pages.exception_handler(HandpickError)
+async def explain_error(request: Request, error: HandpickError) -> HTMLResponse:
+    """Answer a request that cannot be met with the error's own words."""
+    status = 500 if isinstance(error, DamagedData) else 400
+    return render_message(request, f"{str(error)[:1].upper()}{str(error)[1:]}", status)
 
 
 @pages.exception_handler(Exception)
@@ -101,69 +107,19 @@ async def explain_failure(request: Request, error: Exception) -> Response:
     """Answer a request that failed for a reason nobody foresaw; the log of the API server has the reason."""
     logging.getLogger(__name__).error("The page %s failed.", make_showable(request.url.path), exc_info=error)
     # Outside of the middleware, so the headers are added here.
-    return _secure(
-        render_response(
-            "message.html", message="The page failed; Airflow's API server has logged why.", status=500
-        )
-    )
+    return _secure(render_message(request, "The page failed; Airflow's API server has logged why.", 500))
 
 
-def query_rows(query: LiteralString, *parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
-    """Run a query on the serving database in the reader role.
-
-    Args:
-        query: SQL with `{schema}` for the serving schema.
-        parameters: Values of its placeholders.
-
-    Returns:
-        The rows, and the error to show if the database could not be read. Before the first publish there is
-        neither schema nor reader role: then there are no rows and no error.
-    """
-    import psycopg
-    from psycopg.rows import dict_row
-
-    from handpick.serving.connection import connect
-    from handpick.serving.statements import compose_statement
-
-    settings = load()
-    composed = compose_statement(query, schema=settings.serving.schema_name)
-    try:
-        with connect(settings, reader=True) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(composed, parameters).fetchall(), None
-    except psycopg.errors.UndefinedTable:
-        return [], None
-    except psycopg.Error as error:
-        return [], f"The database refused: {error.diag.message_primary or type(error).__name__}."
-    except HandpickError as error:
-        is_first = f'role "{settings.serving.reader_role}" does not exist' in str(error)
-        return [], None if is_first else str(error)
+for part in (front, lists, models, data, versions):
+    pages.include_router(part.router)
 
 
-def render_response(name: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render a template as a response with a status."""
-    return HTMLResponse(templates.get_template(name).render(shop=load().shop.name, **values), status)
+@pages.get("/nights", response_class=HTMLResponse)
+def list_reports(request: Request) -> HTMLResponse:
+    """List the reports of the nights, newest first."""
+    from handpick.stages.report.summary import read_history
 
-
-@pages.get("/", response_class=HTMLResponse)
-def show_overview() -> HTMLResponse:
-    """Show list versions and nights, newest first."""
-    from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
-    from handpick.night import LEDGER_FOLDER
-
-    settings = load()
-    versions, problem = query_rows(
-        "select v.version, v.logical_date, v.version = c.version as is_current, v.status, v.user_count, "
-        "v.recommendation_count, v.model, v.published_at, to_jsonb(v) ->> 'is_demo' as is_demo "
-        "from {schema}.list_versions v left join {schema}.current_version c on true "
-        "order by v.version desc limit 30"
-    )
-    ledger = settings.path(settings.lake.root) / LEDGER_FOLDER
-    nights = []
-    for folder in ledger.glob(f"{PARTITION_PREFIX}*"):
-        with suppress(HandpickError):  # a copy of a night's folder is no night
-            nights.append(parse_partition_date(folder).isoformat())
-    newest = sorted(nights, reverse=True)[:30]
-    return render_response("overview.html", versions=versions, nights=newest, problem=problem)
+    return render(request, "nights.html", nights=read_history(load())[::-1])
 
 
 @pages.get("/nights/{day}")
@@ -173,7 +129,9 @@ def redirect_to_report(day: date) -> RedirectResponse:
 
 
 @pages.get("/nights/{day}/{name}", response_class=HTMLResponse)
-def show_report_page(day: date, name: Literal["index.html", "model_card.html"]) -> HTMLResponse:
+def show_report_page(
+    request: Request, day: date, name: Literal["index.html", "model_card.html"]
+) -> HTMLResponse:
     """Show one page of a night's report."""
     from handpick.night import Night
     from handpick.stages.report import find_stage_pages
@@ -181,8 +139,7 @@ def show_report_page(day: date, name: Literal["index.html", "model_card.html"]) 
     night = Night(load(), day)
     file = night.lake.partition("report", day) / name
     if not file.is_file():
-        missing = f"There is no {name.removesuffix('.html')} for {day}."
-        return render_response("message.html", message=missing, status=404)
+        return render_message(request, f"There is no {name.removesuffix('.html')} for {day}.", 404)
     html = file.read_text(encoding="utf-8")
     for built, first in find_stage_pages(night.results()).items():
         # Browsers do not follow `file:` links from a page that was served over HTTP.
@@ -191,7 +148,7 @@ def show_report_page(day: date, name: Literal["index.html", "model_card.html"]) 
 
 
 @pages.get("/nights/{day}/pages/{built}/{path:path}")
-def show_stage_page(day: date, built: str, path: str) -> Response:
+def show_stage_page(request: Request, day: date, built: str, path: str) -> Response:
     """Serve a file of the pages that a stage built: the Data Docs, dbt's documentation."""
     from handpick.night import Night
     from handpick.stages.report import find_stage_pages
@@ -199,7 +156,7 @@ def show_stage_page(day: date, built: str, path: str) -> Response:
     first = find_stage_pages(Night(load(), day).results()).get(built)
     file = None if first is None else _find_served_file(first.parent, path)
     if file is None:
-        return render_response("message.html", message=f"There is no such page for {day}.", status=404)
+        return render_message(request, f"There is no such page for {day}.", 404)
     policy = SCRIPT_POLICY if built in SCRIPTED_PAGES else PAGE_POLICY
     return FileResponse(file, headers={"Content-Security-Policy": policy})
 
@@ -213,23 +170,3 @@ def _find_served_file(folder: Path, path: str) -> Path | None:
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         return None
     return file if is_served else None
-
-
-@pages.get("/lists", response_class=HTMLResponse)
-def show_lists(user_id: Annotated[str, Query(max_length=200)] = "") -> HTMLResponse:
-    """Show the current list of one user, or of the first user; suggest ids from there on."""
-    if "\0" in user_id:
-        # PostgreSQL's texts cannot hold it, so no user is called so.
-        return render_response("message.html", message="A user id has no NUL character.", status=400)
-    users, problem = query_rows(
-        "select distinct user_id from {schema}.recommendations where user_id >= %s order by user_id limit 20",
-        user_id,
-    )
-    if not user_id and users:
-        user_id = users[0]["user_id"]
-    found, _ = query_rows(
-        "select r.*, i.title, i.price from {schema}.recommendations r left join {schema}.items i using "
-        "(item_id) where r.user_id = %s order by r.rank",
-        user_id,
-    )
-    return render_response("lists.html", user_id=user_id, rows=found, users=users, problem=problem)

@@ -61,9 +61,14 @@ def test_the_night_is_shown_with_its_stages_and_a_task_for_each_dbt_model(house:
 
 def test_the_pages_in_the_web_ui_show_versions_a_list_and_the_report(house: House, page: Page) -> None:
     page.goto("/handpick/")
+    expect(page.get_by_label("Verdict")).to_contain_text("has published its lists")
+    # Airflow's own database tells the pages of its runs.
+    expect(page.get_by_role("link", name=str(house.nights()[-1].logical_date))).to_be_visible()
+    page.goto("/handpick/versions")
     expect(page.get_by_text("current", exact=True)).to_be_visible()
     page.goto("/handpick/lists")
-    expect(page.locator("table tr").nth(1)).to_be_visible()
+    page.get_by_label("Users").get_by_role("link").first.click()
+    expect(page.locator(".card").nth(1)).to_be_visible()
     page.goto(f"/handpick/nights/{house.nights()[-1].logical_date}")
     expect(page.get_by_role("heading", name="The ledger")).to_be_visible()
     expect(page.get_by_role("heading", name="Evaluation")).to_be_visible()
@@ -72,6 +77,29 @@ def test_the_pages_in_the_web_ui_show_versions_a_list_and_the_report(house: Hous
         page.get_by_role("link", name=built).first.click()
         expect(page).to_have_title(re.compile(told))
         page.goto(report)
+
+
+def test_the_app_has_an_entry_of_its_own_and_follows_the_web_uis_theme(house: House, page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Recommendations").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_label("Verdict")).to_be_visible()
+    for theme, paper in (("dark", "rgb(18, 22, 28)"), ("light", "rgb(255, 255, 255)")):
+        page.evaluate(f"localStorage.setItem('theme', '{theme}')")
+        page.reload()
+        expect(frame.locator("body")).to_have_css("background-color", paper)
+
+
+def test_lists_are_rolled_back_on_the_page_with_a_reason_that_is_kept(house: House, page: Page) -> None:
+    page.goto("/handpick/versions")
+    page.get_by_role("link", name="make current").first.click()
+    expect(page.get_by_text("at once and for all consumers")).to_be_visible()
+    page.get_by_label("Why").fill("to see that it works")
+    page.get_by_role("button").click()
+    expect(page.get_by_text("to see that it works")).to_be_visible()
+    page.goto("/handpick/")
+    expect(page.get_by_text("The lists were rolled back")).to_be_visible()
+    assert house.handpick("rollback", "2").returncode == 0
 
 
 def test_no_file_beside_a_stages_pages_can_be_read(house: House, page: Page) -> None:

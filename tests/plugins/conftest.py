@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from handpick.contracts import CONTRACTS
 from handpick.night import Night
 from handpick.serving.embedded import stop_embedded
 from handpick.settings.load import load
@@ -58,6 +59,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
                 render_docs(night, [Suite("s", 1, outcomes)]), encoding="utf-8"
             )
             (folder / "secret.txt").write_text("not served")
+        _write_quarantine(night)
         page = night.lake.partition("docs", DAY) / "index.html"
         dropped = dict.fromkeys(HOSTILE, 1)
         flow = Flow("events", len(dropped), 0, dropped)
@@ -83,6 +85,16 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         stop_embedded(night.settings)
 
 
+def _write_quarantine(night: Night) -> None:
+    """Write a row of events with each hostile text, as `validate` does with rows that broke a rule."""
+    texts = SQL_TEXTS[:40]
+    columns: dict[str, Any] = dict.fromkeys(CONTRACTS["events"].column_names, texts)
+    columns |= {"_extra": texts, "_raw": texts, "_source_file": texts, "_source_line": range(len(texts))}
+    columns |= {"_rules": [[text] for text in texts], "_values": ["[]"] * len(texts)}
+    table = pa.table({**columns, "contract_version": ["1"] * len(texts)})
+    night.lake.write("quarantine/events", DAY, table)
+
+
 def _unique(texts: list[str]) -> list[str]:
     return [f"{text[:500]} {number}" for number, text in enumerate(texts)]
 
@@ -101,19 +113,31 @@ def _make_hostile(night: Night, table: str, **columns: list[str]) -> None:
     night.lake.write(table, DAY, rows)
 
 
+def sign_in(pages: Any, role: str) -> None:
+    """Let the following requests come from somebody with a role of Airflow's simple auth manager."""
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.security import get_user
+
+    pages.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username=role, role=role)
+
+
 @pytest.fixture(scope="session")
 def application(published: Night) -> Iterator[Any]:
     """The pages' application, for somebody who has signed in; signing in is tested in `end_to_end`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HANDPICK_CONFIG", str(published.settings.home / "handpick.toml"))
         patch.setenv("AIRFLOW_HOME", str(published.settings.home / "airflow"))
+        patch.setenv("AIRFLOW__API__SECRET_KEY", "of-this-test")
         patch.setitem(os.environ, "AIRFLOW__CORE__LOAD_EXAMPLES", "False")
         patch.syspath_prepend(str(ROOT / "plugins"))
+        from airflow.api_fastapi.app import create_auth_manager
         from recommendation_pages import pages
 
         (guard,) = pages.router.dependencies
         assert guard.dependency is not None
         pages.dependency_overrides[guard.dependency] = lambda: None
+        create_auth_manager()
+        sign_in(pages, "admin")
         yield pages
         pages.dependency_overrides.clear()
         sys.modules.pop("recommendation_pages", None)

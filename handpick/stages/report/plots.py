@@ -80,21 +80,23 @@ def plot_intervals(values: Mapping[str, Interval], title: str, *, marked: str | 
         marked: A label that is drawn in another colour.
     """
     labels = sorted(values, key=lambda label: (-values[label][0], label))
-    step, top, left, right = 22, 6, 176, WIDTH - 196
+    step, top, left, right = 22, 6, 206, WIDTH - 166
     high = _choose_ticks(0.0, max((max(value) for value in values.values()), default=1.0))[-1]
     parts = []
     for row, label in enumerate(labels):
         value, lower, upper = values[label]
         y = top + step * row + step / 2
         x = [left + (right - left) * max(0.0, number) / high for number in (lower, value, upper)]
-        figures = f"{value:.4f}" if lower == upper else f"{value:.4f} ({lower:.4f} to {upper:.4f})"
+        bounds = "" if lower == upper else f" ({lower:.4f} to {upper:.4f})"
+        style = "mark" if label == marked else "row"
         parts.append(
-            f'<g class="{"mark" if label == marked else "row"}"><title>{escape(label)}: {figures}</title>'
+            f'<g class="{style}"><title>{escape(label)}: {value:.4f}{bounds}</title>'
             f'<line class="rule" x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>'
             f'<line class="span" x1="{x[0]:.1f}" x2="{x[2]:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<circle cx="{x[1]:.1f}" cy="{y:.1f}" r="4"/>'
-            f'<text class="figure" x="{right + 10}" y="{y + 4:.1f}">{figures}</text></g>'
+            f'<text class="figure" x="{right + 10}" y="{y + 4:.1f}">{value:.4f}'
+            f'<tspan class="more">{bounds}</tspan></text></g>'
         )
     described = "; ".join(f"{label} {values[label][0]:.4f}" for label in labels)
     return _draw_figure(title, "", top * 2 + step * len(labels), "".join(parts), described, ())
@@ -141,7 +143,7 @@ def plot_lines(
     known = [span for values in spans.values() for span in values if span is not None]
     low = 0.0 if starts_at_zero or not known else min(min(span) for span in known)
     ticks = _choose_ticks(low, max((max(span) for span in known), default=1.0))
-    frame = Frame(52, WIDTH - 14, 10, 200, ticks[0], ticks[-1], len(columns))
+    frame = Frame(62, WIDTH - 14, 10, 200, ticks[0], ticks[-1], len(columns))
     parts = [_draw_axes(frame, ticks, columns)]
     # All bands first, so that none covers a line.
     for number, values in enumerate(spans.values()):

@@ -116,11 +116,13 @@ class Verdict:
         sentence: The state in words, with dates and counts.
         findings: What needs a person, the most urgent first; empty if all is well.
         night: The night that it is about; None before the first one.
+        state: The sentence without its count of the findings.
     """
 
     sentence: str
     findings: tuple[Finding, ...] = field(default=())
     night: date | None = None
+    state: str = ""
 
     @property
     def light(self) -> Light:
@@ -160,7 +162,8 @@ def judge_night(night: Night, failed: Sequence[Finding] = ()) -> Verdict:
     if decision is not None:
         findings += _find_gate_problems(night, decision)
     findings.sort(key=lambda finding: finding.light is not Light.ACT)  # stable: acts first
-    return Verdict(_describe_night(night, results, decision, findings), tuple(findings), night.logical_date)
+    state = _describe_night(night, results, decision)
+    return Verdict(f"{state}. {_count_findings(findings)}", tuple(findings), night.logical_date, state)
 
 
 def judge_shop(
@@ -211,12 +214,13 @@ def judge_shop(
         findings += _find_lateness(night, current, now)
     findings.sort(key=lambda finding: finding.light is not Light.ACT)
     lists = (
-        f" Consumers read version {current.version}, the lists of {current.logical_date} for "
-        f"{current.user_count:,} users."
+        f"Consumers read version {current.version}, the lists of {current.logical_date} for "
+        f"{current.user_count:,} users"
         if current is not None
-        else " No lists are published."
+        else "No lists are published"
     )
-    return Verdict(of_night.sentence + lists, tuple(findings), night.logical_date)
+    said = f"{of_night.state}. {lists}. {_count_findings(findings)}"
+    return Verdict(said, tuple(findings), night.logical_date, f"{of_night.state}. {lists}")
 
 
 def _find_damage(night: Night, stage: str, error: Exception) -> Finding:
@@ -348,7 +352,7 @@ def _find_rollback(current: ListVersion, versions: Sequence[ListVersion]) -> Ite
 
 def _find_lateness(night: Night, current: ListVersion, now: datetime) -> Iterator[Finding]:
     """Yield the finding that the current lists are older than a night may take; simulated days are never."""
-    if current.is_demo:
+    if current.is_demo or night.is_demo:
         return
     age = now - Night(night.settings, current.logical_date).as_of
     if age > timedelta(hours=OVERDUE_HOURS):
@@ -362,10 +366,8 @@ def _find_lateness(night: Night, current: ListVersion, now: datetime) -> Iterato
         )
 
 
-def _describe_night(
-    night: Night, results: dict[str, StageResult], decision: Decision | None, findings: Sequence[Finding]
-) -> str:
-    """Return the night's state in one or two sentences."""
+def _describe_night(night: Night, results: dict[str, StageResult], decision: Decision | None) -> str:
+    """Return the night's state in one sentence without its full stop."""
     day = night.logical_date
     published = results.get("publish")
     if published is None:
@@ -379,9 +381,19 @@ def _describe_night(
     if decision is not None and decision.champion_date is not None and published is not None:
         whose = "its own model" if decision.champion_date == day else f"the model of {decision.champion_date}"
         said += f", by {whose}"
-    count = len(findings)
-    if not count:
-        return f"{said}. Nothing needs a person."
-    if all(finding.light is Light.LOOK for finding in findings):
-        return f"{said}. There {'is one thing' if count == 1 else f'are {count} things'} to look at."
-    return f"{said}. {'One thing needs' if count == 1 else f'{count} things need'} a person."
+    return said
+
+
+def _count_findings(findings: Sequence[Finding]) -> str:
+    """Return how many things there are to do or to look at, as a sentence."""
+    acts = sum(finding.light is Light.ACT for finding in findings)
+    looks = len(findings) - acts
+    to_look = "one thing" if looks == 1 else f"{looks} things"
+    if not acts:
+        return (
+            f"There {'is' if looks == 1 else 'are'} {to_look} to look at."
+            if looks
+            else "Nothing needs a person."
+        )
+    needs = "One thing needs" if acts == 1 else f"{acts} things need"
+    return f"{needs} a person{f', and {to_look} should be looked at' if looks else ''}."

@@ -1,0 +1,125 @@
+"""The front page: is all well, what is to be done, how good are the lists, and what changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from handpick.night import Night
+from handpick.settings.load import load
+from handpick.stages.report.plots import plot_by_night
+from handpick.stages.report.summary import NightSummary, Quality, list_nights, read_history
+from handpick.stages.report.verdict import judge_shop
+from recommendation_pages.rendering import render
+from recommendation_pages.state import read_published, read_runs
+
+router = APIRouter()
+PLOTTED_NIGHTS = 60
+WEEK = 7
+
+
+@router.get("/", response_class=HTMLResponse)
+def show_front(request: Request) -> HTMLResponse:
+    """Show the state of the shop now."""
+    settings = load()
+    nights = list_nights(settings)
+    published, runs = read_published(settings), read_runs()
+    newest = nights[-1] if nights else None
+    failed = [
+        finding
+        for run in runs
+        if newest is None or run.night is None or run.night >= newest
+        for finding in run.describe_failures()
+    ]
+    verdict = judge_shop(
+        settings,
+        nights,
+        published.versions,
+        datetime.now(UTC),
+        problem=published.problem,
+        failed=failed[:3],
+    )
+    history = read_history(settings, nights=PLOTTED_NIGHTS)
+    last = history[-1] if history else None
+    current = published.current
+    names = {run.night: run.run_id for run in runs if run.night}
+
+    def link_task(day: date, stage: str) -> str:
+        base = request.scope.get("root_path", "").rstrip("/").removesuffix("/handpick")
+        run = names.get(day)
+        return f"{base}/dags/nightly_recommendations" + (f"/runs/{run}/tasks/{stage}" if run else "")
+
+    return render(
+        request,
+        "front.html",
+        verdict=verdict,
+        links=True,
+        task_link=link_task,
+        last=last,
+        current=current,
+        as_of=Night(settings, current.logical_date).as_of if current else None,
+        quality=Quality(**last.quality) if last and last.quality else None,
+        week=find_week_before(history),
+        plot=plot_quality(history) if len(history) > 1 else None,
+        sources=describe_sources(last, history),
+        runs=runs,
+    )
+
+
+def plot_quality(history: list[NightSummary]) -> Any:
+    """Plot NDCG@20 of the models that made the lists, and of popularity, over nights."""
+    lists: dict[str, Any] = {}
+    popularity: dict[str, Any] = {}
+    for night in history:
+        if night.quality is not None:
+            found = Quality(**night.quality)
+            has_bounds = found.low is not None and found.high is not None
+            lists[night.date] = (found.value, found.low, found.high) if has_bounds else found.value
+            has_bounds = found.popularity_low is not None and found.popularity_high is not None
+            popularity[night.date] = (
+                (found.popularity, found.popularity_low, found.popularity_high)
+                if has_bounds
+                else found.popularity
+            )
+    series = {"the model that made the lists": lists, "popularity": popularity}
+    return plot_by_night(series, "Quality over nights", "NDCG@20, 95 % intervals")
+
+
+def find_week_before(history: list[NightSummary]) -> Quality | None:
+    """Return the quality of the last night that is at least a week before the newest one."""
+    if not history:
+        return None
+    newest = date.fromisoformat(history[-1].date)
+    older = [
+        night
+        for night in history
+        if night.quality is not None and (newest - date.fromisoformat(night.date)).days >= WEEK
+    ]
+    return Quality(**older[-1].quality) if older and older[-1].quality else None
+
+
+def describe_sources(last: NightSummary | None, history: list[NightSummary]) -> list[dict[str, Any]]:
+    """Return of each source: its rows of the last night, those of a usual night, and the share set aside."""
+    if last is None:
+        return []
+    usual: dict[str, list[int]] = {}
+    for night in history[1:-1]:  # the first night brings the whole history
+        for flow in night.find_flows("validate"):
+            usual.setdefault(flow["source"], []).append(flow["rows_in"])
+    found = []
+    for flow in last.find_flows("validate"):
+        rows = sorted(usual.get(flow["source"], ()))
+        dropped = sum(flow["dropped"].values())
+        found.append(
+            {
+                "source": flow["source"],
+                "rows": flow["rows_in"],
+                "usual": rows[len(rows) // 2] if rows else None,
+                "dropped": dropped,
+                "share": dropped / flow["rows_in"] if flow["rows_in"] else 0.0,
+            }
+        )
+    return found

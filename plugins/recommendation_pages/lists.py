@@ -1,0 +1,179 @@
+"""The lists: of a user beside the version before, of a phone, of a country; found by any part of a name."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+from handpick.errors import ServingError
+from handpick.lake.media import resolve_media_path
+from handpick.night import Night
+from handpick.serving.browse import ListBrowser
+from handpick.settings.load import Settings, load
+from recommendation_pages.rendering import render, render_message
+from recommendation_pages.state import Published, explain_unread
+
+router = APIRouter()
+FOUND_USERS = 20
+USER_COLUMNS = ["user_id", "country", "locale", "event_count", "query_count", "owned_item_id", "signed_up_at"]
+PICTURE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+Text = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/lists", response_class=HTMLResponse)
+def show_lists(
+    request: Request, q: Text = "", user_id: Text = "", item_id: Text = "", segment: Text = ""
+) -> HTMLResponse:
+    """Show what a search finds, one user's list, one phone, or the popular phones of a country."""
+    if "\0" in f"{q}{user_id}{item_id}{segment}":
+        # PostgreSQL's texts cannot hold it, so nobody and nothing is called so.
+        return render_message(request, "No user and no phone is called with a NUL character.", 400)
+    settings = load()
+    values: dict[str, Any] = {"q": q, "user_id": user_id, "item_id": item_id, "segment": segment}
+    try:
+        browser = ListBrowser(settings)
+    except ServingError as error:
+        return render(request, "lists.html", published=explain_unread(error), current=None, **values)
+    with browser:
+        published = Published(browser.list_versions())
+        if published.current is not None:
+            version = published.current.version
+            values["segments"] = browser.list_segments(version)
+            if user_id:
+                values |= _find_user(settings, browser, published, user_id, item_id)
+            elif item_id:
+                values |= _find_phone(browser, version, item_id)
+            elif segment:
+                values["popular"] = browser.read_popular(version, segment)
+            else:
+                values["phones"] = browser.find_phones(version, q)
+                values["users"] = find_users(settings, published, q)
+    return render(request, "lists.html", published=published, current=published.current, **values)
+
+
+@router.get("/pictures/{path:path}")
+def show_picture(request: Request, path: str) -> Response:
+    """Serve a phone's picture from the media root; no other file can be named."""
+    settings = load()
+    file = resolve_media_path(settings.path(settings.lake.media), path)
+    kind = PICTURE_TYPES.get(file.suffix.lower()) if file is not None else None
+    if file is None or kind is None or not file.is_file():
+        return render_message(request, "There is no such picture.", 404)
+    return FileResponse(file, media_type=kind)
+
+
+def find_users(settings: Settings, published: Published, part: str) -> list[dict[str, Any]]:
+    """Return up to 20 users whose id contains a text, without regard to case."""
+    table = _read_users(settings, published)
+    if table is None:
+        return []
+    found = table.filter(pc.match_substring(table["user_id"], part, ignore_case=True)) if part else table
+    rows: list[dict[str, Any]] = found.slice(0, FOUND_USERS).to_pylist()
+    return rows
+
+
+def _find_user(
+    settings: Settings, browser: ListBrowser, published: Published, user_id: str, item_id: str
+) -> dict[str, Any]:
+    """Return a user, their list and the one before; and where a phone is or why it is on neither."""
+    current, before = published.current, published.before
+    assert current is not None
+    rows = browser.read_user_list(current.version, user_id)
+    earlier = browser.read_user_list(before.version, user_id) if before else []
+    old_ranks = {row["item_id"]: row["rank"] for row in earlier}
+    new_ranks = {row["item_id"]: row["rank"] for row in rows}
+    table = _read_users(settings, published)
+    person = None
+    if table is not None:
+        person = next(iter(table.filter(pc.equal(table["user_id"], user_id)).slice(0, 1).to_pylist()), None)
+    asked = None
+    if item_id:
+        phone = next((row for row in browser.find_phones(current.version, item_id)), None)
+        if phone is not None:
+            asked = {"phone": phone, "rank": new_ranks.get(phone["item_id"])}
+            asked["reasons"] = explain_absence(phone, person, rows) if asked["rank"] is None else []
+    return {
+        "rows": rows,
+        "earlier": earlier,
+        "before": before,
+        "old_ranks": old_ranks,
+        "new_ranks": new_ranks,
+        "person": person,
+        "asked": asked,
+    }
+
+
+def explain_absence(
+    phone: dict[str, Any], person: dict[str, Any] | None, rows: list[dict[str, Any]]
+) -> list[str]:
+    """Return what is known of why a phone is not on a user's list.
+
+    Args:
+        phone: The phone as the version has it.
+        person: The user, None if they are not known.
+        rows: Their list.
+
+    Returns:
+        Sentences; the last one says what the lists alone cannot tell.
+    """
+    found = []
+    if not phone["is_in_stock"]:
+        found.append("Rule in_stock: it was not in stock when the lists were made.")
+    if person is not None and person["owned_item_id"] == phone["item_id"]:
+        found.append("Rule not_owned: the user has it.")
+    if not rows:
+        found.append("The user has no list in this version.")
+    same = [row for row in rows if row["brand"] == phone["brand"]]
+    if same and not found:
+        found.append(
+            f"{len(same)} other phones of {phone['brand']} are on the list; rules.max_per_brand may hold it "
+            "back."
+        )
+    if rows and not found:
+        found.append(
+            "The rules in_stock and not_owned do not bar it. Another rule may (price_band, generation, "
+            f"country), or its score is below that of place {rows[-1]['rank']}, which is "
+            f"{rows[-1]['score']:.3f}."
+        )
+    return found
+
+
+def _find_phone(browser: ListBrowser, version: int, item_id: str) -> dict[str, Any]:
+    """Return a phone, the ones like it, and who has it on their list."""
+    found = [row for row in browser.find_phones(version, item_id) if row["item_id"] == item_id]
+    counts, holders = browser.find_holders(version, item_id)
+    return {
+        "phone": found[0] if found else None,
+        "similar": browser.read_similar(version, item_id),
+        "counts": counts,
+        "holders": holders,
+    }
+
+
+def _read_users(settings: Settings, published: Published) -> pa.Table | None:
+    """Return the users of the current version's night, None where the lake has none."""
+    if published.current is None:
+        return None
+    night = Night(settings, published.current.logical_date)
+    folder = night.lake.partition("marts/dim_user", night.logical_date)
+    if not folder.is_dir():
+        return None
+    return _load_users(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _load_users(folder: Path, changed: int) -> pa.Table:  # noqa: ARG001 - part of the cache's key
+    """Load users once for each state of their partition."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder)
+    for name in USER_COLUMNS:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), pa.string()))
+    return table.select(USER_COLUMNS)
