@@ -15,14 +15,13 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from handpick.errors import ConfigurationError, HandpickError
 from handpick.errors.safe_text import list_known_secrets
-from handpick.pipeline.registry import Stage, list_nightly_stages
+from handpick.pipeline.registry import Stage
 from handpick.runtime.log import console
 from handpick.runtime.private_files import restrict_new_files
 from handpick.settings.load import load
 
 if TYPE_CHECKING:
     from handpick.night import Night
-    from handpick.settings.load import Settings
 
 # The first logs every function that it imports, the others every event that was sent.
 for noisy in ("great_expectations", "openlineage.client", "airflow.providers.openlineage"):
@@ -121,26 +120,13 @@ def run_stage_of_night(stage: str, night: Night) -> dict[str, Any]:
     """Run a stage in its task and return what it leaves in XCom; stages that use Spark share its JVM."""
     from handpick.pipeline.runner import run_stage
     from handpick.runtime.shared_spark import share_spark
+    from handpick.runtime.spark_stages import list_spark_stages
 
     settings = night.settings
     folder = settings.path(settings.warehouse.path).parent / "spark"
-    is_last = stage == find_last_spark_stage(settings)
+    is_last = list_spark_stages(settings)[-1:] == [stage]
     with share_spark(folder, f"night-{night.logical_date}", is_last):
         return summarize_result(without_traceback(lambda: run_stage(stage, night)))
-
-
-def find_last_spark_stage(settings: Settings) -> str | None:
-    """Return the last stage of a night that uses Spark, or None where none does."""
-    from handpick.runtime.dataframes import choose_engine
-
-    def uses_spark(stage: Stage) -> bool:
-        if stage.engine_setting is None:
-            return False
-        section, key = stage.engine_setting.split(".")
-        chosen = getattr(getattr(settings, section), key)
-        return (choose_engine(settings) if chosen == "auto" else chosen) == "spark"
-
-    return next((stage.name for stage in reversed(list_nightly_stages()) if uses_spark(stage)), None)
 
 
 def render_stage_doc(stage: Stage) -> str:

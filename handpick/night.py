@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from handpick.errors import DamagedData, MissingPartition
+from handpick.errors import DamagedData, InputError, MissingPartition
 from handpick.lake.locks import hold_lock
 from handpick.lake.partitions import Lake
 from handpick.ledger.flows import StageResult
@@ -107,3 +107,28 @@ class Night:
         former = get_stage(stage).former_name
         files = [self.result_file(name) for name in (stage, former) if name]
         return next((file for file in files if file.is_file()), None)
+
+
+def list_nights(settings: Settings) -> list[date]:
+    """Return the logical dates for which any stage has run, oldest first."""
+    lake = Lake(settings.path(settings.lake.root))
+    return lake.list_dates(LEDGER_FOLDER)
+
+
+def require_night(settings: Settings, logical_date: date) -> Night:
+    """Return a night that has run, at least in part.
+
+    Raises:
+        InputError: If no stage has run for that date; names the nights that there are.
+    """
+    night = Night(settings, logical_date)
+    if night.results():
+        return night
+    days = [day.isoformat() for day in list_nights(settings)]
+    if not days:
+        there_are = f"no night has run yet in {settings.path(settings.lake.root)}; `handpick run` runs the first"
+    elif len(days) == 1:
+        there_are = f"the only night is {days[0]}"
+    else:
+        there_are = f"the newest nights are {', '.join(days[-3:])}, the first is {days[0]}"
+    raise InputError(f"there is no night of {logical_date}: no stage has run for that date; {there_are}.")

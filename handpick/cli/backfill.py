@@ -16,7 +16,7 @@ Through = Annotated[str, typer.Option(help="The last stage of each night to run.
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("backfill", rich_help_panel="Whole nights")(backfill)
+    app.command("backfill", rich_help_panel="Nights")(backfill)
 
 
 def backfill(first: First, last: Last, through: Through = "report") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from handpick.cli.options import LogicalDate
@@ -11,7 +12,7 @@ from handpick.runtime.log import SafeConsole
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("ledger", rich_help_panel="Inspection")(ledger)
+    app.command("ledger", rich_help_panel="Look inside")(ledger)
 
 
 def ledger(date: LogicalDate) -> None:
@@ -19,21 +20,21 @@ def ledger(date: LogicalDate) -> None:
 
     The exit status is 1 if they do not balance.
     """
-    from handpick.errors import MissingPartition
     from handpick.ledger.reconcile import find_imbalances, write_ledger
-    from handpick.night import Night
+    from handpick.night import require_night
     from handpick.settings.load import load
 
-    night = Night(load(), date.date())
+    night = require_night(load(), date.date())
     results = night.results()
-    if not results:
-        raise MissingPartition(
-            f"no stage has run for {date.date()}: looked in {night.result_file('land').parent}."
-        )
-    table = Table(title=f"Ledger of {date.date()}", title_justify="left")
+    table = Table(
+        title=f"Ledger of {date.date()}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for name in ("stage", "source", "rows in", "rows out", "dropped", "reasons"):
         table.add_column(
-            name, justify="right" if "rows" in name or name == "dropped" else "left", overflow="fold"
+            name,
+            justify="right" if "rows" in name or name == "dropped" else "left",
+            overflow="fold",
+            no_wrap=name != "reasons",
         )
     for result in results:
         for number, flow in enumerate(result.flows):

@@ -10,7 +10,7 @@ from handpick.runtime.log import print_result
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("lineage", rich_help_panel="Inspection")(lineage)
+    app.command("lineage", rich_help_panel="Look inside")(lineage)
 
 
 def lineage(

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -18,35 +18,54 @@ from handpick.errors import HandpickError, InputError
 from handpick.errors.safe_text import make_showable
 from handpick.pipeline.registry import Stage, list_nightly_stages
 from handpick.runtime.disk_errors import REMEDIES, find_disk_error
-from handpick.runtime.log import console
+from handpick.runtime.log import console, print_result
 from handpick.runtime.private_files import restrict_new_files
 
 app = typer.Typer(
     name="handpick",
     help="Nightly batch recommendations for phone retailers: from raw files to a published top-N table.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 COMMAND_MODULES = (
+    "night",
+    "backfill",
+    "lists",
+    "versions",
     "demo",
     "imports",
     "inputs",
-    "night",
     "override",
-    "ledger",
-    "verify",
-    "lists",
-    "versions",
     "pretrain",
     "ablation",
+    "doctor",
+    "verify",
+    "ledger",
     "lineage",
     "stages",
     "settings",
-    "backfill",
 )
 """Modules of `handpick.cli` that have `register(app)`, in the order of the help text."""
+
+
+def _print_version(is_asked: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if is_asked:
+        from handpick.runtime.installed import describe_version
+
+        print_result(describe_version())
+        raise typer.Exit
+
+
+@app.callback()
+def set_options(
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Make nightly recommendations for phone retailers: from raw files to a published top-N table."""
 
 
 def build_stage_command(stage: Stage) -> Callable[[datetime], None]:
@@ -74,8 +93,11 @@ def build_renamed_command(stage: Stage) -> Callable[[], None]:
     return command
 
 
+for _module in COMMAND_MODULES:
+    importlib.import_module(f"handpick.cli.{_module}").register(app)
+
 for _stage in list_nightly_stages():
-    app.command(_stage.command, help=_stage.title, rich_help_panel="Stages")(build_stage_command(_stage))
+    app.command(_stage.command, help=_stage.title, rich_help_panel="Single stages of a night, in their order")(build_stage_command(_stage))
     if _stage.former_name:
         app.command(
             _stage.former_name,
@@ -84,9 +106,6 @@ for _stage in list_nightly_stages():
             # Whatever options are given, the answer is the new name and not a complaint about the options.
             context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         )(build_renamed_command(_stage))
-
-for _module in COMMAND_MODULES:
-    importlib.import_module(f"handpick.cli.{_module}").register(app)
 
 
 def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -26,7 +26,7 @@ Rung = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the command line."""
-    panel = "Whole nights"
+    panel = "Nights"
     app.command("run", rich_help_panel=panel)(run)
     app.command("night", rich_help_panel=panel)(night)
     app.command("show", rich_help_panel=panel)(show)
@@ -76,10 +76,10 @@ def night(date: LogicalDate) -> None:
 def show(date: LogicalDate) -> None:
     """Show the summary of a finished night: ledger, evaluation, five example lists."""
     from handpick.cli.night_summary import print_night_summary
-    from handpick.night import Night
+    from handpick.night import require_night
     from handpick.settings.load import load
 
-    print_night_summary(Night(load(), date.date()), SafeConsole())
+    print_night_summary(require_night(load(), date.date()), SafeConsole())
 
 
 def up() -> None:

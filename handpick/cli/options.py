@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handpick.errors import InputError
+from handpick.errors import HandpickError, InputError
 
 DATE_FORM = "YYYY-MM-DD"
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -31,9 +31,23 @@ def parse_date(text: str) -> datetime:
     return found
 
 
+def complete_date(incomplete: str) -> list[str]:
+    """Return the nights that begin with what was typed, newest first, for the shell's completion."""
+    from handpick.night import list_nights
+    from handpick.settings.load import load
+
+    try:
+        days = list_nights(load())
+    except HandpickError:  # a completion has no place for errors; the command itself will say it
+        return []
+    return [day.isoformat() for day in reversed(days) if day.isoformat().startswith(incomplete)]
+
+
 def date_option(name: str, about: str) -> Any:
     """Return an option that takes a date, with its text in the help."""
-    return typer.Option(name, parser=parse_date, metavar=DATE_FORM, help=about)
+    return typer.Option(
+        name, parser=parse_date, metavar=DATE_FORM, help=about, autocompletion=complete_date
+    )
 
 
 LogicalDate = Annotated[datetime, date_option("--date", f"The logical date, {DATE_FORM}.")]

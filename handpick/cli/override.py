@@ -12,7 +12,7 @@ from handpick.runtime.log import print_result
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("override", rich_help_panel="Whole nights")(override)
+    app.command("override", rich_help_panel="Models")(override)
 
 
 def override(

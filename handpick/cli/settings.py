@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("settings", rich_help_panel="Inspection")(settings)
+    app.command("settings", rich_help_panel="Look inside")(settings)
 
 
 def settings() -> None:

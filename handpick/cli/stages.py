@@ -16,7 +16,7 @@ Markdown = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("stages", rich_help_panel="Inspection")(stages)
+    app.command("stages", rich_help_panel="Look inside")(stages)
 
 
 def stages(markdown: Markdown = False) -> None:

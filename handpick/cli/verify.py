@@ -28,7 +28,7 @@ WithAdoption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this module's command to the command line."""
-    app.command("verify", rich_help_panel="Inspection")(verify)
+    app.command("verify", rich_help_panel="Look after it")(verify)
 
 
 def verify(date: OnlyDate = None, repair: WithRepair = False, adopt: WithAdoption = False) -> None:

@@ -28,20 +28,19 @@ def versions() -> None:
 
     table = make_table(
         "List versions",
-        ("version", "night", "", "users", "rows", "shop", "model of", "digest", "published at (UTC)"),
-        right=("version", "users", "rows"),
+        ("version", "night", "users", "rows", "shop", "model of", "digest", "published (UTC)"),
+        right=("version", "users", "rows", "night", "model of", "digest", "published (UTC)"),
     )
     for one in list_versions(load()):
         table.add_row(
-            str(one.version),
+            f"current {one.version}" if one.is_current else str(one.version),
             str(one.logical_date),
-            "current" if one.is_current else "",
             f"{one.user_count:,}",
             f"{one.recommendation_count:,}",
             {None: "", True: "demo", False: "own"}[one.is_demo],
             one.model or "",
-            one.digest[:12],
-            f"{one.published_at:%Y-%m-%d %H:%M:%S}",
+            one.digest[:8],
+            f"{one.published_at:%Y-%m-%d %H:%M}",
             style="bold" if one.is_current else "",
         )
     print_table(table)

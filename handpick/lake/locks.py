@@ -113,3 +113,38 @@ def _describe_holder(file: Path) -> str:
         )
     except (OSError, ValueError, KeyError):  # it has taken the lock, but not signed yet
         return f"another process holds {file}"
+
+
+def find_holders(root: Path, prefix: str) -> list[str]:
+    """Return who holds locks of the lake now, a sentence each without its full stop.
+
+    Args:
+        root: The lake's root.
+        prefix: First part of the locks' names, such as `night-`.
+    """
+    held = []
+    for file in sorted((root / LOCK_FOLDER).glob(f"{prefix}*.lock")):
+        with suppress(OSError, ValueError, KeyError):
+            holder = json.loads(file.read_text())
+            # Released locks keep their inscription. Only those of living processes are tried, as a try takes
+            # the lock for an instant; a process of another host cannot be looked for.
+            if holder["host"] == socket.gethostname() and not _is_alive(int(holder["pid"])):
+                continue
+            probe = FileLock(file, fallback_to_soft=False)
+            try:
+                probe.acquire(timeout=0)
+                probe.release()
+            except Timeout:
+                held.append(_describe_holder(file))
+    return held
+
+
+def _is_alive(pid: int) -> bool:
+    """Return whether a process exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
