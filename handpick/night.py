@@ -126,7 +126,9 @@ def require_night(settings: Settings, logical_date: date) -> Night:
         return night
     days = [day.isoformat() for day in list_nights(settings)]
     if not days:
-        there_are = f"no night has run yet in {settings.path(settings.lake.root)}; `handpick run` runs the first"
+        there_are = (
+            f"no night has run yet in {settings.path(settings.lake.root)}; `handpick run` runs the first"
+        )
     elif len(days) == 1:
         there_are = f"the only night is {days[0]}"
     else:

@@ -27,7 +27,11 @@ def ledger(date: LogicalDate) -> None:
     night = require_night(load(), date.date())
     results = night.results()
     table = Table(
-        title=f"Ledger of {date.date()}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        title=f"Ledger of {date.date()}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     for name in ("stage", "source", "rows in", "rows out", "dropped", "reasons"):
         table.add_column(

@@ -30,6 +30,7 @@ app = typer.Typer(
 
 COMMAND_MODULES = (
     "night",
+    "status",
     "backfill",
     "lists",
     "versions",
@@ -60,7 +61,7 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def set_options(
-    version: Annotated[  # noqa: ARG001 - its callback prints it
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
     ] = False,
@@ -97,7 +98,9 @@ for _module in COMMAND_MODULES:
     importlib.import_module(f"handpick.cli.{_module}").register(app)
 
 for _stage in list_nightly_stages():
-    app.command(_stage.command, help=_stage.title, rich_help_panel="Single stages of a night, in their order")(build_stage_command(_stage))
+    app.command(
+        _stage.command, help=_stage.title, rich_help_panel="Single stages of a night, in their order"
+    )(build_stage_command(_stage))
     if _stage.former_name:
         app.command(
             _stage.former_name,

@@ -45,9 +45,7 @@ def complete_date(incomplete: str) -> list[str]:
 
 def date_option(name: str, about: str) -> Any:
     """Return an option that takes a date, with its text in the help."""
-    return typer.Option(
-        name, parser=parse_date, metavar=DATE_FORM, help=about, autocompletion=complete_date
-    )
+    return typer.Option(name, parser=parse_date, metavar=DATE_FORM, help=about, autocompletion=complete_date)
 
 
 LogicalDate = Annotated[datetime, date_option("--date", f"The logical date, {DATE_FORM}.")]

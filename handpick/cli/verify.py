@@ -36,6 +36,7 @@ def verify(date: OnlyDate = None, repair: WithRepair = False, adopt: WithAdoptio
 
     The exit status is 1 if anything is damaged at the end.
     """
+    from handpick.night import require_night
     from handpick.pipeline.verify import adopt as adopt_partitions
     from handpick.pipeline.verify import inspect_lake
     from handpick.pipeline.verify import repair as repair_damage
@@ -44,6 +45,8 @@ def verify(date: OnlyDate = None, repair: WithRepair = False, adopt: WithAdoptio
     settings = load()
     day = date.date() if date else None
     inspection = inspect_lake(settings, day)
+    if day is not None and not (inspection.partitions or inspection.results or inspection.findings):
+        require_night(settings, day)
     print_inspection(inspection)
     if adopt:
         count = adopt_partitions(settings, inspection.findings)

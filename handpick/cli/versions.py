@@ -27,13 +27,14 @@ def versions() -> None:
     from handpick.settings.load import load
 
     table = make_table(
-        "List versions",
+        "List versions; consumers read the one marked *",
         ("version", "night", "users", "rows", "shop", "model of", "digest", "published (UTC)"),
-        right=("version", "users", "rows", "night", "model of", "digest", "published (UTC)"),
+        right=("version", "users", "rows"),
+        whole=("night", "shop", "model of", "digest", "published (UTC)"),
     )
     for one in list_versions(load()):
         table.add_row(
-            f"current {one.version}" if one.is_current else str(one.version),
+            f"* {one.version}" if one.is_current else str(one.version),
             str(one.logical_date),
             f"{one.user_count:,}",
             f"{one.recommendation_count:,}",

@@ -46,6 +46,15 @@ class TaskState:
     seconds: float
 
 
+@dataclass(frozen=True)
+class RunState:
+    """The state of a DAG run; `logical_date` is None for one that has none."""
+
+    run_id: str
+    state: str
+    logical_date: date | None
+
+
 class AirflowClient:
     """A client of Airflow's REST API v2.
 
@@ -150,6 +159,16 @@ class AirflowClient:
     def get_run_state(self, dag_id: str, run_id: str) -> str:
         """Return `queued`, `running`, `success` or `failed`."""
         return str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def find_newest_run(self, dag_id: str) -> RunState | None:
+        """Return the run of a DAG that was started last; None if it never ran."""
+        query = {"order_by": "-run_after", "limit": 1}
+        runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", params=query)["dag_runs"]
+        if not runs:
+            return None
+        moment = runs[0]["logical_date"]
+        day = datetime.fromisoformat(moment).date() if moment else None
+        return RunState(str(runs[0]["dag_run_id"]), str(runs[0]["state"]), day)
 
     def list_tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the states of all tasks of a run, in no particular order."""

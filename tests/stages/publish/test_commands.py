@@ -52,7 +52,7 @@ def test_a_users_list_shows_rank_title_price_score_reason_and_source(
     run(night)
     shown = handpick("lists", "u000")
     assert shown.exit_code == 0, shown.output
-    line = next(line for line in shown.output.splitlines() if "│ 1 │" in line.replace("  ", " "))
+    line = next(line for line in shown.output.splitlines() if line.strip().startswith("1 "))
     price = f"{100 + int(first['item_id'][1:]):,}"
     for part in (f"=Phone {first['item_id']}", price, "1.000", first["reason"], "fusion+als"):
         assert part in line
@@ -118,8 +118,7 @@ def test_rolling_back_and_forth_gives_the_very_same_rows(
     assert handpick("rollback", "v2").output == "Version 2 is current.\n"
     assert rows() == second
     listed = handpick("versions").output.splitlines()
-    assert [line.split("│")[1].strip() for line in listed if "2026-" in line] == ["2", "1"]
-    assert "current" in next(line for line in listed if "│       2" in line)
+    assert [line.split(" 2026-")[0].strip() for line in listed if "2026-" in line] == ["* 2", "1"]
 
 
 @pytest.mark.parametrize("version", ["9", "x", "-1", "v"])
@@ -151,12 +150,12 @@ def test_a_difference_says_for_whom_what_came_and_went_and_why(
     assert shown.exit_code == 0, shown.output
     text = " ".join(shown.output.split())
     assert "another night: 2026-03-10, then 2026-03-11" in text
-    assert "29 │ same" in text
-    assert "1 │ changed" in text
-    assert "1 │ 1 │ ranked higher: query" in text
-    assert "1 │ 1 │ ranked lower, or excluded by a rule" in text
-    assert f"1 │ - │ =Phone {gone}" in text
-    assert f"- │ 1 │ =Phone {other}" in text
+    assert "29 same" in text
+    assert "1 changed" in text
+    assert "1 1 ranked higher: query" in text
+    assert "1 1 ranked lower, or excluded by a rule" in text
+    assert f"1 - =Phone {gone}" in text
+    assert f"- 1 =Phone {other}" in text
 
 
 def test_a_phone_that_is_sold_out_is_the_reason_why_it_went(make_night: MakeNight, handpick: Command) -> None:
@@ -183,5 +182,23 @@ def test_a_phone_that_is_sold_out_is_the_reason_why_it_went(make_night: MakeNigh
     run(night)
     text = " ".join(handpick("diff", "1", "2").output.split())
     count = listed.count(sold_out)
-    assert f"{count} │ {count} │ out of stock" in text
-    assert f"0 │ {count} │ =Phone {sold_out} │ out of stock" in text
+    assert f"{count} {count} out of stock" in text
+    assert f"0 {count} =Phone {sold_out} out of stock" in text
+
+
+def test_the_status_says_what_is_current_and_what_a_rollback_left_to_do(
+    make_night: MakeNight, handpick: Command, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("HANDPICK__LAKE__ROOT", str(settings.lake.root))
+    for day in (DAY, NEXT):
+        run(make_night(day))
+    handpick("rollback")
+    shown = handpick("status").output
+    assert f"Version 1 of {DAY}: 150 rows for 30 users" in " ".join(shown.split())
+    assert "The embedded PostgreSQL." in shown
+    assert "handpick rollback 2" in " ".join(shown.split())
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    listed = handpick("versions").output
+    assert f"* 1 {DAY}" in " ".join(listed.split())
+    assert max(len(line) for line in listed.splitlines()) <= 80
