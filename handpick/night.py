@@ -17,6 +17,8 @@ from handpick.settings.load import Settings
 
 LEDGER_FOLDER = "ledger"
 """Folder of the lake in which the results of stages are kept, a file per stage and night."""
+FAILURES_FOLDER = ".failures"
+"""Folder of the lake, hidden from its tables, in which stages leave why they failed."""
 DEMO_SHOP_NAME = "Demo Phones (simulated)"
 """Name of the demo shop on reports and pages."""
 
@@ -74,6 +76,10 @@ class Night:
     def result_file(self, stage: str) -> Path:
         """Return where a stage's result is kept."""
         return self.lake.partition(LEDGER_FOLDER, self.logical_date) / f"{stage}.json"
+
+    def failure_file(self, stage: str) -> Path:
+        """Return where it is kept why a stage failed last, until it succeeds."""
+        return self.lake.root / FAILURES_FOLDER / self.logical_date.isoformat() / f"{stage}.json"
 
     def has_result(self, stage: str) -> bool:
         """Return whether a stage has finished for this logical date."""

@@ -41,6 +41,7 @@ COMMAND_MODULES = (
     "pretrain",
     "ablation",
     "doctor",
+    "alert",
     "verify",
     "ledger",
     "lineage",

@@ -94,15 +94,14 @@ def read_status(settings: Settings, now: datetime) -> ShopStatus:
         settings: All settings.
         now: The present, with a time zone.
     """
+    from handpick.alerts.judge import judge_now
     from handpick.errors import HandpickError, InputError
     from handpick.night import Night, list_nights
     from handpick.pipeline.next_night import choose_night
-    from handpick.stages.report.verdict import judge_shop
 
     nights = list_nights(settings)
-    versions, problem = _read_versions(settings)
+    verdict, versions = judge_now(settings, now)
     running = _find_running(settings)
-    verdict = judge_shop(settings, nights, versions, now, problem=problem)
     if nights and (busy := find_running_night(settings, nights[-1])):
         verdict = drop_unfinished(verdict, nights[-1])
         running.insert(0, busy)
@@ -115,27 +114,6 @@ def read_status(settings: Settings, now: datetime) -> ShopStatus:
     shop = Night(settings, nights[-1]).shop_name if nights else settings.shop.name
     current = next((one for one in versions if one.is_current), None)
     return ShopStatus(shop, running, current, following, verdict)
-
-
-def _read_versions(settings: Settings) -> tuple[list[ListVersion], str | None]:
-    """Return the published versions, and why they could not be read."""
-    from handpick.errors import HandpickError
-    from handpick.night import list_nights
-    from handpick.serving.embedded import is_embedded_alive
-    from handpick.serving.versions import list_versions
-
-    is_made = settings.path(settings.serving.embedded_path).is_dir()
-    if settings.serving.dsn is None and not is_made and not list_nights(settings):
-        return [], None
-    if settings.serving.dsn is None and is_made and not is_embedded_alive(settings):
-        return [], (
-            "the embedded PostgreSQL does not run, so consumers can read no lists; `handpick up` starts it, "
-            "and so does every command that reads lists, such as `handpick versions`"
-        )
-    try:
-        return list_versions(settings), None
-    except HandpickError as error:
-        return [], str(error)
 
 
 def _find_running(settings: Settings) -> list[str]:

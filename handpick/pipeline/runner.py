@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import resource
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from handpick.errors import DamagedData, HandpickError
+from handpick.errors.safe_text import make_showable
 from handpick.lake.partitions import digest_partition
 from handpick.ledger.flows import StageResult
 from handpick.ledger.reconcile import describe_published_lists, reconcile_ledger
@@ -45,6 +47,7 @@ def run_stage(name: str, night: Night) -> StageResult:
     with (
         report_disk_errors(what, command, describe_published_lists([], name)),
         night.lock(what, "night" if stage.is_nightly else name),
+        _record_failure(name, night),
         # The threads are those of the settings, not of the machine: they decide the last bits of sums.
         fix_numerical_threads(night.settings.training.threads),
     ):
@@ -108,6 +111,23 @@ def _explain_damage(stage: Stage, night: Night) -> Iterator[None]:
             except DamagedData as damage:
                 raise damage from None
         raise
+
+
+@contextmanager
+def _record_failure(name: str, night: Night) -> Iterator[None]:
+    """Leave the reason where a stage fails, for the status and the alerts; remove it where it succeeds."""
+    file = night.failure_file(name)
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, HandpickError) else f"{type(error).__name__}: {error}"
+        # The stage's own error matters more than one of writing it down, such as of a full disk.
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            file.write_text(json.dumps({"reason": make_showable(reason), "at": at}))
+        raise
+    file.unlink(missing_ok=True)
 
 
 def _digest_outputs(stage: Stage, night: Night) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 from handpick.errors import ConfigurationError
 from handpick.settings.airflow import AirflowSettings
+from handpick.settings.alerts import AlertsSettings
 from handpick.settings.configuration_file import FILE_NAME, FILE_VARIABLE, find_configuration_file, read_file
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.environment import check_variable_names, describe_unreadable_variable
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     airflow: AirflowSettings = AirflowSettings()
     lineage: LineageSettings = LineageSettings()
+    alerts: AlertsSettings = AlertsSettings()
 
     def model_post_init(self, context: Any) -> None:  # noqa: ARG002
         """Keep the secrets among the settings out of all messages."""
