@@ -22,7 +22,7 @@ def alert(test: IsTest = False) -> None:
 
     The exit status is 1 if a channel was not reached.
     """
-    from handpick.alerts.send import alert_about_shop, send_test
+    from handpick.pipeline.alerts.send import alert_about_shop, send_test
     from handpick.settings.load import load
 
     settings = load()

@@ -94,7 +94,7 @@ def read_status(settings: Settings, now: datetime) -> ShopStatus:
         settings: All settings.
         now: The present, with a time zone.
     """
-    from handpick.alerts.judge import judge_now
+    from handpick.pipeline.alerts.judge import judge_now
     from handpick.errors import HandpickError, InputError
     from handpick.night import Night, list_nights
     from handpick.pipeline.next_night import choose_night

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from handpick.alerts.failures import find_failures
+from handpick.pipeline.alerts.failures import find_failures
 from handpick.errors import HandpickError
 from handpick.night import Night, list_nights
 from handpick.serving.embedded import is_embedded_alive

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 
-from handpick.alerts.messages import Message
+from handpick.pipeline.alerts.messages import Message
 from handpick.errors import ConfigurationError, HandpickError
 from handpick.errors.safe_text import make_showable, register_secret
 
