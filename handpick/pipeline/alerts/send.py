@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from handpick.pipeline.alerts.channels import FindAddress, deliver, find_address_in_environment, require_address
+from handpick.pipeline.alerts.channels import (
+    FindAddress,
+    deliver,
+    find_address_in_environment,
+    require_address,
+)
 from handpick.pipeline.alerts.judge import judge_now
 from handpick.pipeline.alerts.messages import Message, compose_message
 from handpick.errors import ConfigurationError, HandpickError
