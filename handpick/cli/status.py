@@ -94,9 +94,9 @@ def read_status(settings: Settings, now: datetime) -> ShopStatus:
         settings: All settings.
         now: The present, with a time zone.
     """
-    from handpick.pipeline.alerts.judge import judge_now
     from handpick.errors import HandpickError, InputError
     from handpick.night import Night, list_nights
+    from handpick.pipeline.alerts.judge import judge_now
     from handpick.pipeline.next_night import choose_night
 
     nights = list_nights(settings)

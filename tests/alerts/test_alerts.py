@@ -10,10 +10,10 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner
 
-from handpick.pipeline.alerts.send import alert_about_shop, send_alerts
 from handpick.cli.main import app
 from handpick.errors import ConfigurationError, InputError
 from handpick.night import Night
+from handpick.pipeline.alerts.send import alert_about_shop, send_alerts
 from handpick.pipeline.runner import run_stage
 from handpick.settings.alerts import AlertKind
 from handpick.settings.load import Settings

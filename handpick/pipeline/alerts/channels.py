@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Callable
 
-from handpick.pipeline.alerts.messages import Message
 from handpick.errors import ConfigurationError, HandpickError
 from handpick.errors.safe_text import make_showable, register_secret
+from handpick.pipeline.alerts.messages import Message
 
 VARIABLE_PREFIX = "HANDPICK_ALERT_"
 CONNECTION_PREFIX = "handpick_alert_"

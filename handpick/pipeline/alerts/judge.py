@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from handpick.pipeline.alerts.failures import find_failures
 from handpick.errors import HandpickError
 from handpick.night import Night, list_nights
+from handpick.pipeline.alerts.failures import find_failures
 from handpick.serving.embedded import is_embedded_alive
 from handpick.serving.versions import ListVersion, list_versions
 from handpick.settings.load import Settings

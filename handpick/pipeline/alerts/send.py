@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from handpick.errors import ConfigurationError, HandpickError
+from handpick.lake.locks import hold_lock
+from handpick.night import Night
 from handpick.pipeline.alerts.channels import (
     FindAddress,
     deliver,
@@ -18,9 +21,6 @@ from handpick.pipeline.alerts.channels import (
 )
 from handpick.pipeline.alerts.judge import judge_now
 from handpick.pipeline.alerts.messages import Message, compose_message
-from handpick.errors import ConfigurationError, HandpickError
-from handpick.lake.locks import hold_lock
-from handpick.night import Night
 from handpick.settings.alerts import parse_quiet_hours
 from handpick.settings.load import Settings
 from handpick.stages.report.verdict import Finding, Kind
@@ -140,16 +140,13 @@ def send_test(settings: Settings, find_address: FindAddress = find_address_in_en
             'Write default_owners = ["operations"] there, and its address into HANDPICK_ALERT_OPERATIONS '
             "(docs/alerts.md)."
         )
-    return {
-        name: _try(lambda name=name: deliver(name, require_address(name, find_address), TEST))
-        for name in channels
-    }
+    return {name: _try_channel(name, find_address) for name in channels}
 
 
-def _try(action: Callable[[], None]) -> str:
-    """Return the error of an action, empty if it had none."""
+def _try_channel(name: str, find_address: FindAddress) -> str:
+    """Send the test message to a channel; return what went wrong, empty if nothing did."""
     try:
-        action()
+        deliver(name, require_address(name, find_address), TEST)
     except HandpickError as error:
         return str(error)
     return ""
