@@ -50,6 +50,17 @@ _BENCHMARKS = (
         (Target("cosmos_over_bare", "x the bare dbt build", at_most=1.3),),
     ),
     Benchmark(
+        "reasons",
+        "2,000 drawn reasons of rung S checked against the lake's tables, and how many are general",
+        "reasons:measure",
+        (
+            Target("true_share", "true", at_least=1.0),
+            Target("general_share", "general", at_most=0.1),
+            Target("colour_first_share", "of similar phones explained by a colour first", at_most=0.01),
+            Target("flagship_share_where_simple", "flagships where a simple phone is asked", at_most=0.01),
+        ),
+    ),
+    Benchmark(
         "materialize",
         "entities of 20 features per second into the online stores, compared with Feast's own path",
         "materialize:measure",

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 
 from handpick.settings import Section
 
-Relaxable = Literal["price_band", "max_per_brand", "generation", "brand_exclusions", "not_returned"]
+Relaxable = Literal[
+    "price_band", "max_per_brand", "generation", "brand_exclusions", "not_returned", "simple_phone"
+]
 
 
 class NotSold(Section):
@@ -62,6 +64,11 @@ class RulesSettings(Section):
         True,
         description="Do not recommend a phone that is older than the user's own of the same product line.",
     )
+    simple_phone: bool = Field(
+        True,
+        description="Do not recommend a flagship (the dearest fifth of the phones on sale) to a user whose "
+        "latest query asks for a phone that is simple to use.",
+    )
     max_per_brand: int | None = Field(
         6, ge=1, description="Largest number of phones of one brand on a list; null for no limit."
     )
@@ -72,7 +79,7 @@ class RulesSettings(Section):
         description="Rules are relaxed for lists that are shorter than this; null for full lists.",
     )
     relax: tuple[Relaxable, ...] = Field(
-        ("price_band", "max_per_brand", "generation"),
+        ("price_band", "max_per_brand", "generation", "simple_phone"),
         description="Rules that are relaxed for a list that is too short, one after another in this order; "
         "all others always hold.",
     )

@@ -71,6 +71,18 @@ class ScoreSettings(Section):
     popularity_half_life_days: float = Field(
         14, gt=0, description="Half-life in days of an event's weight in the popular lists."
     )
+    popular_min_people: int = Field(
+        10,
+        ge=1,
+        description="People of a country who showed interest in a phone in the last 28 days, from which a "
+        "reason says that it is popular there.",
+    )
+    reason_cart_days: int = Field(
+        30,
+        ge=0,
+        description="Days for which a phone that was put into a cart counts as lying there, unless the user "
+        "buys something; 0 for never.",
+    )
     reason_anchors: int = Field(
         2,
         ge=0,

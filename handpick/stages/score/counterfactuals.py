@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from handpick.stages.score.candidates import compute_score_deviation
 from handpick.stages.score.scorer import Scorer, split_into_blocks
-from models.dataset import Dataset, FloatArray, IntArray
+from models.dataset import BoolArray, Dataset, FloatArray, IntArray
 from models.topn.exact import compute_exact_scores
 
 MIN_FALL = 0.02
@@ -31,12 +31,16 @@ class Counterfactuals:
         anchor_fall: `(rows,)` that fall, in standard deviations.
         query: `(rows,)` index of the user's latest query where the score falls without it, else -1.
         query_fall: `(rows,)` that fall, in standard deviations.
+        is_history: `(rows,)` whether the score falls without all events of the user.
+        is_owned: `(rows,)` whether it falls without the phone that the user owns by their account.
     """
 
     anchor: IntArray
     anchor_fall: FloatArray
     query: IntArray
     query_fall: FloatArray
+    is_history: BoolArray
+    is_owned: BoolArray
 
 
 def find_counterfactuals(
@@ -50,9 +54,9 @@ def find_counterfactuals(
     anchors: int,
     batch_users: int,
 ) -> Counterfactuals:
-    """Remove each user's latest query, then phones of their history, and measure how far scores fall.
+    """Remove each user's latest query, phones of their history, all of it, and the phone that they own.
 
-    Something is removed from all users at once and all are scored again, so the cost is `anchors + 2` passes,
+    Something is removed from all users at once and all are scored again, so the cost is `anchors + 4` passes,
     whatever the number of users. Members that read other users' data see the same changed data in every
     block.
 
@@ -96,8 +100,15 @@ def find_counterfactuals(
         fallen[chosen[row_user] == row_item] = 0
         better = fallen > np.maximum(anchor_fall, MIN_FALL)
         anchor[better], anchor_fall[better] = chosen[row_user[better]], fallen[better]
+    owned = data.users.owned_item[users]
+    has_history = np.isin(users, data.interactions.positive().user)
     return Counterfactuals(
-        anchor, anchor_fall, np.where(query_fall > MIN_FALL, latest[row_user], -1), query_fall
+        anchor,
+        anchor_fall,
+        np.where(query_fall > MIN_FALL, latest[row_user], -1),
+        query_fall,
+        is_history=fall(_remove_histories(data, users), has_history) > MIN_FALL,
+        is_owned=fall(_remove_owned(data), owned >= 0) > MIN_FALL,
     )
 
 
@@ -131,6 +142,22 @@ def _remove_queries(data: Dataset, gone: IntArray) -> Dataset:
             text=queries.text[rows],
         ),
     )
+
+
+def _remove_histories(data: Dataset, users: IntArray) -> Dataset:
+    """Return the data without any event of some users."""
+    keep = ~np.isin(data.interactions.user, users)
+    return replace(
+        data,
+        interactions=data.interactions.where(keep),
+        context=None if data.context is None else data.context[keep],
+    )
+
+
+def _remove_owned(data: Dataset) -> Dataset:
+    """Return the data without the phones that users own by their accounts."""
+    nothing = np.full_like(data.users.owned_item, -1)
+    return replace(data, users=replace(data.users, owned_item=nothing))
 
 
 def _remove_pairs(data: Dataset, users: IntArray, items: IntArray) -> Dataset:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from handpick.night import Night
+from handpick.stages.score.sheet_facts import SheetFacts, read_sheet
 from models.dataset import DAY_SECONDS, EVENT_TYPES, BoolArray, Dataset, IntArray, StringArray
 
 COMPARED_NUMBERS = (
@@ -22,6 +23,7 @@ COMPARED_NUMBERS = (
     "battery_mah",
     "weight_g",
     "main_camera_mp",
+    "selfie_camera_mp",
     "ram_gb",
     "storage_gb",
     "thickness_mm",
@@ -49,6 +51,7 @@ class ScoringData:
         numeric_specs: Numeric specifications by name, `(items,) float`, NaN where unknown.
         categorical_specs: Categorical specifications by name, `(items,) str`, empty where unknown.
         tags: Free tags and colours of each phone.
+        sheets: Facts that only the text of each phone's sheet states; empty where sheets were not read.
     """
 
     data: Dataset
@@ -60,6 +63,7 @@ class ScoringData:
     numeric_specs: dict[str, NDArray[np.float64]]
     categorical_specs: dict[str, StringArray]
     tags: tuple[frozenset[str], ...]
+    sheets: tuple[SheetFacts, ...] = ()
 
     @cached_property
     def model(self) -> IntArray:
@@ -133,6 +137,7 @@ def read_scoring_data(night: Night, data: Dataset) -> ScoringData:
         tags=tuple(
             frozenset(word for words in tagged for word in words) for tagged in zip(*lists, strict=True)
         ),
+        sheets=tuple(read_sheet(str(sheet)) for sheet in _list_values(table, "specs_raw", "")),
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from handpick.night import Night
 from handpick.stages.score.cohorts import POPULARITY, Cohort
 from handpick.stages.score.counterfactuals import Counterfactuals, find_counterfactuals
-from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
+from handpick.stages.score.explanations import NO_CAUSE, ExplanationWriter, ListRow, choose_cause
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import PLACED_BY, PlacementSource
@@ -19,13 +19,6 @@ from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import FloatArray, IntArray
 
-BY_SCORE_OR_ORDER = (
-    PlacementSource.MODEL,
-    PlacementSource.DIVERSITY,
-    PlacementSource.BOOST,
-    PlacementSource.RELAXED,
-)
-"""Origins of phones that the scores brought onto the list, whatever place they have there."""
 ROWS_AT_ONCE = 1_000_000
 """Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""
 
@@ -45,7 +38,7 @@ def build_recommendations(
     """
     shop, settings = plan.shop, night.settings
     writer = ExplanationWriter(
-        shop, settings.shop.locales, settings.shop.currency, _mark_popular(shop, popular)
+        shop, settings.shop.locales, settings.shop.currency, _mark_popular(shop, popular), settings.score
     )
     parts = [part for group in groups for part in _write_cohort(plan, group, scorer, vectors, writer)]
     table = pa.concat_tables(parts)
@@ -131,13 +124,8 @@ def _write_rows(
     ):
         user = int(group.users[local])
         row = ListRow(user, item, PlacementSource(origin), pinned_by.get(item, ""))
-        anchor, query = (
-            (-1, -1) if counterfactuals is None else choose_counterfactual(counterfactuals, number)
-        )
-        if counterfactuals is None and row.origin in BY_SCORE_OR_ORDER:
-            code, text = "popular", writer.explain_popularity(user)
-        else:
-            code, text = writer.explain(row, anchor, query)
+        cause = NO_CAUSE if counterfactuals is None else choose_cause(counterfactuals, number)
+        code, text = writer.explain(row, cause)
         codes.append(code)
         texts.append(text)
         sources.append(_name_source(str(group.sources[local]), row.origin))

@@ -10,6 +10,7 @@ from handpick.stages.score.distinct_models import find_distinct_models
 from handpick.stages.score.explanation_templates import choose_language
 from handpick.stages.score.explanations import explain_similarity
 from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.phone_comparison import PhoneComparer
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
@@ -57,6 +58,7 @@ def build_similar_lists(
     rows, place = np.nonzero(best.items >= 0)
     others = best.items[rows, place]
     language = choose_language(locale, (locale,))
+    comparer = PhoneComparer(shop, currency)
     return pa.table(
         {
             "item_id": pa.array(shop.data.catalogue.item_ids[rows].tolist(), pa.string()),
@@ -65,7 +67,7 @@ def build_similar_lists(
             "score": best.scores[rows, place],
             "reason": pa.array(
                 [
-                    explain_similarity(shop, item, other, language, currency)
+                    explain_similarity(comparer, item, other, language)
                     for item, other in zip(rows.tolist(), others.tolist(), strict=True)
                 ],
                 pa.string(),

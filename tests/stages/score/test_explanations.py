@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from handpick.settings.score import ScoreSettings
 from handpick.stages.score.candidates import compute_score_deviation
 from handpick.stages.score.counterfactuals import (
     MIN_FALL,
@@ -18,13 +20,17 @@ from handpick.stages.score.counterfactuals import (
 from handpick.stages.score.explanation_templates import (
     ADVANTAGE_TEMPLATES,
     COMMON_TEMPLATES,
+    FACT_TEMPLATES,
     REASON_TEMPLATES,
+    TAG_NAMES,
     VERBS,
     choose_language,
 )
-from handpick.stages.score.explanations import ExplanationWriter, ListRow, choose_counterfactual
-from handpick.stages.score.phone_comparison import describe_comparison
+from handpick.stages.score.explanations import Cause, ExplanationWriter, ListRow, choose_cause
+from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.phone_comparison import PhoneComparer
 from handpick.stages.score.rerank import PlacementSource
+from handpick.stages.score.sheet_facts import read_sheet
 from models.config import ContentConfig
 from models.content import ContentBased
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
@@ -32,7 +38,13 @@ from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores, find_top_n
 from tests.models.collaborative.shop import shop
 
-from .conftest import ITEMS, MakeShop
+from .conftest import AS_OF, DAY_SECONDS, ITEMS, MakeShop
+
+
+def make_writer(shop: ScoringData, popular: Any = None, **settings: Any) -> ExplanationWriter:
+    """Make a writer of English and Chinese reasons; by default no phone is popular anywhere."""
+    popular = np.zeros((3, ITEMS), bool) if popular is None else popular
+    return ExplanationWriter(shop, ("en", "zh"), "EUR", popular, ScoreSettings(**settings))
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,8 @@ def test_without_the_claimed_cause_the_score_falls() -> None:
     )
     kinds: Counter[str] = Counter()
     for row in {*range(0, len(row_user), 13), *np.flatnonzero(causes.query >= 0).tolist()}:
-        anchor, query = choose_counterfactual(causes, row)
+        cause = choose_cause(causes, row)
+        anchor, query = cause.anchor, cause.query
         user = row_user[row]
         if query >= 0:
             assert data.queries.user[query] == user
@@ -115,6 +128,7 @@ def test_what_does_not_change_the_score_is_no_counterfactual() -> None:
     )
     assert (causes.anchor == -1).all()
     assert (causes.query == -1).all()
+    assert not causes.is_history.any() and not causes.is_owned.any()
 
 
 def test_a_reason_names_the_phone_and_its_greatest_advantage_in_the_users_language(
@@ -124,27 +138,117 @@ def test_a_reason_names_the_phone_and_its_greatest_advantage_in_the_users_langua
     weight[[5, 9]] = [160, 240]
     made = make_shop([(0, 9, "view"), (1, 9, "cart")], price=np.full(ITEMS, 300, np.float32))
     made = replace(made, numeric_specs={**made.numeric_specs, "weight_g": weight})
-    writer = ExplanationWriter(made, ("en", "zh"), "EUR", np.zeros((3, ITEMS), bool))
-    assert writer.explain(ListRow(0, 5, PlacementSource.MODEL, ""), anchor=9) == (
+    writer = make_writer(made)
+    assert writer.explain(ListRow(0, 5, PlacementSource.MODEL, ""), Cause(anchor=9)) == (
         "history",
         "like the Phone 9 you viewed, 80 g lighter",
     )
-    assert writer.explain(ListRow(1, 5, PlacementSource.MODEL, ""), anchor=9) == (
+    assert writer.explain(ListRow(1, 5, PlacementSource.MODEL, ""), Cause(anchor=9)) == (
         "history",
         "与您加入购物车的 Phone 9 相似，轻 80 克",
     )
+    far = np.full(ITEMS, 300, np.float32)
+    far[9] = 900
+    apart = make_writer(replace(make_shop([(0, 9, "view")], price=far), tags=(frozenset({"black"}),) * ITEMS))
     assert (
-        writer.explain(ListRow(0, 6, PlacementSource.MODEL, ""), anchor=9)[1]
+        apart.explain(ListRow(0, 6, PlacementSource.MODEL, ""), Cause(anchor=9))[1]
         == "because you viewed the Phone 9"
-    )
+    ), "phones that share only a colour are not compared"
 
 
 def test_what_is_not_known_is_not_said(make_shop: MakeShop) -> None:
     made = make_shop(price=np.full(ITEMS, np.nan, np.float32))
-    assert describe_comparison(made, 0, 1, "en", "EUR") == ""
-    assert describe_comparison(made, 0, 4, "en", "EUR") == "same brand"
-    assert describe_comparison(make_shop(), 0, 4, "en", "EUR") == "same brand, 200 EUR cheaper"
-    assert describe_comparison(make_shop(), 4, 0, "en", "EUR") == "same brand", "dearer is no advantage"
+    assert PhoneComparer(made, "EUR").describe_similarity(0, 1, "en") == ""
+    assert PhoneComparer(made, "EUR").describe_similarity(0, 4, "en") == "same brand"
+    comparer = PhoneComparer(make_shop(), "EUR")
+    assert comparer.describe_similarity(0, 4, "en") == "same brand, 200 EUR cheaper"
+    assert comparer.describe_similarity(4, 0, "en") == "same brand", "dearer is no advantage"
+    colors = replace(
+        made, tags=(frozenset({"black", "compact"}),) * 2 + (frozenset({"black"}),) * (ITEMS - 2)
+    )
+    assert PhoneComparer(colors, "EUR").describe_similarity(0, 1, "en") == "also compact", "use before colour"
+    assert PhoneComparer(colors, "EUR").describe_similarity(0, 2, "en") == "also black", "only a colour"
+
+
+def test_comparisons_are_in_the_words_of_people(make_shop: MakeShop) -> None:
+    camera = np.full(ITEMS, np.nan)
+    camera[[0, 4]] = [108, 48]
+    made = make_shop(price=np.full(ITEMS, np.nan, np.float32))
+    comparer = PhoneComparer(
+        replace(made, numeric_specs={**made.numeric_specs, "main_camera_mp": camera}), "EUR"
+    )
+    assert comparer.describe_similarity(0, 4, "en") == "same brand, 108 MP camera instead of 48"
+    assert comparer.describe_similarity(0, 4, "zh") == "同一品牌，108 MP 摄像头，而不是 48 MP"
+    assert comparer.describe_similarity(4, 0, "en") == "same brand"
+
+
+def test_a_query_is_answered_with_facts_of_the_sheet_that_are_good_enough(make_shop: MakeShop) -> None:
+    camera = np.linspace(10, 56, ITEMS)
+    made = make_shop()
+    night = read_sheet('{"main-camera": "50 MP, f/1.8, 1.4µm, PDAF, OIS", "body": "IP68 dust/water"}')
+    made = replace(
+        made,
+        numeric_specs={**made.numeric_specs, "main_camera_mp": camera},
+        sheets=(*(read_sheet("{}"),) * (ITEMS - 1), night),
+    )
+    comparer = PhoneComparer(made, "EUR")
+    assert comparer.describe_answers(ITEMS - 1, "night camera", "en") == "1.4 µm pixels, OIS"
+    assert comparer.describe_answers(ITEMS - 2, "a very good camera", "en") == "54 MP camera"
+    assert comparer.describe_answers(0, "a very good camera", "en") == "", "10 MP are no good camera"
+    assert comparer.describe_answers(ITEMS - 1, "no need for a fancy camera", "en") == ""
+    assert comparer.describe_answers(4, "something under 300", "zh") == "300 EUR"
+    assert comparer.describe_answers(5, "something under 300", "zh") == ""
+    assert comparer.describe_answers(ITEMS - 1, "防水的手机", "zh") == "IP68"
+
+
+def test_a_phone_in_the_cart_says_so_until_something_is_bought(make_shop: MakeShop) -> None:
+    popular = np.ones((3, ITEMS), bool)
+    for events, code in (
+        ([(0, 5, "cart")], "cart"),
+        ([], "range"),
+        ([(0, 5, "cart"), (0, 7, "purchase")], "seen"),
+        ([(0, 5, "view")], "seen"),
+        ([(1, 5, "cart")], "range"),
+    ):
+        for origin in (PlacementSource.MODEL, PlacementSource.DIVERSITY):
+            found = make_writer(make_shop(events), popular).explain(ListRow(0, 5, origin, ""))
+            assert found[0] == code, events
+    in_cart = make_shop([(0, 5, "cart")], is_consented=np.zeros(8, bool))
+    assert make_writer(in_cart, popular).explain(ListRow(0, 5, PlacementSource.MODEL, ""))[0] == "range"
+
+
+def test_popular_somewhere_needs_enough_people_there(make_shop: MakeShop) -> None:
+    popular = np.ones((3, ITEMS), bool)
+    row = ListRow(6, 5, PlacementSource.MODEL, "")
+    twice = [(0, 5, "view"), (0, 5, "view"), (3, 5, "cart")]
+    for people, sentence in ((2, "popular in Germany"), (3, "from our range")):
+        writer = make_writer(make_shop(twice), popular, popular_min_people=people)
+        assert writer.explain(row)[1] == sentence
+    whole = make_writer(make_shop([*twice, (1, 5, "view")]), popular, popular_min_people=3)
+    assert whole.explain(row)[1] == "popular with our customers"
+    assert whole.explain(ListRow(7, 5, PlacementSource.MODEL, ""))[1] == "广受顾客欢迎"
+
+
+def test_a_history_that_raised_the_score_is_named_by_what_most_of_it_shares(make_shop: MakeShop) -> None:
+    seen = [(0, item, "view") for item in (0, 4, 9)]
+    row, cause = ListRow(0, 12, PlacementSource.MODEL, ""), Cause(is_history=True)
+    assert make_writer(make_shop(seen)).explain(row, cause) == (
+        "profile",
+        "Aurora, like 2 of the 3 phones you looked at",
+    )
+    assert make_writer(make_shop(seen)).explain(row)[0] == "range", "the score did not fall without it"
+    assert make_writer(make_shop(seen[1:])).explain(row, cause)[0] == "model"
+
+
+def test_a_strength_is_what_most_phones_at_the_price_have_less_of(make_shop: MakeShop) -> None:
+    battery = np.arange(3000.0, 3000 + 100 * ITEMS, 100)
+    made = make_shop(price=np.full(ITEMS, 300, np.float32))
+    writer = make_writer(replace(made, numeric_specs={**made.numeric_specs, "battery_mah": battery}))
+    assert writer.explain(ListRow(0, ITEMS - 1, PlacementSource.MODEL, "")) == (
+        "strength",
+        "5,300 mAh battery: more than 9 of 10 phones at its price",
+    )
+    assert writer.explain(ListRow(0, 3, PlacementSource.MODEL, ""))[0] == "range"
 
 
 @pytest.mark.parametrize(
@@ -152,24 +256,33 @@ def test_what_is_not_known_is_not_said(make_shop: MakeShop) -> None:
     [
         (ListRow(0, 1, PlacementSource.CAMPAIGN, "Spring"), ("campaign", "featured: Spring")),
         (ListRow(0, 1, PlacementSource.EXPLORATION, ""), ("exploration", "something different to discover")),
-        (ListRow(0, 1, PlacementSource.LAUNCH, ""), ("launch", "new this week")),
-        (ListRow(0, 1, PlacementSource.MODEL, ""), ("model", "a strong match for your profile")),
-        (ListRow(0, 2, PlacementSource.MODEL, ""), ("popular", "popular in DE")),
+        (ListRow(0, 3, PlacementSource.LAUNCH, ""), ("launch", "new this week")),
+        (ListRow(0, 1, PlacementSource.MODEL, ""), ("range", "from our range")),
+        (ListRow(0, 2, PlacementSource.MODEL, ""), ("popular", "popular in Germany")),
         (ListRow(1, 2, PlacementSource.EXPLORATION, ""), ("exploration", "换个口味看看")),
-        (ListRow(1, 2, PlacementSource.MODEL, ""), ("model", "与您的偏好高度匹配")),
+        (ListRow(1, 2, PlacementSource.MODEL, ""), ("range", "本店在售")),
     ],
 )
 def test_a_phone_without_a_cause_says_what_put_it_there(
     make_shop: MakeShop, row: ListRow, expected: tuple[str, str]
 ) -> None:
-    made = make_shop()
+    released = np.full(ITEMS, AS_OF - 100 * DAY_SECONDS, np.int64)
+    released[3] = AS_OF - 2 * DAY_SECONDS
+    made = make_shop([(3, 2, "view")], released_at=released)
     popular = np.zeros((3, ITEMS), bool)
     popular[made.countries[0].index("DE"), 2] = True
-    assert ExplanationWriter(made, ("en", "zh"), "EUR", popular).explain(row) == expected
+    assert make_writer(made, popular, popular_min_people=1).explain(row) == expected
 
 
 def test_every_sentence_is_there_in_every_language() -> None:
-    for templates in (REASON_TEMPLATES, ADVANTAGE_TEMPLATES, VERBS, COMMON_TEMPLATES):
+    for templates in (
+        REASON_TEMPLATES,
+        ADVANTAGE_TEMPLATES,
+        FACT_TEMPLATES,
+        TAG_NAMES,
+        VERBS,
+        COMMON_TEMPLATES,
+    ):
         assert set(templates) == {"en", "zh"}
         assert set(templates["en"]) == set(templates["zh"])
     assert [choose_language(code, ("en", "zh")) for code in ("zh-CN", "zh_TW", "en-GB", "fr", "")] == [

@@ -19,9 +19,10 @@ from handpick.stages.score.rerank import PhoneFacts, PlacementSource
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.rules.relaxation import find_broken_rules
+from models.dataset import Queries
 from models.recommender_interface import Factors
 
-from .conftest import ITEMS, TODAY, USERS, MakeShop
+from .conftest import AS_OF, ITEMS, TODAY, USERS, MakeShop
 
 FREE = RulesSettings(
     price_band=None, generation=False, not_returned=False, max_per_brand=None, min_items=1, relax=()
@@ -268,3 +269,24 @@ def test_rules_that_never_relax_may_leave_a_list_empty(make_shop: MakeShop) -> N
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         RulesSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "has_flagship"),
+    [
+        ("a simple phone for my mum", False),
+        ("给爷爷奶奶用的手机", False),
+        ("an easy phone, money is no object", True),
+        ("a phone for university", True),
+    ],
+)
+def test_who_asks_for_a_simple_phone_gets_no_flagship(
+    make_shop: MakeShop, text: str, has_flagship: bool
+) -> None:
+    queries = Queries(np.zeros(1, np.int64), np.array([AS_OF - 10]), {}, np.array(["q"]), np.array([text]))
+    shop = make_shop(queries=queries, price=np.linspace(1500, 100, ITEMS, dtype=np.float32))
+    flagships = set(range(5))
+    made = lists(shop, RulesSettings(price_band=None))
+    assert bool(flagships & set(made[0])) is has_flagship
+    assert flagships & set(made[1]), "others keep theirs"
+    assert flagships & set(lists(shop, RulesSettings(price_band=None, simple_phone=False))[0])

@@ -19,6 +19,7 @@ from handpick.stages.score.rules import (
     not_owned,
     not_returned,
     price_band,
+    simple_phone,
 )
 from models.dataset import BoolArray, IntArray
 
@@ -32,6 +33,7 @@ KIND_RULES: dict[str, Callable[[ScoringData, RulesSettings], tuple[IntArray, Boo
     "country": country.find_exclusions,
     "consent": consent.find_exclusions,
     "price_band": price_band.find_exclusions,
+    "simple_phone": simple_phone.find_exclusions,
 }
 """Rules that return each user's kind `(users,)`, and `(kinds, items)` phones that are excluded for a kind.
 
