@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +59,20 @@ def test_ranking_metrics_agree_with_ranx(
     expected = np.array([run.scores[theirs][f"u{u:02d}"] for u in asked])
     judged = find_hits(find_top_n_of_scores(scores[asked].copy(), K), relevant[asked])
     np.testing.assert_allclose(RANKING_METRICS[ours](judged, K), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", RANKING_METRICS)
+def test_ranking_metrics_agree_with_recbole_to_the_fourth_digit(name: str) -> None:
+    # Recorded by benchmarks/recbole_metrics.py, since RecBole needs older libraries than the project.
+    kept = json.loads((Path(__file__).parent / "recbole_values.json").read_text())
+    counts = [len(items) for items in kept["relevant"]]
+    relevant = sparse.csr_matrix(
+        (np.ones(sum(counts)), np.concatenate(kept["relevant"]), np.concatenate([[0], np.cumsum(counts)])),
+        shape=(len(counts), kept["items"]),
+    )
+    hits = find_hits(np.array(kept["lists"], np.int32), relevant)
+    for k, expected in kept["values"][name].items():
+        assert RANKING_METRICS[name](hits, int(k)).mean() == pytest.approx(expected, abs=5e-5)
 
 
 def test_ndcg_agrees_with_scikit_learn(scores: np.ndarray, relevant: sparse.csr_matrix) -> None:
