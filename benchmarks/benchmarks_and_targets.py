@@ -108,6 +108,21 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "movielens-1m",
+        "the night's models on films with posters and plots, and films held out of training",
+        "movielens_1m:measure",
+        (
+            Target("ndcg_10", "NDCG@10", at_least=0.3257),
+            Target("recall_10", "Recall@10", at_least=0.1679),
+            Target("content_gain_ndcg_10_low", "NDCG@10, lower end of what content adds", at_least=1e-9),
+            Target("cold_among_all_over_content", "x content's NDCG@20", at_least=1.5),
+            Target("cold_among_all_over_popularity", "x popularity's NDCG@20", at_least=3.0),
+            Target("cold_among_cold_over_content", "x content's NDCG@20", at_least=1.5),
+            Target("cold_among_cold_over_popularity", "x popularity's NDCG@20", at_least=3.0),
+        ),
+        ("movielens-1m-posters/lightgcnpp/train.txt",),
+    ),
+    Benchmark(
         "gowalla",
         "the family's best hybrid on Gowalla, all items ranked, fitting and scoring",
         "gowalla:measure",
