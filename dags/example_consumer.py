@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import dag, task
-from stage_task import PUBLISHED, without_traceback
+from stage_task import PUBLISHED, SCHEDULED_DAG, without_traceback
 
 
-@dag(schedule=[PUBLISHED], catchup=False, doc_md=__doc__, tags=["handpick", "example"])
+@dag(schedule=[PUBLISHED], doc_md=__doc__, **{**SCHEDULED_DAG, "tags": ["handpick", "example"]})
 def example_consumer() -> None:
     """Read the current version, then the files of its night."""
 
-    @task
+    @task(doc_md="Reads which version is current, as any consumer would.")
     def current_version() -> dict[str, Any]:
         """Return the current version, its night and users by source, read by SQL in the consumers' role."""
         from handpick.serving.connection import connect
@@ -37,7 +37,7 @@ def example_consumer() -> None:
 
         return without_traceback(read)
 
-    @task
+    @task(doc_md="Reads the files of the night, for consumers without SQL.")
     def read_exports(current: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return file, users and rows of each segment, from the exports for consumers without SQL."""
         from datetime import date

@@ -5,31 +5,42 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from stage_task import PUBLISHED, without_traceback
+from stage_task import MANUAL_DAG, PUBLISHED, without_traceback
 
 
 @dag(
-    schedule=None,
-    catchup=False,
     doc_md=__doc__,
     params={
         "version": Param(
-            "", type="string", description="A list version; empty for the one before the current."
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="List version",
+            description="The version that becomes current; empty for the one before the current.",
         )
     },
-    tags=["handpick"],
+    **MANUAL_DAG,
 )
 def rollback_lists() -> None:
     """Make an earlier list version the current one."""
 
-    @task(outlets=[PUBLISHED])
+    @task(outlets=[PUBLISHED], doc_md="Moves the pointer, at once for all consumers.")
     def rollback(params: Any = None) -> str:
+        """Return the version that is current now, for XCom."""
         from handpick.serving.versions import rollback as make_current
         from handpick.settings.load import load
 
         return without_traceback(lambda: str(make_current(load(), params["version"] or None)))
 
-    rollback()
+    @task(doc_md="Tells the owners in `[alerts]` that consumers read an older version.")
+    def tell_owners(run_id: str | None = None) -> list[str]:
+        """Return the channels that were told, for XCom."""
+        from alerting import tell_shop
+
+        told: list[str] = without_traceback(lambda: tell_shop(run_id))
+        return told
+
+    rollback() >> tell_owners()
 
 
 rollback_lists()

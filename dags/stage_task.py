@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from handpick.errors import ConfigurationError, HandpickError
+from handpick.errors import HandpickError
 from handpick.errors.safe_text import list_known_secrets
-from handpick.pipeline.registry import Stage
+from handpick.pipeline.registry import Resource, Stage
 from handpick.runtime.log import console
 from handpick.runtime.private_files import restrict_new_files
 from handpick.settings.load import load
@@ -38,8 +38,15 @@ SCHEDULED_DAG: dict[str, Any] = {
     "catchup": False,
     "max_active_runs": 1,
     "tags": ["handpick"],
+    "default_args": {"owner": SETTINGS.airflow.owner},
 }
 """Options of DAGs that run on a timetable."""
+MANUAL_DAG: dict[str, Any] = {**SCHEDULED_DAG, "schedule": None}
+"""Options of DAGs that only a person starts."""
+LIMITS: dict[str, Any] = {"execution_timeout": timedelta(minutes=SETTINGS.airflow.stage_timeout_minutes)}
+"""Options of tasks that run a stage."""
+CHOOSE_NIGHT = "choose_night"
+"""Task that decides which night a run without a logical date is about."""
 ERROR_MARK = "HANDPICK:"
 """Marks the log line that says why a stage stopped; `handpick run` looks for it and shows it."""
 PUBLISHED = Asset(name="recommendations", uri="handpick://serving/recommendations")
@@ -81,24 +88,47 @@ def summarize_result(result: Any) -> dict[str, Any]:
     }
 
 
-def open_night(logical_date: Any) -> Night:
-    """Return the context of a run's logical date, as Airflow hands it to a task.
+def open_night(context: Mapping[str, Any]) -> Night:
+    """Return the context of a run's night.
 
-    A run that an asset or a person triggered without a date has none, and fails with a line that says so.
+    It is the night that the form named, or the run's logical date. A run without either, which a person or an
+    asset has triggered, takes what its first task has chosen.
+
+    Args:
+        context: Airflow's context of the task.
     """
     from handpick.night import Night
 
-    def read_date() -> Night:
-        if logical_date is None:
-            raise ConfigurationError(
-                "this run has no logical date, so it is not known which night to run; nothing was run. "
-                "Trigger the DAG with one: in the web UI under advanced options, or `airflow dags trigger "
-                "--logical-date YYYY-MM-DD`."
-            )
-        return Night(load(), date.fromisoformat(logical_date.strftime("%Y-%m-%d")))
-
-    opened: Night = without_traceback(read_date)
+    named = (context.get("params") or {}).get("date")
+    if named:
+        day = date.fromisoformat(named)
+    elif context.get("logical_date") is not None:
+        day = date.fromisoformat(context["logical_date"].strftime("%Y-%m-%d"))
+    else:
+        day = date.fromisoformat(context["ti"].xcom_pull(task_ids=CHOOSE_NIGHT))
+    opened: Night = without_traceback(lambda: Night(load(), day))
     return opened
+
+
+@task(
+    task_id=CHOOSE_NIGHT,
+    doc_md="Decides which night the run is about: the form's, the run's logical date, or else the newest day "
+    "that has arrived and is not done.",
+)
+def choose_night_of_run(params: Any = None, logical_date: Any = None) -> str:
+    """Return the night's date, for the other tasks.
+
+    A run without a date fails where no day has arrived that is not done, and says so.
+    """
+    from handpick.pipeline.next_night import choose_night
+
+    if (params or {}).get("date"):
+        return str(params["date"])
+    if logical_date is not None:
+        return str(logical_date.strftime("%Y-%m-%d"))
+    chosen: date = without_traceback(lambda: choose_night(load()))
+    print(f"The run has no logical date: it runs the night of {chosen}, the newest that is not done.")
+    return chosen.isoformat()
 
 
 def stage_task(stage: Stage, **options: Any) -> Any:
@@ -108,10 +138,16 @@ def stage_task(stage: Stage, **options: Any) -> Any:
         stage: Its entry in the registry, which also gives the task its name and its page in the web UI.
         options: Further options of Airflow's task.
     """
+    if SETTINGS.airflow.gpu_pool is not None and Resource.TORCH in stage.resources:
+        options["pool"] = SETTINGS.airflow.gpu_pool
 
-    @task(task_id=stage.name, doc_md=render_stage_doc(stage), **RETRIES, **options)
-    def run(logical_date: Any = None) -> dict[str, Any]:
-        return run_stage_of_night(stage.name, open_night(logical_date))
+    @task(task_id=stage.name, doc_md=render_stage_doc(stage), **RETRIES, **LIMITS, **options)
+    def run(**context: Any) -> dict[str, Any]:
+        night = open_night(context)
+        done = run_stage_of_night(stage.name, night)
+        if options.get("outlets"):
+            context["outlet_events"][PUBLISHED].extra = describe_version(night)
+        return done
 
     return run()
 
@@ -127,6 +163,17 @@ def run_stage_of_night(stage: str, night: Night) -> dict[str, Any]:
     is_last = list_spark_stages(settings)[-1:] == [stage]
     with share_spark(folder, f"night-{night.logical_date}", is_last):
         return summarize_result(without_traceback(lambda: run_stage(stage, night)))
+
+
+def describe_version(night: Night) -> dict[str, Any]:
+    """Return what the asset of the published lists says about a night's version: rows, version and digest."""
+    result = night.result("publish")
+    return {
+        "logical_date": night.logical_date.isoformat(),
+        "version": result.notes.get("version"),
+        "rows": {flow.source: flow.rows_out for flow in result.flows},
+        "digest": result.digest,
+    }
 
 
 def render_stage_doc(stage: Stage) -> str:

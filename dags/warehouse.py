@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import TaskGroup, get_parsing_context, task
-from stage_task import RETRIES, open_night, run_stage_of_night
+from stage_task import LIMITS, RETRIES, open_night, render_stage_doc, run_stage_of_night
+
+from handpick.pipeline.registry import get_stage
 
 WAREHOUSE, BUILD = "warehouse", "build"
 
 
-@task(task_id=BUILD, **RETRIES)
-def build(logical_date: Any = None, ti: Any = None) -> dict[str, Any]:
+@task(task_id=BUILD, doc_md=render_stage_doc(get_stage(WAREHOUSE)), **RETRIES, **LIMITS)
+def build(**context: Any) -> dict[str, Any]:
     """Run the warehouse stage: one dbt build, then the marts' partitions and the ledger."""
     from dbt_node_sensor import OUTCOMES_FOLDER_KEY
 
     from handpick.stages.warehouse.node_outcomes import report_nodes_to
 
-    night = open_night(logical_date)
+    night, ti = open_night(context), context["ti"]
     # One folder per try: the outcomes of an earlier try must not count for this one.
     folder = night.settings.path(night.settings.warehouse.path).parent / "nodes" / str(ti.id)
     ti.xcom_push(key=OUTCOMES_FOLDER_KEY, value=str(folder))

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import dag, task
-from stage_task import RETRIES, SCHEDULED_DAG, SETTINGS, build_timetable, without_traceback
+from stage_task import (
+    LIMITS,
+    RETRIES,
+    SCHEDULED_DAG,
+    SETTINGS,
+    build_timetable,
+    render_stage_doc,
+    without_traceback,
+)
 
+from handpick.pipeline.registry import get_stage
+
+GPU = {"pool": SETTINGS.airflow.gpu_pool} if SETTINGS.airflow.gpu_pool is not None else {}
 SUNDAYS_AT_NOON = "0 12 * * 0"
 """A time at which no night runs."""
 
@@ -15,7 +26,7 @@ SUNDAYS_AT_NOON = "0 12 * * 0"
 def weekly_pretraining() -> None:
     """Run the stage `pretrain` on the newest night's marts."""
 
-    @task(**RETRIES)
+    @task(doc_md=render_stage_doc(get_stage("pretrain")), **RETRIES, **LIMITS, **GPU)
     def pretrain() -> list[dict[str, Any]]:
         """Train on the newest night's marts.
 

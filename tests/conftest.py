@@ -19,6 +19,7 @@ NEEDS = {
     "demo/public_data/test_amazon_reviews.py": "jvm",
     "stages/publish/test_dags.py": "airflow",
     "plugins": "airflow",
+    "dags": "airflow",
     "local_airflow": "airflow",
     "end_to_end/test_web_ui.py": "browser",
     "end_to_end": "airflow",

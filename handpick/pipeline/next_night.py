@@ -21,7 +21,7 @@ def choose_night(settings: Settings) -> date:
     Raises:
         InputError: If that night is done, or there is no input at all; says where it looked.
     """
-    newest = _newest_input_day(settings)
+    newest = find_newest_input_day(settings)
     if is_night_done(settings, newest):
         raise InputError(
             f"nothing new has arrived: the night of {newest} is done, and no file is of a later day; looked "
@@ -51,10 +51,13 @@ def has_landing_files(settings: Settings) -> bool:
     return any(find_newest_file_day(settings, source) is not None for source in CONTRACTS)
 
 
-def _newest_input_day(settings: Settings) -> date:
+def find_newest_input_day(settings: Settings) -> date:
     """Return the newest day of any source's files.
 
     A database is taken to be complete up to yesterday (UTC).
+
+    Raises:
+        InputError: If no source has any; says where it looked.
     """
     urls = [settings.sources.of(source).url for source in CONTRACTS]
     days = [

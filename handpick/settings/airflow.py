@@ -24,3 +24,12 @@ class AirflowSettings(Section):
     )
     retries: int = Field(1, ge=0, description="Retries of a failed stage before the night fails.")
     retry_delay_seconds: int = Field(60, ge=0, description="Seconds before a retry.")
+    owner: str = Field("operations", min_length=1, description="Owner of the DAGs, as Airflow shows it.")
+    stage_timeout_minutes: int = Field(
+        720, ge=1, description="Minutes after which a stage's task is stopped; it counts as failed then."
+    )
+    gpu_pool: str | None = Field(
+        None,
+        description="Airflow pool whose slots the stages take that train or encode, so that no more of them "
+        'share a GPU. It must exist, or they never start: `airflow pools set gpu 1 "the GPU"`.',
+    )

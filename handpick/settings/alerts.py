@@ -27,7 +27,6 @@ AlertKind = Literal[
 ]
 """What an alert is about: the kinds of the report's findings."""
 CHANNEL_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
-QUIET_HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 
 
 class AlertsSettings(Section):
@@ -111,8 +110,7 @@ class AlertsSettings(Section):
 
     def find_channels(self, kind: str) -> tuple[str, ...]:
         """Return the channels that are told about a kind."""
-        owners: dict[str, tuple[str, ...]] = {**self.owners}
-        return owners.get(kind, self.default_owners)
+        return next((names for name, names in self.owners.items() if name == kind), self.default_owners)
 
 
 def parse_quiet_hours(text: str) -> tuple[time, time]:
@@ -121,10 +119,8 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
     Raises:
         ValueError: If the text is not like `22:00-07:00`.
     """
-    found = QUIET_HOURS.fullmatch(text)
-    hours = [int(part) for part in found.groups()] if found else [99]
     try:
-        begin, end = time(*hours[:2]), time(*hours[2:])
+        begin, end = (time.fromisoformat(part) for part in text.split("-"))
     except ValueError:
         raise ValueError("quiet hours are written like 22:00-07:00") from None
     return begin, end

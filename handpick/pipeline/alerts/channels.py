@@ -66,7 +66,7 @@ def deliver(channel: str, address: str, message: Message) -> None:
     for one in address.split():
         sender = apprise.Apprise(asset=asset)
         kind = make_showable(one.partition("://")[0])[:20]
-        with apprise.LogCapture(level=logging.WARNING) as log:
+        with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
             is_sent = sender.add(one) and sender.notify(
                 title=message.title, body=message.body, body_format=apprise.NotifyFormat.TEXT
             )

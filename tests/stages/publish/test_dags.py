@@ -25,22 +25,36 @@ SCRIPT = """
 import json, sys
 import example_consumer, rollback_lists
 from airflow.sdk.exceptions import AirflowFailException
-from stage_task import PUBLISHED, open_night
+from datetime import datetime
+from stage_task import PUBLISHED, choose_night_of_run, describe_version, open_night
 consumer, rollback = example_consumer.example_consumer(), rollback_lists.rollback_lists()
 assert list(consumer.timetable.asset_condition.objects) == [PUBLISHED]
 assert rollback.get_task("rollback").outlets == [PUBLISHED]
 body = lambda dag, task: dag.get_task(task).python_callable
 current = body(consumer, "current_version")()
 found = {"current": current, "files": body(consumer, "read_exports")(current)}
-found["rolled_back_to"] = body(rollback, "rollback")(params={"version": ""})
+found["rolled_back_to"] = body(rollback, "rollback")(params={"version": None})
 try:
     body(rollback, "rollback")(params={"version": "77"})
 except AirflowFailException as error:
     found["refused"] = str(error)
+choose = choose_night_of_run.function
 try:
-    open_night(None)
+    choose(params={"date": None})
 except AirflowFailException as error:
     found["undated"] = str(error)
+moment = datetime(2026, 3, 11)
+found["chosen"] = [
+    choose(params={"date": "2026-03-10"}, logical_date=moment), choose(params={"date": None}, logical_date=moment)
+]
+class FirstTask:
+    def xcom_pull(self, task_ids):
+        return {"choose_night": "2026-03-09"}[task_ids]
+found["opened"] = [
+    open_night(context).logical_date.isoformat()
+    for context in ({"params": {"date": "2026-03-10"}, "logical_date": moment}, {"logical_date": moment},
+                    {"params": {"date": None}, "ti": FirstTask()})
+]
 print("FOUND " + json.dumps(found))
 """
 
@@ -86,6 +100,13 @@ def test_the_example_reads_what_is_current_and_a_rollback_moves_it(
     assert found["refused"].startswith("there is no list version 77")
 
 
-def test_a_run_without_a_logical_date_fails_with_a_line_that_says_so(found: dict[str, Any]) -> None:
-    assert found["undated"].startswith("this run has no logical date, so it is not known which night to run")
+def test_a_run_without_a_logical_date_says_what_it_cannot_know(found: dict[str, Any]) -> None:
+    assert found["undated"].startswith("no file of any source: looked in")
     assert "\n" not in found["undated"]
+
+
+def test_the_form_comes_before_the_logical_date_and_the_first_tasks_choice_after_it(
+    found: dict[str, Any],
+) -> None:
+    assert found["chosen"] == ["2026-03-10", "2026-03-11"]
+    assert found["opened"] == ["2026-03-10", "2026-03-11", "2026-03-09"]
