@@ -17,7 +17,7 @@ from stage_task import (
 
 from handpick.pipeline.registry import get_stage
 
-GPU = {"pool": SETTINGS.airflow.gpu_pool} if SETTINGS.airflow.gpu_pool is not None else {}
+GPU: dict[str, Any] = {"pool": SETTINGS.airflow.gpu_pool} if SETTINGS.airflow.gpu_pool is not None else {}
 SUNDAYS_AT_NOON = "0 12 * * 0"
 """A time at which no night runs."""
 
