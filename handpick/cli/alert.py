@@ -22,7 +22,7 @@ def alert(test: IsTest = False) -> None:
 
     The exit status is 1 if a channel was not reached.
     """
-    from handpick.pipeline.alerts.send import alert_about_shop, send_test
+    from handpick.pipeline.alerts.send import alert_about_shop, require_channels, send_test
     from handpick.settings.load import load
 
     settings = load()
@@ -33,6 +33,7 @@ def alert(test: IsTest = False) -> None:
         if any(results.values()):
             raise typer.Exit(1)
         return
+    require_channels(settings)
     sent = alert_about_shop(settings, datetime.now(UTC))
     for name, message in sent.messages.items():
         print_result(f"To {name}: {message.title}\n\n{message.body}\n")

@@ -68,6 +68,8 @@ def alert_about_shop(
         is_night_over: Whether the newest night has ended. While it may be running, that it is not finished is
             no finding; that one of its stages failed is.
     """
+    if not settings.alerts.list_channels():
+        return Sent()
     findings = judge_now(settings, now).verdict.findings
     # Before the first night there is nobody to be told that there is none.
     known = [one for one in findings if one.night is not None or one.kind is not Kind.LATE]
@@ -127,11 +129,11 @@ def send_alerts(
     return done
 
 
-def send_test(settings: Settings, find_address: FindAddress = find_address_in_environment) -> dict[str, str]:
-    """Send a test message to every channel; return what went wrong by channel, empty where nothing did.
+def require_channels(settings: Settings) -> list[str]:
+    """Return the names of all channels.
 
     Raises:
-        ConfigurationError: If there is no channel.
+        ConfigurationError: If there is none.
     """
     channels = settings.alerts.list_channels()
     if not channels:
@@ -140,7 +142,16 @@ def send_test(settings: Settings, find_address: FindAddress = find_address_in_en
             'Write default_owners = ["operations"] there, and its address into HANDPICK_ALERT_OPERATIONS '
             "(docs/alerts.md)."
         )
-    return {name: _try_channel(name, find_address) for name in channels}
+    return channels
+
+
+def send_test(settings: Settings, find_address: FindAddress = find_address_in_environment) -> dict[str, str]:
+    """Send a test message to every channel; return what went wrong by channel, empty where nothing did.
+
+    Raises:
+        ConfigurationError: If there is no channel.
+    """
+    return {name: _try_channel(name, find_address) for name in require_channels(settings)}
 
 
 def _try_channel(name: str, find_address: FindAddress) -> str:
