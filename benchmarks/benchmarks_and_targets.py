@@ -332,7 +332,7 @@ _BENCHMARKS = (
     ),
     Benchmark(
         "faults",
-        "kills, full and read-only disks, a killed database, nights at once, in another order, of odd shops",
+        "kills, also under Airflow, broken disks, nights at once, in other order or late, odd shops, clocks",
         "faults:measure",
         (
             Target("not_survived", "faults not survived", at_most=0),

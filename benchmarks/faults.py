@@ -19,141 +19,38 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.demo_shops import LAST_DAY, use_settings
-from benchmarks.same_bytes import SHORT_TRAINING, deliver, describe_difference, digest_tables, make_inputs
-from benchmarks.stage_server import Ended, StageServer
-from handpick.errors import HandpickError
+import pyarrow.parquet as pq
+
+from benchmarks.disturbed_nights import (
+    DAYS,
+    Home,
+    Reader,
+    Tally,
+    Undisturbed,
+    check_message,
+    check_night,
+    finish_stage,
+    run_undisturbed,
+)
+from benchmarks.faults_under_airflow import kill_under_airflow
+from benchmarks.same_bytes import SHORT_TRAINING, make_inputs
 from handpick.pipeline.registry import get_stage, list_nightly_names
-from handpick.serving.connection import connect
 from handpick.serving.embedded import stop_embedded
-from handpick.serving.versions import list_versions
-from handpick.settings.load import Settings, load
 
 KILLS = int(os.environ.get("KILLS", "100"))
 SEED = int(os.environ.get("SEED", "1"))
-DAYS = tuple(LAST_DAY + timedelta(days=number) for number in range(3))
-CONTENT = (
-    "select count(*), count(distinct user_id), coalesce(sum(hashtext(user_id || rank || item_id || "
-    "reason)::bigint), 0), count(distinct list_version) from serving.recommendations"
-)
 DISK_MIB = 2048
-UNTOUCHED = (
-    "pointer was not moved",
-    "lists published before stay current",
-    "published lists are unchanged",
-    "changed no published list",
-)
-"""Claims of messages that are false if the pointer has moved."""
-
-
-@dataclass
-class Tally:
-    """What happened to the faults of one kind."""
-
-    injected: int = 0
-    survived: int = 0
-    problems: list[str] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def note(self, what: str, problem: str) -> None:
-        """Count a problem under a name, and keep its description."""
-        self.counts[what] += 1
-        self.problems.append(f"{what}: {problem}")
-        print(f"  {what}: {problem}", file=sys.stderr)
-
-    @contextmanager
-    def fault(self) -> Iterator[None]:
-        """Count a fault, and that it was survived if no problem was noted in the block."""
-        self.injected += 1
-        before = len(self.problems)
-        yield
-        self.survived += len(self.problems) == before
-
-
-class Home:
-    """A folder with settings, in which nights run, and the server that runs their commands.
-
-    Args:
-        folder: Made if missing.
-        shop: The inputs by day.
-        settings: Further lines of `handpick.toml`.
-        logs: Folder for the commands' output; `folder/logs` if not given.
-    """
-
-    def __init__(self, folder: Path, shop: Path, settings: str = "", logs: Path | None = None) -> None:
-        self.folder, self.shop = folder, shop
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = folder / "handpick.toml"
-        self.file.write_text(SHORT_TRAINING + settings)
-        self.server = StageServer(logs or folder / "logs", {"HANDPICK_CONFIG": str(self.file)})
-
-    @property
-    def settings(self) -> Settings:
-        """The settings, as the commands read them."""
-        with use_settings(self.file):
-            return load()
-
-    def close(self) -> None:
-        """Stop the server of commands and the database, and remove the folder."""
-        self.server.__exit__(None, None, None)
-        stop_embedded(self.settings)
-        if not os.environ.get("KEEP"):
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def bring(self, day: date) -> None:
-        """Let the input of a day arrive, with all that came before."""
-        deliver(self.shop / day.isoformat(), self.folder / "var")
-
-    def run_stage(self, stage: str, day: date, **options: Any) -> Ended:
-        """Run a stage's command, or kill it."""
-        return self.server.run(stage.replace("_", "-"), "--date", day.isoformat(), **options)
-
-    def run_night(self, day: date, **options: Any) -> Ended:
-        """Run `handpick night`, or kill it."""
-        return self.server.run("night", "--date", day.isoformat(), **options)
-
-    def read_pointer(self) -> tuple[int, date] | None:
-        """Return the current version and its night, None if there is none."""
-        try:
-            current = [one for one in list_versions(self.settings) if one.is_current]
-        except HandpickError:
-            return None
-        return (current[0].version, current[0].logical_date) if current else None
-
-    def read_content(self) -> tuple[Any, ...]:
-        """Return counts and a hash of the current lists."""
-        with connect(self.settings, reader=True) as connection:
-            (row,) = connection.execute(CONTENT).fetchall()
-        return tuple(row)
-
-    def digests(self, day: date) -> dict[str, dict[str, str]]:
-        """Return the digests of all tables of a night, as far as stages wrote them."""
-        tables = digest_tables(self.folder / "var")
-        return {table: files for table, files in tables.items() if table.endswith(day.isoformat())}
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """Two nights that nothing disturbed.
-
-    Args:
-        home: Where they ran.
-        shop: The inputs by day.
-        digests: Of all tables, by day.
-        seconds: Of each stage, by day.
-        contents: What readers may see.
-    """
-
-    home: Home
-    shop: Path
-    digests: dict[date, dict[str, dict[str, str]]]
-    seconds: dict[date, dict[str, float]]
-    contents: set[tuple[Any, ...]]
+GAP_DAYS = 5
+CLOCKS = {
+    "forward": datetime(2026, 3, 29, 0, 59, 55, tzinfo=UTC),
+    "back": datetime(2026, 10, 25, 0, 59, 55, tzinfo=UTC),
+    "set-back": datetime(2026, 10, 25, 12, 0, 0, tzinfo=UTC),
+}
+"""When the nights begin: just before Berlin's clocks are put forward or back, and with one that is set."""
 
 
 def measure() -> dict[str, Any]:
@@ -182,98 +79,6 @@ def measure() -> dict[str, Any]:
         "reads": total["reads"],
         "first_problem": problems[0][:300] if problems else "none",
     }
-
-
-def run_undisturbed(folder: Path, shop: Path) -> Undisturbed:
-    """Run two nights, stage by stage.
-
-    Raises:
-        RuntimeError: If one fails.
-    """
-    home = Home(folder, shop)
-    seconds: dict[date, dict[str, float]] = {}
-    contents, digests = set(), {}
-    for day in DAYS[:2]:
-        home.bring(day)
-        seconds[day] = {}
-        for stage in list_nightly_names():
-            ended = home.run_stage(stage, day)
-            if ended.status:
-                raise RuntimeError(f"{stage} of {day}: {ended.output[-3000:]}")
-            seconds[day][stage] = ended.seconds
-        digests[day] = home.digests(day)
-        contents.add(home.read_content())
-    return Undisturbed(home, shop, digests, seconds, contents)
-
-
-class Reader(threading.Thread):
-    """Reads the lists all the time, as a consumer; collects what is not one complete version."""
-
-    def __init__(self, home: Home, allowed: set[tuple[Any, ...]]) -> None:
-        super().__init__(daemon=True)
-        self._home, self._allowed = home, allowed
-        self.wrong: list[Any] = []
-        self.reads = 0
-        self._is_over = threading.Event()
-
-    def run(self) -> None:
-        """Read until `finish` is called; while the server is down or empty there is nothing to read."""
-        while not self._is_over.wait(0.1):
-            pid = self._home.folder / "var" / "postgres" / "postmaster.pid"
-            if not pid.is_file():
-                continue
-            try:
-                row = self._home.read_content()
-            except Exception:
-                continue
-            self.reads += 1
-            if row[0] and row not in self._allowed:
-                self.wrong.append(row)
-
-    def finish(self, tally: Tally) -> None:
-        """Stop reading and note what was wrong."""
-        self._is_over.set()
-        self.join()
-        for row in self.wrong:
-            tally.note("mixed_reads", str(row))
-
-
-def check_message(ended: Ended, moved: bool, what: str, tally: Tally, *, has_error_line: bool = True) -> None:
-    """Note what is wrong with the message of a command that failed: a traceback, or a false claim.
-
-    Args:
-        ended: The command.
-        moved: Whether the pointer moved while it ran.
-        what: Of the fault, for the description.
-        tally: Counts it.
-        has_error_line: Whether the command says in its last line what to do if it fails.
-    """
-    if ended.was_killed:
-        return
-    if "Traceback (most recent call last)" in ended.output:
-        tally.note("tracebacks", f"{what}: {ended.output[-600:]}")
-    last = ended.output.strip().splitlines()[-1] if ended.output.strip() else ""
-    if ended.status and has_error_line and not last.startswith("handpick: "):
-        tally.note("false_messages", f"{what}: no line says what to do: {last[-300:]}")
-    if moved and any(claim in ended.output for claim in UNTOUCHED):
-        tally.note("false_messages", f"{what}: the pointer moved, but: {last[-300:]}")
-
-
-def check_night(home: Home, plain: Undisturbed, day: date, what: str, tally: Tally) -> None:
-    """Note whether the tables of a night differ from the undisturbed ones."""
-    expected, found = plain.digests[day], home.digests(day)
-    for table in {*expected, *found}:
-        if expected.get(table) != found.get(table):
-            where = describe_difference(plain.home.folder / "var", home.folder / "var", table)
-            tally.note("rows_lost", f"{what}: {where}")
-            return
-
-
-def finish_stage(home: Home, stage: str, day: date, what: str, tally: Tally) -> None:
-    """Run a stage to its end after a fault; note it if it fails."""
-    ended = home.run_stage(stage, day)
-    if ended.status:
-        tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
 
 
 def kill_at_random(plain: Undisturbed, folder: Path, tally: Tally) -> None:
@@ -580,7 +385,6 @@ def _flip(content: bytes, draw: random.Random) -> bytes:
 
 def run_edges(plain: Undisturbed, folder: Path, tally: Tally) -> None:
     """Run nights of odd shops: one phone, no events, nobody consents, only questions."""
-    import pyarrow.parquet as pq
 
     def keep_one_phone(landing: Path) -> None:
         for number, file in enumerate(sorted((landing / "catalog").glob("*.jsonl"))):
@@ -629,6 +433,108 @@ def run_edges(plain: Undisturbed, folder: Path, tally: Tally) -> None:
                 home.close()
 
 
+def leave_a_gap(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Run no night for days; then one for all that arrived, undisturbed and with a kill in each stage."""
+    days = [DAYS[0] + timedelta(days=number) for number in range(GAP_DAYS + 1)]
+    shop = make_inputs(folder / "shop", days, "XS")
+    draw = random.Random(SEED)
+    homes = [Home(folder / name, shop) for name in ("once", "killed")]
+    try:
+        for home in homes:
+            with tally.fault():
+                for day in (days[0], days[-1]):
+                    home.bring(day)
+                    if home is homes[1] and day == days[-1]:
+                        for stage in list_nightly_names():
+                            after = draw.uniform(0, plain.seconds[DAYS[1]][stage])
+                            what = f"{stage} after a gap, killed after {after:.2f} s"
+                            _kill_one(home, stage, day, after, draw.random() < 0.5, what, tally)
+                            finish_stage(home, stage, day, what, tally)
+                    ended = home.run_night(day)
+                    if ended.status:
+                        tally.note("reruns_failed", f"night {day}, gap: {ended.output[-600:]}")
+                    check_message(ended, False, f"night {day}, gap", tally)
+                pointer = home.read_pointer()
+                if pointer is None or pointer[1] != days[-1]:
+                    tally.note("rows_lost", f"after a gap, current is {pointer}")
+                arrived, landed = _count_events(shop / str(days[-1])), _count_landed(home)
+                if arrived != landed:
+                    tally.note("rows_lost", f"after a gap: {arrived} events arrived, {landed} landed")
+        with tally.fault():
+            one, other = (home.digests(days[-1]) for home in homes)
+            differs = [table for table in one if one[table] != other.get(table)]
+            if differs or not one:
+                tally.note("rows_lost", f"after a gap, killed: {differs or 'no tables'}")
+    finally:
+        for home in homes:
+            home.close()
+
+
+def _count_events(arrived: Path) -> int:
+    """Return the rows of the files of events that have arrived."""
+    return sum(pq.read_metadata(file).num_rows for file in (arrived / "landing" / "events").glob("*.parquet"))
+
+
+def _count_landed(home: Home) -> int:
+    """Return the rows of all nights' landed events."""
+    landed = (home.folder / "var" / "lake" / "raw" / "events").rglob("*.parquet")
+    return sum(pq.read_metadata(file).num_rows for file in landed)
+
+
+def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
+    """Run nights while clocks are put forward and back, and set the clock itself back an hour between stages.
+
+    Needs the library of Debian's package `faketime`; where it is missing the kind is left out, in words.
+    """
+    library = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
+    if library is None:
+        print("  left out: install `faketime`, which lets processes see another clock", file=sys.stderr)
+        return
+    for name, moment in CLOCKS.items():
+        clock = folder / name / "clock"
+        clock.parent.mkdir(parents=True)
+        environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "TZ": "Europe/Berlin",
+        }
+        offset = moment - datetime.now(UTC)
+        _write_offset(clock, offset)
+        home = Home(folder / name, plain.shop, environment=environment)
+        try:
+            for day in DAYS[:2]:
+                home.bring(day)
+                # The hour that is put forward or back falls into the first stages of the first night.
+                for number, stage in enumerate(list_nightly_names()):
+                    with tally.fault():
+                        what = f"{stage} of {day}, clock: {name}"
+                        if name == "set-back" and number:
+                            offset -= timedelta(hours=1)
+                            _write_offset(clock, offset)
+                        ended = home.run_stage(stage, day)
+                        if ended.status:
+                            tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
+                        check_message(ended, False, what, tally)
+                with _blame(tally):
+                    check_night(home, plain, day, f"night {day}, clock: {name}", tally)
+                    if home.read_content() not in plain.contents:
+                        tally.note("rows_lost", f"night {day}, clock: {name}: other lists are published")
+                    pointer = home.read_pointer()
+                    if pointer is None or pointer[1] != day:
+                        tally.note("rows_lost", f"night {day}, clock: {name}: current is {pointer}")
+        finally:
+            home.close()
+
+
+def _write_offset(clock: Path, offset: timedelta) -> None:
+    """Let processes see a clock that differs from the machine's by an offset."""
+    staged = clock.with_suffix(".new")
+    staged.write_text(f"{offset.total_seconds():+.0f}\n")
+    staged.replace(clock)
+
+
 KINDS_OF_FAULTS: dict[str, Callable[[Undisturbed, Path, Tally], None]] = {
     "kills": kill_at_random,
     "database": kill_database,
@@ -638,4 +544,7 @@ KINDS_OF_FAULTS: dict[str, Callable[[Undisturbed, Path, Tally], None]] = {
     "order": skip_and_return,
     "damage": damage_files,
     "edges": run_edges,
+    "gap": leave_a_gap,
+    "clock": turn_the_clock,
+    "airflow": kill_under_airflow,
 }

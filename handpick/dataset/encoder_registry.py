@@ -6,16 +6,19 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 
 from handpick.errors import DamagedData
+from handpick.lake.locks import hold_lock
 
 SET_PREFIX = "from="
 """Start of the names of set files; the first night that they serve follows."""
 DIGEST_DIGITS = 16
 """Hexadecimal digits of a version's name."""
+LOCK_TIMEOUT_S = 60.0
+"""Seconds to wait for another writer, who moves a finished folder and writes a small file."""
 
 
 class EncoderRegistry:
@@ -25,7 +28,7 @@ class EncoderRegistry:
     names one version of each encoder, and serves from that logical date on until a newer set does, so that
     any night can be run again with the encoders it used. Encoders depend on each other (the audio encoder is
     trained in the text encoder's vector space), so a set is replaced in one move: a kill leaves the old set
-    or the new one, never a mixture.
+    or the new one, never a mixture. Processes may write at the same time: none loses what another registers.
     """
 
     def __init__(self, root: Path) -> None:
@@ -55,6 +58,10 @@ class EncoderRegistry:
         """
         if self._draft is not None and logical_date >= self._draft_date:
             return self._draft
+        return self._read_newest_set(logical_date)
+
+    def _read_newest_set(self, logical_date: date) -> dict[str, str]:
+        """Return the newest written set that serves a night, or nothing."""
         found = [
             file for file in self.root.glob(f"{SET_PREFIX}*.json") if _parse_first_night(file) <= logical_date
         ]
@@ -101,19 +108,19 @@ class EncoderRegistry:
             yield staging
             # Named by content, so that training the same bytes again adds nothing.
             digest = _digest_folder(staging)
-            if not (above / digest).exists():
-                staging.replace(above / digest)
+            with self._lock():
+                if not (above / digest).exists():
+                    staging.replace(above / digest)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         self.register(name, digest, first_night)
 
     def register(self, name: str, digest: str, first_night: date) -> None:
         """Make an existing version a member of the set that serves from a night."""
-        members = self.read_members(first_night) | {name: digest}
         if self._draft is None:
-            self._write_set(members, first_night)
+            self._add_to_set({name: digest}, first_night)
         else:
-            self._draft = members
+            self._draft = self._draft | {name: digest}
 
     def remove_staging(self, name: str, first_night: date) -> None:
         """Remove the unfinished version that a killed writer has left."""
@@ -127,10 +134,14 @@ class EncoderRegistry:
 
         If the block raises, the set stays as it was.
         """
-        self._draft, self._draft_date = self.read_members(first_night), first_night
+        before = self.read_members(first_night)
+        self._draft, self._draft_date = before, first_night
         try:
             yield
-            self._write_set(self._draft, first_night)
+            self._add_to_set(
+                {name: digest for name, digest in self._draft.items() if before.get(name) != digest},
+                first_night,
+            )
         finally:
             self._draft, self._draft_date = None, date.max
 
@@ -161,6 +172,15 @@ class EncoderRegistry:
     def _staging_folder(self, name: str, first_night: date) -> Path:
         """Return the folder in which a version is written before it has a digest."""
         return self.root / name / f".tmp-{SET_PREFIX}{first_night.isoformat()}"
+
+    def _lock(self) -> AbstractContextManager[None]:
+        """Return a block in which no other process moves a version or writes a set."""
+        return hold_lock(self.root, "encoders", "registering encoders", LOCK_TIMEOUT_S)
+
+    def _add_to_set(self, members: dict[str, str], first_night: date) -> None:
+        """Write the set that serves from a night: the one that serves it now, changed by some members."""
+        with self._lock():
+            self._write_set(self._read_newest_set(first_night) | members, first_night)
 
     def _write_set(self, members: dict[str, str], first_night: date) -> None:
         """Write a set to a temporary file and rename it, so that readers see the old one or the new one."""

@@ -75,7 +75,7 @@ class SharedSpark:
         if self._session is not None:
             return self._session
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / f".{self.night}.lock"):
+        with FileLock(self.folder / f".{self.night}.lock", fallback_to_soft=False):
             found = self._join()
             if found is not None and found["is_short"] and not is_short:
                 # It would run long work many times slower than a new one takes to start.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import Home
+from benchmarks.disturbed_nights import Home
 from handpick.demo import shop
 from handpick.demo.landing import DemoFolders
 from handpick.demo.parameters import Plan

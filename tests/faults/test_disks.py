@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults import Home, Tally, check_message, full, mounted, read_only
+from benchmarks.disturbed_nights import Home, Tally, check_message
+from benchmarks.faults import full, mounted, read_only
 from handpick.runtime.disk_errors import DiskFull, NoAccess, find_disk_error, report_disk_errors
 from tests.stages.publish.conftest import DAY
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults import Home, Reader, Tally, check_message
+from benchmarks.disturbed_nights import Home, Reader, Tally, check_message
 from handpick.errors import ServingError
 from handpick.lake.partitions import digest_files
 from tests.stages.publish.conftest import DAY
