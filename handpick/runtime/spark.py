@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -45,6 +46,8 @@ SHORT_OPTIONS = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.parti
 SHORT_ROWS = 1_000_000
 """With fewer rows no code runs long enough to gain from the optimizing compiler, and one partition is
 enough."""
+SECRET_OPTION = re.compile("secret|password|token|access[.]?key|credential", re.IGNORECASE)
+"""Names of options whose values are secrets; Spark's own `spark.redaction.regex`, and credentials."""
 TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 TINY_ROWS = 50_000
 """With fewer rows even compiling the Java code that Spark generates for each query takes longer than
@@ -72,8 +75,12 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", str(MISSING_CONF_FOLDER))
     spark = settings.spark
+    further = {name: value for name, value in spark.options.items() if not SECRET_OPTION.search(name)}
+    hidden = {name: value for name, value in spark.options.items() if name not in further}
     if spark.secret:
-        _store_secret(spark.secret.get_secret_value())
+        hidden["spark.authenticate.secret"] = spark.secret.get_secret_value()
+    if hidden:
+        _store_hidden_options(tuple(sorted(hidden.items())))
     options = {
         "spark.driver.memory": spark.driver_memory,
         "spark.driver.extraJavaOptions": " ".join(_jvm_options(rows)),
@@ -102,12 +109,12 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.master": spark.master,
         "spark.app.name": "handpick",
         **({"spark.authenticate": "true", "spark.network.crypto.enabled": "true"} if spark.secret else {}),
-        **spark.options,
+        **further,
     }
     session_options = {
         **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
         **(TINY_OPTIONS if rows < TINY_ROWS else {}),
-        **spark.options,
+        **further,
     }
     if shared := get_shared_spark():
         return shared.open_session(options, session_options, is_short=rows < SHORT_ROWS)
@@ -130,14 +137,16 @@ def _require_java() -> None:
 
 
 @cache
-def _store_secret(secret: str) -> None:
-    """Give the JVM the secret by a file of its configuration folder, until this process ends.
+def _store_hidden_options(options: tuple[tuple[str, str], ...]) -> None:
+    """Give the JVM options with secrets by a file of its configuration folder, until this process ends.
 
     PySpark puts all options of a session on the JVM's command line, which every user of the machine can read.
     """
     folder = Path(tempfile.mkdtemp(prefix="handpick-spark-"))  # only its owner can enter it
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "spark-defaults.conf").write_text(f"spark.authenticate.secret {secret}\n")
+    # Read as Java's properties, in which a backslash begins an escape.
+    lines = (f"{name} {value}".replace("\\", "\\\\") + "\n" for name, value in options)
+    (folder / "spark-defaults.conf").write_text("".join(lines))
     os.environ["SPARK_CONF_DIR"] = str(folder)
 
 

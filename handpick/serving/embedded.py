@@ -390,7 +390,7 @@ def _initialize_folder(folder: Path, account: pwd.struct_passwd | None) -> None:
         os.chown(folder, account.pw_uid, account.pw_gid)
         _let_through(account, folder)
     rules = ("--auth-local=peer", "--auth-host=reject", "--encoding=utf8", "--username", SUPERUSER)
-    _run_program(account, "initdb", *rules, "--pgdata", str(folder))
+    _run_program(account, "initdb", "--data-checksums", *rules, "--pgdata", str(folder))
     mark.unlink(missing_ok=True)
 
 

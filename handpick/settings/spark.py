@@ -21,4 +21,8 @@ class SparkSettings(Section):
         "what they send. The cluster needs the same as `spark.authenticate.secret`. Set it by the "
         "environment variable HANDPICK__SPARK__SECRET.",
     )
-    options: dict[str, str] = Field({}, description="Any further Spark option, passed through unchanged.")
+    options: dict[str, str] = Field(
+        {},
+        description="Any further Spark option, passed through unchanged. The JVM gets those whose names "
+        "speak of a secret, password, token, key or credential by a file that only this user can read.",
+    )

@@ -42,6 +42,8 @@ from handpick.stages import transform
 transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
 print("executors", get_spark_session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
 secret = os.environ["HANDPICK__SPARK__SECRET"]
+hadoop = get_spark_session(load()).sparkContext._jsc.hadoopConfiguration()
+print("hadoop has the key:", hadoop.get("fs.s3a.secret.key") == f"{secret}\\\\with a backslash")
 commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
 print("commands that state the secret:", sum(secret in command for command in commands))
 """
@@ -122,7 +124,8 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
     """Digests of the second night, transformed on a cluster in another process, and its output."""
     home.mkdir()
     lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
-    (home / "handpick.toml").write_text("\n".join([*lines, '"spark.cores.max" = "2"', ""]))
+    lines += ['"spark.cores.max" = "2"', f"'spark.hadoop.fs.s3a.secret.key' = '{SECRET}\\with a backslash'", ""]
+    (home / "handpick.toml").write_text("\n".join(lines))
     lake = Lake(home / "var" / "lake")
     shutil.copytree(done.root, lake.root)
     for name in CLEAN_TABLES:
@@ -148,5 +151,6 @@ def test_a_master_and_two_workers_write_the_same_bytes_as_one_process(
     on_cluster, told = transformed(tmp_path / "cluster", alone, cluster)
     assert "executors 2" in told
     assert "commands that state the secret: 0" in told
+    assert "hadoop has the key: True" in told
     assert on_cluster == digests(alone)
     assert SECRET not in told
