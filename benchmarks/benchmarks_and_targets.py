@@ -336,6 +336,7 @@ _BENCHMARKS = (
         "faults:measure",
         (
             Target("not_survived", "faults not survived", at_most=0),
+            Target("kinds_missing", "kinds not run to their end", at_most=0),
             Target("rows_lost", "nights with other rows", at_most=0),
             Target("mixed_reads", "reads of a mixture", at_most=0),
             Target("false_messages", "false messages", at_most=0),

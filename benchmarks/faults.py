@@ -3,11 +3,12 @@
 Counts by kind how many faults were survived: afterwards every table from raw to the lists has the bytes of
 the undisturbed nights, readers saw complete versions only, and no message was a traceback or contradicted the
 pointer. `KILLS=10 KINDS=kills make bench NAME=faults` is a short run; `KINDS` is a list of the names in
-`KINDS_OF_FAULTS`. The small file systems of `full-disk` and `read-only-disk` need the rights to mount.
+`KINDS_OF_FAULTS`, and those that are left out count as they last came out. The small file systems of `full-disk` and `read-only-disk` need the rights to mount.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -16,15 +17,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from benchmarks.benchmark import RESULTS
 from benchmarks.disturbed_nights import (
     DAYS,
     Home,
@@ -43,6 +47,8 @@ from handpick.serving.embedded import stop_embedded
 
 KILLS = int(os.environ.get("KILLS", "100"))
 SEED = int(os.environ.get("SEED", "1"))
+TALLIES = RESULTS / "faults-by-kind.json"
+"""What happened to the faults of each kind when it was last run."""
 DISK_MIB = 2048
 GAP_DAYS = 5
 CLOCKS = {
@@ -57,7 +63,6 @@ def measure() -> dict[str, Any]:
     """Inject the faults of all kinds and count what was survived."""
     wanted = os.environ.get("KINDS", ",".join(KINDS_OF_FAULTS)).split(",")
     folder = Path(tempfile.mkdtemp(prefix="handpick-faults-"))
-    tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
         if not os.environ.get("KEEP"):
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -65,18 +70,45 @@ def measure() -> dict[str, Any]:
         plain = run_undisturbed(folder / "plain", shop)
         stack.callback(plain.home.close)
         for kind in wanted:
-            tallies[kind] = Tally()
+            tally = Tally()
             print(f"{kind} ...", file=sys.stderr)
-            KINDS_OF_FAULTS[kind](plain, folder / kind, tallies[kind])
-            print(f"{kind}: {tallies[kind].survived} of {tallies[kind].injected}", file=sys.stderr)
-    total: Counter[str] = sum((tally.counts for tally in tallies.values()), Counter())
-    problems = [problem for tally in tallies.values() for problem in tally.problems]
+            is_whole = False
+            try:
+                KINDS_OF_FAULTS[kind](plain, folder / kind, tally)
+                is_whole = True
+            except Exception as error:
+                tally.note("ended_early", f"{kind}: {traceback.format_exc()[-1500:]}")
+                tally.note("ended_early", f"{kind}: {error}")
+            finally:  # also if the benchmark is interrupted
+                _keep_tally(kind, tally, is_whole)
+            print(f"{kind}: {tally.survived} of {tally.injected}", file=sys.stderr)
+    return _summarize()
+
+
+def _keep_tally(kind: str, tally: Tally, is_whole: bool) -> None:
+    """Store what happened to the faults of a kind beside those of the other kinds.
+
+    All kinds together take hours; a benchmark that is interrupted goes on with the others by `KINDS`.
+    """
+    kept = json.loads(TALLIES.read_text()) if TALLIES.is_file() else {}
+    kept[kind] = {**asdict(tally), "is_whole": is_whole}
+    TALLIES.parent.mkdir(exist_ok=True)
+    TALLIES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _summarize() -> dict[str, Any]:
+    """Add up the stored tallies of all kinds, of this run and of earlier ones."""
+    kept = json.loads(TALLIES.read_text())
+    tallies = {kind: kept[kind] for kind in KINDS_OF_FAULTS if kind in kept}
+    total: Counter[str] = sum((Counter(tally["counts"]) for tally in tallies.values()), Counter())
+    problems = [problem for tally in tallies.values() for problem in tally["problems"]]
     return {
-        "not_survived": sum(tally.injected - tally.survived for tally in tallies.values()),
-        "injected": sum(tally.injected for tally in tallies.values()),
-        **{f"survived_{kind}": f"{tally.survived} of {tally.injected}" for kind, tally in tallies.items()},
+        "not_survived": sum(tally["injected"] - tally["survived"] for tally in tallies.values()),
+        "injected": sum(tally["injected"] for tally in tallies.values()),
+        **{f"survived_{kind}": f"{one['survived']} of {one['injected']}" for kind, one in tallies.items()},
         **{name: total[name] for name in ("rows_lost", "mixed_reads", "false_messages", "tracebacks")},
         "reads": total["reads"],
+        "kinds_missing": sum(not kept.get(kind, {}).get("is_whole") for kind in KINDS_OF_FAULTS),
         "first_problem": problems[0][:300] if problems else "none",
     }
 
@@ -499,6 +531,7 @@ def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "TZ": "Europe/Berlin",
+            "PYTHONPATH": f"{_write_own_sleep(clock.parent / 'python')}:{os.environ.get('PYTHONPATH', '')}",
         }
         offset = moment - datetime.now(UTC)
         _write_offset(clock, offset)
@@ -526,6 +559,19 @@ def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
                         tally.note("rows_lost", f"night {day}, clock: {name}: current is {pointer}")
         finally:
             home.close()
+
+
+def _write_own_sleep(folder: Path) -> Path:
+    """Write a start file for Python by which `time.sleep` works under libfaketime; return its folder.
+
+    Python sleeps until a point of the monotonic clock, which the library takes for one of its own clock: the
+    call fails.
+    """
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import select, time\ntime.sleep = lambda seconds: (select.select([], [], [], seconds), None)[1]\n"
+    )
+    return folder
 
 
 def _write_offset(clock: Path, offset: timedelta) -> None:

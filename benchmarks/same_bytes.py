@@ -311,7 +311,10 @@ def describe_difference(one: Path, other: Path, table: str) -> str:
     for name in sorted(names[0]):
         files = [root / table / name for root in roots]
         if files[0].read_bytes() != files[1].read_bytes():
-            return f"{table}/{name}: {_describe_files(*files)}"
+            try:
+                return f"{table}/{name}: {_describe_files(*files)}"
+            except (ValueError, OSError) as error:  # one of them is damaged
+                return f"{table}/{name} cannot be read: {str(error)[:200]}"
     return f"{table}: equal"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import multiprocessing.util
 import os
 import signal
 import subprocess
@@ -182,6 +183,9 @@ def _fork(request: dict[str, Any]) -> int:
     except BaseException:  # as Python itself would end
         traceback.print_exc()
     finally:
+        # What `os._exit` leaves out of the end of a process: semaphores that are left make a warning.
+        with contextlib.suppress(Exception):
+            multiprocessing.util._exit_function()  # type: ignore[attr-defined]
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)  # never back into the server's loop

@@ -1,4 +1,4 @@
-"""`handpick verify`: compare the lake with what was written, and write again what is damaged."""
+"""`handpick verify`: compare lake and serving database with what was written, and repair them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(date: OnlyDate = None, repair: WithRepair = False, adopt: WithAdoption = False) -> None:
-    """Compare every byte of the lake with what was written; name what is damaged and repair it.
+    """Compare every byte of the lake, and the served lists, with what was written; name and repair damage.
 
     The exit status is 1 if anything is damaged at the end.
     """
@@ -74,6 +74,15 @@ def print_inspection(inspection: Inspection) -> None:
         f"{inspection.partitions:,} partitions ({inspection.bytes / 1e6:,.1f} MB), {inspection.results:,} "
         f"results of stages and {inspection.encoders:,} encoders were read."
     )
+    compared = [one for one in inspection.served if one.is_comparable]
+    if inspection.unserved:
+        print_result(f"The serving database was not compared: {inspection.unserved}")
+    else:
+        rest = len(inspection.served) - len(compared)
+        print_result(
+            f"{len(compared):,} list versions in the serving database were compared with their lists"
+            + (f"; of {rest:,} the lake no longer holds the same lists." if rest else ".")
+        )
     for finding in inspection.findings:
         if finding.state is not State.UNCHECKED:
             print_result(f"{finding.state}: {finding.subject}: {finding.problem}")

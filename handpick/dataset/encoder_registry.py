@@ -6,12 +6,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 from handpick.errors import DamagedData
-from handpick.lake.locks import hold_lock
+from handpick.lake.locks import Busy, hold_lock
 
 SET_PREFIX = "from="
 """Start of the names of set files; the first night that they serve follows."""
@@ -19,6 +19,8 @@ DIGEST_DIGITS = 16
 """Hexadecimal digits of a version's name."""
 LOCK_TIMEOUT_S = 60.0
 """Seconds to wait for another writer, who moves a finished folder and writes a small file."""
+TRAINING_TIMEOUT_S = 86_400.0
+"""Seconds to wait for another process that trains the same encoder for the same night."""
 
 
 class EncoderRegistry:
@@ -102,17 +104,18 @@ class EncoderRegistry:
         above = self.root / name
         above.mkdir(parents=True, exist_ok=True)
         staging = self._staging_folder(name, first_night)
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
-        try:
-            yield staging
-            # Named by content, so that training the same bytes again adds nothing.
-            digest = _digest_folder(staging)
-            with self._lock():
-                if not (above / digest).exists():
-                    staging.replace(above / digest)
-        finally:
+        with self._lock_staging(name, first_night, TRAINING_TIMEOUT_S):
             shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+            try:
+                yield staging
+                # Named by content, so that training the same bytes again adds nothing.
+                digest = _digest_folder(staging)
+                with self._lock():
+                    if not (above / digest).exists():
+                        staging.replace(above / digest)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
         self.register(name, digest, first_night)
 
     def register(self, name: str, digest: str, first_night: date) -> None:
@@ -123,8 +126,9 @@ class EncoderRegistry:
             self._draft = self._draft | {name: digest}
 
     def remove_staging(self, name: str, first_night: date) -> None:
-        """Remove the unfinished version that a killed writer has left."""
-        shutil.rmtree(self._staging_folder(name, first_night), ignore_errors=True)
+        """Remove the unfinished version that a killed writer has left; one that is being written stays."""
+        with suppress(Busy), self._lock_staging(name, first_night, timeout_s=0):
+            shutil.rmtree(self._staging_folder(name, first_night), ignore_errors=True)
 
     @contextmanager
     def transaction(self, first_night: date) -> Iterator[None]:
@@ -176,6 +180,11 @@ class EncoderRegistry:
     def _lock(self) -> AbstractContextManager[None]:
         """Return a block in which no other process moves a version or writes a set."""
         return hold_lock(self.root, "encoders", "registering encoders", LOCK_TIMEOUT_S)
+
+    def _lock_staging(self, name: str, first_night: date, timeout_s: float) -> AbstractContextManager[None]:
+        """Return a block in which no other process, of any lake, writes this encoder for this night."""
+        purpose = f"training {name} for {first_night}"
+        return hold_lock(self.root, f"{name} {first_night}", purpose, timeout_s)
 
     def _add_to_set(self, members: dict[str, str], first_night: date) -> None:
         """Write the set that serves from a night: the one that serves it now, changed by some members."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from handpick.dataset.encoder_registry import EncoderRegistry
-from handpick.errors import DamagedData, HandpickError
+from handpick.errors import DamagedData, HandpickError, ServingError
 from handpick.lake.checksums import (
     BrokenChecksums,
     digest_from_checksums,
@@ -31,10 +31,20 @@ from handpick.lake.swap import OLD_PREFIX, STAGING_PREFIX
 from handpick.ledger.flows import StageResult
 from handpick.ledger.reconcile import LEDGER_TABLE, write_ledger
 from handpick.night import LEDGER_FOLDER, Night
-from handpick.pipeline.registry import STAGES, Stage, find_writing_stage
+from handpick.pipeline.registry import STAGES, Stage, find_writing_stage, get_stage
 from handpick.pipeline.runner import run_stage
 from handpick.runtime.log import log_progress
+from handpick.serving.relations import RELATIONS
 from handpick.settings.load import Settings
+from handpick.stages.publish.public import (
+    ServedVersion,
+    compare_served_versions,
+    disown_versions,
+    drop_disowned_versions,
+)
+
+SERVED = "list version"
+"""Stands for the table of findings in the serving database."""
 
 
 class State(StrEnum):
@@ -82,6 +92,8 @@ class Inspection:
         bytes: Their size.
         results: Results of stages.
         encoders: Versions of encoders.
+        served: List versions in the serving database that were compared with their lists, row by row.
+        unserved: Why the database was not compared; empty where it was.
         findings: In the order of nights and stages.
     """
 
@@ -89,6 +101,8 @@ class Inspection:
     bytes: int = 0
     results: int = 0
     encoders: int = 0
+    served: list[ServedVersion] = field(default_factory=list)
+    unserved: str = ""
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -125,8 +139,32 @@ def inspect_lake(settings: Settings, logical_date: date | None = None) -> Inspec
         versions, problems = registry.inspect()
         inspection.encoders = versions
         inspection.findings += [Finding(State.DAMAGED, "an encoder", problem) for problem in problems]
+    inspection.findings += _inspect_served(settings, logical_date, inspection)
     inspection.findings.sort(key=_order)
     return inspection
+
+
+def _inspect_served(
+    settings: Settings, logical_date: date | None, inspection: Inspection
+) -> Iterator[Finding]:
+    """Yield which list versions in the serving database do not hold the rows of their lists."""
+    tables = {relation.lake_table for relation in RELATIONS}
+    damaged = {
+        finding.logical_date
+        for finding in inspection.findings
+        if finding.is_damage and finding.logical_date and (finding.table is None or finding.table in tables)
+    }
+    try:
+        inspection.served = compare_served_versions(settings, logical_date, damaged)
+    except ServingError as error:
+        inspection.unserved = str(error)
+        return
+    for one in inspection.served:
+        subject = (
+            f"{SERVED} {one.version}{', the current one,' if one.is_current else ''} of {one.logical_date}"
+        )
+        for problem in one.problems:
+            yield Finding(State.DAMAGED, subject, problem, get_stage("publish"), one.logical_date, SERVED)
 
 
 def _order(finding: Finding) -> tuple[date, int, str]:
@@ -297,11 +335,17 @@ def _repair_ledger(night: Night) -> Repair:
 def _repair_stage(night: Night, stage: str, group: Sequence[Finding]) -> Repair:
     """Run a stage again, and compare what it writes with what it had written."""
     subject = f"{stage} of {night.logical_date}"
-    tables = sorted({finding.table for finding in group if finding.table})
+    tables = sorted({finding.table for finding in group if finding.table} - {SERVED})
+    is_served = any(finding.table == SERVED for finding in group)
     before = {table: _read_stated_digest(night.lake.partition(table, night.logical_date)) for table in tables}
     log_progress(f"{subject} runs again, as damaged are: {', '.join(one.subject for one in group)}")
     try:
+        if is_served:
+            # Otherwise publish finds the version that it would load, and leaves it as it is.
+            disown_versions(night.settings, night.logical_date)
         run_stage(stage, night)
+        if is_served:
+            drop_disowned_versions(night.settings, night.logical_date)
     except HandpickError as error:
         return Repair(subject, False, f"could not run again: {error}")
     changed = [
@@ -318,6 +362,8 @@ def _repair_stage(night: Night, stage: str, group: Sequence[Finding]) -> Repair:
             f"its settings have changed since. What was made from it is older: `handpick night --date "
             f"{night.logical_date}` makes it anew",
         )
+    if is_served and not tables:
+        return Repair(subject, True, "loaded again from the lists that score wrote")
     same = "with the same bytes as before" if any(before.values()) else "anew"
     return Repair(subject, True, f"written again {same}")
 

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='append',
         partition_by='logical_date' if target.type == 'spark' else none,
-        pre_hook='{{ delete_tonight() }}'
+        pre_hook='{{ delete_nights_from_tonight() }}'
     )
 }}
 

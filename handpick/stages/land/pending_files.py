@@ -68,6 +68,7 @@ def list_pending_files(night: Night, source: str) -> list[PendingFile]:
             "current."
         )
     landed = _read_landed_files(night, source)
+    _refuse_files_of_two_nights(source, landed)
     arrived = _list_arrived(remote, folder, get_download_folder(night, source))
     released = _list_local(get_released_folder(night.lake, source), RELEASED_PREFIX)
     found = [*arrived, *released]
@@ -257,8 +258,30 @@ def _read_landed_files(night: Night, source: str) -> LandedFiles:
         landed_at = (partition / MANIFEST).stat().st_mtime
         kept = earlier if day < tonight else later if day > tonight else own
         for entry in entries:
-            kept.setdefault(entry["name"], []).append({**entry, "landed_at": landed_at})
+            kept.setdefault(entry["name"], []).append({**entry, "landed_at": landed_at, "day": day})
     return LandedFiles(earlier, own, later, has_run=tonight in days)
+
+
+def _refuse_files_of_two_nights(source: str, landed: LandedFiles) -> None:
+    """Raise an InputError if two earlier nights hold the same file, whose rows would count twice.
+
+    A night that was first run after a later one has taken its files from it, and the later one has not given
+    them up yet.
+    """
+    twice: dict[date, str] = {}
+    for name, entries in landed.earlier.items():
+        holders: dict[str, date] = {}
+        for entry in entries:  # oldest night first
+            if entry["sha256"] in holders:
+                twice.setdefault(entry["day"], f"such as {name}, which {holders[entry['sha256']]} has taken")
+            holders.setdefault(entry["sha256"], entry["day"])
+    if twice:
+        day = min(twice)
+        raise InputError(
+            f"{source}: the night of {day} still holds files of an earlier night that was run after it "
+            f"({twice[day]}). Nothing was landed, so that no row counts twice; run `handpick night --date "
+            f"{day}`, which gives them up, and this night again."
+        )
 
 
 def _name_spreadsheet(place: RemoteFolder | Path) -> str:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from handpick.errors import ServingError
-from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from handpick.serving.relations import ITEMS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS, Relation
 from handpick.serving.statements import compose_statement
 from handpick.stages.publish.fingerprint import MODULUS, compose_row_hash
 from handpick.stages.publish.row_preparation import Part
@@ -27,6 +27,20 @@ RANKS_QUERY: LiteralString = """
 select {owner}, count(*), min(rank), max(rank) from {schema}.{table}
 group by {owner} having min(rank) <> 1 or max(rank) <> count(*) limit 1
 """
+
+
+def count_rows(
+    connection: psycopg.Connection[Any], schema: str, relation: Relation, version: int
+) -> tuple[int, int]:
+    """Return count and fingerprint of the rows of a version's table."""
+    row = connection.execute(
+        sql.SQL(ROWS_QUERY).format(
+            schema=sql.Identifier(schema),
+            table=sql.Identifier(relation.version_table(version)),
+            hash=compose_row_hash(relation),
+        )
+    ).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]) % MODULUS)
 
 
 def check_part(

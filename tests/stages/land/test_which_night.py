@@ -88,6 +88,25 @@ def test_a_night_after_a_gap_and_one_inside_the_gap(night: MakeNight, shop: Call
     assert events_of(night, DAYS[3]) == ["e13"]
 
 
+def test_no_night_lands_while_two_nights_before_it_hold_the_same_file(
+    night: MakeNight, shop: Callable[[date], None]
+) -> None:
+    for day in DAYS:
+        shop(day)
+    for day in (DAYS[0], DAYS[2], DAYS[1]):
+        run(night, day)
+    before = read_raw(night)
+    said = (
+        rf"the night of {DAYS[2]} still holds .* {DAYS[1]} has taken.* run `handpick night --date {DAYS[2]}`"
+    )
+    with pytest.raises(InputError, match=said):
+        run(night, DAYS[3])
+    assert read_raw(night) == before
+    run(night, DAYS[2])
+    run(night, DAYS[3])
+    assert [events_of(night, day) for day in DAYS] == [["e10"], ["e11"], ["e12"], ["e13"]]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_nights_run_in_any_order_and_then_in_order_land_what_an_ordered_run_lands(
     night: MakeNight, shop: Callable[[date], None], tmp_path: Path, seed: int

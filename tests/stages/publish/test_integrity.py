@@ -16,6 +16,7 @@ from handpick.lake.partitions import write_parquet
 from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.pipeline.runner import run_stage
+from handpick.pipeline.verify import inspect_lake, repair
 from handpick.serving.versions import list_versions
 from handpick.settings.load import Settings
 from handpick.stages.publish import run
@@ -115,3 +116,46 @@ def test_a_ledger_that_does_not_balance_after_publish_says_that_the_lists_are_pu
         run_stage("publish", night)
     assert "The lists are published all the same: version 1 is current" in str(caught.value)
     assert "before stay current" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            "update {}.recommendations_v1 set score = score + 0.25 where user_id = 'u003' and rank = 2",
+            "has 150 rows",
+        ),
+        ("delete from {}.popular_items_v1 where rank = 1", "has "),
+        ("update {}.items_v1 set is_in_stock = null where item_id = 'i001'", "items_v1 has 40 rows"),
+        (
+            "alter table {0}.similar_items_all detach partition {0}.similar_items_v1; drop table {0}.similar_items_v1",
+            "cannot be read",
+        ),
+    ],
+    ids=["score", "lost", "null", "table"],
+)
+def test_served_rows_are_compared(
+    make_night: MakeNight, settings: Settings, connection: psycopg.Connection, change: str, problem: str
+) -> None:
+    run_stage("publish", make_night(DAY))
+    sound = inspect_lake(settings, DAY)
+    assert [one.is_comparable for one in sound.served] == [True] and not sound.unserved
+    assert not [one for one in sound.findings if one.is_damage]
+    connection.execute(change.format(settings.serving.schema_name).encode())
+    found = [one for one in inspect_lake(settings, DAY).findings if one.is_damage]
+    assert [one.subject for one in found] == [f"list version 1, the current one, of {DAY}"]
+    assert problem in found[0].problem
+    (mended,) = repair(settings, found)
+    assert mended.is_mended and mended.outcome == "loaded again from the lists that score wrote"
+    assert [(one.version, one.is_current) for one in list_versions(settings)] == [(2, True)]
+    assert not [one for one in inspect_lake(settings, DAY).findings if one.is_damage]
+
+
+def test_a_version_of_lists_that_were_made_anew_is_not_compared(
+    make_night: MakeNight, settings: Settings
+) -> None:
+    run_stage("publish", make_night(DAY))
+    make_night(DAY, seed=2)
+    inspection = inspect_lake(settings, DAY)
+    assert [one.is_comparable for one in inspection.served] == [False]
+    assert not [one for one in inspection.findings if one.subject.startswith("list version")]

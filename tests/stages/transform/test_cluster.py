@@ -124,7 +124,11 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
     """Digests of the second night, transformed on a cluster in another process, and its output."""
     home.mkdir()
     lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
-    lines += ['"spark.cores.max" = "2"', f"'spark.hadoop.fs.s3a.secret.key' = '{SECRET}\\with a backslash'", ""]
+    lines += [
+        '"spark.cores.max" = "2"',
+        f"'spark.hadoop.fs.s3a.secret.key' = '{SECRET}\\with a backslash'",
+        "",
+    ]
     (home / "handpick.toml").write_text("\n".join(lines))
     lake = Lake(home / "var" / "lake")
     shutil.copytree(done.root, lake.root)
