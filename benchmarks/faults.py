@@ -3,7 +3,8 @@
 Counts by kind how many faults were survived: afterwards every table from raw to the lists has the bytes of
 the undisturbed nights, readers saw complete versions only, and no message was a traceback or contradicted the
 pointer. `KILLS=10 KINDS=kills make bench NAME=faults` is a short run; `KINDS` is a list of the names in
-`KINDS_OF_FAULTS`, and those that are left out count as they last came out. The small file systems of `full-disk` and `read-only-disk` need the rights to mount.
+`KINDS_OF_FAULTS`, and those that are left out count as they last came out. The small file systems of
+`full-disk` and `read-only-disk` need the rights to mount.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def measure() -> dict[str, Any]:
     """Inject the faults of all kinds and count what was survived."""
     wanted = os.environ.get("KINDS", ",".join(KINDS_OF_FAULTS)).split(",")
     folder = Path(tempfile.mkdtemp(prefix="handpick-faults-"))
+    # By default it would end here at once, and leave servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("faults: ended by a signal"))
     with ExitStack() as stack:
         if not os.environ.get("KEEP"):
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -528,7 +531,7 @@ def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
         environment = {
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "TZ": "Europe/Berlin",
             "PYTHONPATH": f"{_write_own_sleep(clock.parent / 'python')}:{os.environ.get('PYTHONPATH', '')}",

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
-from handpick.errors import DamagedData
-from handpick.lake.locks import Busy, hold_lock
+from handpick.errors import Busy, DamagedData
+from handpick.lake.locks import hold_lock
 
 SET_PREFIX = "from="
 """Start of the names of set files; the first night that they serve follows."""

@@ -46,8 +46,6 @@ SHORT_OPTIONS = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.parti
 SHORT_ROWS = 1_000_000
 """With fewer rows no code runs long enough to gain from the optimizing compiler, and one partition is
 enough."""
-SECRET_OPTION = re.compile("secret|password|token|access[.]?key|credential", re.IGNORECASE)
-"""Names of options whose values are secrets; Spark's own `spark.redaction.regex`, and credentials."""
 TINY_OPTIONS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 TINY_ROWS = 50_000
 """With fewer rows even compiling the Java code that Spark generates for each query takes longer than
@@ -75,8 +73,7 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_CONF_DIR", str(MISSING_CONF_FOLDER))
     spark = settings.spark
-    further = {name: value for name, value in spark.options.items() if not SECRET_OPTION.search(name)}
-    hidden = {name: value for name, value in spark.options.items() if name not in further}
+    hidden = dict(spark.options)
     if spark.secret:
         hidden["spark.authenticate.secret"] = spark.secret.get_secret_value()
     if hidden:
@@ -108,16 +105,22 @@ def get_spark_session(settings: Settings, rows: int = SHORT_ROWS) -> SparkSessio
         "spark.ui.showConsoleProgress": "false",
         "spark.master": spark.master,
         "spark.app.name": "handpick",
-        **({"spark.authenticate": "true", "spark.network.crypto.enabled": "true"} if spark.secret else {}),
-        **further,
+        **({"spark.network.crypto.enabled": "true"} if spark.secret else {}),
+        # The driver listens also without a cluster, and would take objects of Java from any user of the
+        # machine. Without a cluster Spark makes the secret itself.
+        **({"spark.authenticate": "true"} if spark.secret or spark.master.startswith("local") else {}),
     }
     session_options = {
         **(SHORT_OPTIONS if rows < SHORT_ROWS else {}),
         **(TINY_OPTIONS if rows < TINY_ROWS else {}),
-        **further,
     }
+    # What the user sets wins, and the JVM reads it from the file: the command line would win over that.
+    options, session_options = (
+        {name: value for name, value in some.items() if name not in spark.options}
+        for some in (options, session_options)
+    )
     if shared := get_shared_spark():
-        return shared.open_session(options, session_options, is_short=rows < SHORT_ROWS)
+        return shared.open_session(options, {**session_options, **spark.options}, is_short=rows < SHORT_ROWS)
     builder = SparkSession.builder
     for key, value in {**options, **session_options}.items():
         builder = builder.config(key, value)
@@ -138,16 +141,26 @@ def _require_java() -> None:
 
 @cache
 def _store_hidden_options(options: tuple[tuple[str, str], ...]) -> None:
-    """Give the JVM options with secrets by a file of its configuration folder, until this process ends.
+    """Give the JVM options by a file of its configuration folder, until this process ends.
 
-    PySpark puts all options of a session on the JVM's command line, which every user of the machine can read.
+    PySpark puts all options of a session on the JVM's command line, which every user of the machine can read,
+    and any of the user's options may hold a secret. What the folder that was in use holds stays in use.
     """
     folder = Path(tempfile.mkdtemp(prefix="handpick-spark-"))  # only its owner can enter it
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    # Read as Java's properties, in which a backslash begins an escape.
-    lines = (f"{name} {value}".replace("\\", "\\\\") + "\n" for name, value in options)
-    (folder / "spark-defaults.conf").write_text("".join(lines))
+    before = Path(os.environ["SPARK_CONF_DIR"])
+    for file in before.iterdir() if before.is_dir() else ():
+        if file.is_file():
+            shutil.copy(file, folder)
+    with (folder / "spark-defaults.conf").open("a") as stream:
+        stream.write("".join(f"\n{_escape(name)} {_escape(value)}" for name, value in options) + "\n")
+    (folder / "spark-defaults.conf").chmod(0o600)
     os.environ["SPARK_CONF_DIR"] = str(folder)
+
+
+def _escape(text: str) -> str:
+    """Escape a name or a value of Java's properties."""
+    return re.sub(r"[\\:=#! ]", r"\\\g<0>", text).replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _jvm_options(rows: int) -> tuple[str, ...]:

@@ -23,6 +23,6 @@ class SparkSettings(Section):
     )
     options: dict[str, str] = Field(
         {},
-        description="Any further Spark option, passed through unchanged. The JVM gets those whose names "
-        "speak of a secret, password, token, key or credential by a file that only this user can read.",
+        description="Any further Spark option, passed through unchanged, by a file that only this user can "
+        "read.",
     )

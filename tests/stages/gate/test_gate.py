@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from handpick.dataset.model_store import load_members
-from handpick.errors import InputError, MissingPartition
+from handpick.errors import DamagedData, InputError, MissingPartition
 from handpick.lake.checksums import CHECKSUM_FILE
+from handpick.lake.partitions import digest_partition
 from handpick.night import Night
 from handpick.settings.gate import GateSettings
 from handpick.stages.evaluate.measurement import measure_models
@@ -210,6 +211,26 @@ def test_a_person_may_promote_what_was_refused_and_running_again_respects_it(two
     kept = read_decision(first.lake, FIRST)
     assert kept.champion_date == FIRST and kept.override is not None and kept.override["who"] == "Ada"
     assert any("refused" in line for line in kept.reasons)
+
+
+def test_a_damaged_decision_is_made_again_unless_a_person_may_have_changed_it(
+    two: Two, data: Dataset
+) -> None:
+    first, _ = two
+    set_blend(first, {"popularity": 1.0})
+    result = decide_promotion(first, known_at(first, data))
+    file = first.lake.partition("gate", FIRST) / "decision.json"
+    sound = file.read_bytes()
+    stored = replace(result, partitions={"gate": digest_partition(file.parent)})
+    first.result_file("gate").parent.mkdir(parents=True, exist_ok=True)
+    first.result_file("gate").write_text(stored.to_json())
+    file.write_bytes(sound.replace(b"popular", b"unknown"))
+    decide_promotion(first, known_at(first, data))
+    assert file.read_bytes() == sound
+    record_override(first, to="promote", who="Ada", why="launch day")
+    file.write_bytes(file.read_bytes().replace(b"Ada", b"Bob"))
+    with pytest.raises(DamagedData, match="may hold the override of a person"):
+        decide_promotion(first, known_at(first, data))
 
 
 def test_a_person_may_refuse_what_was_promoted_if_a_champion_is_there(two: Two, data: Dataset) -> None:

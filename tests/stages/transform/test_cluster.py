@@ -43,7 +43,7 @@ transform.run(Night(load(), date.fromisoformat(sys.argv[1])))
 print("executors", get_spark_session(load()).sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1)
 secret = os.environ["HANDPICK__SPARK__SECRET"]
 hadoop = get_spark_session(load()).sparkContext._jsc.hadoopConfiguration()
-print("hadoop has the key:", hadoop.get("fs.s3a.secret.key") == f"{secret}\\\\with a backslash")
+print("hadoop has the key:", hadoop.get("of.any.name") == f"{secret}\\\\with a backslash")
 commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
 print("commands that state the secret:", sum(secret in command for command in commands))
 """
@@ -126,7 +126,7 @@ def transformed(home: Path, done: Lake, master: str) -> tuple[dict[str, str], st
     lines = ["[spark]", f'master = "{master}"', "[spark.options]", '"spark.executor.memory" = "600m"']
     lines += [
         '"spark.cores.max" = "2"',
-        f"'spark.hadoop.fs.s3a.secret.key' = '{SECRET}\\with a backslash'",
+        f"'spark.hadoop.of.any.name' = '{SECRET}\\with a backslash'",
         "",
     ]
     (home / "handpick.toml").write_text("\n".join(lines))
