@@ -21,6 +21,7 @@ ELSEWHERE = {
 }
 """Beginnings of names of packages that only a GPU build of torch brings, and their licences."""
 STATED_ELSEWHERE = {
+    "axe-playwright-python": "MIT; contains axe-core: MPL-2.0",
     "espeakng-loader": "MIT; contains espeak-ng: GPL-3.0-or-later",
     "httpx2-jsfetch": "BSD-3-Clause",
     "openlineage-sql": "Apache-2.0",

@@ -35,6 +35,8 @@ pages = FastAPI(
     # Airflow does not protect the pages of plugins: they have to check the user's rights themselves.
     dependencies=[Depends(requires_access_dag("GET"))],
 )
+SHOWN_NIGHTS = 60
+"""Nights on one page of the list of reports."""
 SERVED_SUFFIXES = {".html", ".css", ".js", ".png", ".svg"}
 """Files of a stage's pages that a browser needs; no other file in their folder is served."""
 PAGE_POLICY = (
@@ -115,11 +117,13 @@ for part in (front, lists, models, data, versions):
 
 
 @pages.get("/nights", response_class=HTMLResponse)
-def list_reports(request: Request) -> HTMLResponse:
+def list_reports(request: Request, until: date | None = None) -> HTMLResponse:
     """List the reports of the nights, newest first."""
     from handpick.stages.report.summary import read_history
 
-    return render(request, "nights.html", nights=read_history(load())[::-1])
+    nights = read_history(load(), until, SHOWN_NIGHTS + 1)[::-1]
+    earlier = nights[SHOWN_NIGHTS].date if len(nights) > SHOWN_NIGHTS else None
+    return render(request, "nights.html", nights=nights[:SHOWN_NIGHTS], earlier=earlier)
 
 
 @pages.get("/nights/{day}")

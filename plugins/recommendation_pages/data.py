@@ -23,7 +23,7 @@ from handpick.stages.report import find_stage_pages
 from handpick.stages.report.plots import plot_by_night
 from handpick.stages.report.summary import NightSummary, list_nights, read_history
 from recommendation_pages.access import Action, find_rights, make_token, require
-from recommendation_pages.rendering import render, render_message
+from recommendation_pages.rendering import plot_memory, render, render_message
 
 router = APIRouter()
 PLOTTED_REASONS = 12
@@ -42,9 +42,9 @@ def show_data(request: Request) -> HTMLResponse:
         request,
         "data.html",
         last=last,
-        dropped=_plot_dropped(history) if len(history) > 1 else None,
-        reasons=_plot_reasons(history) if len(history) > 1 else None,
-        rows=_plot_rows(history) if len(history) > 1 else None,
+        dropped=plot_memory.draw("dropped", history, _plot_dropped) if len(history) > 1 else None,
+        reasons=plot_memory.draw("reasons", history, _plot_reasons) if len(history) > 1 else None,
+        rows=plot_memory.draw("rows", history, _plot_rows) if len(history) > 1 else None,
         quarantined=[
             (night.date, flow["source"], sum(flow["dropped"].values()), flow["rows_in"])
             for night in history[::-1][:30]

@@ -13,7 +13,7 @@ from handpick.settings.load import load
 from handpick.stages.report.plots import plot_by_night
 from handpick.stages.report.summary import NightSummary, Quality, list_nights, read_history
 from handpick.stages.report.verdict import judge_shop
-from recommendation_pages.rendering import render
+from recommendation_pages.rendering import plot_memory, render
 from recommendation_pages.state import read_published, read_runs
 
 router = APIRouter()
@@ -63,7 +63,7 @@ def show_front(request: Request) -> HTMLResponse:
         as_of=Night(settings, current.logical_date).as_of if current else None,
         quality=Quality(**last.quality) if last and last.quality else None,
         week=find_week_before(history),
-        plot=plot_quality(history) if len(history) > 1 else None,
+        plot=plot_memory.draw("quality", history, plot_quality) if len(history) > 1 else None,
         sources=describe_sources(last, history),
         runs=runs,
     )

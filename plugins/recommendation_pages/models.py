@@ -18,7 +18,7 @@ from handpick.stages.report.plots import plot_by_night, plot_intervals
 from handpick.stages.report.slices import explain_slices
 from handpick.stages.report.summary import BLEND, POPULARITY, NightSummary, read_history
 from recommendation_pages.access import Action, find_rights, make_token, require
-from recommendation_pages.rendering import render
+from recommendation_pages.rendering import plot_memory, render
 
 router = APIRouter()
 PLOTTED_MODELS = 6
@@ -49,7 +49,11 @@ def show_models(
         slice_name=slice_name,
         explained=dict(explain_slices(slices, bool(last and last.is_demo))),
         tonight=_plot_tonight(last, slice_name) if last else None,
-        trend=_plot_trend(evaluated, slice_name) if len(evaluated) > 1 else None,
+        trend=plot_memory.draw(
+            f"trend {slice_name}", evaluated, lambda nights: _plot_trend(nights, slice_name)
+        )
+        if len(evaluated) > 1
+        else None,
         decisions=[night for night in history[::-1] if night.gate][:SHOWN_DECISIONS],
         blend_night=blend_night,
         rights=find_rights(user),

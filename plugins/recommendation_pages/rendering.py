@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader
 
 from handpick.runtime.html import build_environment
 from handpick.settings.load import load
+from handpick.stages.report.summary import NightSummary
 
 MENU = (
     ("", "Today"),
@@ -53,3 +56,28 @@ def render(request: Request, name: str, status: int = 200, **values: Any) -> HTM
 def render_message(request: Request, message: str, status: int) -> HTMLResponse:
     """Render a page with one sentence."""
     return render(request, "message.html", status, message=message)
+
+
+class PlotMemory:
+    """Keeps the last plot of each name for as long as the nights that it was drawn from stay the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[list[NightSummary], Any]] = {}
+
+    def draw(self, name: str, history: list[NightSummary], plot: Callable[[list[NightSummary]], Any]) -> Any:
+        """Return a plot of nights, drawn anew if a night was added or changed.
+
+        Args:
+            name: Of the plot.
+            history: The nights; a night that has not changed is the same object.
+            plot: Draws it.
+        """
+        kept = self._kept.get(name)
+        if kept is None or len(kept[0]) != len(history) or any(map(operator.is_not, kept[0], history)):
+            kept = (history, plot(history))
+            self._kept[name] = kept
+        return kept[1]
+
+
+plot_memory = PlotMemory()
+"""The plots of this process."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -141,3 +144,21 @@ def application(published: Night) -> Iterator[Any]:
         yield pages
         pages.dependency_overrides.clear()
         sys.modules.pop("recommendation_pages", None)
+
+
+@pytest.fixture(scope="session")
+def address(application: Any) -> Iterator[str]:
+    """The pages behind a real server, next to a page with a cookie of the same origin."""
+    import uvicorn
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()

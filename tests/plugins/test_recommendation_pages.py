@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -116,24 +112,6 @@ def test_an_unforeseen_failure_is_one_plain_sentence_with_the_same_protection(
     assert answer.status_code in (404, 500)
     assert "Traceback" not in answer.text
     assert answer.headers["content-security-policy"]
-
-
-@pytest.fixture(scope="module")
-def address(application: Any) -> Iterator[str]:
-    """The pages behind a real server, next to a page with a cookie of the same origin."""
-    import uvicorn
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.mark.browser

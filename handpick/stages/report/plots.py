@@ -19,6 +19,8 @@ COLOURS = 6
 """Colours of series in the stylesheet (`s0` …); further series repeat them dashed, then dotted."""
 MAX_DOTTED_POINTS = 45
 """Series with more points than this are lines without visible dots."""
+MAX_TOOLTIPS = 60
+"""Points of a series with a tooltip: with those of 300 nights a page would have a megabyte."""
 MAX_LABELS = 7
 """Labels on the horizontal axis."""
 
@@ -234,8 +236,10 @@ def _draw_line(
         points = " ".join(f"{frame.x(column):.1f},{frame.y(span[0]):.1f}" for column, span in run)
         drawn.append(f'<polyline class="{style}" points="{points}"/>')
     dot = "dot" if len(columns) <= MAX_DOTTED_POINTS else "dot faint"
+    # Counted from the last column, which is the one that is looked at.
+    step = math.ceil(len(columns) / MAX_TOOLTIPS)
     for column, span in enumerate(values):
-        if span is not None:
+        if span is not None and (len(columns) - 1 - column) % step == 0:
             bounds = "" if span[1] == span[2] else f" ({span[1]:.4g} to {span[2]:.4g})"
             drawn.append(
                 f'<circle class="{style} {dot}" cx="{frame.x(column):.1f}" cy="{frame.y(span[0]):.1f}" r="3">'

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -201,7 +201,12 @@ def read_history(settings: Settings, until: date | None = None, nights: int = 30
         nights: Number of nights.
     """
     found = []
+    root = str(settings.path(settings.lake.root))
     for day in list_nights(settings, until)[-nights:]:
+        kept = _summaries.get((root, day))
+        if kept is not None and kept[0] == _read_state(root, day):
+            found.append(kept[1])
+            continue
         try:
             found.append(read_summary(Night(settings, day)))
         except HandpickError:
@@ -220,32 +225,41 @@ def list_nights(settings: Settings, until: date | None = None) -> list[date]:
     return sorted(day for day in days if until is None or day <= until)
 
 
-_summaries: dict[tuple[Path, date], tuple[tuple[int, ...], NightSummary]] = {}
+_summaries: dict[tuple[str, date], tuple[tuple[int, ...], NightSummary]] = {}
 """Summaries that were read, by lake and night, with the state of the files that they are from."""
 
 
 def read_summary(night: Night) -> NightSummary:
     """Return a night's summary: read from `report.json` where the report has run, else made anew."""
-    file = night.lake.partition("report", night.logical_date) / SUMMARY_FILE
-    folder = night.result_file("report").parent
-    state = (
-        _read_mtime(file),
-        _read_mtime(folder),
-        _read_mtime(night.lake.partition("gate", night.logical_date)),
-    )
-    key = (night.lake.root, night.logical_date)
-    kept = _summaries.get(key)
+    root, day = str(night.lake.root), night.logical_date
+    state = _read_state(root, day)
+    kept = _summaries.get((root, day))
     if kept is not None and kept[0] == state:
         return kept[1]
     summary = None
+    file = night.lake.partition("report", day) / SUMMARY_FILE
     if state[0] and night.result_file("report").is_file():
         try:
             summary = NightSummary.from_json(file.read_bytes())
         except (ValueError, OSError):
             summary = None
     summary = summary or summarize_night(night)
-    _summaries[key] = (state, summary)
+    _summaries[root, day] = (state, summary)
     return summary
+
+
+def _read_state(root: str, day: date) -> tuple[int, ...]:
+    """Return when a night's summary, results and decision changed, in nanoseconds; 0 for what is not there.
+
+    With texts instead of paths, which for 300 nights take longer than the files.
+    """
+    place = f"{PARTITION_PREFIX}{day.isoformat()}"
+    paths = (
+        f"{root}/report/{place}/{SUMMARY_FILE}",
+        f"{root}/{LEDGER_FOLDER}/{place}",
+        f"{root}/gate/{place}",
+    )
+    return tuple(map(_read_mtime, paths))
 
 
 def compare_lists(night: Night) -> ListChanges | None:
@@ -281,10 +295,10 @@ def compare_lists(night: Night) -> ListChanges | None:
     )
 
 
-def _read_mtime(path: Path) -> int:
+def _read_mtime(path: str) -> int:
     """Return when a file or folder changed, in nanoseconds; 0 where there is none."""
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - see `_read_state`
     except OSError:
         return 0
 
