@@ -33,11 +33,11 @@ def rollback_lists() -> None:
         return without_traceback(lambda: str(make_current(load(), params["version"] or None)))
 
     @task(doc_md="Tells the owners in `[alerts]` that consumers read an older version.")
-    def tell_owners(run_id: str | None = None) -> list[str]:
+    def tell_owners() -> list[str]:
         """Return the channels that were told, for XCom."""
         from alerting import tell_shop
 
-        told: list[str] = without_traceback(lambda: tell_shop(run_id))
+        told: list[str] = without_traceback(tell_shop)
         return told
 
     rollback() >> tell_owners()
