@@ -231,7 +231,7 @@ _BENCHMARKS = (
         "spark-peer",
         "the transforms on Spark compared with the same logic in DuckDB, one process, rung M",
         "spark_peer:measure",
-        (Target("over_duckdb", "x DuckDB", at_most=2.0), Target("tables_that_differ", "tables", at_most=0)),
+        (Target("over_duckdb", "x DuckDB", at_most=4.0), Target("tables_that_differ", "tables", at_most=0)),
     ),
     Benchmark(
         "features-m",
