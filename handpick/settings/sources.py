@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from handpick.settings import Section
 
-Format = Literal["auto", "csv", "jsonl", "parquet", "sql"]
+Format = Literal["auto", "csv", "jsonl", "parquet", "spreadsheet", "sql"]
 NumberForm = Literal["1.299,00", "1,299.00"]
 Needed = Literal["every_night", "first_night", "never"]
 Mode = Literal["changes", "full"]
@@ -57,6 +57,15 @@ class SourceSettings(Section):
     encoding: Annotated[str, AfterValidator(_check_encoding)] = Field(
         "",
         description="Encoding of text files, such as `cp1250`; empty to detect it. A byte order mark wins.",
+    )
+    delimiter: str = Field(
+        "",
+        pattern=r"^[^\n\r\"]?$",
+        description="Delimiter of CSV files, such as `;` or a tab; empty to detect it. It is one character.",
+    )
+    header: tuple[str, ...] = Field(
+        (),
+        description="Names of the columns of CSV files that have no header line, in their order.",
     )
     mode: Mode = Field(
         "changes",

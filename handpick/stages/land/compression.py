@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from handpick.errors import InputError
+from handpick.stages.land.spreadsheets import is_spreadsheet
 
 MAGIC_BYTES = {
     b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04":
@@ -48,7 +49,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     """
     with path.open("rb") as stream:
         kind = find_compression(stream.read(8))
-    if not kind:
+    if not kind or (kind == "ZIP" and is_spreadsheet(path)):
         yield path
         return
     with TemporaryDirectory(prefix="handpick-unpack-") as folder:
@@ -70,12 +71,10 @@ def _unpack(path: Path, kind: str, folder: Path) -> Path:
     if kind == "ZIP":
         with zipfile.ZipFile(path) as archive:
             inner = [entry for entry in archive.infolist() if _is_payload(entry)]
-            is_spreadsheet = any(entry.filename.startswith("xl/") for entry in inner)
-            if len(inner) != 1 or is_spreadsheet or path.suffix.lower() == ".xlsx":
-                what = "a spreadsheet" if is_spreadsheet else f"a ZIP archive of {len(inner)} files"
+            if len(inner) != 1:
                 raise InputError(
-                    f"{path} is {what}, not one CSV, JSON or Parquet file; nothing was landed tonight. "
-                    f"{'Save it as CSV' if is_spreadsheet else 'Unpack it'} first."
+                    f"{path} is a ZIP archive of {len(inner)} files, not one file of rows; nothing was "
+                    "landed tonight. Unpack it first."
                 )
             target = folder / (PurePath(inner[0].filename).name or "rows")
             with archive.open(inner[0]) as packed:

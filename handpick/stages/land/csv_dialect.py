@@ -80,12 +80,13 @@ class RowShape:
         return all(_shape_of(value) == shape for value, shape in given) and (bool(given) or not self.shapes)
 
 
-def detect_dialect(sample: str, is_whole: bool = True) -> Dialect:
+def detect_dialect(sample: str, is_whole: bool = True, delimiter: str = "") -> Dialect:
     """Detect the dialect of a file from the text of its first rows, whose line ends are line feeds.
 
     Args:
         sample: The text.
         is_whole: Whether the sample ends where the file does.
+        delimiter: The delimiter, if it is declared.
     """
     lines = sample.split("\n")
     if not is_whole and len(lines) > 1:
@@ -94,7 +95,7 @@ def detect_dialect(sample: str, is_whole: bool = True) -> Dialect:
     declared = SEPARATOR_LINE.fullmatch(lines[0])
     if declared:
         skipped = 1
-    marks = declared.group(1).replace("\\t", "\t") if declared else DELIMITERS
+    marks = declared.group(1).replace("\\t", "\t") if declared else delimiter or DELIMITERS
     body = lines[skipped:]
     while body and not body[0].strip():
         body, skipped = body[1:], skipped + 1

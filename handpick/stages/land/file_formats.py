@@ -16,11 +16,12 @@ from handpick.stages.land.json_lines import read_json
 from handpick.stages.land.mapping import conform_rows
 from handpick.stages.land.parquet import PARQUET_MAGIC, read_parquet
 from handpick.stages.land.pending_files import PendingFile
-from handpick.stages.land.text_csv import read_csv
+from handpick.stages.land.spreadsheets import is_spreadsheet, read_spreadsheet
+from handpick.stages.land.text_csv import DETECTED, CsvLayout, read_csv
 
 DOCUMENTS = {
     b"%PDF": "a PDF",
-    b"\xd0\xcf\x11\xe0": "a spreadsheet or another document of an office program",
+    b"\xd0\xcf\x11\xe0": "a document of an office program",
     b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
     b"SQLite format 3": "an SQLite database",
@@ -52,7 +53,8 @@ def read_pending_file(
             )
         return contract.raw_schema().empty_table(), set()
     else:
-        rows = read_file(file.path, settings.format, settings.encoding, tuple(settings.columns.values()))
+        layout = CsvLayout(settings.delimiter, settings.header)
+        rows = read_file(file.path, settings.format, settings.encoding, tuple(settings.columns.values()), layout)
     # Released rows have the columns and values of the contract: the mapping must not be applied again.
     if file.is_released:
         return conform_rows(rows, file.name, contract, SourceSettings())
@@ -67,7 +69,11 @@ def _fill_date(settings: SourceSettings, night: Night) -> SourceSettings:
 
 
 def read_file(
-    path: Path, declared: Format = "auto", encoding: str = "", hints: Collection[str] = ()
+    path: Path,
+    declared: Format = "auto",
+    encoding: str = "",
+    hints: Collection[str] = (),
+    layout: CsvLayout = DETECTED,
 ) -> pa.Table:
     """Read a file, compressed or not, into a table of text columns under the owner's names.
 
@@ -76,6 +82,7 @@ def read_file(
         declared: The format, or `auto` to detect it.
         encoding: The encoding of text, or empty to detect it.
         hints: Names of columns that the file should have, which help to detect it.
+        layout: What is declared about a CSV file.
 
     Returns:
         The rows with `_source_line`, with `_raw` where some could not be parsed, and with the doubts about
@@ -86,20 +93,22 @@ def read_file(
     """
     try:
         with unpacked(path) as plain:
-            return _read_plain_file(plain, path, declared, encoding, hints)
+            return _read_plain_file(plain, path, declared, encoding, hints, layout)
     except OSError as error:
         raise InputError(_describe_unreadable(path, declared, error)) from None
 
 
 def _read_plain_file(
-    plain: Path, path: Path, declared: Format, encoding: str, hints: Collection[str]
+    plain: Path, path: Path, declared: Format, encoding: str, hints: Collection[str], layout: CsvLayout
 ) -> pa.Table:
     """Read a file that is not compressed; messages name the file that arrived."""
     kind = declared if declared not in ("auto", "sql") else detect_format(plain, path)
     try:
         if kind == "parquet":
             return read_parquet(plain)
-        return read_json(plain, encoding) if kind == "jsonl" else read_csv(plain, encoding, hints)
+        if kind == "spreadsheet":
+            return read_spreadsheet(plain)
+        return read_json(plain, encoding) if kind == "jsonl" else read_csv(plain, encoding, hints, layout)
     except InputError as error:
         raise InputError(str(error).replace(str(plain), str(path))) from None
     # MemoryError: a damaged Parquet file may claim sizes that cannot be allocated.
@@ -131,10 +140,12 @@ def detect_format(path: Path, arrived: Path | None = None) -> str:
         head = stream.read(4096)
     if head.startswith(PARQUET_MAGIC) or path.suffix.lower() == ".parquet":
         return "parquet"
+    if is_spreadsheet(path):
+        return "spreadsheet"
     for mark, what in DOCUMENTS.items():
         if head.startswith(mark):
             raise InputError(
-                f"{arrived or path} is {what}, not a CSV, JSON or Parquet file; nothing was landed tonight. "
+                f"{arrived or path} is {what}, not a CSV, JSON or Parquet file or a spreadsheet; nothing was landed tonight. "
                 "Save it as CSV first."
             )
     # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.

@@ -17,12 +17,13 @@ from handpick.settings.sources import SourceSettings
 from handpick.stages.land.compression import COMPRESSED_SUFFIXES, strip_compression
 from handpick.stages.land.manifest import MANIFEST, build_manifest_entry, read_manifest_files
 from handpick.stages.land.remote_files import RemoteFile, RemoteFolder, is_remote_url
+from handpick.stages.land.spreadsheets import SPREADSHEETS
 
 DATE_IN_NAME = re.compile(
     r"(?<!\d)(?:(\d{4})-(\d{2})-(\d{2})|(20\d{2})([_.]?)(\d{2})\5(\d{2}))(?=\D|$|\d{4}(?:\d{2})?(?!\d))"
 )
 """A day in a file's name: `2026-01-10`, `20260110`, `2026_01_10`, also with a time, `20260110063000`."""
-READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"}
+READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"} | SPREADSHEETS
 """Endings of files that can hold rows; all others in a landing folder are ignored."""
 
 DEMO_MARK = ".demo-shop"
@@ -195,7 +196,7 @@ def _describe_missing(night: Night, source: str, place: RemoteFolder | Path, fou
     if isinstance(place, Path) and not place.exists():
         reason = "that folder does not exist"
     elif not found:
-        reason = f"no file there ends in {', '.join(sorted(READABLE_SUFFIXES))}{_name_spreadsheet(place)}"
+        reason = f"no file there ends in {', '.join(sorted(READABLE_SUFFIXES))}"
     else:
         dated = f", newest {newest}" if newest > date.min else ""
         reason = f"{len(found)} files are there, all landed before or dated later{dated}"
@@ -282,12 +283,6 @@ def _refuse_files_of_two_nights(source: str, landed: LandedFiles) -> None:
             f"({twice[day]}). Nothing was landed, so that no row counts twice; run `handpick night --date "
             f"{day}`, which gives them up, and this night again."
         )
-
-
-def _name_spreadsheet(place: RemoteFolder | Path) -> str:
-    """Return a remark on a spreadsheet in a folder, which has to be saved in another format first."""
-    found = sorted(place.rglob("*.xls*")) if isinstance(place, Path) else []
-    return f" ({found[0].name} is a spreadsheet: save it as CSV)" if found else ""
 
 
 def _is_replaced(file: PendingFile, landed: list[dict[str, Any]]) -> bool:

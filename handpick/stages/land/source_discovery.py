@@ -30,7 +30,6 @@ from handpick.stages.land.pending_files import can_hold_rows, parse_date_in_name
 from handpick.stages.land.time_inference import infer_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
-SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods"})
 MAX_DATABASE_ROWS = 200_000
 """Rows of a database table that are read, for lack of a file that ends."""
 MAX_READ_BYTES = 1 << 30
@@ -462,8 +461,6 @@ def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[Owne
         if can_hold_rows(file) or place.is_file():
             kind = (file.parent, re.sub(r"\d+", "#", strip_compression(file.name)))
             kinds.setdefault(kind, []).append(file)
-        elif file.suffix.lower() in SPREADSHEETS:
-            unreadable.append(UnmatchedTable(str(file), ("a spreadsheet: save it as CSV",)))
     by_folder: dict[Path, list[Parts]] = {}
     for (folder, _), members in kinds.items():
         if parts := list(_read_files(members, unreadable)):

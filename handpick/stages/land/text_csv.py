@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,26 @@ QUOTE, LINE_FEED, CARRIAGE_RETURN, BACKSLASH = b'"\n\r\\'
 csv.field_size_limit(sys.maxsize)
 
 
-def read_csv(path: Path, encoding: str = "", hints: Collection[str] = ()) -> pa.Table:
+@dataclass(frozen=True)
+class CsvLayout:
+    """What is declared about a CSV file, for what would else be detected.
+
+    Args:
+        delimiter: The delimiter; empty to detect it.
+        header: Names of the columns of a file without a header line; empty for one with a header line.
+    """
+
+    delimiter: str = ""
+    header: tuple[str, ...] = ()
+
+
+DETECTED = CsvLayout()
+"""Nothing is declared."""
+
+
+def read_csv(
+    path: Path, encoding: str = "", hints: Collection[str] = (), layout: CsvLayout = DETECTED
+) -> pa.Table:
     """Read every row as text with its line; keep rows of another width than the header whole in `_raw`.
 
     `_source_line` is the line in the file on which the row begins.
@@ -39,6 +60,7 @@ def read_csv(path: Path, encoding: str = "", hints: Collection[str] = ()) -> pa.
         path: The file.
         encoding: Its encoding; empty to detect it.
         hints: Names of columns that the file should have.
+        layout: What is declared about the file.
 
     Raises:
         InputError: If there is no header line.
@@ -50,25 +72,46 @@ def read_csv(path: Path, encoding: str = "", hints: Collection[str] = ()) -> pa.
     sample = head.decode(found.name, errors="replace").removeprefix("\ufeff")
     has_odd_lines = "\r\r\n" in sample or ("\r" in sample and "\n" not in sample)
     sample = _unify_line_ends(sample)
-    dialect = detect_dialect(sample, is_whole)
+    dialect = detect_dialect(sample, is_whole, layout.delimiter)
+    header = _write_header(layout.header, dialect.delimiter)
+    if header:
+        # As if the file had the line; the numbers of the lines are put right at the end.
+        sample = header + sample
+        dialect = detect_dialect(sample, is_whole, dialect.delimiter)
     if not dialect.names:
         raise InputError(
-            f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one."
+            f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one, "
+            "or name its columns in `header` of the source."
         )
     shape = learn_row_shape(dialect, sample)
     is_plain = (
-        found.is_clean and not has_odd_lines and dialect.header_line == 1 and not dialect.has_backslashes
+        found.is_clean
+        and not has_odd_lines
+        and dialect.header_line == 1
+        and not dialect.has_backslashes
+        and not header
     )
-    text = "" if is_plain else _prepare_text(decode_file(path, found.name), dialect)
+    text = "" if is_plain else _prepare_text(header + decode_file(path, found.name), dialect)
     rows = _read_whole(path.read_bytes() if is_plain else text.encode(), shape)
     if rows is None:
         text = text or decode_file(path, found.name).replace("\r\n", "\n").replace("\r", "\n")
         rows = _read_damaged(text, shape)
+    if header:
+        place = rows.column_names.index(LINE_COLUMN)
+        rows = rows.set_column(place, LINE_COLUMN, pc.subtract(rows.column(LINE_COLUMN), 1))
     if EXTRA_FIELD in rows.column_names:
         rows = rows.drop_columns([EXTRA_FIELD])
     doubts = [found.doubt] if found.doubt else []
     doubts += [_describe_repeated(rows, name) for name in dialect.repeated_names]
     return add_doubts(rows, [doubt for doubt in doubts if doubt])
+
+
+def _write_header(names: tuple[str, ...], delimiter: str) -> str:
+    """Return the header line of declared names; empty for none."""
+    line = io.StringIO()
+    if names:
+        csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(names)
+    return line.getvalue()
 
 
 def _unify_line_ends(text: str) -> str:
