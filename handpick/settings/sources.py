@@ -132,13 +132,14 @@ class SourceSettings(Section):
     )
     first_per_key: bool = Field(
         False,
-        description="Land only the first row of each key and count the others, such as for customers that "
-        "are read from a log.",
+        description="Land only one row of each key and count the others, such as for customers and phones "
+        "that are read from a log: a customer's earliest row, a phone's newest.",
     )
     times: dict[str, str | tuple[str, ...]] = Field(
         {},
         description="Contract column = how its dates or timestamps are written, if not in ISO 8601: "
-        "`epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `excel` (serial days), or a pattern such as "
+        "`epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `excel` (serial days), `text` (the first day, month, "
+        "quarter or year that a free text states, such as `Released 2019, March`), or a pattern such as "
         "`%d.%m.%Y %H:%M:%S.%f`; several forms as a list are tried in their order. Months may be "
         "named in twelve languages.",
     )

@@ -137,7 +137,7 @@ def _select_rows(
     night: Night, contract: Contract, file: PendingFile, rows: pa.Table, tally: _Tally, seen: set[str]
 ) -> pa.Table:
     """Return the rows of a file that are landed, and count the others."""
-    from handpick.stages.land.derived_columns import keep_first_per_key
+    from handpick.stages.land.derived_columns import keep_one_per_key
     from handpick.stages.land.doubts import read_doubts
     from handpick.stages.land.full_exports import find_new_rows
 
@@ -153,7 +153,9 @@ def _select_rows(
         tally.known += rows.num_rows - kept.num_rows
         rows = kept
     if settings.first_per_key:
-        kept = keep_first_per_key(rows, contract.key[0], seen)
+        # A customer signed up at the first event of a log, and a phone is what the last one says.
+        when = next(column.name for column in contract.columns if column.must_be_past)
+        kept = keep_one_per_key(rows, contract.key[0], when, None if contract.source == "catalog" else seen)
         tally.repeated += rows.num_rows - kept.num_rows
         rows = kept
     if not contract.is_log and not file.is_released:

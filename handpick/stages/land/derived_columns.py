@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
 from handpick.stages.land.numbers import extend_to_numerals
 from handpick.stages.land.regex_groups import get_group, match_groups
+from handpick.stages.land.times import parse_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
 ALL_COLUMNS = "*"
@@ -133,14 +135,36 @@ def read_piece_counts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pc.if_else(pc.is_valid(count), read, pa.scalar(None, pa.string()))])
 
 
-def keep_first_per_key(rows: pa.Table, key: str, seen: set[str]) -> pa.Table:
-    """Return the rows whose key is not in `seen` yet, and add their keys to it; rows without a key stay."""
-    kept = []
-    for value in rows.column(key).to_pylist():
-        kept.append(value is None or value not in seen)
-        if value is not None:
-            seen.add(value)
-    return rows.filter(pa.array(kept, pa.bool_()))
+def keep_one_per_key(rows: pa.Table, key: str, order: str, seen: set[str] | None) -> pa.Table:
+    """Return one row of each key, in the order of the rows; rows without a key stay.
+
+    Args:
+        rows: Rows of a source.
+        key: The column of the key.
+        order: A column of times. The earliest row of a key is kept, whichever line it is on; with `seen` as
+            None the newest.
+        seen: Keys of files before, whose rows are left out; the new keys are added.
+    """
+    times = parse_times(pc.utf8_trim_whitespace(rows.column(order)), "", "timestamp")
+    places = pa.table(
+        {
+            "key": rows.column(key),
+            # Rows whose time cannot be read come last.
+            "time": pc.fill_null(times, "9" if seen is not None else ""),
+            "place": np.arange(rows.num_rows),
+        }
+    )
+    direction = "ascending" if seen is not None else "descending"
+    places = places.sort_by([("key", "ascending"), ("time", direction), ("place", "ascending")])
+    keys = places.column("key").to_pylist()
+    kept = [
+        place
+        for at, (value, place) in enumerate(zip(keys, places.column("place").to_pylist(), strict=True))
+        if value is None or ((at == 0 or keys[at - 1] != value) and value not in (seen or ()))
+    ]
+    if seen is not None:
+        seen.update(value for value in keys if value is not None)
+    return rows.take(pa.array(sorted(kept), pa.int64()))
 
 
 def _null_unparsable(rows: pa.Table, values: pa.Array) -> pa.Array:

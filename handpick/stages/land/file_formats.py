@@ -54,7 +54,9 @@ def read_pending_file(
         return contract.raw_schema().empty_table(), set()
     else:
         layout = CsvLayout(settings.delimiter, settings.header)
-        rows = read_file(file.path, settings.format, settings.encoding, tuple(settings.columns.values()), layout)
+        rows = read_file(
+            file.path, settings.format, settings.encoding, tuple(settings.columns.values()), layout
+        )
     # Released rows have the columns and values of the contract: the mapping must not be applied again.
     if file.is_released:
         return conform_rows(rows, file.name, contract, SourceSettings())
@@ -145,8 +147,8 @@ def detect_format(path: Path, arrived: Path | None = None) -> str:
     for mark, what in DOCUMENTS.items():
         if head.startswith(mark):
             raise InputError(
-                f"{arrived or path} is {what}, not a CSV, JSON or Parquet file or a spreadsheet; nothing was landed tonight. "
-                "Save it as CSV first."
+                f"{arrived or path} is {what}, not a CSV, JSON or Parquet file or a spreadsheet; nothing was "
+                "landed tonight. Save it as CSV first."
             )
     # A CSV file may begin with a bracket, so the suffixes .csv and .tsv outweigh the first character.
     is_json = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")

@@ -77,7 +77,8 @@ class InferredMapping:
 
     The fields have the names of the settings of `[sources.<source>]`, except for `open_questions`, which are
     parts of sentences about what only the owner can decide, `remarks` on what decided a doubt, and
-    `zoneless`, a text of each column of times without a zone.
+    `zoneless`, a text of each column of times without a zone, and `several_currencies`, the code of the
+    currency whose amounts are taken of prices in several.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -90,12 +91,14 @@ class InferredMapping:
     collected: dict[str, list[str]] = field(default_factory=dict)
     joined: dict[str, str] = field(default_factory=dict)
     hashed: list[str] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
     mode: str = ""
     encoding: str = ""
     open_questions: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     zoneless: dict[str, str] = field(default_factory=dict)
     first_per_key: bool = False
+    several_currencies: str = ""
 
     def describe_origin(self, column: str) -> str:
         """Describe where the values of an unmapped column come from; empty if it gets none."""
@@ -232,6 +235,8 @@ def _add_numbers(column: Column, values: pa.Array, found: InferredMapping) -> No
         found.patterns[name] = numbers.pattern
     if numbers.form:
         found.numbers[name] = numbers.form
+    if numbers.currency:
+        found.several_currencies = numbers.currency
     if numbers.unread:
         shown = ", ".join(f"'{text}'" for text in numbers.unread)
         found.open_questions.append(
@@ -303,6 +308,13 @@ def _read_counts(samples: Sequence[str]) -> list[str | None]:
 
 def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping) -> None:
     """Add the currency that price texts state, by ISO 4217 code or by sign."""
+    if taken := found.several_currencies:
+        codes = {code for text in samples for code in re.findall(r"\b[A-Z]{3}\b", text)} & KNOWN_CURRENCIES
+        found.columns["currency"] = theirs
+        found.patterns["currency"] = rf"(?s)^.*?\b({taken})\b|\b([A-Z]{{3}})\b"
+        found.values["currency"] = {code: code for code in sorted(codes | {taken})} | {"*": taken}
+        found.remarks.append(f"Prices in several currencies are taken in {taken}.")
+        return
     if _compute_share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
         found.columns["currency"] = theirs
         found.patterns["currency"] = r"\b([A-Z]{3})\b"
@@ -339,6 +351,8 @@ def render_toml_lines(found: InferredMapping, quote: Callable[[str], str]) -> It
         yield "]"
     if found.mode:
         yield f"mode = {quote(found.mode)}  # every file holds all rows: see docs/inputs.md"
+    if found.header:
+        yield f"header = [{', '.join(quote(name) for name in found.header)}]  # the files have no header line"
     if found.encoding:
         yield f"encoding = {quote(found.encoding)}"
     if found.hashed:

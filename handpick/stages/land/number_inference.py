@@ -20,6 +20,12 @@ PLAIN = r"^[+-]?\d+(\.\d+)?$"
 THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies with a thousandth part."""
 SAID = re.compile(r"(?i)\b(?:rs|euros?|dollars?|kr|zł|kč|ft|lei|руб|fr|sfr)\b")
+CURRENCY_MARKS = {
+    "EUR": "(?:€|EUR)", "USD": r"(?:\$|USD)", "GBP": "(?:£|GBP)", "INR": r"(?:₹|INR|Rs\.?)",
+    "CNY": "(?:¥|CNY)",
+}  # fmt: skip
+"""Signs and codes of the currencies that prices in several currencies are looked for in."""
+SIGNS = "$£€¥₹₽₩₺₴₫฿₦₱₪"
 NEAR = 5
 """Readings of doubtful cells count as likely within this factor of the range of the others."""
 
@@ -35,6 +41,7 @@ class InferredNumbers:
         unread: Texts that are not read.
         share: Share of the distinct texts that are read.
         question: What only the owner can decide; empty for none.
+        currency: Code of the currency whose amounts are taken of texts that state several; empty for none.
     """
 
     form: str = ""
@@ -43,6 +50,7 @@ class InferredNumbers:
     unread: tuple[str, ...] = ()
     share: float = 0.0
     question: str = ""
+    currency: str = ""
 
 
 def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
@@ -60,6 +68,8 @@ def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
         if sum(len(numerals) == 1 for numerals in found) < MIN_SHARE * len(shown):
             if sum(len(numerals) > 1 for numerals in found) < 0.5 * len(shown):
                 return InferredNumbers(unread=tuple(shown[:3]))
+            if several := _infer_one_of_several(texts, shown):
+                return several
             example = next(text for text, numerals in zip(shown, found, strict=True) if len(numerals) > 1)
             return InferredNumbers(
                 unread=tuple(shown[:3]), question=f"'{example}' holds several numbers: which is the value"
@@ -78,6 +88,33 @@ def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
         share=sum(value is not None for value in values) / len(values),
         question=question,
     )
+
+
+def _infer_one_of_several(texts: Sequence[str], shown: Sequence[str]) -> InferredNumbers | None:
+    """Infer prices that are stated in several currencies, `$ 179 / € 199`, as those of the most usual one."""
+    counts = {
+        code: sum(re.search(sign, text) is not None for text in shown)
+        for code, sign in CURRENCY_MARKS.items()
+    }
+    code = max(counts, key=lambda each: counts[each])
+    if not counts[code]:
+        return None
+    mark, number = CURRENCY_MARKS[code], r"[+-]?\d+(?:[.,]\d+)*"
+    # An amount that stands alone counts too if its currency is a code, which is read with it.
+    others = rf"[^\d{SIGNS}]*"
+    pattern = rf"{mark}\s?({number})|({number})\s?{mark}|^{others}({number}){others}$"
+    found = [re.search(pattern, text) for text in shown]
+    amounts = [
+        next(group for group in match.groups() if group) if match else text
+        for match, text in zip(found, shown, strict=True)
+    ]
+    form, question = _choose_form(amounts, shown)
+    values = _read(amounts, form)
+    share = sum(value is not None for value in values) / len(values)
+    if question or share < MIN_SHARE:
+        return None
+    unread = tuple(text for text, value in zip(texts, values, strict=True) if value is None)[:3]
+    return InferredNumbers(form, pattern, (), unread, share, currency=code)
 
 
 def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str]:

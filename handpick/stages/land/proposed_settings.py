@@ -104,7 +104,7 @@ def _render_mapping(proposal: SourceProposal) -> list[str]:
         f"# Required but not found: {column}. Name your column, or set constants.{column} = '...'"
         for column in missing
     ]
-    if mapping.first_per_key:
+    if mapping.first_per_key and proposal.source == "users":
         lines.append("# No table of customers was found: they are taken from the events, each once.")
     lines += render_toml_lines(mapping, _quote_toml)
     for match in proposal.matches:

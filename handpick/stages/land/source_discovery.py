@@ -18,6 +18,7 @@ from handpick.errors import InputError
 from handpick.stages.land.compression import strip_compression
 from handpick.stages.land.doubts import read_doubts
 from handpick.stages.land.full_exports import is_full_export
+from handpick.stages.land.headless import has_no_header, name_columns
 from handpick.stages.land.mapping_inference import (
     CONSENT_QUESTION,
     CONTRACT_VALUES,
@@ -27,6 +28,7 @@ from handpick.stages.land.mapping_inference import (
 )
 from handpick.stages.land.name_similarity import score_name, score_table_name
 from handpick.stages.land.pending_files import can_hold_rows, parse_date_in_name
+from handpick.stages.land.text_csv import CsvLayout
 from handpick.stages.land.time_inference import infer_times
 from handpick.stages.land.unparsable_rows import LINE_COLUMN, RAW_COLUMN
 
@@ -57,6 +59,7 @@ MIN_FILLED = 0.5
 MIN_DISTINCT = 0.9
 """Share of distinct values that the key of a log must have; some exports repeat a few rows."""
 SHOWN_SAMPLES = 3
+MEDIA_COLUMNS = frozenset(("image_path", "audio_path"))
 MIN_CONFIDENCE = 0.55
 """Matches of columns below this confidence are not proposed."""
 
@@ -133,6 +136,7 @@ class OwnerTable:
         name: Name of the database table, or None for files.
         parts: Name and number of rows of each file, in their order.
         doubts: Name of a file, and a doubt about how it was read.
+        header: Names that the columns of files without a header line were given; empty for others.
     """
 
     where: str
@@ -140,11 +144,12 @@ class OwnerTable:
     name: str | None = None
     parts: tuple[tuple[str, int], ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
+    header: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The owner's columns, without those that readers add."""
-        return tuple(name for name in self.rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN))
+        return tuple(_list_names(self.rows))
 
     @cached_property
     def samples(self) -> dict[str, list[str]]:
@@ -187,8 +192,17 @@ def discover_sources(place: str) -> tuple[list[SourceProposal], list[UnmatchedTa
             best[proposal.source] = proposal
             taken.add(proposal.where)
     best = {source: infer_settings(proposal, by_place[proposal.where]) for source, proposal in best.items()}
-    if "users" not in best and "events" in best:
-        best["users"] = _propose_users(best["events"])
+    strange = _find_log_of_other_products(best, by_place)
+    if strange:
+        best.pop("events")
+        if "users" in best and best["users"].where == strange:
+            best.pop("users")
+    if "events" in best:
+        log = by_place[best["events"].where]
+        if "users" not in best:
+            best["users"] = _propose_users(best["events"])
+        if "catalog" not in best and (derived := _propose_catalog(best["events"], log)):
+            best["catalog"] = derived
     unread = [table for table in tables if table.where not in taken]
     rest = [UnmatchedTable(table.where, table.columns) for table in unread]
     for proposal in best.values():
@@ -208,6 +222,87 @@ def _ask_about_alike(proposal: SourceProposal, table: OwnerTable, rest: Sequence
             )
 
 
+def _find_log_of_other_products(best: dict[str, SourceProposal], tables: dict[str, OwnerTable]) -> str:
+    """Return where a log is of whose products the catalogue has none, and ask about it; empty for none."""
+    if not {"catalog", "events"} <= best.keys():
+        return ""
+    ids = []
+    for source in ("catalog", "events"):
+        column = next(match.owner_column for match in best[source].matches if match.column == "item_id")
+        if column is None:
+            return ""
+        ids.append(pc.unique(pc.utf8_trim_whitespace(tables[best[source].where].rows.column(column))))
+    catalog, log = ids
+    if len(log) < MIN_UNIQUE_ROWS or pc.any(pc.is_in(log, catalog)).as_py():
+        return ""
+    where = best["events"].where
+    best["catalog"].mapping.open_questions.append(
+        f"{where} is a log of other products, as none of its {len(log):,} is in the catalogue, and is not "
+        "read: bring the catalogue that it belongs to, or set sources.events"
+    )
+    return where
+
+
+def _propose_catalog(events: SourceProposal, log: OwnerTable) -> SourceProposal | None:
+    """Propose to take the phones from the event log; None for one without ids of phones or times."""
+    in_log = {match.column: match.owner_column for match in events.matches if match.owner_column}
+    if not {"item_id", "occurred_at"} <= in_log.keys():
+        return None
+    kept = [name for name in log.columns if name not in in_log.values()]
+    facts = [name for name in kept if _is_fact_of_item(log.rows, in_log["item_id"], name)]
+    shown = OwnerTable(log.where, log.rows.select(kept), log.name, log.parts)
+    found = {match.column: match for match in match_source(CONTRACTS["catalog"], shown).matches}
+    given = {
+        "item_id": in_log["item_id"],
+        "updated_at": in_log["occurred_at"],
+        **{
+            column: match.owner_column
+            for column, match in found.items()
+            if column in ("title", "brand", "description", "price", "currency", "image_path")
+            and match.owner_column
+        },
+    }
+    told = [name for name in facts if re.search(r"categ|kind|class|类", name.lower())]
+    matches = tuple(
+        replace(
+            found[column.name],
+            owner_column=given.get(column.name),
+            confidence=0.9 if column.name in given else 0.0,
+            samples=tuple(text[:40] for text in log.samples[given[column.name]][:SHOWN_SAMPLES])
+            if column.name in given
+            else (),
+        )
+        for column in CONTRACTS["catalog"].columns
+    )
+    proposal = infer_settings(SourceProposal("catalog", log.where, log.rows.num_rows, matches, log.name), log)
+    mapping = proposal.mapping
+    mapping.first_per_key, mapping.mode = True, ""
+    rest = [name for name in facts if name not in given.values()]
+    mapping.collected = {"specs": rest} if rest else {}
+    if "title" not in given:
+        # A category is a text, not the number of one.
+        named = [name for name in told if not log.samples[name][0].isdigit()][:1]
+        parts = [*([given["brand"]] if "brand" in given else []), *named, given["item_id"]]
+        mapping.joined["title"] = " ".join(f"{{{name}}}" for name in parts)
+        mapping.open_questions.append(
+            f"no column names the phones: title is joined from {', '.join(parts)}; set joined.title, or "
+            "bring a catalogue"
+        )
+    mapping.open_questions.insert(
+        0, "no catalogue was found: phones are taken from the events, each as its newest row says"
+    )
+    return proposal
+
+
+def _is_fact_of_item(rows: pa.Table, item: str, name: str) -> bool:
+    """Return whether a column of a log has one value for nearly each item, as a category has."""
+    if item == name:
+        return False
+    pairs = rows.select([item, name]).drop_null().group_by([item]).aggregate([(name, "count_distinct")])
+    counts = pairs.column(f"{name}_count_distinct")
+    return bool(len(counts)) and pc.mean(pc.equal(counts, 1).cast(pa.float64())).as_py() >= MIN_DISTINCT
+
+
 def _propose_users(events: SourceProposal) -> SourceProposal:
     """Propose to take customers from the event log, for owners without a table of customers."""
     by_column = {match.column: match for match in events.matches}
@@ -219,7 +314,10 @@ def _propose_users(events: SourceProposal) -> SourceProposal:
         for column in CONTRACTS["users"].columns
     )
     mapping = InferredMapping(
-        constants={"consent": "true"}, first_per_key=True, open_questions=[CONSENT_QUESTION]
+        constants={"consent": "true"},
+        first_per_key=True,
+        open_questions=[CONSENT_QUESTION],
+        header=list(events.mapping.header),
     )
     for table in ("times", "patterns"):
         if "occurred_at" in (kept := getattr(events.mapping, table)):
@@ -288,6 +386,12 @@ def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposa
     whole = {theirs: _list_distinct(table.rows.column(theirs)) for theirs in mapped.values()}
     days = [day for name, _ in table.parts if (day := parse_date_in_name(name)) > date.min]
     mapping = infer_mapping(contract, mapped, table.samples, whole, max(days, default=None))
+    if table.header:
+        mapping.header = list(table.header)
+        mapping.open_questions.append(
+            f"the file has no header line, and its columns were named by their values: "
+            f"{', '.join(table.header)}; correct `header` in {contract.source}"
+        )
     mapping.open_questions += refused.values()
     mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
     mapping.open_questions += list(_find_missing_columns(mapped, table))
@@ -309,6 +413,12 @@ def _find_unfit_columns(
     A required column must be filled, and the key of a log must be another on each row.
     """
     for match in proposal.matches:
+        if match.column in MEDIA_COLUMNS and _are_urls(match.samples):
+            yield (
+                match.column,
+                f"{match.column}: {match.owner_column} has addresses, and was not mapped: no night loads "
+                "from the internet; download the files below lake.media, and map their paths",
+            )
         if match.owner_column is None or not match.is_required or not table.rows.num_rows:
             continue
         column, theirs = table.rows.column(match.owner_column), match.owner_column
@@ -326,6 +436,11 @@ def _find_unfit_columns(
             if len(last) and distinct < MIN_DISTINCT * len(last):
                 told = f"{theirs} has {distinct:,} values in {len(last):,} rows, and was not mapped"
                 yield match.column, f"{match.column}: {told}"
+
+
+def _are_urls(samples: Sequence[str]) -> bool:
+    """Return whether the samples of a column are addresses on the internet."""
+    return bool(samples) and all(re.match(r"(?:https?:)?//", sample) for sample in samples)
 
 
 def _find_other_prices(mapped: dict[str, str], table: OwnerTable) -> Iterator[str]:
@@ -462,8 +577,9 @@ def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[Owne
             kind = (file.parent, re.sub(r"\d+", "#", strip_compression(file.name)))
             kinds.setdefault(kind, []).append(file)
     by_folder: dict[Path, list[Parts]] = {}
+    headers: dict[Path, tuple[str, ...]] = {}
     for (folder, _), members in kinds.items():
-        if parts := list(_read_files(members, unreadable)):
+        if parts := _name_headless(list(_read_files(members, unreadable)), headers):
             by_folder.setdefault(folder, []).append(parts)
     for folder, found in by_folder.items():
         is_source_folder = folder != place and not place.is_file()
@@ -477,7 +593,29 @@ def _read_folder(place: Path, unreadable: list[UnmatchedTable]) -> Iterator[Owne
                 None,
                 tuple((file.name, part.num_rows) for file, part in parts),
                 tuple((file.name, doubt) for file, part in parts for doubt in read_doubts(part)),
+                headers.get(parts[0][0], ()),
             )
+
+
+def _name_headless(parts: Parts, headers: dict[Path, tuple[str, ...]]) -> Parts:
+    """Read files without a header line again, under names by their values, which are added to `headers`."""
+    from handpick.stages.land.file_formats import detect_format, read_file
+
+    if not parts or not all(has_no_header(rows) for _, rows in parts):
+        return parts
+    first, rows = parts[0]
+    if detect_format(first) != "csv":
+        return parts
+    # Read again, as the first row of values was taken for the names.
+    plain = tuple(f"column_{number}" for number in range(1, len(_list_names(rows)) + 1))
+    header = name_columns(read_file(first, layout=CsvLayout(header=plain)))
+    headers[first] = header
+    return [(file, read_file(file, layout=CsvLayout(header=header))) for file, _ in parts]
+
+
+def _list_names(rows: pa.Table) -> list[str]:
+    """Return the names of a file's columns, without those that readers add."""
+    return [name for name in rows.column_names if name not in (RAW_COLUMN, LINE_COLUMN)]
 
 
 def _merge_alike(kinds: Sequence[Parts]) -> list[Parts]:

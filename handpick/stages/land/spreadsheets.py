@@ -18,7 +18,7 @@ from handpick.stages.land.unparsable_rows import LINE_COLUMN
 SPREADSHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods"})
 """Endings of spreadsheets."""
 MAX_SHEET_BYTES = 1 << 31
-"""A spreadsheet that unpacks to more is damaged or made to fill the memory: a sheet ends at a million rows."""
+"""A spreadsheet that unpacks to more is damaged, or made to fill the memory: a sheet has a million rows."""
 MAX_TITLE_ROWS = 20
 
 
@@ -58,9 +58,7 @@ def read_spreadsheet(path: Path) -> pa.Table:
                 if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
                 and sheet.visible == python_calamine.SheetVisibleEnum.Visible
             ]
-            sheets = {
-                name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in shown
-            }
+            sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in shown}
     except python_calamine.PasswordError:
         raise InputError(f"{path} is locked with a password; save it without one.") from None
     except (python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
@@ -107,9 +105,7 @@ def _build_table(rows: Sequence[Sequence[Any]]) -> pa.Table:
     names = [(_write_cell(cell) or "").strip() for cell in rows[header]]
     names += [""] * (width - len(names))
     columns = [[_write_cell(row[at]) if at < len(row) else None for _, row in body] for at in range(width)]
-    kept = [
-        at for at in range(width) if names[at] or any(value is not None for value in columns[at])
-    ]
+    kept = [at for at in range(width) if names[at] or any(value is not None for value in columns[at])]
     return pa.table(
         [pa.array(columns[at], pa.string()) for at in kept]
         + [pa.array([number for number, _ in body], pa.int64())],

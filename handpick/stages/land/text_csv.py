@@ -80,8 +80,8 @@ def read_csv(
         dialect = detect_dialect(sample, is_whole, dialect.delimiter)
     if not dialect.names:
         raise InputError(
-            f"{path} has no header line with column names; nothing was landed tonight. Bring a file with one, "
-            "or name its columns in `header` of the source."
+            f"{path} has no header line with column names; nothing was landed tonight. Bring a file with "
+            "one, or name its columns in `header` of the source."
         )
     shape = learn_row_shape(dialect, sample)
     is_plain = (
@@ -144,6 +144,8 @@ def _describe_repeated(rows: pa.Table, name: str) -> str:
 def _read_whole(content: bytes, shape: RowShape) -> pa.Table | None:
     """Read the table with Arrow; return None where a stray quote may have swallowed rows."""
     dialect = shape.dialect
+    if not dialect.delimiter.isascii():  # which Arrow does not take
+        return None
     names = [*dialect.names, *([EXTRA_FIELD] if dialect.has_extra_field else [])]
     broken: list[tuple[int, str]] = []
 

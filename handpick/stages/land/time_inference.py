@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.stages.land.month_names import find_month, is_weekday
-from handpick.stages.land.times import EPOCH_UNITS, EXCEL, parse_times
+from handpick.stages.land.times import EPOCH_UNITS, EXCEL, TEXT, parse_times
 
 MIN_SHARE = 0.8
 """Share of the values that a form must read to be proposed."""
@@ -94,9 +94,23 @@ def infer_times(
     if declared == "timestamp":
         # Without a day every moment of a year or a month would become one.
         candidates = [form for form in candidates if re.search(r"%[dej]", form)]
-    return (
-        _choose(values, candidates, declared, known_by) or _infer_in_text(values, declared) or InferredTimes()
-    )
+    chosen = _choose(values, candidates, declared, known_by) or _infer_in_text(values, declared)
+    if declared == "date" and (chosen is None or (not chosen.question and chosen.share < FULL_SHARE)):
+        chosen = _prefer_text(values, chosen)
+    return chosen or InferredTimes()
+
+
+def _prefer_text(values: pa.Array, other: InferredTimes | None) -> InferredTimes | None:
+    """Return days in free text instead of other forms, if that reads more texts and no text differently."""
+    found = _parse(values, TEXT, "date")
+    if _share(found) < MIN_SHARE or (other is not None and _share(found) <= other.share):
+        return other
+    if other is not None and not other.pattern:
+        for form in other.forms or ("",):
+            same = pc.equal(found, _parse(values, form, "date"))
+            if not pc.all(same, min_count=0).as_py():
+                return other
+    return _finish(values, (TEXT,), "date")
 
 
 def _choose(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.errors import ConfigurationError
+from handpick.stages.land.dates_in_text import find_first_day
 from handpick.stages.land.month_names import find_month
 from handpick.stages.land.regex_groups import get_group, match_groups
 
@@ -17,6 +18,8 @@ EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns
 """Units per second of each epoch form."""
 EXCEL = "excel"
 """Form of a spreadsheet's serial days, counted from 30 December 1899."""
+TEXT = "text"
+"""Form of free texts: the first day, month, quarter or year that they state, for dates only."""
 EXCEL_EPOCH_DAYS = 25_569
 """1 January 1970 as a serial day."""
 
@@ -131,6 +134,8 @@ def _is_iso_already(text: pa.ChunkedArray, declared: str, timezone: str) -> bool
 
 def parse_times(text: pa.ChunkedArray, form: str, declared: str, timezone: str = "UTC") -> pa.ChunkedArray:
     """Return trimmed texts of one form in ISO form; null for texts that the form does not fit wholly."""
+    if form == TEXT:
+        return _read_days_in_text(text, declared)
     if form in EPOCH_UNITS or form == EXCEL:
         times, is_local = _parse_counts(text, form), pa.scalar(form == EXCEL)
         is_local = pa.repeat(is_local, len(text))
@@ -147,6 +152,16 @@ def parse_times(text: pa.ChunkedArray, form: str, declared: str, timezone: str =
         is_shifted = pc.and_(is_local, pc.invert(only_day))
         times = pc.if_else(is_shifted, _shift_to_utc(times, timezone), times)
     return pc.strftime(times, format="%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_days_in_text(text: pa.ChunkedArray, declared: str) -> pa.ChunkedArray:
+    """Return the first days that texts state; null for all if moments are wanted, which texts lack."""
+    encoded = text.combine_chunks().dictionary_encode()
+    days = [
+        find_first_day(value) if value is not None and declared == "date" else None
+        for value in encoded.dictionary.to_pylist()
+    ]
+    return pa.chunked_array([pc.take(pa.array(days, pa.string()), encoded.indices)])
 
 
 def _parse_counts(text: pa.ChunkedArray, form: str) -> pa.ChunkedArray:

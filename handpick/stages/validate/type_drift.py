@@ -38,8 +38,9 @@ def propose_settings(night: Night, flow: Flow) -> str:
     # Only how the column is written: the names of columns and the constants are known to be right.
     prefixes = (f"times.{column} ", f"patterns.{column} ", f"numbers.{column} ", f"values.{column} ")
     lines = [line for line in render_toml_lines(found, json.dumps) if line.startswith(prefixes)]
-    if not lines and found.open_questions:
-        return f" {found.open_questions[0]}."
+    asked = [question for question in found.open_questions if question.startswith(column)]
+    if not lines and asked:
+        return f" {asked[0]}."
     return (
         f" {column} is written another way now ({values[0]}); if that is right: [sources.{flow.source}] "
         + ("; ".join(lines) or f"map it with columns.{column}, values.{column} or times.{column}")
