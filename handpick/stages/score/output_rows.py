@@ -19,6 +19,21 @@ from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import FloatArray, IntArray
 
+ROW_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("rank", pa.int16()),
+        ("item_id", pa.string()),
+        ("score", pa.float32()),
+        ("source", pa.string()),
+        ("reason", pa.string()),
+        ("reason_code", pa.string()),
+        ("relaxed_rules", pa.string()),
+        ("propensity", pa.float32()),
+        ("placed_by", pa.string()),
+    ]
+)
+"""Columns of `lists/recommendations`."""
 ROWS_AT_ONCE = 1_000_000
 """Rows whose texts are Python strings at a time; Arrow's columns, which they become, are much smaller."""
 
@@ -41,7 +56,8 @@ def build_recommendations(
         shop, settings.shop.locales, settings.shop.currency, _mark_popular(shop, popular), settings.score
     )
     parts = [part for group in groups for part in _write_cohort(plan, group, scorer, vectors, writer)]
-    table = pa.concat_tables(parts)
+    # A shop that knows no customers yet has lists of popular and of similar phones only.
+    table = pa.concat_tables(parts) if parts else ROW_SCHEMA.empty_table()
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
 
 

@@ -64,7 +64,7 @@ def test_a_log_without_a_header_is_read_and_its_names_are_asked_about(
     assert [(row["user_id"], row["item_id"], row["event_type"]) for row in rows] == [
         ("1", "2268318", "view"), ("1", "2333346", "purchase"), ("7", "2268318", "cart"),
     ]  # fmt: skip
-    assert rows[0]["occurred_at"] == "2017-11-24T17:21:10Z"
+    assert rows[0]["occurred_at"] == "2017-11-24T17:21:10.000000Z"
     assert [row["_source_line"] for row in rows] == [1, 2, 3]
     assert any("no header line" in question for question in night.settings.sources.events.questions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,21 @@ def test_the_source_says_where_in_the_chain_of_fallbacks_a_user_stands(
     reasons = [{row["reason"] for row in rows_of(lists, "user_id", user)} for user in ("u4", "u5")]
     assert "popular in China" in reasons[0] and reasons[0] <= {"popular in China", *everybody}
     assert "在美国热销" in reasons[1] and reasons[1] <= {"在美国热销", *nobody}
+
+
+def test_a_shop_without_customers_has_lists_of_popular_and_similar_phones(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop()
+    nobody = replace(
+        shop.data.users,
+        **{field.name: getattr(shop.data.users, field.name)[:0] for field in fields(shop.data.users)},
+    )
+    made, _ = tables(replace(shop, data=replace(shop.data, users=nobody)), tmp_path)
+    usual, _ = tables(make_shop(EVENTS), tmp_path)
+    assert made["recommendations"].schema == usual["recommendations"].schema
+    assert made["recommendations"].num_rows == 0
+    assert made["popular_items"].num_rows and made["similar_items"].num_rows
 
 
 def test_where_no_model_may_score_all_lists_are_full_and_by_popularity(
