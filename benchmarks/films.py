@@ -94,7 +94,7 @@ def encode_films(films: Sequence[Row]) -> dict[str, Modality]:
     kept = STATE_FOLDER / "movielens-1m-content.npz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept.with_suffix(".new.npz"), **_encode_content(films))
+        np.savez(kept.with_suffix(".new.npz"), allow_pickle=False, **_encode_content(films))
         kept.with_suffix(".new.npz").replace(kept)
     with np.load(kept) as vectors:
         return {

@@ -235,7 +235,7 @@ def _measure_users(
 def _describe(
     name: str, scores: FloatArray, seen: sparse.csr_matrix, relevant: sparse.csr_matrix
 ) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, float] = {}
     for k in (10, 40):
         recall, ndcg = _measure_users(scores, seen, relevant, k)
         figures |= {f"{name}recall_{k}": float(recall.mean()), f"{name}ndcg_{k}": float(ndcg.mean())}

@@ -120,7 +120,7 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
         ValueError: If the text is not like `22:00-07:00`.
     """
     try:
-        begin, end = (time.fromisoformat(part) for part in text.split("-"))
+        begin, end = map(time.fromisoformat, text.split("-"))
     except ValueError:
         raise ValueError("quiet hours are written like 22:00-07:00") from None
     return begin, end
