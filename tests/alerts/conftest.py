@@ -20,6 +20,8 @@ from handpick.settings.load import Settings, load
 class Mails(socketserver.StreamRequestHandler):
     """Speaks as much SMTP as a client needs to deliver a mail."""
 
+    server: Any
+
     def handle(self) -> None:
         self.wfile.write(b"220 test\r\n")
         while line := self.rfile.readline():
@@ -35,6 +37,8 @@ class Mails(socketserver.StreamRequestHandler):
 
 class Hooks(BaseHTTPRequestHandler):
     """Keeps the JSON of every request, and answers with the status that the test has set."""
+
+    server: Any
 
     def do_POST(self) -> None:
         content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -83,4 +87,5 @@ def make_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 def read_text(mail: Message) -> str:
     """The plain text of a mail."""
     part = next(one for one in mail.walk() if one.get_content_type() == "text/plain")
-    return part.get_payload(decode=True).decode()
+    content: Any = part.get_payload(decode=True)
+    return str(content.decode())

@@ -95,7 +95,10 @@ def test_cells_become_the_texts_of_a_csv_file(tmp_path: Path) -> None:
 
 
 def test_of_several_sheets_the_largest_is_read_and_the_others_are_named(tmp_path: Path) -> None:
-    sheets = {"Notes": [["by", "when"], ["Ada", "today"]], "Phones": ROWS}
+    sheets: dict[str, Sequence[Sequence[Cell]]] = {
+        "Notes": [["by", "when"], ["Ada", "today"]],
+        "Phones": ROWS,
+    }
     rows = read_file(write_xlsx(tmp_path / "a.xlsx", sheets))
     assert rows.num_rows == 2
     assert read_doubts(rows) == ["has several sheets: Phones is read, Notes not"]
