@@ -138,7 +138,7 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
             rf"class=\"n\">{row['value']:.4f}",
             card,
         )
-    assert card.count("<svg") == 2
+    assert card.count('<figure class="plot">') == 2
     assert night.result("train").digest in card
 
 
