@@ -13,7 +13,7 @@ import pytest
 
 from handpick.errors import ServingError
 from handpick.lake.locks import LOCK_FOLDER
-from handpick.night import Night
+from handpick.night import FAILURES_FOLDER, Night
 from handpick.pipeline.runner import run_stage
 from handpick.runtime.disk_errors import DiskFull
 from handpick.serving.connection import connect
@@ -54,9 +54,9 @@ def filled(folder: Path, left: int) -> Iterator[None]:
 
 
 def files(folder: Path) -> list[str]:
-    """List all files below a folder, without the locks that processes have taken."""
+    """List all files below a folder, without the locks that processes have taken and reasons of failures."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(str(path) for path in found if path.parts[0] != LOCK_FOLDER)
+    return sorted(str(path) for path in found if path.parts[0] not in (LOCK_FOLDER, FAILURES_FOLDER))
 
 
 @pytest.fixture
