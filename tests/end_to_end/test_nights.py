@@ -138,7 +138,9 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
             rf"class=\"n\">{row['value']:.4f}",
             card,
         )
-    assert card.count('<figure class="plot">') == 2
+    captions = re.findall(r'<figure class="plot"><figcaption>([^<]+)', card)
+    assert len(captions) == 3
+    assert [caption for caption in captions if caption.endswith(" by epoch")] == captions[1:]
     assert night.result("train").digest in card
 
 
