@@ -47,9 +47,9 @@ bench: ## List the benchmarks; run one with NAME=x, or several with NAME="x y"; 
 	@scripts/install.sh --dev
 	@$(HELD) $(BIN)/python -m benchmarks $(NAME)
 
-docs: ## Build the documentation into site/
+docs: ## Build the documentation into site/, to be opened from disk
 	@scripts/install.sh --dev
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation: site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "The documentation, with search: file://$(CURDIR)/site/index.html"
 
 lock: ## Write locks/*.lock anew, after a change of pyproject.toml or constraints.txt
 	@scripts/install.sh --dev
