@@ -36,8 +36,10 @@ def lists(
     kind, name = given[0]
     rows = read_list(settings, kind, name)
     first = rows[0]
+    variant = f", {first['variant']} of {first['experiment']}" if first.get("experiment") else ""
+    version = f"version {first['list_version']} of {first['generated_at']:%Y-%m-%d %H:%M} UTC"
     table = make_table(
-        f"{kind} {name}: version {first['list_version']} of {first['generated_at']:%Y-%m-%d %H:%M} UTC",
+        f"{kind} {name}: {version}{variant}",
         ("#", "phone", settings.shop.currency, "score", "placed by", "reason", "source"),
         right=("#", settings.shop.currency, "score"),
     )

@@ -38,6 +38,7 @@ COMMAND_MODULES = (
     "imports",
     "inputs",
     "override",
+    "experiment",
     "pretrain",
     "ablation",
     "doctor",

@@ -140,6 +140,7 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
         "*": _SCORED,
         "user_id": ("marts/dim_user.user_id",),
         "item_id": ("marts/dim_item.item_id", *_SCORED),
+        **dict.fromkeys(("experiment", "variant"), ("marts/dim_user.=",)),
     },
     "lists/similar_items": {"*": _SCORED, "item_id": ("marts/dim_item.item_id",)},
     "lists/popular_items": {

@@ -83,6 +83,20 @@ RECOMMENDATIONS = Relation(
             is_nullable=True,
             is_appended=True,
         ),
+        ServedColumn(
+            "experiment",
+            "text",
+            "The experiment that the user is part of; several are joined by +; null for none.",
+            is_nullable=True,
+            is_appended=True,
+        ),
+        ServedColumn(
+            "variant",
+            "text",
+            "The user's variant of that experiment; several are joined by +; null for none.",
+            is_nullable=True,
+            is_appended=True,
+        ),
     ),
 )
 SIMILAR_ITEMS = Relation(

@@ -85,3 +85,8 @@ class GateSettings(Section):
         0.2, gt=0, lt=0.5, description="`risk` against popularity where there are too few users."
     )
     resamples: int = Field(1000, ge=200, description="Bootstrap resamples of users for each test.")
+    follow_experiments: bool = Field(
+        False,
+        description="Give everybody the lists of the variants that `handpick experiment promote` has "
+        "promoted.",
+    )

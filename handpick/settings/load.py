@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,6 +21,7 @@ from handpick.settings.configuration_file import FILE_NAME, FILE_VARIABLE, find_
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.environment import check_variable_names, describe_unreadable_variable
 from handpick.settings.evaluate import EvaluateSettings
+from handpick.settings.experiments import ExperimentSettings, check_experiments
 from handpick.settings.features import FeaturesSettings
 from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
@@ -81,6 +82,15 @@ class Settings(BaseSettings):
     airflow: AirflowSettings = AirflowSettings()
     lineage: LineageSettings = LineageSettings()
     alerts: AlertsSettings = AlertsSettings()
+    experiments: tuple[ExperimentSettings, ...] = Field(
+        (), description="Comparisons of variants of the lists, each a table `[[experiments]]`."
+    )
+
+    @model_validator(mode="after")
+    def _check_experiments(self) -> Self:
+        """Reject experiments that get into one another's way."""
+        check_experiments(self.experiments)
+        return self
 
     def model_post_init(self, context: Any) -> None:  # noqa: ARG002
         """Keep the secrets among the settings out of all messages."""

@@ -5,7 +5,7 @@ Off-policy estimates (`off_policy`) correct clicks by it.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from handpick.dataset.load import index_ids
+from handpick.dataset.published_nights import find_published_nights
 from handpick.dataset.time_split import compute_time_split
 from handpick.night import Night
 from models.dataset import Dataset, IntArray, Interactions, StringArray
@@ -102,13 +103,3 @@ def _read_propensities(night: Night, data: Dataset, shown: Interactions, version
         if len(key):
             found[rows] = np.where(key[match] == shown_key, propensity[match], np.nan)
     return found
-
-
-def find_published_nights(night: Night) -> dict[str, date]:
-    """Return the night of each published list version whose lists the lake still has, up to this night."""
-    nights = {}
-    for day in night.lake.list_dates("lists/recommendations", night.logical_date):
-        earlier = Night(night.settings, day)
-        if earlier.has_result("publish"):
-            nights[str(earlier.result("publish").notes["version"])] = day
-    return nights

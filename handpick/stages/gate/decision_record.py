@@ -26,6 +26,8 @@ class Decision:
         reasons: The findings, one line each.
         slices: The metrics by slice.
         override: Who overrode the gate, why and how; None if nobody did.
+        follows: The promoted variants of experiments (`experiment`, `variant`) whose lists everybody gets, in
+            the order in which they apply.
     """
 
     promoted: bool
@@ -34,10 +36,14 @@ class Decision:
     reasons: list[str]
     slices: list[dict[str, Any]] = field(default_factory=list)
     override: dict[str, str] | None = None
+    follows: list[dict[str, str]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the decision as JSON, dates in ISO form."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, default=date.isoformat)
+        raw = asdict(self)
+        if not self.follows:  # so that decisions without experiments keep their bytes
+            del raw["follows"]
+        return json.dumps(raw, indent=1, sort_keys=True, default=date.isoformat)
 
     @classmethod
     def from_json(cls, text: str) -> Decision:

@@ -25,6 +25,7 @@ from handpick.stages.gate.decision_record import (
     read_decision,
     write_decision,
 )
+from handpick.stages.gate.experiments import follow_experiments
 from handpick.stages.gate.noninferiority import Power, check_noninferiority, measure_power
 from handpick.stages.gate.sanity_checks import (
     ModelResult,
@@ -68,6 +69,7 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
         kept = _read_override(night)
         if kept is not None:
             decision = apply_override(decision, night.logical_date, kept)
+    decision = follow_experiments(night, decision)
     write_decision(night.lake, night.logical_date, decision)
     for reason in decision.reasons:
         log_progress(f"  {reason}")

@@ -42,8 +42,10 @@ class Cohort:
     held_back: int
 
 
-def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list[Cohort]:
-    """Make the lists of all users: by the model, or by popularity.
+def make_cohorts(
+    plan: ListPlan, scorer: Scorer, by_country: FloatArray, some_users: IntArray | None = None
+) -> list[Cohort]:
+    """Make the lists of users: by the model, or by popularity.
 
     Popularity is used without consent, and for users whom no member can score.
 
@@ -53,13 +55,15 @@ def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list
         plan: The night's rules, settings and catalogue.
         scorer: The model.
         by_country: `(countries, items)` popularity.
+        some_users: Indices into the dataset's users, ascending; all by default.
     """
     data, size = plan.shop.data, plan.score_settings.scoring_batch_users
-    all_users = np.arange(len(data.users))
-    source = np.concatenate(
-        [np.zeros(0, str), *(scorer.name_sources(data, some) for some in split_into_blocks(all_users, size))]
-    )
-    by_model = np.flatnonzero(data.users.is_consented & (source != ""))
+    all_users = np.arange(len(data.users)) if some_users is None else some_users
+    source = np.full(len(data.users), "", object)
+    for some in split_into_blocks(all_users, size):
+        source[some] = scorer.name_sources(data, some)
+    source = source.astype(str)
+    by_model = all_users[data.users.is_consented[all_users] & (source[all_users] != "")]
     others = np.setdiff1d(all_users, by_model)
     _, country = plan.shop.countries
 
@@ -75,7 +79,7 @@ def make_cohorts(plan: ListPlan, scorer: Scorer, by_country: FloatArray) -> list
         ]
         found.append(_concatenate_blocks(made))
     if len(others):
-        names = np.full(len(all_users), POPULARITY)
+        names = np.full(len(data.users), POPULARITY)
         found.append(
             _concatenate_blocks(
                 [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +16,9 @@ from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import PLACED_BY, PlacementSource
 from handpick.stages.score.rules.relaxation import find_broken_rules
-from handpick.stages.score.scorer import Scorer, split_into_blocks
-from models.dataset import FloatArray, IntArray
+from handpick.stages.score.scorer import split_into_blocks
+from handpick.stages.score.treatments import Arm
+from models.dataset import FloatArray, IntArray, StringArray
 
 ROW_SCHEMA = pa.schema(
     [
@@ -31,6 +32,8 @@ ROW_SCHEMA = pa.schema(
         ("relaxed_rules", pa.string()),
         ("propensity", pa.float32()),
         ("placed_by", pa.string()),
+        ("experiment", pa.string()),
+        ("variant", pa.string()),
     ]
 )
 """Columns of `lists/recommendations`."""
@@ -39,23 +42,33 @@ ROWS_AT_ONCE = 1_000_000
 
 
 def build_recommendations(
-    plan: ListPlan, groups: list[Cohort], scorer: Scorer, vectors: FloatArray, popular: pa.Table, night: Night
+    shop: ScoringData,
+    arms: Sequence[Arm],
+    names: tuple[StringArray, StringArray],
+    vectors: FloatArray,
+    popular: pa.Table,
+    night: Night,
 ) -> pa.Table:
     """Build `lists/recommendations`, sorted by user and rank.
 
     Args:
-        plan: The night's rules, settings and catalogue.
-        groups: The cohorts with their finished lists.
-        scorer: The model, for counterfactuals.
+        shop: The night's dataset and metadata.
+        arms: The users of each treatment, with their finished lists.
+        names: `(users,)` names of each user's experiments and of their variants; empty for none.
         vectors: `(items, d)` phone vectors.
         popular: `lists/popular_items`.
         night: The run.
     """
-    shop, settings = plan.shop, night.settings
+    settings = night.settings
     writer = ExplanationWriter(
         shop, settings.shop.locales, settings.shop.currency, _mark_popular(shop, popular), settings.score
     )
-    parts = [part for group in groups for part in _write_cohort(plan, group, scorer, vectors, writer)]
+    parts = [
+        part
+        for arm in arms
+        for group in arm.cohorts
+        for part in _write_cohort(arm, group, names, vectors, writer)
+    ]
     # A shop that knows no customers yet has lists of popular and of similar phones only.
     table = pa.concat_tables(parts) if parts else ROW_SCHEMA.empty_table()
     return table.sort_by([("user_id", "ascending"), ("rank", "ascending")]).combine_chunks()
@@ -80,15 +93,20 @@ def _mark_popular(shop: ScoringData, popular: pa.Table) -> NDArray[np.bool_]:
 
 
 def _write_cohort(
-    plan: ListPlan, group: Cohort, scorer: Scorer, vectors: FloatArray, writer: ExplanationWriter
+    arm: Arm,
+    group: Cohort,
+    names: tuple[StringArray, StringArray],
+    vectors: FloatArray,
+    writer: ExplanationWriter,
 ) -> Iterator[pa.Table]:
     """Write one cohort's rows, a block at a time."""
+    plan = arm.plan
     row_user, place = np.nonzero(group.lists.items >= 0)
     row_item = group.lists.items[row_user, place].astype(np.int64)
     is_by_model = len(group.sources) > 0 and group.sources[0] != POPULARITY
     counterfactuals = (
         find_counterfactuals(
-            scorer,
+            arm.scorer,
             plan.shop.data,
             vectors,
             group.users,
@@ -102,7 +120,11 @@ def _write_cohort(
     )
     relaxed = find_broken_rules(plan, group.users, group.lists, group.is_added)
     for rows in split_into_blocks(np.arange(len(row_user)), ROWS_AT_ONCE):
-        yield _write_rows(plan, group, counterfactuals, relaxed, writer, rows, row_user[rows], place[rows])
+        table = _write_rows(plan, group, counterfactuals, relaxed, writer, rows, row_user[rows], place[rows])
+        for column, values in zip(("experiment", "variant"), names, strict=True):
+            named = values[group.users[row_user[rows]]].tolist()
+            table = table.append_column(column, pa.array([name or None for name in named], pa.string()))
+        yield table
 
 
 def _write_rows(

@@ -26,6 +26,13 @@ from handpick.stages.score.rules.campaigns import list_pins, sum_boosts
 from handpick.stages.score.scorer import Scorer
 from handpick.stages.score.similar_items import build_similar_lists, normalise_rows_in_float64
 from handpick.stages.score.topn_engines import make_engine
+from handpick.stages.score.treatments import (
+    Arm,
+    assign_treatments,
+    log_assignments,
+    make_treated_plan,
+    make_treated_scorer,
+)
 from models.dataset import BoolArray, FloatArray
 from models.network.data_signature import ModelMismatch
 
@@ -96,18 +103,25 @@ def score_shop(shop: ScoringData, scorer: Scorer, night: Night) -> tuple[dict[st
         rng_seeds=derive_seeds(shop.data.users.user_ids, night.seed, night.logical_date),
         engine=make_engine(settings),
     )
-    scored = make_cohorts(plan, scorer, by_country)
+    assignments = assign_treatments(night, shop.data.users)
+    log_assignments(assignments)
+    arms = []
+    for treatment, users in assignments.groups:
+        treated, by = make_treated_plan(plan, treatment), make_treated_scorer(scorer, treatment, night)
+        arms.append(Arm(treated, by, make_cohorts(treated, by, by_country, users)))
+    scored = [group for arm in arms for group in arm.cohorts]
     popular = build_popular_lists(
         shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular
     )
     tables = {
-        "recommendations": build_recommendations(plan, scored, scorer, vectors, popular, night),
+        "recommendations": build_recommendations(shop, arms, assignments.names, vectors, popular, night),
         "similar_items": build_similar_lists(
             shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
         ),
         "popular_items": popular,
     }
-    return tables, _make_notes(plan, scored, tables["recommendations"])
+    notes = _make_notes(plan, scored, tables["recommendations"])
+    return tables, {**notes, "experiments": assignments.counts} if assignments.counts else notes
 
 
 def _describe_phones(shop: ScoringData, vectors: FloatArray, launch_days: int) -> PhoneFacts:

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from handpick.dataset.evaluation_splits import build_test_split as held_out
+from handpick.dataset.published_nights import find_published_nights
 from handpick.dataset.time_split import compute_time_split
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.settings.load import Settings
 from handpick.stages.evaluate.impressions import (
-    find_published_nights,
     make_unlogged_impressions,
     read_impressions,
 )

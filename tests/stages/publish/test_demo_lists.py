@@ -68,13 +68,15 @@ def test_a_configured_server_takes_demo_lists_only_if_it_is_allowed(
     assert [one.is_demo for one in list_versions(settings)] == [True]
 
 
-def test_a_view_of_an_earlier_release_gets_its_new_column_last_and_keeps_its_rows(
+def test_a_view_of_an_earlier_release_gets_its_new_columns_last_and_keeps_its_rows(
     make_night: MakeNight, settings: Settings, connection: psycopg.Connection
 ) -> None:
     run(make_night())
     columns = "select array_agg(attname::text order by attnum) from pg_attribute where attrelid = 'recommendations'::regclass"
     today = connection.execute(columns).fetchone()
-    connection.execute("drop view recommendations; alter table recommendations_all drop column placed_by")
+    added = ("placed_by", "experiment", "variant")
+    dropped = ", ".join(f"drop column {name}" for name in added)
+    connection.execute(f"drop view recommendations; alter table recommendations_all {dropped}")
     connection.execute(
         "create view recommendations as select user_id, rank, item_id, score, source, reason, reason_code, relaxed_rules, "
         "propensity, list_version, (select generated_at from current_version) as generated_at from recommendations_all "
@@ -85,7 +87,7 @@ def test_a_view_of_an_earlier_release_gets_its_new_column_last_and_keeps_its_row
     old = connection.execute("select count(*) from recommendations").fetchone()
     run(make_night(DAY + timedelta(days=1), seed=2))
     assert connection.execute(columns).fetchone() == today
-    assert today is not None and today[0][-2:] == ["generated_at", "placed_by"]
+    assert today is not None and today[0][-4:] == ["generated_at", *added]
     kept = connection.execute(
         "select list_version, count(*), count(placed_by) from recommendations_all group by 1 order by 1"
     ).fetchall()
