@@ -32,12 +32,13 @@ class MultVae(Member):
 
         # Before the first use of torch's vector functions, so that they give the same bits in every process.
         import models.mkl_warm_up  # noqa: F401
+        from models.lean_torch import Adam
 
         history = self.history(data, np.arange(len(data.users)))
         history = history[np.flatnonzero(np.diff(history.indptr))]
         generator = torch.Generator().manual_seed(seed)
         layers = _initialise_layers(history.shape[1], self.config, generator)
-        adam = torch.optim.Adam(layers.values(), lr=self.config.learning_rate)
+        adam = Adam(layers.values(), lr=self.config.learning_rate)
         steps = self.config.epochs * -(-history.shape[0] // self.config.batch)
         step = 0
         for _ in range(self.config.epochs):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import models.mkl_warm_up  # noqa: F401
+from models.lean_torch import AdamW
 
 StepProgress: TypeAlias = Callable[[Iterable[int], str], Iterable[int]]
 """Yields the steps and shows the progress under a name, like `handpick.runtime.log.track_progress`."""
@@ -62,7 +63,7 @@ def minimize_loss(
     """
     weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
     # `fused` is one kernel for all weights: for small models the overhead of many would dominate a step.
-    adam = torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
+    adam = AdamW(weights, lr=learning_rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: _learning_rate_factor(step, steps))
     losses = []
     for step in progress(range(steps), what):

@@ -9,6 +9,7 @@ import torch
 
 import models.mkl_warm_up  # noqa: F401
 from models.config import TrainingConfig
+from models.lean_torch import set_deterministic
 from models.training.errors import TrainingError
 
 
@@ -55,13 +56,13 @@ def run_deterministically(seed: int, threads: int) -> Iterator[None]:
     with torch.random.fork_rng(), _without_memory_filling():
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
-        # Warn only: some CUDA kernels have no deterministic form.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # It warns only: some CUDA kernels have no deterministic form.
+        set_deterministic(True)
         try:
             yield
         finally:
             torch.set_num_threads(before[0])
-            torch.use_deterministic_algorithms(before[1])
+            set_deterministic(before[1])
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import nn
 
 from models.config import TrainingConfig
+from models.lean_torch import AdamW
 from models.network.fusion_network import FusionNetwork
 
 SMALLEST_BATCH = 8
@@ -17,7 +17,7 @@ ADAM_BETAS = (0.9, 0.98)
 """The second moment averages over about 50 steps, as small shops train for too few for the usual 0.999."""
 
 
-def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.optim.AdamW:
+def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> AdamW:
     """Return AdamW with separate learning rates for identities and for trainable encoders.
 
     Weight decay applies to matrices only.
@@ -42,7 +42,7 @@ def build_optimizer(network: FusionNetwork, training: TrainingConfig) -> torch.o
             if some:
                 # "highest" is no option of AdamW: the trainer sets "lr" to a share of it at every step.
                 groups.append({"params": some, "weight_decay": decay, "lr": highest, "highest": highest})
-    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=ADAM_BETAS, fused=True)
+    return AdamW(groups, lr=training.learning_rate, betas=ADAM_BETAS, fused=True)
 
 
 def split_parameters(network: FusionNetwork) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

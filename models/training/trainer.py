@@ -77,6 +77,9 @@ class Trainer:
         self.adam = build_optimizer(network, training)
         self.state = TrainState(epochs=self.epochs)
         self.kept = dict[int, dict[str, Tensor]]()
+        if training.compile:
+            # Sets the compiler's own switch, too; elsewhere the compiler stays unloaded.
+            torch.use_deterministic_algorithms(True, warn_only=True)
         self.compute_losses = (
             torch.compile(compute_losses, dynamic=True) if training.compile else compute_losses
         )
