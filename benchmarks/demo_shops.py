@@ -1,4 +1,4 @@
-"""Provides demo shops, generated once per rung in the system's temporary folder, with fresh lakes."""
+"""Provides demo shops, generated once per rung in the user's cache folder, with fresh lakes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-KEPT_FOLDER = Path(tempfile.gettempdir()) / "handpick-benchmarks"
+from handpick.runtime.private_files import make_private_folder
+
 LAST_DAY = date(2026, 3, 1)
+
+
+def get_kept_folder() -> Path:
+    """Return the folder of what benchmarks keep for the next ones: of this user alone, made if missing.
+
+    What stands in a folder of all users under a known name may be another user's.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "handpick" / "benchmarks"
+    make_private_folder(folder)
+    return folder
 
 
 def make_shop(rung: str) -> Path:
@@ -22,7 +33,7 @@ def make_shop(rung: str) -> Path:
 
     Its last day is `LAST_DAY`.
     """
-    folder = KEPT_FOLDER / rung
+    folder = get_kept_folder() / rung
     # The marker is written last: a folder without it is left from an interrupted run.
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Provides demo shops whose night has run up to the evaluation, made once in a temporary folder."""
+"""Provides demo shops whose night has run up to the evaluation, made once in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from datetime import date
 
-from benchmarks.demo_shops import KEPT_FOLDER
+from benchmarks.demo_shops import get_kept_folder
 from handpick.night import Night
 from handpick.pipeline.registry import list_nightly_names
 
@@ -20,7 +20,7 @@ def get_evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "defau
     """Return the night of a shop with media, generated from a seed; the stages run only the first time."""
     from handpick.settings.load import load
 
-    folder = KEPT_FOLDER / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
+    folder = get_kept_folder() / f"night-{rung}-{seed}{'' if difficulty == 'default' else f'-{difficulty}'}"
     environment = {**os.environ, "HANDPICK_CONFIG": str(folder / "handpick.toml")}
     # The marker is written last, so that an interrupted night is made again.
     if not (folder / "whole").exists():

@@ -43,6 +43,7 @@ from benchmarks.disturbed_nights import (
 )
 from benchmarks.faults_under_airflow import kill_under_airflow
 from benchmarks.same_bytes import SHORT_TRAINING, make_inputs
+from benchmarks.shifted_clock import ShiftedClock
 from handpick.pipeline.registry import get_stage, list_nightly_names
 from handpick.serving.embedded import stop_embedded
 
@@ -519,26 +520,17 @@ def _count_landed(home: Home) -> int:
 def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
     """Run nights while clocks are put forward and back, and set the clock itself back an hour between stages.
 
-    Needs the library of Debian's package `faketime`; where it is missing the kind is left out, in words.
+    Needs a C compiler; where there is none the kind is left out, in words.
     """
-    library = next(iter(sorted(Path("/usr/lib").rglob("libfaketimeMT.so.1"))), None)
-    if library is None:
-        print("  left out: install `faketime`, which lets processes see another clock", file=sys.stderr)
-        return
     for name, moment in CLOCKS.items():
-        clock = folder / name / "clock"
-        clock.parent.mkdir(parents=True)
-        environment = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "TZ": "Europe/Berlin",
-            "PYTHONPATH": f"{_write_own_sleep(clock.parent / 'python')}:{os.environ.get('PYTHONPATH', '')}",
-        }
-        offset = moment - datetime.now(UTC)
-        _write_offset(clock, offset)
-        home = Home(folder / name, plain.shop, environment=environment)
+        clock = ShiftedClock(folder / name / "clock")
+        if not clock.is_available:
+            print(
+                "  left out: install a C compiler, so that processes can see another clock", file=sys.stderr
+            )
+            return
+        clock.move_to(moment)
+        home = Home(folder / name, plain.shop, environment={"TZ": "Europe/Berlin", **clock.environment})
         try:
             for day in DAYS[:2]:
                 home.bring(day)
@@ -547,8 +539,7 @@ def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
                     with tally.fault():
                         what = f"{stage} of {day}, clock: {name}"
                         if name == "set-back" and number:
-                            offset -= timedelta(hours=1)
-                            _write_offset(clock, offset)
+                            clock.move(timedelta(hours=-1))
                         ended = home.run_stage(stage, day)
                         if ended.status:
                             tally.note("reruns_failed", f"{what}: {ended.output[-600:]}")
@@ -562,26 +553,6 @@ def turn_the_clock(plain: Undisturbed, folder: Path, tally: Tally) -> None:
                         tally.note("rows_lost", f"night {day}, clock: {name}: current is {pointer}")
         finally:
             home.close()
-
-
-def _write_own_sleep(folder: Path) -> Path:
-    """Write a start file for Python by which `time.sleep` works under libfaketime; return its folder.
-
-    Python sleeps until a point of the monotonic clock, which the library takes for one of its own clock: the
-    call fails.
-    """
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "import select, time\ntime.sleep = lambda seconds: (select.select([], [], [], seconds), None)[1]\n"
-    )
-    return folder
-
-
-def _write_offset(clock: Path, offset: timedelta) -> None:
-    """Let processes see a clock that differs from the machine's by an offset."""
-    staged = clock.with_suffix(".new")
-    staged.write_text(f"{offset.total_seconds():+.0f}\n")
-    staged.replace(clock)
 
 
 KINDS_OF_FAULTS: dict[str, Callable[[Undisturbed, Path, Tally], None]] = {

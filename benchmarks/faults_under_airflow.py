@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +25,10 @@ KILLS = int(os.environ.get("KILLS", "100"))
 SEED = int(os.environ.get("SEED", "1"))
 LONGEST_S = 1_800
 """After this a night counts as one that waits without end."""
+WAIT_FOR_TASK_S = 60
+"""How long the next task may take to start."""
+TASK_TITLE = re.compile(r"airflow worker -- [0-9a-f-]{36}")
+"""What Airflow calls the process of a task; those that wait for one are called otherwise."""
 VICTIMS = ("task", "scheduler", "api-server", "database")
 
 
@@ -119,16 +124,15 @@ def _kill_database(home: Home) -> bool:
 
 
 def _kill_task(home: Home) -> bool:
-    """Kill the youngest process below the scheduler, which is a task's while one runs."""
+    """Kill the youngest process below the scheduler that runs a task."""
     scheduler = find_running_components(home.settings).get("scheduler")
-    if scheduler is None:
-        return False
-    for _ in range(100):
+    deadline = time.monotonic() + WAIT_FOR_TASK_S
+    while scheduler is not None and time.monotonic() < deadline:
         with suppress(psutil.NoSuchProcess):
             tasks = [
                 process
                 for process in psutil.Process(scheduler).children(recursive=True)
-                if "task" in " ".join(process.cmdline()) and "supervisor" in " ".join(process.cmdline())
+                if TASK_TITLE.match(" ".join(process.cmdline()))
             ]
             if tasks:
                 return _kill(max(tasks, key=lambda process: process.create_time()).pid)

@@ -20,7 +20,7 @@ from implicit.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.demo_shops import KEPT_FOLDER
+from benchmarks.demo_shops import get_kept_folder
 from benchmarks.gowalla import read_pairs
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
@@ -113,11 +113,10 @@ def run_implicit(model: AlternatingLeastSquares, users: IntArray, seen: sparse.c
 
 def load_gowalla_factors(dim: int) -> Factors:
     """Return implicit's ALS factors of Gowalla's training pairs, fitted once and kept in a temporary file."""
-    file = KEPT_FOLDER / f"gowalla-als-{dim}.npz"
+    file = get_kept_folder() / f"gowalla-als-{dim}.npz"
     if not file.exists():
         model = AlternatingLeastSquares(factors=dim, iterations=15, random_state=7)
         model.fit(read_pairs("train"), show_progress=False)
-        KEPT_FOLDER.mkdir(parents=True, exist_ok=True)
         np.savez(file, users=model.user_factors, items=model.item_factors)
     with np.load(file) as kept:
         return Factors(kept["users"], kept["items"])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from handpick.lake.kept_facts import read_kept_facts, write_kept_facts
 from handpick.lake.media import find_media_problem, resolve_media_path
 from handpick.night import Night
 from models.encoders.interface import UnreadableMedia
@@ -39,7 +38,7 @@ class MediaFiles:
         self.root = night.settings.path(night.settings.lake.media)
         self.limits, self.embed = night.settings.validation, night.settings.embed
         self._cache_file = night.lake.root / ".cache" / CACHE_FILE
-        self._digests = _read_cache(self._cache_file)
+        self._digests = read_kept_facts(self._cache_file)
         self._count_before = len(self._digests)
 
     def compute_content_keys(
@@ -99,10 +98,7 @@ class MediaFiles:
         """Write the digests that were computed tonight to the cache, in one move."""
         if len(self._digests) == self._count_before:
             return
-        self._cache_file.parent.mkdir(parents=True, exist_ok=True)
-        staged = self._cache_file.with_suffix(".tmp")
-        staged.write_text(json.dumps(self._digests, indent=0, sort_keys=True))
-        staged.replace(self._cache_file)
+        write_kept_facts(self._cache_file, self._digests)
 
     def _digest_usable(self, path: str, kind: str) -> tuple[str | None, str | None]:
         """Return the digest of a file and None, or None and the reason why it cannot be used."""
@@ -119,15 +115,3 @@ class MediaFiles:
                 return None, reason
             self._digests[stamp] = hashlib.blake2b(file.read_bytes(), digest_size=12).hexdigest()
         return self._digests[stamp], None
-
-
-def _read_cache(file: Path) -> dict[str, str]:
-    """Return the cached digests; a missing or damaged cache counts as empty.
-
-    It can always be computed again.
-    """
-    try:
-        digests: dict[str, str] = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return digests

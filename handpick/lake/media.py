@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
+from handpick.lake.kept_facts import read_kept_facts, write_kept_facts
 from handpick.lake.partitions import Lake
 from handpick.settings.validate import ValidateSettings
 
@@ -122,7 +122,7 @@ def blank_unusable_media(
     """
     lost: Counter[str] = Counter()
     file = lake.root / ".cache" / CACHE_FILE
-    cache = _read_cache(file)
+    cache = read_kept_facts(file)
     known_count = len(cache)
     for name in find_media_columns(rows.column_names):
         kind, paths = MEDIA_COLUMNS[name], rows.column(name).to_pylist()
@@ -136,11 +136,7 @@ def blank_unusable_media(
             rows.schema.get_field_index(name), rows.schema.field(name), pa.array(usable, pa.string())
         )
     if len(cache) > known_count:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Written under another name and renamed: a process that is killed here must not leave half a file.
-        staged = file.with_suffix(".tmp")
-        staged.write_text(json.dumps(cache, indent=0, sort_keys=True))
-        staged.replace(file)
+        write_kept_facts(file, cache)
     return rows, dict(sorted(lost.items()))
 
 
@@ -164,12 +160,3 @@ def _look_up_problem(
     if key not in cache:
         cache[key] = find_media_problem(root, relative, kind, limits) or ""
     return cache[key] or None
-
-
-def _read_cache(file: Path) -> dict[str, str]:
-    """Read the cached reasons by key, empty for usable files; none if the cache is missing or damaged."""
-    try:
-        reasons: dict[str, str] = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return reasons

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from handpick.lake.kept_facts import read_kept_facts, write_kept_facts
+
 ColumnTrace = dict[str, list[tuple[str, str]]]
 """For each column of a query, the tables and columns that it is derived from."""
 DATE_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -27,7 +29,7 @@ class TraceCache:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._last: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+        self._last: dict[str, Any] = read_kept_facts(file)
         self._used: dict[str, ColumnTrace] = {}
 
     def get_or_compute(self, query: str, parents: list[Any], trace: Callable[[], ColumnTrace]) -> ColumnTrace:
@@ -52,6 +54,4 @@ class TraceCache:
     def save(self) -> None:
         """Write the traces used by this build to the file, and drop others."""
         if self._used.keys() != self._last.keys():
-            staged = self._file.with_suffix(".tmp")
-            staged.write_text(json.dumps(self._used))
-            staged.replace(self._file)
+            write_kept_facts(self._file, self._used)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -197,13 +196,16 @@ def find_cache_file() -> Path:
 
 
 def _find_cache_folder() -> Path:
-    """Return the user's cache folder; a temporary one for a user without a home, as in some containers."""
+    """Return the user's cache folder; for a user without a home, a place where nothing can be kept.
+
+    A folder with a known name in the shared temporary one might be another user's.
+    """
     if folder := os.environ.get("XDG_CACHE_HOME"):
         return Path(folder)
     try:
         return Path.home() / ".cache"
     except RuntimeError:
-        return Path(tempfile.gettempdir())
+        return Path(os.devnull)
 
 
 def _read_choice(file: Path) -> Choice | None:

@@ -5,6 +5,7 @@ They are stored as safetensors and JSON.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,7 +59,8 @@ def write_checkpoint(
     staged = folder / f".{CHECKPOINT_FILE}"
     # cloned, because safetensors refuses tensors that share memory
     separate = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    save_file(separate, staged, {"about": json.dumps(about, sort_keys=True)})
+    text = json.dumps(about, sort_keys=True)
+    save_file(separate, staged, {"about": text, "sha256": _digest(separate, text)})
     staged.replace(folder / CHECKPOINT_FILE)
 
 
@@ -74,15 +76,18 @@ def restore_checkpoint(
         digest: Digest of what is to be trained.
 
     Returns:
-        `about` and `kept` as they were written. None where there is no readable checkpoint, or one of other
-        data or settings, or of another number of processes; then nothing is changed and training starts from
-        the beginning.
+        `about` and `kept` as they were written. None where there is no readable checkpoint, a damaged one, or
+        one of other data or settings, or of another number of processes; then nothing is changed and training
+        starts from the beginning.
     """
     try:
         with safe_open(folder / CHECKPOINT_FILE, "pt") as file:
-            about: dict[str, Any] = json.loads(file.metadata()["about"])
+            stated = file.metadata()
+            about: dict[str, Any] = json.loads(stated["about"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+    if stated.get("sha256") != _digest(tensors, stated["about"]):
         return None
     rank, processes = distributed.get_rank(), distributed.get_world_size()
     has_states = f"random.{processes - 1}" in tensors and f"random.{processes}" not in tensors
@@ -96,6 +101,16 @@ def restore_checkpoint(
     if f"random.cuda.{rank}" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors[f"random.cuda.{rank}"])
     return about, _group_by_number(_strip_prefix(tensors, "kept."))
+
+
+def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
+    """Return the SHA-256 of all that a checkpoint holds: a flipped bit in it would train another model."""
+    found = hashlib.sha256(about.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        found.update(f"\0{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ DATE_IN_NAME = re.compile(
 READABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"} | SPREADSHEETS
 """Endings of files that can hold rows; all others in a landing folder are ignored."""
 
+MAX_LINKS = 40
+"""As many links in a row as the system itself follows."""
 DEMO_MARK = ".demo-shop"
 """Name of the empty file in the landing folder of a demo shop."""
 
@@ -159,16 +162,44 @@ def get_download_folder(night: Night, source: str = "") -> Path:
 
 
 def _list_local(folder: Path, prefix: str = "") -> list[PendingFile]:
-    """List the files below a local folder that can hold rows, or the path itself if it is a file."""
+    """List the files below a local folder that can hold rows, or the path itself if it is a file.
+
+    Raises:
+        InputError: If one of them is a link by which somebody would read another user's file.
+    """
+    files = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    for path in (folder, *files):
+        _refuse_foreign_link(path)
     return [
         PendingFile(
             prefix + (path.name if path == folder else path.relative_to(folder).as_posix()),
             path,
             bool(prefix),
         )
-        for path in ([folder] if folder.is_file() else sorted(folder.rglob("*")))
+        for path in files
         if path.is_file() and can_hold_rows(path)
     ]
+
+
+def _refuse_foreign_link(path: Path) -> None:
+    """Raise an error for a link that its maker could not read through: Handpick may read more than they may.
+
+    Links of this user, of root, and to files of the link's own maker are followed.
+
+    Raises:
+        InputError: If the path is another user's link to a file of somebody else.
+    """
+    link = path
+    for _ in range(MAX_LINKS):
+        if not link.is_symlink() or not path.exists():
+            return
+        if link.lstat().st_uid not in {0, os.geteuid(), path.stat().st_uid}:
+            raise InputError(
+                f"{path} is a link that another user has made to {path.resolve()}, which is not theirs. "
+                "Nothing was landed tonight, and the lists published before stay current. Remove the link, "
+                "or make it yourself if the file is meant to be read."
+            )
+        link = link.parent / link.readlink()
 
 
 def _list_arrived(remote: RemoteFolder | None, folder: Path, download_folder: Path) -> list[PendingFile]:

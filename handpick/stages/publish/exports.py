@@ -17,8 +17,11 @@ from handpick.stages.publish.row_preparation import is_sorted
 UNKNOWN_SEGMENT = "unknown"
 """Segment of the users without a country."""
 ROWS_AT_A_TIME = 500_000
-FORMULA_STARTS = "=+@\t\r-"
-"""First letters that make a spreadsheet take a text for a formula (CSV injection)."""
+FORMULA_STARTS = "=+@\t\r\n＝＋＠－-"
+"""First letters that make a spreadsheet take a text for a formula; some also read wide signs."""
+CELL_ENDS = ";\t\r\n"
+"""What ends a cell for a spreadsheet that expects other separators than commas, as in most of Europe: there,
+quotes in the middle of a line hold nothing together."""
 
 
 def write_exports(night: Night) -> Path:
@@ -77,11 +80,16 @@ def _make_file_name(segment: str) -> str:
 
 
 def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Prefix texts that a spreadsheet would take for a formula with `'`."""
+    """Put `'` before what a spreadsheet takes for a formula: at the start of a text or of a cell in it."""
     # The regular expression is slow, and hardly any column needs it.
-    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA_STARTS):
+    if not any(pc.any(pc.starts_with(texts, sign)).as_py() for sign in FORMULA_STARTS) and not any(
+        pc.any(pc.match_substring(texts, end)).as_py() for end in CELL_ENDS
+    ):
         return texts
-    return pc.replace_substring_regex(texts, f"^([{FORMULA_STARTS}])", "'\\1")
+    # Twice: a tab may end one cell and start the next, and matches do not overlap.
+    for _ in range(2):
+        texts = pc.replace_substring_regex(texts, f"(^|[{CELL_ENDS}])([{FORMULA_STARTS}])", "\\1'\\2")
+    return texts
 
 
 class ExportFiles:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pyarrow as pa
@@ -19,6 +21,7 @@ from handpick.serving.connection import connect
 from handpick.serving.relations import RELATIONS
 from handpick.settings.load import Settings
 from handpick.stages.publish import run
+from handpick.stages.publish.exports import ExportFiles
 
 from .conftest import DAY, report_scored
 
@@ -143,6 +146,28 @@ def test_exports_hold_every_row_once_and_no_formula(make_night: MakeNight) -> No
     tables = [pyarrow.csv.read_csv(path) for path in (folder / "recommendations").glob("*.csv")]
     assert sum(len(table) for table in tables) == 150
     assert all(title.startswith("'=") for table in tables for title in table["title"].to_pylist())
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_spreadsheet_finds_a_formula_whatever_it_takes_for_a_separator(
+    tmp_path: Path, separator: str
+) -> None:
+    """Spreadsheets of most of Europe expect semicolons; quotes in the middle of a line mean nothing then."""
+    titles = [
+        "=1+1", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", "\n=1+1;x", "＝1+1", "＋1", "－1", "＠SUM(1)",
+        "x;=1+1", "x;=HYPERLINK(1);y", "x\n=1+1;y", "x\t=1+1\ty", "x\r\n+1", "a;b;-1;@c", ";;=1", "x;\t=1",
+    ]  # fmt: skip
+    harmless = ["Fairphone 5", "8 GB, +128 GB", "a = b", "6,1 Zoll; -20 °C", "it's"]
+    rows = pa.table({"item_id": [f"i{n}" for n in range(len(titles))], "title": titles})
+    with ExportFiles(tmp_path / "popular", rows.schema) as files:
+        files.write(rows)
+        files.write(pa.table({"item_id": ["h"] * len(harmless), "title": harmless}))
+    with (tmp_path / "popular.csv").open(newline="") as stream:
+        cells = [cell for row in csv.reader(stream, delimiter=separator) for cell in row]
+    assert not [cell for cell in cells if cell and cell[0] in "=+-@＝＋－＠"]
+    assert pq.read_table(tmp_path / "popular.parquet")["title"].to_pylist() == titles + harmless
+    if separator == ",":
+        assert cells[-len(harmless) * 2 + 1 :: 2] == harmless
 
 
 def test_old_versions_go_by_count_and_age_but_never_the_one_before(
