@@ -1,16 +1,18 @@
 /* Lets a process see a wall clock that differs from the machine's by a number of seconds.
  *
- * Loaded with LD_PRELOAD. The seconds stand as one signed 64-bit number in the file that HANDPICK_SHIFTED_CLOCK
- * names, which is mapped, so that a change is seen by all running processes at once. Only the wall clock is shifted:
- * time since boot, by which processes wait, goes on as it does when somebody sets a machine's clock.
+ * Loaded with LD_PRELOAD. The seconds stand as one signed 64-bit number in the file `seconds` beside the library,
+ * which is mapped, so that a change is seen by all running processes at once. Only the wall clock is shifted: time
+ * since boot, by which processes wait, goes on as it does when somebody sets a machine's clock.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -30,8 +32,14 @@ static void *find(const char *name, const char *version) {
 }
 
 __attribute__((constructor)) static void start(void) {
-  const char *name = getenv("HANDPICK_SHIFTED_CLOCK");
-  int file = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+  Dl_info own;
+  char name[PATH_MAX];
+  int file = -1;
+  if (dladdr((void *)&offset, &own) && strrchr(own.dli_fname, '/')) {
+    int length = (int)(strrchr(own.dli_fname, '/') - own.dli_fname);
+    snprintf(name, sizeof name, "%.*s/seconds", length, own.dli_fname);
+    file = open(name, O_RDONLY | O_CLOEXEC);
+  }
   if (file >= 0) {
     void *mapped = mmap(NULL, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
     if (mapped != MAP_FAILED) offset = mapped;

@@ -37,8 +37,8 @@ class ShiftedClock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a process and its children see this clock."""
-        return {"LD_PRELOAD": str(self._library), "HANDPICK_SHIFTED_CLOCK": str(self._file)}
+        """The variable by which a process and its children see this clock."""
+        return {"LD_PRELOAD": str(self._library)}
 
     def move(self, by: timedelta) -> None:
         """Move the clock, for running processes, too."""

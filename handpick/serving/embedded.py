@@ -32,6 +32,9 @@ SERVER_ACCOUNT = "pgserver"
 START_SECONDS = 60
 """Time limit for starting, and for stopping."""
 SOCKET_FOLDER_PREFIX = "handpick-pg-"
+INHERITED_VARIABLES = ("PATH", "LANG", "TZ", "TMPDIR")
+INHERITED_PREFIXES = ("LC_", "LD_", "DYLD_")
+"""What the server needs of the environment: languages, places and how libraries are found."""
 MAX_SOCKET_PATH_BYTES = 103
 """Longest path of a socket: 107 bytes on Linux, 103 on macOS."""
 
@@ -291,6 +294,7 @@ def _run_program(account: pwd.struct_passwd | None, name: str, *arguments: str) 
             check=False,
             cwd="/",
             umask=0o077,
+            env=_build_environment(),
             timeout=START_SECONDS + 10,
             start_new_session=True,
             **identity,
@@ -299,6 +303,18 @@ def _run_program(account: pwd.struct_passwd | None, name: str, *arguments: str) 
             output.seek(0)
             said = output.read().strip().splitlines()[-1:] or ["no output"]
             raise subprocess.SubprocessError(f"{name}: {said[0]}")
+
+
+def _build_environment() -> dict[str, str]:
+    """Return the environment of the server, without what others give Handpick in its own, such as secrets.
+
+    The server may run as another user, outlives this process, and its superuser can read it.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in INHERITED_VARIABLES or name.startswith(INHERITED_PREFIXES)
+    }
 
 
 def _let_through(account: pwd.struct_passwd | None, folder: Path) -> None:

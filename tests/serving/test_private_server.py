@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -76,6 +77,23 @@ def test_the_socket_is_in_a_private_folder_also_where_the_homes_path_is_long(dee
     finally:
         embedded.stop_embedded(settings)
     assert not socket_folder.exists()
+
+
+def test_the_server_gets_no_secrets_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever acts as its account, which may be another one, can read its environment."""
+    monkeypatch.setenv("HANDPICK_ALERT_OPERATIONS", "slack://canary-4f1c9b")
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "canary-4f1c9b")
+    settings = load(home=tmp_path)
+    embedded.start_embedded(settings)
+    try:
+        folder = settings.path(settings.serving.embedded_path)
+        server = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+        environment = server.environ()
+        assert "PATH" in environment and "canary" not in " ".join(environment.values())
+    finally:
+        embedded.stop_embedded(settings)
 
 
 def test_a_server_that_was_left_open_is_closed_at_the_next_use(tmp_path: Path) -> None:
