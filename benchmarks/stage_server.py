@@ -84,7 +84,7 @@ class StageServer:
     ) -> None:
         assert self._server.stdin is not None
         self._server.stdin.close()  # which ends it, and it kills what still runs
-        self._server.wait(timeout=60)
+        self._server.wait(timeout=600)  # of a busy machine, too
 
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start a command such as `"score", "--date", "2026-03-01"`."""
