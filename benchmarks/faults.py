@@ -51,6 +51,7 @@ KILLS = int(os.environ.get("KILLS", "100"))
 SEED = int(os.environ.get("SEED", "1"))
 TALLIES = RESULTS / "faults-by-kind.json"
 """What happened to the faults of each kind when it was last run."""
+ROOT = Path(__file__).resolve().parents[1]
 DISK_MIB = 2048
 GAP_DAYS = 5
 CLOCKS = {
@@ -95,9 +96,16 @@ def _keep_tally(kind: str, tally: Tally, is_whole: bool) -> None:
     All kinds together take hours; a benchmark that is interrupted goes on with the others by `KINDS`.
     """
     kept = json.loads(TALLIES.read_text()) if TALLIES.is_file() else {}
-    kept[kind] = {**asdict(tally), "is_whole": is_whole}
+    kept[kind] = {**asdict(tally), "is_whole": is_whole, "tree": _describe_tree()}
     TALLIES.parent.mkdir(exist_ok=True)
     TALLIES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _describe_tree() -> str:
+    """Return the commit that is measured, marked where files differ from it; `unknown` outside of git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ended.stdout.strip() or "unknown"
 
 
 def _summarize() -> dict[str, Any]:
@@ -113,6 +121,7 @@ def _summarize() -> dict[str, Any]:
         **{name: total[name] for name in ("rows_lost", "mixed_reads", "false_messages", "tracebacks")},
         "reads": total["reads"],
         "kinds_missing": sum(not kept.get(kind, {}).get("is_whole") for kind in KINDS_OF_FAULTS),
+        "trees": ", ".join(sorted({kept[kind].get("tree", "unknown") for kind in tallies})),
         "first_problem": problems[0][:300] if problems else "none",
     }
 
