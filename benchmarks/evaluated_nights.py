@@ -26,6 +26,8 @@ def get_evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "defau
     if not (folder / "whole").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        # A file that is not there, or is empty, is no home.
+        (folder / "handpick.toml").write_text('[shop]\nname = "Benchmark"\n')
         _run_command(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
         for stage in STAGES:
             _run_command(environment, stage, "--date", NIGHT.isoformat())

@@ -17,7 +17,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import duckdb
-from babel import Locale
 from babel.dates import format_skeleton
 
 from benchmarks.evaluated_nights import NIGHT, get_evaluated_night
@@ -80,6 +79,171 @@ EVENTS = {
     "浏览": "view", "加入购物车": "cart", "购买": "purchase", "评价": "rating",
 }  # fmt: skip
 MIN_PEOPLE, POPULAR_DAYS, CART_DAYS = 10, 28, 30
+_FACTS_IN_ENGLISH: dict[str, tuple[tuple[str, str], ...]] = {
+    "de": (
+        (r"(N)-MP-Kamera statt (N) MP", r"\1 MP camera instead of \2"), (r"(N)-mAh-Akku statt (N) mAh", r"\1 mAh battery instead of \2"),
+        (r"(N) GB Speicher statt (N) GB", r"\1 GB storage instead of \2"), (r"(N) GB Arbeitsspeicher statt (N) GB", r"\1 GB memory instead of \2"),
+        (r"(N) W Ladeleistung statt (N) W", r"\1 W charging instead of \2"), (r"(N)-Hz-Display statt (N) Hz", r"\1 Hz screen instead of \2"),
+        (r"(N)-Zoll-Display statt (N) Zoll", r"\1″ screen instead of \2″"), (r"(N) EUR günstiger", r"\1 EUR cheaper"),
+        (r"(N) g leichter", r"\1 g lighter"), (r"(N) mm dünner", r"\1 mm thinner"),
+        (r"(N)-MP-Kamera", r"\1 MP camera"), (r"(N)-MP-Frontkamera", r"\1 MP selfie camera"), (r"(N)-mAh-Akku", r"\1 mAh battery"),
+        (r"(N) W Ladeleistung", r"\1 W charging"), (r"(N) GB Speicher", r"\1 GB storage"), (r"(N) GB Arbeitsspeicher", r"\1 GB memory"),
+        (r"(N)-Hz-Display", r"\1 Hz screen"), (r"(N)-Zoll-Display", r"\1″ screen"), (r"(N) µm große Pixel", r"\1 µm pixels"),
+        (r"(N) g", r"\1 g"), (r"(N) EUR", r"\1 EUR"), ("optischer Bildstabilisator", "OIS"), ("Kopfhöreranschluss", "headphone socket"),
+        ("Dual-SIM", "dual SIM"), ("gute Kamera", "a strong camera"), ("großer Akku", "a large battery"), ("kompakt", "compact"),
+        ("großes Display", "a large screen"), ("gut für Selfies", "made for selfies"), ("viel Speicher", "much storage"), ("schlank", "slim"),
+        ("leicht", "light"), ("flüssiges Display", "a smooth screen"), ("schnelles Laden", "fast charging"),
+    ),
+    "fr": (
+        (r"appareil photo de (N) MP au lieu de (N)", r"\1 MP camera instead of \2"), (r"batterie de (N) mAh au lieu de (N)", r"\1 mAh battery instead of \2"),
+        (r"(N) Go de stockage au lieu de (N)", r"\1 GB storage instead of \2"), (r"(N) Go de mémoire au lieu de (N)", r"\1 GB memory instead of \2"),
+        (r"charge de (N) W au lieu de (N)", r"\1 W charging instead of \2"), (r"écran (N) Hz au lieu de (N)", r"\1 Hz screen instead of \2"),
+        (r"écran de (N) pouces au lieu de (N)", r"\1″ screen instead of \2″"), (r"(N) EUR de moins", r"\1 EUR cheaper"),
+        (r"(N) g de moins", r"\1 g lighter"), (r"plus fin de (N) mm", r"\1 mm thinner"),
+        (r"appareil photo de (N) MP", r"\1 MP camera"), (r"caméra selfie de (N) MP", r"\1 MP selfie camera"), (r"batterie de (N) mAh", r"\1 mAh battery"),
+        (r"charge de (N) W", r"\1 W charging"), (r"(N) Go de stockage", r"\1 GB storage"), (r"(N) Go de mémoire", r"\1 GB memory"),
+        (r"écran (N) Hz", r"\1 Hz screen"), (r"écran de (N) pouces", r"\1″ screen"), (r"pixels de (N) µm", r"\1 µm pixels"),
+        (r"(N) g", r"\1 g"), (r"(N) EUR", r"\1 EUR"), ("stabilisation optique", "OIS"), ("prise casque", "headphone socket"),
+        ("double SIM", "dual SIM"), ("bon appareil photo", "a strong camera"), ("grande batterie", "a large battery"), ("compact", "compact"),
+        ("grand écran", "a large screen"), ("bon pour les selfies", "made for selfies"), ("grand stockage", "much storage"), ("fin", "slim"),
+        ("léger", "light"), ("écran fluide", "a smooth screen"), ("charge rapide", "fast charging"),
+    ),
+    "es": (
+        (r"cámara de (N) MP en lugar de (N)", r"\1 MP camera instead of \2"), (r"batería de (N) mAh en lugar de (N)", r"\1 mAh battery instead of \2"),
+        (r"(N) GB de almacenamiento en lugar de (N)", r"\1 GB storage instead of \2"), (r"(N) GB de memoria en lugar de (N)", r"\1 GB memory instead of \2"),
+        (r"carga de (N) W en lugar de (N)", r"\1 W charging instead of \2"), (r"pantalla de (N) Hz en lugar de (N)", r"\1 Hz screen instead of \2"),
+        (r"pantalla de (N) pulgadas en lugar de (N)", r"\1″ screen instead of \2″"), (r"(N) EUR más barato", r"\1 EUR cheaper"),
+        (r"(N) g más ligero", r"\1 g lighter"), (r"(N) mm más fino", r"\1 mm thinner"),
+        (r"cámara de (N) MP", r"\1 MP camera"), (r"cámara de selfis de (N) MP", r"\1 MP selfie camera"), (r"batería de (N) mAh", r"\1 mAh battery"),
+        (r"carga de (N) W", r"\1 W charging"), (r"(N) GB de almacenamiento", r"\1 GB storage"), (r"(N) GB de memoria", r"\1 GB memory"),
+        (r"pantalla de (N) Hz", r"\1 Hz screen"), (r"pantalla de (N) pulgadas", r"\1″ screen"), (r"píxeles de (N) µm", r"\1 µm pixels"),
+        (r"(N) g", r"\1 g"), (r"(N) EUR", r"\1 EUR"), ("estabilización óptica", "OIS"), ("toma de auriculares", "headphone socket"),
+        ("doble SIM", "dual SIM"), ("buena cámara", "a strong camera"), ("batería grande", "a large battery"), ("compacto", "compact"),
+        ("pantalla grande", "a large screen"), ("bueno para selfis", "made for selfies"), ("mucho almacenamiento", "much storage"), ("fino", "slim"),
+        ("ligero", "light"), ("pantalla fluida", "a smooth screen"), ("carga rápida", "fast charging"),
+    ),
+}  # fmt: skip
+"""What a fact, a use or a comparison of another language says in English; `N` is a number."""
+_VERBS_IN_ENGLISH = {
+    "de": {"angesehen": "viewed", "in den Warenkorb gelegt": "put in your cart", "gekauft": "bought", "bewertet": "rated"},
+    "fr": {"consulté": "viewed", "mis dans votre panier": "put in your cart", "acheté": "bought", "noté": "rated"},
+    "es": {"vio": "viewed", "puso en su cesta": "put in your cart", "compró": "bought", "valoró": "rated"},
+}  # fmt: skip
+_IN_ENGLISH: dict[str, tuple[tuple[str, str], ...]] = {
+    "de": (
+        (r"liegt noch in Ihrem Warenkorb", "still in your cart"),
+        (r"weil Sie nach „(?P<q>.*)“ gefragt haben", "because you asked for «{q}»"),
+        (r"Ihre Frage „(?P<q>.*)“: (?P<facts>.*)", "you asked for «{q}»: {facts}"),
+        (r"wegen des Bildes, das Sie geschickt haben", "because of the picture you sent"),
+        (r"wegen Ihrer gesprochenen Frage", "because of what you asked by voice"),
+        (r"ähnlich wie das (?P<t>.*), das Sie (?P<did>VERB) haben(?:, (?P<facts>.*))?", "like the {t} you {did}{, facts}"),
+        (r"weil Sie das (?P<t>.*) (?P<did>VERB) haben", "because you {did} the {t}"),
+        (r"am (?P<d>.*) von Ihnen angesehen", "you looked at it on {d}"),
+        (r"im Preis wie (?P<n>\d+) der (?P<m>\d+) Handys, die Sie angesehen haben", "priced like {n} of the {m} phones you looked at"),
+        (r"(?P<fact>.*), wie (?P<n>\d+) der (?P<m>\d+) Handys, die Sie angesehen haben", "{fact}, like {n} of the {m} phones you looked at"),
+        (r"statt Ihres (?P<t>.*): (?P<facts>.*)", "instead of your {t}: {facts}"),
+        (r"bei unseren Kunden beliebt", "popular with our customers"),
+        (r"beliebt (?P<c>.*)", "popular {c}"),
+        (r"einmal etwas anderes", "something different to discover"),
+        (r"einmal etwas anderes: (?P<fact>.*): mehr als (?P<n>\d) von 10 Handys dieser Preisklasse", "something different: {fact}: more than {n} of 10 phones at its price"),
+        (r"(?P<fact>.*): mehr als (?P<n>\d) von 10 Handys dieser Preisklasse", "{fact}: more than {n} of 10 phones at its price"),
+        (r"neu in dieser Woche", "new this week"),
+        (r"passt gut zu Ihrem Profil", "a strong match for your profile"),
+        (r"aus unserem Sortiment", "from our range"),
+    ),
+    "fr": (
+        (r"toujours dans votre panier", "still in your cart"),
+        (r"parce que vous avez demandé «\s(?P<q>.*)\s»", "because you asked for «{q}»"),
+        (r"vous avez demandé «\s(?P<q>.*)\s»\s: (?P<facts>.*)", "you asked for «{q}»: {facts}"),
+        (r"d’après l’image que vous avez envoyée", "because of the picture you sent"),
+        (r"d’après votre question à voix haute", "because of what you asked by voice"),
+        (r"comme le (?P<t>.*) que vous avez (?P<did>VERB)(?:, (?P<facts>.*))?", "like the {t} you {did}{, facts}"),
+        (r"parce que vous avez (?P<did>VERB) le (?P<t>.*)", "because you {did} the {t}"),
+        (r"vous l’avez consulté le (?P<d>.*)", "you looked at it on {d}"),
+        (r"au prix de (?P<n>\d+) des (?P<m>\d+) téléphones que vous avez consultés", "priced like {n} of the {m} phones you looked at"),
+        (r"(?P<fact>.*), comme (?P<n>\d+) des (?P<m>\d+) téléphones que vous avez consultés", "{fact}, like {n} of the {m} phones you looked at"),
+        (r"à la place de votre (?P<t>.*)\s: (?P<facts>.*)", "instead of your {t}: {facts}"),
+        (r"apprécié de nos clients", "popular with our customers"),
+        (r"apprécié (?P<c>.*)", "popular {c}"),
+        (r"pour découvrir autre chose", "something different to discover"),
+        (r"pour découvrir autre chose\s: (?P<fact>.*)\s: plus que (?P<n>\d) téléphones sur 10 à ce prix", "something different: {fact}: more than {n} of 10 phones at its price"),
+        (r"(?P<fact>.*)\s: plus que (?P<n>\d) téléphones sur 10 à ce prix", "{fact}: more than {n} of 10 phones at its price"),
+        (r"nouveau cette semaine", "new this week"),
+        (r"correspond bien à votre profil", "a strong match for your profile"),
+        (r"dans notre catalogue", "from our range"),
+    ),
+    "es": (
+        (r"sigue en su cesta", "still in your cart"),
+        (r"porque preguntó por «(?P<q>.*)»", "because you asked for «{q}»"),
+        (r"preguntó por «(?P<q>.*)»: (?P<facts>.*)", "you asked for «{q}»: {facts}"),
+        (r"por la imagen que envió", "because of the picture you sent"),
+        (r"por lo que preguntó de viva voz", "because of what you asked by voice"),
+        (r"como el (?P<t>.*) que usted (?P<did>VERB)(?:, (?P<facts>.*))?", "like the {t} you {did}{, facts}"),
+        (r"porque (?P<did>VERB) el (?P<t>.*)", "because you {did} the {t}"),
+        (r"lo vio el (?P<d>.*)", "you looked at it on {d}"),
+        (r"de precio parecido a (?P<n>\d+) de los (?P<m>\d+) móviles que vio", "priced like {n} of the {m} phones you looked at"),
+        (r"(?P<fact>.*), como (?P<n>\d+) de los (?P<m>\d+) móviles que vio", "{fact}, like {n} of the {m} phones you looked at"),
+        (r"en lugar de su (?P<t>.*): (?P<facts>.*)", "instead of your {t}: {facts}"),
+        (r"popular entre nuestros clientes", "popular with our customers"),
+        (r"popular (?P<c>.*)", "popular {c}"),
+        (r"algo distinto por descubrir", "something different to discover"),
+        (r"algo distinto: (?P<fact>.*): más que (?P<n>\d) de cada 10 móviles de su precio", "something different: {fact}: more than {n} of 10 phones at its price"),
+        (r"(?P<fact>.*): más que (?P<n>\d) de cada 10 móviles de su precio", "{fact}: more than {n} of 10 phones at its price"),
+        (r"novedad de esta semana", "new this week"),
+        (r"encaja bien con su perfil", "a strong match for your profile"),
+        (r"de nuestro catálogo", "from our range"),
+    ),
+}  # fmt: skip
+"""What a sentence of another language says in English; blanks are copied, facts and verbs translated too."""
+_COUNTRIES = {
+    "en": {"DE": "in Germany", "FR": "in France", "GB": "in the United Kingdom", "US": "in the United States", "ES": "in Spain",
+           "CN": "in China", "TW": "in Taiwan", "IN": "in India"},
+    "de": {"DE": "in Deutschland"},
+    "fr": {"FR": "en France"},
+    "es": {"ES": "en España"},
+    "zh": {"CN": "在中国", "TW": "在台湾"},
+}  # fmt: skip
+"""Where the demo shop's customers of each language live, in their words."""
+
+
+def _translate_fact(text: str, language: str) -> str:
+    """Return what a fact or a comparison says in English; a text that is none is returned as it is."""
+    for pattern, english in _FACTS_IN_ENGLISH[language]:
+        if found := re.fullmatch(
+            pattern.replace("N", r"[\d.,\u202f\u00a0]+") if "N" in pattern else pattern, text
+        ):
+            # Decimals and thousands change their signs.
+            return (
+                found.expand(english) if not found.groups() else _swap_signs(found.expand(english), language)
+            )
+    return text
+
+
+def _swap_signs(text: str, language: str) -> str:
+    """Write the numbers of a text as English does."""
+    plain = re.sub("[\u202f\u00a0]", "", text) if language == "fr" else text.replace(".", "")
+    return re.sub(r"(\d),(\d)", r"\1.\2", plain)
+
+
+def translate(text: str, language: str) -> str:
+    """Return the English sentence that says the same; a sentence that is not understood is returned as it is."""
+    if language not in _IN_ENGLISH:
+        return text
+    verbs = _VERBS_IN_ENGLISH[language]
+    for pattern, english in _IN_ENGLISH[language]:
+        found = re.fullmatch(pattern.replace("VERB", "|".join(verbs)), text)
+        if found is None:
+            continue
+        blanks = {name: value for name, value in found.groupdict().items() if value is not None}
+        if "facts" in blanks:
+            parts = re.split(r", ", blanks["facts"])
+            blanks["facts"] = ", ".join(_translate_fact(part, language) for part in parts)
+        if "fact" in blanks:
+            blanks["fact"] = _translate_fact(blanks["fact"], language)
+        if "did" in blanks:
+            blanks["did"] = verbs[blanks["did"]]
+        return english.replace("{, facts}", ", {facts}" if "facts" in blanks else "").format(**blanks)
+    return text
 
 
 class Facts:
@@ -166,13 +330,18 @@ def check_lists(lake: str, day: date) -> dict[str, Any]:
     return {
         "drawn": len(drawn) + len(similar),
         "true_share": 1 - len(wrong) / (len(drawn) + len(similar)),
-        "general_share": sum(row["n"] for row in all_rows if row["reason"] in GENERAL) / total,
+        "general_share": sum(
+            row["n"]
+            for row in all_rows
+            if any(translate(row["reason"], language) in GENERAL for language in ("en", *_IN_ENGLISH))
+        )
+        / total,
         "colour_first_share": sum(row["n"] for row in opening if row["first"].removeprefix("also ") in colors)
         / sum(row["n"] for row in opening),
         "flagship_share_where_simple": _measure_flagships(facts),
         "answered_query_share": facts.one(
-            "select avg((reason not like 'because%' and reason not like '因为%')::int) from recommendations "
-            "where reason_code = 'query'"
+            "select avg((not regexp_matches(reason, '^(because|因为|weil|parce que|porque) ?'))::int) "
+            "from recommendations where reason_code = 'query'"
         ),
         **{f"share_{name}": count / total for name, count in kinds.most_common()},
     }
@@ -257,8 +426,9 @@ def _split(text: str, language: str) -> list[str]:
 
 def _is_true(facts: Facts, row: dict[str, Any]) -> bool:
     """Return whether a row's sentence states the truth."""
-    text, item, user = row["reason"], facts.items[row["item_id"]], facts.users[row["user_id"]]
-    language = "zh" if (user["locale"] or "").startswith("zh") else "en"
+    item, user = facts.items[row["item_id"]], facts.users[row["user_id"]]
+    language = (user["locale"] or "en")[:2]
+    text = translate(row["reason"], language)
     check: Callable[..., bool] = _CHECKS[row["reason_code"]]
     return check(facts, row["user_id"], item, text, language)
 
@@ -398,8 +568,8 @@ def _check_popular(facts: Facts, user: str, item: dict[str, Any], text: str, lan
         "weight > 0 and occurred_at >= ? and (? or country = ?)",
         item["item_id"], facts.since - timedelta(days=POPULAR_DAYS), everywhere, country,
     )  # fmt: skip
-    name = Locale.parse(language).territories.get(country or "", "")
-    return people >= MIN_PEOPLE and (everywhere or text in (f"popular in {name}", f"在{name}热销"))
+    place = _COUNTRIES[language].get(country or "", "nowhere")
+    return people >= MIN_PEOPLE and (everywhere or text in (f"popular {place}", f"{place}热销"))
 
 
 def _check_strength(facts: Facts, user: str, item: dict[str, Any], text: str, language: str) -> bool:  # noqa: ARG001

@@ -19,7 +19,7 @@ from handpick.stages.score.explanation_templates import (
     VERBS,
     choose_language,
     format_day,
-    name_country,
+    locate_in_country,
 )
 from handpick.stages.score.item_metadata import PURCHASE, ScoringData
 from handpick.stages.score.phone_comparison import PhoneComparer
@@ -217,7 +217,7 @@ class ExplanationWriter:
         name = self.country_names[country]
         is_listed = bool(self.popular[country, row.item])
         if name and is_listed and self.people[country, row.item] >= self.min_people:
-            return "popular", words["popular"].format(country=name_country(name, language))
+            return "popular", words["popular"].format(in_country=locate_in_country(name, language))
         if fact := self.comparer.describe_strength(row.item, language, words["strength"]):
             return "strength", fact
         if is_listed and self._people_everywhere[row.item] >= self.min_people:

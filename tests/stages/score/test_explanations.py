@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
+from importlib.resources import files
+from string import Formatter
 from typing import Any
 
 import numpy as np
 import pytest
+from babel import Locale
 
 from handpick.settings.score import ScoreSettings
+from handpick.settings.shop import LANGUAGES
 from handpick.stages.score.candidates import compute_score_deviation
 from handpick.stages.score.counterfactuals import (
     MIN_FALL,
@@ -25,6 +30,7 @@ from handpick.stages.score.explanation_templates import (
     TAG_NAMES,
     VERBS,
     choose_language,
+    locate_in_country,
 )
 from handpick.stages.score.explanations import Cause, ExplanationWriter, ListRow, choose_cause
 from handpick.stages.score.item_metadata import ScoringData
@@ -38,7 +44,7 @@ from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores, find_top_n
 from tests.models.collaborative.shop import shop
 
-from .conftest import AS_OF, DAY_SECONDS, ITEMS, MakeShop
+from .conftest import AS_OF, DAY_SECONDS, ITEMS, USERS, MakeShop
 
 
 def make_writer(shop: ScoringData, popular: Any = None, **settings: Any) -> ExplanationWriter:
@@ -274,7 +280,7 @@ def test_a_phone_without_a_cause_says_what_put_it_there(
     assert make_writer(made, popular, popular_min_people=1).explain(row) == expected
 
 
-def test_every_sentence_is_there_in_every_language() -> None:
+def test_every_sentence_is_there_in_every_language_with_the_same_blanks() -> None:
     for templates in (
         REASON_TEMPLATES,
         ADVANTAGE_TEMPLATES,
@@ -283,8 +289,21 @@ def test_every_sentence_is_there_in_every_language() -> None:
         VERBS,
         COMMON_TEMPLATES,
     ):
-        assert set(templates) == {"en", "zh"}
-        assert set(templates["en"]) == set(templates["zh"])
+        assert set(templates) == {"en", "zh", "de", "fr", "es"}
+        for language, sentences in templates.items():
+            assert list(sentences) == list(templates["en"]), language
+            for name, sentence in sentences.items():
+                assert find_blanks(sentence) == find_blanks(templates["en"][name]), (language, name)
+    # No language was filled up with another's sentences.
+    sentences = Counter(text for language in LANGUAGES for text in REASON_TEMPLATES[language].values())
+    assert {text for text, count in sentences.items() if count > 1} == {"{facts}", "popular {in_country}"}
+
+
+def find_blanks(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def test_a_user_reads_their_own_language_where_it_is_offered_else_the_first_one() -> None:
     assert [choose_language(code, ("en", "zh")) for code in ("zh-CN", "zh_TW", "en-GB", "fr", "")] == [
         "zh",
         "zh",
@@ -293,3 +312,77 @@ def test_every_sentence_is_there_in_every_language() -> None:
         "en",
     ]
     assert choose_language("zh", ("en",)) == "en"
+    assert choose_language("en-GB", ("es", "fr")) == "es"
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", ["in India", "in the United Kingdom", "in the United States", "in Japan", "in XQ"]),
+        ("de", ["in Indien", "im Vereinigten Königreich", "in den Vereinigten Staaten", "in Japan", "in XQ"]),
+        ("fr", ["en Inde", "au Royaume-Uni", "aux États-Unis", "au Japon", "en XQ"]),
+        ("es", ["en India", "en Reino Unido", "en Estados Unidos", "en Japón", "en XQ"]),
+        ("zh", ["在印度", "在英国", "在美国", "在日本", "在XQ"]),
+    ],
+)
+def test_a_country_is_named_as_the_readers_grammar_wants_it(language: str, expected: list[str]) -> None:
+    assert [locate_in_country(code, language) for code in ("IN", "GB", "us", "JP", "XQ")] == expected
+
+
+def test_no_country_takes_two_forms() -> None:
+    for language in LANGUAGES:
+        territories = Locale.parse(language).territories
+        content = tomllib.loads(
+            (files("handpick.stages.score") / f"languages/{language}.toml").read_text("utf-8")
+        )
+        named = [code for codes in content["in_country"].values() for code in codes]
+        assert len(named) == len(set(named))
+        assert set(named) <= set(territories)
+
+
+@pytest.mark.parametrize(
+    ("language", "strength", "profile", "popular"),
+    [
+        (
+            "de",
+            "5.300-mAh-Akku: mehr als 9 von 10 Handys dieser Preisklasse",
+            "Dune, wie 2 der 3 Handys, die Sie angesehen haben",
+            "beliebt in den Vereinigten Staaten",
+        ),
+        (
+            "fr",
+            "batterie de 5\u202f300 mAh\u00a0: plus que 9 téléphones sur 10 à ce prix",
+            "Dune, comme 2 des 3 téléphones que vous avez consultés",
+            "apprécié aux États-Unis",
+        ),
+        (
+            "es",
+            "batería de 5.300 mAh: más que 9 de cada 10 móviles de su precio",
+            "Dune, como 2 de los 3 móviles que vio",
+            "popular en Estados Unidos",
+        ),
+    ],
+)
+def test_whole_sentences_stand_in_the_readers_language(
+    make_shop: MakeShop, language: str, strength: str, profile: str, popular: str
+) -> None:
+    battery = np.arange(3000.0, 3000 + 100 * ITEMS, 100)
+    made = make_shop(
+        [(0, 3, "view"), (0, 7, "view"), (0, 0, "view"), (3, 4, "view")],
+        price=np.full(ITEMS, 300, np.float32),
+        locale=np.full(USERS, f"{language}-XX"),
+        country=np.full(USERS, "US"),
+    )
+    made = replace(made, numeric_specs={**made.numeric_specs, "battery_mah": battery})
+    listed = np.zeros((1, ITEMS), bool)
+    listed[0, 4] = True
+    writer = ExplanationWriter(made, ("en", language), "EUR", listed, ScoreSettings(popular_min_people=1))
+    rows = [(1, ITEMS - 1), (0, 11), (1, 4)]
+    cause = Cause(is_history=True)
+    assert [
+        writer.explain(ListRow(user, item, PlacementSource.MODEL, ""), cause)[1] for user, item in rows
+    ] == [
+        strength,
+        profile,
+        popular,
+    ]
