@@ -10,7 +10,7 @@ from datetime import date
 
 from benchmarks.demo_shops import get_kept_folder
 from handpick.night import Night
-from handpick.pipeline.registry import list_nightly_names
+from handpick.pipeline.registry import get_stage, list_nightly_names
 
 NIGHT = date(2026, 3, 1)
 STAGES = list_nightly_names(through="evaluate")
@@ -30,7 +30,7 @@ def get_evaluated_night(rung: str = "S", seed: int = 7, difficulty: str = "defau
         (folder / "handpick.toml").write_text('[shop]\nname = "Benchmark"\n')
         _run_command(environment, "demo", "--rung", rung, "--seed", str(seed), "--difficulty", difficulty)
         for stage in STAGES:
-            _run_command(environment, stage, "--date", NIGHT.isoformat())
+            _run_command(environment, get_stage(stage).command, "--date", NIGHT.isoformat())
         (folder / "whole").touch()
     return Night(load(home=folder), NIGHT)
 
