@@ -26,7 +26,8 @@ set +a
 
 say "building the image"
 # shellcheck disable=SC2086
-docker build --quiet ${BUILD_OPTIONS:-} --build-arg GROUP=demo --tag handpick:latest . >/dev/null || fail "the image does not build"
+docker build --quiet ${BUILD_OPTIONS:-} --build-arg GROUP=demo \
+  --build-arg PYTHON_IMAGE="${PYTHON_IMAGE:-python:3.11-slim-bookworm}" --tag handpick:latest . >/dev/null || fail "the image does not build"
 down
 say "starting the servers"
 "${compose[@]}" up --detach >/dev/null 2>&1 || fail "the servers do not come up"

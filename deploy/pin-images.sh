@@ -7,9 +7,13 @@ cd "$(dirname "$0")/.."
 [[ -f .env ]] || deploy/init-env.sh
 for pair in PYTHON_IMAGE=python:3.11-slim-bookworm POSTGRES_IMAGE=postgres:15 REDIS_IMAGE=redis:7; do
   name=${pair%%=*} tag=${pair#*=}
-  docker pull --quiet "$tag" >/dev/null
-  pinned=$(docker image inspect --format '{{index .RepoDigests 0}}' "$tag" 2>/dev/null || true)
-  if [[ $pinned != *@sha256:* ]]; then
+  if ! docker pull --quiet "$tag" >/dev/null; then
+    echo "pin-images: $tag could not be pulled; .env was not changed for it." >&2
+    exit 1
+  fi
+  # An image that several registries have has a digest of each; it may also be one that was built here and has none.
+  pinned=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$tag" | grep -m 1 "^${tag%%:*}@sha256:" || true)
+  if [[ -z $pinned ]]; then
     echo "pin-images: the registry told no digest of $tag; .env was not changed for it." >&2
     exit 1
   fi

@@ -36,15 +36,19 @@ from handpick.pipeline.runner import run_stage
 from handpick.runtime.log import log_progress
 from handpick.serving.relations import RELATIONS
 from handpick.settings.load import Settings
+from handpick.stages.feature_store.public import find_damaged_files
 from handpick.stages.publish.public import (
     ServedVersion,
     compare_served_versions,
     disown_versions,
     drop_disowned_versions,
 )
+from handpick.stages.warehouse.public import find_warehouse_damage, remove_warehouse
 
 SERVED = "list version"
 """Stands for the table of findings in the serving database."""
+DERIVED = "database beside the lake"
+"""Stands for the table of findings in files that the lake's tables are loaded into."""
 
 
 class State(StrEnum):
@@ -139,6 +143,7 @@ def inspect_lake(settings: Settings, logical_date: date | None = None) -> Inspec
         versions, problems = registry.inspect()
         inspection.encoders = versions
         inspection.findings += [Finding(State.DAMAGED, "an encoder", problem) for problem in problems]
+    inspection.findings += _inspect_derived(settings, logical_date)
     inspection.findings += _inspect_served(settings, logical_date, inspection)
     inspection.findings.sort(key=_order)
     return inspection
@@ -165,6 +170,19 @@ def _inspect_served(
         )
         for problem in one.problems:
             yield Finding(State.DAMAGED, subject, problem, get_stage("publish"), one.logical_date, SERVED)
+
+
+def _inspect_derived(settings: Settings, logical_date: date | None) -> Iterator[Finding]:
+    """Yield what is damaged in the warehouse and in Feast's files, as damage of the newest night."""
+    results = Night(settings, logical_date or date.min).lake.root / LEDGER_FOLDER
+    nights = [one[0] for one in _list_partitions(results, "", None) if not isinstance(one, Finding)]
+    if not nights or logical_date not in (None, nights[-1]):
+        return
+    if problem := find_warehouse_damage(settings):
+        yield Finding(State.DAMAGED, "the warehouse", problem, get_stage("warehouse"), nights[-1], DERIVED)
+    for problem in find_damaged_files(settings).values():
+        stage = get_stage("feature_store")
+        yield Finding(State.DAMAGED, "the feature store", problem, stage, nights[-1], DERIVED)
 
 
 def _order(finding: Finding) -> tuple[date, int, str]:
@@ -335,14 +353,17 @@ def _repair_ledger(night: Night) -> Repair:
 def _repair_stage(night: Night, stage: str, group: Sequence[Finding]) -> Repair:
     """Run a stage again, and compare what it writes with what it had written."""
     subject = f"{stage} of {night.logical_date}"
-    tables = sorted({finding.table for finding in group if finding.table} - {SERVED})
+    tables = sorted({finding.table for finding in group if finding.table} - {SERVED, DERIVED})
     is_served = any(finding.table == SERVED for finding in group)
+    is_derived = any(finding.table == DERIVED for finding in group)
     before = {table: _read_stated_digest(night.lake.partition(table, night.logical_date)) for table in tables}
     log_progress(f"{subject} runs again, as damaged are: {', '.join(one.subject for one in group)}")
     try:
         if is_served:
             # Otherwise publish finds the version that it would load, and leaves it as it is.
             disown_versions(night.settings, night.logical_date)
+        if is_derived and stage == "warehouse":  # the feature store removes its damaged files itself
+            remove_warehouse(night.settings)
         run_stage(stage, night)
         if is_served:
             drop_disowned_versions(night.settings, night.logical_date)
@@ -364,6 +385,8 @@ def _repair_stage(night: Night, stage: str, group: Sequence[Finding]) -> Repair:
         )
     if is_served and not tables:
         return Repair(subject, True, "loaded again from the lists that score wrote")
+    if is_derived and not tables:
+        return Repair(subject, True, "made anew from the lake")
     same = "with the same bytes as before" if any(before.values()) else "anew"
     return Repair(subject, True, f"written again {same}")
 

@@ -194,3 +194,24 @@ def test_damaged_encoders_are_found_where_they_are_used_too(settings: Settings, 
     (tmp_path / "encoders" / f"from={DAY} copy.json").write_text("{}")
     with pytest.raises(DamagedData, match="move the file away"):
         registry.read_members(NEXT)
+
+
+def test_a_damaged_warehouse_is_named_and_removed(settings: Settings) -> None:
+    import duckdb
+
+    file = settings.path(settings.warehouse.path)
+    file.parent.mkdir(parents=True)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create schema warehouse")
+        connection.execute("create table warehouse.rows as select range as number from range(300_000)")
+    assert inspect_lake(settings).findings == []
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.write_bytes(content)
+    (finding,) = inspect_lake(settings).findings
+    assert (finding.subject, finding.logical_date) == ("the warehouse", NEXT)
+    assert "checksum" in finding.problem and finding.stage is not None and finding.stage.name == "warehouse"
+    # Only the warehouse's own stage makes it anew, and this shop's nights have not come that far.
+    (repaired,) = repair(settings, [finding])
+    assert not repaired.is_mended and "handpick transform" in repaired.outcome
+    assert not file.exists() and inspect_lake(settings).findings == []

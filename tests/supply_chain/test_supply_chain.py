@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -77,3 +80,42 @@ def test_every_image_is_pinned_by_deploy_pin_images() -> None:
             or "@sha256:" in image
             or (variable and f"{variable[1]}=" in pinning)
         )
+
+
+DOCKER = """#!/usr/bin/env bash
+case "$1" in
+  pull) [[ $3 != "$UNREACHED" ]] ;;
+  image) [[ $5 == "$BUILT_HERE" ]] || printf 'mirror.example/%s@sha256:%064d\\n%s@sha256:%064d\\n' "${5%%:*}" 2 "${5%%:*}" 1 ;;
+esac
+"""
+"""Answers as Docker does of images that two registries have."""
+
+
+@pytest.mark.parametrize("trouble", ["", "UNREACHED", "BUILT_HERE"])
+def test_images_are_pinned_by_the_digest_of_their_own_registry(tmp_path: Path, trouble: str) -> None:
+    (tmp_path / "deploy").mkdir()
+    for name in ("pin-images.sh", "init-env.sh"):
+        shutil.copy(ROOT / "deploy" / name, tmp_path / "deploy" / name)
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", trouble or "X": "redis:7"}
+    for _ in range(2):  # the second run replaces the lines of the first
+        ended = subprocess.run(
+            [tmp_path / "deploy" / "pin-images.sh"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = (tmp_path / ".env").read_text().splitlines()
+        expected = {f"{name}@sha256:{1:064d}" for name in ("python:3.11-slim-bookworm", "postgres:15")}
+        if trouble:
+            assert ended.returncode == 1 and ".env was not changed for it" in ended.stderr
+        else:
+            assert ended.returncode == 0, ended.stderr
+            expected.add(f"redis:7@sha256:{1:064d}")
+        assert {line.partition("=")[2] for line in lines if "_IMAGE=" in line} == expected
+        assert len(lines) == len({line.split("=")[0] for line in lines}) > 8
+        assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600

@@ -15,7 +15,9 @@ from feast import FeatureStore, RepoConfig
 import features
 from handpick.errors import HandpickError
 from handpick.night import Night
+from handpick.runtime.log import log_progress
 from handpick.settings.load import Settings
+from handpick.stages.feature_store.damaged_files import remove_damaged_files
 
 REPOSITORY = Path(features.__file__).parent
 CONFIGURATION_FILE = "feature_store.yaml"
@@ -43,6 +45,8 @@ def apply_definitions(night: Night) -> FeatureStore:
         "# Written by every night; the secrets are read from the environment.\n"
         + yaml.safe_dump(build_configuration(settings, secrets=False), sort_keys=False)
     )
+    for problem in remove_damaged_files(settings):
+        log_progress(f"  {problem}; it is made anew from the lake")
     store = open_store(settings, night.logical_date)
     with run_feast("apply the feature definitions", settings):
         store.apply(list(OBJECTS), partial=False)

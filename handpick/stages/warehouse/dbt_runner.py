@@ -29,6 +29,7 @@ FAILED_STATUSES = ("error", "fail", "runtime error")
 """Statuses of dbt results that mean failure."""
 WAREHOUSE_SCHEMA = "warehouse"
 LOCK_MESSAGE = "Could not set lock on file"
+CORRUPT_MESSAGE = "Corrupt database file"
 
 
 class WarehouseError(HandpickError):
@@ -152,11 +153,16 @@ def _explain_failure(night: Night, outcome: dbtRunnerResult) -> str:
 
 
 def _shorten_message(message: str, settings: Settings) -> str:
-    """Return a database's message as one line that ends with a full stop; explain a lock error."""
+    """Return a database's message as one line with a full stop; explain those with a remedy."""
     if LOCK_MESSAGE in message:
         return (
             f"another program has {settings.path(settings.warehouse.path)} open; close it (DuckDB allows one "
             "program to write)."
+        )
+    if CORRUPT_MESSAGE in message:
+        return (
+            f"{settings.path(settings.warehouse.path)} is damaged. It is made from the lake, and `handpick "
+            "verify --repair` makes it anew."
         )
     line = " ".join(part.strip() for part in message.splitlines() if part.strip())
     return (line[:400] + " ..." if len(line) > 400 else line).rstrip(".") + "."

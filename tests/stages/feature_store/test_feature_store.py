@@ -14,6 +14,7 @@ from handpick.ledger.flows import StageResult
 from handpick.night import Night
 from handpick.stages.feature_store import run
 from handpick.stages.feature_store.feast_store import FeatureStoreError, open_store
+from handpick.stages.feature_store.public import find_damaged_files
 from tests.stages.feature_store.conftest import FIRST, SECOND, Nights, Shop, read_training, settings_in
 
 
@@ -121,6 +122,23 @@ def test_a_store_that_was_lost_is_written_in_full(two_nights: Nights, shop: Shop
     (second.settings.path(second.settings.features.path) / "online.db").unlink()
     flows = {flow.source: flow for flow in run(second).flows}
     assert flows["online user_activity"].rows_out == len(shop.users)
+    assert online(second, "user_activity", "user_id", shop.users[:1])["view_count_all"] != [None]
+
+
+@pytest.mark.parametrize("name", ["registry.db", "online.db"])
+def test_a_damaged_file_of_the_store_is_made_anew(
+    two_nights: Nights, shop: Shop, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = two_nights[1]
+    file = second.settings.path(second.settings.features.path) / name
+    content = bytearray(file.read_bytes())
+    for place in range(0, len(content), 97):
+        content[place] ^= 0x55
+    file.write_bytes(content)
+    assert list(find_damaged_files(second.settings)) == [file]
+    run(second)
+    assert f"{name} cannot be read" in capsys.readouterr().err
+    assert find_damaged_files(second.settings) == {}
     assert online(second, "user_activity", "user_id", shop.users[:1])["view_count_all"] != [None]
 
 
