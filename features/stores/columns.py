@@ -44,6 +44,25 @@ class ColumnWriter(ABC):
             rows: Join keys, timestamps and features, one row per entity.
         """
 
+    @abstractmethod
+    def delete_entity(self, config: RepoConfig, view: FeatureView, value: str) -> int:
+        """Delete what the view says about one entity, so that no file of the store keeps it.
+
+        Args:
+            config: Feast's configuration.
+            view: The feature view, of one join key.
+            value: The value of its join key.
+
+        Returns:
+            The number of entities deleted, 0 or 1.
+        """
+
+
+def encode_entity_key(view: FeatureView, value: str, version: int) -> bytes:
+    """Serialize the key of one entity in Feast's encoding."""
+    (column,) = view.entity_columns
+    return encode_entity_keys([(column.name, pa.chunked_array([[value]], pa.string()))], version)[0]
+
 
 def encode_column(
     column: pa.ChunkedArray | pa.Array, kind: ValueType, frame: Callable[[bytes], bytes] | None = None

@@ -28,7 +28,13 @@ from feast.repo_config import RepoConfig
 from feast.utils import make_tzaware
 from psycopg import Connection, Cursor, sql
 
-from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
+from features.stores.columns import (
+    ColumnWriter,
+    convert_timestamps,
+    encode_column,
+    encode_entity_key,
+    encode_entity_keys,
+)
 
 Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 FIXED_COLUMNS = ("entity_key", "event_ts", "created_ts")
@@ -76,6 +82,16 @@ class FastPostgreSQLOnlineStore(PostgreSQLOnlineStore, ColumnWriter):
             ),
         ]
         self._upsert(config, view, [feature.name for feature in view.features], zip(*fields, strict=True))
+
+    def delete_entity(self, config: RepoConfig, view: FeatureView, value: str) -> int:
+        """Delete what the view says about one entity, and rewrite the table."""
+        key = encode_entity_key(view, value, config.entity_key_serialization_version)
+        wide = sql.Identifier(_name_wide_table(_get_view_name(config, view)))
+        with self._get_conn(config, autocommit=True) as connection:
+            statement = sql.SQL("DELETE FROM {} WHERE entity_key = %s").format(wide)
+            found = connection.execute(statement, (key,)).rowcount
+            connection.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(wide))
+        return int(found)
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: Rows, progress: Callable[[int], Any] | None

@@ -21,7 +21,13 @@ from feast.repo_config import RepoConfig
 from feast.utils import _convert_arrow_to_proto
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
+from features.stores.columns import (
+    ColumnWriter,
+    convert_timestamps,
+    encode_column,
+    encode_entity_key,
+    encode_entity_keys,
+)
 
 STORED_FIELD_SCRIPT = (
     b"local r = {} for i, k in ipairs(KEYS) do r[i] = redis.call('HGET', k, ARGV[1]) end return r"
@@ -80,6 +86,11 @@ class FastRedisOnlineStore(RedisOnlineStore, ColumnWriter):
         if seconds:
             commands += [_encode_command(b"EXPIRE", key, b"%d" % seconds) for key in keys]
         self._send(config, commands)
+
+    def delete_entity(self, config: RepoConfig, view: FeatureView, value: str) -> int:
+        """Delete the entity's hash, which holds all views of the entity."""
+        key = encode_entity_key(view, value, config.entity_key_serialization_version)
+        return int(self._send(config, [_encode_command(b"DEL", key + config.project.encode())])[0])
 
     def _encode_keys(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> list[bytes]:
         """Return the key of each entity's hash."""

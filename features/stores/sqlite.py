@@ -24,7 +24,13 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
 from feast.utils import to_naive_utc
 
-from features.stores.columns import ColumnWriter, convert_timestamps, encode_column, encode_entity_keys
+from features.stores.columns import (
+    ColumnWriter,
+    convert_timestamps,
+    encode_column,
+    encode_entity_key,
+    encode_entity_keys,
+)
 
 Rows = list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]]
 
@@ -59,6 +65,16 @@ class FastSqliteOnlineStore(SqliteOnlineStore, ColumnWriter):
             for feature in view.features
         ]
         self._upsert(config, view, names, zip(keys, event_times, created_times, *values, strict=True))
+
+    def delete_entity(self, config: RepoConfig, view: FeatureView, value: str) -> int:
+        """Delete what the view says about one entity, and rewrite the file."""
+        key = encode_entity_key(view, value, config.entity_key_serialization_version)
+        table = _quote(_name_wide_table(_get_view_name(config, view)))
+        connection = self._get_conn(config)
+        with connection:
+            found = connection.execute(f"DELETE FROM {table} WHERE entity_key = ?", (key,)).rowcount  # noqa: S608 - names are declared by us, values are parameters
+        connection.execute("VACUUM")  # the deleted bytes would stay in the file's free pages
+        return int(found)
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: Rows, progress: Callable[[int], Any] | None

@@ -44,6 +44,7 @@ COMMAND_MODULES = (
     "doctor",
     "alert",
     "verify",
+    "erase",
     "ledger",
     "lineage",
     "stages",

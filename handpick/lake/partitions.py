@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -130,8 +130,15 @@ class Lake:
             yield
 
     @contextmanager
-    def replace_partition(self, table: str, logical_date: date) -> Iterator[Path]:
+    def replace_partition(
+        self, table: str, logical_date: date, before: Callable[[Path], None] | None = None
+    ) -> Iterator[Path]:
         """Yield an empty folder that replaces the partition on success and is removed on failure.
+
+        Args:
+            table: Name of the table.
+            logical_date: The night.
+            before: Called with the finished folder, checksums included, before it replaces the partition.
 
         Raises:
             Busy: If another process writes the table for longer than `lock_timeout_s`.
@@ -149,6 +156,8 @@ class Lake:
                 for name in ("_SUCCESS", "._SUCCESS.crc"):
                     (staging / name).unlink(missing_ok=True)
                 write_checksums(staging)
+                if before is not None:
+                    before(staging)
                 replace_folder(staging, target)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -402,13 +411,22 @@ def digest_partition(folder: Path) -> str:
     return digest_files(folder)
 
 
-def digest_partitions(lake: Lake, tables: Iterable[str], logical_date: date) -> str:
+def digest_partitions(
+    lake: Lake, tables: Iterable[str], logical_date: date, former: Mapping[str, str] | None = None
+) -> str:
     """Return the SHA-256 over one night's partitions of several tables, in the given order.
 
     Stages report it as the digest of their output; it hashes the hexadecimal digests of the partitions, as
     their checksums state them.
+
+    Args:
+        lake: The lake.
+        tables: The tables.
+        logical_date: The night.
+        former: Digests that some of the tables had before, to be taken instead.
     """
     total = hashlib.sha256()
     for table in tables:
-        total.update(digest_partition(lake.partition(table, logical_date)).encode())
+        digest = (former or {}).get(table) or digest_partition(lake.partition(table, logical_date))
+        total.update(digest.encode())
     return total.hexdigest()

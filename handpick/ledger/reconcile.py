@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 
 from handpick.errors import LedgerImbalance
 from handpick.lake.partitions import Lake, count_rows
+from handpick.ledger.erasures import Erasure, count_erased_rows, read_erasures
 from handpick.ledger.flows import Flow, StageResult
 from handpick.pipeline.registry import get_stage, list_nightly_names
 
@@ -118,21 +120,43 @@ def find_imbalances(
         through: The last nightly stage to check; all by default.
     """
     stages = set(list_nightly_names(through))
-    lines = {
-        (result.stage, flow.source): flow
-        for result in results
-        if result.stage in stages
-        for flow in result.flows
-    }
+    kept = [result for result in results if result.stage in stages]
+    lines = {(result.stage, flow.source): flow for result in kept for flow in result.flows}
+    erased = _Erased(
+        lake, logical_date, {one.stage: one.partitions for one in kept}, read_erasures(lake, logical_date)
+    )
     return [
         problem
         for line, flow in lines.items()
-        for problem in _find_problems(lake, logical_date, line, flow, lines)
+        for problem in _find_problems(lake, logical_date, line, flow, lines, erased)
     ]
 
 
+@dataclass(frozen=True)
+class _Erased:
+    """Rows that were erased from a night's tables since its stages reported them."""
+
+    lake: Lake
+    logical_date: date
+    reported: Mapping[str, Mapping[str, str]]
+    entries: Mapping[str, Erasure]
+
+    def count(self, table: str, stage: str) -> int:
+        """Return how many rows a table has lost since the stage that wrote it has reported it."""
+        if table not in self.entries:
+            return 0
+        return count_erased_rows(
+            self.lake, self.logical_date, table, self.reported.get(stage, {}), self.entries
+        )
+
+
 def _find_problems(
-    lake: Lake, logical_date: date, line: LedgerLine, flow: Flow, lines: Mapping[LedgerLine, Flow]
+    lake: Lake,
+    logical_date: date,
+    line: LedgerLine,
+    flow: Flow,
+    lines: Mapping[LedgerLine, Flow],
+    erased: _Erased,
 ) -> Iterator[str]:
     """Yield how one ledger line differs from the line that it continues and from the lake."""
     stage, source = line
@@ -140,12 +164,19 @@ def _find_problems(
     if check is None:
         return
     before = lines.get(check.continues) if check.continues else None
-    if check.continues and before is not None and before.rows_out != flow.rows_in:
+    if check.continues and before is not None:
         earlier_stage, earlier_source = check.continues
-        yield (
-            f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, "
-            f"{stage} read {flow.rows_in:,}"
-        )
+        earlier = get_stage(earlier_stage).find_check(earlier_source)
+        lost = erased.count(earlier.written, earlier_stage) if earlier and earlier.written else 0
+        # The stage may have read the table before an erasure, between two, or after it.
+        if not before.rows_out - lost <= flow.rows_in <= before.rows_out:
+            yield (
+                f"{earlier_stage} wrote {before.rows_out:,} rows of {earlier_source}, "
+                f"{stage} read {flow.rows_in:,}"
+            )
     for table, rows in ((check.written, flow.rows_out), (check.dropped, flow.rows_dropped)):
-        if table is not None and (found := count_rows(lake.partition(table, logical_date))) != rows:
+        if table is None:
+            continue
+        found = count_rows(lake.partition(table, logical_date))
+        if found != rows and found + erased.count(table, stage) != rows:
             yield f"{stage} reported {rows:,} rows in {table}, but the partition has {found:,}"

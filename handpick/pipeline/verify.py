@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,6 +28,7 @@ from handpick.lake.partitions import (
     parse_partition_date,
 )
 from handpick.lake.swap import OLD_PREFIX, STAGING_PREFIX
+from handpick.ledger.erasures import Erasure, read_erasures
 from handpick.ledger.flows import StageResult
 from handpick.ledger.reconcile import LEDGER_TABLE, write_ledger
 from handpick.night import LEDGER_FOLDER, Night
@@ -259,6 +260,11 @@ def _inspect_results(
             continue
         day, folder = found
         night = Night(settings, day)
+        erased: dict[str, Erasure] = {}
+        try:
+            erased = read_erasures(lake, day)
+        except DamagedData as error:
+            yield Finding(State.DAMAGED, f"what was erased of {day}", str(error), None, day)
         for stage in STAGES:
             if not night.has_result(stage.name):
                 continue
@@ -269,10 +275,12 @@ def _inspect_results(
                 problem = f"{folder / stage.name}.json is not what was written"
                 yield Finding(State.DAMAGED, f"the result of {stage.name} of {day}", problem, stage, day)
                 continue
-            yield from _compare_with_result(lake, stage, result)
+            yield from _compare_with_result(lake, stage, result, erased)
 
 
-def _compare_with_result(lake: Lake, stage: Stage, result: StageResult) -> Iterator[Finding]:
+def _compare_with_result(
+    lake: Lake, stage: Stage, result: StageResult, erased: Mapping[str, Erasure]
+) -> Iterator[Finding]:
     """Yield the partitions that a stage has reported and that are missing, or not those that it wrote."""
     day = result.logical_date
     for table, digest in result.partitions.items():
@@ -285,6 +293,8 @@ def _compare_with_result(lake: Lake, stage: Stage, result: StageResult) -> Itera
             stated = digest_from_checksums(folder) or digest_files(folder)
         except BrokenChecksums:
             continue  # reported as damage of the partition
+        if table in erased and (erased[table].was, erased[table].now) == (digest, stated):
+            continue
         # A person may override the gate's decision after its stage.
         if table != "gate" and stated != digest:
             problem = f"{folder} has digest {stated[:12]}, but {stage.name} has reported {digest[:12]}"

@@ -27,6 +27,7 @@ from handpick.settings.gate import GateSettings
 from handpick.settings.lake import LakeSettings
 from handpick.settings.lineage import LineageSettings
 from handpick.settings.pretraining import PretrainingSettings
+from handpick.settings.privacy import PrivacySettings
 from handpick.settings.renamed import DELIMITER, PREFIX, describe_renamed_keys
 from handpick.settings.rules import RulesSettings
 from handpick.settings.score import ScoreSettings
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     airflow: AirflowSettings = AirflowSettings()
     lineage: LineageSettings = LineageSettings()
     alerts: AlertsSettings = AlertsSettings()
+    privacy: PrivacySettings = PrivacySettings()
     experiments: tuple[ExperimentSettings, ...] = Field(
         (), description="Comparisons of variants of the lists, each a table `[[experiments]]`."
     )

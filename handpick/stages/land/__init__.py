@@ -13,6 +13,7 @@ import pyarrow as pa
 from handpick.contracts import CONTRACTS, Contract
 from handpick.contracts.rules import ALREADY_LANDED
 from handpick.errors import InputError
+from handpick.lake.erased_users import ERASED_REASON, ErasedUsers
 from handpick.lake.partitions import digest_partitions, write_parquet
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
@@ -86,6 +87,7 @@ class _Tally:
         rows: Rows that were read, and those that a full export no longer has.
         repeated: Rows that were left out, as another row has their key.
         known: Rows that were left out, as an earlier night landed the same row of a full log.
+        erased: Rows that were left out, as their user was erased.
         unknown: Columns that the contract does not know.
         doubts: Doubts about how the files were read.
         keys: Keys of the rows of tables that are no logs.
@@ -94,6 +96,7 @@ class _Tally:
     rows: int = 0
     repeated: int = 0
     known: int = 0
+    erased: int = 0
     unknown: set[str] = field(default_factory=set)
     doubts: list[str] = field(default_factory=list)
     keys: list[pa.ChunkedArray] = field(default_factory=list)
@@ -109,10 +112,11 @@ def _land(
     settings = night.settings.sources.of(contract.source)
     tally = _Tally()
     seen: set[str] = set()
+    erased = ErasedUsers.load(night.settings)
     for number, file in enumerate(found):
         rows, extra = read_pending_file(file, contract, settings, night)
         tally.unknown |= extra
-        rows = _select_rows(night, contract, file, rows, tally, seen)
+        rows = _select_rows(night, contract, file, rows, tally, seen, erased)
         write_parquet(rows, folder / f"part-{number:05d}.parquet")
     entries = [build_manifest_entry(file.name, file.path) for file in found]
     if found and not contract.is_log:
@@ -129,12 +133,20 @@ def _land(
     dropped = {f"another row of the same {contract.key[0]}": tally.repeated}
     if tally.known:
         dropped[ALREADY_LANDED] = tally.known
+    if tally.erased:
+        dropped[ERASED_REASON] = tally.erased
     flow = Flow(contract.source, tally.rows, tally.rows - sum(dropped.values()), dropped)
     return flow, sorted(tally.unknown), tally.doubts
 
 
 def _select_rows(
-    night: Night, contract: Contract, file: PendingFile, rows: pa.Table, tally: _Tally, seen: set[str]
+    night: Night,
+    contract: Contract,
+    file: PendingFile,
+    rows: pa.Table,
+    tally: _Tally,
+    seen: set[str],
+    erased: ErasedUsers,
 ) -> pa.Table:
     """Return the rows of a file that are landed, and count the others."""
     from handpick.stages.land.derived_columns import keep_one_per_key
@@ -148,6 +160,9 @@ def _select_rows(
         tally.doubts.append(f"{contract.source}: {file.name} {told}")
     rows = rows.replace_schema_metadata(None)
     tally.rows += rows.num_rows
+    if "user_id" in contract.column_names and (is_erased := erased.find_rows(rows)).any():
+        tally.erased += int(is_erased.sum())
+        rows = rows.filter(pa.array(~is_erased))
     if settings.mode == "full" and contract.is_log and not file.is_released:
         kept = rows.filter(find_new_rows(night, contract, rows))
         tally.known += rows.num_rows - kept.num_rows

@@ -92,6 +92,18 @@ def _quote_formulas(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return texts
 
 
+def rewrite_export(rows: pa.Table, file: Path) -> None:
+    """Write one export anew with fewer rows, as Parquet and beside it as CSV.
+
+    Args:
+        rows: What it holds now.
+        file: Its Parquet file.
+    """
+    with ExportFiles(file.with_suffix(""), rows.schema) as files:
+        for start in range(0, max(len(rows), 1), ROWS_AT_A_TIME):
+            files.write(rows.slice(start, ROWS_AT_A_TIME))
+
+
 class ExportFiles:
     """Writer of `<stem>.parquet` and `<stem>.csv`; texts that look like formulas are quoted in the CSV."""
 

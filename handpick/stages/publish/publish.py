@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -13,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from handpick.errors import DamagedData, ServingError
-from handpick.lake.partitions import digest_partitions
+from handpick.lake.partitions import digest_partition, digest_partitions
+from handpick.ledger.erasures import Erasure, read_erasures
 from handpick.ledger.flows import Flow, StageResult
 from handpick.night import Night
 from handpick.runtime.log import log_progress
@@ -114,12 +116,19 @@ def check_lists(night: Night) -> None:
         night.lake.check(relation.lake_table, [night.logical_date], with_bytes=True)
     made = night.result("score").digest
     found = digest_partitions(night.lake, LIST_TABLES, night.logical_date)
-    if found != made:
+    erased = read_erasures(night.lake, night.logical_date)
+    before = {table: entry.was for table, entry in erased.items() if _is_erased_now(night, table, entry)}
+    if made not in (found, digest_partitions(night.lake, LIST_TABLES, night.logical_date, before)):
         raise DamagedData(
             f"the lists of {night.logical_date} are not those that score made: their digest is {found[:12]}, "
             f"but it reported {made[:12]}. Nothing was loaded and the pointer was not moved; run `handpick "
             f"score --date {night.logical_date}`, then `handpick publish --date {night.logical_date}`."
         )
+
+
+def _is_erased_now(night: Night, table: str, entry: Erasure) -> bool:
+    """Return whether a partition is the one from which rows were erased last."""
+    return digest_partition(night.lake.partition(table, night.logical_date)) == entry.now
 
 
 def describe_pointer(settings: Settings, moving: int | None) -> str:
@@ -181,9 +190,15 @@ def _check_demo_versions(connection: psycopg.Connection[Any], night: Night) -> N
         )
 
 
-def digest_lists(night: Night) -> str:
-    """Return the SHA-256 over the lake's partitions that a version is loaded from."""
-    return digest_partitions(night.lake, [relation.lake_table for relation in RELATIONS], night.logical_date)
+def digest_lists(night: Night, former: Mapping[str, str] | None = None) -> str:
+    """Return the SHA-256 over the lake's partitions that a version is loaded from.
+
+    Args:
+        night: The night.
+        former: Digests that some of the partitions had before, to be taken instead.
+    """
+    tables = [relation.lake_table for relation in RELATIONS]
+    return digest_partitions(night.lake, tables, night.logical_date, former)
 
 
 def _find_published(

@@ -188,6 +188,20 @@ def _make_schema(online: dict[str, Any]) -> None:
         connection.execute(f'CREATE SCHEMA "{online["db_schema"]}"')
 
 
+def test_an_erased_entity_is_gone_and_the_others_stay(kinds: tuple[Any, Any], base: Path) -> None:
+    fast = store(base, kinds[0](base), fast=True)
+    fast.apply(view())
+    fast.materialize(EARLIER, NOW)
+    ids = [row["user_id"] for row in ROWS]
+    before = read(fast, ids)
+    known, online = fast.get_feature_view("everything"), fast._get_provider().online_store
+    assert online.delete_entity(fast.config, known, ids[1]) == 1
+    assert online.delete_entity(fast.config, known, ids[1]) == 0
+    after = read(fast, ids)
+    assert after["brand"][1][1] == 3  # NOT_FOUND
+    assert [after["brand"][place] for place in (0, 2)] == [before["brand"][place] for place in (0, 2)]
+
+
 def test_a_second_materialization_replaces_what_arrived_and_keeps_the_rest(
     kinds: tuple[Any, Any], base: Path
 ) -> None:
