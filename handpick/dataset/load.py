@@ -50,7 +50,7 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
     items = lake.read("marts/dim_item", night.logical_date).sort_by("item_id")
     catalogue = _load_catalogue(night, items, embeddings["items"], sources)
     users = _load_users(night, catalogue.item_ids)
-    facts = _read_interactions(night, users.user_ids, catalogue.item_ids)
+    facts = _read_interactions(night, users, catalogue.item_ids)
     interactions = Interactions(
         user=_to_ints(facts["user"]),
         item=_to_ints(facts["item"]),
@@ -69,7 +69,7 @@ def load_dataset(night: Night, embeddings: Mapping[str, pa.Table] | None = None)
         replace(catalogue, released_at=released),
         users,
         interactions,
-        _load_queries(night, embeddings["queries"], users.user_ids, sources),
+        _load_queries(night, embeddings["queries"], users, sources),
         as_of=int(night.as_of.timestamp()),
         context=context,
     )
@@ -134,7 +134,7 @@ def _load_users(night: Night, item_ids: StringArray) -> Users:
     )
 
 
-def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArray) -> pa.Table:
+def _read_interactions(night: Night, users: Users, item_ids: StringArray) -> pa.Table:
     """Return interactions of known users with known items as indices.
 
     They are sorted by user, then time, then event id.
@@ -145,7 +145,7 @@ def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArra
     kinds = pc.index_in(facts["event_type"].cast(pa.string()), pa.array(EVENT_TYPES))
     rows = pa.table(
         {
-            "user": index_ids(facts["user_id"], user_ids),
+            "user": _index_learned_users(night, facts["user_id"], users),
             "item": index_ids(facts["item_id"], item_ids),
             "event_type": kinds,
             "weight": facts["weight"],
@@ -156,6 +156,14 @@ def _read_interactions(night: Night, user_ids: StringArray, item_ids: StringArra
     known = pc.and_(pc.greater_equal(rows["user"], 0), pc.greater_equal(rows["item"], 0))
     rows = rows.filter(pc.and_(known, pc.is_valid(rows["event_type"])))
     return rows.sort_by([("user", "ascending"), ("occurred_at", "ascending"), ("event_id", "ascending")])
+
+
+def _index_learned_users(night: Night, ids: pa.ChunkedArray, users: Users) -> IntArray:
+    """Return what `index_ids` does; -1 also for users without consent where nothing is learned from them."""
+    found = index_ids(ids, users.user_ids)
+    if night.settings.privacy.learn_without_consent or not len(users.user_ids):
+        return found
+    return np.where((found >= 0) & users.is_consented[np.maximum(found, 0)], found, -1)
 
 
 def _load_context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArray:
@@ -170,11 +178,11 @@ def _load_context(lake: Lake, night: Night, events: pa.ChunkedArray) -> FloatArr
     return _align_rows(known, "event_id", events, tuple(columns))
 
 
-def _load_queries(night: Night, encoded: pa.Table, user_ids: StringArray, sources: ContentSources) -> Queries:
+def _load_queries(night: Night, encoded: pa.Table, users: Users, sources: ContentSources) -> Queries:
     """Return the queries of known users, sorted by user, then time, then query id, with their vectors."""
     columns = ["query_id", "user_id", "occurred_at", "text"]
     queries = night.lake.read_through("marts/fct_queries", night.logical_date, columns, check_bytes=True)
-    queries = queries.append_column("user", pa.array(index_ids(queries["user_id"], user_ids)))
+    queries = queries.append_column("user", pa.array(_index_learned_users(night, queries["user_id"], users)))
     queries = queries.filter(pc.greater_equal(queries["user"], 0)).sort_by(
         [("user", "ascending"), ("occurred_at", "ascending"), ("query_id", "ascending")]
     )

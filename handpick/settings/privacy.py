@@ -1,4 +1,4 @@
-"""`[privacy]`: people who were erased."""
+"""`[privacy]`: people who were erased, and those who did not consent."""
 
 from pathlib import Path
 
@@ -8,12 +8,17 @@ from handpick.settings import Section
 
 
 class PrivacySettings(Section):
-    """Where it is remembered, without the people themselves, who was erased: see docs/privacy.md."""
+    """Who was erased, without the people themselves, and what consent means: see docs/privacy.md."""
 
     path: Path = Field(
         Path("var/privacy"),
         description="Folder of the erased users' keyed hashes, of the key, and of the proofs of erasures. It "
         "must outlive the lake: without it a night would take an erased person for a new one.",
+    )
+    learn_without_consent: bool = Field(
+        True,
+        description="Whether models learn from events and queries of users without consent, who get popular "
+        "phones only. If not, models and metrics leave them out; counts of a phone stay those of everybody.",
     )
     key: SecretStr | None = Field(
         None,

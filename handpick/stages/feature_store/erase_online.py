@@ -32,7 +32,7 @@ def erase_online_user(settings: Settings, user_id: str) -> int:
     found = 0
     with run_feast("erase a user online", settings):
         store = open_store(settings)
-        online = cast("ColumnWriter", store._get_provider().online_store)  # type: ignore[attr-defined]
+        online = cast("ColumnWriter", store._get_provider().online_store)
         for view in VIEWS:
             # The registered view, as the declared one does not know its columns.
             known = store.get_feature_view(view.name)
