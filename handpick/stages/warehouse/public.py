@@ -1,4 +1,4 @@
-"""What other packages may import from `warehouse`: damage of its file, erasing a user from it, dbt's folders."""
+"""What other packages may import from `warehouse`: damage of its file, erasing a user, dbt's folders."""
 
 from handpick.stages.warehouse.damaged_file import find_warehouse_damage, remove_warehouse
 from handpick.stages.warehouse.erase_rows import erase_warehouse_user
