@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from email.header import decode_header, make_header
@@ -179,3 +180,17 @@ def test_the_test_message_says_of_every_channel_whether_it_arrived(
     make_settings("")
     none = CliRunner().invoke(app, ["alert", "--test"]).exception
     assert isinstance(none, ConfigurationError) and "there is no channel" in str(none)
+
+
+def test_a_text_of_others_calls_nobody_and_hides_no_address_in_a_chat(
+    make_settings: MakeSettings, webhook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mattermost, as Discord does, shows what it gets as Markdown and calls who is mentioned."""
+    address = f"mmost://127.0.0.1:{webhook.server_port}/{'a1' * 13}"
+    monkeypatch.setenv("HANDPICK_ALERT_OPERATIONS", address)
+    text = "events/@everyone <@U123> <!channel> @here [the report](http://evil.example).csv: 3 rows"
+    sent = send_alerts(make_settings(OPERATIONS), [finding(Kind.QUARANTINE, text)], NOON)
+    assert not sent.problems
+    ((_, content),) = webhook.caught
+    assert "@ everyone <@ U123>" in content["text"] and "the report] (http" in content["text"]
+    assert not re.search(r"@\w|\]\(", content["text"])

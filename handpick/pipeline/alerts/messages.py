@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -33,7 +34,7 @@ def compose_message(settings: Settings, findings: Sequence[Finding], run_id: str
     """
     ordered = sorted(findings, key=lambda one: one.light is not Light.ACT)
     acts = sum(one.light is Light.ACT for one in ordered)
-    first = ordered[0].text.split(": ")[0].rstrip(".")
+    first = quote_for_chats(ordered[0].text.split(": ")[0].rstrip("."))
     if len(ordered) == 1:
         subject = first
     elif acts:
@@ -43,8 +44,8 @@ def compose_message(settings: Settings, findings: Sequence[Finding], run_id: str
     lines = []
     for number, one in enumerate(ordered, 1):
         lines += [
-            f"{number}. {'ACT NOW' if one.light is Light.ACT else 'Look'}: {one.text}",
-            f"   Next: {one.next_step}",
+            f"{number}. {'ACT NOW' if one.light is Light.ACT else 'Look'}: {quote_for_chats(one.text)}",
+            f"   Next: {quote_for_chats(one.next_step)}",
             f"   {build_link(settings, one, run_id)}",
             "",
         ]
@@ -54,6 +55,15 @@ def compose_message(settings: Settings, findings: Sequence[Finding], run_id: str
         make_showable(f"{'[act] ' if acts else ''}{settings.shop.name}: {subject}"),
         make_showable("\n".join(lines), keep_breaks=True),
     )
+
+
+def quote_for_chats(text: str) -> str:
+    """Return a text that calls nobody and hides no address behind a word where it is shown in a chat.
+
+    `@everyone` of a supplier's file name would call all of a channel of Discord or Mattermost, and
+    `[word](address)` would be a link there.
+    """
+    return re.sub(r"\](?=\()", "] ", re.sub(r"@(?=[\w&!])", "@ ", text))
 
 
 def build_link(settings: Settings, finding: Finding, run_id: str | None = None) -> str:
