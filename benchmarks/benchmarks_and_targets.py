@@ -50,6 +50,19 @@ _BENCHMARKS = (
         (Target("cosmos_over_bare", "x the bare dbt build", at_most=1.3),),
     ),
     Benchmark(
+        "experiment-power",
+        "false calls, coverage and power of experiments looked at on 28 days, with the users of rung M",
+        "experiment_power:measure",
+        (
+            Target("called_without_effect", "of 500 experiments without effect called", at_most=0.05),
+            Target("covered_on_all_days", "of them covered on all days", at_least=0.93, at_most=0.97),
+            Target("found_two_percent", "found at 2 % more conversion", at_least=0.8),
+            Target("found_two_points", "found at 2 percentage points more", at_least=0.8),
+            Target("covered_two_percent", "of intervals cover the true lift at the end", at_least=0.93),
+            Target("narrowed_conversion", "narrower by CUPED", at_least=0.2),
+        ),
+    ),
+    Benchmark(
         "reasons",
         "2,000 drawn reasons of rung S checked against the lake's tables, and how many are general",
         "reasons:measure",

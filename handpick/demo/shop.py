@@ -124,13 +124,16 @@ def open_shop(plan: Plan, catalogue: Catalogue | None = None) -> ShopState:
     return world
 
 
-def run_day(world: ShopState, folders: DemoFolders, day: int) -> None:
+def run_day(world: ShopState, folders: DemoFolders, day: int) -> Events:
     """Simulate one day: deliveries, sign-ups, sessions and queries.
 
     Args:
         world: The state of the shop, which is advanced to the end of the day.
         folders: Where the landing files of the day are written.
         day: The day, counted from 0.
+
+    Returns:
+        The events of the day, before any of them is written wrongly on purpose.
     """
     plan, corruption = world.plan, CorruptionCounts()
     # Before the delivery: the phones that newcomers own are older than the day's launches.
@@ -147,6 +150,7 @@ def run_day(world: ShopState, folders: DemoFolders, day: int) -> None:
             f"{plan.date_of(day)}: {written:,} events, {len(queries):,} queries, {len(newcomers):,} "
             f"sign-ups, {len(changed):,} phones new or changed"
         )
+    return events
 
 
 def _clear_folders(folders: DemoFolders, overwrite: bool) -> None:

@@ -215,9 +215,13 @@ STAGES: list[Stage] = [
     ),
     Stage(
         "report",
-        "Write the night's report",
+        "Measure experiments and write the night's report",
         reads=("valid", "quarantine", "lists", "gate", "evaluation", "models", "marts", "ledger_flows"),
-        writes=("report",),
+        writes=("report", "experiments"),
+        flows=(
+            FlowCheck("outcomes of experiments", written="experiments/outcomes"),
+            FlowCheck("results of experiments", written="experiments/results"),
+        ),
         preload=("jinja2",),
     ),
 ]

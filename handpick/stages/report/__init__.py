@@ -21,6 +21,7 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If no other stage has run for this logical date.
     """
+    from handpick.stages.report.experiments import update_experiments
     from handpick.stages.report.model_card import render_card
     from handpick.stages.report.report_page import render_report
     from handpick.stages.report.summary import SUMMARY_FILE, summarize_night
@@ -32,6 +33,7 @@ def run(night: Night) -> StageResult:
             f"there is nothing to report: no stage has run for {night.logical_date}. No report was written; "
             f"run `handpick night --date {night.logical_date}` first."
         )
+    measured = update_experiments(night)
     card = render_card(night)
     with night.lake.replace_partition(REPORT_TABLE, night.logical_date) as folder:
         # The index links to the card, so the link is left out where there is no card.
@@ -45,7 +47,7 @@ def run(night: Night) -> StageResult:
     expected = len(list_nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
     return StageResult(
-        "report", night.logical_date, str(target / INDEX_FILE), (flow,), digest_partition(target)
+        "report", night.logical_date, str(target / INDEX_FILE), (flow, *measured), digest_partition(target)
     )
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
+from handpick.dataset.experiments.summary import summarize_experiments
 from handpick.errors import DamagedData
 from handpick.lake.partitions import PARTITION_PREFIX, parse_partition_date
 from handpick.ledger.flows import StageResult
@@ -24,6 +25,7 @@ from handpick.stages.report.example_users import (
     find_launched_items,
     join_list_with_items,
 )
+from handpick.stages.report.experiments import plot_experiment
 from handpick.stages.report.slices import explain_slices, find_twins
 from handpick.stages.report.summary import BLEND, Quality, summarize_night
 from handpick.stages.validate.public import compute_rule_rates
@@ -65,6 +67,7 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         card=card,
         people=_example_lists(night),
         trends=_plot_trends(night),
+        experiments=[(one, plot_experiment(one)) for one in summarize_experiments(night)],
         links=[(name.replace("_", " "), page.as_uri()) for name, page in find_stage_pages(results).items()],
     )
 
