@@ -215,6 +215,10 @@ def _collect_pages(night: Night) -> dict[str, str]:
     return pages
 
 
+PAGES = ("/", "/lists", "/models", "/data", "/versions", "/nights")
+"""Pages of the app that need no choice."""
+
+
 def _fetch_airflow_pages(night: Night) -> dict[str, str]:
     """Return the pages in Airflow, as somebody sees them who has signed in."""
     os.environ |= {
@@ -222,15 +226,32 @@ def _fetch_airflow_pages(night: Night) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     }
     sys.path.insert(0, str(ROOT / "plugins"))
+    from airflow.api_fastapi.app import create_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.security import get_user
     from fastapi.testclient import TestClient
     from recommendation_pages import pages
 
     (guard,) = pages.router.dependencies
     assert guard.dependency is not None
     pages.dependency_overrides[guard.dependency] = lambda: None
+    create_auth_manager()
+    pages.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="admin", role="admin")
     client = TestClient(pages, raise_server_exceptions=False)
     users = night.lake.read("lists/recommendations", LAST_DAY)["user_id"].unique().to_pylist()
-    found = {"overview": client.get("/").text}
+    found = {}
+    queries: list[tuple[str, dict[str, Any]]] = [(address, {}) for address in PAGES]
+    queries += [
+        ("/data/quarantine", {"day": LAST_DAY, "source": source, "page": page})
+        for source in CONTRACTS
+        for page in (1, 2, 3)
+    ]
+    queries.append(("/versions/diff", {"a": 1, "b": 1}))
+    queries += [("/lists", {"item_id": item}) for item in _choose_items(night)]
+    for address, parameters in queries:
+        answer = client.get(address, params=parameters)
+        assert answer.status_code == 200, f"{address} {parameters}: {answer.status_code}"
+        found[f"{address} {parameters or ''}"] = answer.text
     # All users whose id is hostile, and some of the others, whose lists have hostile titles.
     strange = [user for user in users if not re.fullmatch(r"[\w-]+", user)]
     for user in [*strange, *users[:150]]:
