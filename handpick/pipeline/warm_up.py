@@ -1,4 +1,4 @@
-"""Compiles the numba kernels of evaluate, score and publish, and measures the first passes of the top-N.
+"""Compiles the numba kernels of train, evaluate, score and publish, and measures first passes of the top-N.
 
 So the first night need not.
 
@@ -17,6 +17,7 @@ from handpick.stages.publish.fingerprint import compute_fingerprint
 from handpick.stages.publish.pg_copy import COPY_TYPES, encode_batches
 from models.hybrids.blend_weights import ValidationScores
 from models.recommender_interface import Factors
+from models.topn.dense import find_top_n_in_float32
 from models.topn.exact import compute_exact_scores, find_top_n
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
@@ -29,7 +30,9 @@ def main() -> None:
     # a night.
     random = np.random.default_rng(0)
     factors = Factors(*(random.standard_normal((count, 16), np.float32) for count in (64, 256)))
-    find_top_n(factors, 5, exclude=sparse.csr_matrix(factors.users @ factors.items.T > 8))
+    excluded = sparse.csr_matrix(factors.users @ factors.items.T > 8)
+    find_top_n(factors, 5, exclude=excluded)
+    find_top_n_in_float32(factors, 5, excluded, np.ones(256, bool))
     compute_exact_scores(*factors, np.arange(64), np.arange(64))
     ValidationScores(np.ones((1, 2, 3), np.float32), sparse.csr_matrix(np.eye(2, 3)), 1).ndcg(
         np.ones((2, 3), np.float32)
