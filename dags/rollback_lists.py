@@ -17,7 +17,14 @@ from stage_task import MANUAL_DAG, PUBLISHED, without_traceback
             minimum=1,
             title="List version",
             description="The version that becomes current; empty for the one before the current.",
-        )
+        ),
+        "why": Param(
+            None,
+            type=["null", "string"],
+            maxLength=500,
+            title="Why",
+            description="The reason, kept in the audit log.",
+        ),
     },
     **MANUAL_DAG,
 )
@@ -25,12 +32,21 @@ def rollback_lists() -> None:
     """Make an earlier list version the current one."""
 
     @task(outlets=[PUBLISHED], doc_md="Moves the pointer, at once for all consumers.")
-    def rollback(params: Any = None) -> str:
+    def rollback(params: Any = None, dag_run: Any = None) -> str:
         """Return the version that is current now, for XCom."""
+        from handpick.serving.browse import record_action
         from handpick.serving.versions import rollback as make_current
         from handpick.settings.load import load
 
-        return without_traceback(lambda: str(make_current(load(), params["version"] or None)))
+        def move() -> str:
+            settings = load()
+            made = make_current(settings, params["version"] or None)
+            who = getattr(dag_run, "triggering_user_name", None) or "the DAG rollback_lists"
+            why = params["why"] or ""
+            record_action(settings, who=who, action="roll back", target=f"to version {made}", why=why)
+            return str(made)
+
+        return without_traceback(move)
 
     @task(doc_md="Tells the owners in `[alerts]` that consumers read an older version.")
     def tell_owners() -> list[str]:

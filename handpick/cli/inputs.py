@@ -237,16 +237,26 @@ def release_rows(
         datetime | None,
         date_option("--into", "The night that receives them. Default: the next."),
     ] = None,
+    why: Annotated[str, typer.Option(help="The reason, kept in the audit log.")] = "",
 ) -> None:
     """Release rows into a later night, unchanged or corrected; it validates them again."""
     from handpick.night import Night
     from handpick.quarantine import Selection, release_selection
+    from handpick.serving.browse import name_os_user, record_action
     from handpick.settings.load import load
 
     # The next night by default: the night itself has been validated already.
     target = into.date() if into else date.date() + timedelta(days=1)
     night = Night(load(), date.date())
     place, count = release_selection(night, Selection(source, rule, file, line), target, mended)
+    if place is not None:
+        record_action(
+            night.settings,
+            who=name_os_user(),
+            action="release",
+            target=f"{count} rows of {source} of {date.date()} into {target}",
+            why=why,
+        )
     print_result(
         "No rows match; nothing was released."
         if place is None

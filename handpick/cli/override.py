@@ -26,10 +26,12 @@ def override(
     Then run score, publish and report.
     """
     from handpick.night import Night
+    from handpick.serving.browse import name_os_user, record_action
     from handpick.settings.load import load
     from handpick.stages.gate.decision_record import record_override
 
-    decision = record_override(
-        Night(load(), date.date()), to="refuse" if refuse else "promote", who=who, why=why
-    )
+    settings, to = load(), "refuse" if refuse else "promote"
+    decision = record_override(Night(settings, date.date()), to=to, who=who, why=why)
+    target = f"{to} the model of {date.date()}, for {who}"
+    record_action(settings, who=name_os_user(), action="override", target=target, why=why)
     print_result(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")

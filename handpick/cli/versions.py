@@ -51,12 +51,17 @@ def rollback(
     version: Annotated[
         str | None, typer.Argument(help="The version. Default: the newest before the current one.")
     ] = None,
+    why: Annotated[str, typer.Option(help="The reason, kept in the audit log.")] = "",
 ) -> None:
     """Make another version, older or newer, the current one, at once for all consumers."""
+    from handpick.serving.browse import name_os_user, record_action
     from handpick.serving.versions import rollback as make_current
     from handpick.settings.load import load
 
-    print_result(f"Version {make_current(load(), version)} is current.")
+    settings = load()
+    made = make_current(settings, version)
+    record_action(settings, who=name_os_user(), action="roll back", target=f"to version {made}", why=why)
+    print_result(f"Version {made} is current.")
 
 
 def diff(

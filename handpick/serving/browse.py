@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+import getpass
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, LiteralString
 
+import psycopg
 from psycopg.rows import class_row, dict_row
 
-from handpick.serving.connection import connect
+from handpick.errors import ServingError
 from handpick.serving.read_lists import connect_for_reading
 from handpick.serving.statements import compose_statement
 from handpick.serving.versions import ListVersion, query_versions
@@ -26,8 +32,8 @@ create table if not exists {schema}.audit_log (
 comment on table {schema}.audit_log is 'who rolled back, released, overrode or erased what, and why'
 """
 USER_LIST_QUERY: LiteralString = """
-select r.rank, r.item_id, r.score, r.source, r.reason, r.reason_code, r.relaxed_rules, i.title, i.brand,
-    i.price, i.is_in_stock, i.image_path
+select r.rank, r.item_id, r.score, r.source, r.reason, r.reason_code, r.relaxed_rules, r.placed_by, i.title,
+    i.brand, i.price, i.is_in_stock, i.image_path
 from {schema}.recommendations_all r
 left join {schema}.items_all i on i.list_version = r.list_version and i.item_id = r.item_id
 where r.list_version = %s and r.user_id = %s order by r.rank
@@ -64,13 +70,17 @@ select distinct segment from {schema}.popular_items_all where list_version = %s 
 """
 
 
+UNSENT_FILE = ".actions.jsonl"
+"""File of the lake with the actions that could not be written into the database."""
+
+
 @dataclass(frozen=True)
 class AuditEntry:
     """One action of a person.
 
     Args:
         at: When, in UTC.
-        who: The person's name, as they signed in.
+        who: The person's name, as they signed in, or on the command line that of the system's user.
         action: `roll back`, `release`, `override` or `erase`.
         target: What it was done to.
         why: The reason that they gave.
@@ -141,34 +151,71 @@ class ListBrowser:
 
 
 def record_action(settings: Settings, *, who: str, action: str, target: str, why: str) -> None:
-    """Record what a person did; the entry cannot be changed by the pages.
+    """Record what a person did, on the pages, by a command or by a DAG; entries are only ever added.
 
-    Raises:
-        ServingError: If the database does not answer.
+    Where the database does not answer, or nothing was published to it yet, the entry is kept in a file of the
+    lake: an action on files must not fail for that, nor stay unrecorded.
     """
-    schema = settings.serving.schema_name
-    with connect(settings) as connection:
-        for statement in AUDIT_DDL.split(";"):
-            connection.execute(compose_statement(statement, schema=schema))
-        connection.execute(
-            compose_statement(
-                "insert into {schema}.audit_log (who, action, target, why) values (%s, %s, %s, %s)",
-                schema=schema,
-            ),
-            [who, action, target, why],
-        )
+    entry = AuditEntry(datetime.now(UTC), who, action, target, why)
+    try:
+        connection = connect_for_reading(settings)
+    except ServingError:
+        with _find_unsent(settings).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(entry), default=datetime.isoformat) + "\n")
+        return
+    with connection:
+        _insert_actions(connection, settings, [entry])
 
 
 def read_actions(settings: Settings, limit: int = 100) -> list[AuditEntry]:
-    """Return the last actions of people, newest first; none before the first one.
-
-    Raises:
-        ServingError: If the database does not answer, or nothing was ever published to it.
-    """
-    schema = settings.serving.schema_name
-    with connect_for_reading(settings) as connection:
-        if connection.execute("select to_regclass(%s)", [f"{schema}.audit_log"]).fetchone() == (None,):
-            return []
-        with connection.cursor(row_factory=class_row(AuditEntry)) as cursor:
+    """Return the last actions of people, newest first; none before the first one."""
+    found = _read_unsent(settings)
+    try:
+        connection = connect_for_reading(settings)
+    except ServingError:
+        return found[::-1][:limit]
+    with connection:
+        schema = settings.serving.schema_name
+        if connection.execute("select to_regclass(%s)", [f"{schema}.audit_log"]).fetchone() != (None,):
             query = "select at, who, action, target, why from {schema}.audit_log order by id desc limit %s"
-            return cursor.execute(compose_statement(query, schema=schema), [limit]).fetchall()
+            with connection.cursor(row_factory=class_row(AuditEntry)) as cursor:
+                found += cursor.execute(compose_statement(query, schema=schema), [limit]).fetchall()
+    return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+
+
+def name_os_user() -> str:
+    """Return who works on the command line, as the audit log names them."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (OSError, KeyError):  # a container's user without a name
+        return f"user {os.getuid()} (command line)"
+
+
+def _insert_actions(
+    connection: psycopg.Connection[Any], settings: Settings, entries: Sequence[AuditEntry]
+) -> None:
+    """Add entries to the table, which is created for the first one."""
+    schema = settings.serving.schema_name
+    for statement in AUDIT_DDL.split(";"):
+        connection.execute(compose_statement(statement, schema=schema))
+    query = "insert into {schema}.audit_log (at, who, action, target, why) values (%s, %s, %s, %s, %s)"
+    for one in entries:
+        connection.execute(
+            compose_statement(query, schema=schema), [one.at, one.who, one.action, one.target, one.why]
+        )
+
+
+def _find_unsent(settings: Settings) -> Path:
+    """Return the file of the actions that could not be written into the database."""
+    root = settings.path(settings.lake.root)
+    root.mkdir(parents=True, exist_ok=True)
+    return root / UNSENT_FILE
+
+
+def _read_unsent(settings: Settings) -> list[AuditEntry]:
+    """Return the actions that are not in the database, oldest first."""
+    file = settings.path(settings.lake.root) / UNSENT_FILE
+    if not file.is_file():
+        return []
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [AuditEntry(**{**row, "at": datetime.fromisoformat(row["at"])}) for row in rows]

@@ -93,23 +93,34 @@ class Blend:
         Raises:
             KeyError: If a weighted member is not among `members`.
         """
+        parts = list(self.factors_by_term(data, users).values())
+        return Factors(
+            np.ascontiguousarray(np.hstack([part.users for part in parts])),
+            np.ascontiguousarray(np.hstack([part.items for part in parts])),
+        )
+
+    def factors_by_term(self, data: Dataset, users: IntArray) -> dict[str, Factors]:
+        """Return the weighted factors of each term, in the order in which `factors` concatenates them.
+
+        The score is the sum of the terms' inner products, so each product is that term's part of it.
+
+        Raises:
+            KeyError: If a weighted member is not among `members`.
+        """
         found = self.segments(data, users)
         cold = find_cold_items(self.members, data)
         scaled = {
             name: standardise_factors(self.members[name].factors(data, users)) for name in self.used_members
         }
-        parts = []
+        parts = {}
         for term in self._terms:
             # The users' side carries the weight, because it differs between segments.
             weight = np.array([self.weights[segment].get(term, 0.0) for segment in found], np.float32)
             one = scaled.get(term) or make_cold_factors(
                 scaled.get(term.removesuffix(COLD_SUFFIX)), cold, len(users)
             )
-            parts.append(Factors(one.users * weight[:, None], one.items))
-        return Factors(
-            np.ascontiguousarray(np.hstack([part.users for part in parts])),
-            np.ascontiguousarray(np.hstack([part.items for part in parts])),
-        )
+            parts[term] = Factors(one.users * weight[:, None], one.items)
+        return parts
 
     def score(self, data: Dataset, users: IntArray) -> FloatArray:
         """Return `(len(users), items) float32` scores."""

@@ -215,6 +215,34 @@ class FusionRecommender:
         network = self._fitted_network()
         return network.items.modality_names, self._item_output(data).weights.cpu().numpy()
 
+    @torch.inference_mode()
+    def user_weights(self, data: Dataset, users: IntArray) -> tuple[tuple[str, ...], FloatArray]:
+        """Return modality names, and `(n, modalities)` their contribution to each user's first vector.
+
+        That is the vector which the inference steps then refine.
+        """
+        network, items = self._fitted_network(), self._item_output(data)
+        device = next(network.parameters()).device
+        queries = build_query_inputs(data, network.signature).to(device)
+        if network.encoders is not None:
+            queries = network.encoders.encode_queries(queries, data)
+        config = self.config
+        sequences = build_user_sequences(data)
+        batcher = SequenceBatcher(
+            data, sequences, network.signature, config.history, config.queries, config.evidence
+        )
+        found = np.zeros((len(users), len(network.users.modality_names)), np.float32)
+        for at in range(0, len(users), USERS_PER_BATCH):
+            some = users[at : at + USERS_PER_BATCH]
+            now = np.full(len(some), data.as_of)
+            windows = cut_windows(sequences, some, now, config.history, 1)
+            inputs, order = batcher.build_inputs(
+                windows, np.arange(len(windows)), some, now, data.users.features[some]
+            )
+            guess = network.users(inputs.to(device), queries, items.vectors, network.items)
+            found[at + order] = guess.weights.cpu().numpy()
+        return network.users.modality_names, found
+
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors`, `model.json`, and trainable encoders in folders of `encoders/`."""
         network = self._fitted_network()

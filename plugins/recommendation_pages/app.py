@@ -1,9 +1,9 @@
 """The Recommendations pages of Airflow's web UI: their security, and the reports of nights.
 
 Only signed-in users see them. They stand on Airflow's own origin, so text of a supplier or a customer must
-not act there: templates escape it, and the content security policy of every response allows no script. dbt's
-documentation, which needs scripts, is put into a sandbox without an origin. Changes are forms with a token
-(`access.py`), need a right of their own, and are recorded.
+not act there: templates escape it, and the content security policy of every response allows no script but
+the one that follows Airflow's theme. dbt's documentation, which needs scripts, is put into a sandbox without
+an origin. Changes are forms with a token (`access.py`), need a right of their own, and are recorded.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from handpick.errors.safe_text import make_showable
 from handpick.settings.load import load
 from recommendation_pages import data, front, lists, models, versions
 from recommendation_pages.rendering import render, render_message
+from recommendation_pages.theme import PAGE_POLICY, add_theme
 
 pages = FastAPI(
     title="Handpick recommendations",
@@ -39,11 +40,6 @@ SHOWN_NIGHTS = 60
 """Nights on one page of the list of reports."""
 SERVED_SUFFIXES = {".html", ".css", ".js", ".png", ".svg"}
 """Files of a stage's pages that a browser needs; no other file in their folder is served."""
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'self'"
-)
-"""Content security policy of all pages: no script, from nowhere; only Airflow's own pages may frame them."""
 SCRIPT_POLICY = (
     "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data:; font-src data:; form-action 'none'; base-uri 'none'; "
@@ -148,7 +144,7 @@ def show_report_page(
     for built, first in find_stage_pages(night.results()).items():
         # Browsers do not follow `file:` links from a page that was served over HTTP.
         html = html.replace(escape(first.as_uri()), f"pages/{built}/{first.name}")
-    return HTMLResponse(html)
+    return HTMLResponse(add_theme(html))
 
 
 @pages.get("/nights/{day}/pages/{built}/{path:path}")
@@ -161,8 +157,11 @@ def show_stage_page(request: Request, day: date, built: str, path: str) -> Respo
     file = None if first is None else _find_served_file(first.parent, path)
     if file is None:
         return render_message(request, f"There is no such page for {day}.", 404)
-    policy = SCRIPT_POLICY if built in SCRIPTED_PAGES else PAGE_POLICY
-    return FileResponse(file, headers={"Content-Security-Policy": policy})
+    if built in SCRIPTED_PAGES:
+        return FileResponse(file, headers={"Content-Security-Policy": SCRIPT_POLICY})
+    if file.suffix == ".html":
+        return HTMLResponse(add_theme(file.read_text(encoding="utf-8")))
+    return FileResponse(file)
 
 
 def _find_served_file(folder: Path, path: str) -> Path | None:

@@ -16,6 +16,7 @@ from handpick.lake.media import resolve_media_path
 from handpick.night import Night
 from handpick.serving.browse import ListBrowser
 from handpick.settings.load import Settings, load
+from handpick.stages.score.list_explanations import ListFacts, UserFacts, read_list_facts
 from recommendation_pages.rendering import render, render_message
 from recommendation_pages.state import Published, explain_unread
 
@@ -92,56 +93,87 @@ def _find_user(
     person = None
     if table is not None:
         person = next(iter(table.filter(pc.equal(table["user_id"], user_id)).slice(0, 1).to_pylist()), None)
-    asked = None
-    if item_id:
-        phone = next((row for row in browser.find_phones(current.version, item_id)), None)
-        if phone is not None:
-            asked = {"phone": phone, "rank": new_ranks.get(phone["item_id"])}
-            asked["reasons"] = explain_absence(phone, person, rows) if asked["rank"] is None else []
-    return {
+    facts = _read_facts(settings, published)
+    maker = facts.find_user(user_id) if facts is not None else None
+    found: dict[str, Any] = {
         "rows": rows,
         "earlier": earlier,
         "before": before,
         "old_ranks": old_ranks,
         "new_ranks": new_ranks,
         "person": person,
-        "asked": asked,
+        "asked": _ask(browser, published, item_id, user_id, rows, (facts, maker)) if item_id else None,
+        "parts": {},
+        "weights": {},
     }
-
-
-def explain_absence(
-    phone: dict[str, Any], person: dict[str, Any] | None, rows: list[dict[str, Any]]
-) -> list[str]:
-    """Return what is known of why a phone is not on a user's list.
-
-    Args:
-        phone: The phone as the version has it.
-        person: The user, None if they are not known.
-        rows: Their list.
-
-    Returns:
-        Sentences; the last one says what the lists alone cannot tell.
-    """
-    found = []
-    if not phone["is_in_stock"]:
-        found.append("Rule in_stock: it was not in stock when the lists were made.")
-    if person is not None and person["owned_item_id"] == phone["item_id"]:
-        found.append("Rule not_owned: the user has it.")
-    if not rows:
-        found.append("The user has no list in this version.")
-    same = [row for row in rows if row["brand"] == phone["brand"]]
-    if same and not found:
-        found.append(
-            f"{len(same)} other phones of {phone['brand']} are on the list; rules.max_per_brand may hold it "
-            "back."
-        )
-    if rows and not found:
-        found.append(
-            "The rules in_stock and not_owned do not bar it. Another rule may (price_band, generation, "
-            f"country), or its score is below that of place {rows[-1]['rank']}, which is "
-            f"{rows[-1]['score']:.3f}."
-        )
+    if facts is not None and maker is not None:
+        found["maker"] = maker
+        found["user_weights"] = facts.weigh_user_modalities(maker)
+        found["parts"] = facts.split_scores(maker, list(new_ranks))
+        if maker.factors is not None:
+            found["weights"] = {item: facts.weigh_modalities(item) for item in new_ranks}
     return found
+
+
+def _ask(
+    browser: ListBrowser,
+    published: Published,
+    name: str,
+    user_id: str,
+    rows: list[dict[str, Any]],
+    facts: tuple[ListFacts | None, UserFacts | None],
+) -> dict[str, Any] | None:
+    """Return a phone by a part of its name with its place on a list, or why it has none.
+
+    None if no phone is called so, now or in the version before.
+    """
+    assert published.current is not None
+    phone = _choose_phone(browser.find_phones(published.current.version, name), name)
+    if phone is None:
+        before = published.before
+        gone = _choose_phone(browser.find_phones(before.version, name), name) if before else None
+        if gone is None or before is None:
+            return None
+        said = (
+            f"It is no longer in the catalogue: version {before.version} of {before.logical_date} had it, "
+            f"version {published.current.version} of {published.current.logical_date} does not."
+        )
+        return {"phone": gone, "rank": None, "reasons": [said], "absence": None}
+    rank = next((row["rank"] for row in rows if row["item_id"] == phone["item_id"]), None)
+    if rank is not None:
+        return {"phone": phone, "rank": rank, "reasons": [], "absence": None}
+    absence, reasons = None, []
+    known, maker = facts
+    if known is None:
+        reasons.append(
+            "The night that made the lists kept no facts about them, so the cause cannot be told; nights "
+            "that are scored by this release do."
+        )
+    elif maker is None:
+        reasons.append(
+            f"The night knew no user {user_id}, so it made no list. Shops show such people popular phones."
+        )
+    else:
+        absence = known.explain_absence(maker, phone["item_id"], rows)
+        reasons += absence.reasons if absence else ["The night that made the lists did not know this phone."]
+        if maker.factors is None:
+            reasons.append(
+                "The list is by popularity: nothing is known of the user's taste, or they have not consented."
+            )
+    return {"phone": phone, "rank": None, "reasons": reasons, "absence": absence}
+
+
+def _choose_phone(found: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """Return the phone whose id or title is exactly so, else the first one found."""
+    exact = (row for row in found if name in (row["item_id"], row["title"]))
+    return next(exact, next(iter(found), None))
+
+
+def _read_facts(settings: Settings, published: Published) -> ListFacts | None:
+    """Return what the current version's lists were made of."""
+    assert published.current is not None
+    day = published.current.logical_date
+    return read_list_facts(Night(settings, day).lake, day)
 
 
 def _find_phone(browser: ListBrowser, version: int, item_id: str) -> dict[str, Any]:

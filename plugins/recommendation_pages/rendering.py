@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader
 from handpick.runtime.html import build_environment
 from handpick.settings.load import load
 from handpick.stages.report.summary import NightSummary
+from recommendation_pages.theme import THEME_ELEMENT
 
 MENU = (
     ("", "Today"),
@@ -47,6 +48,7 @@ def render(request: Request, name: str, status: int = 200, **values: Any) -> HTM
         base=base,
         airflow=base.removesuffix("/handpick"),
         menu=MENU,
+        theme=THEME_ELEMENT,
         here=request.url.path.removeprefix(base).strip("/").split("/")[0],
         **values,
     )

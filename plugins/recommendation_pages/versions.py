@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from handpick.errors import ServingError
 from handpick.serving.browse import read_actions, record_action
 from handpick.serving.diff import compare_versions
 from handpick.serving.versions import rollback
@@ -26,16 +25,12 @@ def show_versions(request: Request, user: Annotated[Any, Depends(get_user)]) -> 
     """Show the kept versions, the retention, and the last actions of people."""
     settings = load()
     published = read_published(settings)
-    try:
-        actions = read_actions(settings)
-    except ServingError:
-        actions = []  # the page says why in the place of the versions
     return render(
         request,
         "versions.html",
         published=published,
         serving=settings.serving,
-        actions=actions,
+        actions=read_actions(settings),
         rights=find_rights(user),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,24 @@ from models.content import ContentBased
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray, StringArray
 from models.hybrids.standardisation import standardise_factors
 from models.hybrids.weighted import Blend
+from models.recommender.late_fusion import LateFusion
+from models.recommender.recommender import FusionRecommender
 from models.recommender_interface import Factors
 
 FUSION = "fusion"
 """Name of the fusion model among the members."""
+
+
+class ModalityWeights(NamedTuple):
+    """How much each modality contributes to vectors.
+
+    Args:
+        names: Of the modalities.
+        weights: `(rows, modalities) float32`, 0 where missing, summing to 1 where anything is present.
+    """
+
+    names: tuple[str, ...]
+    weights: FloatArray
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,35 @@ class Champion:
             fusion: Any = self.blend.members[FUSION]
             return np.asarray(fusion.item_vectors(data), np.float32)
         return _make_content_vectors(self.content, data, self.seed)
+
+    def list_terms(self, data: Dataset) -> list[tuple[str, int]]:
+        """Return the terms of the score, and how many columns of the factors each one has, in their order."""
+        nobody = np.zeros(0, np.int64)
+        parts = self.blend.factors_by_term(data, nobody)
+        return [(name, part.items.shape[1]) for name, part in parts.items()]
+
+    def weigh_item_modalities(self, data: Dataset) -> ModalityWeights | None:
+        """Return how much each modality contributes to the fusion model's vector of each phone.
+
+        None where no fusion model takes part in the scores.
+        """
+        fusion = self._find_fusion()
+        return None if fusion is None else ModalityWeights(*fusion.item_weights(data))
+
+    def weigh_user_modalities(self, data: Dataset, users: IntArray) -> ModalityWeights | None:
+        """Return how much each modality contributes to the fusion model's vector of some users.
+
+        None where no fusion model takes part in the scores, or it has a model for each modality.
+        """
+        fusion = self._find_fusion()
+        if not isinstance(fusion, FusionRecommender):
+            return None
+        return ModalityWeights(*fusion.user_weights(data, users))
+
+    def _find_fusion(self) -> FusionRecommender | LateFusion | None:
+        """Return the fusion model if it takes part in the scores."""
+        fusion = self.blend.members.get(FUSION) if FUSION in self.blend.used_members else None
+        return fusion if isinstance(fusion, FusionRecommender | LateFusion) else None
 
     def _has_opinion(self, name: str, data: Dataset, users: IntArray) -> BoolArray:
         """Return `(users,)` whether a member's scores of each user differ between phones."""

@@ -5,6 +5,7 @@ The second kind are users of whom nothing is known, or who did not consent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from models.recommender_interface import Factors
 from models.topn.exact import compute_exact_scores
 
 POPULARITY = "popularity"
+KeepFacts = Callable[[IntArray, StringArray, Factors | None], None]
+"""Keeps what a block of lists was made of."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,11 @@ class Cohort:
 
 
 def make_cohorts(
-    plan: ListPlan, scorer: Scorer, by_country: FloatArray, some_users: IntArray | None = None
+    plan: ListPlan,
+    scorer: Scorer,
+    by_country: FloatArray,
+    some_users: IntArray | None = None,
+    keep: KeepFacts | None = None,
 ) -> list[Cohort]:
     """Make the lists of users: by the model, or by popularity.
 
@@ -56,6 +63,8 @@ def make_cohorts(
         scorer: The model.
         by_country: `(countries, items)` popularity.
         some_users: Indices into the dataset's users, ascending; all by default.
+        keep: Called with each block's users, the names of their models, and their factors (None for lists by
+            popularity).
     """
     data, size = plan.shop.data, plan.score_settings.scoring_batch_users
     all_users = np.arange(len(data.users)) if some_users is None else some_users
@@ -73,13 +82,17 @@ def make_cohorts(
 
     found = []
     if len(by_model):
-        made = [
-            _score_block(plan, scorer.factors(data, some), some, source[some])
-            for some in split_into_blocks(by_model, size)
-        ]
+        made = []
+        for some in split_into_blocks(by_model, size):
+            factors = scorer.factors(data, some)
+            made.append(_score_block(plan, factors, some, source[some]))
+            if keep is not None:
+                keep(some, source[some], factors)
         found.append(_concatenate_blocks(made))
     if len(others):
         names = np.full(len(data.users), POPULARITY)
+        if keep is not None:
+            keep(others, names[others], None)
         found.append(
             _concatenate_blocks(
                 [

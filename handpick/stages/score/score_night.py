@@ -16,6 +16,12 @@ from handpick.runtime.log import log_progress
 from handpick.stages.score.cohorts import Cohort, make_cohorts
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
+from handpick.stages.score.list_facts import (
+    PHONE_FACTS,
+    USER_FACTS,
+    FactFolders,
+    keep_facts,
+)
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.list_tables import LIST_TABLES
 from handpick.stages.score.output_rows import build_recommendations
@@ -49,15 +55,22 @@ def score_night(night: Night) -> StageResult:
     data = load_dataset(night)
     champion = load_champion(night)
     shop = read_scoring_data(night, data)
-    try:
-        tables, notes = score_shop(shop, champion, night)
-    except ModelMismatch as error:
-        raise NightStopped(
-            f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was "
-            "written, the lists published last stay; run train, evaluate, gate and score of this night again."
-        ) from None
     # All tables are written before any of them replaces an earlier partition.
     with ExitStack() as stack:
+        facts = FactFolders(
+            *(
+                stack.enter_context(night.lake.replace_partition(table, night.logical_date))
+                for table in (USER_FACTS, PHONE_FACTS)
+            )
+        )
+        try:
+            tables, notes = score_shop(shop, champion, night, facts)
+        except ModelMismatch as error:
+            raise NightStopped(
+                f"The champion's models do not fit the data of {night.logical_date}: {error}. No list was "
+                "written, the lists published last stay; run train, evaluate, gate and score of this night "
+                "again."
+            ) from None
         for name, rows in tables.items():
             folder = stack.enter_context(night.lake.replace_partition(f"lists/{name}", night.logical_date))
             write_parquet(rows, folder / "part-00000.parquet")
@@ -80,13 +93,16 @@ def score_night(night: Night) -> StageResult:
     )
 
 
-def score_shop(shop: ScoringData, scorer: Scorer, night: Night) -> tuple[dict[str, pa.Table], dict[str, Any]]:
+def score_shop(
+    shop: ScoringData, scorer: Scorer, night: Night, facts: FactFolders | None = None
+) -> tuple[dict[str, pa.Table], dict[str, Any]]:
     """Make the three tables of lists, by name, and the notes for the report.
 
     Args:
         shop: The night's dataset and metadata.
         scorer: The model.
         night: The run.
+        facts: Where what explains the lists is written; nowhere if None.
     """
     settings = night.settings
     rules = evaluate_rules(shop, settings.rules)
@@ -106,9 +122,10 @@ def score_shop(shop: ScoringData, scorer: Scorer, night: Night) -> tuple[dict[st
     assignments = assign_treatments(night, shop.data.users)
     log_assignments(assignments)
     arms = []
-    for treatment, users in assignments.groups:
+    for number, (treatment, users) in enumerate(assignments.groups):
         treated, by = make_treated_plan(plan, treatment), make_treated_scorer(scorer, treatment, night)
-        arms.append(Arm(treated, by, make_cohorts(treated, by, by_country, users)))
+        with keep_facts(facts, number, treated, by, by_country) as keep:
+            arms.append(Arm(treated, by, make_cohorts(treated, by, by_country, users, keep)))
     scored = [group for arm in arms for group in arm.cohorts]
     popular = build_popular_lists(
         shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular
