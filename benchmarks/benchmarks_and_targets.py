@@ -323,6 +323,12 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "pages",
+        "the pages of the Recommendations app over lists of rung L and 300 nights (USERS=1_000_000)",
+        "pages:measure",
+        (Target("slowest_ms", "ms for the slowest page", at_most=200),),
+    ),
+    Benchmark(
         "readers",
         "8 readers during a publish or a rollback every 2 s for 5 minutes (READING_SECONDS=300)",
         "readers:measure",

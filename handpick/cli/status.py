@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -98,6 +98,7 @@ def read_status(settings: Settings, now: datetime) -> ShopStatus:
     from handpick.night import Night, list_nights
     from handpick.pipeline.alerts.judge import judge_now
     from handpick.pipeline.next_night import choose_night
+    from handpick.stages.report.verdict import drop_unfinished
 
     nights = list_nights(settings)
     verdict, versions = judge_now(settings, now)
@@ -155,16 +156,3 @@ def find_running_night(settings: Settings, newest: date) -> str | None:
     if run is not None and run.state in ("running", "queued") and run.logical_date == newest:
         return f"The night of {newest}: Airflow's run {run.run_id} is {run.state}."
     return None
-
-
-def drop_unfinished(verdict: Verdict, running: date) -> Verdict:
-    """Return a verdict without the finding that a night is not finished which is running."""
-    from dataclasses import replace
-
-    from handpick.stages.report.verdict import Kind
-
-    left = tuple(one for one in verdict.findings if not (one.kind is Kind.FAILED and one.night == running))
-    if len(left) == len(verdict.findings):
-        return verdict
-    changed: Any = {"findings": left, "sentence": f"The night of {running} is running."}
-    return replace(verdict, **changed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 HIDDEN = "***"
@@ -99,11 +100,19 @@ def _hide_login(found: re.Match[str]) -> str:
 
 def _list_environment_secrets() -> set[str]:
     """Return the secrets in this process's environment."""
-    names = [name for name in os.environ if _SECRET_VARIABLE.search(name.upper())]
+    names = [name for name in os.environ if _is_secret_name(name)]
     return {form for name in names for form in _list_forms(os.environ[name])}
 
 
-def _list_forms(value: str) -> set[str]:
+# Both are asked for every text of a page.
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
+    """Return whether a variable of the environment is called like a secret."""
+    return _SECRET_VARIABLE.search(name.upper()) is not None
+
+
+@lru_cache(maxsize=256)
+def _list_forms(value: str) -> frozenset[str]:
     """Return a secret in the forms in which libraries repeat it: whole, password, with and without %xx."""
     found = {value}
     try:
@@ -116,4 +125,4 @@ def _list_forms(value: str) -> set[str]:
     found |= {password or "", assigned[1].strip("'") if assigned else "", login[1] if login else ""}
     found |= {unquote(form) for form in found}
     found |= {quote(form, safe="") for form in found}
-    return {form for form in found if len(form) >= MIN_SECRET_LENGTH}
+    return frozenset(form for form in found if len(form) >= MIN_SECRET_LENGTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, PackageLoader, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from handpick.errors.safe_text import make_showable
 
@@ -42,7 +42,19 @@ def build_environment(loader: BaseLoader) -> Environment:
         finalize=_finalize,
     )
     environment.filters["count"] = lambda value: f"{value:,}"
+    environment.filters["mark_code"] = _mark_code
     return environment
+
+
+def _mark_code(text: str) -> Markup:
+    """Return a text, escaped, in which what stands between backticks is marked as code."""
+    parts = make_showable(text, keep_breaks=True).split("`")
+    if len(parts) % 2 == 0:  # a backtick of the text itself
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
 
 
 def _finalize(value: Any) -> Any:

@@ -113,7 +113,9 @@ class VersionDiff:
         return found
 
 
-def compare_versions(settings: Settings, before: str, after: str, user: str | None = None) -> VersionDiff:
+def compare_versions(
+    settings: Settings, before: str, after: str, user: str | None = None, *, timeout_s: int | None = None
+) -> VersionDiff:
     """Compare two kept versions.
 
     Args:
@@ -121,6 +123,7 @@ def compare_versions(settings: Settings, before: str, after: str, user: str | No
         before: Number of a version, such as `12` or `v12`.
         after: Likewise.
         user: A user whose two lists are compared row by row.
+        timeout_s: Seconds one statement may take, instead of `serving.statement_timeout_s`.
 
     Raises:
         ServingError: If the database does not answer, does not keep one of the versions, or has no list of
@@ -129,7 +132,9 @@ def compare_versions(settings: Settings, before: str, after: str, user: str | No
     schema = settings.serving.schema_name
     with connect_for_reading(settings) as connection:
         kept = {one.version: one for one in query_versions(connection, schema)}
-        a, b = (_find_version(kept, name) for name in (before, after))
+        a, b = (find_version(kept, name) for name in (before, after))
+        if timeout_s is not None:
+            connection.execute("select set_config('statement_timeout', %s, true)", [f"{timeout_s}s"])
         _create_temporary_tables(connection, schema, a.version, b.version)
         with connection.cursor(row_factory=dict_row) as cursor:
             rows = cursor.execute(USER_ROWS_QUERY, [user]).fetchall() if user is not None else []
@@ -155,7 +160,7 @@ def _create_temporary_tables(connection: psycopg.Connection[Any], schema: str, a
         connection.execute(compose_statement(numbered, schema=schema))
 
 
-def _find_version(kept: dict[int, ListVersion], name: str) -> ListVersion:
+def find_version(kept: dict[int, ListVersion], name: str) -> ListVersion:
     """Return the kept version of a number such as `12` or `v12`."""
     number = name.removeprefix("v")
     if not number.isdecimal() or int(number) not in kept:

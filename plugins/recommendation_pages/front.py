@@ -8,17 +8,28 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from handpick.lake.locks import find_holders
 from handpick.night import Night
-from handpick.settings.load import load
+from handpick.settings.load import Settings, load
 from handpick.stages.report.plots import plot_by_night
 from handpick.stages.report.summary import NightSummary, Quality, list_nights, read_history
-from handpick.stages.report.verdict import judge_shop
+from handpick.stages.report.verdict import Finding, Kind, drop_unfinished, judge_shop
 from recommendation_pages.rendering import plot_memory, render
-from recommendation_pages.state import read_published, read_runs
+from recommendation_pages.state import Run, read_published, read_runs
 
 router = APIRouter()
 PLOTTED_NIGHTS = 60
 WEEK = 7
+FINDING_PAGES = {
+    Kind.QUARANTINE: ("data", "The rows"),
+    Kind.SOURCE: ("data", "The data"),
+    Kind.DRIFT: ("data", "The data"),
+    Kind.REFUSED: ("models", "The models"),
+    Kind.NO_MODEL: ("models", "The models"),
+    Kind.OVERRIDE: ("models", "The models"),
+    Kind.ROLLBACK: ("versions", "The versions"),
+}
+"""Where a finding of a kind is looked into: address below the app, and the link's text."""
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -42,6 +53,8 @@ def show_front(request: Request) -> HTMLResponse:
         problem=published.problem,
         failed=failed[:3],
     )
+    if newest is not None and is_running(settings, newest, runs):
+        verdict = drop_unfinished(verdict, newest)
     history = read_history(settings, nights=PLOTTED_NIGHTS)
     last = history[-1] if history else None
     current = published.current
@@ -52,21 +65,36 @@ def show_front(request: Request) -> HTMLResponse:
         run = names.get(day)
         return f"{base}/dags/nightly_recommendations" + (f"/runs/{run}/tasks/{stage}" if run else "")
 
+    def link_page(finding: Finding) -> tuple[str, str] | None:
+        base = request.scope.get("root_path", "").rstrip("/")
+        place = FINDING_PAGES.get(finding.kind)
+        return None if place is None else (f"{base}/{place[0]}", place[1])
+
+    week = find_week_before(history)
     return render(
         request,
         "front.html",
         verdict=verdict,
         links=True,
         task_link=link_task,
+        finding_link=link_page,
         last=last,
         current=current,
         as_of=Night(settings, current.logical_date).as_of if current else None,
         quality=Quality(**last.quality) if last and last.quality else None,
-        week=find_week_before(history),
+        week=Quality(**week.quality) if week and week.quality else None,
+        week_night=week.date if week else None,
         plot=plot_memory.draw("quality", history, plot_quality) if len(history) > 1 else None,
         sources=describe_sources(last, history),
         runs=runs,
     )
+
+
+def is_running(settings: Settings, night: date, runs: list[Run]) -> bool:
+    """Return whether a night runs now, by Airflow or by a command."""
+    if any(run.night == night and run.state in ("running", "queued") for run in runs):
+        return True
+    return bool(find_holders(settings.path(settings.lake.root), f"night-{night.isoformat()}"))
 
 
 def plot_quality(history: list[NightSummary]) -> Any:
@@ -88,8 +116,8 @@ def plot_quality(history: list[NightSummary]) -> Any:
     return plot_by_night(series, "Quality over nights", "NDCG@20, 95 % intervals")
 
 
-def find_week_before(history: list[NightSummary]) -> Quality | None:
-    """Return the quality of the last night that is at least a week before the newest one."""
+def find_week_before(history: list[NightSummary]) -> NightSummary | None:
+    """Return the last night with a known quality that is at least a week before the newest one."""
     if not history:
         return None
     newest = date.fromisoformat(history[-1].date)
@@ -98,7 +126,7 @@ def find_week_before(history: list[NightSummary]) -> Quality | None:
         for night in history
         if night.quality is not None and (newest - date.fromisoformat(night.date)).days >= WEEK
     ]
-    return Quality(**older[-1].quality) if older and older[-1].quality else None
+    return older[-1] if older else None
 
 
 def describe_sources(last: NightSummary | None, history: list[NightSummary]) -> list[dict[str, Any]]:

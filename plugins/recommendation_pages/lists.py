@@ -15,7 +15,9 @@ from handpick.errors import ServingError
 from handpick.lake.media import resolve_media_path
 from handpick.night import Night
 from handpick.serving.browse import ListBrowser
+from handpick.serving.versions import ListVersion
 from handpick.settings.load import Settings, load
+from handpick.stages.report.holders import read_holders
 from handpick.stages.score.list_explanations import ListFacts, UserFacts, read_list_facts
 from recommendation_pages.rendering import render, render_message
 from recommendation_pages.state import Published, explain_unread
@@ -49,7 +51,7 @@ def show_lists(
             if user_id:
                 values |= _find_user(settings, browser, published, user_id, item_id)
             elif item_id:
-                values |= _find_phone(browser, version, item_id)
+                values |= _find_phone(settings, browser, published.current, item_id)
             elif segment:
                 values["popular"] = browser.read_popular(version, segment)
             else:
@@ -176,10 +178,16 @@ def _read_facts(settings: Settings, published: Published) -> ListFacts | None:
     return read_list_facts(Night(settings, day).lake, day)
 
 
-def _find_phone(browser: ListBrowser, version: int, item_id: str) -> dict[str, Any]:
+def _find_phone(
+    settings: Settings, browser: ListBrowser, current: ListVersion, item_id: str
+) -> dict[str, Any]:
     """Return a phone, the ones like it, and who has it on their list."""
+    version = current.version
     found = [row for row in browser.find_phones(version, item_id) if row["item_id"] == item_id]
-    counts, holders = browser.find_holders(version, item_id)
+    lake = Night(settings, current.logical_date).lake
+    counted = read_holders(lake, current.logical_date, item_id)
+    # Until the night's report has run, the database counts.
+    counts, holders = counted or browser.find_holders(version, item_id)
     return {
         "phone": found[0] if found else None,
         "similar": browser.read_similar(version, item_id),

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from handpick.serving.browse import read_actions, record_action
-from handpick.serving.diff import compare_versions
+from handpick.serving.kept_diffs import find_diff
 from handpick.serving.versions import rollback
 from handpick.settings.load import load
 from recommendation_pages.access import Action, find_rights, make_token, require
@@ -18,6 +18,7 @@ from recommendation_pages.rendering import render, render_message
 from recommendation_pages.state import read_published
 
 router = APIRouter()
+SECONDS_TO_RELOAD = 2
 
 
 @router.get("/versions", response_class=HTMLResponse)
@@ -41,8 +42,12 @@ def show_diff(
     a: Annotated[int, Query(ge=1)],
     b: Annotated[int, Query(ge=1)],
 ) -> HTMLResponse:
-    """Show what differs between two versions."""
-    return render(request, "diff.html", diff=compare_versions(load(), str(a), str(b)))
+    """Show what differs between two versions; a page that loads itself again while they are compared."""
+    diff = find_diff(load(), a, b)
+    page = render(request, "diff.html", diff=diff, a=a, b=b)
+    if diff is None:
+        page.headers["Refresh"] = str(SECONDS_TO_RELOAD)
+    return page
 
 
 @router.get("/versions/rollback/{version}", response_class=HTMLResponse)

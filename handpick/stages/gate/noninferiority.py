@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from handpick.settings.gate import GateSettings
 from handpick.stages.gate.sanity_checks import ModelResult
-from models.evaluation.bootstrap import bootstrap_difference
+from models.evaluation.bootstrap import bootstrap_difference, bootstrap_intervals
 
 ALL_USERS = "all"
 
@@ -73,6 +73,10 @@ def check_noninferiority(
                 less = bound_relative_gain(own, theirs, scale, few, seed)
                 bounds = bounds | {"low": less["value" if rival == "champion" else "low"]}
             row[rival] = float(theirs.mean())
+            if rival == "champion" and name == ALL_USERS:
+                # The pages show it beside the quality of nights whose own model was promoted.
+                (around,) = bootstrap_intervals(theirs[:, None], settings.resamples, seed)
+                row["champion_interval"] = [around.low, around.high]
             row[f"{rival}_gain"] = {**bounds, "must_exceed": -margin}
             if is_gated and not bounds["low"] > -margin:  # `not >`, so that NaN refuses
                 reasons.append(

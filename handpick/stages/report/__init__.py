@@ -22,6 +22,7 @@ def run(night: Night) -> StageResult:
         MissingPartition: If no other stage has run for this logical date.
     """
     from handpick.stages.report.experiments import update_experiments
+    from handpick.stages.report.holders import HOLDERS_FILE, write_holders
     from handpick.stages.report.model_card import render_card
     from handpick.stages.report.report_page import render_report
     from handpick.stages.report.summary import SUMMARY_FILE, summarize_night
@@ -41,6 +42,10 @@ def run(night: Night) -> StageResult:
             render_report(night, reported, CARD_FILE if card else None), encoding="utf-8"
         )
         (folder / SUMMARY_FILE).write_text(summarize_night(night).to_json(), encoding="utf-8")
+        if night.lake.has("lists/recommendations", night.logical_date):
+            columns = ["user_id", "rank", "item_id"]
+            lists = night.lake.read("lists/recommendations", night.logical_date, columns)
+            write_holders(lists, folder / HOLDERS_FILE)
         if card:
             (folder / CARD_FILE).write_text(card, encoding="utf-8")
     target = night.lake.partition(REPORT_TABLE, night.logical_date)

@@ -82,14 +82,14 @@ def plot_intervals(values: Mapping[str, Interval], title: str, *, marked: str | 
         marked: A label that is drawn in another colour.
     """
     labels = sorted(values, key=lambda label: (-values[label][0], label))
-    step, top, left, right = 22, 6, 206, WIDTH - 166
+    step, top, left, right = 22, 6, 186, WIDTH - 172
     high = _choose_ticks(0.0, max((max(value) for value in values.values()), default=1.0))[-1]
     parts = []
     for row, label in enumerate(labels):
         value, lower, upper = values[label]
         y = top + step * row + step / 2
         x = [left + (right - left) * max(0.0, number) / high for number in (lower, value, upper)]
-        bounds = "" if lower == upper else f" ({lower:.4f} to {upper:.4f})"
+        bounds = "" if lower == upper else f" ({lower:.3f} to {upper:.3f})"
         style = "mark" if label == marked else "row"
         parts.append(
             f'<g class="{style}"><title>{escape(label)}: {value:.4f}{bounds}</title>'
@@ -97,7 +97,7 @@ def plot_intervals(values: Mapping[str, Interval], title: str, *, marked: str | 
             f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>'
             f'<line class="span" x1="{x[0]:.1f}" x2="{x[2]:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<circle cx="{x[1]:.1f}" cy="{y:.1f}" r="4"/>'
-            f'<text class="figure" x="{right + 10}" y="{y + 4:.1f}">{value:.4f}'
+            f'<text class="figure" x="{right + 10}" y="{y + 4:.1f}">{value:.3f}'
             f'<tspan class="more">{bounds}</tspan></text></g>'
         )
     described = "; ".join(f"{label} {values[label][0]:.4f}" for label in labels)

@@ -379,7 +379,8 @@ def _find_quality(
         value, low, high, users = overall[BLEND]
     elif slices is not None and slices.get("champion") is not None:
         # The champion of another night was measured by the gate on tonight's test users.
-        value, low, high, users = round(slices["champion"], 6), None, None, slices["users"]
+        value, users = round(slices["champion"], 6), slices["users"]
+        low, high = map(_shorten, slices.get("champion_interval") or (None, None))
     else:
         return None
     model = decision.champion_date.isoformat()

@@ -7,7 +7,7 @@ The front page, the report, `handpick status` and the alerts say the same becaus
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -221,6 +221,14 @@ def judge_shop(
     )
     said = f"{of_night.state}. {lists}. {_count_findings(findings)}"
     return Verdict(said, tuple(findings), night.logical_date, f"{of_night.state}. {lists}")
+
+
+def drop_unfinished(verdict: Verdict, running: date) -> Verdict:
+    """Return a verdict without the finding that a night is not finished which is running."""
+    left = tuple(one for one in verdict.findings if not (one.kind is Kind.FAILED and one.night == running))
+    if len(left) == len(verdict.findings):
+        return verdict
+    return replace(verdict, findings=left, sentence=f"The night of {running} is running.")
 
 
 def _find_damage(night: Night, stage: str, error: Exception) -> Finding:
