@@ -66,6 +66,25 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_the_screen(
     context.close()
 
 
+def test_the_theme_is_airflows_and_follows_its_switch(browser: Browser, address: str) -> None:
+    context = browser.new_context(color_scheme="light")
+    page, airflow = context.new_page(), context.new_page()
+    airflow.goto(f"{address}/nights")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    for place in ("/", f"/nights/{DAY}/index.html"):
+        airflow.evaluate("localStorage.setItem('theme', 'dark')")
+        page.goto(f"{address}{place}")
+        assert page.evaluate(paper) == "rgb(18, 22, 28)"
+        airflow.evaluate("localStorage.setItem('theme', 'light')")
+        page.wait_for_selector("html[data-theme=light]", state="attached")
+        assert page.evaluate(paper) == "rgb(255, 255, 255)"
+    airflow.evaluate("localStorage.setItem('theme', 'system')")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]", state="attached")
+    assert page.evaluate(paper) == "rgb(18, 22, 28)"
+    context.close()
+
+
 def test_the_pages_are_used_by_keyboard_alone(browser: Browser, address: str) -> None:
     page = browser.new_page()
     page.goto(f"{address}/lists")
