@@ -25,7 +25,7 @@ from handpick.settings.load import Settings
 from handpick.stages.publish.publish import publish
 from handpick.stages.report.holders import HOLDERS_FILE, write_holders
 from handpick.stages.report.summary import SUMMARY_FILE, NightSummary
-from handpick.stages.score.list_facts import ABOUT_FILE, MASKS_FILE, PHONE_FACTS, USER_FACTS
+from handpick.stages.score.list_facts import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
 
 USERS = int(os.environ.get("USERS", "1_000_000"))
 PHONES = int(os.environ.get("PHONES", "50_000"))
@@ -137,13 +137,14 @@ def _write_facts(night: Night) -> None:
         )
         pq.write_table(
             table,
-            folder / "model.parquet",
+            _make_arm(folder) / "model.parquet",
             compression="zstd",
             row_group_size=512,
             use_dictionary=["source"],
             write_statistics=["user_id"],
         )
-    with lake.replace_partition(PHONE_FACTS, day) as folder:
+    with lake.replace_partition(PHONE_FACTS, day) as partition:
+        folder = _make_arm(partition)
         phones = pa.table(
             {
                 "item_id": pa.array([f"item-{number:06}" for number in range(PHONES)]),
@@ -169,13 +170,20 @@ def _write_facts(night: Night) -> None:
         (folder / ABOUT_FILE).write_text(json.dumps(about))
 
 
+def _make_arm(partition: Path) -> Path:
+    """Return the folder of the first arm."""
+    folder = partition / f"{ARM}0000"
+    folder.mkdir()
+    return folder
+
+
 def _draw_vectors(random: np.random.Generator, rows: int, width: int) -> pa.FixedSizeListArray:
     """Return random vectors as a column."""
     return pa.FixedSizeListArray.from_arrays(pa.array(random.random(rows * width, np.float32)), width)
 
 
 def _write_history(settings: Settings) -> None:
-    """Write the summary and the ledger of each night, with as many models, slices and reasons as rung L has."""
+    """Write the summary and the ledger of each night, with as many models and slices as rung L has."""
     random = np.random.default_rng(4)
     for back in range(NIGHTS):
         night = Night(settings, LAST - timedelta(days=back))

@@ -18,12 +18,22 @@ from handpick.serving.browse import ListBrowser
 from handpick.serving.versions import ListVersion
 from handpick.settings.load import Settings, load
 from handpick.stages.report.holders import read_holders
-from handpick.stages.score.list_explanations import ListFacts, UserFacts, read_list_facts
+from handpick.stages.score.list_explanations import (
+    ListFacts,
+    UserFacts,
+    has_list_facts,
+    read_list_facts,
+)
 from recommendation_pages.rendering import render, render_message
 from recommendation_pages.state import Published, explain_unread
 
 router = APIRouter()
 FOUND_USERS = 20
+NO_LIST = "The night that made the lists did not know this user. Shops show such people popular phones."
+NO_FACTS = (
+    "The night that made the lists kept no facts about them, so the cause cannot be told; nights that this "
+    "release scores do."
+)
 USER_COLUMNS = ["user_id", "country", "locale", "event_count", "query_count", "owned_item_id", "signed_up_at"]
 PICTURE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 Text = Annotated[str, Query(max_length=200)]
@@ -95,8 +105,8 @@ def _find_user(
     person = None
     if table is not None:
         person = next(iter(table.filter(pc.equal(table["user_id"], user_id)).slice(0, 1).to_pylist()), None)
-    facts = _read_facts(settings, published)
-    maker = facts.find_user(user_id) if facts is not None else None
+    lake = Night(settings, current.logical_date).lake
+    known = read_list_facts(lake, current.logical_date, user_id)
     found: dict[str, Any] = {
         "rows": rows,
         "earlier": earlier,
@@ -104,11 +114,15 @@ def _find_user(
         "old_ranks": old_ranks,
         "new_ranks": new_ranks,
         "person": person,
-        "asked": _ask(browser, published, item_id, user_id, rows, (facts, maker)) if item_id else None,
+        "asked": _ask(browser, published, item_id, rows, known) if item_id else None,
         "parts": {},
         "weights": {},
     }
-    if facts is not None and maker is not None:
+    if found["asked"] is not None and known is None and not found["asked"]["reasons"]:
+        has_facts = has_list_facts(lake, current.logical_date)
+        found["asked"]["reasons"] = [NO_LIST if has_facts else NO_FACTS]
+    if known is not None:
+        facts, maker = known
         found["maker"] = maker
         found["user_weights"] = facts.weigh_user_modalities(maker)
         found["parts"] = facts.split_scores(maker, list(new_ranks))
@@ -121,13 +135,12 @@ def _ask(
     browser: ListBrowser,
     published: Published,
     name: str,
-    user_id: str,
     rows: list[dict[str, Any]],
-    facts: tuple[ListFacts | None, UserFacts | None],
+    known: tuple[ListFacts, UserFacts] | None,
 ) -> dict[str, Any] | None:
     """Return a phone by a part of its name with its place on a list, or why it has none.
 
-    None if no phone is called so, now or in the version before.
+    None if no phone is called so, now or in the version before. Without facts there are no reasons.
     """
     assert published.current is not None
     phone = _choose_phone(browser.find_phones(published.current.version, name), name)
@@ -140,42 +153,24 @@ def _ask(
             f"It is no longer in the catalogue: version {before.version} of {before.logical_date} had it, "
             f"version {published.current.version} of {published.current.logical_date} does not."
         )
-        return {"phone": gone, "rank": None, "reasons": [said], "absence": None}
+        return {"phone": gone, "rank": None, "reasons": [said]}
     rank = next((row["rank"] for row in rows if row["item_id"] == phone["item_id"]), None)
-    if rank is not None:
-        return {"phone": phone, "rank": rank, "reasons": [], "absence": None}
-    absence, reasons = None, []
-    known, maker = facts
-    if known is None:
-        reasons.append(
-            "The night that made the lists kept no facts about them, so the cause cannot be told; nights "
-            "that are scored by this release do."
-        )
-    elif maker is None:
-        reasons.append(
-            f"The night knew no user {user_id}, so it made no list. Shops show such people popular phones."
-        )
-    else:
-        absence = known.explain_absence(maker, phone["item_id"], rows)
+    reasons: list[str] = []
+    if rank is None and known is not None:
+        facts, maker = known
+        absence = facts.explain_absence(maker, phone["item_id"], rows)
         reasons += absence.reasons if absence else ["The night that made the lists did not know this phone."]
         if maker.factors is None:
             reasons.append(
                 "The list is by popularity: nothing is known of the user's taste, or they have not consented."
             )
-    return {"phone": phone, "rank": None, "reasons": reasons, "absence": absence}
+    return {"phone": phone, "rank": rank, "reasons": reasons}
 
 
 def _choose_phone(found: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
     """Return the phone whose id or title is exactly so, else the first one found."""
     exact = (row for row in found if name in (row["item_id"], row["title"]))
     return next(exact, next(iter(found), None))
-
-
-def _read_facts(settings: Settings, published: Published) -> ListFacts | None:
-    """Return what the current version's lists were made of."""
-    assert published.current is not None
-    day = published.current.logical_date
-    return read_list_facts(Night(settings, day).lake, day)
 
 
 def _find_phone(

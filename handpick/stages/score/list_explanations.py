@@ -80,7 +80,7 @@ class Absence:
 
 
 class ListFacts:
-    """The facts of the lists of a night, or of one arm of its experiments; `read_list_facts` keeps the last ones.
+    """The facts of the lists of one arm of a night; without experiments all users are in one arm.
 
     Args:
         users: Folder of the arm below `lists/user_facts`.

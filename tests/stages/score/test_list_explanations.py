@@ -12,7 +12,7 @@ from handpick.night import Night
 from handpick.settings.load import Settings
 from handpick.settings.rules import NotSold
 from handpick.stages.score.champion import Champion
-from handpick.stages.score.list_explanations import ListFacts, read_list_facts
+from handpick.stages.score.list_explanations import ListFacts, has_list_facts, read_list_facts
 from handpick.stages.score.list_facts import PHONE_FACTS, USER_FACTS
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.score_night import FactFolders, score_shop
@@ -67,9 +67,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         night.lake.replace_partition(PHONE_FACTS, TODAY) as phones,
     ):
         tables, _ = score_shop(shop, champion, night, FactFolders(users, phones))
-    facts = read_list_facts(night.lake, TODAY)
-    assert facts is not None
-    return facts, tables["recommendations"].to_pylist(), shop, champion, settings
+    found = read_list_facts(night.lake, TODAY, "u0")
+    assert found is not None and has_list_facts(night.lake, TODAY)
+    assert read_list_facts(night.lake, TODAY, "nobody") is None
+    return found[0], tables["recommendations"].to_pylist(), shop, champion, settings
 
 
 def _rows(lists: list[dict[str, Any]], user: str) -> list[dict[str, Any]]:
@@ -146,4 +147,5 @@ def test_a_variant_of_a_listed_phone_is_told_from_a_phone_with_a_low_score(made:
 
 def test_nights_of_earlier_releases_have_no_facts(tmp_path: Path) -> None:
     night = Night(Settings(home=tmp_path), TODAY)
-    assert read_list_facts(night.lake, TODAY) is None
+    assert not has_list_facts(night.lake, TODAY)
+    assert read_list_facts(night.lake, TODAY, "u0") is None
