@@ -124,7 +124,8 @@ def measure_experiments(night: Night) -> pa.Table:
             last = min(last, end.night)
         exposed = read_exposed(night, experiment, last)
         if exposed is not None:
-            covariates, slices = _read_covariates(night, experiment, exposed), _read_slices(night, exposed)
+            covariates = _read_covariates(night, experiment, exposed)
+            slices = _read_slices(night, exposed, covariates)
             rows = list(measure_experiment(experiment, exposed, covariates, slices, last))
             rows += _measure_coverage(night, experiment, last - timedelta(days=1))
             tables.append(pa.Table.from_pylist(rows, SCHEMA))
@@ -394,12 +395,18 @@ def _read_covariates(
     return np.stack(columns, axis=1)
 
 
-def _read_slices(night: Night, exposed: ExposedUsers) -> dict[str, NDArray[np.bool_]]:
-    """Return masks of the users by country, and by whether they had acted before their first exposure."""
-    if not night.lake.has(USERS, night.logical_date):
-        return {}
-    users = night.lake.read(USERS, night.logical_date, ["user_id", "country"])
-    place = pc.index_in(exposed.user_ids, users["user_id"].combine_chunks())
-    country = pc.fill_null(users["country"].cast(pa.string()).combine_chunks().take(place), "unknown")
-    names = np.array(country.to_pylist(), dtype=str)
-    return {f"country {name}": names == name for name in np.unique(names).tolist()}
+def _read_slices(
+    night: Night, exposed: ExposedUsers, covariates: NDArray[np.float64] | None
+) -> dict[str, NDArray[np.bool_]]:
+    """Return masks of the users by country, and by whether anything was known of them before the experiment."""
+    found = {}
+    if night.lake.has(USERS, night.logical_date):
+        users = night.lake.read(USERS, night.logical_date, ["user_id", "country"])
+        place = pc.index_in(exposed.user_ids, users["user_id"].combine_chunks())
+        country = pc.fill_null(users["country"].cast(pa.string()).combine_chunks().take(place), "unknown")
+        names = np.array(country.to_pylist(), dtype=str)
+        found = {f"country {name}": names == name for name in np.unique(names).tolist()}
+    if covariates is not None:
+        had_acted = (covariates[:, 1:] > 0).any(axis=1)
+        found |= {"active before": had_acted, "new or silent before": ~had_acted}
+    return found

@@ -127,6 +127,11 @@ def test_past_behaviour_narrows_the_interval(settings: Settings) -> None:
     ]
     night = write_night(settings, days_after(1), views)
     assert measure(night, "views")["narrowed"] > 0.9  # what they did is what they always do
+    slices = {
+        row["slice"]: row["users"] + row["control_users"] for row in measure_experiments(night).to_pylist()
+    }
+    assert slices["new or silent before"] == (habit == 0).sum()
+    assert slices["active before"] == (habit > 0).sum()
 
 
 def test_the_report_says_what_was_found_in_words(settings: Settings) -> None:
