@@ -141,9 +141,9 @@ def _run(
         is_control = users.variant[exposed.event_user] == 0
         thinned = np.where(is_control, random.binomial(rows.astype(np.int64), kept), rows)
         users = replace(users, counts={**exposed.counts, "purchases": thinned.astype(np.float64)})
-    differences = [one[0] for one in compare_days(experiment, users, found.covariates, DAYS - 1)]
-    looks = judge_looks(differences, DAYS, experiment.risk)
-    low, high = differences[-1].find_lift_interval(float(looks.bounds[-1]))
+    days = compare_days(experiment, users, found.covariates, DAYS - 1)[0]
+    looks = judge_looks(days, DAYS, experiment.risk)
+    low, high = days.differences[-1].find_lift_interval(float(looks.bounds[-1]))
     first = int(np.argmax(looks.is_called)) + 1
     return bool(looks.is_called.any()), bool(low <= truth <= high), first
 

@@ -31,6 +31,8 @@ RERANKING = frozenset(
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,47}$"
 """Names of experiments and variants: they stand in columns, and several are joined by `+`."""
 SHARE_TOLERANCE = 1e-9
+MAX_DAYS = 366
+"""Longest experiment: afterwards its users are others, and its intervals wide for the sake of its end."""
 
 
 class Audience(Section):
@@ -161,6 +163,8 @@ class ExperimentSettings(Section):
         """Reject dates out of order, shares that do not add up, and names that stand twice."""
         if self.ends_on < self.starts_on:
             raise ValueError(f"experiment {self.name} ends on {self.ends_on}, before it starts")
+        if (self.ends_on - self.starts_on).days >= MAX_DAYS:
+            raise ValueError(f"experiment {self.name} is longer than {MAX_DAYS} days; end it earlier")
         total = sum(one.share for one in self.variants)
         if abs(total - 1) > SHARE_TOLERANCE:
             raise ValueError(f"the shares of the variants of {self.name} add up to {total:g} instead of 1")

@@ -144,3 +144,30 @@ def estimate_difference(
     error, plain_error = float(np.sqrt(sum(variances))), float(np.sqrt(sum(plain)))
     errors = [float(np.sqrt(variance)) for variance in variances]
     return Difference(users, others, mean, control_mean, *errors, error, lift, lift_error, plain_error)
+
+
+def compute_influence(adjusted: Doubles, variant: NDArray[np.bool_], control: NDArray[np.bool_]) -> Doubles:
+    """Compute how much each user moves the difference of means: `(users,)`, squares add up to its variance.
+
+    Args:
+        adjusted: `(users,)` from `adjust_by_covariates`.
+        variant: `(users,)` mask.
+        control: `(users,)` mask.
+    """
+    found = np.zeros(len(adjusted))
+    for rows, sign in ((variant, 1.0), (control, -1.0)):
+        count = int(rows.sum())
+        if count:
+            found[rows] = sign * (adjusted[rows] - adjusted[rows].mean()) / count
+    return found
+
+
+def correlate_looks(before: Doubles, after: Doubles) -> float:
+    """Return the correlation of two looks at a difference: NaN where one of them has no spread.
+
+    Args:
+        before: `(users,)` influences at the earlier look.
+        after: `(users and more,)` influences at the later look, of the same users first.
+    """
+    spread = float(np.sqrt((before @ before) * (after @ after)))
+    return float(before @ after[: len(before)]) / spread if spread > 0 else float("nan")

@@ -8,10 +8,11 @@ time (Lan and DeMets, "Group sequential procedures: calendar versus information 
 accumulating data", JRSS A 1969). Intervals of this width around the estimates of all looks form a confidence
 sequence up to the planned end: with probability 1 - risk all of them cover the truth.
 
-The looks are at a sum over users that grows: by users who are seen for the first time, and by what others do.
-The recursion assumes that what is added is independent of what was there. For who buys at all that holds, as
-everybody's first purchase is counted once; other counts of a user add up with a positive correlation, which
-only makes crossing rarer (Slepian's inequality). The clock is the variance of that sum.
+The recursion needs how strongly each look is correlated with the one before, which the data tell: a clock
+runs such that the correlation of two looks is the square root of the ratio of their times. For a sum of
+independent steps it is the variance of the sum. For who has bought so far among the same users it is the
+odds of having bought: who has bought once cannot do so again, so that later looks repeat less of the earlier
+ones.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ Doubles = NDArray[np.float64]
 
 MAX_BOUND = 8.0
 """Bounds above it are this one: in double precision nothing is left to spend there."""
-GRID_POINTS = 241
+GRID_POINTS = 401
 """Points at which the density between two looks is known."""
-MIN_STEP = 0.02
+MIN_STEP = 0.002
 """Smallest growth of the clock from one look to the next, as a share: a look that adds less is none."""
+
+
+MIN_CORRELATION = 0.01
+"""Smaller correlations of two looks are this one."""
 
 
 def spend_risk(share: Doubles, risk: float) -> Doubles:
@@ -47,7 +52,7 @@ def compute_bounds(clock: Doubles, spent: Doubles) -> Doubles:
     """Compute the bound of each look on the absolute difference divided by its standard error.
 
     Args:
-        clock: `(looks,)` variance of the sum at each look, in any unit; 0 where it is not known.
+        clock: `(looks,)` time of each look, in any unit, from `run_clock`; 0 before the first look.
         spent: `(looks,)` risk spent by each look, ascending.
 
     Returns:
@@ -88,6 +93,23 @@ def compute_bounds(clock: Doubles, spent: Doubles) -> Doubles:
         density = grid, inside * weight
         before, used = now, total
     return bounds
+
+
+def run_clock(correlation: Doubles) -> Doubles:
+    """Run the clock of looks by their correlations.
+
+    Args:
+        correlation: `(looks,)` of each look with the one before; 0 at the first, NaN where there is no look.
+
+    Returns:
+        `(looks,)`, 1 at the first look, and 0 before it.
+    """
+    clock, now = np.zeros(len(correlation)), 0.0
+    for look, value in enumerate(correlation.tolist()):
+        if np.isfinite(value):
+            now = 1.0 if now == 0 else now / np.clip(value, MIN_CORRELATION, 1.0) ** 2
+        clock[look] = now
+    return clock
 
 
 def find_smallest_risk(z: Doubles, clock: Doubles, share: Doubles) -> float:

@@ -35,6 +35,7 @@ def test_experiments_share_a_layer_side_by_side_or_one_after_the_other(toml: Pat
         ([make("a", share=0.6), make("b", share=0.5, offset=0.5)], "share users; set offset = 0.6 for b"),
         ([make("a"), make("b", layer="other")], "both change the rerank"),
         ([make("a", ends_on="2026-02-01")], "before it starts"),
+        ([make("a", ends_on="2027-06-01")], "longer than 366 days"),
         ([make("a", share=0.6, offset=0.5)], "more than 1"),
         ([make("a", variants=[CONTROL, CONTROL])], "two variants of the name control"),
         ([make("a", variants=[CONTROL, {**CONTROL, "name": "b", "rerank": {"n": 5}}])], "may not change n"),

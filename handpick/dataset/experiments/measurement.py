@@ -22,8 +22,14 @@ from handpick.dataset.experiments.outcomes import LISTS, OUTCOMES, index_days, s
 from handpick.night import Night
 from handpick.settings.experiments import ExperimentSettings
 from models.experiments.checks import compare_sample_ratio, compute_power, estimate_days
-from models.experiments.differences import Difference, adjust_by_covariates, estimate_difference
-from models.experiments.spending import compute_bounds, find_smallest_risk, spend_risk
+from models.experiments.differences import (
+    Difference,
+    adjust_by_covariates,
+    compute_influence,
+    correlate_looks,
+    estimate_difference,
+)
+from models.experiments.spending import compute_bounds, find_smallest_risk, run_clock, spend_risk
 
 RESULTS = "experiments/results"
 ACTIVITY, USERS = "marts/mart_user_activity", "marts/dim_user"
@@ -198,7 +204,7 @@ def measure_experiment(
     everybody = slice(None)
     for code, variant in list(enumerate(experiment.variants))[1:]:
         base = {"experiment": experiment.name, "variant": variant.name, "sample_ratio_p": ratio}
-        yield from _decide(experiment, [one[code - 1] for one in by_day], base)
+        yield from _decide(experiment, by_day[code - 1], base)
         for metric in METRICS:
             if metric != experiment.metric:
                 found = _compare(experiment, exposed, metric, day, covariates, everybody)[code - 1]
@@ -209,25 +215,63 @@ def measure_experiment(
             yield _make_row(base, experiment.metric, name, last, "shown", found, CONFIDENCE_BOUND)
 
 
+@dataclass(frozen=True)
+class Days:
+    """A variant compared with the control on every day so far.
+
+    Args:
+        differences: One for each day.
+        correlation: `(days,)` of each day's difference with that of the day before; 0 on the first day with
+            one, NaN where there is none.
+    """
+
+    differences: list[Difference]
+    correlation: NDArray[np.float64]
+
+
 def compare_days(
     experiment: ExperimentSettings,
     exposed: ExposedUsers,
     covariates: NDArray[np.float64] | None,
     day: int,
-) -> list[list[Difference]]:
-    """Compare the deciding metric on every day up to one: for each day, each variant with the control."""
-    return [
+) -> list[Days]:
+    """Compare the deciding metric of each variant but the control with that of the control, up to a day."""
+    others = range(1, len(experiment.variants))
+    differences: list[list[Difference]] = [[] for _ in others]
+    correlations: list[list[float]] = [[] for _ in others]
+    before: list[NDArray[np.float64] | None] = [None for _ in others]
+    for at in range(day + 1):
         # Users are sorted by their first day, so that each day's are a view and not a copy.
-        _compare(
-            experiment,
-            exposed,
-            experiment.metric,
-            at,
-            covariates,
-            slice(int(np.searchsorted(exposed.first_day, at, "right"))),
-        )
-        for at in range(day + 1)
+        users = slice(int(np.searchsorted(exposed.first_day, at, "right")))
+        group = exposed.variant[users]
+        outcome, adjusted = _adjust(exposed, experiment.metric, at, covariates, users)
+        for place, code in enumerate(others):
+            variant, control = group == code, group == 0
+            found = estimate_difference(outcome, adjusted, variant, control)
+            differences[place].append(found)
+            if not found.error > 0:  # also where it is not known
+                correlations[place].append(float("nan"))
+                continue
+            influence = compute_influence(adjusted, variant, control)
+            earlier = before[place]
+            correlations[place].append(0.0 if earlier is None else correlate_looks(earlier, influence))
+            before[place] = influence
+    return [
+        Days(one, np.array(correlation)) for one, correlation in zip(differences, correlations, strict=True)
     ]
+
+
+def _adjust(
+    exposed: ExposedUsers,
+    metric: str,
+    day: int,
+    covariates: NDArray[np.float64] | None,
+    users: NDArray[np.bool_] | slice,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a metric of some users up to a day, as counted and adjusted by the covariates."""
+    outcome = exposed.compute_metric(metric, day)[users]
+    known = None if covariates is None else covariates[users]
+    return outcome, adjust_by_covariates(outcome, known, exposed.variant[users])
 
 
 def _compare(
@@ -239,8 +283,8 @@ def _compare(
     users: NDArray[np.bool_] | slice,
 ) -> list[Difference]:
     """Return the difference of each variant but the control from it, on some users up to a day."""
-    outcome, group = exposed.compute_metric(metric, day)[users], exposed.variant[users]
-    adjusted = adjust_by_covariates(outcome, None if covariates is None else covariates[users], group)
+    outcome, adjusted = _adjust(exposed, metric, day, covariates, users)
+    group = exposed.variant[users]
     codes = range(1, len(experiment.variants))
     return [estimate_difference(outcome, adjusted, group == code, group == 0) for code in codes]
 
@@ -252,7 +296,7 @@ class Looks:
     Args:
         bounds: `(days,)` how many standard errors the interval of each day is wide on either side.
         z: `(days,)` difference divided by its standard error.
-        clock: `(days,)` variance of the sum over users that the difference is a mean of.
+        clock: `(days,)` time of each look (`run_clock`).
         share: `(days,)` share of the planned days.
     """
 
@@ -275,34 +319,33 @@ class Looks:
         return bound if isfinite(bound) else CONFIDENCE_BOUND
 
 
-def judge_looks(differences: list[Difference], planned: int, risk: float) -> Looks:
+def judge_looks(days: Days, planned: int, risk: float) -> Looks:
     """Judge the differences of all days so far.
 
     Args:
-        differences: One for each day.
+        days: The differences.
         planned: Days that are planned.
         risk: Probability of calling a difference by chance on any of them.
     """
-    share = (np.arange(len(differences)) + 1.0) / planned
-    error = np.array([one.error for one in differences])
-    clock = np.nan_to_num(error * [one.users + one.control_users for one in differences]) ** 2
+    share = (np.arange(len(days.differences)) + 1.0) / planned
+    clock = run_clock(days.correlation)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.nan_to_num(np.array([one.difference for one in differences]) / error)
+        z = np.nan_to_num([one.difference / one.error if one.error else np.nan for one in days.differences])
     return Looks(compute_bounds(clock, spend_risk(share, risk)), z, clock, share)
 
 
 def _decide(
-    experiment: ExperimentSettings, differences: list[Difference], base: dict[str, object]
+    experiment: ExperimentSettings, days: Days, base: dict[str, object]
 ) -> Iterator[dict[str, object]]:
     """Yield a row for each day of the deciding metric, with intervals that hold on all of them."""
     planned, others = (experiment.ends_on - experiment.starts_on).days + 1, len(experiment.variants) - 1
     risk = experiment.risk / others
-    looks = judge_looks(differences, planned, risk)
-    for day, one in enumerate(differences):
+    looks = judge_looks(days, planned, risk)
+    for day, one in enumerate(days.differences):
         last = experiment.starts_on + timedelta(days=day + 1)
         row = _make_row(base, experiment.metric, ALL, last, "decides", one, float(looks.bounds[day]))
         row["is_called"] = bool(looks.is_called[: day + 1].any())
-        if day + 1 == len(differences):
+        if day + 1 == len(days.differences):
             row["p_value"] = min(1.0, find_smallest_risk(looks.z, looks.clock, looks.share) * others)
             final, at_end = looks.find_final_bound(risk), one.lift_error * np.sqrt((day + 1) / planned)
             row["power"] = compute_power(experiment.min_effect, at_end, final)
@@ -398,7 +441,7 @@ def _read_covariates(
 def _read_slices(
     night: Night, exposed: ExposedUsers, covariates: NDArray[np.float64] | None
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return masks of the users by country, and by whether anything was known of them before the experiment."""
+    """Return masks of the users by country, and by whether they were active before the experiment."""
     found = {}
     if night.lake.has(USERS, night.logical_date):
         users = night.lake.read(USERS, night.logical_date, ["user_id", "country"])

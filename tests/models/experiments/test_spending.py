@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from models.experiments.spending import compute_bounds, find_smallest_risk, spend_risk
+from models.experiments.differences import correlate_looks
+from models.experiments.spending import compute_bounds, find_smallest_risk, run_clock, spend_risk
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_daily_looks_hold_the_risk_whatever_the_pace() -> None:
 
 def test_a_look_without_news_is_none() -> None:
     share = np.arange(1, 5) / 4
-    bounds = compute_bounds(np.array([0.0, 5.0, 5.0, 10.0]), spend_risk(share, 0.05))
+    bounds = compute_bounds(np.array([0.0, 5.0, 5.001, 10.0]), spend_risk(share, 0.05))
     assert np.isinf(bounds).tolist() == [True, False, True, False]
 
 
@@ -50,3 +53,17 @@ def test_the_p_value_is_the_risk_at_which_a_bound_is_met() -> None:
     met = compute_bounds(clock, spend_risk(share, p_value))
     assert np.abs(z / met).max() == pytest.approx(1.0, abs=0.01)
     assert find_smallest_risk(np.zeros(5), clock, share) == 1.0
+
+
+def test_the_clock_runs_by_the_correlation_of_looks() -> None:
+    assert run_clock(np.array([np.nan, 0.0, 0.5, np.nan, 1.0])).tolist() == [0, 1, 4, 4, 4]
+
+
+def test_the_clock_of_first_purchases_is_the_odds_of_having_bought() -> None:
+    random = np.random.default_rng(4)
+    day_bought = random.geometric(0.05, 100_000)
+    share = np.array([(day_bought <= day).mean() for day in range(1, 11)])
+    influences = [(day_bought <= day) - (day_bought <= day).mean() for day in range(1, 11)]
+    correlation = [0.0, *(correlate_looks(*pair) for pair in itertools.pairwise(influences))]
+    odds = share / (1 - share)
+    assert run_clock(np.array(correlation)) == pytest.approx(odds / odds[0], rel=1e-6)

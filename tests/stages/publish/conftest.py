@@ -77,6 +77,8 @@ def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed
                 "relaxed_rules": ["price_band" if rank == 2 else None for rank in ranks],
                 "propensity": pa.array([0.9] * len(ranks), pa.float32()),
                 "placed_by": ["score"] * len(ranks),
+                "experiment": ["tried" if user < "u010" else None for user in user_ids.tolist()],
+                "variant": ["control" if user < "u010" else None for user in user_ids.tolist()],
             }
         ),
     )
