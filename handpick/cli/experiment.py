@@ -109,6 +109,8 @@ def _show(one: ExperimentSummary) -> None:
 
 def _describe_row(row: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of a row of `experiments/results`; empty where nothing is known."""
+    from handpick.dataset.experiments.summary import format_share
+
     name = row["metric"].replace("_", " ") + ("" if row["slice"] == "all" else f", {row['slice']}")
     is_known = row["lift_low"] is not None
     return (
@@ -116,8 +118,8 @@ def _describe_row(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['users']:,}",
         "" if row["mean"] is None else f"{row['mean']:.4g}",
         "" if row["control_mean"] is None else f"{row['control_mean']:.4g}",
-        "" if row["lift"] is None else f"{100 * row['lift']:+.1f} %",
-        f"{100 * row['lift_low']:+.1f} to {100 * row['lift_high']:+.1f} %" if is_known else "",
+        "" if row["lift"] is None else format_share(row["lift"]),
+        f"{format_share(row['lift_low'])} to {format_share(row['lift_high'])}" if is_known else "",
         "" if row["narrowed"] is None else f"{100 * row['narrowed']:.1f} %",
     )
 

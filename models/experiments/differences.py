@@ -142,8 +142,10 @@ def estimate_difference(
         lift = mean / control_mean - 1
         lift_error = float(np.sqrt(variances[0] + (1 + lift) ** 2 * variances[1])) / control_mean
     error, plain_error = float(np.sqrt(sum(variances))), float(np.sqrt(sum(plain)))
-    errors = [float(np.sqrt(variance)) for variance in variances]
-    return Difference(users, others, mean, control_mean, *errors, error, lift, lift_error, plain_error)
+    mean_error, control_error = (float(np.sqrt(variance)) for variance in variances)
+    return Difference(
+        users, others, mean, control_mean, mean_error, control_error, error, lift, lift_error, plain_error
+    )
 
 
 def compute_influence(adjusted: Doubles, variant: NDArray[np.bool_], control: NDArray[np.bool_]) -> Doubles:

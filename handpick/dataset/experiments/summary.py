@@ -169,7 +169,7 @@ def _describe_finding(experiment: ExperimentSettings, days: Sequence[dict[str, A
     last, metric = days[-1], experiment.metric.replace("_", " ")
     if last["lift"] is None:
         return f"too few users so far ({last['users']:,} and {last['control_users']:,})"
-    measured = f"{format_share(last['lift'])} {metric} than {experiment.control.name}"
+    measured = f"{format_share(last['lift'])} {metric} compared with {experiment.control.name}"
     interval = (
         f"between {format_share(last['lift_low'])} and {format_share(last['lift_high'])}"
         if last["lift_low"] is not None
@@ -185,20 +185,20 @@ def _describe_finding(experiment: ExperimentSettings, days: Sequence[dict[str, A
     more = ""
     if last["power"] is not None:
         more = (
-            f"; a difference of {experiment.min_effect:.1%} would be found with {last['power']:.0%} "
-            "probability by the end"
+            f"; a difference of {100 * experiment.min_effect:g} % would be found with a probability of "
+            f"{100 * last['power']:.0f} % by the end"
         )
     if needed is not None and needed > planned and needed < LONGEST_FORECAST_DAYS:
-        more += f", and with {POWER:.0%} after about {needed:,.0f} days instead of {planned}"
+        more += f", and of {100 * POWER:.0f} % after about {needed:,.0f} days instead of {planned}"
     elif needed is not None and needed <= planned:
         still = max(0, round(needed - len(days)))
-        more += f", with {POWER:.0%} in about {still} more days"
+        more += f", of {100 * POWER:.0f} % in about {still} more days"
     return f"not decided: {measured}, {interval}{more}"
 
 
 def format_share(value: float) -> str:
     """Return a relative difference with its sign, in percent."""
-    return f"{100 * value:+.1f} %"
+    return f"{round(100 * value, 1) + 0.0:+.1f} %"  # 0 is added so that -0.0 is 0.0
 
 
 def _judge_returns(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from markupsafe import Markup
 
 from handpick.dataset.experiments.actions import find_start, read_actions
@@ -11,6 +14,9 @@ from handpick.dataset.experiments.summary import ExperimentSummary
 from handpick.ledger.flows import Flow
 from handpick.night import Night
 from handpick.stages.report.plots import plot_by_night
+
+MAX_WIDTH_RATIO = 6.0
+"""Widest interval that the plot shows, as a multiple of the last day's."""
 
 
 def update_experiments(night: Night) -> tuple[Flow, ...]:
@@ -39,8 +45,7 @@ def plot_experiment(summary: ExperimentSummary) -> Markup:
             row["event_date"].isoformat(): tuple(
                 100 * row[name] for name in ("lift", "lift_low", "lift_high")
             )
-            for row in variant.days
-            if row["lift_low"] is not None
+            for row in _select_legible(variant.days)
         }
         for variant in summary.variants
     }
@@ -49,3 +54,10 @@ def plot_experiment(summary: ExperimentSummary) -> Markup:
         return Markup("")
     title = f"{summary.metric.replace('_', ' ')} compared with {summary.control}, by day"
     return plot_by_night(series, title, "%", starts_at_zero=False)
+
+
+def _select_legible(days: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the days whose interval is not so wide that the others could not be seen beside it."""
+    known = [row for row in days if row["lift_low"] is not None]
+    widths = [row["lift_high"] - row["lift_low"] for row in known]
+    return [row for row, width in zip(known, widths, strict=True) if width <= MAX_WIDTH_RATIO * widths[-1]]

@@ -148,7 +148,9 @@ def test_the_report_says_what_was_found_in_words(settings: Settings) -> None:
     update_experiments(night)
     (summary,) = summarize_experiments(night)
     assert summary.variants[0].is_called
-    assert summary.variants[0].sentence.startswith("differs: +400.0 % conversion than control, between +1")
+    assert summary.variants[0].sentence.startswith(
+        "differs: +400.0 % conversion compared with control, between +1"
+    )
     assert summary.warnings == []
 
 
