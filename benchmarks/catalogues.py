@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import tempfile
 from collections import defaultdict
@@ -169,7 +170,7 @@ def read_row(row: dict[str, str | None]) -> Values:
     price, released = row["price"], row["release_date"]
     return {
         **{name: specs[name] for name in SPECS},
-        "price": float(price) if price else None,
+        "price": float(price) if price and re.fullmatch(r"[+-]?\d+(\.\d+)?", price) else None,
         "currency": row["currency"] or None,
         "released": released or None,
     }

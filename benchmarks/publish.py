@@ -143,6 +143,9 @@ def write_lists(night: Night, users: int, items: int, seed: int) -> None:
                 "relaxed_rules": pa.nulls(rows, pa.string()),
                 "propensity": np.full(rows, 0.95, np.float32),
                 "placed_by": pa.array(["score"]).take(pa.array(np.zeros(rows, np.int32))),
+                "phone_variants": pa.array([None, "128GB Black | 256GB Blue"], pa.string()).take(
+                    pa.array(np.arange(rows, dtype=np.int32) % 2)
+                ),
             }
         ),
     )

@@ -48,7 +48,7 @@ def lists(
         placed_by = row.get("placed_by") or "score"
         table.add_row(
             str(row["rank"]),
-            row["title"] or row["item_id"],
+            (row["title"] or row["item_id"]) + _describe_variants(row.get("phone_variants")),
             "" if row["price"] is None else f"{row['price']:,.0f}",
             f"{row['score']:.3f}",
             placed_by.replace("_", " "),
@@ -56,3 +56,8 @@ def lists(
             row["source"],
         )
     print_table(table)
+
+
+def _describe_variants(variants: str | None) -> str:
+    """Return a second line that names a phone's other variants; empty for none."""
+    return f"\n  also: {variants}" if variants else ""

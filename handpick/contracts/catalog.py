@@ -18,6 +18,12 @@ CATALOG = Contract(
         Column("title", "string", "Name of the product.", is_required=True),
         Column("brand", "string", "Manufacturer."),
         Column("description", "string", "Sales text in any language."),
+        Column(
+            "model_id",
+            "string",
+            "The shop's identifier of the model, which its colours and memory sizes share; empty: by title.",
+            severity="warning",
+        ),
         Column("specs", "json", "Raw specification strings, as a JSON object.", severity="warning"),
         Column(
             "price",
@@ -29,7 +35,13 @@ CATALOG = Contract(
         Column(
             "currency", "string", "ISO 4217 code of the price.", pattern=r"[A-Za-z]{3}", severity="warning"
         ),
-        Column("release_date", "date", "First day of sale; empty where unknown.", severity="warning"),
+        Column(
+            "release_date",
+            "date",
+            "First day of sale; empty where unknown.",
+            max_days_ahead=730,
+            severity="warning",
+        ),
         Column(
             "in_stock",
             "boolean",

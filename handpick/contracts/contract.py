@@ -40,6 +40,7 @@ class Column:
         pattern: Regular expression that must match the whole string, in the syntax that Java, Python and RE2
             share.
         must_be_past: Whether a timestamp after the end of the night breaks the contract.
+        max_days_ahead: Days after the night from which a date breaks the contract, as a typing error.
         can_be_count: Whether a boolean may arrive as a number of pieces, of which 0 and less are false.
         severity: `critical` quarantines the whole row for a bad value; `warning` sets the value to null,
             counts it and keeps the row.
@@ -54,6 +55,7 @@ class Column:
     allowed_values: tuple[str, ...] = ()
     pattern: str | None = None
     must_be_past: bool = False
+    max_days_ahead: int | None = None
     can_be_count: bool = False
     severity: Severity = "critical"
 

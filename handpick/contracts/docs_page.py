@@ -63,6 +63,8 @@ def describe_bounds(column: Column) -> str:
         parts.append(f"`{column.pattern}`".replace("|", "\\|"))
     if column.must_be_past:
         parts.append("not after the night")
+    if column.max_days_ahead is not None:
+        parts.append(f"at most {column.max_days_ahead} days after the night")
     return "; ".join(parts)
 
 

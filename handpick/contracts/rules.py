@@ -8,6 +8,7 @@ cast to the contract's type, null where the cast fails.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
@@ -83,13 +84,18 @@ def _cast_text(column: Column) -> Expression:
     return value
 
 
-def build_valid_value(column: Column) -> Expression:
-    """Return a column's valid value; one that breaks a `warning` rule becomes null."""
+def build_valid_value(column: Column, rules: Sequence[Rule]) -> Expression:
+    """Return a column's valid value; one that breaks a `warning` rule becomes null.
+
+    Args:
+        column: The column.
+        rules: All rules of its contract.
+    """
     value = get_typed(column.name)
-    rules = [] if column.severity == "critical" else _build_value_rules(column)
-    if not rules:
+    warnings = [rule for rule in rules if rule.column == column.name and rule.severity == "warning"]
+    if not warnings:
         return value
-    is_broken = reduce(or_, (rule.violation for rule in rules))
+    is_broken = reduce(or_, (rule.violation for rule in warnings))
     return F.when(~F.coalesce(is_broken, F.lit(False)), value)
 
 
@@ -113,6 +119,13 @@ def build_rules(contract: Contract, as_of: datetime, is_first_night: bool = True
         if column.must_be_past:
             is_future = get_typed(column.name) >= F.lit(as_of)
             rules.append(Rule(f"{column.name} in the future", column.name, is_future))
+        if column.max_days_ahead is not None:
+            last = (as_of + timedelta(days=column.max_days_ahead)).date()
+            reason = f"{column.name} more than {column.max_days_ahead} days ahead"
+            # What is outside the range of all dates has its own reason.
+            is_ahead = (value := get_typed(column.name)) > F.lit(last)
+            is_ahead &= value < _build_day(LATEST_DATE, column.type)
+            rules.append(Rule(reason, column.name, is_ahead, column.severity))
     if contract.max_days_late is not None and contract.freshness and not is_first_night:
         column = contract.column(contract.freshness.column)
         is_late = get_typed(column.name) < F.lit(as_of - timedelta(days=contract.max_days_late))
@@ -131,7 +144,7 @@ def format_orphan_reason(column: str, source: str) -> str:
 
 def list_quarantine_reasons(contract: Contract) -> list[str]:
     """Return every reason for which a row of a source can be quarantined, in the order of the ledger."""
-    rules = build_rules(contract, datetime.max.replace(tzinfo=UTC) - timedelta(days=1), is_first_night=False)
+    rules = build_rules(contract, datetime(9000, 1, 1, tzinfo=UTC), is_first_night=False)
     orphans = [format_orphan_reason(reference.column, reference.source) for reference in contract.references]
     rows = [rule.reason for rule in rules if rule.severity == "critical"]
     return [

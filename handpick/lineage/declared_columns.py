@@ -34,6 +34,9 @@ _MODEL_INPUTS = (
     "features/items.=",
 )
 _SCORED = ("models.=", "evaluation.=", "gate.=", *_MODEL_INPUTS[3:9], "features/users.=", "features/items.=")
+_VARIANTS = tuple(
+    f"marts/dim_item.{name}" for name in ("variant_group_id", "title", "ram_gb", "storage_gb", "is_in_stock")
+)
 
 COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
     "raw/catalog": {"*": ("landing/catalog.*",)},
@@ -54,7 +57,7 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
         "brand_key": ("valid/catalog.brand",),
         "model_line": ("valid/catalog.title", "valid/catalog.brand"),
         "generation": ("valid/catalog.title", "valid/catalog.brand"),
-        "variant_group_id": ("valid/catalog.title", "valid/catalog.brand"),
+        "variant_group_id": ("valid/catalog.model_id", "valid/catalog.title", "valid/catalog.brand"),
         "price": ("valid/catalog.price", "valid/catalog.currency"),
         "currency_stated": ("valid/catalog.currency",),
         "first_seen_date": ("valid/catalog.updated_at",),
@@ -141,11 +144,17 @@ COLUMN_INPUTS: Mapping[str, Mapping[str, Inputs]] = {
         "user_id": ("marts/dim_user.user_id",),
         "item_id": ("marts/dim_item.item_id", *_SCORED),
         **dict.fromkeys(("experiment", "variant"), ("marts/dim_user.=",)),
+        "phone_variants": _VARIANTS,
     },
-    "lists/similar_items": {"*": _SCORED, "item_id": ("marts/dim_item.item_id",)},
+    "lists/similar_items": {
+        "*": _SCORED,
+        "item_id": ("marts/dim_item.item_id",),
+        "phone_variants": _VARIANTS,
+    },
     "lists/popular_items": {
         "*": ("marts/fct_interactions.weight", "marts/dim_user.country"),
         "item_id": ("marts/dim_item.item_id",),
+        "phone_variants": _VARIANTS,
     },
     **{f"serving.{relation.name}": {"*": (f"{relation.lake_table}.*",)} for relation in RELATIONS},
 }

@@ -58,6 +58,13 @@ class Relation:
         return f"{self.name}_v{version}"
 
 
+VARIANTS = ServedColumn(
+    "phone_variants",
+    "text",
+    "Other colours and memory sizes of the model that can be bought, joined by ` | `; null for none.",
+    is_nullable=True,
+    is_appended=True,
+)
 RECOMMENDATIONS = Relation(
     name="recommendations",
     lake_table="lists/recommendations",
@@ -97,6 +104,7 @@ RECOMMENDATIONS = Relation(
             is_nullable=True,
             is_appended=True,
         ),
+        VARIANTS,
     ),
 )
 SIMILAR_ITEMS = Relation(
@@ -110,6 +118,7 @@ SIMILAR_ITEMS = Relation(
         ServedColumn("similar_item_id", "text", "A phone like it."),
         ServedColumn("score", "real", "Cosine of the two phones' vectors."),
         ServedColumn("reason", "text", "What they have in common."),
+        VARIANTS,
     ),
 )
 POPULAR_ITEMS = Relation(
@@ -122,6 +131,7 @@ POPULAR_ITEMS = Relation(
         ServedColumn("rank", "smallint", "Place in the segment, from 1 without gaps."),
         ServedColumn("item_id", "text", "The phone."),
         ServedColumn("score", "real", "Recent interest in it, in weighted events."),
+        VARIANTS,
     ),
 )
 ITEMS = Relation(
@@ -137,6 +147,13 @@ ITEMS = Relation(
         ServedColumn("is_in_stock", "boolean", "Whether it could be sold.", True),
         ServedColumn("release_date", "date", "When it was or will be released.", True),
         ServedColumn("image_path", "text", "Its picture, relative to the media root.", True),
+        ServedColumn(
+            "variant_group_id",
+            "text",
+            "The same for all variants of its model.",
+            is_nullable=True,
+            is_appended=True,
+        ),
     ),
 )
 RELATIONS = (RECOMMENDATIONS, SIMILAR_ITEMS, POPULAR_ITEMS, ITEMS)

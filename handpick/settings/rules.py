@@ -72,6 +72,11 @@ class RulesSettings(Section):
     max_per_brand: int | None = Field(
         6, ge=1, description="Largest number of phones of one brand on a list; null for no limit."
     )
+    one_per_model: bool = Field(
+        True,
+        description="Show each model once on a list, by its best variant, and name the other colours and "
+        "memory sizes in the row's `phone_variants`; false: each variant is a phone of its own.",
+    )
     campaigns: tuple[Campaign, ...] = Field((), description="Boosts and pins for a period.")
     min_items: int | None = Field(
         None,

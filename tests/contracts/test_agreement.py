@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,9 @@ def test_every_bound_of_the_contract_is_a_rule_of_the_row_filter(contract: Contr
         missing = f'(("_raw" IS NULL) AND ("_text_{column.name}" IS NULL))'
         assert (missing in sql) == column.is_required, column.name
         assert ("2026-01-02" in sql) == column.must_be_past, column.name
+        ahead = column.max_days_ahead
+        last = None if ahead is None else f"{AS_OF + timedelta(days=ahead):%Y-%m-%d}"
+        assert last is None or last in sql, column.name
 
 
 @every_contract

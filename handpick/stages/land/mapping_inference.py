@@ -11,6 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from handpick.contracts import Column, Contract
+from handpick.stages.land.currencies import (
+    AMBIGUOUS_WORDS,
+    SIGN_CODES,
+    SIGN_PATTERN,
+    WORD_CODES,
+    count_sign_codes,
+    count_words,
+    read_sign,
+)
 from handpick.stages.land.derived_columns import read_piece_counts
 from handpick.stages.land.identifiers import SHORTENED_ID, is_identifier
 from handpick.stages.land.number_inference import MIN_SHARE, NUMBER_PATTERN, infer_numbers
@@ -47,7 +56,7 @@ TRUTH = dict.fromkeys(("t", "yes", "y", "1", "1.0"), "true") | dict.fromkeys(
 )
 """What the words for a boolean mean, of those that the contract reads itself."""
 
-CURRENCY_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "CNY", "₹": "INR"}
+RATE_HINT = "counts only with its rate in shop.exchange_rates; without one the price is unknown"
 CONSENT_QUESTION = (
     "no column says which customers consented to recommendations: keep constants.consent = 'true' only if "
     "all did"
@@ -165,7 +174,9 @@ def infer_mapping(
     if "price" in mapped and re.search(r"cents?\b|_ct\b|pence|centimes", mapped["price"].lower()):
         found.factors["price"] = 0.01
     if "price" in mapped and "currency" not in mapped:
-        _infer_currency(mapped["price"], samples[mapped["price"]], found)
+        theirs = mapped["price"]
+        texts = whole[theirs].to_pylist() if whole and theirs in whole else samples[theirs]
+        _infer_currency(theirs, samples[theirs], texts, found)
     return found
 
 
@@ -214,6 +225,11 @@ def _add_times(column: Column, values: pa.Array, found: InferredMapping, known_b
         found.open_questions.append(
             f"{name}: {1 - times.share:.1%} of its values cannot be read, such as {shown}"
         )
+    if times.unlikely:
+        shown = ", ".join(f"'{text}'" for text in times.unlikely)
+        found.open_questions.append(
+            f"{name}: {shown} is read as a day long after all others, or before 1970: is it a typing error"
+        )
     if times.has_clock and not times.has_zone:
         found.zoneless[name] = values[0].as_py()
 
@@ -237,6 +253,12 @@ def _add_numbers(column: Column, values: pa.Array, found: InferredMapping) -> No
         found.numbers[name] = numbers.form
     if numbers.currency:
         found.several_currencies = numbers.currency
+    if numbers.foreign:
+        shown = ", ".join(f"'{text}'" for text in numbers.foreign[:3])
+        found.open_questions.append(
+            f"{name}: {len(numbers.foreign) / len(values):.1%} of its values state none in "
+            f"{numbers.currency}, such as {shown}: the first amount is taken, and {RATE_HINT}"
+        )
     if numbers.unread:
         shown = ", ".join(f"'{text}'" for text in numbers.unread)
         found.open_questions.append(
@@ -306,13 +328,28 @@ def _read_counts(samples: Sequence[str]) -> list[str | None]:
     return counts
 
 
-def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping) -> None:
-    """Add the currency that price texts state, by ISO 4217 code or by sign."""
+def _infer_currency(
+    theirs: str, samples: Sequence[str], texts: Sequence[str], found: InferredMapping
+) -> None:
+    """Add the currency that price texts state, by ISO 4217 code or by sign.
+
+    Args:
+        theirs: The owner's column of prices.
+        samples: Some of its distinct texts.
+        texts: All of them.
+        found: What was inferred, changed in place.
+    """
     if taken := found.several_currencies:
         codes = {code for text in samples for code in re.findall(r"\b[A-Z]{3}\b", text)} & KNOWN_CURRENCIES
         found.columns["currency"] = theirs
-        found.patterns["currency"] = rf"(?s)^.*?\b({taken})\b|\b([A-Z]{{3}})\b"
-        found.values["currency"] = {code: code for code in sorted(codes | {taken})} | {"*": taken}
+        signs = "|".join(re.escape(sign) for sign, code in SIGN_CODES.items() if code == taken)
+        own = rf"(?s)^.*?\b({taken})\b" + (rf"|^.*?({signs})" if signs else "")
+        found.patterns["currency"] = rf"{own}|\b([A-Z]{{3}})\b|({SIGN_PATTERN})"
+        found.values["currency"] = {
+            **{code: code for code in sorted(codes | {taken})},
+            **_list_signs([*texts, *(sign for sign, code in SIGN_CODES.items() if code == taken)]),
+            "*": taken,
+        }
         found.remarks.append(f"Prices in several currencies are taken in {taken}.")
         return
     if _compute_share(re.search(r"\b[A-Z]{3}\b", text) is not None for text in samples) >= 0.5:
@@ -324,9 +361,46 @@ def _infer_currency(theirs: str, samples: Sequence[str], found: InferredMapping)
     if len(named) == 1:
         found.constants["currency"] = named[0].upper()
         return
-    signs = {code for sign, code in CURRENCY_SIGNS.items() if any(sign in text for text in samples)}
-    if len(signs) == 1:
-        found.constants["currency"] = signs.pop()
+    counts = count_sign_codes(texts)
+    if len(counts) == 1:
+        found.constants["currency"] = next(iter(counts))
+    elif counts:
+        usual = max(sorted(counts), key=lambda code: counts[code])
+        found.columns["currency"] = theirs
+        found.patterns["currency"] = f"({SIGN_PATTERN})"
+        found.values["currency"] = {**_list_signs(texts), "*": usual}
+        others = [text for text in texts if read_sign(text) not in (None, usual)]
+        shown = ", ".join(f"'{text}'" for text in others[:3])
+        found.open_questions.append(
+            f"price: {len(others) / len(texts):.1%} of its values are not in {usual}, such as {shown}: "
+            f"each {RATE_HINT}"
+        )
+    else:
+        _infer_currency_word(texts, found)
+
+
+def _infer_currency_word(texts: Sequence[str], found: InferredMapping) -> None:
+    """Add the currency that a word beside most prices means, and the question where none is stated."""
+    word, count = max(count_words(texts).items(), key=lambda pair: (pair[1], pair[0]), default=("", 0))
+    told = "prices count in shop.currency: set constants.currency if they are in another"
+    if count < 0.5 * len(texts):
+        found.open_questions.append(f"price: nothing states a currency; {told}")
+    elif word not in WORD_CODES:
+        found.open_questions.append(
+            f"price: '{word}' beside the amounts is no currency that is known; {told}"
+        )
+    else:
+        found.constants["currency"] = WORD_CODES[word]
+        if word in AMBIGUOUS_WORDS:
+            found.open_questions.append(
+                f"price: '{word}' is taken for {WORD_CODES[word]}; set constants.currency if it is another"
+            )
+
+
+def _list_signs(texts: Sequence[str]) -> dict[str, str]:
+    """Return the currencies that the signs in some texts stand for, by sign."""
+    found = {sign for text in texts for sign in re.findall(SIGN_PATTERN, text)}
+    return {sign: SIGN_CODES[sign] for sign in sorted(found & SIGN_CODES.keys())}
 
 
 def _compute_share(fits: Iterable[bool]) -> float:

@@ -11,6 +11,7 @@ from statistics import median
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from handpick.stages.land.currencies import SIGNS
 from handpick.stages.land.numbers import EITHER, NUMERAL, read_numbers
 
 MIN_SHARE = 0.8
@@ -25,7 +26,8 @@ CURRENCY_MARKS = {
     "CNY": "(?:¥|CNY)",
 }  # fmt: skip
 """Signs and codes of the currencies that prices in several currencies are looked for in."""
-SIGNS = "$£€¥₹₽₩₺₴₫฿₦₱₪"
+MIN_ENDINGS = 10
+"""Distinct cells from which their last digits tell what the mark is."""
 NEAR = 5
 """Readings of doubtful cells count as likely within this factor of the range of the others."""
 
@@ -42,6 +44,7 @@ class InferredNumbers:
         share: Share of the distinct texts that are read.
         question: What only the owner can decide; empty for none.
         currency: Code of the currency whose amounts are taken of texts that state several; empty for none.
+        foreign: Texts that state no amount of that currency, whose first amount is taken.
     """
 
     form: str = ""
@@ -51,6 +54,7 @@ class InferredNumbers:
     share: float = 0.0
     question: str = ""
     currency: str = ""
+    foreign: tuple[str, ...] = ()
 
 
 def infer_numbers(texts: Sequence[str]) -> InferredNumbers:
@@ -102,7 +106,9 @@ def _infer_one_of_several(texts: Sequence[str], shown: Sequence[str]) -> Inferre
     mark, number = CURRENCY_MARKS[code], r"[+-]?\d+(?:[.,]\d+)*"
     # An amount that stands alone counts too if its currency is a code, which is read with it.
     others = rf"[^\d{SIGNS}]*"
-    pattern = rf"{mark}\s?({number})|({number})\s?{mark}|^{others}({number}){others}$"
+    own = rf"(?s)^.*?{mark}\s?({number})|^.*?({number})\s?{mark}|^{others}({number}){others}$"
+    # The first amount of a text in other currencies; the pattern of the currency reads the first sign, too.
+    pattern = rf"{own}|(?=.*[{SIGNS}])^\D*({number})"
     found = [re.search(pattern, text) for text in shown]
     amounts = [
         next(group for group in match.groups() if group) if match else text
@@ -114,7 +120,10 @@ def _infer_one_of_several(texts: Sequence[str], shown: Sequence[str]) -> Inferre
     if question or share < MIN_SHARE:
         return None
     unread = tuple(text for text, value in zip(texts, values, strict=True) if value is None)[:3]
-    return InferredNumbers(form, pattern, (), unread, share, currency=code)
+    foreign = tuple(
+        text for text, match in zip(texts, found, strict=True) if match and match[match.re.groups]
+    )
+    return InferredNumbers(form, pattern, (), unread, share, currency=code, foreign=foreign)
 
 
 def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str]:
@@ -136,9 +145,10 @@ def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str
         return max(told, key=lambda form: told[form]) if any(told.values()) else "1,299.00", ""
     # Prices have three decimals in a few currencies only: elsewhere the mark before three digits groups.
     marks = {"." if "." in text else "," for text in doubtful}
-    if len(marks) == 1 and all(
-        _has_cents(text) for amount, text in zip(amounts, texts, strict=True) if amount in either
-    ):
+    stated = [_has_cents(text) for amount, text in zip(amounts, texts, strict=True) if amount in either]
+    if len(marks) == 1 and sum(stated) >= 0.5 * len(stated):
+        return ("1.299,00" if marks == {"."} else "1,299.00"), ""
+    if len(marks) == 1 and _end_like_whole_prices(doubtful, next(iter(marks))):
         return ("1.299,00" if marks == {"."} else "1,299.00"), ""
     others = [value for value in _read([text for text in amounts if text not in either], "1,299.00") if value]
     likely = [form for form in told if _is_near(_read(doubtful, form), others)]
@@ -156,6 +166,18 @@ def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str
         f"{min(whole[0] or 0, part[0] or 0):g}, "
         "and no other value tells which: set numbers to '1.299,00' or '1,299.00'"
     )
+
+
+def _end_like_whole_prices(doubtful: Sequence[str], mark: str) -> bool:
+    """Return whether many cells such as `34,999` end as whole prices do, and thousandths do not.
+
+    Shops price in thousandths with a point, in steps of five (`89.900`), or, where a comma is the decimal
+    mark, in hundreds of them (`1 299,000`).
+    """
+    if len(doubtful) < MIN_ENDINGS:
+        return False
+    ends = re.compile(r"[05]\D*$" if mark == "." else r"00\D*$")
+    return sum(ends.search(text) is None for text in doubtful) >= 0.5 * len(doubtful)
 
 
 def _has_cents(text: str) -> bool:

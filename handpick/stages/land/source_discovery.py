@@ -26,6 +26,7 @@ from handpick.stages.land.mapping_inference import (
     InferredMapping,
     infer_mapping,
 )
+from handpick.stages.land.model_column import find_model_column
 from handpick.stages.land.name_similarity import score_name, score_table_name
 from handpick.stages.land.pending_files import can_hold_rows, parse_date_in_name
 from handpick.stages.land.text_csv import CsvLayout
@@ -52,6 +53,15 @@ VARIANT_WORDS = frozenset(
      "stockage", "memoria", "variant", "size", "store", "year", "颜色", "容量")
 )  # fmt: skip
 """Words in the names of columns that tell variants apart."""
+SPEC_WORDS = frozenset(
+    ("battery", "display", "screen", "camera", "cameras", "processor", "chipset", "storage", "memory", "ram",
+     "rom", "akku", "kamera", "bildschirm", "batterie", "ecran", "écran", "memoire", "mémoire", "bateria",
+     "batería", "pantalla", "camara", "cámara", "tela", "câmera", "memória", "batteria", "schermo", "memoria",
+     "fotocamera", "экран", "память", "аккумулятор", "камера", "ekran", "pamięć", "电池", "屏幕", "内存",
+     "摄像头")
+)  # fmt: skip
+MIN_SPEC_COLUMNS = 3
+"""Columns named by such words that only a catalogue of phones has."""
 MIN_OVERLAP = 0.7
 """Share of common columns from which files of a folder are parts of one table."""
 MIN_FILLED = 0.5
@@ -59,6 +69,7 @@ MIN_FILLED = 0.5
 MIN_DISTINCT = 0.9
 """Share of distinct values that the key of a log must have; some exports repeat a few rows."""
 SHOWN_SAMPLES = 3
+MODEL_ID = "model_id"
 MEDIA_COLUMNS = frozenset(("image_path", "audio_path"))
 MIN_CONFIDENCE = 0.55
 """Matches of columns below this confidence are not proposed."""
@@ -98,6 +109,7 @@ class SourceProposal:
         matches: One per contract column.
         table: Name of the database table, or None for files.
         mapping: Inferred settings beyond the names of columns.
+        is_of_phones: Whether the table's columns are those of phones, whatever its name.
     """
 
     source: str
@@ -106,18 +118,22 @@ class SourceProposal:
     matches: tuple[ColumnMatch, ...]
     table: str | None = None
     mapping: InferredMapping = field(default_factory=InferredMapping)
+    is_of_phones: bool = False
 
     @property
     def score(self) -> float:
         """The score, 0 to 1: 0.8 × mean confidence (optional columns weigh 0.25) + 0.2 for the name."""
-        weights = [(self._weigh(match), match.confidence) for match in self.matches]
+        # A column of models is looked for only after the others, and says nothing of what a table is.
+        judged = [match for match in self.matches if match.column != MODEL_ID]
+        weights = [(self._weigh(match), match.confidence) for match in judged]
         fit = sum(weight * confidence for weight, confidence in weights) / sum(
             weight for weight, _ in weights
         )
         found = {match.column for match in self.matches if match.owner_column}
         # Without any of the columns of which one is required, no row could be valid: the score is 0.
         has_content = not (either := CONTRACTS[self.source].any_of) or bool(found & set(either))
-        return (0.8 * fit + 0.2 * score_table_name(self.source, self.table or self.where)) * has_content
+        is_named = max(score_table_name(self.source, self.table or self.where), self.is_of_phones)
+        return (0.8 * fit + 0.2 * is_named) * has_content
 
     def _weigh(self, match: ColumnMatch) -> float:
         """Return the weight of a column: ids of catalogues can be joined, and few state stock and changes."""
@@ -343,7 +359,8 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
             )
             for column in contract.columns
             for theirs in names
-            if score_name(column.name, theirs) >= 0.6
+            if column.name != MODEL_ID
+            and score_name(column.name, theirs) >= 0.6
             # A sheet that is a text is collected, like a column for each spec.
             and not (column.type == "json" and not _score_values(column, samples[theirs]))
         ),
@@ -371,7 +388,11 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
         shown = tuple(text[:40] for text in samples[found[0]][:SHOWN_SAMPLES]) if found else ()
         their_name, confidence = found or (None, 0.0)
         matches.append(ColumnMatch(declared.name, their_name, confidence, shown, declared.is_required))
-    return SourceProposal(contract.source, table.where, rows.num_rows, tuple(matches), table.name)
+    words = [SPEC_WORDS & set(re.findall(r"[^\W_]+", name.lower())) for name in names]
+    is_of_phones = contract.source == "catalog" and sum(map(bool, words)) >= MIN_SPEC_COLUMNS
+    return SourceProposal(
+        contract.source, table.where, rows.num_rows, tuple(matches), table.name, is_of_phones=is_of_phones
+    )
 
 
 def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposal:
@@ -383,6 +404,14 @@ def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposa
         for match in proposal.matches
     )
     mapped = {match.column: match.owner_column for match in matches if match.owner_column}
+    doubt = ""
+    if contract.source == "catalog" and MODEL_ID not in mapped:
+        found, doubt = find_model_column(table.rows, mapped)
+        if found is not None:
+            mapped[MODEL_ID] = found
+            shown = tuple(text[:40] for text in table.samples[found][:SHOWN_SAMPLES])
+            told = ColumnMatch(MODEL_ID, found, 0.9, shown, False)
+            matches = tuple(told if match.column == MODEL_ID else match for match in matches)
     whole = {theirs: _list_distinct(table.rows.column(theirs)) for theirs in mapped.values()}
     days = [day for name, _ in table.parts if (day := parse_date_in_name(name)) > date.min]
     mapping = infer_mapping(contract, mapped, table.samples, whole, max(days, default=None))
@@ -392,7 +421,7 @@ def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposa
             f"the file has no header line, and its columns were named by their values: "
             f"{', '.join(table.header)}; correct `header` in {contract.source}"
         )
-    mapping.open_questions += refused.values()
+    mapping.open_questions += [*refused.values(), *([doubt] if doubt else [])]
     mapping.open_questions += [f"{name} {doubt}" for name, doubt in table.doubts]
     mapping.open_questions += list(_find_missing_columns(mapped, table))
     if contract.source == "catalog" and "price" in mapped:

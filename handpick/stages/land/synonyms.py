@@ -96,7 +96,8 @@ COLUMN_SYNONYMS: dict[str, tuple[str, ...]] = {
 TABLE_NAME_PREFIXES: dict[str, tuple[str, ...]] = {
     "catalog": (
         "catalog", "catalogue", "product", "item", "article", "phone", "sku", "artikel", "produkt", "katalog",
-        "produit", "producto", "prodotti",
+        "smartphone", "mobile", "handy", "tablet", "gadget", "device", "celular", "telefon", "produit",
+        "producto", "prodotti",
     ),
     "users": ("user", "customer", "client", "account", "member", "kunde", "nutzer", "cliente", "klant"),
     "events": (

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,8 @@ FULL_SHARE = 0.98
 PROBED_TEXTS = 60
 MAX_FORMS = 3
 EARLIEST, LATEST = "1971", "2100"
+MAX_GAP_YEARS, RECENT = 4, "2020"
+"""Years without any day after which a later one is a typing error, and until when none is."""
 
 CLOCK = re.compile(
     r"(?<!\d)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?P<second>:\d{2})?(?P<fraction>[.,]\d{1,9})?"
@@ -50,6 +53,7 @@ class InferredTimes:
         question: What only the owner can decide; empty for none.
         evidence: What decided between two readings; empty where there was one.
         unread: Texts that are not read.
+        unlikely: Texts that are read as a day years after all others, or outside 1970 to 2100.
         has_clock: Whether times of day are read.
         has_zone: Whether every time of day says its zone.
     """
@@ -60,6 +64,7 @@ class InferredTimes:
     question: str = ""
     evidence: str = ""
     unread: tuple[str, ...] = ()
+    unlikely: tuple[str, ...] = ()
     has_clock: bool = False
     has_zone: bool = True
 
@@ -164,9 +169,26 @@ def _finish(values: pa.Array, forms: tuple[str, ...], declared: str) -> Inferred
         forms=forms,
         share=_share(times),
         unread=tuple(values.filter(pc.is_null(times))[:3].to_pylist()),
+        unlikely=_find_unlikely(values, times),
         has_clock=has_clock,
         has_zone=has_zone or any(form in EPOCH_UNITS for form in forms),
     )
+
+
+def _find_unlikely(values: pa.Array, times: pa.Array) -> tuple[str, ...]:
+    """Return up to three texts whose day is years after all others, or outside what any night takes."""
+    years = pc.utf8_slice_codeunits(times, 0, 4)
+    known = sorted(year for year in pc.unique(years.drop_null()).to_pylist() if year.isdigit())
+    cut = next(
+        (
+            later
+            for earlier, later in pairwise(known)
+            if int(later) - int(earlier) > MAX_GAP_YEARS and later > RECENT
+        ),
+        "9999",
+    )
+    is_odd = pc.or_(pc.greater_equal(years, min(cut, LATEST)), pc.less(years, "1970"))
+    return tuple(values.filter(pc.fill_null(is_odd, False))[:3].to_pylist())
 
 
 def _infer_counts(values: pa.Array, declared: str) -> InferredTimes | None:

@@ -130,7 +130,10 @@ def read_scoring_data(night: Night, data: Dataset) -> ScoringData:
         day=night.logical_date,
         title=np.where(text("title") == "", data.catalogue.item_ids, text("title")),
         model_line=text("model_line"),
-        variant_group=text("variant_group_id"),
+        # Without groups each phone is a model of its own, for all rules and lists.
+        variant_group=text("variant_group_id")
+        if night.settings.rules.one_per_model
+        else np.full(len(table), "", dtype="U1"),
         generation=number("generation"),
         numeric_specs={name: number(name) for name in COMPARED_NUMBERS},
         categorical_specs={name: text(name) for name in COMPARED_CATEGORIES},

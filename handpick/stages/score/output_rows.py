@@ -18,6 +18,7 @@ from handpick.stages.score.rerank import PLACED_BY, PlacementSource
 from handpick.stages.score.rules.relaxation import find_broken_rules
 from handpick.stages.score.scorer import split_into_blocks
 from handpick.stages.score.treatments import Arm
+from handpick.stages.score.variants import VariantNamer
 from models.dataset import FloatArray, IntArray, StringArray
 
 ROW_SCHEMA = pa.schema(
@@ -34,6 +35,7 @@ ROW_SCHEMA = pa.schema(
         ("placed_by", pa.string()),
         ("experiment", pa.string()),
         ("variant", pa.string()),
+        ("phone_variants", pa.string()),
     ]
 )
 """Columns of `lists/recommendations`."""
@@ -47,6 +49,7 @@ def build_recommendations(
     names: tuple[StringArray, StringArray],
     vectors: FloatArray,
     popular: pa.Table,
+    namer: VariantNamer,
     night: Night,
 ) -> pa.Table:
     """Build `lists/recommendations`, sorted by user and rank.
@@ -57,6 +60,7 @@ def build_recommendations(
         names: `(users,)` names of each user's experiments and of their variants; empty for none.
         vectors: `(items, d)` phone vectors.
         popular: `lists/popular_items`.
+        namer: Names the other variants of a phone.
         night: The run.
     """
     settings = night.settings
@@ -67,7 +71,7 @@ def build_recommendations(
         part
         for arm in arms
         for group in arm.cohorts
-        for part in _write_cohort(arm, group, names, vectors, writer)
+        for part in _write_cohort(arm, group, names, vectors, writer, namer)
     ]
     # A shop that knows no customers yet has lists of popular and of similar phones only.
     table = pa.concat_tables(parts) if parts else ROW_SCHEMA.empty_table()
@@ -98,6 +102,7 @@ def _write_cohort(
     names: tuple[StringArray, StringArray],
     vectors: FloatArray,
     writer: ExplanationWriter,
+    namer: VariantNamer,
 ) -> Iterator[pa.Table]:
     """Write one cohort's rows, a block at a time."""
     plan = arm.plan
@@ -124,7 +129,7 @@ def _write_cohort(
         for column, values in zip(("experiment", "variant"), names, strict=True):
             named = values[group.users[row_user[rows]]].tolist()
             table = table.append_column(column, pa.array([name or None for name in named], pa.string()))
-        yield table
+        yield _append_variants(table, plan.shop, group.users[row_user[rows]], row_item[rows], namer)
 
 
 def _write_rows(
@@ -183,6 +188,16 @@ def _write_rows(
             "placed_by": pa.array(PLACED_BY).take(pa.array(lists.origin[row_user, place])),
         }
     )
+
+
+def _append_variants(
+    rows: pa.Table, shop: ScoringData, users: IntArray, items: IntArray, namer: VariantNamer
+) -> pa.Table:
+    """Append the names of each row's other variants that its user's country sells."""
+    _, country = shop.countries
+    pairs = zip(items.tolist(), country[users].tolist(), strict=True)
+    named = [namer.name_others(item, code) for item, code in pairs]
+    return rows.append_column("phone_variants", pa.array(named, pa.string()))
 
 
 def _name_source(scored_by: str, origin: PlacementSource) -> str:

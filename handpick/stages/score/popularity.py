@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from handpick.stages.score.distinct_models import find_distinct_models
 from handpick.stages.score.item_metadata import ScoringData
+from handpick.stages.score.variants import VariantNamer
 from models.dataset import DAY_SECONDS, BoolArray, FloatArray, IntArray
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
@@ -41,7 +42,12 @@ def compute_popularity(shop: ScoringData, half_life_days: float) -> tuple[FloatA
 
 
 def build_popular_lists(
-    shop: ScoringData, whole: FloatArray, by_country: FloatArray, allowed: BoolArray, n: int
+    shop: ScoringData,
+    whole: FloatArray,
+    by_country: FloatArray,
+    allowed: BoolArray,
+    n: int,
+    namer: VariantNamer,
 ) -> pa.Table:
     """Build `lists/popular_items`: the n most popular allowed models of all countries and of each one.
 
@@ -51,15 +57,16 @@ def build_popular_lists(
         by_country: `(countries, items)` popularity.
         allowed: `(countries, items)`, phones that may be shown in each country to an unknown user.
         n: Length of the lists.
+        namer: Names the other variants of a phone.
     """
     names, _ = shop.countries
-    segments: list[tuple[str, FloatArray, BoolArray]] = [
-        (ALL_COUNTRIES, whole, np.asarray(allowed.all(axis=0)))
+    segments: list[tuple[str, int | None, FloatArray, BoolArray]] = [
+        (ALL_COUNTRIES, None, whole, np.asarray(allowed.all(axis=0)))
     ]
-    segments += [(name, by_country[code], allowed[code]) for code, name in enumerate(names) if name]
+    segments += [(name, code, by_country[code], allowed[code]) for code, name in enumerate(names) if name]
     tables = []
     # One user with the factor 1 and items with their popularity: the exact top-N of a single list of scores.
-    for segment, scores, mask in sorted(segments, key=lambda one: one[0]):
+    for segment, code, scores, mask in sorted(segments, key=lambda one: one[0]):
         factors = Factors(np.ones((1, 1), np.float32), scores[:, None])
 
         def find(_: IntArray, size: int, factors: Factors = factors, mask: BoolArray = mask) -> TopN:
@@ -74,6 +81,9 @@ def build_popular_lists(
                     "rank": np.arange(1, len(items) + 1, dtype=np.int16),
                     "item_id": shop.data.catalogue.item_ids[items].tolist(),
                     "score": kept,
+                    "phone_variants": pa.array(
+                        [namer.name_others(item, code) for item in items.tolist()], pa.string()
+                    ),
                 }
             )
         )

@@ -39,6 +39,7 @@ from handpick.stages.score.treatments import (
     make_treated_plan,
     make_treated_scorer,
 )
+from handpick.stages.score.variants import VariantNamer
 from models.dataset import BoolArray, FloatArray
 from models.network.data_signature import ModelMismatch
 
@@ -127,13 +128,16 @@ def score_shop(
         with keep_facts(facts, number, treated, by, by_country) as keep:
             arms.append(Arm(treated, by, make_cohorts(treated, by, by_country, users, keep)))
     scored = [group for arm in arms for group in arm.cohorts]
+    namer = VariantNamer(shop, _allow_by_country(shop, rules))
     popular = build_popular_lists(
-        shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular
+        shop, whole, by_country, _allow_unknown_users(shop, rules), settings.score.popular, namer
     )
     tables = {
-        "recommendations": build_recommendations(shop, arms, assignments.names, vectors, popular, night),
+        "recommendations": build_recommendations(
+            shop, arms, assignments.names, vectors, popular, namer, night
+        ),
         "similar_items": build_similar_lists(
-            shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency
+            shop, vectors, settings.score.similar, settings.shop.locales[0], settings.shop.currency, namer
         ),
         "popular_items": popular,
     }
@@ -153,11 +157,21 @@ def _describe_phones(shop: ScoringData, vectors: FloatArray, launch_days: int) -
 
 def _allow_unknown_users(shop: ScoringData, rules: Rules) -> BoolArray:
     """Find the phones that may be shown to a user without consent and history: `(countries, items)`."""
-    names, _ = shop.countries
-    (_, by_consent), (_, by_country) = rules.kinds["consent"], rules.kinds["country"]
+    _, by_consent = rules.kinds["consent"]
     # Row 0 of `by_consent` is the mask of users without consent.
-    excluded = np.logical_or.reduce(list(rules.items.values())) | by_consent[0]
-    return np.repeat(~excluded[None, :], len(names), axis=0) & ~by_country
+    return _allow_by_country(shop, rules) & ~by_consent[0]
+
+
+def _allow_by_country(shop: ScoringData, rules: Rules) -> BoolArray:
+    """Find the phones that may be shown in each country: `(countries, items)`.
+
+    A shop without customers has one row, of what may be shown at all: without it "in all countries" would be
+    true of every phone, also of those that are sold out.
+    """
+    names, _ = shop.countries
+    _, by_country = rules.kinds["country"]
+    allowed = ~np.logical_or.reduce(list(rules.items.values()))[None, :]
+    return allowed & ~by_country if names else allowed
 
 
 def _make_notes(plan: ListPlan, scored: list[Cohort], rows: pa.Table) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from handpick.stages.score.explanation_templates import choose_language
 from handpick.stages.score.explanations import explain_similarity
 from handpick.stages.score.item_metadata import ScoringData
 from handpick.stages.score.phone_comparison import PhoneComparer
+from handpick.stages.score.variants import VariantNamer
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
 from models.topn.exact import TopN, find_top_n
@@ -26,7 +27,7 @@ def normalise_rows_in_float64(vectors: FloatArray) -> FloatArray:
 
 
 def build_similar_lists(
-    shop: ScoringData, vectors: FloatArray, n: int, locale: str, currency: str
+    shop: ScoringData, vectors: FloatArray, n: int, locale: str, currency: str, namer: VariantNamer
 ) -> pa.Table:
     """Build `lists/similar_items`: the n sellable phones with the highest cosine to each phone.
 
@@ -38,6 +39,7 @@ def build_similar_lists(
         n: Length of the lists.
         locale: Language of the explanations.
         currency: Currency of the prices.
+        namer: Names the other variants of a phone.
     """
     items = len(shop.data.catalogue)
     member = sparse.csr_matrix(
@@ -71,6 +73,9 @@ def build_similar_lists(
                     for item, other in zip(rows.tolist(), others.tolist(), strict=True)
                 ],
                 pa.string(),
+            ),
+            "phone_variants": pa.array(
+                [namer.name_others(other, None) for other in others.tolist()], pa.string()
             ),
         }
     )

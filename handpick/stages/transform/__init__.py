@@ -51,7 +51,7 @@ def _write_tables(night: Night, tables: LakeTables) -> list[Flow]:
     with ThreadPoolExecutor(CONCURRENT_JOBS) as pool:
         independent = [
             pool.submit(_write_items, night, tables),
-            pool.submit(_write_users, tables),
+            pool.submit(_write_users, tables, night.settings.sources.users.first_per_key),
             pool.submit(_write_queries, tables),
         ]
         interactions = _write_interactions(night, tables)
@@ -104,13 +104,13 @@ def _write_items(night: Night, tables: LakeTables) -> Flow:
     return Flow("items", rows_in, out, {"superseded by a newer row": rows_in - out})
 
 
-def _write_users(tables: LakeTables) -> Flow:
-    """Write `clean/users`."""
+def _write_users(tables: LakeTables, is_from_log: bool) -> Flow:
+    """Write `clean/users`; `is_from_log` says whether the customers are taken from the event log."""
     from handpick.stages.transform import users
 
     tonight = users.normalize_users(tables.read_tonight("valid/users"), tables.logical_date)
     rows_in = tables.count_tonight("valid/users") + tables.count_last("clean/users")
-    snapshot = users.update_user_snapshot(tables.read_last("clean/users"), tonight)
+    snapshot = users.update_user_snapshot(tables.read_last("clean/users"), tonight, is_from_log=is_from_log)
     out = tables.write("clean/users", snapshot, users.USER_SCHEMA, "user_id", expected_rows=rows_in)
     return Flow("users", rows_in, out, {"superseded by a newer row": rows_in - out})
 

@@ -59,6 +59,10 @@ def normalize_catalog(
             clean_text(F.col("brand")), F.split_part(clean_text(F.col("title")), F.lit(" "), F.lit(1))
         ).alias("brand"),
         clean_text(F.col("description")).alias("description"),
+        # A night that was validated by an earlier release has no such column.
+        (clean_text(F.col("model_id")) if "model_id" in newest.columns else F.lit(None).cast("string")).alias(
+            "model_id"
+        ),
         convert_to_shop_currency(currency, rates).alias("price"),
         get_stated_currency(currency).alias("currency_stated"),
         F.col("release_date").cast("date").alias("release_date"),

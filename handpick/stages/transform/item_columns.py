@@ -33,10 +33,11 @@ def add_item_columns(items: pa.Table, keys: Mapping[str, tuple[str, ...]]) -> pa
     """Add the columns of `MODEL_FIELDS`, `SPEC_FIELDS` and `content_hash`.
 
     Args:
-        items: Phones with `title`, `brand`, `description` and `specs_raw`.
+        items: Phones with `title`, `brand`, `description` and `specs_raw`, and `model_id` if the shop has it.
         keys: By spec, the shop's own keys of it.
     """
-    texts = items.select(["title", "brand", "description", "specs_raw"]).to_pylist()
+    given = [name for name in ("model_id",) if name in items.column_names]
+    texts = items.select(["title", "brand", "description", "specs_raw", *given]).to_pylist()
     derived = [_derive(row, keys) for row in texts]
     for field in (*MODEL_FIELDS, *SPEC_FIELDS, HASH_FIELD):
         items = items.append_column(field, pa.array([row[field.name] for row in derived], field.type))
@@ -53,7 +54,8 @@ def _derive(row: Mapping[str, str | None], keys: Mapping[str, tuple[str, ...]]) 
         "brand_key": model.brand_key or None,
         "model_line": model.line,
         "generation": model.generation,
-        "variant_group_id": model.key,
+        # What the shop says of its models goes before what titles say; no key of a title has a colon.
+        "variant_group_id": f"id:{given}" if (given := row.get("model_id")) else model.key,
         "content_hash": hash_content(row),
     }
 

@@ -23,12 +23,19 @@ _STOP = re.compile(
     r"|\d+\s*(?:mah|mp|megapixels?|hz)\b"
     r"|\b(?:unlocked|renewed|refurbished|certified|pre-?owned|prepaid|factory|locked|contract|sim[- ]?free|"
     r"verizon|at&t|t-mobile|sprint|boost mobile|metropcs|cricket|tracfone|straight talk|gsm|cdma|wi-?fi|"
-    r"dual[- ]sim|single[- ]sim|smartphone|cell ?phone|mobile phone|keypad mobile|international|"
-    r"discontinued|version|edition for|snapdragon|mediatek|android \d|quad-core|octa-core|4g lte|"
-    r"cellular|warranty|nfc|handy|teléfono|telefono|smartfon|смартфон)\b",
+    r"brand new|like new|as new|open[- ]box|used|grade [a-d]|neuwertig|gebraucht|reacondicionado|"
+    r"reconditionn[eé]|global(?: version| rom)?|dual[- ]sim|single[- ]sim|smartphone|cell ?phone|"
+    r"mobile phone|keypad mobile|international|discontinued|version|edition for|snapdragon|mediatek|"
+    r"android \d|quad-core|octa-core|4g lte|cellular|warranty|nfc|"
+    r"handy|teléfono|telefono|smartfon|смартфон)\b",
     re.IGNORECASE,
 )
 """What a shop adds after a model's name; the name ends before it."""
+_MEMORY = re.compile(
+    r"(?<![\w+])(?:[1-8]|1[268]|24)(\s*(?:GB|Go|ГБ)\s*[+/]\s*|[+/])\d+\s*(?:[GT]B|Go|To|ГБ|ТБ)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Memory and storage: `8GB + 256GB`, `4/64 GB`."""
 _LEADING = re.compile(
     r"^(?:new|neu|nuevo|neuf|смартфон|smartphone|handy|мобильный телефон|телефон)\s+", re.IGNORECASE
 )
@@ -42,10 +49,12 @@ _COLOR = (
     "violet|bronze|copper|mint|coral|lavender|cream|navy|beige|rosegold|spacegr[ae]y|spaceblack|schwarz|weiß|"
     "weiss|blau|grün|rot|grau|silber|gelb|negro|blanco|azul|verde|rojo|gris|noir|blanc|bleu|vert|rouge|nero|"
     "bianco|preto|branco|ч[её]рный|белый|синий|красный|зел[её]ный|серый|золотой|серебристый|"
+    "natural titanium|desert titanium|peach|hazel|aqua|teal|turquoise|cyan|magenta|lilac|lila|"
+    "ivory|maroon|indigo|charcoal|khaki|olive|obsidian|"
     "黑色?|白色?|蓝色?|绿色?|红色?|紫色?|金色?|银色?|灰色?|粉色?"
 )
 _SHADE = (
-    "starry|midnight|space|rose|ocean|sky|deep|dark|light|jet|matte|pearl|ice|icy|arctic|aurora|phantom|prism|"
+    "off|starry|midnight|space|rose|ocean|sky|deep|dark|light|jet|matte|pearl|ice|icy|arctic|aurora|phantom|prism|"
     "cosmic|mystic|forest|sierra|pacific|alpine|natural|desert|carbon|pebble|sea|ink|moonlight|steel|chrome|"
     "woodland|twilight|ethereal|pastel|orchid|maple|metallic|cloud|glacier|electric|neon|royal|wine|cherry|"
     "graphite|stone|awesome|bora|thunder|crystal|diamond|polar|frosted|burgundy|cobalt|titan|titanium|"
@@ -54,6 +63,10 @@ _SHADE = (
 _TRAILING_COLOR = re.compile(
     rf"(?:\s+(?:{_SHADE}))*\s+(?:{_COLOR})(?:\s+(?:titanium|titan))?$", re.IGNORECASE
 )
+_TRAILING_REGION = re.compile(
+    r"\s+(?:EU|US|USA|UK|NA|CN|HK|JP|KR|LATAM|EMEA|Europe|India|China|Japan|Korea|Indian|European|Chinese)$"
+)
+"""The region that a variant was made for; as written, since `us` might be a word."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +119,29 @@ def _strip_variant(title: str, brand: str, color: str) -> str:
     # Stop words that come first, as in `Unlocked iPhone 7` or `Verizon Samsung Convoy`, are skipped.
     while (first := _STOP.match(plain.lstrip())) and plain.lstrip()[first.end() :].strip(" -,"):
         plain = _remove_brand(plain.lstrip()[first.end() :].lstrip(" -,"), brand)
+    kept = ""
+    if (memory := _MEMORY.search(plain)) and (before := plain[: memory.start()].strip()):
+        # `iPhone 8+64GB` is an 8 Plus, and `Reno 8+64GB` may be; such a title stands alone.
+        if not _is_memory(memory, before):
+            kept = f" {memory[0]}"
+        plain = before
     plain = _CUT.sub("", plain)
     if (stop := _STOP.search(plain)) and plain[: stop.start()].strip():
         plain = plain[: stop.start()]
     plain = " ".join(plain.split())
-    if color and "," not in color:
-        plain = _remove_stated_color(plain, color)
-    plain = _TRAILING_COLOR.sub("", plain) or plain
-    return _remove_codes(plain.strip(" -")) or rest or title
+    before = ""
+    while plain != before:
+        before = plain
+        plain = _TRAILING_REGION.sub("", plain)
+        if color and "," not in color:
+            plain = _remove_stated_color(plain, color)
+        plain = _TRAILING_COLOR.sub("", plain) or plain
+    return (_remove_codes(plain.strip(" -")) or rest or title) + kept
+
+
+def _is_memory(found: re.Match[str], before: str) -> bool:
+    """Return whether a pair of numbers is surely memory; after a name without a number it may be its end."""
+    return any(char.isdigit() for char in before) or found[1] not in ("+", "/")
 
 
 def _remove_brand(name: str, brand: str) -> str:

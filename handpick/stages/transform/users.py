@@ -37,12 +37,16 @@ def normalize_users(users: DataFrame, logical_date: date) -> DataFrame:
     )
 
 
-def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> DataFrame:
+def update_user_snapshot(
+    previous: DataFrame | None, tonight: DataFrame, *, is_from_log: bool = False
+) -> DataFrame:
     """Merge tonight's customers into the last snapshot; tonight's row wins, with the first `first_seen_date`.
 
     Args:
         previous: The last night's `clean/users`, or None on a first night.
         tonight: What `normalize_users` returned.
+        is_from_log: Whether customers are taken from the event log, where the first event stands for the
+            registration: the earliest one stays, as a later night only sees later events.
     """
     if previous is None:
         return tonight
@@ -51,4 +55,6 @@ def update_user_snapshot(previous: DataFrame | None, tonight: DataFrame) -> Data
     )
     first = F.min("first_seen_date").over(Window.partitionBy("user_id"))
     merged = both.withColumn("first_seen_date", first)
+    if is_from_log:
+        merged = merged.withColumn("signed_up_at", F.min("signed_up_at").over(Window.partitionBy("user_id")))
     return keep_first_row(merged, ["user_id"], F.col("_tonight").desc()).select(*USER_SCHEMA.names)

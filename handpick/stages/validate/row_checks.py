@@ -88,9 +88,9 @@ def check_rows(
     Returns:
         The typed rows with their broken rules.
     """
-    values = [build_valid_value(column).alias(column.name) for column in contract.columns]
+    values = [build_valid_value(column, rules).alias(column.name) for column in contract.columns]
     # The hash of the typed key: ids that differ only in white space around them are one key.
-    key = F.xxhash64(*(build_valid_value(contract.column(name)) for name in contract.key))
+    key = F.xxhash64(*(build_valid_value(contract.column(name), rules) for name in contract.key))
     zero = F.lit(0).cast("long")
     bits = [F.when(rule.violation, F.lit(1 << place).cast("long")) for place, rule in enumerate(rules)]
     broken = reduce(add, (F.coalesce(bit, zero) for bit in bits), zero)

@@ -158,9 +158,37 @@ def test_of_prices_in_several_currencies_one_currencys_are_taken() -> None:
 
     values = extract_pattern(pa.chunked_array([taken]), found.pattern, "price", is_number=True).to_pylist()
     assert values == [f"{price - 10}.40" for price in range(100, 180)]
-    # A sole amount in dollars is no amount in euros.
-    alone = extract_pattern(pa.chunked_array([["$ 158.16"]]), found.pattern, "price", is_number=True)
-    assert alone.to_pylist() == ["$ 158.16"]
+    # A sole amount in dollars is no amount in euros: it is taken, as one in dollars, and asked about.
+    assert found.foreign == ("$ 158.16 / £ 299.00",)
+    alone = extract_pattern(
+        pa.chunked_array([["$ 158.16", "£ 299.00 / $ 1", "About 7 EUR"]]),
+        found.pattern,
+        "price",
+        is_number=True,
+    )
+    assert alone.to_pylist() == ["158.16", "299.00", "7"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "currencies"),
+    [
+        (["₹12,999", "₹8,499", "$199", "9,999"], ["INR", "INR", "USD", "INR"]),
+        (["$ 120 / € 110", "$ 130 / € 120", "$ 7 / £ 5", "About 90 EUR"], ["EUR", "EUR", "USD", "EUR"]),
+        (["£5 / $7", "€ 110", "€ 120 / $ 130", "€ 99"], ["GBP", "EUR", "EUR", "EUR"]),
+        (["R$ 1.299,00", "R$ 999,00"], ["BRL", "BRL"]),
+    ],
+)
+def test_a_price_in_another_currency_is_landed_as_such_and_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str], currencies: list[str]
+) -> None:
+    rows = [f'p{n:02},Nuvo Aria {n},"{texts[n % len(texts)]}"' for n in range(5 * len(texts))]
+    (tmp_path / "catalog.csv").write_text("\n".join(["id,name,price", *rows]), encoding="utf-8")
+    (found,), _ = discover_sources(str(tmp_path))
+    landed = land(tmp_path, monkeypatch).lake.read("raw/catalog", DAY)
+    assert landed["currency"].to_pylist()[: len(texts)] == currencies
+    assert all(value.replace(".", "").isdigit() for value in landed["price"].to_pylist())
+    asked = any("counts only with its rate" in question for question in found.mapping.open_questions)
+    assert asked == (len(set(currencies)) > 1)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 99)), max_size=30))

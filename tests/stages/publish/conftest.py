@@ -79,6 +79,7 @@ def write_lists(night: Night, users: int = 30, items: int = 40, n: int = 5, seed
                 "placed_by": ["score"] * len(ranks),
                 "experiment": ["tried" if user < "u010" else None for user in user_ids.tolist()],
                 "variant": ["control" if user < "u010" else None for user in user_ids.tolist()],
+                "phone_variants": ["64GB Black"] * len(ranks),
             }
         ),
     )

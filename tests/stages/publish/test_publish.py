@@ -44,12 +44,13 @@ def test_the_views_hold_the_lakes_rows(make_night: MakeNight, connection: psycop
             for row in sorted(expected, key=lambda row: [row[name] for name in key])
         ]
     row = connection.execute("select * from recommendations limit 1")
-    assert [column.name for column in row.description or []][-5:] == [
+    assert [column.name for column in row.description or []][-6:] == [
         "list_version",
         "generated_at",
         "placed_by",
         "experiment",
         "variant",
+        "phone_variants",
     ]
 
 

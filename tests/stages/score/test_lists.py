@@ -15,6 +15,7 @@ from handpick.settings.load import Settings
 from handpick.stages.score.champion import PopularityOnly
 from handpick.stages.score.score_night import score_shop
 from handpick.stages.score.similar_items import build_similar_lists
+from handpick.stages.score.variants import VariantNamer
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
 from models.recommender_interface import Factors
 
@@ -76,7 +77,7 @@ def test_the_source_says_where_in_the_chain_of_fallbacks_a_user_stands(
 def test_a_shop_without_customers_has_lists_of_popular_and_similar_phones(
     make_shop: MakeShop, tmp_path: Path
 ) -> None:
-    shop = make_shop()
+    shop = make_shop(is_sellable=np.arange(ITEMS) > 2)
     nobody = replace(
         shop.data.users,
         **{field.name: getattr(shop.data.users, field.name)[:0] for field in fields(shop.data.users)},
@@ -86,6 +87,7 @@ def test_a_shop_without_customers_has_lists_of_popular_and_similar_phones(
     assert made["recommendations"].schema == usual["recommendations"].schema
     assert made["recommendations"].num_rows == 0
     assert made["popular_items"].num_rows and made["similar_items"].num_rows
+    assert not {"i00", "i01", "i02"} & set(made["popular_items"]["item_id"].to_pylist()), "sold out"
 
 
 def test_where_no_model_may_score_all_lists_are_full_and_by_popularity(
@@ -108,6 +110,28 @@ def test_models_stand_once_on_popular_and_similar_lists(make_shop: MakeShop, tmp
         for row in made[name].to_pylist():
             listed.setdefault(row[key], []).append(int(row[item][1:]) // 3)
         assert listed and all(len(models) == len(set(models)) for models in listed.values()), name
+
+
+def test_a_row_names_the_variants_of_its_model_unless_each_is_a_phone_of_its_own(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    groups = np.array([f"m{number // 3}" for number in range(ITEMS)], dtype="U10")
+    shop = make_shop(EVENTS, variant_group=groups, is_sellable=np.arange(ITEMS) != 0)
+    made, _ = tables(shop, tmp_path)
+    for name, item in (
+        ("recommendations", "item_id"),
+        ("popular_items", "item_id"),
+        ("similar_items", "similar_item_id"),
+    ):
+        for row in made[name].to_pylist():
+            number = int(row[item][1:])
+            same = {
+                other for other in range(number // 3 * 3, number // 3 * 3 + 3) if other not in (0, number)
+            }
+            assert row["phone_variants"] == " | ".join(sorted(map(str, same))), (name, number)
+    assert set(tables(make_shop(EVENTS), tmp_path)[0]["recommendations"]["phone_variants"].to_pylist()) == {
+        None
+    }
 
 
 def test_who_did_not_consent_gets_what_is_popular_whatever_they_did(
@@ -139,7 +163,8 @@ def test_similar_phones_are_near_sellable_and_no_variants(make_shop: MakeShop) -
     variants = np.full(ITEMS, "", dtype="U10")
     variants[[10, 11]] = "g"
     shop = make_shop(variant_group=variants, is_sellable=np.arange(ITEMS) != 12)
-    table = build_similar_lists(shop, Taste().item_vectors(shop.data), 3, "en", "EUR")
+    namer = VariantNamer(shop, np.ones((3, ITEMS), bool))
+    table = build_similar_lists(shop, Taste().item_vectors(shop.data), 3, "en", "EUR", namer)
     assert [row["similar_item_id"] for row in rows_of(table, "item_id", "i10")] == ["i09", "i08", "i13"]
     assert [row["rank"] for row in rows_of(table, "item_id", "i10")] == [1, 2, 3]
     assert len(table) == ITEMS * 3, "also of a phone that is sold out, for those who look at it"

@@ -69,6 +69,22 @@ def test_versions_of_one_phone_share_a_group_and_other_phones_do_not(frames: Fra
     assert len(set(groups)) == 3
 
 
+def test_the_shops_own_column_of_models_goes_before_the_titles(frames: Frames) -> None:
+    named = {
+        "Nuvo Aria 12": "a",
+        "Nuvo Aria Twelve": "a",
+        "Nuvo Aria 12 128GB": "b",
+        "Nuvo Aria 12 Blue": None,
+    }
+    rows = [
+        phone(1, FIRST, title=name, brand="Nuvo") | {"item_id": name, "model_id": key}
+        for name, key in named.items()
+    ]
+    groups = {row.item_id: row.variant_group_id for row in collect(tonight(frames, *rows))}
+    assert groups["Nuvo Aria 12"] == groups["Nuvo Aria Twelve"] == "id:a"
+    assert len({groups[name] for name in named}) == 3
+
+
 def test_the_newest_row_of_a_phone_wins_and_its_first_sighting_stays(frames: Frames) -> None:
     first = tonight(
         frames,
@@ -146,6 +162,16 @@ def test_customers_are_as_they_last_said_and_known_since_their_first_night(frame
     assert (found["u1"].country, found["u1"].locale, found["u1"].first_seen_date) == ("FR", None, FIRST)
     assert (found["u2"].is_consented, found["u2"].owned_item_id) == (False, "p1")
     assert found["u3"].first_seen_date == SECOND
+
+
+def test_the_registration_of_a_customer_taken_from_a_log_never_moves_to_a_later_night(frames: Frames) -> None:
+    def seen(day: date) -> DataFrame:
+        row = {"user_id": "u1", "signed_up_at": moment(day), "consent": True}
+        return users.normalize_users(valid(frames, "users", row), day)
+
+    for is_from_log, expected in ((True, FIRST), (False, SECOND)):
+        (row,) = collect(users.update_user_snapshot(seen(FIRST), seen(SECOND), is_from_log=is_from_log))
+        assert row.signed_up_at == moment(expected)
 
 
 def test_questions_are_tidied_and_blank_ones_are_nothing(frames: Frames) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handpick.stages.transform.model_names import read_model_name
 
@@ -72,6 +74,60 @@ ONE_MODEL = [
     ("Samsung", ("Samsung Galaxy J3 2018 (16GB) J337A", "Samsung Galaxy J3 (2018) J337A 16GB Unlocked")),
 ]
 """Brand, and titles of variants of one model."""
+
+NAMES = (
+    ("Samsung", "Galaxy A14"), ("Samsung", "Galaxy S21"), ("Apple", "iPhone 13"), ("Apple", "iPad Air"),
+    ("Nothing", "Phone"), ("Xiaomi", "Redmi Note 12"), ("OnePlus", "Nord CE"), ("Oppo", "Reno 8"),
+    ("vivo", "X90"), ("Motorola", "Moto G"), ("Honor", "Magic5"), ("Sony", "Xperia 5"), ("Nokia", "105"),
+)  # fmt: skip
+SUFFIXES = (
+    "", "+", " Pro", " Pro Max", " Pro+", " Lite", " FE", "T", " T", " 5G", " 4G", " Ultra", " (2020)", " (2022)",
+    " II", " III", " IV", " V", " mini", "s", " (1)", " (2)", " (2a)", " Neo", " Max", " SE", " Pro 5G", " Lite 5G",
+    " Play", " Edge", " Fold", " Prime", " XL", " Youth Edition", " (3rd Gen)",
+)  # fmt: skip
+"""Names of models and what follows them: each combination is another model."""
+COLORS = (
+    "Black", "Midnight Blue", "Phantom Silver", "Rose Gold", "Natural Titanium", "Awesome Violet", "schwarz",
+    "azul", "(PRODUCT) RED", "Off White", "Peach", "Aqua Blue",
+)  # fmt: skip
+MEMORIES = ("64GB", "128 GB", "1TB", "512 Go", "128 ГБ", "8GB/128GB", "8GB RAM 128GB", "12GB + 512GB")
+CONDITIONS = (
+    "", "(Renewed)", "- Unlocked", "Dual SIM", "Refurbished", "(AT&T)", "SIM Free", "Global Version", "EU",
+    "US Version", "- India", "Used", "Like New", "Open Box", "(Grade A)", "UK",
+)  # fmt: skip
+FORMS = (
+    "{0} {m} {c}", "{0} ({c}, {m})", "{0}, {m}, {c}", "{0} - {m} - {c}", "{0} {m}", "{0} {c} {m}", "{0} {c}", "{0}",
+)  # fmt: skip
+
+
+@st.composite
+def dressed_model(draw: st.DrawFn) -> tuple[str, str, str]:
+    """Draw a brand, a model's name, and a title of one of its variants."""
+    brand, name = draw(st.sampled_from(NAMES))
+    name += draw(st.sampled_from(SUFFIXES))
+    told = draw(st.sampled_from(FORMS)).format(
+        draw(st.sampled_from(("", f"{brand} "))) + name,
+        m=draw(st.sampled_from(MEMORIES)),
+        c=draw(st.sampled_from(COLORS)),
+    )
+    return brand, name, f"{told} {draw(st.sampled_from(CONDITIONS))}".strip()
+
+
+@given(dressed_model(), dressed_model())
+def test_titles_share_a_key_if_and_only_if_they_are_of_one_model(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    keys = [read_model_name(title, brand).key for brand, _, title in (one, other)]
+    assert (keys[0] == keys[1]) == (one[:2] == other[:2])
+    bare = read_model_name(one[1], one[0]).key
+    assert keys[0] == bare, "a variant has the key of the bare name"
+
+
+def test_memory_that_may_belong_to_the_name_is_never_taken_for_another_model() -> None:
+    keys = [
+        read_model_name(title, "Oppo").key for title in ("Reno 8+64GB", "Reno 8+ 64GB", "Reno 64GB", "Reno 8")
+    ]
+    assert len(set(keys)) == 4
 
 
 @pytest.mark.parametrize(("brand", "titles"), DIFFERENT_MODELS)

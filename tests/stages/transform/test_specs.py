@@ -141,6 +141,29 @@ def test_running_text_states_specs_wherever_it_is(
     assert {name: found[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("memory", "ram", "storage"),
+    [
+        ("8192 MB", 8, None),
+        ("12 GB", 12, None),
+        ("64 GB", None, 64),
+        ("8 GB", None, 8),
+        ("512 MB", None, 0.5),
+    ],
+)
+def test_memory_alone_is_ram_where_no_storage_is_stated_so(
+    memory: str, ram: float | None, storage: float | None
+) -> None:
+    found = read_specs({"memory": memory})
+    assert (found["ram_gb"], found["storage_gb"]) == (ram, storage)
+
+
+@pytest.mark.parametrize("title", ["Apple iPhone 7, 128GB, Gold", "iPhone 8/128GB", "Nuvo Aria 3, 128GB"])
+def test_a_number_of_the_name_is_no_ram(title: str) -> None:
+    found = read_specs({}, title)
+    assert (found["ram_gb"], found["storage_gb"]) == (None, 128)
+
+
 def test_the_title_says_which_of_the_sheets_storages_a_variant_has() -> None:
     sheet = {"storage": "64GB, 128GB, 256GB"}
     assert read_specs(sheet, "iPhone 11 128GB")["storage_gb"] == 128

@@ -139,6 +139,8 @@ _PAIR = re.compile(
     r"([TG](?i:i?b))(?![A-Za-zа-я])"
 )
 """RAM and storage as one: `8GB+256GB`, `8/256GB`, `6GB RAM, 128GB`."""
+_NAMED_NUMBER = re.compile(r"(?i)\biphone \d{1,2}(?=[/+]\d)")
+"""The end of a name that a storage follows: `iPhone 8/128GB`; iPhones are not sold by RAM."""
 _STORAGE = re.compile(rf"{START}(\d+(?:[.,]\d+)?)(?: ?/ ?\d+)*[ -]*([TGMK](?i:i?b))(?![A-Za-zа-я])")
 _NOT_STORAGE_BEFORE = re.compile(
     r"(?i:up ?to|upto|jusqu'?[aà]|hasta|bis zu|до|max(?:imal|imum)?[.:]|"
@@ -153,6 +155,7 @@ _NOT_STORAGE_AFTER = re.compile(
 @lru_cache(maxsize=16_384)
 def parse_ram_gb(text: str) -> float | None:
     """Read the RAM of the first variant in GB, where it is marked as RAM or paired with the storage."""
+    text = _NAMED_NUMBER.sub("iPhone ", text)
     for pattern in (_RAM_AFTER, _RAM_BEFORE):
         if found := pattern.search(text):
             value = convert_to_gb(parse_number(found[1]), found[2])
@@ -169,6 +172,9 @@ def _read_pair(found: re.Match[str]) -> tuple[float, float] | None:
     first = convert_to_gb(parse_number(found[1]), found[2] or "G")
     second = convert_to_gb(parse_number(found[4]), found[5])
     if first is None or second is None:
+        return None
+    # `Aria 3, 128GB` is a name with one amount.
+    if not found[2] and "RAM" not in found[0] and found[3] in ",&|-":
         return None
     ram, storage = sorted((first, second))
     # `16GB/32GB` are two storages and `4GB/64GB` is a pair; nobody adds two storages with a plus.
@@ -194,6 +200,7 @@ def list_storage_gb(text: str) -> tuple[float, ...]:
 
     Amounts that are marked as RAM, as the RAM of a pair, or as what a card may add do not count.
     """
+    text = _NAMED_NUMBER.sub("iPhone ", text)
     found: list[float] = []
     of_ram = [match.span() for pattern in (_RAM_AFTER, _RAM_BEFORE) for match in pattern.finditer(text)]
     # In `6GB RAM 128GB` the mark belongs to the first amount.

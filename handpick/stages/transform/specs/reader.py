@@ -36,6 +36,8 @@ AMBIGUOUS_MEMORY_KEYS = frozenset(
     ("memory", "memoria", "memoire", "speicher", "pamiec", "hafiza", "память", "内存")
 )
 """Keys that mean RAM where another key states the storage."""
+RAM_ONLY_GB = frozenset((3, 6, 10, 12, 18, 24))
+"""Amounts that RAM has and storage has not."""
 MIN_BARE_MAH = 30
 MAX_BARE_KG = 3
 MAX_BARE_INCHES = 25
@@ -192,7 +194,7 @@ def _join_texts(lines: Mapping[str, str], own_keys: Mapping[str, tuple[str, ...]
         topics = list(told.topics.values())
         if name in own:
             topics = [Topic(own[name], -1, True)] + [topic for topic in topics if topic.name != own[name]]
-        elif name in AMBIGUOUS_MEMORY_KEYS and has_storage:
+        elif name in AMBIGUOUS_MEMORY_KEYS and (has_storage or _is_ram(text)):
             topics = [Topic("ram", len(TOPIC_PHRASES["ram"]), True)]
         for topic in topics:
             if topic.rank < 0 or topic.name not in owned:
@@ -201,6 +203,15 @@ def _join_texts(lines: Mapping[str, str], own_keys: Mapping[str, tuple[str, ...]
         topic: " | ".join(text for _, text in sorted(found, key=lambda one: one[0]))
         for topic, found in ranked.items()
     }
+
+
+def _is_ram(text: str) -> bool:
+    """Return whether an amount of memory alone is RAM: `8192 MB` or `12 GB`, where no storage is stated."""
+    found = re.fullmatch(r"(\d+) ?(GB|MB|Go|Mo|ГБ|МБ)", text)
+    if found is None:
+        return False
+    amount = int(found[1])
+    return amount in RAM_ONLY_GB if found[2][0] in "GГ" else amount >= 1024 and amount % 512 == 0
 
 
 def _add_unit(text: str, topic: Topic, unit: str) -> str:
