@@ -381,6 +381,17 @@ _BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "drift",
+        "false alarms and power of the drift and volume limits, on simulated shops",
+        "drift:measure",
+        (
+            Target("worst_false_alarm_rate", "of the nights", at_most=0.02),
+            Target("found_shifts_of_0.4_deviations", "of the shifts", at_least=0.9),
+            Target("volume_false_stops", "of ordinary nights", at_most=0.001),
+            Target("volume_thirds_that_stop", "of nights with 30 % of their rows", at_least=0.9),
+        ),
+    ),
+    Benchmark(
         "pretraining",
         "downstream NDCG@20 with and without each pretraining objective, demo shop and MovieLens-100k",
         "pretraining:measure",

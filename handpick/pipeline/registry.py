@@ -215,9 +215,18 @@ STAGES: list[Stage] = [
     ),
     Stage(
         "report",
-        "Measure experiments and write the night's report",
-        reads=("valid", "quarantine", "lists", "gate", "evaluation", "models", "marts", "ledger_flows"),
-        writes=("report", "experiments"),
+        "Compare the night with those before, measure experiments, and write the report",
+        reads=(
+            "valid",
+            "quarantine",
+            "lists",
+            "gate",
+            "evaluation",
+            "models",
+            "ledger_flows",
+            *_MODEL_INPUTS,
+        ),
+        writes=("report", "experiments", "drift"),
         flows=(
             FlowCheck("outcomes of experiments", written="experiments/outcomes"),
             FlowCheck("results of experiments", written="experiments/results"),

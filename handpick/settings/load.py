@@ -18,6 +18,7 @@ from handpick.errors import ConfigurationError
 from handpick.settings.airflow import AirflowSettings
 from handpick.settings.alerts import AlertsSettings
 from handpick.settings.configuration_file import FILE_NAME, FILE_VARIABLE, find_configuration_file, read_file
+from handpick.settings.drift import DriftSettings
 from handpick.settings.embed import EmbedSettings
 from handpick.settings.environment import check_variable_names, describe_unreadable_variable
 from handpick.settings.evaluate import EvaluateSettings
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     lineage: LineageSettings = LineageSettings()
     alerts: AlertsSettings = AlertsSettings()
     privacy: PrivacySettings = PrivacySettings()
+    drift: DriftSettings = DriftSettings()
     experiments: tuple[ExperimentSettings, ...] = Field(
         (), description="Comparisons of variants of the lists, each a table `[[experiments]]`."
     )

@@ -35,14 +35,14 @@ class ValidateSettings(Section):
     volume_low: float | None = Field(
         None,
         ge=0,
-        description="Fewer rows than this share of the median stop the night; without it, the contract's "
-        "share.",
+        description="Fewer rows than this share of the median stop the night; without it, what 14 or more "
+        "nights have taught, or until then the contract's share.",
     )
     volume_high: float | None = Field(
         None,
         gt=1,
-        description="More rows than this multiple of the median stop the night; without it, the contract's "
-        "multiple.",
+        description="More rows than this multiple of the median stop the night; without it, what 14 or more "
+        "nights have taught, or until then the contract's multiple.",
     )
     volume_nights: int = Field(
         7,

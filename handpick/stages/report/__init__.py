@@ -1,9 +1,11 @@
-"""The `report` stage: one self-contained HTML page per night, the model card, and the summary as JSON."""
+"""The `report` stage: drift against the nights before, one HTML page, the model card, the summary as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
+import pyarrow.compute as pc
 
 from handpick.errors import MissingPartition
 from handpick.lake.partitions import digest_partition
@@ -21,6 +23,7 @@ def run(night: Night) -> StageResult:
     Raises:
         MissingPartition: If no other stage has run for this logical date.
     """
+    from handpick.stages.report.drift import compare_night
     from handpick.stages.report.experiments import update_experiments
     from handpick.stages.report.holders import HOLDERS_FILE, write_holders
     from handpick.stages.report.model_card import render_card
@@ -35,6 +38,7 @@ def run(night: Night) -> StageResult:
             f"run `handpick night --date {night.logical_date}` first."
         )
     measured = update_experiments(night)
+    drift = compare_night(night)
     card = render_card(night)
     with night.lake.replace_partition(REPORT_TABLE, night.logical_date) as folder:
         # The index links to the card, so the link is left out where there is no card.
@@ -51,8 +55,14 @@ def run(night: Night) -> StageResult:
     target = night.lake.partition(REPORT_TABLE, night.logical_date)
     expected = len(list_nightly_names()) - 1  # all but the report itself
     flow = Flow("stages", expected, len(reported), {"has not run tonight": expected - len(reported)})
+    notes = {"distributions": len(drift), "drifting": int(pc.sum(drift["is_alarm"]).as_py() or 0)}
     return StageResult(
-        "report", night.logical_date, str(target / INDEX_FILE), (flow, *measured), digest_partition(target)
+        "report",
+        night.logical_date,
+        str(target / INDEX_FILE),
+        (flow, *measured),
+        digest_partition(target),
+        notes=notes,
     )
 
 

@@ -20,6 +20,7 @@ from handpick.night import LEDGER_FOLDER, Night
 from handpick.runtime.html import render_page
 from handpick.stages.gate.public import Decision, read_decision
 from handpick.stages.report import find_stage_pages, plots
+from handpick.stages.report.drift import MIN_REFERENCE, read_comparison
 from handpick.stages.report.example_users import (
     choose_example_users,
     find_launched_items,
@@ -28,7 +29,7 @@ from handpick.stages.report.example_users import (
 from handpick.stages.report.experiments import plot_experiment
 from handpick.stages.report.slices import explain_slices, find_twins
 from handpick.stages.report.summary import BLEND, Quality, summarize_night
-from handpick.stages.validate.public import compute_rule_rates
+from handpick.stages.validate.public import MIN_NIGHTS, compute_rule_rates
 
 METRIC, K = "ndcg", 20
 TREND_NIGHTS = 30
@@ -67,6 +68,9 @@ def render_report(night: Night, results: Sequence[StageResult], card: str | None
         card=card,
         people=_example_lists(night),
         trends=_plot_trends(night),
+        drift=read_comparison(night.lake, night.logical_date),
+        nights_per_false_alarm=night.settings.drift.nights_per_false_alarm,
+        min_drift_nights=MIN_NIGHTS + MIN_REFERENCE,
         experiments=[(one, plot_experiment(one)) for one in summarize_experiments(night)],
         links=[(name.replace("_", " "), page.as_uri()) for name, page in find_stage_pages(results).items()],
     )

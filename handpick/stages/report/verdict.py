@@ -20,6 +20,7 @@ from handpick.pipeline.registry import list_nightly_names
 from handpick.serving.versions import ListVersion
 from handpick.settings.load import Settings
 from handpick.stages.gate.public import Decision, read_decision
+from handpick.stages.report.drift import read_comparison
 
 OVERDUE_HOURS = 36
 """Age of the current lists' `as_of` from which a night is overdue: a day, and half a day to run it."""
@@ -161,9 +162,36 @@ def judge_night(night: Night, failed: Sequence[Finding] = ()) -> Verdict:
     findings += _find_data_problems(night, results)
     if decision is not None:
         findings += _find_gate_problems(night, decision)
+    findings += _find_drift(night)
     findings.sort(key=lambda finding: finding.light is not Light.ACT)  # stable: acts first
     state = _describe_night(night, results, decision)
     return Verdict(f"{state}. {_count_findings(findings)}", tuple(findings), night.logical_date, state)
+
+
+def _find_drift(night: Night) -> Iterator[Finding]:
+    """Yield one finding for all distributions that differ from the nights before by more than chance."""
+    try:
+        rows = read_comparison(night.lake, night.logical_date)
+    except DamagedData as error:
+        yield _find_damage(night, REPORT, error)
+        return
+    alarms = [row for row in rows if row["is_alarm"]]
+    if not alarms:
+        return
+    first = alarms[0]
+    others = f", and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    yield Finding(
+        Kind.DRIFT,
+        Light.LOOK,
+        f"{len(alarms)} of {len(rows)} distributions differ from the {first['nights']} nights before: "
+        f"{first['name']} ({first['what']}){others}.",
+        "See Drift in the report. By chance this is seen one night in "
+        f"{night.settings.drift.nights_per_false_alarm:g}; a campaign or a launch explains it, a changed "
+        "delivery does not.",
+        Owner.MODELLER,
+        night.logical_date,
+        REPORT,
+    )
 
 
 def judge_shop(

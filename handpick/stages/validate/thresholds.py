@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from statistics import median
 
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from handpick.contracts import CONTRACTS
 from handpick.contracts.rules import HARMLESS_REASONS
 from handpick.errors import NightStopped
 from handpick.ledger.flows import Flow
 from handpick.night import Night
+from handpick.stages.validate.learned_limits import MIN_NIGHTS, UsualRange, learn_range
 from handpick.stages.validate.type_drift import propose_settings
 
+STOP_RISK, WARN_RISK = 1e-4, 1e-2
+"""Risks with which a usual night would be outside of the range that stops it, and of the one that warns."""
+LEARNED_NIGHTS = 56
+"""Earlier nights from which ranges are learned: eight of each weekday."""
+MIN_STOP_FACTOR = 2.0
+"""Between the usual number divided and multiplied by it no volume stops a night."""
 LISTS_STAY = "The lists published before stay current"
 
 
@@ -28,9 +37,7 @@ def check_thresholds(night: Night, flow: Flow) -> list[str]:
     """
     if not flow.rows_in:
         return []
-    warnings = _check_shares(night, flow)
-    _check_volume(night, flow)
-    return warnings + _check_freshness(night, flow)
+    return _check_shares(night, flow) + _check_volume(night, flow) + _check_freshness(night, flow)
 
 
 def _check_shares(night: Night, flow: Flow) -> list[str]:
@@ -74,27 +81,64 @@ def _check_shares(night: Night, flow: Flow) -> list[str]:
     return warnings
 
 
-def _check_volume(night: Night, flow: Flow) -> None:
-    """Raise NightStopped if the row count is far from the median of the last nights; needs three nights."""
+def _check_volume(night: Night, flow: Flow) -> list[str]:
+    """Check the row count against earlier nights; return a warning or raise NightStopped.
+
+    The range is learned where there are enough nights and `[validation]` sets none; else it is a multiple of
+    the median of the last nights, of which there must be three.
+    """
     limits, volume = night.settings.validation, CONTRACTS[flow.source].volume
     if volume is None:
-        return
+        return []
     table = f"raw/{flow.source}"
     # The first night brings the whole history, which does not show the volume of a usual night.
-    days = [day for day in night.lake.list_dates(table) if day < night.logical_date][1:][
-        -limits.volume_nights :
-    ]
+    before = [day for day in night.lake.list_dates(table) if day < night.logical_date][1:]
+    if limits.volume_low is None and limits.volume_high is None and len(before) >= MIN_NIGHTS:
+        days = before[-LEARNED_NIGHTS:]
+        counts = [_count_rows(night, table, day) for day in days]
+        return _check_learned_volume(night, flow, days, counts)
+    days = before[-limits.volume_nights :]
     if len(days) < 3:
-        return
+        return []
     usual = median(_count_rows(night, table, day) for day in days)
     low = volume.min_ratio if limits.volume_low is None else limits.volume_low
     high = volume.max_ratio if limits.volume_high is None else limits.volume_high
+    is_set = (limits.volume_low, limits.volume_high) != (None, None)
+    why = "" if is_set else f", until {MIN_NIGHTS} nights tell what is usual"
     if usual and not low <= flow.rows_in / usual <= high:
         raise NightStopped(
             f"{flow.source} has {flow.rows_in:,} rows; the median of the last {len(days)} nights is "
-            f"{usual:,.0f}, and {low:g} to {high:g} times that is allowed. {LISTS_STAY}; if the number is "
-            "right, set validation.volume_low or volume_high and run the night again."
+            f"{usual:,.0f}, and {low:g} to {high:g} times that is allowed{why}. {LISTS_STAY}; if the number "
+            "is right, set validation.volume_low or volume_high and run the night again."
         )
+    return []
+
+
+def _check_learned_volume(night: Night, flow: Flow, days: list[date], counts: list[int]) -> list[str]:
+    """Check the row count against the learned range; return a warning or raise NightStopped."""
+    range_to_stop = learn_range(days, counts, night.logical_date, STOP_RISK)
+    range_to_warn = learn_range(days, counts, night.logical_date, WARN_RISK)
+    if range_to_stop is None or range_to_warn is None:
+        return []
+    weekday = f"{night.logical_date:%A}s" if range_to_stop.is_by_weekday else "nights"
+    told = (
+        f"{flow.source} has {flow.rows_in:,} rows; by the last {range_to_stop.nights} nights {weekday} have "
+        f"{range_to_stop.usual:,.0f}"
+    )
+    if is_far_from_usual(flow.rows_in, range_to_stop):
+        raise NightStopped(
+            f"{told}, and {range_to_stop.low:,.0f} to {range_to_stop.high:,.0f} is usual. {LISTS_STAY}; if "
+            "the number is right, set validation.volume_low or volume_high and run the night again."
+        )
+    if not range_to_warn.low <= flow.rows_in <= range_to_warn.high:
+        return [f"{told}, and {range_to_warn.low:,.0f} to {range_to_warn.high:,.0f} on 99 of 100"]
+    return []
+
+
+def is_far_from_usual(rows: float, learned: UsualRange) -> bool:
+    """Return whether a row count stops a night: outside of its range, and not half to double the usual."""
+    is_outside = not learned.low <= rows <= learned.high
+    return is_outside and not learned.usual / MIN_STOP_FACTOR <= rows <= learned.usual * MIN_STOP_FACTOR
 
 
 def _count_rows(night: Night, table: str, day: date) -> int:
@@ -119,6 +163,34 @@ def _check_freshness(night: Night, flow: Flow) -> list[str]:
             f"the night's end; {freshness.stop_hours / 24:.0f} are allowed. {LISTS_STAY}; bring newer rows, "
             "or run the date that they belong to."
         )
-    if hours > freshness.warn_hours:
+    ages = _read_earlier_ages(night, flow.source, freshness.column)
+    learned = learn_range(list(ages), list(ages.values()), night.logical_date, WARN_RISK, floor=0.2)
+    if learned is None and hours > freshness.warn_hours:
         return [f"the newest {flow.source} row is {hours / 24:.1f} days old"]
+    if learned is not None and hours > max(learned.high, 1.0):
+        return [
+            f"the newest {flow.source} row is {hours / 24:.1f} days old; by the last {learned.nights} nights "
+            f"{learned.usual / 24:.1f} days are usual, and up to {learned.high / 24:.1f} on 99 of 100"
+        ]
     return []
+
+
+def _read_earlier_ages(night: Night, source: str, column: str) -> dict[date, float]:
+    """Return how many hours before its end the newest row of each earlier night was, as its file says."""
+    ages: dict[date, float] = {}
+    table = f"valid/{source}"
+    for day in [day for day in night.lake.list_dates(table) if day < night.logical_date][1:][
+        -LEARNED_NIGHTS:
+    ]:
+        newest = [
+            group.column(place).statistics.max
+            for file in night.lake.partition(table, day).glob("*.parquet")
+            for metadata in [pq.read_metadata(file)]
+            for place in [metadata.schema.names.index(column)]
+            for group in map(metadata.row_group, range(metadata.num_row_groups))
+            if group.column(place).statistics is not None and group.column(place).statistics.has_min_max
+        ]
+        if newest:
+            hours = (replace(night, logical_date=day).as_of - max(newest)).total_seconds() / 3600
+            ages[day] = max(0.0, hours)
+    return ages
