@@ -88,6 +88,8 @@ def write_derived(night: Night) -> None:
     night.lake.write(
         "embeddings/queries", night.logical_date, vectors.replace_schema_metadata({"text": "print"})
     )
+    holders = pa.table({"item_id": ["p1"], "users": [[WHO, OTHER]]})
+    night.lake.write("evaluation", night.logical_date, holders)
     with night.lake.replace_partition("docs", night.logical_date) as folder:
         (folder / "index.html").write_text(f"<p>unexpected: {WHO}, {TRACES[2]}; {OTHER}</p>")
 
@@ -129,6 +131,7 @@ def test_no_byte_of_the_person_stays_and_nobody_else_is_touched(settings: Settin
         night = Night(settings, day)
         assert night.lake.read("embeddings/queries", day)["query_id"].to_pylist() == ["qu-77-1"]
         assert find_imbalances(night.results(), night.lake, day) == []
+        assert night.lake.read("evaluation", day)["users"].to_pylist() == [["(erased)", OTHER]]
         assert OTHER in (night.lake.partition("docs", day) / "index.html").read_text()
     assert not (settings.path(settings.lake.media) / "voice" / "7.wav").exists()
     assert (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from handpick.lake.media import find_media_columns
 from handpick.lake.partitions import Lake
 
-USER_COLUMN, KEY_COLUMNS = "user_id", ("event_id", "query_id")
+USER_COLUMN, KEY_COLUMNS, LIST_COLUMN = "user_id", ("event_id", "query_id"), "users"
 MIN_NEEDLE = 6
 """Shorter ids of events and queries, or texts, are not searched for in texts: they could be anything."""
 WORD_BYTES = rb"[0-9A-Za-z_\-]"
@@ -104,6 +105,17 @@ def read_footprint(lake: Lake, user_id: str) -> Footprint:
                     )
                     person.learn(own)
     return person
+
+
+def find_user_lists(file: Path) -> list[str]:
+    """Return the columns of a Parquet file that hold lists of texts named `users`."""
+    return [
+        field.name
+        for field in pq.read_schema(file)
+        if field.name == LIST_COLUMN
+        and pa.types.is_list(field.type)
+        and pa.types.is_string(field.type.value_type)
+    ]
 
 
 def is_nobody_elses(lake: Lake, user_id: str) -> bool:

@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 from handpick.lake.checksums import digest_from_checksums, list_data_files
 from handpick.lake.partitions import Lake, write_parquet
 from handpick.ledger.erasures import record_erasure
-from handpick.pipeline.erase.footprint import Footprint
+from handpick.pipeline.erase.footprint import Footprint, find_user_lists
 from handpick.stages.publish.public import rewrite_export
 
 RAW_PREFIX, LEDGER = "raw/", "ledger"
+BLANK = "(erased)"
+"""Stands where a page or a list has named the person."""
 MODEL_IDS, MODEL_ARRAYS = "user_ids", ("user_ids", "users")
 """Arrays of a stored model that have a row per user: their ids, as code points, and their vectors."""
 
@@ -105,6 +107,9 @@ def _find_changes(folder: Path, table: str, person: Footprint) -> tuple[dict[Pat
                 changes[file.with_suffix(".csv")] = lambda _: None
             else:
                 changes[file] = lambda target, rows=kept: write_parquet(rows, target)  # type: ignore[misc]
+        elif (blanked := _blank_lists(file, person)) is not None:
+            total += 1
+            changes[file] = lambda target, rows=blanked: write_parquet(rows, target)  # type: ignore[misc]
     for file in sorted(folder.rglob("*.safetensors")):
         if (arrays := _filter_arrays(file, person)) is not None:
             total += 1
@@ -112,7 +117,7 @@ def _find_changes(folder: Path, table: str, person: Footprint) -> tuple[dict[Pat
     pattern = person.compile_pattern()
     for file in sorted(folder.rglob("*")):
         if file.suffix in {".html", ".json"} and file.is_file() and pattern.search(file.read_bytes()):
-            content = pattern.sub(b"(erased)", file.read_bytes())
+            content = pattern.sub(BLANK.encode(), file.read_bytes())
             changes[file] = lambda target, text=content: target.write_bytes(text)  # type: ignore[misc]
     return changes, total
 
@@ -128,6 +133,25 @@ def _filter_rows(file: Path, person: Footprint) -> tuple[pa.Table, int]:
     if not lost:
         return schema.empty_table(), 0
     return pq.read_table(file, partitioning=None).filter(pc.invert(found)), lost
+
+
+def _blank_lists(file: Path, person: Footprint) -> pa.Table | None:
+    """Return a file's rows with the person blank in lists of users; None where no list names them."""
+    names = find_user_lists(file)
+    if not names:
+        return None
+    rows = pq.read_table(file, partitioning=None)
+    is_named = False
+    for name in names:
+        lists = rows.column(name).combine_chunks()
+        users = lists.values
+        found = pc.fill_null(pc.equal(users, person.user_id), False)
+        if pc.any(found).as_py():
+            is_named = True
+            blank = pc.if_else(found, pa.scalar(BLANK), users)
+            column = pa.ListArray.from_arrays(lists.offsets, blank)
+            rows = rows.set_column(rows.column_names.index(name), name, column)
+    return rows if is_named else None
 
 
 def _filter_arrays(file: Path, person: Footprint) -> dict[str, object] | None:

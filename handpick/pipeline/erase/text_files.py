@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from handpick.pipeline.erase.footprint import USER_COLUMN, find_user_lists
 from handpick.settings.load import Settings
 from handpick.stages.warehouse.public import find_target_folder
 
@@ -119,9 +120,12 @@ def _list_files(settings: Settings) -> Iterator[Path]:
 def _is_in_columns(file: Path, user_id: str) -> bool:
     """Return whether a Parquet file's column of users names the person."""
     try:
-        if "user_id" not in pq.read_schema(file).names:
-            return False
-        ids = pq.read_table(file, columns=["user_id"], partitioning=None).column(0).cast(pa.string())
+        columns = [name for name in (USER_COLUMN,) if name in pq.read_schema(file).names]
+        columns += find_user_lists(file)
+        rows = pq.read_table(file, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError):
         return False
-    return bool(pc.any(pc.equal(pc.utf8_trim_whitespace(ids), user_id)).as_py())
+    texts = [
+        pc.list_flatten(one) if pa.types.is_list(one.type) else one.cast(pa.string()) for one in rows.columns
+    ]
+    return any(pc.any(pc.equal(pc.utf8_trim_whitespace(one), user_id)).as_py() for one in texts)
