@@ -111,10 +111,18 @@ def adjust_by_covariates(outcome: Doubles, covariates: Doubles | None, group: ND
     if not kept.any():
         return outcome
     scale = scale[kept]
-    found, *_ = np.linalg.lstsq(
+    found, _, rank, _ = np.linalg.lstsq(
         products[np.ix_(kept, kept)] / np.outer(scale, scale), target[kept] / scale, rcond=1e-9
     )
-    return np.asarray(outcome - centred[:, kept] @ (found / scale))
+    adjusted = outcome - centred[:, kept] @ (found / scale)
+    # A regression fits some of the noise, too: the spread within groups is that of fewer degrees of freedom.
+    groups = np.unique(group)
+    wider = np.sqrt((len(outcome) - len(groups)) / (len(outcome) - len(groups) - rank))
+    for code in groups:
+        rows = group == code
+        mean = adjusted[rows].mean()
+        adjusted[rows] = mean + wider * (adjusted[rows] - mean)
+    return np.asarray(adjusted)
 
 
 def estimate_difference(

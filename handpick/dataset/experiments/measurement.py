@@ -99,9 +99,8 @@ class ExposedUsers:
     def sum_until(self, name: str, day: int) -> NDArray[np.float64]:
         """Return what each user did from their first exposure up to and including a day: `(users,)`."""
         rows = (self.event_day <= day) & (self.event_day >= self.first_day[self.event_user])
-        return np.bincount(
-            self.event_user[rows], weights=self.counts[name][rows], minlength=len(self.user_ids)
-        )
+        summed = np.bincount(self.event_user[rows], self.counts[name][rows], len(self.user_ids))
+        return summed.astype(np.float64)
 
     def compute_metric(self, metric: str, day: int) -> NDArray[np.float64]:
         """Return a metric of each user up to and including a day: `(users,)`."""

@@ -145,10 +145,8 @@ def make_treated_scorer(scorer: Scorer, treatment: Treatment, night: Night) -> S
     if variant.is_holdout or not isinstance(scorer, Champion):
         # Without a champion there are no members: whatever the variant names, popularity makes its lists.
         return PopularityOnly(night.settings.family.content, night.seed)
-    weights = {variant.model: 1.0} if variant.model is not None else dict(variant.blend or {})
-    missing = sorted(
-        str(name) for name, weight in weights.items() if weight and name not in scorer.blend.members
-    )
+    weights: dict[str, float] = {variant.model: 1.0} if variant.model else {**(variant.blend or {})}
+    missing = sorted(name for name, weight in weights.items() if weight and name not in scorer.blend.members)
     if missing:
         raise NightStopped(
             f"the variant {variant.name} of an experiment scores by {', '.join(missing)}, which the "
