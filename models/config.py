@@ -405,7 +405,7 @@ class TrainingConfig(Config):
     compile: bool = Field(
         False, description="Compile the loss with torch.compile, which pays off in long trainings."
     )
-    epochs: int = Field(8, ge=1, description="Maximum number of passes over the user sequences.")
+    epochs: int = Field(5, ge=1, description="Maximum number of passes over the user sequences.")
     patience: int = Field(
         4, ge=1, description="Epochs without a better validation NDCG after which training stops."
     )
