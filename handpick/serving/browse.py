@@ -145,9 +145,19 @@ class ListBrowser:
         return counts, self._query(HOLDERS_QUERY, version, item_id)
 
     def _query(self, query: LiteralString, *parameters: Any) -> list[dict[str, Any]]:
-        """Return the rows of a query."""
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(compose_statement(query, schema=self._schema), parameters).fetchall()
+        """Return the rows of a query.
+
+        Raises:
+            ServingError: If the tables are those of an earlier release, and lack a column.
+        """
+        try:
+            with self._connection.cursor(row_factory=dict_row) as cursor:
+                return cursor.execute(compose_statement(query, schema=self._schema), parameters).fetchall()
+        except psycopg.errors.UndefinedColumn:
+            raise ServingError(
+                "the lists were published by an earlier release, and their tables lack a column that is "
+                "shown here. Consumers read them as before; the next `handpick publish` adds the column."
+            ) from None
 
 
 def record_action(settings: Settings, *, who: str, action: str, target: str, why: str) -> None:

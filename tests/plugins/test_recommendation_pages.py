@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from handpick.night import Night
+from handpick.serving.connection import connect
 from tests.hostile import HOSTILE, find_active_content
 from tests.plugins.conftest import DAY
 
@@ -127,6 +128,23 @@ def test_an_unforeseen_failure_is_one_plain_sentence_with_the_same_protection(
     assert answer.status_code in (404, 500)
     assert "Traceback" not in answer.text
     assert answer.headers["content-security-policy"]
+
+
+def test_lists_of_an_earlier_release_are_explained_until_the_next_publish(
+    client: TestClient, published: Night
+) -> None:
+    rename = "alter table serving.{0}_all rename column phone_variants to {1}"
+    back = "alter table serving.{0}_all rename column {1} to phone_variants"
+    for table, question in (("recommendations", "user_id=x"), ("similar_items", "item_id=i001")):
+        with connect(published.settings) as connection:
+            connection.execute(rename.format(table, "later"))
+        try:
+            answer = client.get(f"/lists?{question}")
+        finally:
+            with connect(published.settings) as connection:
+                connection.execute(back.format(table, "later"))
+        assert answer.status_code == 400 and "published by an earlier release" in answer.text
+        assert client.get(f"/lists?{question}").status_code == 200
 
 
 @pytest.mark.browser
