@@ -34,7 +34,7 @@ def may(action: Action, user: Any) -> bool:
 
     Rolling back needs the right to start a run of the DAG rollback_lists; releasing rows that to start a
     run of the nightly DAG; overriding the gate that to edit this DAG and pools, as operators have; erasing
-    that to delete this DAG and to edit connections.
+    that to delete this DAG, to edit connections and to read Airflow's own audit log, as administrators have.
     """
     manager = get_auth_manager()
     run = DagAccessEntity.RUN
@@ -51,7 +51,11 @@ def may(action: Action, user: Any) -> bool:
         return may_dag("POST", NIGHTLY_DAG, run)
     if action is Action.OVERRIDE:
         return may_dag("PUT", NIGHTLY_DAG) and bool(manager.is_authorized_pool(method="PUT", user=user))
-    return may_dag("DELETE", NIGHTLY_DAG) and bool(manager.is_authorized_connection(method="PUT", user=user))
+    return (
+        may_dag("DELETE", NIGHTLY_DAG)
+        and may_dag("GET", NIGHTLY_DAG, DagAccessEntity.AUDIT_LOG)
+        and bool(manager.is_authorized_connection(method="PUT", user=user))
+    )
 
 
 def find_rights(user: Any) -> set[str]:
