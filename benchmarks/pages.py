@@ -28,6 +28,8 @@ from handpick.stages.report.summary import SUMMARY_FILE, NightSummary
 from handpick.stages.score.list_facts import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
 
 USERS = int(os.environ.get("USERS", "1_000_000"))
+USERS_BEFORE = int(os.environ.get("USERS_BEFORE", "50_000"))
+"""Users of the version before, which pages read one list of; small, so that the comparison takes seconds."""
 PHONES = int(os.environ.get("PHONES", "50_000"))
 NIGHTS = int(os.environ.get("NIGHTS", "300"))
 WIDTH = int(os.environ.get("WIDTH", "96"))
@@ -42,14 +44,14 @@ ROOT = Path(__file__).parents[1]
 def measure() -> dict[str, Any]:
     """Measure the milliseconds of every page in this process: the median, and the first request of all.
 
-    The lists are those of two nights of rung L in an embedded PostgreSQL; 300 nights have a summary and a
-    ledger. `slowest_ms` is the median of the slowest page; `slowest_first_ms` is the slowest first request
+    The current lists are as many as those of rung L, in an embedded PostgreSQL; 300 nights have a summary and
+    a ledger. `slowest_ms` is the median of the slowest page; `slowest_first_ms` is the slowest first request
     after the start of the process, which reads what later ones find in memory. `processor_ms` is this
     process's own work, which other processes on the machine do not change.
     """
     with temporary_server() as settings:
         for night, seed in ((Night(settings, LAST - timedelta(days=1)), 1), (Night(settings, LAST), 2)):
-            write_lists(night, USERS, PHONES, seed=seed)
+            write_lists(night, USERS if night.logical_date == LAST else USERS_BEFORE, PHONES, seed=seed)
             publish(night)
         _write_facts(Night(settings, LAST))
         _write_history(settings)
@@ -69,6 +71,7 @@ def measure() -> dict[str, Any]:
         "first_ms": {name: round(value, 1) for name, value in first.items()},
         "diff_compared_s": waited,
         "users": USERS,
+        "users_before": USERS_BEFORE,
         "phones": PHONES,
         "nights": NIGHTS,
         "runs": RUNS,
@@ -113,7 +116,9 @@ def _wait_for_diff(client: Any) -> float:
     """Return the seconds until the comparison of both versions is there."""
     start = time.perf_counter()
     while "Users:" not in client.get("/versions/diff?a=1&b=2").text:
-        time.sleep(0.2)
+        if time.perf_counter() > start + 1800:
+            raise RuntimeError("the versions are not compared after half an hour")
+        time.sleep(0.5)
     return round(time.perf_counter() - start, 1)
 
 

@@ -45,6 +45,7 @@ def show_data(request: Request) -> HTMLResponse:
         dropped=plot_memory.draw("dropped", history, _plot_dropped) if len(history) > 1 else None,
         reasons=plot_memory.draw("reasons", history, _plot_reasons) if len(history) > 1 else None,
         rows=plot_memory.draw("rows", history, _plot_rows) if len(history) > 1 else None,
+        funnel=describe_funnel(last) if last else [],
         quarantined=[
             (night.date, flow["source"], sum(flow["dropped"].values()), flow["rows_in"])
             for night in history[::-1][:30]
@@ -53,6 +54,29 @@ def show_data(request: Request) -> HTMLResponse:
         ],
         pages={name: first.name for name, first in pages.items()},
     )
+
+
+def describe_funnel(night: NightSummary) -> list[dict[str, Any]]:
+    """Return of each source how many rows arrived, were valid and were kept, with their shares of the first.
+
+    The tables of `transform` hold what is known as of the night, so only its events can be compared with what
+    arrived.
+    """
+    valid = {flow["source"]: flow for flow in night.find_flows("validate")}
+    kept = {flow["source"]: flow["rows_out"] for flow in night.find_flows("transform")}
+    found = []
+    for flow in night.find_flows("land"):
+        source, arrived = flow["source"], flow["rows_in"]
+        steps = [("arrived", arrived), ("landed", flow["rows_out"])]
+        if source in valid:
+            steps.append(("valid", valid[source]["rows_out"]))
+        if source == "events" and "interactions" in kept:
+            steps.append(("interactions", kept["interactions"]))
+        top = max(1, arrived)
+        found.append(
+            {"source": source, "steps": [(name, rows, min(1.0, rows / top)) for name, rows in steps]}
+        )
+    return found
 
 
 @router.get("/data/quarantine", response_class=HTMLResponse)

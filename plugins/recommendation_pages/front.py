@@ -14,6 +14,7 @@ from handpick.settings.load import Settings, load
 from handpick.stages.report.plots import plot_by_night
 from handpick.stages.report.summary import NightSummary, Quality, list_nights, read_history
 from handpick.stages.report.verdict import Finding, Kind, drop_unfinished, judge_shop
+from recommendation_pages.lists import warm_up
 from recommendation_pages.rendering import plot_memory, render
 from recommendation_pages.state import Run, read_published, read_runs
 
@@ -55,6 +56,8 @@ def show_front(request: Request) -> HTMLResponse:
     )
     if newest is not None and is_running(settings, newest, runs):
         verdict = drop_unfinished(verdict, newest)
+    # Whoever opens this page mostly goes on to the lists.
+    warm_up(settings, published)
     history = read_history(settings, nights=PLOTTED_NIGHTS)
     last = history[-1] if history else None
     current = published.current

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -11,7 +13,7 @@ import pyarrow.compute as pc
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from handpick.errors import ServingError
+from handpick.errors import HandpickError, ServingError
 from handpick.lake.media import resolve_media_path
 from handpick.night import Night
 from handpick.serving.browse import ListBrowser
@@ -29,6 +31,9 @@ from recommendation_pages.state import Published, explain_unread
 
 router = APIRouter()
 FOUND_USERS = 20
+SEARCHED_USERS = 100_000
+LOWER_ID = "lower_id"
+_warmed: set[int] = set()
 NO_LIST = "The night that made the lists did not know this user. Shops show such people popular phones."
 NO_FACTS = (
     "The night that made the lists kept no facts about them, so the cause cannot be told; nights that this "
@@ -86,9 +91,35 @@ def find_users(settings: Settings, published: Published, part: str) -> list[dict
     table = _read_users(settings, published)
     if table is None:
         return []
-    found = table.filter(pc.match_substring(table["user_id"], part, ignore_case=True)) if part else table
-    rows: list[dict[str, Any]] = found.slice(0, FOUND_USERS).to_pylist()
+    rows: list[dict[str, Any]] = []
+    # In slices, as the first ones mostly have enough; ids were put into lower case when they were read.
+    for start in range(0, len(table), SEARCHED_USERS):
+        some = table.slice(start, SEARCHED_USERS)
+        if part:
+            some = some.filter(pc.match_substring(some[LOWER_ID], part.lower()))
+        rows += some.slice(0, FOUND_USERS - len(rows)).select(USER_COLUMNS).to_pylist()
+        if len(rows) >= FOUND_USERS:
+            break
     return rows
+
+
+def warm_up(settings: Settings, published: Published) -> None:
+    """Read what the pages of the current lists will need, in the background, once for each version."""
+    current = published.current
+    if current is None or current.version in _warmed:
+        return
+    _warmed.add(current.version)
+
+    def read() -> None:
+        with suppress(HandpickError, OSError, ValueError):
+            table = _read_users(settings, published)
+            if table is not None and len(table):
+                lake, day = Night(settings, current.logical_date).lake, current.logical_date
+                found = read_list_facts(lake, day, table["user_id"][0].as_py())
+                if found is not None:
+                    found[0].compute_scores(found[1])
+
+    Thread(target=read, daemon=True).start()
 
 
 def _find_user(
@@ -211,4 +242,4 @@ def _load_users(folder: Path, changed: int) -> pa.Table:  # noqa: ARG001 - part 
     for name in USER_COLUMNS:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
-    return table.select(USER_COLUMNS)
+    return table.select(USER_COLUMNS).append_column(LOWER_ID, pc.utf8_lower(table["user_id"]))
