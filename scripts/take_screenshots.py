@@ -16,7 +16,13 @@ from handpick.local_airflow.environment import ADMIN_USER, build_base_url, read_
 from handpick.settings.load import Settings, load
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-PAGES = {"today": "", "lists": "lists?segment=all"}
+PAGES = {
+    "today": "",
+    "lists": "lists?segment=all",
+    # Of the demo shop: somebody, and a phone that is not on their list.
+    "why": "lists?user_id=U0000001&item_id=P000010",
+    "models": "models",
+}
 SCREENS = {"light": (1200, 800)}
 
 
