@@ -20,7 +20,7 @@ PAGES = {
     "today": "",
     "lists": "lists?segment=all",
     # Of the demo shop: somebody, and a phone that is not on their list.
-    "why": "lists?user_id=U0000001&item_id=P000010",
+    "why": "lists?user_id=U0000128&item_id=P000003",
     "models": "models",
 }
 SCREENS = {"light": (1200, 800)}

@@ -31,9 +31,11 @@ create table if not exists {schema}.audit_log (
 );
 comment on table {schema}.audit_log is 'who rolled back, released, overrode or erased what, and why'
 """
+# Columns of later releases not by their names: the tables get them with the next publish only.
 USER_LIST_QUERY: LiteralString = """
-select r.rank, r.item_id, r.score, r.source, r.reason, r.reason_code, r.relaxed_rules, r.placed_by,
-    r.phone_variants, i.title, i.brand, i.price, i.is_in_stock, i.image_path
+select r.rank, r.item_id, r.score, r.source, r.reason, r.reason_code, r.relaxed_rules,
+    to_jsonb(r) ->> 'placed_by' as placed_by, to_jsonb(r) ->> 'phone_variants' as phone_variants, i.title,
+    i.brand, i.price, i.is_in_stock, i.image_path
 from {schema}.recommendations_all r
 left join {schema}.items_all i on i.list_version = r.list_version and i.item_id = r.item_id
 where r.list_version = %s and r.user_id = %s order by r.rank
@@ -44,14 +46,16 @@ where list_version = %s and (strpos(lower(title), lower(%s)) > 0 or strpos(lower
 order by title, item_id limit 20
 """
 SIMILAR_QUERY: LiteralString = """
-select r.rank, r.similar_item_id as item_id, r.score, r.reason, 'similar_items' as source, r.phone_variants,
+select r.rank, r.similar_item_id as item_id, r.score, r.reason, 'similar_items' as source,
+    to_jsonb(r) ->> 'phone_variants' as phone_variants,
     i.title, i.brand, i.price, i.is_in_stock, i.image_path
 from {schema}.similar_items_all r
 left join {schema}.items_all i on i.list_version = r.list_version and i.item_id = r.similar_item_id
 where r.list_version = %s and r.item_id = %s order by r.rank
 """
 POPULAR_QUERY: LiteralString = """
-select r.rank, r.item_id, r.score, '' as reason, 'popular_items' as source, r.phone_variants, i.title,
+select r.rank, r.item_id, r.score, '' as reason, 'popular_items' as source,
+    to_jsonb(r) ->> 'phone_variants' as phone_variants, i.title,
     i.brand, i.price, i.is_in_stock, i.image_path
 from {schema}.popular_items_all r
 left join {schema}.items_all i on i.list_version = r.list_version and i.item_id = r.item_id
