@@ -97,7 +97,7 @@ def test_every_form_can_be_submitted_as_it_is_offered_except_for_what_only_a_per
 ) -> None:
     refused = {name for name, dag in dags.items() if isinstance(dag["form"], str)}
     assert refused == {"backfill_nights", "erase_user"}
-    assert dags["rollback_lists"]["form"] == {"version": None}
+    assert dags["rollback_lists"]["form"] == {"version": None, "why": None}
     assert dags["nightly_recommendations"]["form"] == {"date": None}
 
 
