@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -115,6 +118,31 @@ def test_hostile_parameters_are_answered_in_plain_words(client: TestClient) -> N
             assert answer.headers["content-security-policy"]
 
 
+def test_a_difference_of_versions_is_computed_once_and_kept(client: TestClient, published: Night) -> None:
+    deadline = time.monotonic() + 60
+    while "Users:" not in (answer := client.get("/versions/diff?a=1&b=1")).text:
+        assert answer.headers["refresh"] and time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "refresh" not in answer.headers
+    with connect(published.settings) as connection:
+        kept = connection.execute("select before_version, after_version from serving.version_diffs")
+        assert kept.fetchall() == [(1, 1)]
+    assert client.get("/versions/diff?a=1&b=1").text == answer.text
+    assert client.get("/versions/diff?a=1&b=77").status_code == 400
+
+
+def test_a_night_that_is_running_is_no_failure(client: TestClient, published: Night) -> None:
+    later = replace(published, logical_date=DAY + timedelta(days=1))
+    folder = later.result_file("land").parent
+    folder.mkdir(parents=True)
+    try:
+        assert "has not got past land" in client.get("/").text
+        with later.lock("land"):
+            assert f"The night of {later.logical_date} is running." in client.get("/").text
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_an_unforeseen_failure_is_one_plain_sentence_with_the_same_protection(
     client: TestClient, published: Night
 ) -> None:
@@ -130,7 +158,7 @@ def test_an_unforeseen_failure_is_one_plain_sentence_with_the_same_protection(
     assert answer.headers["content-security-policy"]
 
 
-def test_lists_of_an_earlier_release_are_explained_until_the_next_publish(
+def test_lists_of_an_earlier_release_are_shown_until_the_next_publish(
     client: TestClient, published: Night
 ) -> None:
     rename = "alter table serving.{0}_all rename column phone_variants to {1}"
@@ -143,7 +171,7 @@ def test_lists_of_an_earlier_release_are_explained_until_the_next_publish(
         finally:
             with connect(published.settings) as connection:
                 connection.execute(back.format(table, "later"))
-        assert answer.status_code == 400 and "published by an earlier release" in answer.text
+        assert answer.status_code == 200
         assert client.get(f"/lists?{question}").status_code == 200
 
 
