@@ -18,10 +18,12 @@ WORD_CODES = {
     "руб": "RUB", "рублей": "RUB", "грн": "UAH", "сом": "KGS", "сум": "UZS", "тг": "KZT", "тенге": "KZT",
     "zł": "PLN", "zl": "PLN", "kč": "CZK", "ft": "HUF", "lei": "RON", "лв": "BGN", "tl": "TRY", "元": "CNY",
     "円": "JPY", "원": "KRW", "rp": "IDR", "rm": "MYR", "euro": "EUR", "euros": "EUR", "dollar": "USD",
-    "dollars": "USD", "đ": "VND", "ksh": "KES", "kshs": "KES", "sfr": "CHF", "rs": "INR",
+    "dollars": "USD", "đ": "VND", "ksh": "KES", "kshs": "KES", "sfr": "CHF", "rs": "INR", "dt": "TND",
 }  # fmt: skip
 """What a word beside an amount means, in small letters; `Rs` is the currency of several countries."""
 AMBIGUOUS_WORDS = frozenset(("rs",))
+THOUSANDTHS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
+"""Currencies with a thousandth part."""
 SIGNS = "$£€¥₹₽₩₺₴₫฿₦₱₪₸"
 SIGN_PATTERN = rf"(?:\b[A-Z]{{1,3}})?[{SIGNS}]"
 """A sign, with the letters before it."""

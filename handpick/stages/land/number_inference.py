@@ -11,15 +11,13 @@ from statistics import median
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from handpick.stages.land.currencies import SIGNS
+from handpick.stages.land.currencies import SIGNS, THOUSANDTHS, WORD_CODES, count_words
 from handpick.stages.land.numbers import EITHER, NUMERAL, read_numbers
 
 MIN_SHARE = 0.8
 """Share of the values that must be read for a form to be proposed."""
 NUMBER_PATTERN = r"([+-]?\d+(?:[.,]\d+)*)"
 PLAIN = r"^[+-]?\d+(\.\d+)?$"
-THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies with a thousandth part."""
 SAID = re.compile(r"(?i)\b(?:rs|euros?|dollars?|kr|zł|kč|ft|lei|руб|fr|sfr)\b")
 CURRENCY_MARKS = {
     "EUR": "(?:€|EUR)", "USD": r"(?:\$|USD)", "GBP": "(?:£|GBP)", "INR": r"(?:₹|INR|Rs\.?)",
@@ -148,6 +146,9 @@ def _choose_form(amounts: Sequence[str], texts: Sequence[str]) -> tuple[str, str
     stated = [_has_cents(text) for amount, text in zip(amounts, texts, strict=True) if amount in either]
     if len(marks) == 1 and sum(stated) >= 0.5 * len(stated):
         return ("1.299,00" if marks == {"."} else "1,299.00"), ""
+    word, count = max(count_words(texts).items(), key=lambda pair: pair[1], default=("", 0))
+    if len(marks) == 1 and count >= 0.5 * len(texts) and WORD_CODES.get(word, word.upper()) in THOUSANDTHS:
+        return ("1.299,00" if marks == {","} else "1,299.00"), ""
     if len(marks) == 1 and _end_like_whole_prices(doubtful, next(iter(marks))):
         return ("1.299,00" if marks == {"."} else "1,299.00"), ""
     others = [value for value in _read([text for text in amounts if text not in either], "1,299.00") if value]
@@ -183,7 +184,7 @@ def _end_like_whole_prices(doubtful: Sequence[str], mark: str) -> bool:
 def _has_cents(text: str) -> bool:
     """Return whether a text states a currency, and one without thousandth parts."""
     codes = re.findall(r"\b[A-Z]{3}\b", text)
-    if any(code in THREE_DECIMALS for code in codes) or re.search("د|ر\\.ع", text):
+    if any(code in THOUSANDTHS for code in codes) or re.search("د|ر\\.ع", text):
         return False
     return bool(codes) or any(unicodedata.category(char) == "Sc" for char in text) or bool(SAID.search(text))
 

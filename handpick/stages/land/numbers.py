@@ -16,7 +16,8 @@ from handpick.stages.land.regex_groups import get_group, match_groups
 
 BLANKS = r"[\s\x{00a0}\x{2007}\x{2009}\x{202f}\x{2002}\x{2003}\x{200a}]"
 CURRENCY_WORDS = (
-    "rs", "inr", "euro", "euros", "dollars?", "fr", "sfr", "kr", "ft", "lei", "руб", "р", "zł", "kč", "лв",
+    "rs", "inr", "euro", "euros", "dollars?", "fr", "sfr", "dt", "сом", "сум", "тг",
+    "kr", "ft", "lei", "руб", "р", "zł", "kč", "лв",
     "грн",
     "din", "rm", "rp", "tl", "元", "円", "원", "圓",
 )  # fmt: skip

@@ -60,6 +60,7 @@ SPEC_WORDS = frozenset(
      "fotocamera", "экран", "память", "аккумулятор", "камера", "ekran", "pamięć", "电池", "屏幕", "内存",
      "摄像头")
 )  # fmt: skip
+SPEC_TEXT = re.compile(r"(?i)\d ?(?:[gt]b|go|гб|mah|mpx?)\b")
 MIN_SPEC_COLUMNS = 3
 """Columns named by such words that only a catalogue of phones has."""
 MIN_OVERLAP = 0.7
@@ -389,10 +390,18 @@ def match_source(contract: Contract, table: OwnerTable) -> SourceProposal:
         their_name, confidence = found or (None, 0.0)
         matches.append(ColumnMatch(declared.name, their_name, confidence, shown, declared.is_required))
     words = [SPEC_WORDS & set(re.findall(r"[^\W_]+", name.lower())) for name in names]
-    is_of_phones = contract.source == "catalog" and sum(map(bool, words)) >= MIN_SPEC_COLUMNS
+    is_of_phones = contract.source == "catalog" and (
+        sum(map(bool, words)) >= MIN_SPEC_COLUMNS or any(map(_state_memory, samples.values()))
+    )
     return SourceProposal(
         contract.source, table.where, rows.num_rows, tuple(matches), table.name, is_of_phones=is_of_phones
     )
+
+
+def _state_memory(samples: Sequence[str]) -> bool:
+    """Return whether most samples of a column state memory, a battery or a camera, as titles of phones do."""
+    stated = sum(SPEC_TEXT.search(text) is not None for text in samples)
+    return len(samples) >= MIN_UNIQUE_ROWS and stated >= 0.5 * len(samples)
 
 
 def infer_settings(proposal: SourceProposal, table: OwnerTable) -> SourceProposal:

@@ -158,6 +158,27 @@ def test_memory_alone_is_ram_where_no_storage_is_stated_so(
     assert (found["ram_gb"], found["storage_gb"]) == (ram, storage)
 
 
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ('nuvo a3 6.71" 3 gb - 64 gb midnight black', {"storage_gb": 64, "display_inches": 6.71}),
+        ("nuvo note 13 - 8go - 128go - noir", {"ram_gb": 8, "storage_gb": 128}),
+        ("nuvo note 13 5g - 12go - 512go - 200mp", {"ram_gb": 12, "storage_gb": 512, "main_camera_mp": 200}),
+        ("nuvo a78 8gb 256gb", {"ram_gb": 8, "storage_gb": 256}),
+        ("NUVO GO 2024 / 2 GO / 64 GO / BLANC", {"ram_gb": 2, "storage_gb": 64}),
+        ("NUVO 503 (3GB+3GB/64GB) BLUE", {"ram_gb": 3, "storage_gb": 64}),
+        ("Système: Android 12 go - Mémoire RAM: 4 Go - Stockage: 32 Go", {"ram_gb": 4, "storage_gb": 32}),
+        (
+            "Caméra arrière principale: 8 MP - Caméra frontale: 5 MP",
+            {"main_camera_mp": 8, "selfie_camera_mp": 5},
+        ),
+    ],
+)
+def test_a_text_of_parts_between_dashes_is_read(text: str, stated: dict[str, float]) -> None:
+    found = read_specs({}, text)
+    assert {name: found[name] for name in stated} == stated
+
+
 @pytest.mark.parametrize("title", ["Apple iPhone 7, 128GB, Gold", "iPhone 8/128GB", "Nuvo Aria 3, 128GB"])
 def test_a_number_of_the_name_is_no_ram(title: str) -> None:
     found = read_specs({}, title)

@@ -7,6 +7,7 @@ returns the first amount that is possible for a phone, or None.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from handpick.stages.transform.specs.numbers import (
@@ -130,24 +131,29 @@ def convert_to_gb(value: float | None, unit: str) -> float | None:
     return value / 1024**2 if first == "K" else value
 
 
-_AMOUNT = rf"{START}(\d+(?:[.,]\d+)?)(?: ?/ ?\d+)*[ -]*([TGMK](?i:i?b)?)(?![A-Za-zа-я])"
+_NO_YEAR = r"(?!(?:19|20)\d\d ?/)"
+_AMOUNT = rf"{START}{_NO_YEAR}(\d+(?:[.,]\d+)?)(?: ?/ ?\d+)*[ -]*([TGMK](?i:i?b)?)(?![A-Za-zа-я])"
 _RAM_WORD = r"(?i:RAM|LPDDR\w*|ОЗУ|оператив\w+|运行内存|运存|内存|रैम|vive|Arbeitsspeicher)"
 _RAM_AFTER = re.compile(rf"{_AMOUNT}[ -]*(?:de )?(?:LPDDR\w*\s*)?{_RAM_WORD}")
 _RAM_BEFORE = re.compile(rf"{_RAM_WORD} ?(?:[:：=]|de|von)? ?{_AMOUNT}")
 _PAIR = re.compile(
-    r"(?<![A-Za-z\d.,])(\d+(?:[.,]\d+)?) ?((?i:[GM](?:i?B)?))?(?: ?RAM)? ?([+/\-&,|]) ?(\d+) ?"
+    # A number without a unit is RAM only before a plus or a slash: `Aria 13 - 8GB` has one amount.
+    r"(?<![A-Za-z\d.,])(\d+(?:[.,]\d+)?(?= ?(?i:[GM]i?B))|\d{1,2}(?=(?: ?(?i:[GM]))? ?[+/])) ?"
+    r"((?i:[GM](?:i?B)?))?(?: ?RAM)? ?"
+    r"([+/\-&,| ]) ?(\d+) ?"
     r"([TG](?i:i?b))(?![A-Za-zа-я])"
 )
 """RAM and storage as one: `8GB+256GB`, `8/256GB`, `6GB RAM, 128GB`."""
 _NAMED_NUMBER = re.compile(r"(?i)\biphone \d{1,2}(?=[/+]\d)")
 """The end of a name that a storage follows: `iPhone 8/128GB`; iPhones are not sold by RAM."""
-_STORAGE = re.compile(rf"{START}(\d+(?:[.,]\d+)?)(?: ?/ ?\d+)*[ -]*([TGMK](?i:i?b))(?![A-Za-zа-я])")
+_STORAGE = re.compile(rf"{START}{_NO_YEAR}(\d+(?:[.,]\d+)?)(?: ?/ ?\d+)*[ -]*([TGMK](?i:i?b))(?![A-Za-zа-я])")
 _NOT_STORAGE_BEFORE = re.compile(
     r"(?i:up ?to|upto|jusqu'?[aà]|hasta|bis zu|до|max(?:imal|imum)?[.:]|"
     r"expandable\D{0,25}|"
     r"microsd\w*\D{0,12}|最大|扩展\D{0,8}) ?[:：=(]? ?$"
 )
 _NOT_STORAGE_AFTER = re.compile(
+    rf" ?\+ ?\d{{1,2}} ?GB|"
     rf"[ -]*(?:de )?(?:{_RAM_WORD}|(?i:[(]?micro ?SD|SD\b|memory card|card\b|/s\b|cloud|data\b|per month))"
 )
 
@@ -161,10 +167,17 @@ def parse_ram_gb(text: str) -> float | None:
             value = convert_to_gb(parse_number(found[1]), found[2])
             if (ram := keep_within(value, 0.0001, MAX_RAM_GB, 4)) is not None:
                 return ram
-    for found in _PAIR.finditer(text):
-        if (pair := _read_pair(found)) is not None:
-            return keep_within(pair[0], 0.0001, MAX_RAM_GB, 4)
-    return None
+    return next((keep_within(pair[0], 0.0001, MAX_RAM_GB, 4) for _, pair in _find_pairs(text)), None)
+
+
+def _find_pairs(text: str) -> Iterator[tuple[re.Match[str], tuple[float, float]]]:
+    """Yield RAM and storage that a text states as one; `3GB+3GB/64GB` holds one, as 3 GB are borrowed."""
+    start = 0
+    while (found := _PAIR.search(text, start)) is not None:
+        pair = _read_pair(found)
+        if pair is not None:
+            yield found, pair
+        start = found.end() if pair is not None else found.start() + 1
 
 
 def _read_pair(found: re.Match[str]) -> tuple[float, float] | None:
@@ -172,9 +185,6 @@ def _read_pair(found: re.Match[str]) -> tuple[float, float] | None:
     first = convert_to_gb(parse_number(found[1]), found[2] or "G")
     second = convert_to_gb(parse_number(found[4]), found[5])
     if first is None or second is None:
-        return None
-    # `Aria 3, 128GB` is a name with one amount.
-    if not found[2] and "RAM" not in found[0] and found[3] in ",&|-":
         return None
     ram, storage = sorted((first, second))
     # `16GB/32GB` are two storages and `4GB/64GB` is a pair; nobody adds two storages with a plus.
@@ -205,11 +215,7 @@ def list_storage_gb(text: str) -> tuple[float, ...]:
     of_ram = [match.span() for pattern in (_RAM_AFTER, _RAM_BEFORE) for match in pattern.finditer(text)]
     # In `6GB RAM 128GB` the mark belongs to the first amount.
     of_ram = [span for span in of_ram if not any(a < span[0] < b for a, b in of_ram)]
-    pairs = {
-        match.start(): (match.end(), pair[1])
-        for match in _PAIR.finditer(text)
-        if (pair := _read_pair(match)) is not None
-    }
+    pairs = {match.start(): (match.end(), pair[1]) for match, pair in _find_pairs(text)}
     end_of_pair = -1
     for amount in _STORAGE.finditer(text):
         if amount.start() < end_of_pair:

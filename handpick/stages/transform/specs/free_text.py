@@ -10,7 +10,8 @@ from handpick.stages.transform.specs.keys import read_key
 from handpick.stages.transform.specs.numbers import PLAIN_NUMBER, START, keep_within, parse_number
 
 LINE_BREAKS = re.compile(
-    r"\s*[\n;|•·✓▪►]\s*|\s{3,}|<br ?/?>|</?(?:li|p|tr|td|ul|div)>|(?<=\D), (?=[A-Z][\w ]{2,25}[:=])"
+    r"\s*[\n;|•·✓▪►]\s*|\s{3,}|<br ?/?>|</?(?:li|p|tr|td|ul|div)>| - (?=[A-ZÉ])|"
+    r"(?<=\D), (?=[A-Z][\w ]{2,25}[:=])"
 )
 KEYED_LINE = re.compile(r"^\W*([^\d:：=][^:：=]{1,40}?) ?[:：=] ?(.+)$")
 
@@ -52,7 +53,7 @@ def find_camera_mp(text: str, is_front: bool) -> float | None:
         until = found[place + 1].start() if place + 1 < len(found) else len(text)
         after = text[match.end() : min(until, match.end() + 32)]
         # A bar, comma or further sensor ends what belongs to this one.
-        after = re.split(r"[|;,/\n]", after)[0]
+        after = re.split(r"[|;,/\n]| - ", after)[0]
         front = bool(
             _FRONT_AFTER.match(after)
             or _FRONT_BEFORE.search(text[max(0, match.start() - 32) : match.start()])

@@ -16,11 +16,12 @@ START = r"(?<![\d.,])(?<!\b[iI])"
 _MEMORY_UNITS = tuple(
     (re.compile(rf"(?<=\d)( ?-?)(?:{words})(?!\w)"), rf"\1{unit}")
     for unit, words in (
-        ("GB", "ГБ|Гб|гб|Гбайт|Go|जीबी|गीगाबाइट|[Gg]igabytes?"),
-        ("MB", "МБ|Мб|мб|Мбайт|Mo|एमबी|[Mm]egabytes?"),
-        ("TB", "ТБ|Тб|тб|Тбайт|To|टीबी|[Tt]erabytes?"),
+        ("GB", "ГБ|Гб|гб|Гбайт|Go|GO|go|Gb|gb|जीबी|गीगाबाइट|[Gg]igabytes?"),
+        ("MB", "МБ|Мб|мб|Мбайт|Mo|MO|mb|एमबी|[Mm]egabytes?"),
+        ("TB", "ТБ|Тб|тб|Тбайт|To|TO|tb|टीबी|[Tt]erabytes?"),
     )
 )
+_ANDROID_GO = re.compile(r"(?i)(\bandroid (?:v)?\d+(?:\.\d+)?) go\b")
 _BLANKS = re.compile(r"[\s\u00a0\u202f\u2009]+")
 _GROUPING_COMMA = re.compile(
     r"(?:(?<=^[1-9])|(?<=^[1-9]\d)|(?<=^[1-9]\d{2})|(?<=,\d{3})),(?=\d{3}(?:$|[,.]))"
@@ -34,6 +35,8 @@ def normalize_text(text: str) -> str:
         text = unicodedata.normalize("NFKC", text)
         text = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
     text = _BLANKS.sub(" ", text).strip()
+    # The edition of Android for small phones is no memory.
+    text = _ANDROID_GO.sub(r"\1 (Edition)", text)
     for pattern, unit in _MEMORY_UNITS:
         text = pattern.sub(unit, text)
     return text

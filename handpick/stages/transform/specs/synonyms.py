@@ -9,6 +9,7 @@ from __future__ import annotations
 
 TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
     "display": (
+        "kich thuoc man hinh", "man hinh",
         "display size", "screen size", "display inches", "screen inches", "size", "display diagonal",
         "screen diagonal", "diagonal", "displaygrosse", "displaygroesse", "displaydiagonale",
         "bildschirmgrosse", "bildschirmgroesse", "bildschirmdiagonale", "tamano de pantalla",
@@ -21,6 +22,7 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "resolution",
     ),
     "battery": (
+        "dung luong pin", "pin",
         "battery capacity", "battery size", "battery mah", "battery type", "battery", "akkukapazitat",
         "akkukapazitaet", "batteriekapazitat", "akkuleistung", "akku", "batterie",
         "capacidad de la bateria", "capacidad bateria", "bateria", "capacite batterie",
@@ -31,11 +33,13 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "बैटरी क्षमता", "mah", "capacity",
     ),
     "weight": (
+        "trong luong", "khoi luong",
         "weight", "product weight", "wt", "wgt", "agirligi", "item weight", "phone weight", "mass",
         "gewicht", "peso", "poids", "waga", "masa", "agirlik", "вес", "масса", "重量", "机身重量",
         "वजन", "body",
     ),
     "camera": (
+        "camera sau", "camera chinh",
         "main camera", "rear camera", "back camera", "primary camera", "rear cameras", "hauptkamera",
         "ruckkamera", "rueckkamera", "ruckseitige kamera", "camara trasera", "camara principal",
         "camara posterior", "camera arriere", "camera principale", "appareil photo", "capteur photo",
@@ -47,7 +51,9 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "camara", "cameras", "main cam", "rear cam", "primary cam", "cam",
     ),
     "selfie": (
-        "selfie camera", "front camera", "front cam", "selfie cam", "appareil photo frontal",
+        "camera truoc",
+        "selfie camera", "front camera", "front cam", "camera front", "primary camera front",
+        "selfie cam", "appareil photo frontal",
         "appareil photo avant", "camera frontale", "secondary camera", "selfie", "frontkamera",
         "selfiekamera", "camara frontal", "camara delantera", "camera avant",
         "fotocamera frontale", "fotocamera anteriore", "camera frontal", "frontcamera",
@@ -56,6 +62,7 @@ TOPIC_PHRASES: dict[str, tuple[str, ...]] = {
         "frontal", "przedniego", "cam sec", "sec cam", "फ्रंट कैमरा", "सेल्फी कैमरा",
     ),
     "memory": (
+        "bo nho trong", "dung luong luu tru",
         "storage", "internal storage", "storage capacity", "internal memory", "rom", "internal",
         "inbuilt storage", "inbuilt memory", "built in memory", "built in storage", "phone memory",
         "storage size", "flash memory", "memory size", "capacity", "interner speicher", "speicherplatz",
