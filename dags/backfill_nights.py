@@ -14,6 +14,7 @@ from handpick.pipeline.registry import list_nightly_names
 
 
 @dag(
+    schedule=None,
     doc_md=__doc__,
     params={
         "first": Param(type="string", format="date", title="First night"),

@@ -9,6 +9,7 @@ from stage_task import MANUAL_DAG, without_traceback
 
 
 @dag(
+    schedule=None,
     doc_md=__doc__,
     params={
         "date": Param(

@@ -9,6 +9,7 @@ from stage_task import MANUAL_DAG, PUBLISHED, without_traceback
 
 
 @dag(
+    schedule=None,
     doc_md=__doc__,
     params={
         "version": Param(

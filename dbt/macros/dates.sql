@@ -8,9 +8,22 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The logical date in ISO form, for places where SQL allows only a literal. -#}
+{#- The logical date in ISO form, for places where SQL allows only a literal: the one that is given, else the newest night. -#}
 {% macro night() -%}
-    {{- var("logical_date", none) or env_var("HANDPICK_LOGICAL_DATE") -}}
+    {{- var("logical_date", none) or env_var("HANDPICK_LOGICAL_DATE", "") or newest_night() -}}
+{%- endmacro %}
+
+{#- The newest night that `transform` has written to the lake. -#}
+{% macro newest_night() -%}
+    {%- set folders = env_var("HANDPICK_LAKE", "../var/lake") ~ "/clean/items/logical_date=*/*.parquet" -%}
+    {%- if target.type != "duckdb" -%}
+        {%- do exceptions.raise_compiler_error("name the night: --vars 'logical_date: YYYY-MM-DD'") -%}
+    {%- endif -%}
+    {%- set found = run_query("select max(regexp_extract(file, 'logical_date=([0-9-]+)', 1)) from glob('" ~ folders ~ "')").rows[0][0] -%}
+    {%- if not found -%}
+        {%- do exceptions.raise_compiler_error("there is no night yet in " ~ folders ~ "; nothing was built. Run one first: handpick run") -%}
+    {%- endif -%}
+    {{- found -}}
 {%- endmacro %}
 
 {#- The first day of a window of whole days that ends with a given day. -#}

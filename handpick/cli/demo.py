@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     rung: Annotated[str, typer.Option(help="Size of the shop: XS, S, M or L.")] = "S",
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same bytes.")] = 7,
-    days: Annotated[int, typer.Option(help="Days of history.")] = 60,
+    days: Annotated[int, typer.Option(help="Days of history.", min=1, max=3650)] = 60,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder in which landing/ and truth/ are made. Default: the configured folders."),

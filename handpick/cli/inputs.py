@@ -44,7 +44,12 @@ def init(
     from handpick.stages.land.proposed_settings import render_settings
     from handpick.stages.land.source_discovery import discover_sources
 
-    found, rest = discover_sources(place)
+    if not place.strip():
+        raise InputError("name a folder, a file or the URL of a database; nothing was read or written.")
+    try:
+        found, rest = discover_sources(place)
+    except OSError as error:
+        raise InputError(f"{place[:200]} cannot be read: {error.strerror}; nothing was written.") from None
     if not found:
         columns = "; ".join(f"{each.where}: {', '.join(each.columns)}" for each in rest)
         raise InputError(

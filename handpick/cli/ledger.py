@@ -20,6 +20,7 @@ def ledger(date: LogicalDate) -> None:
 
     The exit status is 1 if they do not balance.
     """
+    from handpick.cli.night_summary import describe_dropped_rows
     from handpick.ledger.reconcile import find_imbalances, write_ledger
     from handpick.night import require_night
     from handpick.settings.load import load
@@ -33,27 +34,24 @@ def ledger(date: LogicalDate) -> None:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for name in ("stage", "source", "rows in", "rows out", "dropped", "reasons"):
-        table.add_column(
-            name,
-            justify="right" if "rows" in name or name == "dropped" else "left",
-            overflow="fold",
-            no_wrap=name != "reasons",
-        )
+    for name in ("stage", "source", "rows in", "rows out", "dropped"):
+        is_text = name in ("stage", "source")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     for result in results:
         for number, flow in enumerate(result.flows):
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in flow.dropped.items())
             table.add_row(
                 "" if number else result.stage,
                 flow.source,
                 f"{flow.rows_in:,}",
                 f"{flow.rows_out:,}",
                 f"{flow.rows_dropped:,}",
-                reasons,
                 end_section=number == len(result.flows) - 1,
             )
     console = SafeConsole()
     console.print(table)
+    # Below the table: beside it they would be broken letter by letter on a terminal of 80 columns.
+    for line in describe_dropped_rows(results):
+        console.print(line)
     # The ledger's table is written again, so that it agrees with what is shown.
     write_ledger(results, night.lake, night.logical_date)
     problems = find_imbalances(results, night.lake, night.logical_date)

@@ -37,24 +37,35 @@ def lists(
     rows = read_list(settings, kind, name)
     first = rows[0]
     variant = f", {first['variant']} of {first['experiment']}" if first.get("experiment") else ""
+    # The two others are named by `placed by`.
+    sources = {row["source"] for row in rows} - {"exploration", "campaign"}
     version = f"version {first['list_version']} of {first['generated_at']:%Y-%m-%d %H:%M} UTC"
-    table = make_table(
-        f"{kind} {name}: {version}{variant}",
-        ("#", "phone", settings.shop.currency, "score", "placed by", "reason", "source"),
-        right=("#", settings.shop.currency, "score"),
-    )
-    for row in rows:
-        relaxed = f" (relaxed: {row['relaxed_rules']})" if row.get("relaxed_rules") else ""
-        placed_by = row.get("placed_by") or "score"
-        table.add_row(
-            str(row["rank"]),
-            (row["title"] or row["item_id"]) + _describe_variants(row.get("phone_variants")),
-            "" if row["price"] is None else f"{row['price']:,.0f}",
-            f"{row['score']:.3f}",
-            placed_by.replace("_", " "),
-            row["reason"] + relaxed,
-            row["source"],
-        )
+    title = f"{kind} {name}: {version}{variant}"
+    if kind == "user" and len(sources) == 1:
+        title += f", from {next(iter(sources))}"
+    cells = [
+        {
+            "#": str(row["rank"]),
+            "phone": (row["title"] or row["item_id"]) + _describe_variants(row.get("phone_variants")),
+            settings.shop.currency: "" if row["price"] is None else f"{row['price']:,.0f}",
+            "score": f"{row['score']:.3f}",
+            "placed by": (row.get("placed_by") or "score").replace("_", " "),
+            "reason": row["reason"]
+            + (f" (relaxed: {row['relaxed_rules']})" if row.get("relaxed_rules") else ""),
+            "source": row["source"],
+        }
+        for row in rows
+    ]
+    # A column that says the same of every phone would only make the others narrow.
+    silent = {
+        "placed by": all(row["placed by"] == "score" for row in cells),
+        "reason": not any(row["reason"] for row in cells),
+        "source": len(sources) <= 1,
+    }
+    columns = tuple(name for name in cells[0] if not silent.get(name))
+    table = make_table(title, columns, right=("#", settings.shop.currency, "score"))
+    for row in cells:
+        table.add_row(*(row[name] for name in columns))
     print_table(table)
 
 

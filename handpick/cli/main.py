@@ -47,6 +47,7 @@ COMMAND_MODULES = (
     "erase",
     "ledger",
     "lineage",
+    "env",
     "stages",
     "settings",
 )

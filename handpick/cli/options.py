@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from handpick.errors import HandpickError, InputError
 
 DATE_FORM = "YYYY-MM-DD"
+WRITTEN = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Years of dates that can be given; windows around a date outside of them would leave the calendar."""
 
@@ -21,7 +23,8 @@ def parse_date(text: str) -> datetime:
         InputError: If it is no date, or far outside the years that a shop has data of.
     """
     try:
-        found = datetime.strptime(text, "%Y-%m-%d")
+        # `strptime` alone would take `2026-3-1` and digits of other scripts.
+        found = datetime.strptime(text if WRITTEN.fullmatch(text) else "", "%Y-%m-%d")
     except ValueError:
         raise InputError(
             f"{text!r} is no date: write {DATE_FORM}, such as 2026-03-01. Nothing was run."

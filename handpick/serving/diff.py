@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
 from handpick.serving.read_lists import connect_for_reading
-from handpick.serving.statements import compose_statement
+from handpick.serving.statements import compose_statement, make_text
 from handpick.serving.versions import ListVersion, query_versions
 from handpick.settings.load import Settings
 
@@ -137,7 +137,7 @@ def compare_versions(
             connection.execute("select set_config('statement_timeout', %s, true)", [f"{timeout_s}s"])
         _create_temporary_tables(connection, schema, a.version, b.version)
         with connection.cursor(row_factory=dict_row) as cursor:
-            rows = cursor.execute(USER_ROWS_QUERY, [user]).fetchall() if user is not None else []
+            rows = cursor.execute(USER_ROWS_QUERY, [make_text(user)]).fetchall() if user is not None else []
             if user is not None and not rows:
                 raise ServingError(f"the user {user!r} has no list in version {a.version} or {b.version}.")
             shown = compose_statement(PHONES_QUERY.replace("{shown}", str(TOP_PHONES)))

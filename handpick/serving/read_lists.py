@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 
 from handpick.errors import ServingError
 from handpick.serving.connection import connect
-from handpick.serving.statements import compose_statement
+from handpick.serving.statements import compose_statement, make_text
 from handpick.settings.load import Settings
 
 LIST_QUERIES: dict[str, LiteralString] = {
@@ -43,7 +43,9 @@ def read_list(settings: Settings, kind: str, name: str) -> list[dict[str, Any]]:
     """
     schema = settings.serving.schema_name
     with connect_for_reading(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(compose_statement(LIST_QUERIES[kind], schema=schema), [name]).fetchall()
+        rows = cursor.execute(
+            compose_statement(LIST_QUERIES[kind], schema=schema), [make_text(name)]
+        ).fetchall()
         if not rows:
             current = cursor.execute(
                 compose_statement("select version from {schema}.current_version", schema=schema)
