@@ -42,7 +42,7 @@ def erase_user() -> None:
         from datetime import UTC, datetime
 
         from handpick.errors import HandpickError
-        from handpick.pipeline.erase import erase_user
+        from handpick.pipeline.erase.erase_user import erase_user
         from handpick.settings.load import load
 
         def run() -> dict[str, Any]:

@@ -31,13 +31,14 @@ def erase(
     """
     from datetime import UTC, datetime
 
-    from handpick.pipeline.erase import erase_user
     from handpick.settings.load import load
 
     settings = load()
     if user is None:
         _print_proofs()
         return
+    from handpick.pipeline.erase.erase_user import erase_user
+
     if not yes:
         typer.confirm(
             f"Erase {user}? There is no way back, and every night that runs is waited for", abort=True
@@ -60,7 +61,7 @@ def erase(
 def _print_proofs() -> None:
     """Print a line for each proof, and whether it is as it was written."""
     from handpick.lake.erased_users import ErasedUsers
-    from handpick.pipeline.erase import list_proofs
+    from handpick.pipeline.erase.proof import list_proofs
     from handpick.settings.load import load
 
     proofs = list_proofs(ErasedUsers.load(load()))

@@ -40,6 +40,7 @@ COMMAND_MODULES = (
     "override",
     "experiment",
     "pretrain",
+    "mlflow",
     "ablation",
     "doctor",
     "alert",

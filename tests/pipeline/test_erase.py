@@ -20,7 +20,8 @@ from handpick.lake import partitions
 from handpick.lake.erased_users import ERASED_REASON, KEY_FILE, ErasedUsers
 from handpick.ledger.reconcile import find_imbalances
 from handpick.night import Night
-from handpick.pipeline.erase import Erasure, erase_user, list_proofs
+from handpick.pipeline.erase.erase_user import Erasure, erase_user
+from handpick.pipeline.erase.proof import list_proofs
 from handpick.pipeline.runner import run_stage
 from handpick.pipeline.verify import inspect_lake
 from handpick.settings.load import Settings, load

@@ -34,6 +34,7 @@ from handpick.stages.gate.sanity_checks import (
     has_finite_factors,
     run_sanity_checks,
 )
+from handpick.stages.train.public import log_decision
 from models.dataset import Dataset
 from models.evaluation.hits import find_hits
 from models.evaluation.ndcg import ndcg_at_k
@@ -71,6 +72,7 @@ def decide_promotion(night: Night, data: Dataset) -> StageResult:
             decision = apply_override(decision, night.logical_date, kept)
     decision = follow_experiments(night, decision)
     write_decision(night.lake, night.logical_date, decision)
+    log_decision(night, decision.champion_date, decision.reasons)
     for reason in decision.reasons:
         log_progress(f"  {reason}")
     return StageResult(

@@ -16,7 +16,7 @@ from handpick.settings.load import load
 from handpick.settings.pretraining import PretrainingSettings
 from handpick.stages.train.ablation import AS_CONFIGURED, list_fusion_variants
 from handpick.stages.train.pretraining_ablation import list_pretraining_variants
-from handpick.stages.train.tracking import EXPERIMENT, MODEL, log_training
+from handpick.stages.train.tracking import EXPERIMENT, MODEL, log_decision, log_training
 from handpick.stages.train.train_models import find_warm_start, sample_users
 from handpick.stages.train.training_progress import describe_progress
 from models.config import FusionConfig, TrainingConfig
@@ -83,6 +83,14 @@ def test_a_training_is_tracked_and_registered_in_a_local_mlflow(night: Night) ->
     assert [(point.step, point.value) for point in history] == [(1, 3.0), (2, 2.0)]
     (version,) = client.search_model_versions(f"name='{MODEL}'")
     assert version.tags["data"] == "d1" and version.tags["logical_date"] == "2026-03-01"
+    assert client.get_registered_model(MODEL).aliases == {"challenger": version.version}
+    log_decision(night, night.logical_date, ["better on all slices"])
+    decided = client.get_model_version_by_alias(MODEL, "champion")
+    assert (decided.version, decided.tags["gate"]) == (version.version, "promoted")
+    assert decided.tags["gate_reasons"] == "better on all slices"
+    log_decision(night, None, ["worse than popularity"])
+    assert client.get_registered_model(MODEL).aliases == {"challenger": version.version}
+    assert client.get_model_version(MODEL, version.version).tags["gate"] == "refused"
 
 
 def test_progress_is_described_with_rate_and_validation() -> None:
