@@ -10,7 +10,7 @@ from handpick.runtime.telemetry import disable_telemetry
 if TYPE_CHECKING:
     from datetime import date
 
-    from handpick.notebook import OpenNight
+    from handpick.pipeline.notebook import OpenNight
 
 # Before any submodule is imported: libraries read these variables while they are loaded.
 disable_telemetry()
@@ -27,6 +27,6 @@ def open(day: date | str | None = None) -> OpenNight:
         InputError: If there is no such night.
     """
     # Imported here, as every command imports this package first.
-    from handpick.notebook import open_night
+    from handpick.pipeline.notebook import open_night
 
     return open_night(day)
