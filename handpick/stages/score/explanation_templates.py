@@ -47,7 +47,9 @@ _IN_COUNTRY: dict[str, dict[str, str]] = {
     for language, content in _FILES.items()
 }
 """Phrases of the countries that do not take a language's usual one."""
-_IN_ANY_COUNTRY = {language: next(iter(content["in_country"])) for language, content in _FILES.items()}
+_IN_ANY_COUNTRY: dict[str, str] = {
+    language: next(iter(content["in_country"])) for language, content in _FILES.items()
+}
 
 
 def choose_language(locale: str, offered: tuple[str, ...]) -> str:
