@@ -159,7 +159,7 @@ def write_phone_facts(folder: Path, plan: ListPlan, scorer: Scorer, by_country: 
         }
     )
     pq.write_table(table, folder / "part-00000.parquet", compression="zstd", use_dictionary=False)
-    masks = {name: mask[None, :] for name, mask in plan.rules.items.items()}
+    masks: dict[str, Any] = {name: mask[None, :] for name, mask in plan.rules.items.items()}
     masks |= {name: mask for name, (_, mask) in plan.rules.kinds.items()}
     np.savez_compressed(folder / MASKS_FILE, **masks)
     about = {
