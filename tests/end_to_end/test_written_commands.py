@@ -56,7 +56,9 @@ def run_here(command: str, house: House) -> str:
     if program not in PROGRAMS:
         return run_in_shell(command, house)
     done = CliRunner().invoke(app, arguments, prog_name="handpick")
-    assert done.exit_code == 0, (command, done.output[-3000:], done.exception)
+    # By its exit status, `status` tells a monitor that somebody must act; tests before have done things to the shop.
+    is_told = arguments[0] == "status" and done.exit_code == 1 and "Act" in done.output
+    assert done.exit_code == 0 or is_told, (command, done.output[-3000:], done.exception)
     return done.output
 
 
