@@ -26,18 +26,18 @@ class Adam(torch.optim.Adam):
     """torch's Adam; the same numbers."""
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         """Update the parameters by their gradients."""
-        _take_step(self, closure)
+        return _take_step(self, closure)
 
 
 class AdamW(torch.optim.AdamW):
     """torch's AdamW; the same numbers."""
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         """Update the parameters by their gradients."""
-        _take_step(self, closure)
+        return _take_step(self, closure)
 
 
 def set_deterministic(is_deterministic: bool) -> None:
