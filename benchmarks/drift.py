@@ -21,7 +21,8 @@ FIRST = date(2026, 1, 5)
 
 def simulate(world: str, nights: int, rng: np.random.Generator, shift: float = 0.0) -> list[Profile]:
     """Simulate the profiles of one distribution, shifted by so many deviations on the last night."""
-    level, profiles = 0.0, []
+    level = 0.0
+    profiles: list[Profile] = []
     for number in range(nights):
         is_weekend = (FIRST + timedelta(days=number)).weekday() >= 5
         rows = int(400 * np.exp(rng.normal(0, 0.15))) * (2 if is_weekend else 1)

@@ -213,7 +213,7 @@ def count_outcomes(
     codes, event_user = np.unique(rows // DAYS, return_inverse=True)
     event_day = rows % DAYS
     counts = {
-        name: np.bincount(place, weights=kind[counted] == code, minlength=len(rows))
+        name: np.bincount(place, weights=kind[counted] == code, minlength=len(rows)).astype(np.float64)
         for name, code in (("views", VIEW), ("purchases", PURCHASE), ("returns", RETURN))
     }
     paid = np.where(kind[counted] == PURCHASE, np.nan_to_num(value[counted]), 0.0)

@@ -45,7 +45,9 @@ def main() -> None:
     write(folder / "products.csv", ("sku", "name", "brand", "price_eur", "stock", "launched"), phones)
     write(folder / "customers.csv", ("customer", "registered", "country"), people)
     write(
-        folder / "clicks.csv", ("customer", "sku", "action", "time"), sorted(clicks, key=lambda row: row[3])
+        folder / "clicks.csv",
+        ("customer", "sku", "action", "time"),
+        sorted(clicks, key=lambda row: str(row[3])),
     )
 
 

@@ -109,7 +109,7 @@ def _digest(tensors: Mapping[str, Tensor], about: str) -> str:
     for name in sorted(tensors):
         value = tensors[name]
         found.update(f"\0{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-        found.update(value.reshape(-1).view(torch.uint8).numpy())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

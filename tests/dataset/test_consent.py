@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +24,11 @@ def test_users_who_withdrew_their_consent_are_left_out_where_the_shop_says_so(
 ) -> None:
     night = Night(load(home=tmp_path, privacy={"learn_without_consent": learns}), DAY)
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    events = {"event_id": ["e1", "e2", "e3"], "user_id": ["agreed", "withdrew", "stranger"]}
-    events |= {"item_id": ["p"] * 3, "event_type": ["view"] * 3, "occurred_at": [at] * 3, "weight": [1.0] * 3}  # type: ignore[dict-item]
+    events: dict[str, list[Any]] = {
+        "event_id": ["e1", "e2", "e3"],
+        "user_id": ["agreed", "withdrew", "stranger"],
+    }
+    events |= {"item_id": ["p"] * 3, "event_type": ["view"] * 3, "occurred_at": [at] * 3, "weight": [1.0] * 3}
     night.lake.write("marts/fct_interactions", DAY, pa.table(events))
     texts = np.array(["", ""])
     users = Users(

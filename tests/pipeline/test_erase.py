@@ -18,6 +18,7 @@ from handpick.cli.main import app
 from handpick.errors import Busy, ConfigurationError
 from handpick.lake import partitions
 from handpick.lake.erased_users import ERASED_REASON, KEY_FILE, ErasedUsers
+from handpick.lake.swap import replace_folder
 from handpick.ledger.reconcile import find_imbalances
 from handpick.night import Night
 from handpick.pipeline.erase.erase_user import Erasure, erase_user
@@ -159,7 +160,7 @@ def test_an_interrupted_erasure_leaves_a_sound_lake_and_is_finished_by_the_next(
 ) -> None:
     def interrupt_after(steps: int) -> Iterator[None]:
         left = iter(range(steps))
-        original = partitions.replace_folder
+        original = replace_folder
 
         def replace(staging: Path, target: Path) -> None:
             if next(left, None) is None:

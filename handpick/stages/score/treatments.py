@@ -145,7 +145,11 @@ def make_treated_scorer(scorer: Scorer, treatment: Treatment, night: Night) -> S
     if variant.is_holdout or not isinstance(scorer, Champion):
         # Without a champion there are no members: whatever the variant names, popularity makes its lists.
         return PopularityOnly(night.settings.family.content, night.seed)
-    weights: dict[str, float] = {variant.model: 1.0} if variant.model else {**(variant.blend or {})}
+    weights: dict[str, float] = (
+        {variant.model: 1.0}
+        if variant.model
+        else {str(name): weight for name, weight in (variant.blend or {}).items()}
+    )
     missing = sorted(name for name, weight in weights.items() if weight and name not in scorer.blend.members)
     if missing:
         raise NightStopped(

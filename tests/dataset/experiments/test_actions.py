@@ -20,7 +20,7 @@ from handpick.errors import DamagedData, InputError, NightStopped
 from handpick.night import Night
 from handpick.settings.load import Settings
 
-SAID = {"who": "Ada", "why": "a try"}
+SAID: dict[str, Any] = {"who": "Ada", "why": "a try"}
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 5)
 
 

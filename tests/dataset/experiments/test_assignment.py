@@ -81,7 +81,7 @@ def test_the_audience_is_by_country_locale_and_consent() -> None:
     consented = users.is_consented.copy()
     consented[:8] = False
     users = Users(**{**users.__dict__, "is_consented": consented})
-    audience = {"countries": ["FR", "US"], "locales": ["fr-FR"]}
+    audience: dict[str, Any] = {"countries": ["FR", "US"], "locales": ["fr-FR"]}
     part = assign_variants(make_experiment(audience=audience), users) != NOT_PART
     assert set(users.country[part]) == {"FR", "US"}
     assert part.sum() == 16  # 20 users of these countries, 4 of them without consent

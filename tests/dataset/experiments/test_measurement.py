@@ -73,9 +73,8 @@ def measure(night: Night, metric: str = "conversion") -> dict[str, Any]:
 def test_purchases_count_from_the_day_after_the_first_lists(settings: Settings) -> None:
     write_night(settings, FIRST, [("u000", "purchase", "p9", FIRST, None)])
     visits: list[Event] = [(user, "view", "p9", days_after(1), None) for user in USERS]
-    bought: list[Event] = [("u000", "purchase", "p1", days_after(1), None)] + [
-        (user, "purchase", "p9", days_after(1), None) for user in USERS[1:80:2]
-    ]
+    bought: list[Event] = [("u000", "purchase", "p1", days_after(1), None)]
+    bought += [(user, "purchase", "p9", days_after(1), None) for user in USERS[1:80:2]]
     night = write_night(settings, days_after(1), visits + bought)
     found = measure(night)
     assert (found["users"], found["control_users"]) == (100, 100)
@@ -142,9 +141,11 @@ def test_the_report_says_what_was_found_in_words(settings: Settings) -> None:
     (summary,) = summarize_experiments(night)
     assert summary.state.startswith("runs, night 2 of 7")
     assert "too few" in summary.variants[0].sentence
-    some = [(user, "purchase", "p1", days_after(2), None) for user in USERS if VARIANT[user] == "other"]
-    few = [(user, "purchase", "p1", days_after(2), None) for user in USERS[:40:2]]
-    night = write_night(settings, days_after(2), [*some, *few])  # type: ignore[list-item]
+    some: list[Event] = [
+        (user, "purchase", "p1", days_after(2), None) for user in USERS if VARIANT[user] == "other"
+    ]
+    few: list[Event] = [(user, "purchase", "p1", days_after(2), None) for user in USERS[:40:2]]
+    night = write_night(settings, days_after(2), [*some, *few])
     update_experiments(night)
     (summary,) = summarize_experiments(night)
     assert summary.variants[0].is_called

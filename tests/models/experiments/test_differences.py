@@ -33,7 +33,7 @@ def test_the_interval_of_the_lift_leaves_out_0_where_that_of_the_difference_does
     found = estimate_difference(outcome, outcome, GROUP == 1, GROUP == 0)
     edge = found.difference / found.error
     low, high = found.find_lift_interval(edge)
-    assert (low, high) == (pytest.approx(0, abs=1e-12), pytest.approx(high))
+    assert low == pytest.approx(0, abs=1e-12)
     assert found.find_lift_interval(edge * 0.99)[0] > 0 > found.find_lift_interval(edge * 1.01)[0]
     assert low < found.lift < high
     assert np.isnan(found.find_lift_interval(1000.0)).all()  # the control's own mean may be 0

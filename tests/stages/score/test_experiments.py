@@ -26,7 +26,7 @@ from models.hybrids.weighted import Blend
 from .conftest import TODAY, MakeShop
 
 EVENTS = [(user, 3 * user % 24, kind) for user in range(8) for kind in ("view", "purchase")]
-SAID = {"who": "Ada", "why": "a try"}
+SAID: dict[str, Any] = {"who": "Ada", "why": "a try"}
 CONTROL = {"name": "control", "share": 0.5}
 
 

@@ -295,8 +295,8 @@ def test_every_sentence_is_there_in_every_language_with_the_same_blanks() -> Non
             for name, sentence in sentences.items():
                 assert find_blanks(sentence) == find_blanks(templates["en"][name]), (language, name)
     # No language was filled up with another's sentences.
-    sentences = Counter(text for language in LANGUAGES for text in REASON_TEMPLATES[language].values())
-    assert {text for text, count in sentences.items() if count > 1} == {"{facts}", "popular {in_country}"}
+    used = Counter(text for language in LANGUAGES for text in REASON_TEMPLATES[language].values())
+    assert {text for text, count in used.items() if count > 1} == {"{facts}", "popular {in_country}"}
 
 
 def find_blanks(template: str) -> set[str]:

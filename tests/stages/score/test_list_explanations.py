@@ -13,9 +13,9 @@ from handpick.settings.load import Settings
 from handpick.settings.rules import NotSold
 from handpick.stages.score.champion import Champion
 from handpick.stages.score.list_explanations import ListFacts, has_list_facts, read_list_facts
-from handpick.stages.score.list_facts import PHONE_FACTS, USER_FACTS
+from handpick.stages.score.list_facts import PHONE_FACTS, USER_FACTS, FactFolders
 from handpick.stages.score.rules import evaluate_rules
-from handpick.stages.score.score_night import FactFolders, score_shop
+from handpick.stages.score.score_night import score_shop
 from models.collaborative.als import Als
 from models.collaborative.popularity import Popularity
 from models.config import AlsConfig, ContentConfig, PopularityConfig
