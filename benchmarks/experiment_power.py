@@ -212,12 +212,12 @@ def count_outcomes(
     rows, place = np.unique(user[counted] * np.int64(DAYS) + day[counted] - HISTORY_DAYS, return_inverse=True)
     codes, event_user = np.unique(rows // DAYS, return_inverse=True)
     event_day = rows % DAYS
-    counts = {
+    counts: dict[str, Doubles] = {
         name: np.bincount(place, weights=kind[counted] == code, minlength=len(rows)).astype(np.float64)
         for name, code in (("views", VIEW), ("purchases", PURCHASE), ("returns", RETURN))
     }
     paid = np.where(kind[counted] == PURCHASE, np.nan_to_num(value[counted]), 0.0)
-    counts["revenue"] = np.bincount(place, weights=paid, minlength=len(rows))
+    counts["revenue"] = np.bincount(place, weights=paid, minlength=len(rows)).astype(np.float64)
     first = np.full(len(codes), DAYS)
     np.minimum.at(first, event_user, event_day)
     order = np.argsort(first, kind="stable")

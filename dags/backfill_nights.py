@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from stage_task import MANUAL_DAG, without_traceback
+from stage_task import DAG_OPTIONS, without_traceback
 
 from handpick.pipeline.registry import list_nightly_names
 
@@ -23,7 +23,7 @@ from handpick.pipeline.registry import list_nightly_names
             "report", type="string", enum=list_nightly_names(), title="Last stage of each night"
         ),
     },
-    **MANUAL_DAG,
+    **DAG_OPTIONS,
 )
 def backfill_nights() -> None:
     """Run the nights one after the other in one task."""

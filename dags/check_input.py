@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from stage_task import MANUAL_DAG, without_traceback
+from stage_task import DAG_OPTIONS, without_traceback
 
 
 @dag(
@@ -16,7 +16,7 @@ from stage_task import MANUAL_DAG, without_traceback
             None, type=["null", "string"], format="date", title="Night", description="Empty: the newest day."
         )
     },
-    **MANUAL_DAG,
+    **DAG_OPTIONS,
 )
 def check_input() -> None:
     """Check the rows of every source against their contracts."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from stage_task import MANUAL_DAG, without_traceback
+from stage_task import DAG_OPTIONS, without_traceback
 
 
 @dag(
@@ -31,7 +31,7 @@ from stage_task import MANUAL_DAG, without_traceback
             description="For the audit log; without the person.",
         ),
     },
-    **MANUAL_DAG,
+    **DAG_OPTIONS,
 )
 def erase_user() -> None:
     """Erase one person."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import dag, task
-from stage_task import PUBLISHED, SCHEDULED_DAG, without_traceback
+from stage_task import DAG_OPTIONS, PUBLISHED, without_traceback
 
 
-@dag(schedule=[PUBLISHED], doc_md=__doc__, **{**SCHEDULED_DAG, "tags": ["handpick", "example"]})
+@dag(schedule=[PUBLISHED], doc_md=__doc__, **{**DAG_OPTIONS, "tags": ["handpick", "example"]})
 def example_consumer() -> None:
     """Read the current version, then the files of its night."""
 

@@ -11,8 +11,8 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from alerting import tell_late
 from stage_task import (
+    DAG_OPTIONS,
     PUBLISHED,
-    SCHEDULED_DAG,
     SETTINGS,
     build_timetable,
     choose_night_of_run,
@@ -64,7 +64,7 @@ def alert(run_id: str | None = None) -> list[str]:
         )
     },
     deadline=LATE if SETTINGS.alerts.list_channels() else None,
-    **SCHEDULED_DAG,
+    **DAG_OPTIONS,
 )
 def nightly_recommendations() -> None:
     """Chain one task per stage, in the registry's order.

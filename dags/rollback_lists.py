@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import Param, dag, task
-from stage_task import MANUAL_DAG, PUBLISHED, without_traceback
+from stage_task import DAG_OPTIONS, PUBLISHED, without_traceback
 
 
 @dag(
@@ -27,7 +27,7 @@ from stage_task import MANUAL_DAG, PUBLISHED, without_traceback
             description="The reason, kept in the audit log.",
         ),
     },
-    **MANUAL_DAG,
+    **DAG_OPTIONS,
 )
 def rollback_lists() -> None:
     """Make an earlier list version the current one."""

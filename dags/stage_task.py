@@ -31,7 +31,7 @@ RETRIES: dict[str, Any] = {
     "retries": SETTINGS.airflow.retries,
     "retry_delay": timedelta(seconds=SETTINGS.airflow.retry_delay_seconds),
 }
-SCHEDULED_DAG: dict[str, Any] = {
+DAG_OPTIONS: dict[str, Any] = {
     # Airflow runs no logical date before this one. Data may be of any age; with `catchup` off, no missed run
     # is made up.
     "start_date": datetime(1990, 1, 1, tzinfo=UTC),
@@ -40,9 +40,7 @@ SCHEDULED_DAG: dict[str, Any] = {
     "tags": ["handpick"],
     "default_args": {"owner": SETTINGS.airflow.owner},
 }
-"""Options of DAGs that run on a timetable."""
-MANUAL_DAG: dict[str, Any] = {**SCHEDULED_DAG, "schedule": None}
-"""Options of DAGs that only a person starts."""
+"""Options of all DAGs but their schedule."""
 LIMITS: dict[str, Any] = {"execution_timeout": timedelta(minutes=SETTINGS.airflow.stage_timeout_minutes)}
 """Options of tasks that run a stage."""
 CHOOSE_NIGHT = "choose_night"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.sdk import dag, task
 from airflow.timetables.interval import CronDataIntervalTimetable
-from stage_task import SCHEDULED_DAG, SETTINGS, without_traceback
+from stage_task import DAG_OPTIONS, SETTINGS, without_traceback
 
 HOURLY = "7 * * * *"
 """Not at the full hour, when nights and deliveries begin."""
@@ -17,7 +17,7 @@ HOURLY = "7 * * * *"
     # Also where nights have no schedule: somebody who triggers them wants to hear of them.
     schedule=CronDataIntervalTimetable(HOURLY, timezone="UTC") if SETTINGS.alerts.list_channels() else None,
     doc_md=__doc__,
-    **SCHEDULED_DAG,
+    **DAG_OPTIONS,
 )
 def watch_shop() -> None:
     """Tell what has not been told, and what waited for the end of the quiet hours."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.sdk import dag, task
 from stage_task import (
+    DAG_OPTIONS,
     LIMITS,
     RETRIES,
-    SCHEDULED_DAG,
     SETTINGS,
     build_timetable,
     render_stage_doc,
@@ -22,7 +22,7 @@ SUNDAYS_AT_NOON = "0 12 * * 0"
 """A time at which no night runs."""
 
 
-@dag(schedule=build_timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **SCHEDULED_DAG)
+@dag(schedule=build_timetable(SUNDAYS_AT_NOON), doc_md=__doc__, **DAG_OPTIONS)
 def weekly_pretraining() -> None:
     """Run the stage `pretrain` on the newest night's marts."""
 
