@@ -43,7 +43,7 @@ def rollback_lists() -> None:
             settings = load()
             made = make_current(settings, params["version"] or None)
             who = getattr(dag_run, "triggering_user_name", None) or "the DAG rollback_lists"
-            why = params["why"] or ""
+            why = params.get("why") or ""
             record_action(settings, who=who, action="roll back", target=f"to version {made}", why=why)
             return str(made)
 

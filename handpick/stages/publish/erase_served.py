@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
@@ -16,11 +17,15 @@ from handpick.serving.versions import hold_publish_lock, query_versions, remove_
 from handpick.settings.load import Settings
 from handpick.stages.publish.publish import digest_lists
 
+SNAPSHOT_WAIT_S, SNAPSHOT_POLL_S = 60.0, 0.1
+"""Seconds to wait for transactions that still see the deleted rows, and between two looks for them."""
 WAL_SWITCHES = 2
 """After this many, with checkpoints, no segment of the write-ahead log is left that was written before."""
 
 
-def erase_served_user(settings: Settings, user_id: str) -> tuple[int, list[str]]:
+def erase_served_user(
+    settings: Settings, user_id: str, *, wait_s: float = SNAPSHOT_WAIT_S
+) -> tuple[int, list[str]]:
     """Delete a user's rows from all versions, and rewrite their tables so that no file keeps the bytes.
 
     Run after the lists in the lake were erased, so that versions keep the digests of their lists. Readers of
@@ -29,6 +34,7 @@ def erase_served_user(settings: Settings, user_id: str) -> tuple[int, list[str]]
     Args:
         settings: All settings; `[serving]` names the server.
         user_id: The user.
+        wait_s: Seconds to wait for transactions that still see the rows.
 
     Returns:
         The number of rows deleted, and what could not be done on this server, a sentence each.
@@ -51,6 +57,7 @@ def erase_served_user(settings: Settings, user_id: str) -> tuple[int, list[str]]
                 [user_id],
             ).rowcount
             _renew_digests(connection, settings)
+            is_unseen = _wait_for_snapshots(connection, wait_s)
             for leaf in _list_leaves(connection, f"{schema}.{RECOMMENDATIONS.partitioned_table}"):
                 connection.execute(
                     compose_statement("vacuum (full) {schema}.{table}", schema=schema, table=leaf)
@@ -61,7 +68,31 @@ def erase_served_user(settings: Settings, user_id: str) -> tuple[int, list[str]]
                     "analyze {schema}.{table}", schema=schema, table=RECOMMENDATIONS.partitioned_table
                 )
             )
-        return rows, _clean_server(connection, is_embedded=settings.serving.dsn is None)
+        left = _clean_server(connection, is_embedded=settings.serving.dsn is None)
+    if not is_unseen:
+        left.append(
+            "a transaction that was open before still sees the deleted rows, so the server keeps their bytes "
+            "until its next vacuum; end it and erase again"
+        )
+    return rows, left
+
+
+def _wait_for_snapshots(connection: psycopg.Connection[Any], timeout_s: float) -> bool:
+    """Wait until no transaction can see rows that were deleted before; return whether none can.
+
+    As long as one can, a rewritten table keeps the deleted rows.
+    """
+    (now,) = connection.execute("select pg_current_xact_id()::text").fetchone() or ("0",)
+    query = (
+        "select count(*) from pg_stat_activity where datname = current_database() "
+        "and pid <> pg_backend_pid() and backend_xmin is not null and age(backend_xmin) > age(%s::xid8::xid)"
+    )
+    until = time.monotonic() + timeout_s
+    while connection.execute(query, [now]).fetchone() != (0,):
+        if time.monotonic() > until:
+            return False
+        time.sleep(SNAPSHOT_POLL_S)
+    return True
 
 
 def _list_leaves(connection: psycopg.Connection[Any], table: str) -> list[str]:

@@ -12,6 +12,7 @@ from handpick.lake.checksums import digest_from_checksums
 from handpick.lake.partitions import write_parquet
 from handpick.ledger.erasures import record_erasure
 from handpick.night import Night
+from handpick.serving.connection import connect
 from handpick.serving.versions import list_versions
 from handpick.settings.load import Settings
 from handpick.stages.publish import run
@@ -67,3 +68,19 @@ def test_versions_keep_everybody_else_and_are_known_as_those_of_their_lists(
     run(nights[1])
     assert list_versions(settings) == versions
     assert erase_served_user(settings, WHO)[0] == 0
+
+
+def test_a_transaction_that_still_sees_the_rows_is_waited_for_and_named(
+    make_night: Callable[..., Night], settings: Settings, connection: psycopg.Connection
+) -> None:
+    night = make_night(DAY)
+    run(night)
+    erase_from_lists(night)
+    with connect(settings, autocommit=True) as reader:
+        reader.execute("begin isolation level repeatable read")
+        reader.execute("select 1")
+        rows, left = erase_served_user(settings, WHO, wait_s=0.3)
+        assert rows == 5
+        assert "still sees the deleted rows" in left[-1]
+        reader.execute("commit")
+    assert erase_served_user(settings, WHO) == (0, [])

@@ -43,6 +43,7 @@ PHONES = st.lists(
         st.none() | st.booleans(),
         st.none() | DATES,
         st.none() | TEXT,
+        st.none() | TEXT,
     ),
     max_size=20,
 )
