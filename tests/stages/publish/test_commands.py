@@ -59,7 +59,7 @@ def test_a_users_list_shows_rank_title_price_score_reason_and_source(
     # What all rows say stands above the table once.
     assert "from fusion+als" in shown.output
     assert "relaxed: price_band" in shown.output
-    assert "popular_items" in handpick("lists", "--segment", "all").output
+    assert "=Phone i002" in handpick("lists", "--segment", "all").output
     assert "=Phone i001" in handpick("lists", "--phone", "i000").output
 
 
