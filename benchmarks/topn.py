@@ -24,8 +24,9 @@ from benchmarks.demo_shops import get_kept_folder
 from benchmarks.gowalla import read_pairs
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
-from models.topn.exact import compute_exact_scores, find_top_n
+from models.topn.exact import find_top_n
 from models.topn.first_pass import describe_choice, find_fastest_first_pass, list_first_passes
+from models.topn.pair_scores import compute_exact_scores
 
 N, DIM = 20, 128
 RUNS = int(os.environ.get("RUNS", "3"))

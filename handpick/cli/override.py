@@ -26,12 +26,14 @@ def override(
     Then run score, publish and report.
     """
     from handpick.night import Night
-    from handpick.serving.browse import name_os_user, record_action
     from handpick.settings.load import load
     from handpick.stages.gate.decision_record import record_override
 
     settings, to = load(), "refuse" if refuse else "promote"
     decision = record_override(Night(settings, date.date()), to=to, who=who, why=why)
+    # Only a decision that was recorded needs the database.
+    from handpick.serving.browse import name_os_user, record_action
+
     target = f"{to} the model of {date.date()}, for {who}"
     record_action(settings, who=name_os_user(), action="override", target=target, why=why)
     print_result(f"Recorded: the models of {decision.champion_date} score the lists of {date.date()}.")

@@ -18,7 +18,8 @@ from handpick.stages.publish.pg_copy import COPY_TYPES, encode_batches
 from models.hybrids.blend_weights import ValidationScores
 from models.recommender_interface import Factors
 from models.topn.dense import find_top_n_in_float32
-from models.topn.exact import compute_exact_scores, find_top_n
+from models.topn.exact import find_top_n
+from models.topn.pair_scores import compute_exact_scores
 
 SAMPLES = {"text": "a", "smallint": 1, "real": 0.5, "double precision": 0.5, "boolean": True, "date": 1}
 """A value of each SQL type, as Arrow holds it."""

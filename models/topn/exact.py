@@ -24,10 +24,9 @@ from models.recommender_interface import Factors
 from models.topn import gpu
 from models.topn.device import fill_on_device
 from models.topn.first_pass import choose_first_pass
-from models.topn.numba_kernels import score_pairs
 from models.topn.topn_request import TopN, make_empty_lists, make_request
 
-__all__ = ["TopN", "compute_exact_scores", "find_top_n"]
+__all__ = ["TopN", "find_top_n"]
 
 
 def find_top_n(
@@ -69,31 +68,6 @@ def find_top_n(
     else:
         fill_on_device(users, items, candidates, request, best, device)
     return best
-
-
-def compute_exact_scores(
-    users: FloatArray, items: FloatArray, rows: IntArray, columns: IntArray
-) -> FloatArray:
-    """Compute the exact scores of the pairs `(rows, columns)`, as `find_top_n` does.
-
-    Args:
-        users: `(users, d) float32`.
-        items: `(items, d) float32`.
-        rows: `(pairs,)` indices of users.
-        columns: `(pairs,)` indices of items.
-
-    Returns:
-        `(pairs,) float32`.
-    """
-    scores = np.empty(len(rows), np.float32)
-    score_pairs(
-        np.ascontiguousarray(users, np.float32),
-        np.ascontiguousarray(items, np.float32),
-        rows,
-        columns,
-        scores,
-    )
-    return scores
 
 
 def _check_factors(factors: Factors) -> tuple[FloatArray, FloatArray]:

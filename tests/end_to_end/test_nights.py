@@ -134,7 +134,7 @@ def test_the_model_card_gives_the_evaluated_figures_of_every_slice_and_the_repor
     assert {"all", "query_only"} <= {row["slice"] for row in own}
     for row in own:
         assert re.search(
-            rf"<td>{row['slice']}</td><td class=\"n\">{row['users']:,}</td>\s*<td "
+            rf"{row['slice']}</th><td class=\"n\">{row['users']:,}</td>\s*<td "
             rf"class=\"n\">{row['value']:.4f}",
             card,
         )

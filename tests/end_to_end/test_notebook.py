@@ -12,7 +12,7 @@ from tests.end_to_end.conftest import House
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = """
 import handpick
-night = handpick.open()
+night = handpick.open(handpick.open().champion.trained_on)  # MLflow's model knows the night that trained it
 lists = night.recommend(night.table("marts/dim_user")["user_id"][:3])
 best = night.champion.recommend(lists["user_id"].unique(), 5).to_pandas()
 print(lists.columns.tolist(), best.to_json())

@@ -17,7 +17,7 @@ from handpick.stages.score.rerank import RerankedLists, mark_boosted
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import BoolArray, FloatArray, IntArray, StringArray
 from models.recommender_interface import Factors
-from models.topn.exact import compute_exact_scores
+from models.topn.pair_scores import compute_exact_scores
 
 POPULARITY = "popularity"
 KeepFacts = Callable[[IntArray, StringArray, Factors | None], None]

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.stages.score.candidates import compute_score_deviation
+from handpick.stages.score.boosts import compute_score_deviation
 from handpick.stages.score.scorer import Scorer, split_into_blocks
 from models.dataset import BoolArray, Dataset, FloatArray, IntArray
-from models.topn.exact import compute_exact_scores
+from models.topn.pair_scores import compute_exact_scores
 
 MIN_FALL = 0.02
 """Smallest fall of the score that counts, in standard deviations of the user's scores over the catalogue."""

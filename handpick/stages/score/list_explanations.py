@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from handpick.lake.partitions import Lake
-from handpick.stages.score.candidates import add_boosts
-from handpick.stages.score.list_facts import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
+from handpick.stages.score.boosts import add_boosts
+from handpick.stages.score.list_tables import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
 from models.dataset import BoolArray, FloatArray
 from models.recommender_interface import Factors
-from models.topn.exact import compute_exact_scores
+from models.topn.pair_scores import compute_exact_scores
 
 KINDS, PAIRS = "kind_", "pairs_"
 """Start of the names of the columns that hold a user's kinds and single exclusions, by rule."""

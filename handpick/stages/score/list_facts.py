@@ -21,16 +21,12 @@ from numpy.typing import NDArray
 from handpick.stages.score.champion import Champion, ModalityWeights
 from handpick.stages.score.cohorts import KeepFacts
 from handpick.stages.score.list_plan import ListPlan
+from handpick.stages.score.list_tables import ABOUT_FILE, ARM, MASKS_FILE
 from handpick.stages.score.rules.price_band import compute_usual_price
 from handpick.stages.score.scorer import Scorer
 from models.dataset import FloatArray, IntArray
 from models.recommender_interface import Factors
 
-USER_FACTS, PHONE_FACTS = "lists/user_facts", "lists/phone_facts"
-MASKS_FILE, ABOUT_FILE = "masks.npz", "about.json"
-"""Beside the phones: `{rule: (kinds, items) bool}` and what holds for all lists."""
-ARM = "arm="
-"""Start of the names of the folders of the arms of experiments; without one everybody is in the first."""
 ROW_GROUP_USERS = 512
 """Users in a row group: one of them is read by reading this many."""
 

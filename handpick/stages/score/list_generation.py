@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handpick.stages.score.candidates import add_boosts, find_candidates
+from handpick.stages.score.boosts import add_boosts
+from handpick.stages.score.candidates import find_candidates
 from handpick.stages.score.distinct_models import WIDENING
 from handpick.stages.score.list_plan import ListPlan
 from handpick.stages.score.rerank import RerankedLists, insert_pins, make_empty_lists, rerank_candidates

@@ -16,14 +16,9 @@ from handpick.runtime.log import log_progress
 from handpick.stages.score.cohorts import Cohort, make_cohorts
 from handpick.stages.score.hash_rng import derive_seeds
 from handpick.stages.score.item_metadata import ScoringData, read_scoring_data
-from handpick.stages.score.list_facts import (
-    PHONE_FACTS,
-    USER_FACTS,
-    FactFolders,
-    keep_facts,
-)
+from handpick.stages.score.list_facts import FactFolders, keep_facts
 from handpick.stages.score.list_plan import ListPlan
-from handpick.stages.score.list_tables import LIST_TABLES
+from handpick.stages.score.list_tables import LIST_TABLES, PHONE_FACTS, USER_FACTS
 from handpick.stages.score.output_rows import build_recommendations
 from handpick.stages.score.popularity import build_popular_lists, compute_popularity
 from handpick.stages.score.rerank import PhoneFacts

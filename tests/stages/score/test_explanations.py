@@ -15,7 +15,7 @@ from babel import Locale
 
 from handpick.settings.score import ScoreSettings
 from handpick.settings.shop import LANGUAGES
-from handpick.stages.score.candidates import compute_score_deviation
+from handpick.stages.score.boosts import compute_score_deviation
 from handpick.stages.score.counterfactuals import (
     MIN_FALL,
     _remove_pairs,
@@ -41,7 +41,8 @@ from models.config import ContentConfig
 from models.content import ContentBased
 from models.dataset import Dataset, FloatArray, IntArray, StringArray
 from models.recommender_interface import Factors
-from models.topn.exact import compute_exact_scores, find_top_n
+from models.topn.exact import find_top_n
+from models.topn.pair_scores import compute_exact_scores
 from tests.models.collaborative.shop import shop
 
 from .conftest import AS_OF, DAY_SECONDS, ITEMS, USERS, MakeShop

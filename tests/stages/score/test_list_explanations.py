@@ -13,7 +13,8 @@ from handpick.settings.load import Settings
 from handpick.settings.rules import NotSold
 from handpick.stages.score.champion import Champion
 from handpick.stages.score.list_explanations import ListFacts, has_list_facts, read_list_facts
-from handpick.stages.score.list_facts import PHONE_FACTS, USER_FACTS, FactFolders
+from handpick.stages.score.list_facts import FactFolders
+from handpick.stages.score.list_tables import PHONE_FACTS, USER_FACTS
 from handpick.stages.score.rules import evaluate_rules
 from handpick.stages.score.score_night import score_shop
 from models.collaborative.als import Als
@@ -21,7 +22,7 @@ from models.collaborative.popularity import Popularity
 from models.config import AlsConfig, ContentConfig, PopularityConfig
 from models.hybrids.segments import list_segments
 from models.hybrids.weighted import Blend
-from models.topn.exact import compute_exact_scores
+from models.topn.pair_scores import compute_exact_scores
 
 from .conftest import ITEMS, TODAY, USERS, made_shop
 
