@@ -25,7 +25,7 @@ from handpick.settings.load import Settings
 from handpick.stages.publish.publish import publish
 from handpick.stages.report.holders import HOLDERS_FILE, write_holders
 from handpick.stages.report.summary import SUMMARY_FILE, NightSummary
-from handpick.stages.score.list_facts import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
+from handpick.stages.score.list_tables import ABOUT_FILE, ARM, MASKS_FILE, PHONE_FACTS, USER_FACTS
 
 USERS = int(os.environ.get("USERS", "1_000_000"))
 USERS_BEFORE = int(os.environ.get("USERS_BEFORE", "50_000"))
