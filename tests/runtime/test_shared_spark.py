@@ -32,7 +32,7 @@ try:
         sums = spark.sql("select who, sum(share) from rows group by who order by who").collect()
         jvm = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
         print([jvm, str(sums), spark.conf.get("spark.sql.shuffle.partitions")], flush=True)
-        if end == "wait":
+        if end:  # until it is killed, or its input is closed: who looks at the JVM is never too late
             sys.stdin.read()
         if end == "fail":
             raise HandpickError("bad rows")
